@@ -153,8 +153,24 @@ def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     )
 
 
+class Unread:
+    """Why ledgers cannot be read, for a command that does without them what it can."""
+
+    def __init__(self) -> None:
+        self.errors: list[StorageError] = []
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Go on behind what is done in here if a ledger cannot be read in it."""
+        try:
+            yield
+        except StorageError as error:
+            if str(error) not in map(str, self.errors):
+                self.errors.append(error)
+
+
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
-    """What a place's own ledger says; None if it has none."""
+    """What a place's own ledger says; None if it has none. Raises StorageError."""
     if place.kind is PlaceKind.FILES or not file_status.is_directory(place.ledger):
         return None
     return read_state(place.ledger, ledger_keys(options, place))
@@ -176,29 +192,45 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
     return asked
 
 
-def ids_in_device_ledgers(place: Place, path: str | None = None) -> set[str]:
+def ids_in_device_ledgers(
+    place: Place, path: str | None = None, unread: Unread | None = None
+) -> set[str]:
     """Ids of the recordings that the devices' ledgers name of which an office has copies. path: of
     one recording, so that only its own device is asked. Nothing is checked here: it only tells
-    whether somebody has said anything."""
+    whether somebody has said anything. unread: takes what cannot be read; else it is raised."""
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
     asked = place.holdings if path is None else holdings_of(place, path)
-    there = (one.ledger for one in asked if file_status.is_directory(one.ledger))
-    return {name for ledger in there for name in read_state(ledger, keys).recordings}
+    found: set[str] = set()
+    for one in asked:
+        with contextlib.nullcontext() if unread is None else unread.take():
+            if file_status.is_directory(one.ledger):
+                found |= set(read_state(one.ledger, keys).recordings)
+    return found
 
 
 def holds_on_cameras(
-    options: argparse.Namespace, place: Place, trusted: KeyRing | None = None
+    options: argparse.Namespace,
+    place: Place,
+    trusted: KeyRing | None = None,
+    unread: Unread | None = None,
 ) -> dict[str, tuple[Hold, ...]]:
     """The holds of cameras' ledgers that count in an office, and that its ledger does not have yet,
     by the recordings' ids. trusted: keys at hand, beside those that came with the recordings.
-    Raises StorageError."""
+    unread: takes what cannot be read; else it is raised, as a StorageError."""
     if place.kind is not PlaceKind.OFFICE:
         return {}
-    own = office_keys(options, place)
-    state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
-    return camera_holds.pending(place, state, own, camera_keys(place, trusted or KeyRing()))
+    held: dict[str, tuple[Hold, ...]] = {}
+    with contextlib.nullcontext() if unread is None else unread.take():
+        own, keys = office_keys(options, place), camera_keys(place, trusted or KeyRing())
+        state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
+        for holding in place.holdings:
+            part = Place(place.kind, place.root, (holding,), place.unread)
+            with contextlib.nullcontext() if unread is None else unread.take():
+                for recording, holds in camera_holds.pending(part, state, own, keys).items():
+                    held[recording] = (*held.get(recording, ()), *holds)
+    return held
 
 
 def camera_keys(place: Place, trusted: KeyRing) -> KeyRing:
@@ -243,9 +275,14 @@ def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing
 # ---------------------------------------------------------------------------------------- time
 
 
-def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
-    """This computer's clock, judged as suits the place."""
-    state = ledger_state(options, place)
+def clock_of(
+    options: argparse.Namespace, place: Place, unread: Unread | None = None
+) -> SystemClock:
+    """This computer's clock, judged as suits the place. unread: takes why its ledger cannot be
+    read, which says how late it is at least; else that is raised."""
+    state = None
+    with contextlib.nullcontext() if unread is None else unread.take():
+        state = ledger_state(options, place)
     if options.trust_clock:
         return SystemClock(lambda: ClockSource.SYNCHRONISED)
     synchronised = state.timeline.synchronised if state is not None else None

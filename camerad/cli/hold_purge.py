@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from camerad.base import file_status
@@ -20,8 +21,15 @@ from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
-from camerad.store.locations import Place, is_id
-from camerad.store.purging import Reason, exit_code, find_reasons, reason_of_damage
+from camerad.store.locations import Place, PlaceKind, is_id
+from camerad.store.purging import (
+    Purged,
+    Reason,
+    exit_code,
+    find_reasons,
+    reason_of_damage,
+    reason_of_error,
+)
 from camerad.store.retention import list_due
 
 
@@ -53,32 +61,49 @@ def _purge(options: argparse.Namespace) -> int:
     place = find_target(options.what, options.state).place
     if options.dry_run:
         return _say_what_is_due(options, place)
-    with store_access.open_writer(options, place, reports_unread=True) as writer:
-        done = writer.purge_and_explain()
+    if place.kind is PlaceKind.OFFICE and (unread := _ledger_unread(options, place)):
+        done = Purged((), tuple(unread))
+    else:
+        with store_access.open_writer(options, place, reports_unread=True) as writer:
+            done = writer.purge_and_explain()
     lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
 
 
+def _ledger_unread(options: argparse.Namespace, place: Place) -> list[Reason]:
+    """Why a place's own ledger cannot be read, if it cannot."""
+    unread = desk.Unread()
+    with unread.take():
+        desk.ledger_state(options, place)
+    return [
+        replace(reason, text=f"{reason.text}; nothing is deleted without it, for it has the holds")
+        for reason in map(reason_of_error, unread.errors)
+    ]
+
+
 def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     """What `purge` would delete by what the ledger says now, before it takes anything over."""
     store_access.check_store(place)
-    clock = desk.clock_of(options, place)
+    unread = desk.Unread()
+    clock = desk.clock_of(options, place, unread)
     state, damage = LedgerState(), []
-    if file_status.exists(place.ledger):
+    without = _ledger_unread(options, place)
+    if not without and file_status.exists(place.ledger):
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()
     trusted = store_access.keys_of_store(options, place)
     listing = Listing()
-    infos = list_place(place, listing)
+    infos = list_place(place, listing) if not without else ()
     errors = [*(one.error for one in place.unread), *listing.failed.values()]
     found = find_reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
+    found = (*without, *found)
     if damage:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
         found = (reason_of_damage(text), *found)
-    held = desk.holds_on_cameras(options, place, trusted)
+    held = desk.holds_on_cameras(options, place, trusted, unread)
     going = [one for one in list_due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]

@@ -48,10 +48,14 @@ def _list(options: argparse.Namespace) -> int:
     wanted = _filter(options)
     target = find_target(options.what, options.state)
     infos, failed = _infos(target)
-    clock = desk.clock_of(options, target.place)
-    state = desk.ledger_state(options, target.place)
-    told = desk.ids_in_device_ledgers(target.place)
-    held = desk.holds_on_cameras(options, target.place)
+    unread = desk.Unread()
+    clock = desk.clock_of(options, target.place, unread)
+    state = None
+    with unread.take():
+        state = desk.ledger_state(options, target.place)
+    by_ledger = not unread.errors
+    told = desk.ids_in_device_ledgers(target.place, unread=unread)
+    held = desk.holds_on_cameras(options, target.place, unread=unread)
     joined = join_with_ledger(infos, state, clock.boot_id, clock.moment(), told)
     everything = [
         _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
@@ -66,7 +70,7 @@ def _list(options: argparse.Namespace) -> int:
         all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
         sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
     else:
-        sys.stdout.write(f"{table(found, utc=options.utc)}({UNCHECKED})\n")
+        sys.stdout.write(f"{table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n")
     here = {one.info.id for one in everything}
     differ = {one.info.id for one in everything if one.changed and not one.copy}
     for text in _absent(target, state, here):
@@ -88,10 +92,11 @@ def _list(options: argparse.Namespace) -> int:
             f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
             "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
-    for unread in target.place.unread:
-        desk.say(str(unread.error))
+    errors = [*unread.errors, *(one.error for one in target.place.unread)]
+    for error in dict.fromkeys(map(str, errors)):
+        desk.say(error)
     # Recordings that cannot be read were logged, which shows here as well.
-    return desk.exit_code_of([*(unread.error for unread in target.place.unread), *failed])
+    return desk.exit_code_of([*errors, *failed])
 
 
 def _compared(one: Stored, place: Place) -> Stored:
@@ -191,8 +196,9 @@ def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
-def table(found: Sequence[Stored], *, utc: bool) -> str:
-    """The recordings as a table for people. utc: times in UTC, not in this computer's zone."""
+def table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
+    """The recordings as a table for people. utc: times in UTC, not in this computer's zone.
+    by_ledger: the store's ledger could be read."""
     rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
     rows += [
         (
@@ -204,7 +210,7 @@ def table(found: Sequence[Stored], *, utc: bool) -> str:
             size(one.info.bytes),
             _marked(one),
             "flagged" if one.flagged else "",
-            kept_until(one, utc=utc),
+            kept_until(one, utc=utc) if by_ledger else "unknown: the ledger cannot be read",
         )
         for one in found
     ]

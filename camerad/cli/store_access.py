@@ -156,7 +156,7 @@ def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:
     try:
         return desk.trusted_keys(options, place)
     except desk.DeskError as error:
-        desk.say(f"no recording is taken over by this office: {error}")
+        desk.say(f"what is new in this office is not taken over: {error}")
         return KeyRing()
 
 

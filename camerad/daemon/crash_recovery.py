@@ -1,5 +1,8 @@
 """Closing the recordings that were cut off, and checking what had to be closed.
 
+The ledger's word about them may be old: on a slow card its entries wait, and go with the daemon.
+What was noted meanwhile (`camerad.daemon.heartbeat`) then says more.
+
 Works on the keeping thread (`camerad.daemon.store_worker`), with the store that it has opened; only
 the check from the beginning has a thread of its own, for it may take minutes.
 """
@@ -9,13 +12,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.daemon.core import Note
-from camerad.daemon.heartbeat import Heartbeat
+from camerad.daemon.heartbeat import Heartbeat, WantedNote
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -49,15 +53,65 @@ class CrashRecovery:
         self.left: dict[str, Closing] = {}
         """Ends that recorders of this daemon could not write, by the recording's id."""
         self._told: dict[str, str] = {}
+        self._behind = {} if heartbeat is None else heartbeat.left_behind()
+        """What was noted before this daemon; by the recordings' ids, once they are `adopt`ed."""
+        self.fileless: dict[str, WantedNote] = {}
+        """Recordings that never got a file, by their ids."""
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
         file was made there (`camerad.base.file_status.identity_of`). Any thread may add to it."""
         self._replaced: set[str] = set()
 
-    def cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
+    def adopt(self, store: Store) -> None:
+        """Find out which recordings were noted before they had a file: what has one by now is noted
+        by its id from here on, and what never got one too. Raises StorageError."""
+        from camerad.container import skeleton  # noqa: PLC0415 - slow to import
+        from camerad.container.members import NotARecordingError  # noqa: PLC0415
+        from camerad.container.recording_files import ID, new_id  # noqa: PLC0415
+        from camerad.store import recovery  # noqa: PLC0415 - slow to import
+
+        nameless = {
+            note.trigger_us: name
+            for name, note in self._behind.items()
+            if note.trigger_us is not None and not ID.fullmatch(name)
+        }
+        for path in recovery.newest_first(self._recordings_dir) if nameless else ():
+            try:
+                header = skeleton.header_of(path)
+            except (NotARecordingError, StorageError):
+                continue
+            if header.boot_id != self._clock.boot_id or header.trigger_us < min(nameless):
+                break
+            self._name(nameless.pop(header.trigger_us, None), header.id)
+            if not nameless:
+                break
+        known = store.ledger.state.recordings
+        moment = self._clock.moment()
+        for trigger_us, name in sorted(nameless.items()):
+            wall_us = moment.wall_us - (moment.boot_us - trigger_us)
+            taken = (*known, *self._behind)
+            self._name(name, new_id(self._recordings_dir, wall_us, taken))
+        self.fileless = {
+            recording: note
+            for recording, note in self._behind.items()
+            if note.trigger_us is not None
+            and recording not in known
+            and not self._is_there(recording)
+        }
+
+    def _name(self, name: str | None, recording: str) -> None:
+        if name is not None and self._heartbeat is not None:
+            self._heartbeat.rename(name, recording)
+            self._behind[recording] = self._behind.pop(name)
+
+    def cut_off(
+        self, store: Store, key: SigningKey, now_us: int, *, recorded: bool
+    ) -> tuple[str | None, bool]:
         """Look for the recording that ran in this boot until a moment ago. Its id, if another one
         is to go on from it; and whether there was one from which none does.
 
+        now_us: when this start began, before a slow card held it up. recorded: whether the camera
+        recorded by the ledger's word, which does not count for a recording that it does not know.
         Where it is noted up to when its footage was wanted, nothing but its first and last bytes is
         read, and it is closed later: what goes on has not to wait for that, however long the file.
         Else it is closed here. It may be closed already, if the daemon died again before another
@@ -65,10 +119,18 @@ class CrashRecovery:
         """
         from camerad.container import skeleton  # noqa: PLC0415 - slow to import
         from camerad.container.members import NotARecordingError  # noqa: PLC0415
+        from camerad.container.recording_files import number_of  # noqa: PLC0415
         from camerad.container.statements import RECOVERED  # noqa: PLC0415
         from camerad.store import recovery  # noqa: PLC0415 - slow to import
 
-        now_us, boot_id = self._clock.now_us(), self._clock.boot_id
+        boot_id = self._clock.boot_id
+        known = store.ledger.state.recordings
+        newest = max(self._behind, key=number_of, default="")
+        unknown = newest not in known and number_of(newest) > max(map(number_of, known), default=0)
+        if not recorded and not unknown:
+            return None, False
+        if unknown and newest in self.fileless:
+            return self._by_note(newest, self.fileless[newest], now_us)
         for path in recovery.newest_first(self._recordings_dir):
             try:
                 header = skeleton.header_of(path)
@@ -78,10 +140,7 @@ class CrashRecovery:
                 return None, _has_no_end(path)  # it is closed later, as others are
             noted = None if self._heartbeat is None else self._heartbeat.read(header.id)
             if noted is not None and _has_no_end(path):
-                if noted.stopped is not None:
-                    return None, noted.stopped != WEARERS  # whoever stopped it knows
-                goes_on = now_us - noted.until_us < RESUME_US
-                return (header.id, False) if goes_on else (None, True)
+                return self._by_note(header.id, noted, now_us)
             end = self._repair(store, path, key).end
             if end is not None and end.closing.reason != RECOVERED:
                 return None, False  # it was stopped, and only the ledger did not get to know
@@ -89,6 +148,13 @@ class CrashRecovery:
                 return header.id, False
             return None, True
         return None, True  # it began, and nothing of it was kept
+
+    def _by_note(self, recording: str, noted: WantedNote, now_us: int) -> tuple[str | None, bool]:
+        """As `cut_off`, of a recording that has no end."""
+        if noted.stopped is not None:
+            return None, noted.stopped != WEARERS  # whoever stopped it knows
+        goes_on = now_us - noted.until_us < RESUME_US
+        return (recording, False) if goes_on else (None, True)
 
     def look_at(self, recording: str) -> bool:
         """Whether another file lies under the name of a recording that is being made; the ledger is
@@ -111,6 +177,16 @@ class CrashRecovery:
             )
             self._note("replaced", id=recording)
         return True
+
+    def _path(self, recording: str) -> str:
+        from camerad.container.recording_files import SUFFIX  # noqa: PLC0415 - slow to import
+
+        return os.path.join(self._recordings_dir, recording + SUFFIX)
+
+    def _is_there(self, recording: str) -> bool:
+        from camerad.base import file_status  # noqa: PLC0415 - slow to import
+
+        return file_status.exists(self._path(recording))
 
     def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
         from camerad.container import skeleton  # noqa: PLC0415 - slow to import
@@ -159,8 +235,12 @@ class CrashRecovery:
         noted = None if self._heartbeat is None else self._heartbeat.read(recording)
         return None if noted is None else UnwrittenEnd(noted.until_us, noted.why)
 
-    def repair_all(self, store: Store, key: SigningKey) -> bool:
+    def repair_all(
+        self, store: Store, key: SigningKey, make: Callable[[str, WantedNote], None]
+    ) -> bool:
         """Close what has no end; whether something is left to be tried again.
+
+        make(recording, note): makes the file of one that never got any, or raises StorageError.
 
         One file that cannot be read keeps nothing else from its turn, and no deletion from being
         on time.
@@ -173,11 +253,30 @@ class CrashRecovery:
                 self._repair(store, path, key)
             except StorageError as error:
                 left[path] = str(error)
+        for recording, note in tuple(self.fileless.items()):
+            try:
+                self._make(recording, note, make)
+            except StorageError as error:
+                left[self._path(recording)] = str(error)
         for path, text in left.items():
             if self._told.get(path) != text:  # once, however often it is tried
                 log.error("%s", text, extra=MessageId.REPAIRED.extra)
         self._told = left
         return bool(left)
+
+    def _make(
+        self, recording: str, note: WantedNote, make: Callable[[str, WantedNote], None]
+    ) -> None:
+        if not self._is_there(recording):
+            make(recording, note)
+            log.warning(
+                "%s: it never got a file: its end says what is missing",
+                recording,
+                extra=MessageId.REPAIRED.extra,
+            )
+            if self._heartbeat is not None:
+                self._heartbeat.forget(recording)
+        del self.fileless[recording]  # what has no end is repaired like any other
 
     def _check(self, path: str, key: SigningKey) -> None:
         """Whether a repaired recording is authentic from its beginning; on a thread of its own."""

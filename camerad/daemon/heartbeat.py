@@ -11,6 +11,10 @@ they need no card, outlive the daemon, and vanish with the boot whose clock they
 signed by nobody, so no more is believed of them than that: a time of this boot that is not to come.
 One that is missing or cannot be read costs that gap, and nothing else.
 
+The red light shines from the press on, and a slow card may need seconds to make the file. Until it
+is there the note is called by its trigger, and the next daemon can tell of a recording that never
+got a file.
+
 A thread of its own, since the loop and the recorder may both hang while the red light is on.
 """
 
@@ -33,6 +37,7 @@ from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
 
 if TYPE_CHECKING:
     from camerad.container.statements import RecordingInfo
+    from camerad.recording.recording_spec import RecordingSpec
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +46,17 @@ BEAT_SECONDS: Final = 0.25
 """Half a fragment: no note is older when the daemon dies."""
 _LONGEST: Final = 4096
 """Bytes of a note that are read; one has some hundred."""
+_NAMELESS: Final = "triggered-"
+"""Before the media time of its trigger, in the name of the note of what has no file yet."""
 _STALLED_US: Final = round(STALLED_SECONDS * SECOND)
 
 
 class WantedRecording(Protocol):
     """A recording that is made (`camerad.recording.recorder.Recorder`); asked from any thread."""
+
+    @property
+    def plan(self) -> RecordingSpec:
+        """What is recorded."""
 
     @property
     def info(self) -> RecordingInfo | None:
@@ -75,12 +86,15 @@ class WantedRecording(Protocol):
 class WantedNote:
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
+    trigger, trigger_us: what started it, and when, as long as it has no file; else None.
     """
 
     boot_id: str
     until_us: int
     why: str = CUT_OFF
     stopped: str | None = None
+    trigger: str | None = None
+    trigger_us: int | None = None
 
 
 class Heartbeat:
@@ -93,26 +107,20 @@ class Heartbeat:
         self._new: queue.SimpleQueue[WantedRecording] = queue.SimpleQueue()
         self._running: list[WantedRecording] = []
         self._over: set[str] = set()
-        self._making: set[str] = set()
-        """Recordings whose file is being made: on a slow card that takes seconds."""
+        self._nameless: set[str] = set()
+        """Notes of recordings that have no file yet: on a slow card that takes seconds."""
         self._thread: threading.Thread | None = None
         self._failed = False
 
     def follow(self, running: WantedRecording) -> None:
-        """Note of it, from when it has a file until it has ended, up to when it is wanted. For the
-        loop; it waits for nothing."""
+        """Note of it until it has ended, up to when it is wanted. For the loop; it waits for
+        nothing."""
         self._new.put(running)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
             self._thread.start()
 
     # From any thread but the loop's
-
-    def begun(self, recording: str) -> None:
-        """Its file is made from now on; until that is there it is noted as wanted, too."""
-        with self._lock:
-            self._making.add(recording)
-            self._write(recording, WantedNote(self._clock.boot_id, self._clock.now_us()))
 
     def left(self, recording: str, until_us: int, reason: str) -> None:
         """Its recorder has ended for this reason, and could not write its end: nothing more is
@@ -122,14 +130,25 @@ class Heartbeat:
             self._write(recording, WantedNote(self._clock.boot_id, until_us, NOT_STORED, reason))
 
     def forget(self, recording: str) -> None:
-        """It has its end, or never got a file."""
+        """It has its end."""
         with self._lock:
             self._over.add(recording)
-            self._making.discard(recording)
+            self._remove(recording)
+
+    def left_behind(self) -> dict[str, WantedNote]:
+        """What the daemons before have noted in this boot, by the names of the notes."""
+        try:
+            names = os.listdir(self._directory)
+        except OSError:
+            return {}  # nothing was noted, or it cannot be read: that costs gaps
+        notes = ((name, self.read(name)) for name in names)
+        return {name: note for name, note in notes if note is not None}
+
+    def rename(self, name: str, recording: str) -> None:
+        """What was noted under this name is of that recording."""
+        with self._lock:
             try:
-                os.unlink(self._path(recording))
-            except FileNotFoundError:
-                pass
+                os.rename(self._path(name), self._path(recording))
             except OSError as error:
                 self._complain(error)
 
@@ -156,25 +175,25 @@ class Heartbeat:
         self._running = [one for one in self._running if not one.join(0)]
         if not self._running:
             self._over.clear()
-            self._making.clear()
-        waiting = [one for one in self._running if one.info is None]
-        self._making -= self._over | {one.info.id for one in self._running if one.info is not None}
-        for recording in self._making if waiting else ():
-            newest = waiting[-1]
-            until_us, stopped = newest.wanted_us, newest.stopped_for
-            note = WantedNote(self._clock.boot_id, until_us, NO_ANSWER, stopped)
-            self._write(recording, note)
+        nameless = set()
         for running in self._running:
-            info = running.info
-            if info is None or info.id in self._over:
-                continue
             note = WantedNote(self._clock.boot_id, running.wanted_us, stopped=running.stopped_for)
             pending_us = running.pending_us
             if running.refused:
                 note = replace(note, why=NOT_STORED)
             elif pending_us is not None and self._clock.now_us() - pending_us > _STALLED_US:
                 note = replace(note, why=NO_ANSWER)
-            self._write(info.id, note)
+            plan, info = running.plan, running.info
+            if info is None:
+                name = f"{_NAMELESS}{plan.trigger_us}"
+                nameless.add(name)
+                note = replace(note, trigger=plan.trigger, trigger_us=plan.trigger_us)
+                self._write(name, note)
+            elif info.id not in self._over:
+                self._write(info.id, note)
+        for name in self._nameless - nameless:
+            self._remove(name)
+        self._nameless = nameless
 
     def _path(self, recording: str) -> str:
         return os.path.join(self._directory, recording)
@@ -189,6 +208,14 @@ class Heartbeat:
                 os.pwrite(descriptor, content, 0)
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            self._complain(error)
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.unlink(self._path(name))
+        except FileNotFoundError:
+            pass
         except OSError as error:
             self._complain(error)
 

@@ -38,15 +38,15 @@ class OpenedStore:
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
-    display: whether the self-view was on beside it; muted_us: media time since when the wearer
-    wanted no sound of it, None if they did. cut_off: whether the camera was recording when it
-    ended, and that does not go on. shift: the one that has not ended, if any.
+    display: whether the self-view was on beside it, None if nobody knows; muted_us: media time
+    since when the wearer wanted no sound of it, None if they did. cut_off: whether the camera was
+    recording when it ended, and that does not go on. shift: the one that has not ended, if any.
     """
 
     thumbprint: str
     resume: str | None
     cut_off: bool
-    display: bool = False
+    display: bool | None = None
     muted_us: int | None = None
     shift: KeptShift | None = None
 
@@ -60,7 +60,10 @@ class OpenedStore:
         down as theirs, it makes the recording that goes on what it was when the daemon died."""
         wanted = (
             (Intent.TOGGLE_MUTE, self.muted_by_wearer_us(rules) is not None),
-            (Intent.TOGGLE_SELF_VIEW, self.display is not rules.display_in_recording),
+            (
+                Intent.TOGGLE_SELF_VIEW,
+                self.display is not None and self.display is not rules.display_in_recording,
+            ),
         )
         return tuple(intent for intent, so in wanted if so)
 
@@ -108,6 +111,7 @@ def open_books(
     from camerad.store.locations import device_place  # noqa: PLC0415
     from camerad.store.store import Store, had_ledger  # noqa: PLC0415
 
+    began_us = clock.now_us()
     durable_files.sync_all()
     told = Orders(settings.device.provision_dir, root)
     found = identity.load_or_create(root, told.retired)
@@ -128,7 +132,6 @@ def open_books(
         expected=had_ledger(device_place(root)),
         reserve=Reserve(root),
     )
-    resume, cut_off = None, False
     store: Store | None = None
     try:
         timeline = ledger.state.timeline
@@ -144,14 +147,15 @@ def open_books(
         _tell_of_start(ledger, settings)
         told.deliver(ledger)
         store = Store(root, ledger)
-        if before.stage == Stage.RECORDING.value:
-            resume, cut_off = mending.cut_off(store, found.key)
+        mending.adopt(store)
+        recorded = before.stage == Stage.RECORDING.value
+        resume, cut_off = mending.cut_off(store, found.key, began_us, recorded=recorded)
     except BaseException:
         # The claim too, or the next attempt would find the store taken.
         (store or ledger).close()
         raise
     opened = OpenedStore(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
-    if resume is not None:
+    if resume in before.recordings:
         opened = replace(opened, display=before.display, muted_us=before.muted_us)
     sealer = Sealer(settings.recipients) if settings.recipients else None
     return Books(store, found.key, sealer, opened)

@@ -39,7 +39,6 @@ from camerad.daemon.setup_check import check_setup
 from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
 from camerad.stream.sound_messages import SoundFormat, SoundNews
-from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -198,7 +197,6 @@ class RecordingManager:
             at_us,
             pre_event=pre_event,
             encoder=self.encoder,
-            software=software_version(),
             continues=continues,
             wearer=self.wearer,
         )

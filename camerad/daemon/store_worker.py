@@ -37,9 +37,9 @@ from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
-from camerad.daemon import open_store
+from camerad.daemon import fileless, open_store
 from camerad.daemon.crash_recovery import CrashRecovery
-from camerad.daemon.heartbeat import Heartbeat, WantedRecording
+from camerad.daemon.heartbeat import Heartbeat, WantedNote, WantedRecording
 from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
 from camerad.recording.write_retry import PASSING
@@ -175,15 +175,7 @@ class StoreWorker:
 
         if self._key is None or self._sealer is None:
             raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
-        heartbeat = self._heartbeat
-        if heartbeat is not None:
-            heartbeat.begun(header.id)
-        try:
-            container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
-        except BaseException:
-            if heartbeat is not None:
-                heartbeat.forget(header.id)
-            raise
+        container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
         self.note("opened", id=header.id, header=container.header_sha256)
         self._named.pop(threading.get_ident(), None)
@@ -201,7 +193,7 @@ class StoreWorker:
         store = self._store
         # One that was begun a moment ago may not be in the ledger yet; its file is there, or it is
         # being made just now.
-        known = () if store is None else store.ledger.state.recordings
+        known = () if store is None else (*store.ledger.state.recordings, *self._mending.fileless)
         thread = threading.get_ident()
         with self._naming:
             others = [name for maker, name in self._named.items() if maker != thread]
@@ -385,7 +377,7 @@ class StoreWorker:
         for recording in tuple(self._mending.being_made):
             self._mending.look_at(recording)
         if self._interrupted:
-            self._interrupted = self._mending.repair_all(store, key)
+            self._interrupted = self._mending.repair_all(store, key, self._make_fileless)
             self._compare(store)
         elif self._clock.now_us() - self._compared_us >= COMPARE_US:
             self._compare(store)
@@ -405,6 +397,19 @@ class StoreWorker:
                     extra=MessageId.EXPIRING.extra,
                 )
         self.expiring = tuple(known.id for known in soon)
+
+    def _make_fileless(self, recording: str, note: WantedNote) -> None:
+        """As `camerad.daemon.fileless.make`."""
+        store, key, sealer = self._store, self._key, self._sealer
+        if store is None or key is None or sealer is None:
+            raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
+        shift = store.ledger.state.shift
+        wearer = None if shift is None else shift.wearer
+        at, settings, clock = self._recordings_dir, self._settings, self._clock
+        header = fileless.make(
+            at, recording, note, settings, wearer=wearer, key=key, sealer=sealer, clock=clock
+        )
+        store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:
         store.reconcile()

@@ -26,7 +26,7 @@ from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_c
 from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import EXPIRED, Deleted
-from camerad.ledger.recording_state import ClosedEpoch
+from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 
 CHECKPOINT: Final = "camerad-checkpoint"
 EPOCH_ENDING: Final = ".jws"
@@ -286,9 +286,14 @@ class _Reader:
             if not known.here or known.id in self._late:
                 continue
             found = state.recordings.get(known.id)
-            if found is None or (found.final, found.holds) != (known.final, known.holds):
+            if found is None or _carried(found) != _carried(known):
                 text = f"it does not say about {known.id} what the epoch before said"
                 yield number, text
+
+
+def _carried(known: RecordingState) -> tuple[object, ...]:
+    """What no epoch says otherwise about a recording than the one before."""
+    return known.device, known.header, known.final, known.retention_days, known.holds
 
 
 def _recordings_in(token: str) -> set[str]:

@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from camerad.base.clock import SECOND, Moment
 from camerad.config import Settings
 from camerad.container.statements import FORMAT, Header, Microphone
+from camerad.update.image_version import software_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ class RecordingSpec:
         trigger_us: int,
         *,
         pre_event: bool,
-        encoder: str,
-        software: str,
-        continues: str | None,
-        wearer: str | None,
+        encoder: str = "unknown",
+        continues: str | None = None,
+        wearer: str | None = None,
     ) -> RecordingSpec:
-        """By the camera's settings; pre_event: whether the seconds before the press are wanted."""
+        """By the camera's settings; pre_event: whether the seconds before the press are wanted;
+        encoder: as the camera says it, once it has."""
         policy, camera = settings.policy, settings.camera
         return cls(
             device=settings.device.id,
@@ -63,7 +64,7 @@ class RecordingSpec:
             height=camera.height,
             fps=camera.fps,
             encoder=encoder,
-            software=software,
+            software=software_version(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=wearer,

@@ -132,7 +132,8 @@ class Copies:
                 )
                 yield Discrepancy(DiscrepancyKind.UNVOUCHED, info.id, text, alarm=True)
         for path, why in self._others.odd:
-            text = f"it is left as it is: {why}; if nobody needs it, remove it"
+            said = why.removeprefix(f"{path}: ")  # it is named in front of all of it
+            text = f"it is left as it is: {said}; if nobody needs it, remove it"
             yield Discrepancy(DiscrepancyKind.UNREADABLE, path, text, alarm=True)
 
     def _of(self, recording: str) -> Iterator[RecordingInfo]:

@@ -62,7 +62,7 @@ def check_plain(path: str) -> None:
     if not file_status.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
-            "recording: it is left as it is, and not recorded as deleted; see what put it there"
+            "recording: it is left as it is; see what put it there"
         )
     with explaining("read the recording", path), open_regular(path) as file:
         file.read(1)

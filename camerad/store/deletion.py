@@ -26,9 +26,9 @@ from camerad.store.copies import Copies
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import Deletion
-from camerad.store.reconcile import is_away
 from camerad.store.recovery import TORN
 from camerad.store.retention import Candidate, list_due, list_removable
+from camerad.store.whereabouts import Whereabouts
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ class Deleter:
         for known in self.ledger.state.recordings.values():
             for path in copies.files_of(known) if known.deleted is not None else ():
                 try:
-                    if file_status.is_file(path) or file_status.is_directory(path):
-                        deletable.check_plain(path)
+                    deletable.check_plain(path)
                     _unlink(path, known.id)
                 except StorageError as error:
                     text = f"{known.id} is deleted by the ledger, and still here: {error}"
@@ -188,7 +187,8 @@ class Deleter:
                 f"{others[0]}: this is another recording than its name says: it is left as it is, "
                 f"and {known.id} is not recorded as deleted; find out where that is"
             )
-        return not place.unread and not known.missing and not is_away(place, known)
+        away = Whereabouts(place).is_away(known)
+        return not place.unread and not known.missing and not away
 
     def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Remove every file of a recording that has its tombstone."""

@@ -39,8 +39,8 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.deletable import NotTheRecordingError
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
-from camerad.store.reconcile import is_away
 from camerad.store.trust import is_vouched
+from camerad.store.whereabouts import Whereabouts
 
 NOT_AUTHENTIC: Final = 2
 """As `camerad evidence verify` says it."""
@@ -234,6 +234,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
     ages = state.ages(*present)
     # One camera's part alone may be asked about.
     whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
+    whereabouts = Whereabouts(whole)
     away: Counter[str] = Counter()
     for known in state.recordings.values():
         held = ", though it is held" if known.held else ""
@@ -251,7 +252,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"with 'camerad evidence verify {known.id} --state {place.root}'"
             )
             yield Reason(ReasonKind.CHANGED, text, _CODES[ReasonKind.CHANGED])
-        elif is_away(whole, known) and not whole.files_of(known.id):
+        elif not whole.files_of(known.id) and whereabouts.is_away(known):
             away[known.device] += 1
     for device, number in sorted(away.items()):
         text = (

@@ -127,13 +127,29 @@ def remove(directory: str, gone: Container[str]) -> None:
     """
     for name in _names(directory):
         path = os.path.join(directory, name)
-        try:
-            statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
-            receipt = jws.decode(statement, RECEIPT, Receipt)
-        except (StorageError, jws.JwsError):
-            continue  # whoever verifies the directory hears of it
-        if all(one.id in gone for one in receipt.recordings):
+        receipt = _unproven(path)
+        if receipt is not None and all(one.id in gone for one in receipt.recordings):
             durable_files.remove(path)
+
+
+def named_recordings(directory: str) -> set[str]:
+    """Ids of the recordings that receipts in a directory name, whoever signed them. Raises
+    StorageError."""
+    return {
+        one.id
+        for name in _names(directory)
+        if (receipt := _unproven(os.path.join(directory, name))) is not None
+        for one in receipt.recordings
+    }
+
+
+def _unproven(path: str) -> Receipt | None:
+    """What a receipt says, its signature unchecked; None if it is none, or cannot be read."""
+    try:
+        statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
+        return jws.decode(statement, RECEIPT, Receipt)
+    except (StorageError, jws.JwsError):
+        return None  # a check of the directory reports it
 
 
 def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecording, FiledReceipt]]:

@@ -25,24 +25,10 @@ from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
-from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem
+from camerad.store.locations import Place, PlaceKind
 from camerad.store.receipts import CopiedRecording
 from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
-
-
-def is_away(place: Place, known: RecordingState) -> bool:
-    """Whether the directory of a recording's camera is not in the office, so that nobody can say
-    what became of the recording.
-
-    A recording that nobody vouches for is away if no camera's directory is there.
-    """
-    if place.kind is not PlaceKind.OFFICE:
-        return False
-    there = [os.path.relpath(one.root, place.root) for one in place.holdings]
-    # What could not be looked into is there.
-    there += [os.path.relpath(one.directory, place.root) for one in place.unread]
-    stems = {holding_stem(one.partition(os.sep)[0]) for one in there}
-    return device_stem(known.device) not in stems if known.device else not stems
+from camerad.store.whereabouts import Whereabouts
 
 
 class Comparison:
@@ -79,11 +65,12 @@ class Comparison:
             if difference is not None:
                 found.append(difference)
         found += self._put_aside()
+        whereabouts = Whereabouts(self._place)
         for known in tuple(self._ledger.state.recordings.values()):
             if not known.here or known.id in compared:
                 continue
             paths = self._place.files_of(known.id)
-            if not paths and not self._place.unread and not is_away(self._place, known):
+            if not paths and not self._place.unread and not whereabouts.is_away(known):
                 self._ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
                 found.append(Discrepancy(DiscrepancyKind.MISSING, known.id, text, alarm=True))

@@ -24,6 +24,7 @@ from camerad.verify.chain_position import ChainPosition
 from camerad.verify.coverage import AHEAD_US
 from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend_spans
 from camerad.verify.picture_check import PictureCheck
+from camerad.verify.time_check import TimeCheck
 
 MOST_WAITING: Final = 8
 """The most fragments that wait for their commit. An undamaged recording has one."""
@@ -58,6 +59,7 @@ class ChainCheck:
         """First and last commit that nothing links to the beginning."""
         self._pictures: Final = PictureCheck(result)
         self._audio: Final = AudioCheck(result)
+        self._times: Final = TimeCheck(result)
 
     @property
     def waiting(self) -> list[int]:
@@ -78,6 +80,7 @@ class ChainCheck:
         """Begin the chain with an authentic header. digest: of its statement."""
         self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
         self._audio.header(header, HEADER_NAME)
+        self._times.header(header)
 
     def is_past(self, sequence: int) -> bool:
         """Whether the chain is past this fragment for good."""
@@ -226,7 +229,9 @@ class ChainCheck:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(FindingKind.CHANGED, text, name, from_us=from_us, to_us=to_us)
         self._pictures.commit(self.at, facts)
-        self._audio.commit(facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked)
+        statement, linked = commit_name(facts.sequence), self.at.linked
+        self._audio.commit(facts, self.at.last, statement, linked=linked)
+        self._times.commit(facts, statement, linked=linked)
         result.add_commit(commit, linked=self.at.linked)
         at = self.at
         at.next, at.previous, at.until_us = facts.sequence + 1, digest, max(at.until_us, to_us)
@@ -287,6 +292,7 @@ class ChainCheck:
         at = self.at
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
         self._audio.skip()
+        self._times.skip()
 
     def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
@@ -320,3 +326,4 @@ class ChainCheck:
         self._pictures.statement(self.at, closing, until_us, name)
         self._pictures.end(self.at, closing)
         self._audio.end(closing.sound, closing.at_us, name)
+        self._times.end(closing, name)

@@ -74,6 +74,8 @@ class FindingKind(StrEnum):
     """Time without pictures that no statement explains."""
     SILENT = "unstated silence"
     """Time without sound that no statement explains, though sound was wanted."""
+    UNFIT = "unfit times"
+    """Times of statements that do not fit each other, though each could be."""
     QUIET = "stated silence"
     """Time without sound that no gap states, and that the states of sound explain."""
 

@@ -93,6 +93,7 @@ def ledger_changes(original: ledgers.Original) -> Iterator[ledgers.Mutation]:
     for family in (
         *(ledgers.flips, ledgers.lines_moved, ledgers.files_moved, ledgers.cut),
         *(ledgers.other_spellings, ledgers.resigned, ledgers.rolled_back),
+        ledgers.carried_otherwise,
     ):
         yield from family(original)
 

@@ -358,10 +358,40 @@ class Recording:
                 self.wrong("end.jws: footage was wanted until later than it can know")
             self.events("end.jws", closing, max(latest, closing["at_us"]))
 
+    def fits(self, header: dict[str, Any]) -> None:
+        """Whether the times fit each other (4)."""
+        closing, spare = self.closing, 2 * SECOND
+        compared = [header, *self.commits]
+        same_boot = closing is not None and closing["boot_id"] == header["boot_id"]
+        if closing is not None and same_boot:
+            compared.append(closing)
+        for before, said in itertools.pairwise(compared):
+            old, new = before["clock"], said["clock"]
+            if new["boot_us"] < old["boot_us"] - spare:
+                self.unfit("a clock goes back")
+            moved = (new["wall_us"] - new["boot_us"]) - (old["wall_us"] - old["boot_us"])
+            repaired = said is closing and closing["reason"] == "recovered"
+            if not repaired and abs(moved - (said["clock_step_us"] or 0)) > spare:
+                self.unfit("the wall clock moved otherwise than is stated")
+        if closing is None:
+            return
+        footage = [one["last_us"] for one in self.commits if one["frames"]]
+        footage += [one.get("sound", {}).get("end_us") or 0 for one in self.commits]
+        if closing["at_us"] < max(footage, default=0) - spare:
+            self.unfit("footage is wanted until before the last that is there")
+        late = closing["clock"]["boot_us"] > closing["at_us"] + 600 * SECOND
+        if same_boot and closing["reason"] != "recovered" and late:
+            self.unfit("the end was written long after footage was wanted no more")
+
+    def unfit(self, what: str) -> None:
+        """Times that do not fit each other are a remark."""
+        self.report.note(1, f"Times do not fit each other: {what}.")
+
     def remarks(self) -> None:
         """The trigger (3.4), and the remarks of section 4."""
         if not self.header:
             return
+        self.fits(self.header)
         if self.commits and self.header["trigger_us"] > self.latest(self.commits) + SPARE:
             self.wrong("header.jws: the trigger is later than all footage")
         if "microphone" in self.header and not self.header["sound"]:

@@ -1,5 +1,6 @@
 """Ledgers, receipts and directories, checked from sections 5 and 6 of evidence-format.md alone."""
 
+import copy
 import fcntl
 import json
 import os
@@ -39,6 +40,56 @@ class Known:
     held: bool = False
     receipt: str = ""
     days: int = 0
+
+
+@dataclass
+class Left:
+    """What an epoch leaves of one recording for the next to carry (5)."""
+
+    device: str = ""
+    header: str = ""
+    final: str | None = None
+    retention_days: int = 0
+    holds: list[dict[str, str]] = field(default_factory=list)
+    deleted: bool = False
+    missing: bool = False
+
+    def carried(self) -> tuple[Any, ...]:
+        """What has to be the same."""
+        return self.device, self.header, self.final, self.retention_days, self.holds
+
+
+def leave(left: dict[str, Left], entry: dict[str, Any]) -> None:
+    """What one entry changes of that."""
+    facts, kind = entry["facts"], entry["kind"]
+    for one in facts["recordings"] if kind == "carried" else []:
+        same = {name: one[name] for name in ("device", "header", "final", "retention_days")}
+        gone = {"deleted": one["deleted"] is not None, "missing": one["missing"]}
+        left[one["id"]] = Left(**same, holds=list(one["holds"]), **gone)
+    if kind == "unreadable":
+        stem = facts["name"].rpartition(".")[0]
+        holds = list(left[stem].holds) if stem in left else []
+        one = left.setdefault(facts["name"], Left(retention_days=366, holds=holds))
+        one.deleted = one.missing = False
+    named = ("opened", "closed", "recovered", "received", "found", "hold", "release")
+    if kind not in (*named, "missing", "deleted", "changed", "acknowledged", "replaced"):
+        return
+    one = left.setdefault(facts["id"], Left())
+    if kind in ("opened", "received", "found"):
+        one.header = facts["header"]
+    if kind in ("received", "found"):
+        one.device = facts["device"]
+    if kind in ("closed", "recovered", "received", "found"):
+        one.final, one.retention_days = facts["final"], facts["retention_days"]
+        one.deleted = one.missing = False
+    if kind == "hold":
+        one.holds.append({"reason": facts["reason"], "who": facts["who"]})
+    if kind == "release":
+        one.holds.clear()
+    if kind == "deleted":
+        one.deleted = True
+    if kind in ("missing", "changed"):
+        one.missing = kind == "missing"
 
 
 @dataclass
@@ -109,6 +160,7 @@ class _Reader:
             None  # what an append left behind at the end of the epoch before
         )
         self.note = self.ledger.report.note
+        self.left: dict[str, Left] | None = None  # by the epoch before; None: nobody knows
 
     def run(self) -> Ledger:
         """Each epoch from 1 to the highest has its entries or its checkpoint (5)."""
@@ -139,7 +191,7 @@ class _Reader:
             else:
                 if f"{stem}.checkpoint" not in names:
                     self.note(2, f"Epoch {number} of the ledger is gone.")
-                self.sequence = self.previous = self.kid = self.torn = None
+                self.sequence = self.previous = self.kid = self.torn = self.left = None
         if not numbers:
             self.note(2, "There is nothing of a ledger.")
         elif self.torn:
@@ -196,6 +248,7 @@ class _Reader:
             None,
         )
         self.ledger.entries[checkpoint["last"]] = (checkpoint["number"], checkpoint["final"])
+        self.left = None
 
     def epoch(self, number: int, name: str) -> None:
         """The entries of one epoch: spelling, signature, `sequence`, `previous`, `epoch` (5)."""
@@ -204,6 +257,8 @@ class _Reader:
         if b"\0" not in rest and not BEGINNING.fullmatch(rest):
             self.note(2, f"{name} ends with what is no beginning of an entry.")
         carried, repaired = 0, before is None
+        left: dict[str, Left] = {}
+        begun: dict[str, Left] = {}
         for at, line in enumerate(lines):
             where = f"{name}, entry {at + 1}"
             try:
@@ -229,12 +284,42 @@ class _Reader:
                     sha(before[1]),
                 )
             self.take(where, found)
+            if not found.more:
+                leave(left, entry)
+            if at <= carried:
+                begun = copy.deepcopy(left)
+        self.carry(name, begun, lines)
+        self.left = left
         if not lines:
             self.note(2, f"{name} has no entry.")
         if carried >= max(1, len(lines)):
             self.note(2, f"{name} does not have all that was carried into it.")
         if not repaired:
             self.note(2, f"{name} does not tell of what an append left behind in the epoch before.")
+
+    def carry(self, name: str, begun: dict[str, Left], lines: list[bytes]) -> None:
+        """What an epoch carries is what the one before leaves (5)."""
+        late = {one for line in lines for one in self.late(line)}
+        for recording, one in (self.left or {}).items():
+            if one.deleted or one.missing or recording in late:
+                continue
+            if recording not in begun or begun[recording].carried() != one.carried():
+                self.note(2, f"{name} says of {recording} something else than the epoch before.")
+
+    def late(self, line: bytes) -> set[str]:
+        """The recordings that an entry `unread` tells of."""
+        try:
+            entry = read_statement(line, "camerad-ledger", self.keys).payload
+            if entry["kind"] != "unread":
+                return set()
+            token = entry["facts"]["token"].encode()
+            said = read_statement(token, "camerad-ledger", self.keys)
+        except NoStatementError:
+            return set()
+        facts = said.payload["facts"]
+        if said.more or said.payload["kind"] == "carried":
+            return set() if said.more else {one["id"] for one in facts["recordings"]}
+        return {one for one in (facts.get("id"), facts.get("name")) if one is not None}
 
     def chain(self, where: str, number: int, found: Statement) -> None:
         """One entry's place in the chain, and its key."""

@@ -175,6 +175,45 @@ def test_a_daemon_that_is_killed_while_the_card_hangs_leaves_a_gap_up_to_then(
         camera.wait(stage="recording")
 
 
+@pytest.mark.parametrize("seconds", [1.0, 2.5])
+def test_a_daemon_that_is_killed_while_a_slow_card_makes_the_next_file_goes_on_and_states_the_gap(
+    tmp_path: Path, seconds: float
+) -> None:
+    """The ledger has heard of nothing by then: its entries wait for the same card."""
+    with body_camera(tmp_path, configuration(tmp_path, "nrw-ordnungsamt")) as camera:
+        recordings = camera.state_dir / "camerad" / "recordings"
+        start_recording(camera, quiet=False)
+        slow = {"name": "disk_slow", "seconds": FAULT_SECONDS, "delay": 8}
+        assert camera.ask("POST", "/api/fault", slow).status == 200
+        camera.wait_for_condition("storage_stalled", holds=True)
+        camera.press("main", 2.2)
+        assert camera.state["stage"] == "stopping"
+        pressed_us = camera.press("main", 1.3)["down_us"]
+        assert camera.state["stage"] == "recording"
+        camera.pass_time(seconds)
+        killed_us = camera.ask("POST", "/api/fault", {"name": "daemon_killed"}).body["at_us"]
+        assert camera.ask("POST", "/api/fault", {**slow, "seconds": 0}).status == 200
+        # The wearer saw it record until then, so it goes on.
+        camera.wait(REPAIRED_SECONDS, stage="recording")
+
+        def stated() -> list[dict[str, Any]]:
+            ends = [closing for path in recordings.glob("*.tar") if (closing := closing_of(path))]
+            gaps = [gap for one in ends for gap in one["gaps"]]
+            return [gap for gap in gaps if gap["to_us"] > killed_us - SEEN_US]
+
+        (gap,) = until(stated, REPAIRED_SECONDS, "what is missing is stated")
+        assert gap["from_us"] <= pressed_us
+        assert gap["to_us"] == pytest.approx(killed_us, abs=SEEN_US)
+        camera.pass_time(1)
+        newest = camera.stop()
+        assert judge_gaps(camera, newest).holes == []
+        header = sealed.read(newest["path"]).header
+        assert header["trigger"] == "continued"
+        # All that there is: what was stopped, what was killed, and what went on from it.
+        assert [one["id"] for one in camera.recordings][1] == header["continues"]
+        assert len(camera.recordings) == 3
+
+
 def closing_of(path: Path) -> dict[str, Any] | None:
     """What the end of a recording says; None as long as it has none."""
     if not judging.ended(path):

@@ -181,6 +181,7 @@ ENGLISH: Final = ReportWording(
         FindingKind.TORN: "unsigned rest behind the last signed piece, kept as it was found",
         FindingKind.UNSTATED: "time without pictures that the camera did not explain",
         FindingKind.SILENT: "time without sound that the camera did not explain",
+        FindingKind.UNFIT: "times that do not fit each other",
         FindingKind.QUIET: "time without sound, because of what the microphone was doing",
     },
     labels_title="Labels of the cameras",

@@ -182,6 +182,7 @@ GERMAN: Final = ReportWording(
         "aufgehoben",
         FindingKind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
         FindingKind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
+        FindingKind.UNFIT: "Zeiten, die nicht zueinander passen",
         FindingKind.QUIET: "Zeit ohne Ton, die sich aus dem Zustand des Mikrofons erklärt",
     },
     labels_title="Etiketten der Kameras",

@@ -245,6 +245,106 @@ def test_a_cameras_directory_that_is_away_is_no_loss_of_recordings(
     assert signed(archive) == [("deleted", ONE)]
 
 
+def other_directory(archive: Path) -> Path:
+    """One of the same camera by another key, with nothing in it yet."""
+    other = archive / f"cam-1-{'A' * 8}"
+    (other / "recordings").mkdir(parents=True)
+    return other
+
+
+def test_a_camera_with_two_directories_of_which_one_is_away_has_lost_nothing(
+    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path
+) -> None:
+    """As after a reset, which makes another key."""
+    assert purge().code == 0
+    holding, elsewhere = copy_in(archive).parents[1], tmp_path / "elsewhere"
+    holding.rename(elsewhere)
+    other_directory(archive)
+    for wall_us in (clock.wall_us, LATER_US, LATER_US):
+        clock.wall_us = wall_us
+        for more in (("--dry-run",), ()):
+            said = purge(*more)
+            assert (said.code, "'cam-1' is away, with 1 recording" in said.out) == (2, True)
+    assert signed(archive) == []
+    elsewhere.rename(holding)
+    assert purge().code == 0
+    assert signed(archive) == [("deleted", ONE)]
+
+
+@pytest.mark.parametrize("left", ["receipts", "ledger"])
+def test_of_a_camera_with_two_directories_a_recording_that_has_vanished_is_called_so(
+    purge: Desk, archive: Path, left: str
+) -> None:
+    """What came with it tells in which of them it was."""
+    assert purge().code == 0
+    holding = copy_in(archive).parents[1]
+    other_directory(archive)
+    copy_in_first = holding / "recordings" / f"{ONE}.tar"
+    copy_in_first.unlink()
+    shutil.rmtree(holding / ("ledger" if left == "receipts" else "receipts"))
+    said = purge()
+    assert (said.code, f"{ONE}: its file has vanished" in said.out) == (2, True)
+    assert signed(archive) == [("missing", ONE)]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_lies_under_the_name_of_what_is_deleted_goes_only_if_it_is_a_plain_file(
+    purge: Desk, archive: Path, clock: type[Office], tmp_path: Path, kind: str
+) -> None:
+    assert purge().code == 0
+    one, elsewhere = copy_in(archive), tmp_path / "y.tar"
+    whole = one.read_bytes()
+    clock.wall_us = LATER_US
+    assert purge().code == 0
+    assert signed(archive) == [("deleted", ONE)]
+    if kind == "link":
+        elsewhere.write_bytes(whole)
+        one.symlink_to(elsewhere)
+    else:
+        os.mkfifo(one)
+    for _ in range(2):
+        said = purge()
+        assert (said.code, lines(said)[0][:12]) == (2, "not finished")
+        assert said.out.count(str(one)) == 1
+        assert f"{ONE} is deleted by the ledger" in said.out
+    assert one.is_symlink() or one.exists()
+    one.unlink()
+    one.write_bytes(whole)
+    assert purge().code == 0
+    assert not one.exists()
+
+
+@pytest.mark.parametrize("whose", ["the office's", "a camera's"])
+def test_a_ledger_that_nobody_can_hold_in_memory_ends_no_command_for_the_rest(
+    desk: Desk,
+    purge: Desk,
+    *,
+    archive: Path,
+    key: Path,
+    clock: type[Office],
+    whose: str,
+) -> None:
+    """What can be done is done, and what is wrong is said."""
+    assert purge().code == 0
+    parts = {"the office's": archive / "office", "a camera's": copy_in(archive).parents[1]}
+    huge = parts[whose] / "ledger" / "000002.jws"
+    with huge.open("wb") as file:
+        file.truncate(1 << 40)
+    clock.wall_us = LATER_US
+    for more in (("--dry-run",), ()):
+        said = purge(*more)
+        assert (said.code, said.out.count(str(huge))) == (EX_IOERR, 1), said
+        assert lines(said)[0].startswith(("not finished", "not certain"))
+        assert str(huge) not in said.err
+    # Without its ledger an office deletes nothing: the holds are in it.
+    assert copy_in(archive).exists() == (whose == "the office's")
+    camera = copy_in(archive)
+    camera.write_bytes(recording(ONE).file)
+    said = desk("evidence", "list", archive)
+    assert (said.code, ONE in said.out, said.err.count(str(huge))) == (EX_IOERR, True, 1)
+    assert json.loads(desk("evidence", "list", archive, "--json").out)[0]["id"] == ONE
+
+
 @pytest.mark.parametrize("how", ["gone", "empty", "garbage", "zeros"])
 def test_a_copy_of_the_cameras_ledger_that_says_nothing_is_told(
     purge: Desk, archive: Path, how: str

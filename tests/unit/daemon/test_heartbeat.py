@@ -25,6 +25,7 @@ class Recorded:
 
     def __init__(self, clock: ManualClock, recording: str | None = ID) -> None:
         self._clock = clock
+        self.plan: Any = SimpleNamespace(trigger="button:main", trigger_us=clock.now_us())
         self.info: Any = None if recording is None else SimpleNamespace(id=recording)
         self.stopped_for: str | None = None
         self.stop_us: int | None = None
@@ -59,10 +60,11 @@ def running(heartbeat: Heartbeat, clock: ManualClock) -> Iterator[Recorded]:
     found.ended = True
 
 
-def noted(heartbeat: Heartbeat, clock: ManualClock, **facts: Any) -> None:
+def noted(heartbeat: Heartbeat, clock: ManualClock, name: str = ID, **facts: Any) -> None:
     """Wait for the note that says so of now."""
     wanted = WantedNote(clock.boot_id, **({"until_us": clock.now_us()} | facts))
-    until(lambda: heartbeat.read(ID) == wanted, WAIT, lambda: f"{wanted}, not {heartbeat.read(ID)}")
+    seen = lambda: f"{wanted}, not {heartbeat.read(name)}"  # noqa: E731 - for the message
+    until(lambda: heartbeat.read(name) == wanted, WAIT, seen)
 
 
 @pytest.mark.usefixtures("running")
@@ -99,40 +101,54 @@ def test_two_recordings_at_a_time_have_a_note_each(
     heartbeat.follow(second)
     clock.advance(SECOND)
     noted(heartbeat, clock, until_us=running.stop_us)
-    # The second has no file yet, and so no note.
     second.info = SimpleNamespace(id=OTHER)
     until(lambda: heartbeat.read(OTHER), WAIT, "a note of the second one")
     second.ended = True
 
 
-def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_too(
-    heartbeat: Heartbeat, clock: ManualClock
+def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_by_its_trigger(
+    tmp_path: Path, heartbeat: Heartbeat, clock: ManualClock
 ) -> None:
     """Else a daemon that is killed in these seconds leaves red light over footage that nothing
     names."""
     made = Recorded(clock, None)
-    heartbeat.begun(ID)
+    pressed = {"trigger": "button:main", "trigger_us": clock.now_us()}
+    name = f"triggered-{clock.now_us()}"
     heartbeat.follow(made)
+    made.pending_us = clock.now_us()
     clock.advance(7 * SECOND)
-    noted(heartbeat, clock, why=NO_ANSWER)
+    noted(heartbeat, clock, name, why=NO_ANSWER, **pressed)
     made.stop_us, made.stopped_for = clock.now_us(), "stop"
     clock.advance(SECOND)
-    noted(heartbeat, clock, why=NO_ANSWER, until_us=made.stop_us, stopped="stop")
-    made.info = SimpleNamespace(id=ID)
-    noted(heartbeat, clock, why=CUT_OFF, until_us=made.stop_us, stopped="stop")
+    noted(heartbeat, clock, name, why=NO_ANSWER, until_us=made.stop_us, stopped="stop", **pressed)
+    assert heartbeat.left_behind() == {name: heartbeat.read(name)}
+    # From when it has a file it is called by its name, and no longer by its trigger.
+    made.pending_us, made.info = None, SimpleNamespace(id=ID)
+    noted(heartbeat, clock, until_us=made.stop_us, stopped="stop")
+    until(lambda: os.listdir(tmp_path / DIRECTORY) == [ID], WAIT, "one note")
     made.ended = True
 
 
-def test_what_got_no_file_is_not_noted_any_more(heartbeat: Heartbeat, clock: ManualClock) -> None:
+def test_what_ended_without_a_file_is_not_noted_any_more(
+    tmp_path: Path, heartbeat: Heartbeat, clock: ManualClock, running: Recorded
+) -> None:
     tried = Recorded(clock, None)
     heartbeat.follow(tried)
-    heartbeat.begun(OTHER)
-    heartbeat.forget(OTHER)
-    heartbeat.begun(ID)
-    clock.advance(SECOND)
-    noted(heartbeat, clock, why=NO_ANSWER)
-    assert heartbeat.read(OTHER) is None
+    until(lambda: len(heartbeat.left_behind()) == 2, WAIT, "two notes")
     tried.ended = True
+    until(lambda: os.listdir(tmp_path / DIRECTORY) == [ID], WAIT, "one note")
+    assert not running.ended
+
+
+def test_a_note_gets_the_name_of_its_recording(heartbeat: Heartbeat, clock: ManualClock) -> None:
+    heartbeat.left("triggered-5", clock.now_us(), "stop")
+    note = heartbeat.read("triggered-5")
+    heartbeat.rename("triggered-5", ID)
+    assert heartbeat.left_behind() == {ID: note}
+
+
+def test_where_nothing_was_noted_nothing_is_left_behind(heartbeat: Heartbeat) -> None:
+    assert heartbeat.left_behind() == {}
 
 
 def test_nothing_is_noted_of_what_is_over(
@@ -159,9 +175,9 @@ def test_nothing_is_noted_of_what_is_over(
 def test_a_note_that_becomes_shorter_is_read_as_it_is(
     heartbeat: Heartbeat, clock: ManualClock
 ) -> None:
+    heartbeat.left(ID, clock.now_us(), "a reason with more words than the next one has")
     heartbeat.left(ID, clock.now_us(), "failed")
-    heartbeat.begun(ID)
-    assert heartbeat.read(ID) == WantedNote(clock.boot_id, clock.now_us())
+    assert heartbeat.read(ID) == WantedNote(clock.boot_id, clock.now_us(), NOT_STORED, "failed")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +195,7 @@ def test_a_note_that_becomes_shorter_is_read_as_it_is(
 def test_a_note_that_cannot_be_right_is_none(
     tmp_path: Path, heartbeat: Heartbeat, clock: ManualClock, content: bytes
 ) -> None:
-    heartbeat.begun(ID)
+    heartbeat.left(ID, clock.now_us(), "stop")
     path = tmp_path / DIRECTORY / ID
     right = b'{"boot_id":"BOOT","until_us":5}'.replace(b"BOOT", clock.boot_id.encode())
     path.write_bytes(right)
@@ -192,7 +208,6 @@ def test_a_note_that_is_no_file_holds_nothing_up(
     tmp_path: Path, heartbeat: Heartbeat, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / DIRECTORY / ID).mkdir(parents=True)
-    heartbeat.begun(ID)
     heartbeat.left(ID, 5, "failed")
     heartbeat.forget(ID)
     assert heartbeat.read(ID) is None
@@ -200,6 +215,8 @@ def test_a_note_that_is_no_file_holds_nothing_up(
     assert caplog.text.count("cannot be noted") == 1
 
 
-def test_nobody_else_may_read_the_notes(tmp_path: Path, heartbeat: Heartbeat) -> None:
-    heartbeat.begun(ID)
+def test_nobody_else_may_read_the_notes(
+    tmp_path: Path, heartbeat: Heartbeat, clock: ManualClock
+) -> None:
+    heartbeat.left(ID, clock.now_us(), "stop")
     assert os.stat(tmp_path / DIRECTORY).st_mode & 0o007 == 0

@@ -23,13 +23,14 @@ from camerad.base.wall_clock import KnownTime
 from camerad.behaviour import update
 from camerad.config import load
 from camerad.container import skeleton
-from camerad.container.gaps import NO_ANSWER, NOT_STORED, Gap
+from camerad.container.encryption import Sealer
+from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED, Gap
 from camerad.container.recording_files import number_of
 from camerad.container.severity import Severity
-from camerad.daemon import open_store
+from camerad.daemon import fileless, open_store
 from camerad.daemon import store_worker as keeping
 from camerad.daemon.crash_recovery import RESUME_US
-from camerad.daemon.heartbeat import Heartbeat
+from camerad.daemon.heartbeat import Heartbeat, WantedNote
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
 from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, StoreWorker
@@ -37,10 +38,12 @@ from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.ledger import read_ledger
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
-from camerad.recording.container_writer import FileGoneError
+from camerad.recording.container_writer import ContainerWriter, FileGoneError
 from camerad.store import identity, listing, recovery
 from camerad.store.store import Store
 from camerad.update import update_file as kept
+from camerad.verify import judge
+from camerad.verify.verdict import Verdict
 from tests.system.harness import configuration, until
 from tests.unit.daemon.test_heartbeat import Recorded
 
@@ -298,6 +301,14 @@ def died(
     return clock
 
 
+def leave_note(tmp_path: Path, clock: ManualClock, name: str = ID, **facts: Any) -> int:
+    """What the daemon that dies now has noted last; returns when."""
+    died_us = clock.now_us()
+    note = WantedNote(clock.boot_id, **({"until_us": died_us} | facts))
+    Heartbeat(str(tmp_path / "run"), clock)._write(name, note)
+    return died_us
+
+
 def test_a_recording_that_was_cut_off_a_moment_ago_is_named(scenes: Any, tmp_path: Path) -> None:
     clock = died(scenes, "recording")
     scene = scenes(clock)
@@ -354,6 +365,7 @@ def test_a_recording_goes_on_before_the_one_that_was_cut_off_is_repaired(
 ) -> None:
     """However long the file that was cut off, and however slow the card."""
     clock = died(scenes, "recording")
+    leave_note(tmp_path, clock)
     path = tmp_path / "recordings" / f"{ID}.tar"
     scene = scenes(clock)
     until(lambda: scene.opened, WAIT, "recordings can be kept")
@@ -384,9 +396,9 @@ def test_a_recording_that_goes_on_and_never_comes_keeps_no_other_from_being_clos
     until(lambda: bool(asked(scene) or skeleton.end_of(str(path))), WAIT, "it is closed")
 
 
-def closing_of(tmp_path: Path) -> Any:
+def closing_of(tmp_path: Path, recording: str = ID) -> Any:
     """What the end of the recording says."""
-    found = skeleton.end_of(str(tmp_path / "recordings" / f"{ID}.tar"))
+    found = skeleton.end_of(str(tmp_path / "recordings" / f"{recording}.tar"))
     assert found is not None
     return found[0].closing
 
@@ -441,6 +453,163 @@ def test_what_the_wearer_stopped_does_not_go_on_though_the_card_never_took_its_e
     housekept(second)
     assert (second.opened[0].resume, second.opened[0].cut_off) == (None, False)
     assert closing_of(tmp_path).at_us == running.stop_us
+
+
+PRESSED = "triggered-{}"
+"""Name of the note of a recording that has no file yet."""
+
+
+def slow_card(scenes: Any, monkeypatch: pytest.MonkeyPatch, stage: str = "idle") -> Scene:
+    """A camera whose ledger takes nothing more, and says that it is in this stage."""
+    scene: Scene = scenes()
+    scene.keeping.note("stage", stage=stage, display=False)
+    scene.kinds()
+    failing = card_away(monkeypatch)
+    scene.keeping.note("stage", stage="recording", display=True)
+    scene.keeping.close(WAIT)
+    failing[0] = False
+    return scene
+
+
+@pytest.mark.parametrize("made", ["no file", "an empty file"])
+@pytest.mark.parametrize("stage", ["idle", "stopping", "recording"])
+def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as_a_gap(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, made: str
+) -> None:
+    """Whatever the ledger said last: on that card it had heard of nothing."""
+    first = slow_card(scenes, monkeypatch, stage)
+    clock = first.clock
+    pressed_us = clock.now_us()
+    clock.advance(4 * SECOND)
+    pressed = {"trigger": "button:main", "trigger_us": pressed_us, "why": NO_ANSWER}
+    died_us = leave_note(tmp_path, clock, PRESSED.format(pressed_us), **pressed)
+    if made == "an empty file":
+        (tmp_path / "recordings" / f"{ID}.tar").touch()
+    clock.advance(SECOND)
+    second = scenes(clock)
+    opened = until(lambda: second.opened, WAIT, "recordings can be kept")[0]
+    assert opened.resume is not None
+    assert not opened.cut_off
+    # Whatever an earlier recording was: nobody knows how this one was.
+    assert (opened.display, opened.muted_us) == (None, None)
+    # It comes before what goes on from it.
+    assert number_of(second.keeping.new_id(0)) == number_of(opened.resume) + 1
+    housekept(second)
+    closing = closing_of(tmp_path, opened.resume)
+    assert (closing.reason, closing.at_us, closing.frames) == ("recovered", died_us, 0)
+    assert closing.gaps == (Gap(NO_ANSWER, None, pressed_us, died_us),)
+    path = tmp_path / "recordings" / f"{opened.resume}.tar"
+    header = skeleton.header_of(str(path))
+    assert (header.trigger, header.trigger_us) == ("button:main", pressed_us)
+    found = judge.verify(str(path), identity.key_ring(str(tmp_path)))
+    assert found.verdict is Verdict.QUALIFIED
+    assert second.kinds().count("recovered") == 1
+    assert os.listdir(tmp_path / "run" / "wanted") == []
+    assert [one.name for one in (tmp_path / "recordings").iterdir()] == [path.name]
+
+
+def test_a_recording_whose_file_a_slow_card_had_just_made_goes_on(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its note is called by its trigger still, and its ledger has not heard of it."""
+    first = slow_card(scenes, monkeypatch)
+    clock = first.clock
+    Path(tmp_path / "recordings").mkdir(exist_ok=True)
+    trigger_us = a_header().trigger_us
+    moment = clock.moment()
+    header = replace(a_header(), id=ID, boot_id=clock.boot_id, clock=moment)
+    init, made = fragments(seconds_of_footage(1))
+    key = identity.load_or_create(str(tmp_path)).key
+    sink = ContainerWriter(
+        str(tmp_path / "recordings"), header, init, key, Sealer([str(DESK.to_public())])
+    )
+    abandon(sink)
+    del made
+    clock.advance(4 * SECOND)
+    pressed = {"trigger": "button:main", "trigger_us": trigger_us}
+    died_us = leave_note(tmp_path, clock, PRESSED.format(trigger_us), **pressed)
+    clock.advance(SECOND)
+    second = scenes(clock)
+    housekept(second)
+    assert second.opened[0].resume == ID
+    closing = closing_of(tmp_path)
+    assert closing.at_us == died_us
+    (gap,) = closing.gaps
+    assert gap.to_us == died_us
+    assert len(list((tmp_path / "recordings").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "facts", "cut_off"),
+    [(20, {}, True), (1, {"stopped": "stop"}, False), (1, {"stopped": "battery_critical"}, True)],
+    ids=["too late", "stopped by the wearer", "stopped by the camera"],
+)
+def test_a_recording_without_a_file_that_nobody_expects_to_go_on_is_stated_all_the_same(
+    scenes: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    seconds: int,
+    facts: dict[str, Any],
+    cut_off: bool,
+) -> None:
+    first = slow_card(scenes, monkeypatch)
+    clock = first.clock
+    pressed_us = clock.now_us()
+    clock.advance(4 * SECOND)
+    pressed = {"trigger": "button:main", "trigger_us": pressed_us, **facts}
+    died_us = leave_note(tmp_path, clock, PRESSED.format(pressed_us), **pressed)
+    clock.advance(seconds * SECOND)
+    second = scenes(clock)
+    housekept(second)
+    opened = second.opened[0]
+    assert (opened.resume, opened.cut_off) == (None, cut_off)
+    (path,) = (tmp_path / "recordings").iterdir()
+    closing = closing_of(tmp_path, path.name.removesuffix(".tar"))
+    assert closing.gaps == (Gap(CUT_OFF, None, pressed_us, died_us),)
+
+
+def test_a_slow_start_does_not_make_it_too_late_to_go_on(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card that was too slow before is so for the entries of the start, too."""
+    first = slow_card(scenes, monkeypatch)
+    clock = first.clock
+    pressed = {"trigger": "button:main", "trigger_us": clock.now_us()}
+    leave_note(tmp_path, clock, PRESSED.format(clock.now_us()), **pressed)
+    clock.advance(2 * SECOND)
+    real = open_store._tell_of_start
+
+    def slowly(*args: Any) -> None:
+        real(*args)
+        clock.advance(RESUME_US)
+
+    monkeypatch.setattr(open_store, "_tell_of_start", slowly)
+    second = scenes(clock)
+    until(lambda: second.opened, WAIT, "recordings can be kept")
+    assert second.opened[0].resume is not None
+
+
+def test_a_file_that_the_card_refuses_to_a_recording_without_one_is_made_later(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = slow_card(scenes, monkeypatch)
+    clock = first.clock
+    pressed = {"trigger": "button:main", "trigger_us": clock.now_us()}
+    leave_note(tmp_path, clock, PRESSED.format(clock.now_us()), **pressed)
+    clock.advance(SECOND)
+    with monkeypatch.context() as refusing:
+
+        def refuse(*_: object, **__: object) -> str:
+            raise StorageError("the card is away")
+
+        refusing.setattr(fileless, "make", refuse)
+        second = scenes(clock)
+        housekept(second)
+        assert list((tmp_path / "recordings").iterdir()) == []
+    housekept(second)
+    (path,) = (tmp_path / "recordings").iterdir()
+    assert closing_of(tmp_path, path.name.removesuffix(".tar")).reason == "recovered"
 
 
 def refused_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -844,7 +1013,7 @@ def test_what_the_wearer_wanted_is_handed_on_with_a_recording_that_goes_on(
         scene.kinds()
         opened = scene.opened[0]
         goes_on = stage == "recording"
-        assert (opened.display, opened.muted_us) == ((True, 12) if goes_on else (False, None))
+        assert (opened.display, opened.muted_us) == ((True, 12) if goes_on else (None, None))
         scene.keeping.close(WAIT)
 
 

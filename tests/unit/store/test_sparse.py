@@ -168,8 +168,8 @@ def test_a_camera_starts_and_goes_on_at_once(camera: Camera) -> None:
         header = jws.digest(one.content(HEADER_NAME))
         store.ledger.append("opened", id=ONE, header=header)
         mending = CrashRecovery(str(camera.recordings), boot, lambda *_, **__: None)
-        assert mending.cut_off(store, KEY) == (None, True)
-        assert not mending.repair_all(store, KEY)
+        assert mending.cut_off(store, KEY, boot.now_us(), recorded=True) == (None, True)
+        assert not mending.repair_all(store, KEY, lambda *_: None)
         assert [one.what for one in store.reconcile()] == [DiscrepancyKind.ENDED]
     assert path.stat().st_size < SECOND
 

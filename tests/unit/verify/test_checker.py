@@ -33,7 +33,7 @@ from sealed_helpers import (
     without,
 )
 
-from camerad.base.clock import SECOND, ClockSource
+from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.container import jws, ustar
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.keys import KeyRing, SigningKey
@@ -86,6 +86,11 @@ def a_fact(number: int) -> FragmentFacts:
 def kinds(result: Result) -> list[tuple[FindingKind, str, str]]:
     """The damage: kind, first and last member."""
     return [(f.kind, f.first, f.last) for f in result.findings if f.severity is Severity.DAMAGE]
+
+
+def _damage(result: Result) -> list[Finding]:
+    """What makes it not authentic."""
+    return [one for one in result.findings if one.severity is Severity.DAMAGE]
 
 
 def seconds(result: Result) -> list[tuple[float, float]]:
@@ -404,7 +409,7 @@ def test_a_statement_that_is_too_long_is_refused_unread() -> None:
 def test_signed_times_that_cannot_be_are_a_contradiction(
     change: Callable[[int, FragmentFacts], FragmentFacts], text: str
 ) -> None:
-    (found,) = check(bare(change=change)).findings
+    (found,) = _damage(check(bare(change=change)))
     assert found.kind is FindingKind.CONTRADICTION
     assert text in found.text
 
@@ -443,7 +448,7 @@ def _with(**changes: object) -> Callable[[int, FragmentFacts], FragmentFacts]:
 def test_a_signed_commit_that_cannot_be_meant_is_a_contradiction(
     change: Callable[[int, FragmentFacts], FragmentFacts], text: str
 ) -> None:
-    (found,) = check(bare(change=change)).findings
+    (found,) = _damage(check(bare(change=change)))
     assert (found.kind, found.first) == (FindingKind.CONTRADICTION, "000002.jws")
     assert found.text == f"says what cannot be: {text}"
 
@@ -494,7 +499,7 @@ def test_a_last_picture_does_not_last_for_seconds() -> None:
         end_us = facts.last_us + 3 * SECOND
         return replace(facts, end_us=end_us, clock=at(end_us))
 
-    (found,) = check(bare(change=longer)).findings
+    (found,) = _damage(check(bare(change=longer)))
     assert found.text == "says what cannot be: a picture that lasts for seconds"
 
 
@@ -647,6 +652,99 @@ def test_a_gap_at_the_end_explains_what_it_covers(
     assert [(one.from_us, one.to_us) for one in found] == [
         (from_s * SECOND, to_s * SECOND) for from_s, to_s in unexplained
     ]
+
+
+def _later(moment: Moment, **changes: int) -> Moment:
+    """The moment, with so many seconds more."""
+    moved = {name: getattr(moment, name) + by * SECOND for name, by in changes.items()}
+    return replace(moment, **moved)
+
+
+TEN_HOURS = 10 * 3600
+UNFIT: list[tuple[str, Callable[[Closing], Closing]]] = [
+    (
+        "footage was wanted until before the last that is there",
+        lambda end: replace(end, at_us=end.at_us - 3 * SECOND),
+    ),
+    (
+        "it was written long after footage was wanted no more",
+        lambda end: replace(end, clock=_later(end.clock, boot_us=TEN_HOURS, wall_us=TEN_HOURS)),
+    ),
+    (
+        "the wall clock moved otherwise than is stated",
+        lambda end: replace(end, clock=_later(end.clock, wall_us=TEN_HOURS)),
+    ),
+    (
+        "the wall clock moved otherwise than is stated",
+        lambda end: replace(end, clock_step_us=-TEN_HOURS * SECOND),
+    ),
+    (
+        "its clock is behind that of the statement before",
+        lambda end: replace(end, clock=_later(end.clock, boot_us=-3, wall_us=-3)),
+    ),
+]
+
+
+def _closed(change: Callable[[Closing], Closing]) -> Members:
+    """A recording of three seconds with this end."""
+    return signed(
+        a_header(),
+        [b"init", *(f"fragment {number}".encode() for number in range(6))],
+        [a_fact(number) for number in range(6)],
+        change(some_closing(90, ORIGIN_US + 3 * SECOND)),
+    )
+
+
+@pytest.mark.parametrize(("what", "change"), UNFIT)
+def test_an_end_whose_times_do_not_fit_the_others_is_a_remark(
+    tmp_path: Path, what: str, change: Callable[[Closing], Closing]
+) -> None:
+    members = _closed(change)
+    (found,) = check(members).findings
+    assert (found.kind, found.severity) == (FindingKind.UNFIT, Severity.NOTE)
+    assert found.text == f"times do not fit each other: {what}"
+    recording = tmp_path / f"{a_header().id}.tar"
+    recording.write_bytes(pack(members))
+    code, said = verified_by_script(recording)
+    assert (code, "do not fit each other" in said) == (1, True), said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # The loop was late, and so the stop.
+        lambda end: replace(end, at_us=end.at_us - 2 * SECOND),
+        # Somebody set the clock, and the end says so.
+        lambda end: replace(
+            end,
+            clock=_later(end.clock, wall_us=TEN_HOURS),
+            clock_step_us=TEN_HOURS * SECOND,
+        ),
+        lambda end: replace(end, clock=_later(end.clock, boot_us=600, wall_us=600)),
+    ],
+    ids=["a late loop", "a clock that was set", "a card that hung"],
+)
+def test_times_that_a_camera_may_state_are_no_remark(
+    change: Callable[[Closing], Closing],
+) -> None:
+    assert list(check(_closed(change)).findings) == []
+
+
+def test_a_repair_may_come_any_time_later_and_after_any_setting_of_the_clock() -> None:
+    def late(end: Closing) -> Closing:
+        clock = _later(end.clock, boot_us=TEN_HOURS, wall_us=3)
+        return replace(end, reason=RECOVERED, clock=clock)
+
+    assert [one.kind for one in check(_closed(late)).findings] == [FindingKind.RECOVERED]
+
+
+def test_commits_whose_clocks_do_not_fit_each_other_are_a_remark() -> None:
+    def early(number: int, facts: FragmentFacts) -> FragmentFacts:
+        moved = _later(facts.clock, boot_us=-5, wall_us=-5)
+        return replace(facts, clock=moved) if number == 3 else facts
+
+    found = list(check(bare(change=early)).findings)
+    assert [(one.kind, one.first) for one in found] == [(FindingKind.UNFIT, "000003.jws")]
 
 
 def test_a_recording_without_a_picture_that_was_wanted_for_long_is_a_remark() -> None:

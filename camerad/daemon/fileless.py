@@ -1,0 +1,64 @@
+"""A recording that never got a file: the card was too slow, and then the daemon died.
+
+Its red light shone, and nothing on the card names it. So the next daemon makes the file: a header,
+no footage, and an end that states all of it as a gap. It is found, shown, offloaded and deleted
+like any other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from camerad.config import Settings
+
+if TYPE_CHECKING:
+    from camerad.base.clock import Clock
+    from camerad.container.encryption import Sealer
+    from camerad.container.keys import SigningKey
+    from camerad.daemon.heartbeat import WantedNote
+
+
+def make(
+    directory: str,
+    recording: str,
+    note: WantedNote,
+    settings: Settings,
+    *,
+    wearer: str | None,
+    key: SigningKey,
+    sealer: Sealer,
+    clock: Clock,
+) -> str:
+    """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
+    header. Raises StorageError; then there is no file, or one without an end, which repair closes.
+
+    note: what is known of it, in this boot. wearer: whoever was on a shift then.
+    """
+    from camerad.container.skeleton import ChainProgress  # noqa: PLC0415 - slow to import
+    from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
+    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
+    from camerad.store.unwritten_end import UnwrittenEnd, make_closing  # noqa: PLC0415
+
+    wanted = RecordingSpec.from_settings(
+        settings,
+        note.trigger or "",
+        note.until_us if note.trigger_us is None else note.trigger_us,
+        pre_event=False,
+        wearer=wearer,
+    )
+    header = wanted.header(
+        lambda _: recording,
+        clock.boot_id,
+        clock.moment(),
+        origin_us=wanted.trigger_us,
+        shortfall=None,
+        sound=False,
+        microphone=UNSET,
+    )
+    container = ContainerWriter(directory, header, b"", key, sealer)
+    point = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
+    owed = UnwrittenEnd(note.until_us, note.why)
+    container.close(make_closing(header, point, owed, clock.boot_id, clock.moment()))
+    return container.header_sha256
