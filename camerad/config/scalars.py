@@ -43,7 +43,7 @@ def read_scalar(setting: Setting, node: yaml.Node) -> Any:
         if setting.kind in (int, float):
             return _number(setting, node)
         return _text(setting, node)
-    raise WrongValueError(f"found {describe_found(node)}; {describe_allowed(setting)}")
+    raise _refused(node, describe_allowed(setting))
 
 
 def describe_found(node: yaml.Node) -> str:
@@ -107,6 +107,11 @@ def quoted(text: str) -> str:
     return f'"{printable(text)}"'
 
 
+def _refused(node: yaml.Node, advice: str) -> WrongValueError:
+    """The error for a value that is not allowed."""
+    return WrongValueError(f"found {describe_found(node)}; {advice}")
+
+
 def _example(item: Setting) -> str:
     if fields.is_section(item.kind):
         return "{...}, {...}"
@@ -124,11 +129,9 @@ def _truth(node: yaml.Node) -> str:
 def _bool(setting: Setting, node: yaml.ScalarNode) -> bool:
     word = node.value.lower()
     if word not in _TRUTH or _tag(node) not in ("bool", "str"):
-        raise WrongValueError(f"found {describe_found(node)}; {describe_allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if _tag(node) == "str":
-        raise WrongValueError(
-            f"found {describe_found(node)}; write it without quotes: {_truth(node)}"
-        )
+        raise _refused(node, f"write it without quotes: {_truth(node)}")
     if word not in ("true", "false"):
         raise WrongValueError(
             f"found {node.value}; {describe_allowed(setting)} ({node.value} means {_truth(node)})"
@@ -141,19 +144,15 @@ def _number(setting: Setting, node: yaml.ScalarNode) -> float:
     tag = _tag(node)
     decimal = _DECIMAL.fullmatch(text)
     if tag == "str" and decimal:
-        raise WrongValueError(
-            f"found {describe_found(node)}; write the number without quotes: {text}"
-        )
+        raise _refused(node, f"write the number without quotes: {text}")
     if tag not in _NUMBERS:
-        raise WrongValueError(f"found {describe_found(node)}; {describe_allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if not decimal:
         raise WrongValueError(
             f"found {printable(text)}{_surprise(node)}; {describe_allowed(setting)}, in digits 0-9"
         )
     if setting.kind is int and "." in text:
-        raise WrongValueError(
-            f"found {describe_found(node)}; {describe_allowed(setting)}, without a decimal point"
-        )
+        raise _refused(node, f"{describe_allowed(setting)}, without a decimal point")
     number = float(text.replace("_", ""))
     if setting.mark(fields.Gpio) and not fields.GPIO_LOW <= number <= fields.GPIO_HIGH:
         limits = f"{fields.GPIO_LOW}-{fields.GPIO_HIGH}"
@@ -196,21 +195,16 @@ def _text(setting: Setting, node: yaml.ScalarNode) -> Any:
             "a new pair for the office, since this one is known to whoever could read this file"
         )
     if _tag(node) != "str":
-        told = f"found {describe_found(node)}; "
         if not words and _tag(node) in ("bool", "timestamp", *_NUMBERS):
-            raise WrongValueError(
-                f"{told}if it is meant as text, write it in quotes: {quoted(text)}"
-            )
-        raise WrongValueError(told + describe_allowed(setting))
+            raise _refused(node, f"if it is meant as text, write it in quotes: {quoted(text)}")
+        raise _refused(node, describe_allowed(setting))
     if words:
         if text not in words:
-            raise WrongValueError(
-                f"found {describe_found(node)}; {suggest(text, words) or describe_allowed(setting)}"
-            )
+            raise _refused(node, suggest(text, words) or describe_allowed(setting))
         return kind(text) if fields.is_enum(kind) else text
     matches = setting.mark(fields.Matches)
     if matches and not re.fullmatch(matches.pattern, text):
-        raise WrongValueError(f"found {describe_found(node)}; {describe_allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if setting.mark(fields.Recipient):
         try:
             pyrage.x25519.Recipient.from_str(text)

@@ -112,10 +112,14 @@ class Reason:
         return asdict(self)
 
 
+def _reason(kind: ReasonKind, text: str) -> Reason:
+    return Reason(kind, text, _CODES[kind])
+
+
 def reason_of_error(error: StorageError) -> Reason:
     """The reason for an error of the storage."""
     if isinstance(error, NotTheRecordingError):
-        return Reason(ReasonKind.CHANGED, str(error), _CODES[ReasonKind.CHANGED])
+        return _reason(ReasonKind.CHANGED, str(error))
     code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[ReasonKind.UNREADABLE]
     return Reason(ReasonKind.UNREADABLE, str(error), code)
 
@@ -192,7 +196,7 @@ def find_reasons(
         *_by_files(place, state, kept, trusted, infos),
     ]
     if kept and not present[1].trusted:
-        found.append(Reason(ReasonKind.CLOCK, _clock(place), _CODES[ReasonKind.CLOCK]))
+        found.append(_reason(ReasonKind.CLOCK, _clock(place)))
     found = list(dict.fromkeys(found))  # what several of these meet is said once
     order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
     return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))
@@ -200,7 +204,7 @@ def find_reasons(
 
 def reason_of_damage(text: str) -> Reason:
     """The reason for a damaged ledger. text: what is wrong with it."""
-    return Reason(ReasonKind.LEDGER_DAMAGED, text, _CODES[ReasonKind.LEDGER_DAMAGED])
+    return _reason(ReasonKind.LEDGER_DAMAGED, text)
 
 
 def _by_ledger(
@@ -213,7 +217,7 @@ def _by_ledger(
             "there may be holds in them, so nothing is deleted: a later version wrote them; "
             "install that, and purge again"
         )
-        yield Reason(ReasonKind.LEDGER_UNREAD, text, _CODES[ReasonKind.LEDGER_UNREAD])
+        yield _reason(ReasonKind.LEDGER_UNREAD, text)
     if state.lost is None:
         return
     lost_us = state.ages(*present).minimum_us(state.lost)
@@ -243,7 +247,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file has vanished, and no deletion of it was ever noted{held}: "
                 "find out where it is, and put it back"
             )
-            yield Reason(ReasonKind.MISSING, text, _CODES[ReasonKind.MISSING])
+            yield _reason(ReasonKind.MISSING, text)
         elif not known.here:
             continue
         elif known.changed is not None:
@@ -251,7 +255,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
                 f"with 'camerad evidence verify {known.id} --state {place.root}'"
             )
-            yield Reason(ReasonKind.CHANGED, text, _CODES[ReasonKind.CHANGED])
+            yield _reason(ReasonKind.CHANGED, text)
         elif not whole.files_of(known.id) and whereabouts.is_away(known):
             away[known.device] += 1
     for device, number in sorted(away.items()):
@@ -259,7 +263,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
             f"{place.root}: the directory of the camera {printable(device)!r} is away, with "
             f"{count(number, 'recording')}, of which nothing can be said: mount it, or put it back"
         )
-        yield Reason(ReasonKind.AWAY, text, _CODES[ReasonKind.AWAY])
+        yield _reason(ReasonKind.AWAY, text)
 
 
 def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
@@ -312,9 +316,7 @@ def _by_files(
             yield reason_of_error(error)
             continue
         except (CameradError, ValueError, ArithmeticError) as error:
-            yield Reason(
-                ReasonKind.UNREADABLE, f"{recording}: {error}", _CODES[ReasonKind.UNREADABLE]
-            )
+            yield _reason(ReasonKind.UNREADABLE, f"{recording}: {error}")
             continue
         if said.kid not in trusted and place.kind is PlaceKind.OFFICE:
             strangers[said.header.device, said.kid] += 1
@@ -325,7 +327,7 @@ def _by_files(
                 f"{recording}: nobody vouches for what this file says, so it is kept for up "
                 f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
-            yield Reason(ReasonKind.NOT_VOUCHED, text, _CODES[ReasonKind.NOT_VOUCHED])
+            yield _reason(ReasonKind.NOT_VOUCHED, text)
     for (device, kid), number in sorted(strangers.items()):
         text = (
             f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
@@ -333,12 +335,12 @@ def _by_files(
             "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
             f"key: camerad evidence purge {place.root} --key FILE"
         )
-        yield Reason(ReasonKind.KEY_UNKNOWN, text, _CODES[ReasonKind.KEY_UNKNOWN])
+        yield _reason(ReasonKind.KEY_UNKNOWN, text)
     if waiting:
         text = (
             f"{count(waiting, 'recording')} not taken over yet, which may be due: purge does both"
         )
-        yield Reason(ReasonKind.NOT_TAKEN_OVER, text, _CODES[ReasonKind.NOT_TAKEN_OVER])
+        yield _reason(ReasonKind.NOT_TAKEN_OVER, text)
 
 
 def _clock(place: Place) -> str:
