@@ -336,6 +336,22 @@ def test_a_storage_that_does_not_say_what_is_there_says_nothing_of_a_blank_file(
         skeleton(str(tmp_path / "x.tar"))
 
 
+def test_what_is_no_recording_is_told_apart_from_what_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.tar"
+    path.write_bytes(b"no recording")
+    assert reading.readable_skeleton(str(path)) is None
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path.write_bytes(bytes(512))
+    monkeypatch.setattr(os, "lseek", broken)
+    with pytest.raises(StorageError, match="cannot read the recording: Input/output error"):
+        reading.readable_skeleton(str(path))
+
+
 def test_another_format_is_not_guessed_at(tmp_path: Path) -> None:
     token = chain.Chain(KEY).header(a_header(format=2))
     with pytest.raises(NotARecordingError, match="it is of format 2, known is 1"):
