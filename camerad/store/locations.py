@@ -336,7 +336,7 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
 
 
 def _failure(directory: str) -> Iterator[StorageError]:
-    """Why the names in a directory cannot be looked at; None if they can."""
+    """Yields why the names in a directory cannot be looked at; nothing if they can."""
     try:
         file_status.check_directory(directory)
         file_status.check_listable(directory)
@@ -345,7 +345,7 @@ def _failure(directory: str) -> Iterator[StorageError]:
 
 
 def _no_directory(path: str) -> Iterator[StorageError]:
-    """The error for something that has this name and is no directory."""
+    """Yields the error if something else than a directory has this name."""
     try:
         file_status.check_directory(path)
     except StorageError as error:
