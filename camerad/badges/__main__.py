@@ -24,7 +24,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError
 
 if TYPE_CHECKING:
-    from camerad.badges.badge_reader import BadgeLook
+    from camerad.badges.badge_reader import BadgeDetector
 
 LOOK_MS: Final = 400
 """Between two looks. Who holds a badge up holds it for a second at least."""
@@ -33,7 +33,7 @@ MEMORY_BYTES: Final = 2 * 1024**3
 """Of address space, most of it libraries: a picture that makes the reader run wild ends it."""
 
 
-def serve(look: BadgeLook, control: socket.socket) -> None:
+def serve(look: BadgeDetector, control: socket.socket) -> None:
     """Look until the other end closes."""
     waiting = select.poll()
     waiting.register(control, select.POLLIN | select.POLLHUP)
@@ -67,11 +67,11 @@ def main() -> int:
         # Slow to import, and the camera goes before it only by now.
         import cv2  # noqa: PLC0415
 
-        from camerad.badges.badge_reader import BadgeLook  # noqa: PLC0415
+        from camerad.badges.badge_reader import BadgeDetector  # noqa: PLC0415
         from camerad.stream.newest import FrameReader  # noqa: PLC0415
 
         cv2.setNumThreads(1)
-        serve(BadgeLook(FrameReader(arguments.frame_fd), SystemClock()), control)
+        serve(BadgeDetector(FrameReader(arguments.frame_fd), SystemClock()), control)
     except ConnectionError:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in one line

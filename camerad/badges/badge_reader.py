@@ -20,7 +20,7 @@ LARGER: Final = 2
 turned in any way, where it reads four of five without. That costs 1.7 times the time."""
 
 
-class BadgeLook:
+class BadgeDetector:
     """Looks at the newest frame of `reader`, and keeps none."""
 
     def __init__(self, reader: FrameReader, clock: Clock) -> None:

@@ -51,7 +51,7 @@ class CheckedLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedPlace:
     """What was checked. receipts: by trusted devices, of each holding whose receipts could be read.
     partly: only some of an office's devices were asked for."""
 
@@ -62,7 +62,7 @@ class Checked:
     partly: bool
 
 
-def disagreements(checked: Checked) -> Iterator[Remark]:
+def find_disagreements(checked: CheckedPlace) -> Iterator[Remark]:
     """Everything that does not fit together."""
     return _Comparison(checked).run()
 
@@ -70,7 +70,7 @@ def disagreements(checked: Checked) -> Iterator[Remark]:
 class _Comparison:
     """One comparison."""
 
-    def __init__(self, checked: Checked) -> None:
+    def __init__(self, checked: CheckedPlace) -> None:
         self._checked: Final = checked
         self._place = checked.place
         self._is_office = checked.place.kind is PlaceKind.OFFICE
@@ -117,10 +117,10 @@ class _Comparison:
                 text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
                 yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
             elif one.deleted is not None and here:
-                text = f"{one.id}: it is deleted by the ledger, and still here"
-                yield Severity.DAMAGE, text + ": the next purge says what keeps it"
+                text = f"{one.id}: the ledger calls it deleted, but its file is still here"
+                yield Severity.DAMAGE, text + "; the next purge says why"
             elif one.deleted is not None and one.id in self._copied:
-                yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
+                yield Severity.NOTE, f"{one.id}: the ledger calls it deleted, but a copy is here"
         if self._has_ledger:
             for name in sorted(set(self._names()) - set(self._known)):
                 yield Severity.NOTE, f"{name}: the ledger does not know it"
@@ -151,6 +151,11 @@ class _Comparison:
         filed = self._checked.receipts.get(holding)
         if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
             return  # that is told; nothing can be missed by what was not seen
+        counted = {one.path for one in filed}
+        for path in receipts.paths(holding.receipts):
+            if path not in counted:
+                text = f"{path}: it is named like a receipt, and is none that a trusted key signed"
+                yield Severity.DAMAGE, text
         received = receipts.by_recording(filed)
         for name in sorted(received):
             known = self._known.get(name)
@@ -205,11 +210,14 @@ class _Comparison:
         )
         own = self._known.get(one.id)
         if kept and one.here and (own is None or own.deleted is None):
-            text = "and here is neither that nor its file: they were taken away, or are in the "
+            text = (
+                "but neither that nor its file is here: somebody took them away, or they are "
+                "in the "
+            )
             yield Severity.NOTE, f"{named}, {text}directory of another office"
 
 
-def about_holding(holding: Holding) -> Iterator[Remark]:
+def check_holding(holding: Holding) -> Iterator[Remark]:
     """What is wrong with what came with a device's recordings, beside receipts and ledger. Raises
     ForbiddenError, once all else is said, where this user may not read it."""
     forbidden = None
@@ -251,13 +259,13 @@ def _kept_aside(holding: Holding) -> Iterator[Remark]:
     branch = shelf.epochs | shelf.damaged | shelf.checkpoints
     if branch:
         text = (
-            f"{aside}: the card was put back to an earlier state, or its ledger was replaced: this "
-            f"is what the device says instead from epoch {min(branch)} on. The copy of its ledger "
-            "is the longer one, and is what everything is judged by here"
+            f"{aside}: the card was put back to an earlier state, or its ledger was replaced. "
+            f"This is what the device says instead, from epoch {min(branch)} on. Everything here "
+            "is judged by the copy of its ledger, which is the longer one"
         )
         yield Severity.DAMAGE, text
     elif shelf.others:
         yield (
             Severity.NOTE,
-            f"{aside}: parts of the copy that the device's ledger did not go on from",
+            f"{aside}: the device's ledger does not go on from these parts of its copy",
         )

@@ -50,8 +50,8 @@ from camerad.store.locations import (
 from camerad.verify.judge import MayRun, never_runs
 
 ONLY_OWN_KEYS: Final = (
-    "checked with the keys that are kept beside these recordings: enough against accidents, not "
-    "against whoever could change both; name the device's key from elsewhere with --key"
+    "checked with the keys that lie beside these recordings: this finds accidents, but not "
+    "somebody who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 
@@ -138,7 +138,7 @@ def holding_key(holding: Holding) -> PublicKey:
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
-    return office.load_public(options.office_key)
+    return office.load_public_key(options.office_key)
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
@@ -170,7 +170,7 @@ class Unread:
 
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
-    """What a place's own ledger says; None if it has none. Raises StorageError."""
+    """What a place's own ledger says; None if it has none."""
     if place.kind is PlaceKind.FILES or not file_status.is_directory(place.ledger):
         return None
     return read_state(place.ledger, ledger_keys(options, place))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CANTCREAT, CameradError, HardwareError
-from camerad.cli.language import here
+from camerad.cli.language import system_language
 from camerad.doctor.checks import BEFORE, CHECKS
 
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ def add_parser(commands: Any) -> None:
         "doctor",
         help="test every part of the camera, and say what to do about what is wrong",
         description="For technicians: tests every part of the camera, and says in one sentence "
-        "what is wrong and what to do. While the daemon runs it is asked; without it, the parts "
-        "are tried directly, and no daemon can start meanwhile. Nothing is recorded, and no "
-        "picture and no sound is kept. Exit code 0: all is well; 2: something is to be seen to; "
-        "1: something failed. What was not tested does not count. 64 and above: no verdict; 73: "
-        "what --save names is there already.",
+        "what is wrong and what to do. If the daemon runs, the doctor asks it. "
+        "Otherwise the doctor tests the parts directly, and no daemon can start "
+        "meanwhile. It records nothing, and keeps no picture and no sound. Exit code "
+        "0: all is well; 2: something needs attention; 1: something failed. What was "
+        "not tested does not count. 64 and above: an error, and no verdict; 73: the "
+        "file of --save exists already.",
     )
     parser.add_argument(
         "--config", default=DEFAULT_CONFIG, type=Path, metavar="FILE", help="default: %(default)s"
@@ -107,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad.doctor.wording import LANGUAGES  # noqa: PLC0415 - not for every command
 
-    wording = LANGUAGES[options.language or here(LANGUAGES)]
+    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
     saved = None if options.save is None else _create(options.save)
     try:
         report = _report(options, wording)
@@ -134,7 +135,7 @@ def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport
         return asyncio.run(_examine(options, wording))
     except ModuleNotFoundError as error:
         raise HardwareError(
-            f"the library {error.name} is missing, which only a camera has: give this command on "
+            f"the library {error.name} is missing, which only a camera has: run this command on "
             "the camera"
         ) from error
 
@@ -142,7 +143,7 @@ def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport
 async def _examine(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
     from camerad.doctor.prompts import Terminal  # noqa: PLC0415
-    from camerad.doctor.report import DoctorReport, lines  # noqa: PLC0415
+    from camerad.doctor.report import DoctorReport, format_result  # noqa: PLC0415
     from camerad.doctor.runner import Examination  # noqa: PLC0415 - slow to import
 
     examination = Examination(
@@ -154,16 +155,16 @@ async def _examine(options: argparse.Namespace, wording: DoctorWording) -> Docto
     progress = _Progress(wording, shown=sys.stderr.isatty() and not options.interactive)
     examination.begins = progress.begins
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    findings = []
-    async for finding in examination.run():
-        findings.append(finding)
+    results = []
+    async for result in examination.run():
+        results.append(result)
         progress.clear()
         if not options.json:
-            sys.stdout.write(lines(finding, wording, colour=colour))
+            sys.stdout.write(format_result(result, wording, colour=colour))
             sys.stdout.flush()
     settings = examination.settings
     return DoctorReport(
-        findings,
+        results,
         None if settings is None else settings.device.id,
         examination.moment or SystemClock().moment(),
         examination.running,

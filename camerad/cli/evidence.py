@@ -20,8 +20,8 @@ exit codes of verify, open and export:
     2  not authentic; of several recordings, one of them; of verify also: it is
        missing, and a ledger or a receipt names it
     3  unreadable: there is no recording, or no footage, that could be judged
-list, show, hold and release: 0 done (nothing was checked; list names what is
-missing, and verify tells more), 3 not there
+list, show, hold and release: 0 done, 3 not there. They check nothing: list
+names what is missing, and verify says more
 purge: 0 everything that is due is deleted, 3 not there. Otherwise recordings
 may be kept beyond their day; the first of these that holds:
     2  the ledger is damaged, and holds may be lost with it; or it says what this
@@ -29,26 +29,28 @@ may be kept beyond their day; the first of these that holds:
        says is not believed; or a recording has vanished, or its file is not the
        one that the ledger names; or a camera's directory, or the copy of its
        ledger, is away
-   77  something is not for this user to read or to remove
+   77  this user may not read or remove something
    74  something cannot be read or removed
    64  a camera's key is not enrolled
-   75  the time is not trusted, so only uptime counted
+   75  the time is not trusted, so only uptime counted towards ages
 verify, list and purge do what they can, name what they could not read, and end
 with 77 or 74; of verify and purge 2 comes before these
 errors of all of them, which are no verdict:
    64  wrong usage, or no key is trusted yet: name one with --key
    69  the daemon does not answer on its socket
-   70  a mistake of camerad itself
+   70  a mistake in camerad
    73  the output is there already or cannot be made, or another process has the
        store
    74  reading or writing failed
    75  the recording still runs: export it when it has ended; or the daemon was
        asked too often
-   77  this user may not read all of it: give it to the user who works there; or
-       may not write there, or ask the daemon for that; or the key of --identity
-       does not open it, and whether it is authentic was not said
+   77  this user may not read all of it (give it to the user who works there), or
+       may not write there, or may not ask the daemon for that; or the key of
+       --identity does not open the recording, and nothing was said about whether
+       it is authentic
    78  a key, a passphrase or a register cannot be used
-  130  interrupted; 141 whoever read the output went away
+  130  interrupted
+  141  whoever read the output went away
 """
 
 _RECORDING: Final = "a recording: its file, or its id in the store"
@@ -101,15 +103,15 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--head",
         metavar="HEAD|FILE",
-        help="head of the ledger as it was witnessed elsewhere: EPOCH:SEQUENCE:SHA256, or a "
-        "receipt's file; an office's directory has receipts, and the newest is taken by itself, "
+        help="head of the device's ledger that somebody noted elsewhere: EPOCH:SEQUENCE:SHA256, "
+        "or the file of a receipt; default in an office's directory: its newest receipt, "
         "which proves nothing against somebody who puts back the whole directory",
     )
     one.add_argument(
         "--office-head",
         metavar="HEAD",
-        help="of an office's directory: head of the office's own ledger, as verify said it and "
-        "somebody noted it elsewhere: EPOCH:SEQUENCE:SHA256",
+        help="head of the office's own ledger that somebody noted elsewhere, as verify prints it: "
+        "EPOCH:SEQUENCE:SHA256",
     )
     add_key_option(one)
 
@@ -133,9 +135,7 @@ def add_parser(commands: Any) -> None:
     )
     one.add_argument("--who", required=True, metavar="PERSON", help="who hands it over")
     one.add_argument("--reference", metavar="TEXT", help="file number, put into the hold's reason")
-    one.add_argument(
-        "--no-hold", action="store_true", help="do not keep the recording in the store at hand"
-    )
+    one.add_argument("--no-hold", action="store_true", help="place no hold on the recording")
     _add_opening(one)
 
     one = actions.add_parser("hold", help="keep a recording beyond its time")
@@ -181,7 +181,7 @@ def _add_opening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--salvage",
         action="store_true",
-        help="of a recording that is not authentic, write the proven parts",
+        help="if the recording is not authentic, write its proven parts",
     )
     add_key_option(parser)
 

@@ -7,7 +7,6 @@ itself, as an armored identity file: ``age -d -i FILE`` opens recordings with it
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from contextlib import suppress
@@ -17,13 +16,13 @@ from typing import Any, ClassVar, Final
 import pyrage
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
+from camerad.cli import passphrase
 from camerad.cli.defaults import DEFAULT_STATE
 from camerad.cli.identity import is_device
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""
 _PRIVATE_MODE: Final = 0o600
-_LONGEST: Final = 4096
 
 
 class KeysError(CameradError):
@@ -68,7 +67,7 @@ def add_parser(commands: Any) -> None:
     new.add_argument(
         "--anyway",
         action="store_true",
-        help="even on a device that records, which would then hold what opens its recordings",
+        help="even on a device that records, which would then hold the key to its own recordings",
     )
 
 
@@ -80,17 +79,17 @@ def run(options: argparse.Namespace) -> int:
         process.forbid_dumps()
     if is_device() and not options.anyway:
         raise OnDeviceError(
-            f"this is a device that records ({DEFAULT_STATE} has its key), and no "
-            "private key may ever be on one; make the pair at the office"
+            f"this device records ({DEFAULT_STATE} has its key), and must never hold a private "
+            "key; make the pair at the office"
         )
     if options.output is not None and file_status.exists(options.output):
         raise ThereAlreadyError(
             f"{options.output}: exists already and is not overwritten; name another"
         )
-    passphrase = _passphrase(options.passphrase_file)
+    chosen = _passphrase(options.passphrase_file)
     pair = pyrage.x25519.Identity.generate()
     public = str(pair.to_public())
-    private = _protected(pair, public, passphrase)
+    private = _protected(pair, public, chosen)
     if options.output is None:
         sys.stdout.write(private)
         where = "the private half is printed this once: keep it"
@@ -106,49 +105,37 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _protected(pair: Any, public: str, passphrase: str) -> str:
+def _protected(pair: Any, public: str, chosen: str) -> str:
     """The identity file of `pair`, as age-keygen writes it, encrypted as ``age -p -a`` does."""
     made = datetime.now(UTC).isoformat(timespec="seconds")
     text = f"# created: {made}\n# public key: {public}\n{pair}\n"
-    sealed: bytes = pyrage.passphrase.encrypt(text.encode(), passphrase, armored=True)
+    sealed: bytes = pyrage.passphrase.encrypt(text.encode(), chosen, armored=True)
     return sealed.decode("ascii").rstrip("\n") + "\n"
 
 
 def _passphrase(path: str | None) -> str:
     if path is None:
         return _ask()
-    try:
-        with open(path, encoding="utf-8") as file:
-            passphrase = file.readline(_LONGEST).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise KeysError(
-            f"{path}: the passphrase cannot be read: {why}; name another file"
-        ) from None
-    if (wrong := _too_short(passphrase)) is not None:
+    found = passphrase.read(path)
+    if (wrong := _too_short(found)) is not None:
         raise KeysError(f"{path}: {wrong}")
-    return passphrase
+    return found
 
 
 def _ask() -> str:
     """Ask until two answers are the same and long enough."""
-    try:
-        while True:
-            passphrase = getpass.getpass("Passphrase for the private half: ")
-            if (wrong := _too_short(passphrase)) is not None:
-                sys.stderr.write(f"{wrong}\n")
-            elif getpass.getpass("The same again: ") != passphrase:
-                sys.stderr.write("the two are not the same\n")
-            else:
-                return passphrase
-    except EOFError:
-        raise KeysError(
-            "nobody answers the question for a passphrase; name a file with --passphrase-file"
-        ) from None
+    while True:
+        answer = passphrase.ask("Passphrase for the private half: ")
+        if (wrong := _too_short(answer)) is not None:
+            sys.stderr.write(f"{wrong}\n")
+        elif passphrase.ask("The same again: ") != answer:
+            sys.stderr.write("the two are not the same\n")
+        else:
+            return answer
 
 
-def _too_short(passphrase: str) -> str | None:
-    if len(passphrase) >= SHORTEST:
+def _too_short(chosen: str) -> str | None:
+    if len(chosen) >= SHORTEST:
         return None
     return f"a passphrase needs at least {SHORTEST} characters; take four or five random words"
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Container
 
 
-def here(languages: Container[str]) -> str:
+def system_language(languages: Container[str]) -> str:
     """Its code (ISO 639-1) if it is one of `languages`, else English."""
     code = (locale.getlocale(locale.LC_CTYPE)[0] or os.environ.get("LANG", ""))[:2].lower()
     return code if code in languages else "en"

@@ -31,8 +31,8 @@ from camerad.store.listing import Listing, OtherFiles, info_of
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
 
 UNCHECKED = (
-    "nothing here was checked, it is what the files say of themselves; check with: "
-    "camerad evidence verify"
+    "nothing was checked here: this is what the files say of themselves; check with: camerad "
+    "evidence verify"
 )
 _KIB = 1024
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -68,9 +68,11 @@ def _list(options: argparse.Namespace) -> int:
         sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
     elif not found:
         all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
-        sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
+        sys.stdout.write(f"none of the {all_of_them} matches\n")
     else:
-        sys.stdout.write(f"{table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n")
+        sys.stdout.write(
+            f"{format_table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n"
+        )
     here = {one.info.id for one in everything}
     differ = {one.info.id for one in everything if one.changed and not one.copy}
     for text in _absent(target, state, here):
@@ -83,7 +85,7 @@ def _list(options: argparse.Namespace) -> int:
     ]
     if changed:
         desk.say(
-            f"{len(changed)} recording(s) whose file is not what the ledger knows: "
+            f"{len(changed)} recording(s) whose file is not the one that the ledger names: "
             f"{', '.join(changed)}; see: camerad evidence verify"
         )
     urgent = [one.info.id for one in everything if one.urgent and not one.copy]
@@ -158,7 +160,7 @@ def _filter(options: argparse.Namespace) -> Callable[[RecordingInfo], bool]:
     first = last = None
     if options.day is not None:
         try:
-            first, last = times.day_of(options.day, utc=options.utc)
+            first, last = times.day_bounds(options.day, utc=options.utc)
         except ValueError:
             raise desk.DeskError(
                 f"--day {options.day}: this is no day; write it like 2026-11-28"
@@ -184,7 +186,7 @@ def _seconds(seconds: float) -> timedelta:
 def _local(wall: str, *, utc: bool) -> datetime:
     """A time of JSON, as it was here."""
     when = datetime.fromisoformat(wall)
-    return times.here((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
+    return times.local_time((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
 
 
 def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
-def table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
+def format_table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
     """The recordings as a table for people. utc: times in UTC, not in this computer's zone.
     by_ledger: the store's ledger could be read."""
     rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
@@ -205,12 +207,12 @@ def table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
             printable(one.info.id),
             printable(one.info.device),
             printable(one.info.wearer or "-"),
-            times.spoken(_local(one.info.started, utc=utc)),
-            duration(one.info.seconds),
-            size(one.info.bytes),
+            times.format_time(_local(one.info.started, utc=utc)),
+            format_duration(one.info.seconds),
+            format_size(one.info.bytes),
             _marked(one),
             "flagged" if one.flagged else "",
-            kept_until(one, utc=utc) if by_ledger else "unknown: the ledger cannot be read",
+            format_expiry(one, utc=utc) if by_ledger else "unknown: the ledger cannot be read",
         )
         for one in found
     ]
@@ -229,7 +231,7 @@ def _marked(one: Stored) -> str:
     return f"{one.info.state}{changed}{copy}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """``1:02:03``, hours only where there are some."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
@@ -237,7 +239,7 @@ def duration(seconds: float) -> str:
     return f"{start}:{whole % 60:02d}"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes, for people."""
     value, unit = float(count), "B"
     for larger in ("KiB", "MiB", "GiB"):
@@ -247,7 +249,7 @@ def size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
-def kept_until(one: Stored, *, utc: bool) -> str:
+def format_expiry(one: Stored, *, utc: bool) -> str:
     """How long it will be there, for people."""
     if one.known is not None and one.known.deleted is not None:
         if not one.copy:
@@ -263,7 +265,7 @@ def kept_until(one: Stored, *, utc: bool) -> str:
         return "due"
     when = "at most "
     if one.expires_us is not None:
-        when = f"{times.here(one.expires_us, utc=utc):%Y-%m-%d}, "
+        when = f"{times.local_time(one.expires_us, utc=utc):%Y-%m-%d}, "
     return f"{when}{one.days_left} d" + (" (soon!)" if one.urgent else "")
 
 
@@ -284,7 +286,7 @@ def _show(options: argparse.Namespace) -> int:
         said = _as_json(one, options) | {"ledger": history}
         sys.stdout.write(json.dumps(said) + "\n")
     else:
-        sys.stdout.write(_page(one, history, utc=options.utc))
+        sys.stdout.write(_page(one, history, _offloaded(one, place), utc=options.utc))
     return 0
 
 
@@ -310,7 +312,7 @@ def _history(
                 "ledger": name,
                 "sequence": entry.sequence,
                 "when": rfc3339(entry.when.wall_us),
-                "when_local": times.rfc3339(times.here(entry.when.wall_us, utc=options.utc)),
+                "when_local": times.rfc3339(times.local_time(entry.when.wall_us, utc=options.utc)),
                 "kind": entry.kind,
                 "who": getattr(entry.facts, "who", None),
                 "reason": getattr(entry.facts, "reason", None),
@@ -325,11 +327,20 @@ def _state(info: RecordingInfo) -> str:
     return info.state if info.reason in (None, info.state) else f"{info.state}: {info.reason}"
 
 
-def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
+def _offloaded(one: Stored, place: Place) -> str:
+    """Whether an office has it, for people."""
+    if place.kind is PlaceKind.OFFICE:
+        return "this is the office's copy"
+    if place.kind is PlaceKind.FILES:
+        return "unknown: there is no ledger beside it"
+    return "acknowledged" if one.acknowledged else "no"
+
+
+def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc: bool) -> str:
     info = one.info
 
     def spoken(wall: str) -> str:
-        return times.spoken(_local(wall, utc=utc))
+        return times.format_time(_local(wall, utc=utc))
 
     rows = [
         ("checked", f"no: {UNCHECKED}"),
@@ -338,7 +349,10 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
         ("device", info.device),
         ("wearer", info.wearer or "nobody was named"),
         ("start", f"{spoken(info.started)} ({info.started})"),
-        ("length", f"{info.seconds:.3f} s, {count(info.frames, 'picture')}, {size(info.bytes)}"),
+        (
+            "length",
+            f"{info.seconds:.3f} s, {count(info.frames, 'picture')}, {format_size(info.bytes)}",
+        ),
         ("pre-event", f"{info.pre_event_seconds:.3f} s"),
         ("sound", "yes" if info.sound else "no"),
         ("state", _state(info)),
@@ -348,8 +362,8 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
         ("marks", ", ".join(f"{at:.1f} s" for at in info.marks) or "none"),
         ("gaps", str(len(info.gaps)) if info.gaps else "none"),
         ("sound gaps", str(len(info.sound_gaps)) if info.sound_gaps else "none"),
-        ("kept until", kept_until(one, utc=utc)),
-        ("offloaded", "acknowledged" if one.acknowledged else "no"),
+        ("kept until", format_expiry(one, utc=utc)),
+        ("offloaded", offloaded),
         ("final", info.final or "none"),
     ]
     rows += [

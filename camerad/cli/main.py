@@ -58,7 +58,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EX_USAGE, f"{self.prog}: {message}\n")
 
 
-def parser(command: str | None = None) -> argparse.ArgumentParser:
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The command line as argparse knows it.
 
     command: the one that will be given, if it is known. A camera that starts is waited for, so what
@@ -78,7 +78,7 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
 
 
 def _add_others(commands: Any) -> None:
-    from camerad.control.client import default_socket  # noqa: PLC0415 - slow to import
+    from camerad.cli.options import add_socket_option  # noqa: PLC0415 - slow to import
 
     status = commands.add_parser("status", help="say what the camera does now")
     status.add_argument("--json", action="store_true", help="as one JSON object")
@@ -87,13 +87,7 @@ def _add_others(commands: Any) -> None:
     intents = [intent.value for intent in Intent]
     press.add_argument("intent", choices=intents, metavar="INTENT", help=", ".join(intents))
     for command in (status, press):
-        command.add_argument(
-            "--socket",
-            default=default_socket(),
-            metavar="PATH",
-            help="where the daemon listens; default: $CAMERAD_SOCKET or that of an installed "
-            "camera, here %(default)s",
-        )
+        add_socket_option(command)
 
     config = commands.add_parser("config", help="name the mistakes in a configuration")
     actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -154,8 +148,8 @@ def main(arguments: list[str] | None = None, *, interrupts: Interrupts | None = 
         for line in traceback.format_exc().splitlines():
             _say(printable(line))
         _say(
-            f"camerad: {type(error).__name__}: this is a mistake of camerad, and nothing was found "
-            "out; please report it with the lines above"
+            f"camerad: {type(error).__name__}: this is a mistake in camerad, so there is no "
+            "result; please report it with the lines above"
         )
         return EX_SOFTWARE
     return code
@@ -163,7 +157,7 @@ def main(arguments: list[str] | None = None, *, interrupts: Interrupts | None = 
 
 def _understood(given: list[str]) -> argparse.Namespace:
     try:
-        return parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
+        return make_parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
     except SystemExit:
         sys.stdout.flush()  # a help that nobody could read was not given
         raise
@@ -174,9 +168,7 @@ def _told(error: OSError) -> CameradError:
     from camerad.base import storage_errors  # noqa: PLC0415 - slow to import
 
     if error.filename == OUTPUT:
-        return CameradError(
-            f"{OUTPUT}: {error.strerror}; what was to be said has not arrived, or not all of it"
-        )
+        return CameradError(f"{OUTPUT}: {error.strerror}; the output is not complete")
     if error.filename is not None:
         return storage_errors.explain("go on", str(error.filename), error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -233,7 +225,7 @@ def _run(path: str, *, verbose: bool) -> int:
     except ModuleNotFoundError as error:
         raise HardwareError(
             f"the library {error.name} is missing, which only a camera has: README.md, "
-            "'Installing', says how one is set up; an office's machine cannot run one"
+            "'Installing', says how to set one up"
         ) from error
 
     return asyncio.run(App(settings, early=early).run())
@@ -260,7 +252,7 @@ def _status(path: str, *, as_json: bool) -> int:
 
     code, status = request(path, "GET", "/status")
     if code != http.HTTPStatus.OK:
-        raise refusal(code, f"the camera does not say how it is: {status.get('error')}")
+        raise refusal(code, f"the camera does not tell its status: {status.get('error')}")
     if as_json:
         print(json.dumps(status))  # noqa: T201
         return 0
@@ -280,7 +272,10 @@ def _status(path: str, *, as_json: bool) -> int:
     lines.append(f"clock       {status['clock']}")
     if status["shift"] is not None:
         lines.append(f"shift       {printable(status['shift']['wearer'])}")
-    lines += [f"expiring    {one} is flagged: hold it, or it goes" for one in status["expiring"]]
+    lines += [
+        f"expiring    {one} is flagged, and will be deleted unless it is held"
+        for one in status["expiring"]
+    ]
     lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
     lines.append(f"policy      {status['policy']}")
     if status.get("image") is not None:
@@ -302,6 +297,6 @@ def _press(path: str, intent: str) -> int:
     code, answer = request(path, "POST", f"/intents/{intent}")
     if code != http.HTTPStatus.ACCEPTED:
         why = answer.get("refused") or answer.get("error")
-        raise refusal(code, f"{intent} was refused: {why}; 'camerad status' says how the camera is")
+        raise refusal(code, f"{intent} was refused: {why}; 'camerad status' shows what holds")
     print(answer["stage"])  # noqa: T201
     return 0

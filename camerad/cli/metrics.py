@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from camerad.cli.options import add_socket_option
-from camerad.control.client import text
+from camerad.control.client import get_text
 
 
 def add_parser(commands: Any) -> None:
@@ -23,5 +23,5 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    sys.stdout.write(text(options.socket, "/metrics"))
+    sys.stdout.write(get_text(options.socket, "/metrics"))
     return 0

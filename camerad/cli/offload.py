@@ -11,7 +11,7 @@ from typing import Any
 
 from camerad.base.text import printable
 from camerad.cli.options import add_store_options
-from camerad.cli.progress import Bar
+from camerad.cli.progress import ProgressBar
 
 
 def add_parser(commands: Any) -> None:
@@ -19,9 +19,10 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "offload",
         help="copy recordings to the office's directory",
-        description="Copies what is new to a mounted stick, card or share, reads every copy back, "
-        "and only then calls it acknowledged. It may be interrupted at any time: the next run goes "
-        "on. Exit code 1: something needs a person, as the messages say.",
+        description="Copies new recordings to a mounted stick, card or share. A recording counts "
+        "as acknowledged only when its copy was read back. You may interrupt this at "
+        "any time: the next run goes on. Exit code 1: something needs a person, as "
+        "the messages say.",
     )
     parser.add_argument(
         "target",
@@ -31,7 +32,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--same-disk",
         action="store_true",
-        help="for a trial: DIR may be on the same disk; it is then no second place for anything",
+        help="for a trial: allow DIR on the same disk, where a copy protects nothing",
     )
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
     add_store_options(parser, "the device's state directory")
@@ -40,25 +41,25 @@ def add_parser(commands: Any) -> None:
 class _Watcher:
     """A bar on a terminal, a line for each recording elsewhere."""
 
-    def __init__(self, bar: Bar, *, silent: bool) -> None:
+    def __init__(self, bar: ProgressBar, *, silent: bool) -> None:
         self._bar = bar
         self._silent = silent or sys.stderr.isatty()
         self._number = self._count = 0
 
-    def begins(self, count: int, total: int) -> None:
+    def start(self, count: int, total: int) -> None:
         """So much is to be done."""
         self._count = count
-        self._bar.reach(0, total)
+        self._bar.set_done(0, total)
 
-    def next(self, recording: str) -> None:
+    def start_recording(self, recording: str) -> None:
         """This recording comes next."""
         self._number += 1
-        self._bar.label(f"{self._number}/{self._count} {recording}")
+        self._bar.set_label(f"{self._number}/{self._count} {recording}")
         if not self._silent:
             name = printable(recording)
             sys.stderr.write(f"copying {self._number} of {self._count}: {name}\n")
 
-    def advances(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         """So many bytes more are done."""
         self._bar.advance(count)
 
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from camerad.office.offload import offload  # noqa: PLC0415
 
     place = find_target(None, options.state).place
-    with store_access.open_device(options, place) as device, Bar("offload") as bar:
+    with store_access.open_device(options, place) as device, ProgressBar("offload") as bar:
         watcher = _Watcher(bar, silent=options.json)
         done = offload(device, options.target, watcher, same_disk=options.same_disk)
     if options.json:

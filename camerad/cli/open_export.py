@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import json
 import os
 import sys
@@ -15,23 +14,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad.base import process
 from camerad.base.text import printable
-from camerad.cli import desk, store_access
-from camerad.cli.language import here
-from camerad.cli.progress import Bar
+from camerad.cli import desk, passphrase, store_access
+from camerad.cli.language import system_language
+from camerad.cli.progress import ProgressBar
 from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.recording_state import Hold
 from camerad.office.decrypt import open_recording
-from camerad.office.export import ExportRequest, Extract, export
+from camerad.office.export import ExportRequest, LedgerExtract, export
 from camerad.office.identity_file import Identities, read_identities
 from camerad.office.wording import LANGUAGES
 from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
 from camerad.verify.verdict import Report, Verdict
 
-_LONGEST: Final = 4096
 _LOCALTIME: Final = "/etc/localtime"
 _ZONES: Final = "/zoneinfo/"
 
@@ -50,14 +48,14 @@ def _open(options: argparse.Namespace) -> int:
     stem = os.path.basename(path).removesuffix(SUFFIX)
     output = os.path.abspath(options.output or f"{stem}.mp4")
     identities = _identities(options)
-    with Bar(stem) as bar:
+    with ProgressBar(stem) as bar:
         report = open_recording(
             path,
             keys,
             identities,
             output,
             salvage=options.salvage,
-            progress=bar.reach,
+            progress=bar.set_done,
             final=desk.final_of(options, place, path, keys),
             may_run=desk.may_run(place, keys),
         )
@@ -82,7 +80,7 @@ def _export(options: argparse.Namespace) -> int:
         keys=keys,
         identities=identities,
         directory=options.output,
-        wording=LANGUAGES[options.language or here(LANGUAGES)],
+        wording=LANGUAGES[options.language or system_language(LANGUAGES)],
         zone=zone,
         zone_name=zone_name,
         who=who,
@@ -96,8 +94,8 @@ def _export(options: argparse.Namespace) -> int:
     if options.reference:
         reason += f", {options.reference.strip()}"
     stem = os.path.basename(path).removesuffix(SUFFIX)
-    with _holder(options, place, stem, reason) as hold, Bar(os.path.basename(path)) as bar:
-        made = export(order, hold, lambda one: _extract(options, place, path, one), bar.reach)
+    with _holder(options, place, stem, reason) as hold, ProgressBar(os.path.basename(path)) as bar:
+        made = export(order, hold, lambda one: _extract(options, place, path, one), bar.set_done)
     _say(options, made.report, made.path)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
         desk.say(
@@ -105,7 +103,7 @@ def _export(options: argparse.Namespace) -> int:
             "the proven parts"
         )
     elif made.path is not None and made.hold is None:
-        desk.say("no hold was placed: do so in the store, so that what was handed over is kept")
+        desk.say("no hold was placed: place one in the store, so that the recording is kept")
     return made.report.verdict
 
 
@@ -123,25 +121,12 @@ def _say(options: argparse.Namespace, report: Report, package: str | None = None
 
 
 def _identities(options: argparse.Namespace) -> Identities:
-    def passphrase() -> str:
+    def asked() -> str:
         if options.passphrase_file is None:
-            try:
-                return getpass.getpass(f"Passphrase of {options.identity}: ")
-            except EOFError:
-                raise desk.DeskError(
-                    "nobody answers the question for a passphrase; name a file with "
-                    "--passphrase-file"
-                ) from None
-        try:
-            with open(options.passphrase_file, encoding="utf-8") as file:
-                return file.readline(_LONGEST).rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise desk.DeskError(
-                f"{options.passphrase_file}: the passphrase cannot be read: {why}"
-            ) from None
+            return passphrase.ask(f"Passphrase of {options.identity}: ")
+        return passphrase.read(options.passphrase_file)
 
-    return read_identities(options.identity, passphrase)
+    return read_identities(options.identity, asked)
 
 
 @contextlib.contextmanager
@@ -164,7 +149,7 @@ def _holder(
 # ----------------------------------------------------------------------------------- the ledger
 
 
-def _extract(options: argparse.Namespace, place: Place, path: str, recording: str) -> Extract:
+def _extract(options: argparse.Namespace, place: Place, path: str, recording: str) -> LedgerExtract:
     """What the ledgers at hand say about a recording."""
     tokens: list[bytes] = []
     signers = []
@@ -173,7 +158,7 @@ def _extract(options: argparse.Namespace, place: Place, path: str, recording: st
         entries = list(entries_about(directory, readers, recording))
         tokens += [entry.token for entry in entries]
         signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
-    return Extract(tuple(tokens), tuple(dict.fromkeys(signers)))
+    return LedgerExtract(tuple(tokens), tuple(dict.fromkeys(signers)))
 
 
 # ---------------------------------------------------------------------------------- where we are

@@ -54,13 +54,13 @@ def add_store_options(parser: argparse.ArgumentParser, what: str) -> None:
         "--socket",
         default=default_socket(),
         metavar="PATH",
-        help="where the daemon listens that has the store, if one has; default: $CAMERAD_SOCKET or "
-        "that of an installed camera, here %(default)s",
+        help="where the store's daemon listens, if one runs; default: $CAMERAD_SOCKET or that of "
+        "an installed camera, here %(default)s",
     )
     parser.add_argument(
         "--trust-clock",
         action="store_true",
-        help="whoever gives this command has made sure that this computer's time is right",
+        help="this computer's time is right: you have made sure of it",
     )
 
 
@@ -79,7 +79,7 @@ def add_office_key_options(parser: argparse.ArgumentParser, *, writes: bool) -> 
         parser.add_argument(
             "--new-office-key",
             action="store_true",
-            help="the key takes the place of another one, which the ledger then says",
+            help="this key replaces another one; the ledger will say so",
         )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-class Bar:
+class ProgressBar:
     """A bar over bytes on standard error, if that is a terminal; a context manager."""
 
     def __init__(self, label: str, total: int = 0) -> None:
@@ -42,7 +42,7 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
 
-    def reach(self, done: int, total: int) -> None:
+    def set_done(self, done: int, total: int) -> None:
         """So many bytes of so many are done."""
         if self._bar is not None:
             self._bar.total = total
@@ -53,7 +53,7 @@ class Bar:
         if self._bar is not None:
             self._bar.update(count)
 
-    def label(self, text: str) -> None:
+    def set_label(self, text: str) -> None:
         """What is being done now."""
         if self._bar is not None:
             self._bar.set_description(printable(text))

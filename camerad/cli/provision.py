@@ -16,11 +16,11 @@ EXIT_CODES: Final = """\
 exit codes:
     0  done
    64  wrong usage
-   73  something is there already and is not written over, or cannot be made
-   74  reading or writing failed; of apply: the file was taken over and could not be
-       removed from the card
+   73  something exists already and is not overwritten, or cannot be made
+   74  reading or writing failed; of apply: the file was taken over, but could not
+       be removed from the card
    75  of publish: the daemon has no key yet
-   77  this user may not read, or write, something that is needed
+   77  this user may not read or write something that is needed
    78  a file, a table, a register or a key has mistakes; of apply: the file was
        refused; of collect: a camera is not in the register
 """
@@ -85,13 +85,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     from camerad.base import journal  # noqa: PLC0415 - slow to import
-    from camerad.provisioning.apply import ApplyOutcome, apply, camera_of  # noqa: PLC0415
+    from camerad.provisioning.apply import ApplyOutcome, apply, camera_thumbprint  # noqa: PLC0415
     from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415
     from camerad.provisioning.provisioning_state import ProvisioningState  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
     outcome = apply(
-        BootPartition(options.boot), ProvisioningState(options.data), camera_of(options.state)
+        BootPartition(options.boot),
+        ProvisioningState(options.data),
+        camera_thumbprint(options.state),
     )
     return {ApplyOutcome.REFUSED: EX_CONFIG, ApplyOutcome.LEFT: EX_IOERR}.get(outcome, 0)
 

@@ -39,8 +39,8 @@ def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> Came
     from camerad.office.office import OfficeKeyError  # noqa: PLC0415 - slow to import
 
     return OfficeKeyError(
-        f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and there is no "
-        f"key in {os.path.abspath(options.office_key)}; name the file that has it with "
+        f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but there is "
+        f"no key in {os.path.abspath(options.office_key)}; name the file that has it with "
         "--office-key, or do this where it is"
     )
 
@@ -49,7 +49,7 @@ def load_or_create(options: argparse.Namespace) -> Any:
     """The office's private key; a new one if there is none yet, which the person is told."""
     from camerad.office import office  # noqa: PLC0415 - slow to import
 
-    key, made = office.load_or_create(options.office_key)
+    key, made = office.load_or_create_key(options.office_key)
     if made:
         sys.stderr.write(
             f"camerad: {options.office_key}: the office's key was made; keep a copy where no fire "

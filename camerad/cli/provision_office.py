@@ -48,13 +48,15 @@ def add_actions(actions: Any) -> None:
     new.add_argument(
         "--camera-key",
         metavar="THUMBPRINT",
-        help="of the camera that the file is for; every file but a camera's first needs it",
+        help=(
+            "thumbprint of the camera that the file is for; only a camera's first file may lack it"
+        ),
     )
     new.add_argument(
         "--reset",
         metavar="THUMBPRINT",
-        help="of a camera whose key is to be given up, because it was another office's or that "
-        "office's key is lost",
+        help="thumbprint of a camera that is to give up its key, because it was another office's "
+        "or that office's key is lost",
     )
     provision_key.add_output_option(new, "directory for the two files; it is made", "DIR")
     provision_key.add_office_key_option(new)
@@ -77,16 +79,17 @@ def add_actions(actions: Any) -> None:
         help="of FILE; default: camerad-provision.jws beside FILE, where a camera looks for it",
     )
     provision_key.add_office_key_option(
-        check, f"{provision_key.EITHER_HALF}; if it is there, a file of another office is told"
+        check, f"{provision_key.EITHER_HALF}; with it, a file of another office is recognised"
     )
 
     batch = actions.add_parser(
         "batch",
         help="make and sign a file for each camera of a table",
-        description="TABLE is CSV with a column device.id, and one for every other setting that "
-        "differs from camera to camera, called by its path: wifi.ssid, buttons.main.gpio. "
-        "TEMPLATE is a provisioning file with all that does not differ. Nothing is written if a "
-        "row has a mistake, or if one of the cameras has a file there already.",
+        description="TABLE is CSV. Its column device.id names the cameras. Every other column is "
+        "a setting that differs from camera to camera, called by its path: wifi.ssid, "
+        "buttons.main.gpio. TEMPLATE is a provisioning file with everything else. If "
+        "a row has a mistake, or one of the cameras has a file there already, nothing "
+        "is written.",
     )
     batch.add_argument("template", metavar="TEMPLATE", help="a camerad-provision.yaml")
     batch.add_argument("table", metavar="TABLE", help="CSV in UTF-8, a row for each camera")
@@ -122,7 +125,7 @@ def _warn(*files: tuple[str, Any]) -> None:
 
     alike: dict[str, list[str]] = {}
     for name, recipients in files:
-        if (wrong := provisioning_files.too_few(recipients)) is not None:
+        if (wrong := provisioning_files.recipients_warning(recipients)) is not None:
             alike.setdefault(wrong, []).append(name)
     for wrong, names in alike.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -151,14 +154,14 @@ def _new(options: argparse.Namespace) -> int:
         camera_key=options.camera_key,
         reset=options.reset,
     )
-    provisioning_files.see_all(
-        lambda: provisioning_files.see_free([options.output]),
-        lambda: office.load(options.office_key),
-        lambda: provisioning_files.new_file(provisioning_files.stand_in(), wanted),
+    provisioning_files.run_all(
+        lambda: provisioning_files.check_no_file_in([options.output]),
+        lambda: office.load_key(options.office_key),
+        lambda: provisioning_files.new_file(provisioning_files.placeholder_key(), wanted),
     )
     key = provision_key.load_or_create(options)
     content = provisioning_files.new_file(key.public, wanted)
-    token = provisioning_files.signed(options.output, content, key, lies=options.office_key)
+    token = provisioning_files.sign_file(options.output, content, key, lies=options.office_key)
     provisioning_files.write_pair(options.output, content, token)
     _warn((options.output, options.recipient))
     sys.stdout.write(f"{options.output}: for {options.device}; copy both files onto its card\n")
@@ -173,14 +176,14 @@ def _sign(options: argparse.Namespace) -> int:
     )
 
     content = _content(options.file)
-    wanted = provisioning_files.office_of(options.file, content)
-    key = office.load(options.office_key)
+    wanted = provisioning_files.office_key_of(options.file, content)
+    key = office.load_key(options.office_key)
     if key is None:
         raise provision_key.key_missing_for(options, options.file, wanted)
-    token = provisioning_files.signed(options.file, content, key, lies=options.office_key)
-    path = provisioning_files.place_of_signature(options.file, options.output, key.public)
+    token = provisioning_files.sign_file(options.file, content, key, lies=options.office_key)
+    path = provisioning_files.signature_path(options.file, options.output, key.public)
     durable_files.publish(path, token)
-    _warn((options.file, provisioning_files.checked(options.file, content).file.recipients))
+    _warn((options.file, provisioning_files.parse_file(options.file, content).file.recipients))
     sys.stdout.write(f"{path}: written\n")
     return 0
 
@@ -199,8 +202,8 @@ def _check(options: argparse.Namespace) -> int:
     if own is None and options.office_key != default_office_key():
         raise provision_key.no_key_error(options, "whose file this is")
     content = _content(options.file)
-    said = provisioning_files.verdict(options.file, content, token, own)
-    _warn((options.file, provisioning_files.checked(options.file, content).file.recipients))
+    said = provisioning_files.describe_file(options.file, content, token, own)
+    _warn((options.file, provisioning_files.parse_file(options.file, content).file.recipients))
     sys.stdout.write(f"{options.file}: {said}\n")
     return 0
 
@@ -224,29 +227,31 @@ def _batch(options: argparse.Namespace) -> int:
         strange = [row[csv_table.NAME] for _, row in rows if row[csv_table.NAME] not in known]
         if strange:
             sys.stderr.write(
-                f"camerad: {options.register}: has no {printable(', '.join(strange))}: such a file "
-                "is good as a camera's first only\n"
+                f"camerad: {options.register}: has no {printable(', '.join(strange))}: a camera "
+                "accepts such a file only as its first\n"
             )
     template = (options.template, _content(options.template))
-    key = office.load(options.office_key)
+    key = office.load_key(options.office_key)
     if key is None:
-        named = batch.office_of_table(template, options.table, rows)
+        named = batch.office_key_of_table(template, options.table, rows)
         if named is not None:
             raise provision_key.key_missing_for(options, *named)
 
     def files_for(public: Any) -> Any:
         serial = provisioning_files.serial_now()
-        return batch.batch(template, options.table, rows, office=public, serial=serial, known=known)
+        return batch.make_files(
+            template, options.table, rows, office=public, serial=serial, known=known
+        )
 
-    made = files_for(provisioning_files.stand_in() if key is None else key.public)
-    provisioning_files.see_free([os.path.join(options.output, row.device) for row in made])
+    made = files_for(provisioning_files.placeholder_key() if key is None else key.public)
+    provisioning_files.check_no_file_in([os.path.join(options.output, row.device) for row in made])
     if key is None:
         key = provision_key.load_or_create(options)
         made = files_for(key.public)
     quiet = not sys.stderr.isatty()
     # All before the first is written: a row that names another office's key is for none.
     tokens = [
-        provisioning_files.signed(row.office_in, row.content, key, lies=options.office_key)
+        provisioning_files.sign_file(row.office_in, row.content, key, lies=options.office_key)
         for row in made
     ]
     pairs = tqdm(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
 from camerad.cli import provision_key
-from camerad.cli.language import here
+from camerad.cli.language import system_language
 
 
 def add_actions(actions: Any) -> None:
@@ -18,9 +18,10 @@ def add_actions(actions: Any) -> None:
     collect = actions.add_parser(
         "collect",
         help="take the keys that cards bring into the office's register",
-        description="A name that comes with another key than before, or with an earlier file, or a "
-        "key under another name, is named and left out, and so is a camera that another office's "
-        "file has set up. Exit code 0: all are in the register; 78: not all.",
+        description="Names each conflict, and leaves that camera out: a name with another key "
+        "than before or with an earlier file, a key under another name, a camera that "
+        "another office's file has set up. Exit code 0: all are in the register; 78: "
+        "not all.",
     )
     collect.add_argument(
         "card",
@@ -39,8 +40,8 @@ def add_actions(actions: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="somebody knows why this camera has another key or name, or an earlier file; may be "
-        "given several times",
+        help="accept that this camera has another key, another name or an earlier file, because "
+        "you know why; may be given several times",
     )
     collect.add_argument(
         "--keys",
@@ -68,7 +69,7 @@ def _collect(options: argparse.Namespace) -> int:
     own = desk.office_key(options)
     if own is None:
         raise provision_key.no_key_error(options, "whether a camera was set up by its file")
-    with camera_register.alone(options.register):
+    with camera_register.locked(options.register):
         return _collect_cards(options, own.thumbprint)
 
 
@@ -83,17 +84,17 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
     wrong = 0
     for card in options.card:
         try:
-            device = camera_register.brought(card)
+            device = camera_register.read_card(card)
             first = taken.get(device.device, device.thumbprint)
             if first != device.thumbprint:
                 # --replace is said of one camera, and would have the last card win.
                 raise camera_register.ConflictError(
-                    f"{card}: a card before it has this name, {device.device}, with the key "
-                    f"{first}, and it has {device.thumbprint}: one of the two cameras needs "
-                    "another name, by a file of its own; collect the other one alone"
+                    f"{card}: a card before it has the same name, {device.device}, with the key "
+                    f"{first}; this one has {device.thumbprint}. Give one of the two cameras "
+                    "another name, with a new file, and collect the other one alone"
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            known = camera_register.taken(known, device, at, options.replace, office=office)
+            known = camera_register.with_camera(known, device, at, options.replace, office=office)
             taken[device.device] = device.thumbprint
         except CameradError as error:
             wrong += 1
@@ -123,9 +124,9 @@ def _labels(options: argparse.Namespace) -> int:
     from camerad.office import camera_register, labels  # noqa: PLC0415
     from camerad.office.wording import LANGUAGES  # noqa: PLC0415
 
-    wording = LANGUAGES[options.language or here(LANGUAGES)]
+    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
     known = camera_register.read(options.register)
-    page = labels.sheet(known, wording, datetime.now().astimezone()).encode()
+    page = labels.render_labels(known, wording, datetime.now().astimezone()).encode()
     path = os.path.abspath(options.output)
     descriptor = durable_files.create(path, 0o644)
     try:

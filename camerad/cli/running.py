@@ -89,10 +89,10 @@ class RunningDevice:
                 cure = "Run this with sudo"
             else:
                 why = "another process has this store: a daemon, or a command such as an offload"
-                cure = "Wait for a command's end"
+                cure = "Wait until that command ends"
             raise NoDaemonError(
-                f"{root}: {why}; and no daemon to be asked listens at {self._socket}. {cure}, or "
-                "name the socket of the daemon that has it with --socket"
+                f"{root}: {why}, and no daemon listens at {self._socket}. {cure}, or name the "
+                "socket of the store's daemon with --socket"
             ) from error
         if status != HTTPStatus.OK:
             raise _refusal(

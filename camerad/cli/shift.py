@@ -18,10 +18,10 @@ from camerad.control.client import refusal, request
 EXIT_CODES: Final = """\
 exit codes:
     0  done
-   64  wrong usage, or that is no wearer's id
+   64  wrong usage, or not a wearer's id
    69  the daemon does not answer on its socket, or a library is missing
    73  the badge cannot be written there
-   75  not as the camera is just now: a recording keeps its wearer
+   75  not now: a running recording keeps its wearer
    77  this user may not
 """
 
@@ -79,14 +79,18 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     if options.action == "badge":
-        _write(drawn(options.wearer), options.output)
+        _write(draw_badge(options.wearer), options.output)
         return 0
     wearer = _checked(options.wearer) if options.action == "start" else None
     code, answer = request(options.socket, "POST", "/shift", {"wearer": wearer})
     if code != http.HTTPStatus.OK:
         why = answer.get("refused") or answer.get("error")
-        raise refusal(code, f"the shift is as it was: {printable(why)}")
-    text = "nobody wears it now" if wearer is None else f"{printable(wearer)} wears it now"
+        raise refusal(code, f"the shift was not changed: {printable(why)}")
+    text = (
+        "nobody wears the camera now"
+        if wearer is None
+        else (f"{printable(wearer)} wears the camera now")
+    )
     sys.stdout.write(f"{text}\n")
     return 0
 
@@ -100,7 +104,7 @@ def _checked(wearer: str) -> str:
     return wearer
 
 
-def drawn(wearer: str) -> bytes:
+def draw_badge(wearer: str) -> bytes:
     """The badge of `wearer` as SVG. Raises NoWearerError."""
     text = badge(_checked(wearer))
     import segno  # noqa: PLC0415 - nothing else needs it

@@ -114,10 +114,10 @@ def open_store(
     check_store(place)
     had_one = False
     if place.kind is PlaceKind.OFFICE:
-        key, made = office.load_or_create(options.office_key)
+        key, made = office.load_or_create_key(options.office_key)
         if made:
             desk.say(f"made the office's own key: {options.office_key}; keep a copy of it")
-        former = office.admit(place, key, replace=options.new_office_key)
+        former = office.admit_key(place, key, replace=options.new_office_key)
         had_one = bool(office.known_keys(place))
         trusted = _enrolled(options, place)
     else:
@@ -125,7 +125,7 @@ def open_store(
     clock = desk.clock_of(options, place)
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         if place.kind is PlaceKind.OFFICE:
-            office.remember(place, key.public)
+            office.remember_key(place, key.public)
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 desk.say(str(difference))
@@ -156,7 +156,7 @@ def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:
     try:
         return desk.trusted_keys(options, place)
     except desk.DeskError as error:
-        desk.say(f"what is new in this office is not taken over: {error}")
+        desk.say(f"this office takes over nothing new: {error}")
         return KeyRing()
 
 

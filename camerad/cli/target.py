@@ -47,8 +47,15 @@ def find_target(what: str | None, state: str) -> Target:
                 ) from None
             raise
     path = resolve_named(what)
+    if os.sep not in what and not file_status.exists(path):
+        raise NotThereError(
+            f"{what}: there is no such file here, and it is no recording's id: that looks like "
+            "20261124T153000Z-000001-9f3c02ab; list what there is ('camerad evidence list')"
+        )
     if file_status.is_link(path) and file_status.mode_of(path, linked=True) is None:
-        raise NotThereError(f"{path}: this symbolic link leads to nothing; name what it should")
+        raise NotThereError(
+            f"{path}: this symbolic link leads to nothing; name the file or directory itself"
+        )
     place = _place(path)
     for one in place.unread:
         if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):

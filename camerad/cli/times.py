@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from camerad.container.statements import utc as utc_of
 
 
-def here(wall_us: int, *, utc: bool) -> datetime:
+def local_time(wall_us: int, *, utc: bool) -> datetime:
     """Wall time in this computer's zone (``$TZ``, else localtime(5)), or in UTC. Raises ValueError
     if it is no date."""
     return utc_of(wall_us) if utc else utc_of(wall_us).astimezone()
 
 
-def spoken(when: datetime) -> str:
+def format_time(when: datetime) -> str:
     """``2026-11-24 16:30:00 CET``, for people."""
     return f"{when:%Y-%m-%d %H:%M:%S %Z}"
 
@@ -23,7 +23,7 @@ def rfc3339(when: datetime) -> str:
     return when.isoformat(timespec="milliseconds")
 
 
-def day_of(text: str, *, utc: bool) -> tuple[datetime, datetime]:
+def day_bounds(text: str, *, utc: bool) -> tuple[datetime, datetime]:
     """When a day such as ``2026-11-28`` begins here, and when the next one does. Raises ValueError
     if it is none."""
     day = date.fromisoformat(text)

@@ -28,8 +28,7 @@ BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
-    from camerad.cli.options import add_card_options  # noqa: PLC0415
-    from camerad.control.client import default_socket  # noqa: PLC0415 - slow to import
+    from camerad.cli.options import add_card_options, add_socket_option  # noqa: PLC0415
     from camerad.update.running_system import CMDLINE, SYSTEM_CONF  # noqa: PLC0415
     from camerad.update.updater import READY_SECONDS  # noqa: PLC0415
 
@@ -47,7 +46,9 @@ def add_parser(commands: Any) -> None:
     )
     install.add_argument("file", metavar="FILE", help="a bundle, whose name ends in .raucb")
     install.add_argument(
-        "--again", action="store_true", help="even if this version was tried in vain"
+        "--again",
+        action="store_true",
+        help=("even if this version was tried before and did not work"),
     )
     attempt = actions.add_parser(
         "try", help="for the service manager: begin the trial of what is installed"
@@ -71,13 +72,7 @@ def add_parser(commands: Any) -> None:
         help="how long the daemon may take until it is ready; default: %(default)g",
     )
     for action in (install, attempt, confirm):
-        action.add_argument(
-            "--socket",
-            default=default_socket(),
-            metavar="PATH",
-            help="where the daemon listens; default: $CAMERAD_SOCKET or that of an installed "
-            "camera, here %(default)s",
-        )
+        add_socket_option(action)
         action.add_argument("--doctor", default=DOCTOR, help=argparse.SUPPRESS)
 
 
@@ -192,11 +187,13 @@ def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Upda
 
     card, _ = _places(options)
     there = update_file.open_update_file(os.path.join(options.data, update_file.FOLDER))
-    asked = Updater(card, there, lambda: ask(options.socket), lambda: examine(options.doctor))
+    asked = Updater(
+        card, there, lambda: ask_camera(options.socket), lambda: run_doctor(options.doctor)
+    )
     return card, there, asked
 
 
-def ask(socket: str) -> CameraStatus | None:
+def ask_camera(socket: str) -> CameraStatus | None:
     """What the daemon behind that socket says of itself; None if it does not answer."""
     from camerad.behaviour.update import CameraStatus  # noqa: PLC0415 - slow to import
     from camerad.control.client import request  # noqa: PLC0415
@@ -208,7 +205,7 @@ def ask(socket: str) -> CameraStatus | None:
         return None
 
 
-def examine(program: str) -> tuple[str, ...] | None:
+def run_doctor(program: str) -> tuple[str, ...] | None:
     """What the doctor finds failing, in words that do not change; None if there is no report, and
     the log has why.
 

@@ -15,8 +15,8 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import ForbiddenError
 from camerad.base.text import printable
 from camerad.cli import desk
-from camerad.cli.cross_check import Checked, CheckedLedger, about_holding, disagreements
-from camerad.cli.progress import Bar
+from camerad.cli.cross_check import CheckedLedger, CheckedPlace, check_holding, find_disagreements
+from camerad.cli.progress import ProgressBar
 from camerad.cli.target import Target, find_target
 from camerad.cli.verify_summary import Summary, as_json, as_text
 from camerad.container import jws
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     for path in paths:
         name = os.path.basename(path)
         stem = name.removesuffix(SUFFIX)
-        with Bar(printable(name)) as bar:
+        with ProgressBar(printable(name)) as bar:
             report = _verified(
                 path,
                 keys,
@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
             target.place.root
         )
-        summary.differences += disagreements(
-            Checked(target.place, filed, ledgers, summary.reports, partly)
+        summary.differences += find_disagreements(
+            CheckedPlace(target.place, filed, ledgers, summary.reports, partly)
         )
         if target.place.kind is PlaceKind.OFFICE:
             _look_beside(options, target.place, summary)
@@ -101,10 +101,10 @@ def run(options: argparse.Namespace) -> int:
     return summary.exit_code
 
 
-def _verified(path: str, keys: KeyRing, bar: Bar, **told: Any) -> Report:
+def _verified(path: str, keys: KeyRing, bar: ProgressBar, **told: Any) -> Report:
     """The check of one file, which never keeps from checking the others. told: as for `verify`."""
     try:
-        return verify(path, keys, bar.reach, **told)
+        return verify(path, keys, bar.set_done, **told)
     except (CameradError, ValueError, ArithmeticError) as error:
         return Report(path, 0, problem=f"it cannot be checked: {error}")
 
@@ -242,7 +242,7 @@ def _receipts(
 
 def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
     """Add what an office's directory has beside recordings, receipts and ledgers."""
-    about = [about_holding(one) for one in place.holdings if not one.broken]
+    about = [check_holding(one) for one in place.holdings if not one.broken]
     for remarks in (*about, _about_office_key(options, place)):
         try:
             summary.differences += remarks

@@ -59,7 +59,7 @@ def request(
         raise _stranger(path, error) from error
 
 
-def text(path: str, target: str, timeout: float = TIMEOUT_SECONDS) -> str:
+def get_text(path: str, target: str, timeout: float = TIMEOUT_SECONDS) -> str:
     """What the daemon answers to a GET in plain text. Raises ControlError as `request` does, and
     what `refusal` makes of the daemon's own sentence if it refuses."""
     status, answer = _ask(path, "GET", target, None, timeout)

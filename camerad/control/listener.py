@@ -24,7 +24,7 @@ BACKLOG: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class ControlSocket:
     """The socket, bound and listening, and who may come in; `close` removes it."""
 
     path: str
@@ -40,7 +40,7 @@ class Entrance:
             os.unlink(self.path)
 
 
-def take(runtime_dir: str, group: str | None, access: Access) -> Entrance:
+def claim_socket(runtime_dir: str, group: str | None, access: Access) -> ControlSocket:
     """Make the socket, for `group` and nobody else besides the daemon's own user and root.
 
     Raises ControlError if the directory cannot be written, if another daemon listens there, or if
@@ -71,7 +71,7 @@ def take(runtime_dir: str, group: str | None, access: Access) -> Entrance:
             f"{path}: cannot be made: {error.strerror}; make the directory writable for the "
             "daemon, or set device.runtime_dir"
         ) from error
-    return Entrance(path, listener, permissions)
+    return ControlSocket(path, listener, permissions)
 
 
 def _known(group: str | None, path: str) -> bool:

@@ -70,12 +70,12 @@ class Metrics:
 
     # ------------------------------------------------------------------ counting
 
-    def stepped(
+    def count_step(
         self, event: stages.Event, after: stages.State, effects: Iterable[stages.Effect]
     ) -> None:
         """The stage machine has made a step: `event` led to the state `after`, and to `effects`."""
         at_us = event.at_us
-        self.passed(at_us)
+        self.advance_to(at_us)
         for effect in effects:
             if isinstance(effect, stages.StopRecording):
                 self._reason = effect.reason
@@ -89,10 +89,10 @@ class Metrics:
 
     def shift(self, at_us: int, *, runs: bool) -> None:
         """Whether somebody is on a shift."""
-        self.passed(at_us)
+        self.advance_to(at_us)
         self._on_shift = runs
 
-    def passed(self, at_us: int) -> None:
+    def advance_to(self, at_us: int) -> None:
         """Time has passed."""
         passed_us = max(0, at_us - self._at_us)
         self._at_us += passed_us
@@ -161,7 +161,7 @@ class Metrics:
 
     def text(self, at_us: int, version: str) -> str:
         """All of it at `at_us`, in the text format. version: camerad's."""
-        self.passed(at_us)
+        self.advance_to(at_us)
         return "".join(f"{line}\n" for line in self._lines(version))
 
     def _lines(self, version: str) -> Iterator[str]:

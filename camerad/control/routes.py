@@ -97,7 +97,7 @@ class StoreRequests:
         return await self._do(lambda store, _key: asdict(store.ledger.head))
 
     async def _hold(self, request: web.Request) -> web.Response:
-        recording, asked = request.match_info["id"], await body(request, _Hold)
+        recording, asked = request.match_info["id"], await parse_body(request, _Hold)
 
         def work(store: Store, _key: SigningKey) -> dict[str, Any]:
             store.hold(recording, asked.reason, asked.who)
@@ -106,7 +106,7 @@ class StoreRequests:
         return await self._do(work)
 
     async def _release(self, request: web.Request) -> web.Response:
-        recording, asked = request.match_info["id"], await body(request, _Release)
+        recording, asked = request.match_info["id"], await parse_body(request, _Release)
 
         def work(store: Store, _key: SigningKey) -> dict[str, Any]:
             store.release(recording, asked.who)
@@ -125,7 +125,7 @@ class StoreRequests:
         from camerad.store.device_client import accept_receipt, sign_receipt  # noqa: PLC0415
         from camerad.store.receipts import CopiedRecording  # noqa: PLC0415
 
-        asked = await body(request, _Receipt | _Copies)
+        asked = await parse_body(request, _Receipt | _Copies)
         device = self._keeper.device
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def refusal_of(error: CameradError) -> web.HTTPException:
     return web.HTTPConflict(text=str(error))
 
 
-async def body(request: web.Request, kind: Any) -> Any:
+async def parse_body(request: web.Request, kind: Any) -> Any:
     """The request's JSON as `kind`; answers 400 with one sentence if it is something else."""
     data = await request.read()
     kinds = kind.__args__ if hasattr(kind, "__args__") else (kind,)

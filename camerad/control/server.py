@@ -55,7 +55,7 @@ from camerad.behaviour.stages import Intent
 from camerad.config.control_section import Access
 from camerad.control.access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control.client import SOCKET_NAME
-from camerad.control.listener import BACKLOG, Entrance, take
+from camerad.control.listener import BACKLOG, ControlSocket, claim_socket
 from camerad.control.metrics import CONTENT_TYPE
 from camerad.control.routes import StoreRequests, refusal_of
 from camerad.control.shift_routes import CurrentShift, ShiftRequests
@@ -89,7 +89,7 @@ LINGER_SECONDS: Final = 1.0
 """How long what follows a refused request is still read, so that the answer arrives."""
 
 
-class Controlled(Protocol):
+class ControlledCamera(Protocol):
     """What control needs of the daemon. Everything is called on the event loop."""
 
     def status(self) -> dict[str, Any]:
@@ -160,11 +160,11 @@ class Control:
 
     def __init__(
         self,
-        daemon: Controlled,
+        daemon: ControlledCamera,
         runtime_dir: str,
         group: str | None,
         access: Access = Access(),
-        entrance: Entrance | None = None,
+        entrance: ControlSocket | None = None,
     ) -> None:
         self._daemon = daemon
         self._runtime_dir = runtime_dir
@@ -185,8 +185,8 @@ class Control:
         return self._path
 
     async def open(self) -> None:
-        """Begin to answer. Raises ControlError as `camerad.control.listener.take` does."""
-        entrance = self._entrance or take(self._runtime_dir, self._group, self._access)
+        """Begin to answer. Raises ControlError as `camerad.control.listener.claim_socket` does."""
+        entrance = self._entrance or claim_socket(self._runtime_dir, self._group, self._access)
         self._permissions = entrance.permissions
         app = web.Application(middlewares=[_plain_errors, self._guard], client_max_size=MAX_BODY)
         app.router.add_get("/status", self._status)
@@ -244,8 +244,9 @@ class Control:
         role = role_of(request.method, "" if resource is None else resource.canonical)
         if peer is None or not self._permissions.may(peer, role):
             raise web.HTTPForbidden(
-                text=f"this user may not {role.value} here: have them, or a group of theirs, named "
-                f"in access.{role.value} of the camera's configuration, or run this with sudo"
+                text=f"this user may not {role.value} here: add the user, or a group of theirs, "
+                f"to access.{role.value} in the camera's configuration, or run this with "
+                "sudo"
             )
         if not self._may_now(peer):
             raise web.HTTPTooManyRequests(text=f"at most {RATE:g} requests in a second")
@@ -313,7 +314,9 @@ class Control:
         own = peer is not None and self._permissions.is_own(peer)
         others = list(self._listeners.values()).count(False)
         if len(self._listeners) >= MAX_LISTENERS or (not own and others >= MAX_LISTENERS_OF_OTHERS):
-            raise web.HTTPServiceUnavailable(text=f"{len(self._listeners)} listeners are enough")
+            raise web.HTTPServiceUnavailable(
+                text=(f"{len(self._listeners)} listeners are connected already: end one first")
+            )
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=16)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from camerad.control.routes import body
+from camerad.control.routes import parse_body
 
 
 class _Shift(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class ShiftRequests:
         router.add_post("/shift", self._shift)
 
     async def _shift(self, request: web.Request) -> web.Response:
-        asked = await body(request, _Shift)
+        asked = await parse_body(request, _Shift)
         shifts = self._shifts()
         refused = shifts.end() if asked.wearer is None else shifts.begin(asked.wearer)
         if refused is not None:

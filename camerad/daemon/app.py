@@ -66,7 +66,7 @@ from camerad.daemon.shutdown import ShutdownSequence
 from camerad.daemon.status_reporter import StatusReporter
 from camerad.daemon.watchdog import Watchdog
 from camerad.hardware import from_settings
-from camerad.hardware.badges import BadgeReader
+from camerad.hardware.badges import BadgeProcess
 from camerad.hardware.lights import Indicators
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from camerad.hardware.speaker import Clip, clips
@@ -102,7 +102,7 @@ class App:
             keeper = TimeKeeper(settings.clock.synchronised, settings.clock.rtc)
             clock = SystemClock(keeper.source)
         self._clock: Clock = clock
-        self._badges: BadgeReader | None = None
+        self._badges: BadgeProcess | None = None
         self._control: Control | None = None
         self._microphone: MicrophoneControl | None = None
 
@@ -184,7 +184,7 @@ class App:
             if card.done():
                 card.result()
             device = settings.device
-            self._entrance = listener.take(
+            self._entrance = listener.claim_socket(
                 str(device.runtime_dir), device.socket_group, settings.access
             )
             parts.callback(self._entrance.close)
@@ -234,7 +234,7 @@ class App:
             await self._control.open()
             parts.push_async_callback(self._control.close)
             core.dispatcher.when_idle(self._control.changed)
-            self._badges = BadgeReader(frame_fd, self._shifts.seen)
+            self._badges = BadgeProcess(frame_fd, self._shifts.seen)
             parts.push_async_callback(self._badges.close)
             parts.callback(self._shifts.close)
             beats = Watchdog(

@@ -49,7 +49,7 @@ class MetricsStore:
 
     def stepped(self, step: Step) -> None:
         """The stage machine has made a step."""
-        self.metrics.stepped(step.event, step.after, step.effects)
+        self.metrics.count_step(step.event, step.after, step.effects)
 
     def shift(self, *, runs: bool) -> None:
         """Whether somebody is on a shift."""
@@ -91,7 +91,7 @@ class MetricsStore:
                 self.metrics.restore(former)
 
     async def _save(self) -> None:
-        self.metrics.passed(self._clock.now_us())
+        self.metrics.advance_to(self._clock.now_us())
         await self._join_former()
         if not self._joined:
             return  # what is there now would be lost

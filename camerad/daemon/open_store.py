@@ -106,15 +106,15 @@ def open_books(
     from camerad.container.encryption import Sealer  # noqa: PLC0415
     from camerad.ledger.ledger import Ledger  # noqa: PLC0415
     from camerad.ledger.reserved_space import Reserve  # noqa: PLC0415
-    from camerad.provisioning.telling import Orders  # noqa: PLC0415
+    from camerad.provisioning.order_execution import OrderExecution  # noqa: PLC0415
     from camerad.store import identity  # noqa: PLC0415 - slow to import
     from camerad.store.locations import device_place  # noqa: PLC0415
     from camerad.store.store import Store, had_ledger  # noqa: PLC0415
 
     began_us = clock.now_us()
     durable_files.sync_all()
-    told = Orders(settings.device.provision_dir, root)
-    found = identity.load_or_create(root, told.retired)
+    told = OrderExecution(settings.device.provision_dir, root)
+    found = identity.load_or_create(root, told.retired_keys)
     former = identity.key_ring(root)
     if found.replaced is not None:
         log.critical(
@@ -145,7 +145,7 @@ def open_books(
         # What the ledger says last about the stage, before this start says more.
         before = ledger.state
         _tell_of_start(ledger, settings)
-        told.deliver(ledger)
+        told.write_to(ledger)
         store = Store(root, ledger)
         mending.adopt(store)
         recorded = before.stage == Stage.RECORDING.value

@@ -37,8 +37,8 @@ from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.daemon.core import Core, Note
 from camerad.hardware import power, thermal
-from camerad.hardware.power import Power
-from camerad.hardware.thermal import Thermal
+from camerad.hardware.power import PowerReading
+from camerad.hardware.thermal import ThermalReading
 
 log = logging.getLogger(__name__)
 
@@ -183,14 +183,14 @@ class PowerMonitor:
 
     async def _watch_power(self) -> None:
         root = self._settings.battery.power_supply
-        await self._watch(lambda: power.read(root), self._take_power, POWER_SECONDS)
+        await self._watch(lambda: power.read_power(root), self._take_power, POWER_SECONDS)
 
-    def _take_power(self, seen: Power | None) -> None:
+    def _take_power(self, seen: PowerReading | None) -> None:
         """seen: None: no answer."""
         if seen is None and not self.battery.present:
             return  # whether there is a battery at all is not known
         if seen is None:
-            seen = Power("", None, "its gauge does not answer", self.battery.docked)
+            seen = PowerReading("", None, "its gauge does not answer", self.battery.docked)
         reading = battery.GaugeReading(
             self._clock.now_us(),
             seen.level,
@@ -285,12 +285,12 @@ class PowerMonitor:
     async def _watch_heat(self) -> None:
         chosen = self._settings.thermal
 
-        def look() -> tuple[Thermal, int | None]:
-            return thermal.read(chosen.zone, chosen.firmware), thermal.available_bytes()
+        def look() -> tuple[ThermalReading, int | None]:
+            return thermal.read_thermal(chosen.zone, chosen.firmware), thermal.available_bytes()
 
         await self._watch(look, self._take_heat, LOOK_SECONDS)
 
-    def _take_heat(self, seen: tuple[Thermal, int | None] | None) -> None:
+    def _take_heat(self, seen: tuple[ThermalReading, int | None] | None) -> None:
         """seen: None: no answer."""
         if seen is None:
             self._say("temperature", "its sensor does not answer")

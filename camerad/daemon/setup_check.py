@@ -8,15 +8,15 @@ from camerad.base.message_ids import MessageId
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.daemon.conditions import Conditions
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.provisioning.provisioning_status import ProvisioningStatus, read_status
 
 log = logging.getLogger(__name__)
 
 
 def check_setup(conditions: Conditions, settings: Settings) -> None:
     """Log what is missing, and raise its condition. Called once, at the start."""
-    standing = standing_of(settings.device.provision_dir)
-    if standing is Standing.UNPROVISIONED:
+    standing = read_status(settings.device.provision_dir)
+    if standing is ProvisioningStatus.UNPROVISIONED:
         log.error(
             "this camera is not set up: camerad-report.txt on its card says what is wrong",
             extra=MessageId.PROVISIONED.extra,
@@ -28,7 +28,7 @@ def check_setup(conditions: Conditions, settings: Settings) -> None:
             extra=MessageId.NO_RECIPIENTS.extra,
         )
         conditions.raise_(Condition.NO_RECIPIENTS)
-    if standing is Standing.REFUSED:
+    if standing is ProvisioningStatus.REFUSED:
         log.error(
             "a file on the card was refused: camerad-report.txt beside it says why",
             extra=MessageId.PROVISION_REFUSED.extra,

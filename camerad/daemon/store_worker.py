@@ -386,7 +386,7 @@ class StoreWorker:
         for deletion in store.purge():
             log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
         if self._updates is not None:
-            self._updates.deliver(store.ledger)
+            self._updates.write_to(store.ledger)
         store.ledger.rotate_and_expire(self._settings.policy.retention_days)
         soon = retention.list_expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:

@@ -42,7 +42,7 @@ lens adds its noise, and a street at night has more by the sensor's own gain."""
 
 
 @dataclass(frozen=True, slots=True)
-class CameraSeen:
+class CameraObservation:
     """report: of `camerad.stream.vitals`. error: what the capture process said it failed of, None
     if it did not. waited: seconds since the camera was opened."""
 
@@ -51,7 +51,7 @@ class CameraSeen:
     waited: float = 0.0
 
 
-async def watch(settings: Settings) -> CameraSeen:
+async def observe(settings: Settings) -> CameraObservation:
     """Open the camera, watch it for two seconds, and close it."""
     clock = SystemClock()
     loop = asyncio.get_running_loop()
@@ -80,29 +80,31 @@ async def watch(settings: Settings) -> CameraSeen:
             ring.close()
 
 
-async def _watch(link: CaptureLink, clock: SystemClock, errors: list[str]) -> CameraSeen:
+async def _watch(link: CaptureLink, clock: SystemClock, errors: list[str]) -> CameraObservation:
     began_us = clock.now_us()
     opened_us: int | None = None
     while True:
         now_us = clock.now_us()
         report = link.vitals.report(now_us)
         if errors:
-            return CameraSeen(report, errors[0])
+            return CameraObservation(report, errors[0])
         if opened_us is None and report["camera"] is not None:
             opened_us = now_us
         if opened_us is None:
             if now_us - began_us > OPENING_SECONDS * SECOND:
-                return CameraSeen(report, f"it was not opened within {OPENING_SECONDS:.0f} s")
+                return CameraObservation(
+                    report, f"it was not opened within {OPENING_SECONDS:.0f} s"
+                )
         else:
             waited = (now_us - opened_us) / SECOND
             silent = report["age_ms"] is None or report["age_ms"] > SILENCE_SECONDS * 1000
             if report["seconds"] >= WATCHED_SECONDS or (silent and waited > SILENCE_SECONDS):
-                return CameraSeen(report, waited=waited)
+                return CameraObservation(report, waited=waited)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 def judge(
-    seen: CameraSeen, width: int, height: int, fps: float, *, slowed: bool = False
+    seen: CameraObservation, width: int, height: int, fps: float, *, slowed: bool = False
 ) -> CheckResult:
     """What it means. width, height: pixels, fps: pictures a second, as they are configured. slowed:
     the daemon takes fewer of them, because it is hot."""

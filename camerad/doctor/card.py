@@ -33,7 +33,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 # -------------------------------------------------------------------------------------- space
 
 
-def space(settings: Settings, directory: str) -> CheckResult:
+def check_space(settings: Settings, directory: str) -> CheckResult:
     """How much is left for recordings in `directory`."""
     try:
         room = disk.free_space(directory, settings.camera.bitrate)
@@ -61,7 +61,7 @@ def judge_space(
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class WriteTimes:
     """What writing took. pieces: seconds for each, with its sync; syncs: of that, for the sync.
     size: of a piece, bytes."""
 
@@ -75,7 +75,7 @@ class Measured:
         return self.size * len(self.pieces) / max(sum(self.pieces), 1e-9)
 
 
-def try_out(settings: Settings, directory: str) -> CheckResult:
+def check_card(settings: Settings, directory: str) -> CheckResult:
     """Write to the card for a moment, and judge what that took."""
     bitrate = settings.camera.bitrate
     size = round(bitrate / 8 * settings.recording.fragment_seconds)
@@ -92,7 +92,7 @@ def try_out(settings: Settings, directory: str) -> CheckResult:
     return judge_card(measured, settings.camera.max_bitrate / 8)
 
 
-def measure(directory: str, size: int, clock: Callable[[], float] = time.monotonic) -> Measured:
+def measure(directory: str, size: int, clock: Callable[[], float] = time.monotonic) -> WriteTimes:
     """Write and sync pieces of `size` bytes. Raises OSError."""
     piece = os.urandom(size)  # no card saves work on what it cannot foresee
     pieces: list[float] = []
@@ -112,7 +112,7 @@ def measure(directory: str, size: int, clock: Callable[[], float] = time.monoton
             syncs.append(end - written)
     finally:
         os.close(descriptor)
-    return Measured(size, tuple(pieces), tuple(syncs))
+    return WriteTimes(size, tuple(pieces), tuple(syncs))
 
 
 def _unnamed(directory: str) -> int:
@@ -127,7 +127,7 @@ def _unnamed(directory: str) -> int:
     return descriptor
 
 
-def judge_card(measured: Measured, needed: float) -> CheckResult:
+def judge_card(measured: WriteTimes, needed: float) -> CheckResult:
     """Whether the card is fast enough. needed: bytes per second that a recording takes at most."""
     worst_ms = max(measured.syncs) * 1000
     values = {

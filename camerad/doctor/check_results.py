@@ -161,13 +161,13 @@ class CheckResult:
     """What one check came to. check: its id. values: what the sentences put in, ready for JSON."""
 
     check: str
-    what: FindingId
+    finding: FindingId
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def level(self) -> Level:
         """How bad it is."""
-        return self.what.level
+        return self.finding.level
 
 
 EXIT_WARN: Final = 2

@@ -10,7 +10,7 @@ from camerad.container.encryption import RecipientError, Sealer
 from camerad.doctor.check_results import CheckResult, FindingId
 
 
-def read(path: Path) -> tuple[Settings | None, CheckResult]:
+def check_configuration(path: Path) -> tuple[Settings | None, CheckResult]:
     """The settings in the file at `path`, None if they are not in order; and what is to be said."""
     try:
         settings = load(path)
@@ -21,7 +21,7 @@ def read(path: Path) -> tuple[Settings | None, CheckResult]:
     return settings, CheckResult("configuration", FindingId.CONFIGURATION_OK, values)
 
 
-def recipients(settings: Settings) -> CheckResult:
+def check_recipients(settings: Settings) -> CheckResult:
     """Whether recordings can be sealed to somebody."""
     file = str(settings.path)
     if not settings.recipients:

@@ -26,16 +26,16 @@ HTTP_FORBIDDEN: Final = 403
 
 
 @dataclass(slots=True)
-class Owner:
+class PartsOwner:
     """Who has the camera.
 
-    finding: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
+    result: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
     nothing to claim, or somebody else has it. health, status: what a running daemon says; None if
     none was asked. key: the thumbprint that it signs with, None if it does not say. free: whether
     the devices may be tried.
     """
 
-    finding: CheckResult
+    result: CheckResult
     claim: int | None = None
     health: Mapping[str, Any] | None = None
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Owner:
     @property
     def free(self) -> bool:
         """Whether the devices may be tried."""
-        return self.finding.what is FindingId.DAEMON_STOPPED
+        return self.result.finding is FindingId.DAEMON_STOPPED
 
     def close(self) -> None:
         """Let the next daemon start; safe to call again."""
@@ -53,33 +53,37 @@ class Owner:
             self.claim = None
 
 
-def find(directory: str, socket: str) -> Owner:
+def find_owner(directory: str, socket: str) -> PartsOwner:
     """Claim the store at `directory`, or ask the daemon that has it, at `socket`.
 
     Blocks for as long as that may take to answer.
     """
     try:
-        return Owner(CheckResult("daemon", FindingId.DAEMON_STOPPED), claim=disk.claim(directory))
+        return PartsOwner(
+            CheckResult("daemon", FindingId.DAEMON_STOPPED), claim=disk.claim(directory)
+        )
     except disk.TakenError:
         pass
     except disk.StateDirectoryError as error:
         # Whoever may not look at the store may still ask the daemon.
-        if (running := ask(socket)) is not None:
+        if (running := ask_daemon(socket)) is not None:
             return running
         if error.errno in storage_errors.FORBIDDEN:
-            return Owner(CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)}))
+            return PartsOwner(
+                CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)})
+            )
         # No store yet, so no daemon has it; `space` says that it is missing.
-        return Owner(CheckResult("daemon", FindingId.DAEMON_STOPPED))
+        return PartsOwner(CheckResult("daemon", FindingId.DAEMON_STOPPED))
     end = time.monotonic() + PATIENCE_SECONDS
-    while (running := ask(socket)) is None:
+    while (running := ask_daemon(socket)) is None:
         if time.monotonic() > end:
             values = {"why": f"nobody listens at {socket}"}
-            return Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
+            return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
         time.sleep(_PAUSE_SECONDS)
     return running
 
 
-def ask(socket: str) -> Owner | None:
+def ask_daemon(socket: str) -> PartsOwner | None:
     """What the daemon at the socket says; None if there is none. Blocks until it answers."""
     try:
         code, health = request(socket, "GET", "/health")
@@ -87,17 +91,17 @@ def ask(socket: str) -> Owner | None:
         if code != HTTP_OK:
             why = str(health.get("error", code))
             what = FindingId.DAEMON_FORBIDDEN if code == HTTP_FORBIDDEN else FindingId.DAEMON_SILENT
-            return Owner(CheckResult("daemon", what, {"why": why}))
+            return PartsOwner(CheckResult("daemon", what, {"why": why}))
         found, identity = request(socket, "GET", "/identity")
     except NoDaemonError:
         return None
     except ControlError as error:
         forbidden = isinstance(error.__cause__ or error.__context__, PermissionError)
         what = FindingId.DAEMON_FORBIDDEN if forbidden else FindingId.DAEMON_SILENT
-        return Owner(CheckResult("daemon", what, {"why": str(error)}))
+        return PartsOwner(CheckResult("daemon", what, {"why": str(error)}))
     except CameradError as error:
-        return Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": str(error)}))
-    return Owner(
+        return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": str(error)}))
+    return PartsOwner(
         CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": status.get("stage")}),
         health=health,
         status=status,
@@ -108,9 +112,9 @@ def ask(socket: str) -> Owner | None:
 # ------------------------------------------------------------------------------ what it says
 
 
-def judge_camera(owner: Owner, settings: Settings) -> CheckResult:
+def judge_camera(owner: PartsOwner, settings: Settings) -> CheckResult:
     """The camera, by the daemon's word."""
-    wanted, seen = settings.camera, camera.CameraSeen((owner.health or {})["camera"])
+    wanted, seen = settings.camera, camera.CameraObservation((owner.health or {})["camera"])
     slowed = Condition.HOT.value in owner.status.get("conditions", ())
     return camera.judge(seen, wanted.width, wanted.height, wanted.fps, slowed=slowed)
 

@@ -21,7 +21,7 @@ SHOWN_SECONDS: Final = 1.0
 _FRAME_BYTES: Final = 4096
 
 
-async def show(settings: Settings, person: Person | None) -> CheckResult:
+async def check_display(settings: Settings, person: Person | None) -> CheckResult:
     """Show the test picture for a moment. person: who is asked whether they see it."""
     if settings.self_view.driver == "none":
         return CheckResult("display", FindingId.DISPLAY_NONE)
@@ -37,7 +37,7 @@ async def show(settings: Settings, person: Person | None) -> CheckResult:
         seen = True
         if fault is None:
             if person is not None:
-                seen = await person.sees_pattern()
+                seen = await person.sees_test_picture()
             else:
                 await asyncio.sleep(SHOWN_SECONDS)
             fault = view.fault

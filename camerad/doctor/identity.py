@@ -26,7 +26,7 @@ _LARGEST: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class KeySigns:
+class KeyObservation:
     """What is there of a device's key.
 
     path: of the private half. mode: of its file, None if there is none. thumbprint: of the key in
@@ -44,18 +44,18 @@ class KeySigns:
     credential: bool = False
 
 
-def look(state_dir: str, known: str | None, *, credential: bool) -> KeySigns:
-    """Look at the key below `state_dir`. known: by the ledger. credential: see `KeySigns`."""
+def observe_key(state_dir: str, known: str | None, *, credential: bool) -> KeyObservation:
+    """Look at the key below `state_dir`. known: by the ledger. credential: see `KeyObservation`."""
     path = os.path.join(state_dir, identity.KEY_NAME)
     known = known or _published(state_dir)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return KeySigns(path, known=known, credential=credential)
+        return KeyObservation(path, known=known, credential=credential)
     except PermissionError:
-        return KeySigns(path, known=known, forbidden=True, credential=credential)
+        return KeyObservation(path, known=known, forbidden=True, credential=credential)
     except OSError as error:
-        return KeySigns(path, mode=0, why=str(error.strerror), known=known)
+        return KeyObservation(path, mode=0, why=str(error.strerror), known=known)
     try:
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         thumbprint, why = None, ""
@@ -64,7 +64,7 @@ def look(state_dir: str, known: str | None, *, credential: bool) -> KeySigns:
             thumbprint = key.public.thumbprint
         except (OSError, ValueError) as error:
             why = str(error)
-        return KeySigns(path, mode, thumbprint, why, known=known, credential=credential)
+        return KeyObservation(path, mode, thumbprint, why, known=known, credential=credential)
     finally:
         os.close(descriptor)
 
@@ -76,7 +76,7 @@ def _published(state_dir: str) -> str | None:
         return None
 
 
-def judge(signs: KeySigns) -> CheckResult:
+def judge_key(signs: KeyObservation) -> CheckResult:
     """What the signs mean."""
     path, known = signs.path, signs.known
     if signs.forbidden:
@@ -92,10 +92,10 @@ def judge(signs: KeySigns) -> CheckResult:
         return CheckResult("key", FindingId.KEY_OPEN, {"path": path, "mode": f"{signs.mode:04o}"})
     if signs.thumbprint is None:
         return CheckResult("key", FindingId.KEY_DAMAGED, {"path": path, "why": signs.why})
-    return agrees(signs.thumbprint, known)
+    return compare_key(signs.thumbprint, known)
 
 
-def agrees(thumbprint: str, known: str | None) -> CheckResult:
+def compare_key(thumbprint: str, known: str | None) -> CheckResult:
     """Whether the key in use is the one that the ledger knows, if it knows one."""
     if known is not None and known != thumbprint:
         return CheckResult("key", FindingId.KEY_OTHER, {"thumbprint": thumbprint, "known": known})
@@ -103,7 +103,7 @@ def agrees(thumbprint: str, known: str | None) -> CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerSigns:
+class LedgerObservation:
     """state: what the ledger's entries add up to; None if there is none, or it cannot be read, and
     why. findings: what is wrong with it."""
 
@@ -117,20 +117,20 @@ class LedgerSigns:
         return self.state.kid or None if self.state is not None else None
 
 
-def read(state_dir: str) -> LedgerSigns:
+def observe_ledger(state_dir: str) -> LedgerObservation:
     """Read the ledger below `state_dir`, and check it."""
     directory = os.path.join(state_dir, LEDGER)
     try:
         if not file_status.is_directory(directory):
-            return LedgerSigns()
+            return LedgerObservation()
         current, former = identity.published(state_dir)
         state, findings = read_ledger(directory, KeyRing([current, *former]))
     except CameradError as error:
-        return LedgerSigns(why=str(error))
-    return LedgerSigns(state, findings)
+        return LedgerObservation(why=str(error))
+    return LedgerObservation(state, findings)
 
 
-def judge_ledger(signs: LedgerSigns, state_dir: str) -> CheckResult:
+def judge_ledger(signs: LedgerObservation, state_dir: str) -> CheckResult:
     """What they mean."""
     if signs.why is not None:
         return CheckResult("ledger", FindingId.LEDGER_UNREADABLE, {"why": signs.why})

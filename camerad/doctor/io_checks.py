@@ -33,7 +33,7 @@ _LOOK_SECONDS: Final = 0.02
 # ----------------------------------------------------------------------------------- outputs
 
 
-async def output(settings: Settings, check: str, person: Person | None) -> CheckResult:
+async def check_output(settings: Settings, check: str, person: Person | None) -> CheckResult:
     """Switch one of `checks.OUTPUTS` on and off. A line that cannot be opened is a finding."""
     wired = next(one for one in from_settings.outputs(settings) if one.name == OUTPUTS[check])
     faults: list[str] = []
@@ -44,7 +44,7 @@ async def output(settings: Settings, check: str, person: Person | None) -> Check
     try:
         rises = indicators.switch(wired.name, on=True)
         if person is not None and rises:
-            seen = await person.saw(check)
+            seen = await person.noticed(check)
         else:
             await asyncio.sleep(ON_SECONDS)
             seen = None
@@ -71,7 +71,7 @@ def judge_output(
 # ----------------------------------------------------------------------------------- buttons
 
 
-async def button(settings: Settings, check: str, person: Person | None) -> CheckResult:
+async def check_button(settings: Settings, check: str, person: Person | None) -> CheckResult:
     """Look whether a button is stuck; with a person, whether a press arrives."""
     line = next(one for one in from_settings.lines(settings) if check == BUTTON + one.button)
     values: dict[str, Any] = {"gpio": line.gpio}
@@ -96,7 +96,7 @@ async def button(settings: Settings, check: str, person: Person | None) -> Check
         if person is None:
             return CheckResult(check, FindingId.BUTTON_FREE, values)
         arrived.clear()
-        person.asked_to_press(check, PRESS_SECONDS)
+        person.ask_to_press(check, PRESS_SECONDS)
         if not await _within(PRESS_SECONDS, lambda: arrived.is_set() or not is_free()):
             values |= {"seconds": PRESS_SECONDS}
             return CheckResult(check, FindingId.BUTTON_UNPRESSED, values)

@@ -35,7 +35,7 @@ class NoAnswerError(TimeoutError):
         self.seconds = seconds
 
 
-class Looker:
+class IsolatedChecks:
     """Carries out looks, each in a process of its own, from its making until `close`.
 
     What a look returns or raises is copied. A descriptor that is its result's `claim` is handed
@@ -57,7 +57,7 @@ class Looker:
         theirs.close()
         self._requests = ours
 
-    async def look(self, module: ModuleType, name: str, *values: Any, seconds: float) -> Any:
+    async def run(self, module: ModuleType, name: str, *values: Any, seconds: float) -> Any:
         """What `module`'s function `name` makes of `values`; raises what that raises, and
         NoAnswerError if it has not ended after `seconds`."""
         ours, theirs = socket.socketpair()

@@ -37,7 +37,7 @@ OPEN_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 0.02
 
 
-async def examine(settings: Settings, person: Person | None) -> CheckResult:
+async def check_loudspeaker(settings: Settings, person: Person | None) -> CheckResult:
     """Play the tone. person: who is asked whether they heard it."""
     if not settings.policy.announcement:
         return CheckResult("loudspeaker", FindingId.LOUDSPEAKER_UNWANTED)
@@ -50,11 +50,11 @@ async def examine(settings: Settings, person: Person | None) -> CheckResult:
     listener = None if wanted is None else Listener(SoundSettings(**wanted))
     try:
         if listener is not None:
-            await listener.listens(BEFORE_SECONDS)
-            listener.begins()
+            await listener.wait_until_listening(BEFORE_SECONDS)
+            listener.mark_tone_start()
         spoken = await play(settings.announcements.device)
         if spoken.outcome == PLAYED and person is not None:
-            return judge(spoken, noticed=await person.saw("loudspeaker"))
+            return judge(spoken, noticed=await person.noticed("loudspeaker"))
         if spoken.outcome == PLAYED and listener is not None:
             await asyncio.sleep(tone.SECONDS + AFTER_SECONDS)
     finally:
@@ -75,7 +75,7 @@ async def play(device: str) -> Spoken:
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory(prefix="camerad-doctor-") as folder:
         path = Path(folder) / "tone.wav"
-        tone.write(path)
+        tone.write_tone(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         clip = Clip(path, tone.SECONDS, digest)
 
@@ -98,12 +98,12 @@ class Listener:
 
     def __init__(self, settings: SoundSettings) -> None:
         self._settings = settings
-        self._ear = tone.Ear(settings.rate)
+        self._ear = tone.ToneDetector(settings.rate)
         self._before = 0
         self._over = threading.Event()
         threading.Thread(target=self._run, name="doctor-ear", daemon=True).start()
 
-    async def listens(self, seconds: float) -> None:
+    async def wait_until_listening(self, seconds: float) -> None:
         """Wait until it has listened for so long; no longer than opening may take besides, and not
         if there is no microphone."""
         loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ class Listener:
         while self._ear.windows < enough and not self._over.is_set() and loop.time() < end:
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def begins(self) -> None:
+    def mark_tone_start(self) -> None:
         """The tone is played from now on."""
         self._before = self._ear.with_tone
 
@@ -137,7 +137,7 @@ class Listener:
             return
         try:
             for packet in device.packets():
-                self._ear.take(np.frombuffer(packet, "<i2"))
+                self._ear.feed(np.frombuffer(packet, "<i2"))
                 overwrite(packet)
                 if self._over.is_set():
                     return

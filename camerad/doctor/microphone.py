@@ -33,7 +33,7 @@ MOST_CLIPPED: Final = 0.01
 
 
 @dataclass(slots=True)
-class Heard:
+class SoundLevels:
     """samples: how many; lowest, highest: the least and the greatest of them, 16 bits, signed;
     clipped: how many were at full scale. error: why there are none. ended: set once nothing reads
     the device any more."""
@@ -51,20 +51,20 @@ class Heard:
         return max(0, self.highest - self.lowest + 1) // 2
 
 
-async def examine(settings: Settings, person: Person | None) -> CheckResult:
+async def check_microphone(settings: Settings, person: Person | None) -> CheckResult:
     """Listen to the microphone that is configured. person: who is asked to speak."""
     wanted = from_settings.sound(settings)
     if wanted is None:
         return CheckResult("microphone", FindingId.MICROPHONE_UNWANTED)
     if person is not None:
-        person.asked_to_speak()
+        person.ask_to_speak()
     return judge(await asyncio.to_thread(listen, SoundSettings(**wanted)))
 
 
-def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
+def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> SoundLevels:
     """Listen for so long; returns `PATIENCE_SECONDS` later at the latest, whatever the device
     does."""
-    heard = Heard()
+    heard = SoundLevels()
 
     def work() -> None:
         try:
@@ -79,7 +79,7 @@ def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
     return heard
 
 
-def read_device(device: AudioDevice, heard: Heard, count: int) -> None:
+def read_device(device: AudioDevice, heard: SoundLevels, count: int) -> None:
     """Take `count` samples from `device`, if it gives so many, and close it. Raises OSError."""
     try:
         for packet in device.packets():
@@ -96,7 +96,7 @@ def read_device(device: AudioDevice, heard: Heard, count: int) -> None:
         device.close()
 
 
-def judge(heard: Heard) -> CheckResult:
+def judge(heard: SoundLevels) -> CheckResult:
     """What it means."""
     if heard.error is not None:
         return CheckResult("microphone", FindingId.MICROPHONE_MISSING, {"why": heard.error})

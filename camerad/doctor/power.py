@@ -11,11 +11,11 @@ from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import power, thermal
 
 
-def examine(settings: Settings, check: str) -> CheckResult:
+def check_power(settings: Settings, check: str) -> CheckResult:
     """One of the two. Blocks as long as a gauge takes to answer."""
     if check == "battery":
         watch = settings.battery
-        found = power.read(watch.power_supply)
+        found = power.read_power(watch.power_supply)
         critical = watch.critical_percent / 100
         # The drain that this camera has shown is the daemon's to know; so much is always promised.
         low = critical + watch.low_minutes / 60 / watch.recording_hours
@@ -23,7 +23,7 @@ def examine(settings: Settings, check: str) -> CheckResult:
         return judge_battery(
             found, critical, low, watch.power_supply, rates if _measured(rates) else None
         )
-    heat = thermal.read(settings.thermal.zone, settings.thermal.firmware)
+    heat = thermal.read_thermal(settings.thermal.zone, settings.thermal.firmware)
     return judge_temperature(heat, settings.thermal.hot_celsius)
 
 
@@ -36,7 +36,7 @@ def _measured(rates: Path) -> bool:
 
 
 def judge_battery(
-    found: power.Power, critical: float, low: float, directory: Path, rates: Path | None
+    found: power.PowerReading, critical: float, low: float, directory: Path, rates: Path | None
 ) -> CheckResult:
     """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns.
     rates: the file that says that there was a battery, if there is one."""
@@ -54,7 +54,7 @@ def judge_battery(
     return CheckResult("battery", what, values)
 
 
-def judge_temperature(found: thermal.Thermal, hot: float) -> CheckResult:
+def judge_temperature(found: thermal.ThermalReading, hot: float) -> CheckResult:
     """What the thermometer and the firmware mean. hot: degrees Celsius from which the camera takes
     fewer pictures."""
     if found.under_voltage:

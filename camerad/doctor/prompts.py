@@ -16,16 +16,16 @@ _LOOK_SECONDS: Final = 0.05
 class Person(Protocol):
     """Somebody who looks, listens, feels and presses."""
 
-    async def saw(self, part: str) -> bool:
+    async def noticed(self, part: str) -> bool:
         """Whether they noticed the output, once they answer."""
 
-    async def sees_pattern(self) -> bool:
+    async def sees_test_picture(self) -> bool:
         """Whether they see the test picture, once they answer."""
 
-    def asked_to_press(self, part: str, seconds: float) -> None:
+    def ask_to_press(self, part: str, seconds: float) -> None:
         """Ask for a press of the button."""
 
-    def asked_to_speak(self) -> None:
+    def ask_to_speak(self) -> None:
         """Ask for a word."""
 
 
@@ -36,21 +36,21 @@ class Terminal:
         self._wording = wording
         self._typed = b""
 
-    async def saw(self, part: str) -> bool:
-        """As `Person.saw`."""
+    async def noticed(self, part: str) -> bool:
+        """As `Person.noticed`."""
         return await self._agrees(self._wording.ask_seen.format(part=self._wording.name(part)))
 
-    async def sees_pattern(self) -> bool:
-        """As `Person.sees_pattern`."""
+    async def sees_test_picture(self) -> bool:
+        """As `Person.sees_test_picture`."""
         return await self._agrees(self._wording.ask_display)
 
-    def asked_to_press(self, part: str, seconds: float) -> None:
-        """As `Person.asked_to_press`."""
+    def ask_to_press(self, part: str, seconds: float) -> None:
+        """As `Person.ask_to_press`."""
         name = self._wording.name(part)
         self._say(self._wording.ask_press.format(part=name, seconds=seconds))
 
-    def asked_to_speak(self) -> None:
-        """As `Person.asked_to_speak`."""
+    def ask_to_speak(self) -> None:
+        """As `Person.ask_to_speak`."""
         self._say(self._wording.ask_speak)
 
     @staticmethod

@@ -46,19 +46,19 @@ _COLOURS: Final = {
 _PLAIN: Final = "\x1b[0m"
 
 
-def lines(finding: CheckResult, wording: DoctorWording, *, colour: bool) -> str:
-    """One finding for people: how bad, what, the sentence, and below it the cure; ends with a line
+def format_result(result: CheckResult, wording: DoctorWording, *, colour: bool) -> str:
+    """One result for people: how bad, what, the sentence, and below it the cure; ends with a line
     break."""
-    level, name = wording.levels[finding.level], wording.name(finding.check)
+    level, name = wording.levels[result.level], wording.name(result.check)
     wide = max(len(word) for word in wording.levels.values())
     names = max(len(word) for word in wording.checks.values()) + 1
     indent = " " * (wide + names + 4)
     marked = level.ljust(wide)
     if colour:
-        marked = f"{_COLOURS[finding.level]}{marked}{_PLAIN}"
-    said = _paragraphs(wording.sentence(finding), len(indent))
+        marked = f"{_COLOURS[result.level]}{marked}{_PLAIN}"
+    said = _paragraphs(wording.sentence(result), len(indent))
     text = f"{marked}  {printable(name).ljust(names)}  " + f"\n{indent}".join(said) + "\n"
-    if cure := wording.cure_of(finding):
+    if cure := wording.cure_of(result):
         arrow = f"{wording.cure}: "
         told = _paragraphs(cure, len(indent) + len(arrow))
         text += f"{indent}{arrow}" + f"\n{indent}{' ' * len(arrow)}".join(told) + "\n"
@@ -84,7 +84,7 @@ def _paragraphs(text: str, indent: int) -> list[str]:
 class DoctorReport:
     """Everything that was found. device: id, None where it is not known. moment: when."""
 
-    findings: Sequence[CheckResult]
+    results: Sequence[CheckResult]
     device: str | None
     moment: Moment
     running: bool
@@ -92,12 +92,12 @@ class DoctorReport:
     @property
     def exit_code(self) -> int:
         """Of the command."""
-        return exit_code(self.findings)
+        return exit_code(self.results)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many findings are of which level."""
-        counted = Counter(finding.level for finding in self.findings)
+        counted = Counter(result.level for result in self.results)
         return {level.value: counted[level] for level in Level}
 
     def summary(self, wording: DoctorWording) -> str:
@@ -115,14 +115,14 @@ class DoctorReport:
             "daemon": self.running,
             "results": [
                 {
-                    "check": finding.check,
-                    "status": finding.level.value,
-                    "finding": finding.what.value,
-                    "text": wording.sentence(finding),
-                    "cure": wording.cure_of(finding),
-                    "values": dict(finding.values),
+                    "check": result.check,
+                    "status": result.level.value,
+                    "finding": result.finding.value,
+                    "text": wording.sentence(result),
+                    "cure": wording.cure_of(result),
+                    "values": dict(result.values),
                 }
-                for finding in self.findings
+                for result in self.results
             ],
             "counts": self.counts,
             "language": wording.code,
@@ -136,7 +136,7 @@ class DoctorReport:
         subtitle = wording.subtitle.format(
             at=rfc3339(self.moment.wall_us), clock=self.moment.source.value, software=__version__
         )
-        said = "".join(lines(finding, wording, colour=False) for finding in self.findings)
+        said = "".join(format_result(result, wording, colour=False) for result in self.results)
         told = json.dumps(self.as_json(wording))
         rule = "=" * len(printable(title))
         head = f"{printable(title)}\n{rule}\n{subtitle}\n"

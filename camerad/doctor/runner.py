@@ -1,4 +1,4 @@
-"""The whole examination: every check in its order, and each finding as soon as it is there."""
+"""The whole examination: every check in its order, and each result as soon as it is there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from camerad.doctor.checks import (
     OUTPUTS,
     STILL,
 )
-from camerad.doctor.isolated_check import Looker, NoAnswerError
+from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
 
@@ -65,26 +65,26 @@ class Examination:
     _plan: list[str] = field(default_factory=list, init=False)
 
     async def run(self) -> AsyncIterator[CheckResult]:
-        """Every finding, in the order of the checks."""
+        """Every result, in the order of the checks."""
         process.forbid_dumps()
         process.overwrite_freed_memory()
-        looker = Looker()
+        isolated = IsolatedChecks()
         try:
-            async for finding in self._run(looker):
-                yield finding
+            async for result in self._run(isolated):
+                yield result
         finally:
-            looker.close()
+            isolated.close()
 
-    async def _run(self, looker: Looker) -> AsyncIterator[CheckResult]:
+    async def _run(self, isolated: IsolatedChecks) -> AsyncIterator[CheckResult]:
         self._plan = plan = [check for check in CHECKS if self._chosen(check)]
         self._begin("configuration")
         try:
-            self.settings, finding = await looker.look(
-                configuration, "read", self.config, seconds=DEADLINE_SECONDS
+            self.settings, result = await isolated.run(
+                configuration, "check_configuration", self.config, seconds=DEADLINE_SECONDS
             )
         except NoAnswerError as error:
-            finding = no_answer("configuration", error)
-        yield finding
+            result = no_answer("configuration", error)
+        yield result
         if self.settings is None:
             for check in plan[1:]:
                 if check == "uptime":
@@ -99,13 +99,13 @@ class Examination:
         directory = os.path.join(settings.device.state_dir, "recordings")
         socket = self.socket or os.path.join(settings.device.runtime_dir, client.SOCKET_NAME)
         self._begin("daemon")
-        store = _Store(looker)
+        store = _Store(isolated)
         owner = await _owner(store, directory, socket)
         devices = [one for one in plan if one not in (*BEFORE, *STILL)]
         trials = _Trials(settings, self.person, devices if owner.free else [])
         try:
             self.running = owner.health is not None
-            yield owner.finding
+            yield owner.result
             still = _Still(settings, directory, owner, store)
             for check in [one for one in plan if one in STILL]:
                 self._begin(check)
@@ -116,8 +116,8 @@ class Examination:
             with contextlib.suppress(NoAnswerError):
                 self.moment = await still.moment()
             if owner.health is not None:
-                async for finding in self._told(settings, owner, socket, devices, looker):
-                    yield finding
+                async for result in self._told(settings, owner, socket, devices, isolated):
+                    yield result
                 return
             for check in devices:
                 self._begin(check)
@@ -136,10 +136,10 @@ class Examination:
     async def _told(
         self,
         settings: Settings,
-        owner: daemon.Owner,
+        owner: daemon.PartsOwner,
         socket: str,
         devices: list[str],
-        looker: Looker,
+        isolated: IsolatedChecks,
     ) -> AsyncIterator[CheckResult]:
         """What the daemon says of them."""
         before = owner.health or {}
@@ -162,7 +162,9 @@ class Examination:
             await asyncio.sleep(STUCK_SECONDS)
             again = None
             with contextlib.suppress(NoAnswerError):
-                again = await looker.look(daemon, "ask", socket, seconds=DEADLINES["daemon"])
+                again = await isolated.run(
+                    daemon, "ask_daemon", socket, seconds=DEADLINES["daemon"]
+                )
             for check in names:
                 if again is None or again.health is None:  # it ended, or hangs, in that second
                     yield CheckResult(check, FindingId.DEVICES_TAKEN)
@@ -174,33 +176,35 @@ class Examination:
 class _Store:
     """Looks at the store: one that has not answered in time is given less of it from then on."""
 
-    def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+    def __init__(self, isolated: IsolatedChecks) -> None:
+        self.isolated = isolated
         self._late = False
 
     async def look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
-        """As `Looker.look`, with the time that `check` has."""
+        """As `IsolatedChecks.look`, with the time that `check` has."""
         seconds = DEADLINES.get(check, DEADLINE_SECONDS)
         if self._late:
             seconds = min(seconds, AFTERWARDS_SECONDS)
         try:
-            return await self.looker.look(module, name, *values, seconds=seconds)
+            return await self.isolated.run(module, name, *values, seconds=seconds)
         except NoAnswerError:
             self._late = True
             raise
 
 
-async def _owner(store: _Store, directory: str, socket: str) -> daemon.Owner:
+async def _owner(store: _Store, directory: str, socket: str) -> daemon.PartsOwner:
     """Who has the camera. Where the store itself does not answer, its daemon may."""
     try:
-        return cast("daemon.Owner", await store.look("daemon", daemon, "find", directory, socket))
+        return cast(
+            "daemon.PartsOwner", await store.look("daemon", daemon, "find_owner", directory, socket)
+        )
     except NoAnswerError as error:
         seconds = AFTERWARDS_SECONDS
         with contextlib.suppress(NoAnswerError):
-            found = await store.looker.look(daemon, "ask", socket, seconds=seconds)
+            found = await store.isolated.run(daemon, "ask_daemon", socket, seconds=seconds)
             if found is not None:
-                return cast("daemon.Owner", found)
-        return daemon.Owner(no_answer("daemon", error))
+                return cast("daemon.PartsOwner", found)
+        return daemon.PartsOwner(no_answer("daemon", error))
 
 
 class _Trials:
@@ -221,7 +225,7 @@ class _Trials:
         }
 
     async def examine(self, check: str) -> CheckResult:
-        """The finding of one check."""
+        """The result of one check."""
         begun = self._begun.get(check)
         if begun is None:
             begun = self._begun[check] = asyncio.create_task(self._examine(check))
@@ -239,17 +243,17 @@ class _Trials:
         settings, person = self._settings, self._person
         if check == "camera":
             wanted = settings.camera
-            seen = await camera.watch(settings)
+            seen = await camera.observe(settings)
             return camera.judge(seen, wanted.width, wanted.height, wanted.fps)
         if check == "microphone":
-            return await microphone.examine(settings, person)
+            return await microphone.check_microphone(settings, person)
         if check == "loudspeaker":
-            return await loudspeaker.examine(settings, person)
+            return await loudspeaker.check_loudspeaker(settings, person)
         if check == "display":
-            return await display.show(settings, person)
+            return await display.check_display(settings, person)
         if check in OUTPUTS:
-            return await io_checks.output(settings, check, person)
-        return await io_checks.button(settings, check, person)
+            return await io_checks.check_output(settings, check, person)
+        return await io_checks.check_button(settings, check, person)
 
     async def close(self) -> None:
         """Let go of every device."""
@@ -263,21 +267,21 @@ class _Still:
     """What needs none of the camera's parts. The ledger is read once."""
 
     def __init__(
-        self, settings: Settings, directory: str, owner: daemon.Owner, store: _Store
+        self, settings: Settings, directory: str, owner: daemon.PartsOwner, store: _Store
     ) -> None:
         self._store = store
         self._settings = settings
         self._directory = directory
         self._owner = owner
         self._state_dir = str(settings.device.state_dir)
-        self._ledger: identity.LedgerSigns | NoAnswerError | None = None
+        self._ledger: identity.LedgerObservation | NoAnswerError | None = None
         self._moment: Moment | None = None
 
     async def examine(self, check: str) -> CheckResult:
-        """The finding of one check."""
+        """The result of one check."""
         settings, owner = self._settings, self._owner
         if check == "recipients":
-            return configuration.recipients(settings)
+            return configuration.check_recipients(settings)
         if check == "key":
             return await self._key()
         if check == "ledger":
@@ -290,29 +294,31 @@ class _Still:
         if check == "card" and owner.status.get("recording") is not None:
             return CheckResult("card", FindingId.CARD_BUSY)
         if check in ("battery", "temperature"):
-            found = await self._look(check, power, "examine", settings, check)
+            found = await self._look(check, power, "check_power", settings, check)
         elif check == "space":
-            found = await self._store.look(check, card, "space", settings, self._directory)
+            found = await self._store.look(check, card, "check_space", settings, self._directory)
         elif check == "card":
-            found = await self._store.look(check, card, "try_out", settings, self._directory)
+            found = await self._store.look(check, card, "check_card", settings, self._directory)
         else:
-            found = await self._look(check, sys.modules[__name__], "look_at_service")
+            found = await self._look(check, sys.modules[__name__], "check_service")
         return cast("CheckResult", found)
 
-    async def _read(self) -> identity.LedgerSigns:
+    async def _read(self) -> identity.LedgerObservation:
         if self._ledger is None:
             try:
-                self._ledger = await self._store.look("ledger", identity, "read", self._state_dir)
+                self._ledger = await self._store.look(
+                    "ledger", identity, "observe_ledger", self._state_dir
+                )
             except NoAnswerError as error:
                 self._ledger = error
         if isinstance(self._ledger, NoAnswerError):
             raise self._ledger
-        return cast("identity.LedgerSigns", self._ledger)
+        return cast("identity.LedgerObservation", self._ledger)
 
     async def _look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
         """At something that is not the store."""
         seconds = DEADLINES.get(check, DEADLINE_SECONDS)
-        return await self._store.looker.look(module, name, *values, seconds=seconds)
+        return await self._store.isolated.run(module, name, *values, seconds=seconds)
 
     async def moment(self) -> Moment:
         """The machine's time and what it is worth, by the daemon's word if one runs."""
@@ -321,26 +327,26 @@ class _Still:
             self._moment = Moment(*read_both(SystemClock()), source)
         if self._moment is None:
             ledger = (await self._read()).state
-            here = (system_checks, "look_at_clock", self._settings, ledger)
+            here = (system_checks, "read_clock", self._settings, ledger)
             self._moment = await self._look("clock", *here)
         return cast("Moment", self._moment)
 
     async def _key(self) -> CheckResult:
         known = (await self._read()).known
         if self._owner.key is not None:
-            return identity.agrees(self._owner.key, known)
-        here = (sys.modules[__name__], "look_at_key", self._state_dir, known)
+            return identity.compare_key(self._owner.key, known)
+        here = (sys.modules[__name__], "check_key", self._state_dir, known)
         return cast("CheckResult", await self._store.look("key", *here))
 
 
-def look_at_key(state_dir: str, known: str | None) -> CheckResult:
+def check_key(state_dir: str, known: str | None) -> CheckResult:
     """Whether the device has the key that the ledger knows."""
     credential = system_checks.brings_key(system_checks.unit_files())
-    return identity.judge(identity.look(state_dir, known, credential=credential))
+    return identity.judge_key(identity.observe_key(state_dir, known, credential=credential))
 
 
-def look_at_service() -> CheckResult:
+def check_service() -> CheckResult:
     """How the service is confined, and whether it has what it needs beside it."""
     return system_checks.judge_hardening(
-        system_checks.analyse(system_checks.unit_files()), system_checks.missing_companions()
+        system_checks.analyse_unit(system_checks.unit_files()), system_checks.missing_companions()
     )

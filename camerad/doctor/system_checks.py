@@ -50,7 +50,7 @@ CREDENTIAL_STORES: Final = tuple(
 # -------------------------------------------------------------------------------------- clock
 
 
-def look_at_clock(settings: Settings, ledger: LedgerState | None) -> Moment:
+def read_clock(settings: Settings, ledger: LedgerState | None) -> Moment:
     """What the machine's clock is worth. ledger: what it knows of right time."""
     known = KnownTime()
     if ledger is not None:
@@ -138,7 +138,7 @@ class Analysis:
     said: str = ""
 
 
-def analyse(files: Sequence[Path]) -> Analysis:
+def analyse_unit(files: Sequence[Path]) -> Analysis:
     """Have systemd-analyze judge the unit, as it is installed and without the service manager."""
     if not files:
         return Analysis(installed=False)

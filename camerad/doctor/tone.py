@@ -29,7 +29,7 @@ ENOUGH: Final = 5
 Samples = NDArray[np.int16]
 
 
-def write(path: Path) -> None:
+def write_tone(path: Path) -> None:
     """Make a WAV file of it, mono, 16 bits."""
     at_s = np.arange(round(SECONDS * RATE)) / RATE
     fade = np.clip(np.minimum(at_s, SECONDS - at_s) / FADE_SECONDS, 0, 1)
@@ -41,7 +41,7 @@ def write(path: Path) -> None:
         file.writeframes(values.tobytes())
 
 
-class Ear:
+class ToneDetector:
     """Listens for the tone in samples of `rate` per second; keeps none but those of a window.
 
     windows: how many were heard to the end; with_tone: how many of them had the tone; loudest: the
@@ -57,7 +57,7 @@ class Ear:
         self._window = np.zeros(count)
         self._filled = 0
 
-    def take(self, samples: Samples) -> None:
+    def feed(self, samples: Samples) -> None:
         """Hear these samples, which follow on those before."""
         while len(samples):
             room = len(self._window) - self._filled

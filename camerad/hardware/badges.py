@@ -26,7 +26,7 @@ AGAIN_SECONDS: Final = 1.0
 MAX_LINE: Final = 4096
 
 
-class BadgeReader:
+class BadgeProcess:
     """Runs `python -m camerad.badges` between `start` and `stop`.
 
     frame_fd: the memfd with the newest frame. on_wearer is called on the event loop with what the

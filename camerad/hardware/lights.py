@@ -145,8 +145,8 @@ class _Player:
         try:
             if not self.reads(on=self._on):
                 fault = (
-                    f"it stays {'off' if self._on else 'on'}: look for a short of its line, or for "
-                    "something else that drives it"
+                    f"it stays {'off' if self._on else 'on'}: look for a short circuit on its "
+                    "line, or for another program that drives it"
                 )
         except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
             fault = str(error) or type(error).__name__
@@ -193,7 +193,7 @@ class Indicators:
         self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
         self._rest: asyncio.TimerHandle | None = None
-        pins.give_place()
+        pins.set_fifo_directory()
         for output in outputs:
             try:
                 self._players[output.name] = _Player(output, on_fault)

@@ -18,7 +18,7 @@ RUNTIME_VARIABLE: Final = "RUNTIME_DIRECTORY"
 _ROOTS_PLACE: Final = "/run"
 
 
-def give_place() -> None:
+def set_fifo_directory() -> None:
     """Name a directory that may be written for lgpio's FIFO, unless somebody has named one.
 
     The service's own; for root, who looks for what is the matter, `/run`, where nobody else can
@@ -29,7 +29,7 @@ def give_place() -> None:
     os.environ.setdefault(PLACE_VARIABLE, own or roots or tempfile.gettempdir())
 
 
-def no_library() -> str:
+def explain_missing_library() -> str:
     """The sentence for a machine on which gpiozero finds no pin library, with its cure."""
     try:
         importlib.import_module("lgpio")

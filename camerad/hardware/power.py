@@ -21,7 +21,7 @@ SUPPLIED: Final = frozenset({"Charging", "Full", "Not charging"})
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class PowerReading:
     """battery: the name of one that is there, None without any. level: 0 to 1, None if its gauge
     says nothing that can be; why: then what it said. external: a charger supplies the camera."""
 
@@ -31,15 +31,15 @@ class Power:
     external: bool
 
 
-def read(root: Path) -> Power:
+def read_power(root: Path) -> PowerReading:
     """Look at all supplies below `root`. Never raises: what a gauge does not tell is said in
-    `Power.why`."""
+    `PowerReading.why`."""
     try:
         supplies = sorted(root.iterdir())
     except (FileNotFoundError, NotADirectoryError):
-        return Power(None, None, None, external=False)
+        return PowerReading(None, None, None, external=False)
     except OSError as error:
-        return Power(None, None, f"{root}: {error.strerror}", external=False)
+        return PowerReading(None, None, f"{root}: {error.strerror}", external=False)
     chargers: list[bool] = []
     batteries: list[Path] = []
     for supply in supplies:
@@ -51,11 +51,11 @@ def read(root: Path) -> Power:
         elif (online := _number(supply / "online")) is not None:
             chargers.append(online > 0)
     if not batteries:
-        return Power(None, None, None, external=any(chargers))
+        return PowerReading(None, None, None, external=any(chargers))
     battery = batteries[0]
     external = any(chargers) if chargers else _text(battery / "status") in SUPPLIED
     level, why = _level(battery)
-    return Power(battery.name, level, why, external)
+    return PowerReading(battery.name, level, why, external)
 
 
 def _level(battery: Path) -> tuple[float | None, str | None]:

@@ -25,7 +25,7 @@ MEMORY: Final = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, slots=True)
-class Thermal:
+class ThermalReading:
     """celsius: None if it cannot be told; why: what was wrong with the zone, None where there is
     none. throttled, under_voltage: None where the firmware says nothing of it."""
 
@@ -35,13 +35,15 @@ class Thermal:
     under_voltage: bool | None
 
 
-def read(zone: Path, firmware: Path) -> Thermal:
+def read_thermal(zone: Path, firmware: Path) -> ThermalReading:
     """Look at the thermal zone and at what the firmware says. Never raises."""
     celsius, why = _celsius(zone / "temp")
     bits = _bits(firmware)
     if bits is None:
-        return Thermal(celsius, why, None, None)
-    return Thermal(celsius, why, bool(bits & (CAPPED | THROTTLED)), bool(bits & UNDER_VOLTAGE))
+        return ThermalReading(celsius, why, None, None)
+    return ThermalReading(
+        celsius, why, bool(bits & (CAPPED | THROTTLED)), bool(bits & UNDER_VOLTAGE)
+    )
 
 
 def available_bytes(path: Path = MEMORY) -> int | None:

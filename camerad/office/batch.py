@@ -14,7 +14,7 @@ from camerad.config import fields
 from camerad.config.document import parse_document
 from camerad.config.provisioning import ProvisionFile
 from camerad.container.keys import PublicKey
-from camerad.office.provisioning_files import checked, named_key, raw
+from camerad.office.provisioning_files import encode_key, parse_file, parse_office_key
 
 _OFFICE_KEY: Final = "provision.office_key"
 _MAP: Final = "tag:yaml.org,2002:map"
@@ -22,13 +22,13 @@ _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
 _PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
 _ONE_S: Final = (
-    "one camera's key, which is no matter of a template; remove this line, and write a column "
+    "one camera's key, which does not belong into a template; remove this line, and add a column "
     "provision.reset with the thumbprint of each camera that is to be reset"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchFile:
     """One camera of a table. device: its name. content: of its file. office_in: what names the
     office's key that is to sign it, the template or a row of the table. recipients: who can open
     what it records."""
@@ -39,7 +39,7 @@ class Row:
     recipients: tuple[str, ...]
 
 
-def office_of_table(
+def office_key_of_table(
     template: tuple[str, bytes], table: str, rows: Sequence[tuple[int, Mapping[str, str]]]
 ) -> tuple[str, PublicKey] | None:
     """The first office's key that a table or its template names, and which of them it is that
@@ -47,12 +47,12 @@ def office_of_table(
     for line, row in rows:
         if row.get(_OFFICE_KEY):
             name = _name(table, line, row)
-            return name, named_key(name, row[_OFFICE_KEY])
+            return name, parse_office_key(name, row[_OFFICE_KEY])
     own = _named(_root(template), "provision", "office_key")
-    return None if own is None else (template[0], named_key(template[0], own))
+    return None if own is None else (template[0], parse_office_key(template[0], own))
 
 
-def batch(
+def make_files(
     template: tuple[str, bytes],
     table: str,
     rows: Sequence[tuple[int, Mapping[str, str]]],
@@ -60,7 +60,7 @@ def batch(
     office: PublicKey,
     serial: int,
     known: Mapping[str, str],
-) -> list[Row]:
+) -> list[BatchFile]:
     """A file for each row: the template with the row's columns in it.
 
     template: its name and content; if it was made for one camera's key, that is left out. office:
@@ -68,7 +68,7 @@ def batch(
     by name, for those that have had a file already. Raises ConfigError naming every mistake of
     every row.
     """
-    made: list[Row] = []
+    made: list[BatchFile] = []
     mistakes: list[str] = []
     names: Collection[str] = [_directory(row["device.id"]) for _, row in rows]
     for line, row in rows:
@@ -76,8 +76,8 @@ def batch(
         name = _name(table, line, row)
         if list(names).count(_directory(device)) > 1:
             mistakes.append(
-                f"{name}: device.id: this name stands in the table twice, large and small letters "
-                "being the same, and dots at the end nothing; give each camera its own"
+                f"{name}: device.id: another row has the same name (large and small letters count "
+                "as the same, and dots at the end do not count); give each camera its own"
             )
             continue
         root = _root(template)
@@ -86,7 +86,7 @@ def batch(
         _take(root, "provision", "camera_key")
         values = {"provision.serial": str(serial)}
         if _named(root, "provision", "office_key") is None:
-            values[_OFFICE_KEY] = raw(office)
+            values[_OFFICE_KEY] = encode_key(office)
         if device in known:
             values["provision.camera_key"] = known[device]
         values |= {key: value for key, value in row.items() if value}
@@ -96,18 +96,25 @@ def batch(
         text = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=200)
         content = text.encode()
         try:
-            recipients = checked(name, content).file.recipients
+            recipients = parse_file(name, content).file.recipients
         except ConfigError as error:
             # A line of this text would be one that nobody has: it was made from template and row.
-            mistakes += [
-                re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
-            ]
+            texts = (re.sub(rf"^{re.escape(name)}(:\d+)*: ", "", one) for one in error.mistakes)
+            mistakes += [f"{name if _is_of(one, row) else template[0]}: {one}" for one in texts]
         else:
             office_in = name if row.get(_OFFICE_KEY) else template[0]
-            made.append(Row(device, content, office_in, tuple(recipients)))
+            made.append(BatchFile(device, content, office_in, tuple(recipients)))
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(list(dict.fromkeys(mistakes)))  # the template's are in every row
     return made
+
+
+def _is_of(mistake: str, row: Mapping[str, str]) -> bool:
+    """Whether a mistake is about what a row says, and not about its template. mistake: begins with
+    the setting that it is about."""
+    about = mistake.partition(": ")[0]
+    said = [key for key, value in row.items() if value]
+    return any(f"{about}.".startswith(f"{key}.") or key.startswith(f"{about}.") for key in said)
 
 
 def _directory(device: str) -> str:

@@ -65,11 +65,11 @@ class Register:
 
     cameras: tuple[RegisteredCamera, ...] = ()
 
-    def named(self, name: str) -> RegisteredCamera | None:
+    def by_name(self, name: str) -> RegisteredCamera | None:
         """The camera of that name."""
         return next((one for one in self.cameras if one.name == name), None)
 
-    def keyed(self, thumbprint: str) -> RegisteredCamera | None:
+    def by_key(self, thumbprint: str) -> RegisteredCamera | None:
         """The camera with that key."""
         return next((one for one in self.cameras if one.thumbprint == thumbprint), None)
 
@@ -92,7 +92,7 @@ def read(path: str, *, made: bool = False) -> Register:
 
 
 @contextlib.contextmanager
-def alone(path: str) -> Iterator[None]:
+def locked(path: str) -> Iterator[None]:
     """Whoever changes a register reads and writes it within this, so that of two at once neither
     writes what it had read before the other one wrote. Raises RegisterError if somebody else is
     still at it after `WAIT_SECONDS`, and StorageError if the directory is not there."""
@@ -120,7 +120,7 @@ def write(path: str, register: Register) -> None:
     durable_files.publish(os.path.abspath(path), content + b"\n", mode=_MODE)
 
 
-def brought(directory: str) -> PublishedDevice:
+def read_card(directory: str) -> PublishedDevice:
     """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
     path = os.path.join(directory, DEVICE)
     if not file_status.exists(path):
@@ -156,7 +156,7 @@ def brought(directory: str) -> PublishedDevice:
     )
 
 
-def taken(
+def with_camera(
     register: Register,
     device: PublishedDevice,
     collected: str,
@@ -174,18 +174,18 @@ def taken(
     name = str(device.device)
     if device.office != office:
         raise ConflictError(
-            f"{name}: set up by a file that another key signed ({printable(device.office)[:80]}) "
-            f"than the office's ({office}), so what it records may be open to others. Name the "
-            "right key with --office-key; if this is it, find out whose file that was, and reset "
-            f"the camera by one of yours: --reset {device.thumbprint}"
+            f"{name}: its file was signed by another key ({printable(device.office)[:80]}) than "
+            f"the office's ({office}), so others may open what it records. Name the right key "
+            "with --office-key. If this is it, find out whose file that was, and reset the camera "
+            f"with one of yours: --reset {device.thumbprint}"
         )
-    other = register.keyed(device.thumbprint)
-    same = register.named(name)
+    other = register.by_key(device.thumbprint)
+    same = register.by_name(name)
     former: tuple[str, ...] = () if same is None else same.former
     if name not in replacing:
         if same is not None and same.thumbprint != device.thumbprint:
             raise ConflictError(
-                f"{name}: registered with the key {same.thumbprint}, and comes with "
+                f"{name}: registered with the key {same.thumbprint}, but its card brings "
                 f"{device.thumbprint}: it was reset, has another card, or is another camera. If "
                 f"you know why, add --replace {name}"
             )
@@ -196,9 +196,9 @@ def taken(
             )
         if same is not None and (device.serial or 0) < (same.serial or 0):
             raise ConflictError(
-                f"{name}: registered with a file of serial {same.serial}, and comes with one of "
-                f"{device.serial}: this is an older copy of its card, or somebody wrote one back. "
-                f"If you know why, add --replace {name}"
+                f"{name}: registered with a file of serial {same.serial}, but its card brings one "
+                f"of {device.serial}: this is an older copy of its card, or somebody wrote one "
+                f"back. If you know why, add --replace {name}"
             )
     if same is not None and same.thumbprint != device.thumbprint:
         former = (*former, same.thumbprint)

@@ -41,7 +41,7 @@ def escape(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveredFile:
     """A file of the package. role: what it is, in the sheet's language."""
 
     name: str
@@ -50,7 +50,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class CoverSheet:
     """All that the sheet says.
 
     report: the check; its result has a header. zone: of the times, zone_name: as it is to be
@@ -60,7 +60,7 @@ class Sheet:
     """
 
     report: Report
-    delivered: Sequence[Delivered]
+    delivered: Sequence[DeliveredFile]
     zone: tzinfo
     zone_name: str
     hold: Hold | None
@@ -72,13 +72,13 @@ class Sheet:
     instructions: str
 
 
-def render(sheet: Sheet, wording: ReportWording) -> str:
+def render(sheet: CoverSheet, wording: ReportWording) -> str:
     """The page. Raises ValueError if the recording has no authentic header."""
     return _Page(sheet, wording).html()
 
 
 class _Page:
-    def __init__(self, sheet: Sheet, wording: ReportWording) -> None:
+    def __init__(self, sheet: CoverSheet, wording: ReportWording) -> None:
         result = sheet.report.result
         if result is None or result.header is None:
             raise ValueError(f"{sheet.report.path}: without its header there is nothing to say")

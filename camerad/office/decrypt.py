@@ -107,10 +107,10 @@ def open_recording(
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
-    All as `opened` has it. The report says what was found, and where the MP4 is, if one was
+    All as `decrypted` has it. The report says what was found, and where the MP4 is, if one was
     written.
     """
-    with opened(
+    with decrypted(
         path,
         keys,
         identities,
@@ -125,7 +125,7 @@ def open_recording(
 
 
 @contextlib.contextmanager
-def opened(
+def decrypted(
     path: str,
     keys: KeyRing,
     identities: Identities,
@@ -150,9 +150,9 @@ def opened(
     for target in (output, salvage_name(output)) if salvage else (output,):
         if file_status.exists(target):
             raise storage_errors.FileExistsAlreadyError(
-                f"{target}: something of this name exists already; it was left as it is"
+                f"{target}: exists already and is not overwritten"
             )
-    with terminable(), UnnamedFile(output) as target_file:
+    with raise_on_sigterm(), UnnamedFile(output) as target_file:
         opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
@@ -222,7 +222,7 @@ class _Opener:
         if self._writer is None or fragment is None:
             return
         if facts.sequence != self._next:
-            self._writer.interrupt()
+            self._writer.skip_to_key_frame()
         self._next = facts.sequence + 1
         self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
         # Sound that stands alone is there if it is; beside pictures it is they that count.
@@ -239,12 +239,12 @@ class _Opener:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"
             raise WrongKeyError(
-                f"the key does not open this recording ({name}): {error}; it is sealed to "
-                f"{recipients}, so the private key of one of these is needed"
+                f"the key does not open this recording ({name}): {error}; use the private key of "
+                f"one of its recipients: {recipients}"
             ) from error
         except Mp4Error as error:
             raise UnsealError(
-                f"{name}: the device signed it, and it cannot be understood: {error}"
+                f"{name}: the device signed this, but it cannot be understood: {error}"
             ) from error
 
     def carry_out(
@@ -278,13 +278,13 @@ class _Opener:
             self._writer.finish()
         except Mp4Error as error:
             raise UnsealError(
-                f"the device signed this recording, and it does not become a video: {error}"
+                f"the device signed this recording, but it cannot be made into a video: {error}"
             ) from error
         return True
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def raise_on_sigterm() -> Iterator[None]:
     """Let SIGTERM raise `Terminated` here, if it would just end the process."""
 
     def interrupt(_: int, __: FrameType | None) -> None:

@@ -44,8 +44,8 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.recording_state import Hold
-from camerad.office.cover_sheet import Delivered, Sheet, render
-from camerad.office.decrypt import OpenedRecording, UnsealError, opened, terminable
+from camerad.office.cover_sheet import CoverSheet, DeliveredFile, render
+from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.office.identity_file import Identities
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
@@ -107,7 +107,7 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
+class LedgerExtract:
     """What ledgers say about a recording: statements, and the public keys that signed them."""
 
     tokens: tuple[bytes, ...]
@@ -115,7 +115,7 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """What came of it. path: the package; None if the recording is not authentic, and nothing was
     written. hold: that which keeps the recording; None if no store was at hand."""
 
@@ -127,9 +127,9 @@ class Exported:
 def export(
     order: ExportRequest,
     hold: Callable[[str], Hold | None],
-    extract: Callable[[str], Extract],
+    extract: Callable[[str], LedgerExtract],
     progress: Progress | None = None,
-) -> Exported:
+) -> ExportResult:
     """Make the package. hold: places a hold on the recording of this id, where there is a store.
     extract: the ledgers' statements about it, asked for after the hold.
 
@@ -150,15 +150,15 @@ def export(
         )
     size, problem = _look(order.path, order.may_run)
     if problem is not None:
-        return Exported(Report(order.path, size, problem=problem), None, None)
-    with terminable(), _temporary(package) as directory:
+        return ExportResult(Report(order.path, size, problem=problem), None, None)
+    with raise_on_sigterm(), _temporary(package) as directory:
         work = _Package(order, directory, stem, _Steps(size, progress))
         work.take_original()
         with work.opened() as footage:
             report = footage.report
             if report.output is None:
                 report.path = order.path  # the copy goes
-                return Exported(report, None, None)
+                return ExportResult(report, None, None)
             work.add_key()
             held = hold(work.recording)
             work.add_ledger(extract(work.recording))
@@ -168,7 +168,7 @@ def export(
         # What was made there is there, under its final name.
         report.path = os.path.join(package, stem + SUFFIX)
         report.output = os.path.join(package, os.path.basename(report.output))
-        return Exported(report, package, held)
+        return ExportResult(report, package, held)
 
 
 class _Steps:
@@ -217,7 +217,7 @@ class _Package:
     def opened(self) -> Iterator[OpenedRecording]:
         """Check the copy and open its footage, which has no name before it is published."""
         order = self._order
-        opening = opened(
+        opening = decrypted(
             self._original,
             order.keys,
             order.identities,
@@ -253,7 +253,7 @@ class _Package:
             self._add(KEY_PEM, key.pem)
             self._add(KEY_JWK, json.dumps(key.jwk, indent=2) + "\n")
 
-    def add_ledger(self, extract: Extract) -> None:
+    def add_ledger(self, extract: LedgerExtract) -> None:
         """What the ledgers say, and who signed that besides the camera."""
         self._add(LEDGER, b"".join(token + b"\n" for token in extract.tokens).decode("ascii"))
         result = self._report.result
@@ -298,14 +298,14 @@ class _Package:
             return None
         return result.final == self._order.final
 
-    def _sheet(self, held: Hold | None) -> Sheet:
+    def _sheet(self, held: Hold | None) -> CoverSheet:
         order, words = self._order, self._order.wording
         container = self._stem + SUFFIX
-        return Sheet(
+        return CoverSheet(
             report=self._report,
             delivered=(
-                Delivered(self._video, words.file_video, self._sums[self._video]),
-                Delivered(container, words.file_container, self._sums[container]),
+                DeliveredFile(self._video, words.file_video, self._sums[self._video]),
+                DeliveredFile(container, words.file_container, self._sums[container]),
             ),
             zone=order.zone,
             zone_name=order.zone_name,

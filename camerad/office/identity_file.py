@@ -58,8 +58,8 @@ def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25
             # here if it would take longer than 16. The text is the only sign of it.
             if _TOO_SLOW in str(error):
                 raise IdentityFileError(
-                    f"{path}: this computer is too slow, or too busy just now, for how the key is "
-                    "locked; try again when it does nothing else, or on a faster one"
+                    f"{path}: this computer is too slow or too busy to unlock the key; try again "
+                    "when it does nothing else, or on a faster one"
                 ) from error
             raise IdentityFileError(
                 f"{path}: the passphrase is wrong, or the file is damaged"

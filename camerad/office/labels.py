@@ -70,7 +70,7 @@ _LABEL: Final = (
 )
 
 
-def sheet(register: Register, wording: ReportWording, made: datetime) -> str:
+def render_labels(register: Register, wording: ReportWording, made: datetime) -> str:
     """The page. made: now, in the time zone of all dates."""
     cameras = register.cameras
     pages = [cameras[at : at + ON_A_PAGE] for at in range(0, len(cameras), ON_A_PAGE)]

@@ -75,11 +75,10 @@ class _Mirror:
             self._keep_aside(self._branch)
         if self._branch is not None:
             self._problems.append(
-                f"{self._holding.ledger}: the device's ledger does not go on from this copy of it, "
-                "which is ahead: the card was put back to an earlier state, or its ledger was "
-                f"replaced. From epoch {self._branch} on the copy stays as it is, and what the "
-                f"device says instead is kept in {self._holding.earlier_ledger}: find out who did "
-                "that, and set the camera up anew"
+                f"{self._holding.ledger}: this copy is ahead of the device's ledger: the card was "
+                "put back to an earlier state, or its ledger was replaced. From epoch "
+                f"{self._branch} on the copy stays as it is; {self._holding.earlier_ledger} keeps "
+                "what the device says instead. Find out who did that, and set the camera up anew"
             )
         elif not recent:
             self._tell_of_gone(theirs)

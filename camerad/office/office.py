@@ -26,8 +26,8 @@ from camerad.store import verified_copy
 from camerad.store.locations import KEYS, OFFICE, Place
 
 _UNPROVEN: Final = (
-    "the office's own ledger was checked with the keys that lie beside it: enough against "
-    "accidents, not against whoever could change both; name the office's key with --office-key"
+    "the office's own ledger was checked with the keys that lie beside it: this finds accidents, "
+    "but not somebody who could change both; name the office's key with --office-key"
 )
 _MODE: Final = 0o600
 _ENDING: Final = ".jwk"
@@ -41,12 +41,12 @@ class OfficeKeyError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-def load_or_create(path: str) -> tuple[SigningKey, bool]:
+def load_or_create_key(path: str) -> tuple[SigningKey, bool]:
     """The office's key in a file, PKCS #8 in PEM, and whether it was just made.
 
     Raises OfficeKeyError if it is no such key or others may read it, and StorageError.
     """
-    found = load(path)
+    found = load_key(path)
     if found is not None:
         return found, False
     path = os.path.abspath(path)
@@ -56,8 +56,8 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
     return key, True
 
 
-def load(path: str) -> SigningKey | None:
-    """The office's key in a file; None if there is no such file. Raises as `load_or_create`."""
+def load_key(path: str) -> SigningKey | None:
+    """The office's key in a file; None if there is no such file. Raises as `load_or_create_key`."""
     path = os.path.abspath(path)
     found = _read(path)
     if found is None:
@@ -77,7 +77,7 @@ def load(path: str) -> SigningKey | None:
         ) from error
 
 
-def load_public(path: str) -> PublicKey | None:
+def load_public_key(path: str) -> PublicKey | None:
     """The public half of the office's key in a file; None if there is no such file.
 
     The file has the private key, or, where nothing is to be signed, the public half alone; PEM or
@@ -121,8 +121,8 @@ def _is_public(content: bytes) -> bool:
 def _keep_private(path: str, mode: int) -> None:
     if mode & 0o077:
         raise OfficeKeyError(
-            f"{path}: others than its owner may read this private key (mode {mode:04o}); "
-            f"if nobody can have copied it: chmod 600 {path}"
+            f"{path}: other users can read this private key (mode {mode:04o}); if nobody can have "
+            f"copied it: chmod 600 {path}"
         )
 
 
@@ -182,8 +182,9 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     behind = found.behind(found.last)
     if name in behind and name in found.all:
         remark = (
-            f"the office's key at hand ({name}) was followed by {found.last}, for which nothing "
-            "but its own word speaks; name that key with --office-key, or find out who did this"
+            f"after the office's key at hand ({name}) the ledger was signed by {found.last}, and "
+            "only that key itself says that this is right; name that key with --office-key, or "
+            "find out who did this"
         )
         return LedgerKeys(KeyRing([every[one] for one in behind if one in every]), remark=remark)
     others = ", ".join(sorted(found.all - {name}))
@@ -195,7 +196,7 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     return LedgerKeys(ring, problem)
 
 
-def admit(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
+def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     """Make sure that `key` may sign the directory's ledger; returns the keys that did so before.
 
     replace: it comes in the place of another one, or of a ledger that is gone, which the ledger
@@ -207,12 +208,12 @@ def admit(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     if not replace and (found.problem or found.remark):
         raise OfficeKeyError(
             f"{found.problem or found.remark}; nothing was changed. Put the directory back from "
-            "its backup, or, if that is known and cannot be, add --new-office-key"
+            "its backup. If you know the cause and there is no backup, add --new-office-key"
         )
     return known if replace else found.ring
 
 
-def remember(place: Place, key: PublicKey) -> None:
+def remember_key(place: Place, key: PublicKey) -> None:
     """Have the directory remember a key that signs its ledger; for when the ledger has begun.
 
     In this order, an interruption leaves no key without a ledger, which looks like a ledger that

@@ -58,21 +58,21 @@ from camerad.store.receipts import CopiedRecording, FiledReceipt
 _log = logging.getLogger(__name__)
 
 
-class Watcher(Protocol):
+class OffloadProgress(Protocol):
     """Whoever is shown how an offload gets on."""
 
-    def begins(self, count: int, total: int) -> None:
+    def start(self, count: int, total: int) -> None:
         """So many recordings are to be copied, and so many bytes to be written and read back."""
 
-    def next(self, recording: str) -> None:
+    def start_recording(self, recording: str) -> None:
         """This recording comes next."""
 
-    def advances(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         """So many bytes more were written or read back."""
 
 
 @dataclass(slots=True)
-class Offloaded:
+class OffloadResult:
     """What an offload did: ids of recordings.
 
     copied: those that were copied. acknowledged: those that have a receipt from this run. there:
@@ -87,8 +87,8 @@ class Offloaded:
 
 
 def offload(
-    device: OffloadSource, target: str, watcher: Watcher, *, same_disk: bool = False
-) -> Offloaded:
+    device: OffloadSource, target: str, watcher: OffloadProgress, *, same_disk: bool = False
+) -> OffloadResult:
     """Copy what is new to the office's directory `target`, which must exist.
 
     same_disk: it may lie on the disk that has the device's own recordings, which is then no second
@@ -107,11 +107,11 @@ def offload(
 
 
 class _Offload:
-    def __init__(self, device: OffloadSource, target: str, watcher: Watcher) -> None:
+    def __init__(self, device: OffloadSource, target: str, watcher: OffloadProgress) -> None:
         self._device = device
         self._target = target
         self._watcher = watcher
-        self._done = Offloaded()
+        self._done = OffloadResult()
         self._directory_id = _directory_id(target)
         self._deleted = _deleted_in(target)
         self._state = LedgerState()
@@ -123,7 +123,7 @@ class _Offload:
             ).items()
         }
 
-    def run(self) -> Offloaded:
+    def run(self) -> OffloadResult:
         infos = sorted(list_place(self._device.place), key=lambda info: info.id)
         self._state = self._device.state()
         self._tell_of_harm({info.id for info in infos})
@@ -219,9 +219,9 @@ class _Offload:
         if known is None or known.final != info.final:
             # One file that was put there must not keep the others from being handed over.
             self._done.problems.append(
-                f"{info.id}: its file ends with {info.final}, which the device's ledger does not "
-                "know, so it was not copied; if it ended just now, run this again, else restart "
-                "the daemon, which compares files and ledger, and look at its log"
+                f"{info.id}: it was not copied: its file ends with {info.final}, which the "
+                "device's ledger does not know. If it ended just now, run this again. Otherwise "
+                "restart the daemon, which compares files and ledger, and read its log"
             )
             return False
         receipt = self._receipts.get(info.id)
@@ -232,8 +232,8 @@ class _Offload:
         copy = os.path.join(beside, RECORDINGS, info.id + SUFFIX)
         if copied.final != info.final:
             self._done.problems.append(
-                f"{info.id}: its file on the device ends with {info.final}, but the office has a "
-                f"receipt for one that ends with {copied.final}; it was not copied: verify both"
+                f"{info.id}: it was not copied: its file on the device ends with {info.final}, "
+                f"but the office has a receipt for one that ends with {copied.final}. Verify both"
             )
             return False
         if file_status.exists(copy) and _size(copy) == copied.bytes:
@@ -242,9 +242,9 @@ class _Offload:
         return True
 
     def _copy_all(self, holding: Holding, infos: list[RecordingInfo]) -> None:
-        self._watcher.begins(len(infos), 2 * sum(_size(info.path) for info in infos))
+        self._watcher.start(len(infos), 2 * sum(_size(info.path) for info in infos))
         for info in infos:
-            self._watcher.next(info.id)
+            self._watcher.start_recording(info.id)
             copied = self._copy(holding, info)
             if copied is not None:
                 self._acknowledge(holding, infos[-1].device, copied)
@@ -254,20 +254,20 @@ class _Offload:
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
         if file_status.is_file(target) and file_status.exists(info.path):
-            there = verified_copy.digest(target, self._watcher.advances, fresh=True)
-            source = verified_copy.digest(info.path, self._watcher.advances)
+            there = verified_copy.digest(target, self._watcher.advance, fresh=True)
+            source = verified_copy.digest(info.path, self._watcher.advance)
             if there == source:
                 return CopiedRecording(info.id, info.final or "", *there)
         try:
-            found = verified_copy.copy(info.path, target, self._watcher.advances)
+            found = verified_copy.copy(info.path, target, self._watcher.advance)
         except StorageError:
             if file_status.exists(info.path):
                 raise
             return None  # the device has deleted it meanwhile, in time
         if receipt is not None and receipt[0].sha256 != found.sha256:
             self._done.problems.append(
-                f"{info.id}: its file on the device is not the one that the office had a receipt "
-                "for; it was copied all the same: verify it"
+                f"{info.id}: it was copied, but its file on the device is not the one that the "
+                "office had a receipt for: verify it"
             )
         self._done.copied.append(info.id)
         return CopiedRecording(info.id, info.final or "", *found)
@@ -314,10 +314,10 @@ def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
     recordings = place.holdings[0].recordings
     if not same_disk and disk.disk_of(target) == disk.disk_of(recordings):
         raise OffloadError(
-            f"{target}: this is on the disk that has the device's own recordings ({recordings}), "
-            "and a copy there is lost together with them. Is the office's storage mounted? "
-            f"'findmnt --target {target}' says what is; mount it, or name a directory that is on "
-            "it. For a trial on one disk: --same-disk"
+            f"{target}: this is on the disk of the device's own recordings ({recordings}), and a "
+            "copy there protects nothing. Usually the office's storage is not mounted: 'findmnt "
+            f"--target {target}' shows what is there. Mount it, or name a directory on it. For a "
+            "trial on one disk: --same-disk"
         )
 
 

@@ -74,7 +74,7 @@ def serial_now() -> int:
     return int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
 
 
-def raw(key: PublicKey) -> str:
+def encode_key(key: PublicKey) -> str:
     """A public key as `provision.office_key` has it."""
     return encode_base64url(key.raw)
 
@@ -88,7 +88,7 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
     )
     text = _NEW.format(
         signature=signing.NAME,
-        office=raw(office),
+        office=encode_key(office),
         serial=wanted.serial,
         more=more,
         policy=wanted.policy,
@@ -98,7 +98,7 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
     )
     content = text.encode()
     try:
-        checked(NAME, content)
+        parse_file(NAME, content)
     except ConfigError as error:
         # No line, nor a file: this text is one that nobody has.
         mistakes = [re.sub(rf"^{re.escape(NAME)}(:\d+)*: ", "", one) for one in error.mistakes]
@@ -106,23 +106,23 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
     return content
 
 
-def checked(name: str, content: bytes) -> Provisioning:
+def parse_file(name: str, content: bytes) -> Provisioning:
     """Check a file as a camera does. name: what messages call it. Raises ConfigError."""
     if len(content) > MAX_BYTES:
-        raise ConfigError([f"{name}: {validation.TOLD[validation.RefusalReason.TOO_LARGE]}"])
+        raise ConfigError([f"{name}: {validation.ADVICE[validation.RefusalReason.TOO_LARGE]}"])
     found = read_provisioning(name, content, CAMERA_DIR)
-    named_key(name, found.file.provision.office_key)
+    parse_office_key(name, found.file.provision.office_key)
     return found
 
 
-def office_of(name: str, content: bytes) -> PublicKey:
+def office_key_of(name: str, content: bytes) -> PublicKey:
     """The office's key that a file names, which is to sign it. Raises ConfigError."""
-    return named_key(name, checked(name, content).file.provision.office_key)
+    return parse_office_key(name, parse_file(name, content).file.provision.office_key)
 
 
-def named_key(name: str, text: str) -> PublicKey:
+def parse_office_key(name: str, text: str) -> PublicKey:
     """The key that `provision.office_key` is. name: of what has it. Raises ConfigError."""
-    key = validation.key_of(text)
+    key = validation.parse_key(text)
     if key is None:
         raise ConfigError(
             [f"{name}: provision.office_key: this is no key; write the office's public key"]
@@ -130,30 +130,30 @@ def named_key(name: str, text: str) -> PublicKey:
     return key
 
 
-def signed(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes:
+def sign_file(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes:
     """The signature of a file that is in order.
 
     name: what names the office's key in it, for messages. lies: where `key` does. Raises
     ConfigError and OtherKeyError.
     """
-    wanted = office_of(name, content)
+    wanted = office_key_of(name, content)
     if wanted.thumbprint != key.public.thumbprint:
         raise OtherKeyError(
-            f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and the key "
-            f"in {lies} is {key.public.thumbprint}; name the file of the former with --office-key. "
-            f'Only if the latter is to take its place: write "{raw(key.public)}", and reset every '
-            "camera that was set up by the former"
+            f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but the "
+            f"key in {lies} is {key.public.thumbprint}. Name the file of the first with "
+            f'--office-key. Only to replace it by the second: write "{encode_key(key.public)}", '
+            "and reset every camera that the first has set up"
         )
     return signing.sign(key, content)
 
 
-def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | None) -> str:
+def describe_file(name: str, content: bytes, token: bytes | None, own: PublicKey | None) -> str:
     """What a camera of the office would say of a file that is for it, and who could open what it
     records. own: the office's key, None if it is not at hand. Raises ConfigError if it would refuse
     the file, and OtherKeyError if it is another office's."""
-    file = checked(name, content).file
+    file = parse_file(name, content).file
     wanted = file.provision
-    found = validation.judge(
+    found = validation.judge_file(
         content,
         token,
         pin=None,
@@ -162,13 +162,13 @@ def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | Non
         provision_dir=CAMERA_DIR,
     )
     if isinstance(found, validation.FileRefused):
-        raise ConfigError([f"{name}: {validation.TOLD[found.why]}"])
+        raise ConfigError([f"{name}: {validation.ADVICE[found.why]}"])
     office = found.office if isinstance(found, validation.FileAccepted) else ""
-    if own is not None and wanted.office_key != raw(own):
+    if own is not None and wanted.office_key != encode_key(own):
         raise OtherKeyError(
-            f"{name}: signed by another office's key, {office}, than yours, {own.thumbprint}: "
-            "a camera that it sets up is not yours; find out whose file this is, or name the right "
-            "key with --office-key"
+            f"{name}: signed by another office's key, {office}, not by yours, {own.thumbprint}: "
+            "it makes the camera theirs. Find out whose file this is, or name the right key with "
+            "--office-key"
         )
     opening = ", ".join(file.recipients) or "nobody: it does not record"
     signed_by = f"your office's key, {office}"
@@ -180,7 +180,7 @@ def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | Non
     return f"in order, signed by {signed_by}; what it records can be opened by {opening}"
 
 
-def too_few(recipients: Sequence[str]) -> str | None:
+def recipients_warning(recipients: Sequence[str]) -> str | None:
     """What is to be said where nobody, or one key alone, opens what a camera records."""
     if not recipients:
         return (
@@ -189,18 +189,18 @@ def too_few(recipients: Sequence[str]) -> str | None:
         )
     if len(set(recipients)) == 1:
         return (
-            "1 key alone opens what is recorded, and without it, or its passphrase, nobody does: "
-            "make a spare one by 'camerad keys new', and name both"
+            "only 1 key opens what is recorded; without it, or its passphrase, nobody can: make a "
+            "spare one with 'camerad keys new', and name both"
         )
     return None
 
 
-def stand_in() -> PublicKey:
+def placeholder_key() -> PublicKey:
     """In the place of an office's key that is made once nothing else is wrong."""
     return SigningKey.generate().public
 
 
-def see_all(*looks: Callable[[], object]) -> None:
+def run_all(*looks: Callable[[], object]) -> None:
     """Carry out what only looks, to the last, and raise what was found: the one error as it is, of
     several a ConfigError that names them all."""
     found: list[CameradError] = []
@@ -215,7 +215,7 @@ def see_all(*looks: Callable[[], object]) -> None:
         raise ConfigError([line for error in found for line in str(error).splitlines()])
 
 
-def see_free(directories: Sequence[str]) -> None:
+def check_no_file_in(directories: Sequence[str]) -> None:
     """Make sure that none of these directories has a file for a camera, or a signature: whatever
     was made before may be on cards, and what is half old and half new is nobody's intention.
 
@@ -249,7 +249,7 @@ def see_free(directories: Sequence[str]) -> None:
         )
 
 
-def place_of_signature(file: str, output: str | None, key: PublicKey) -> str:
+def signature_path(file: str, output: str | None, key: PublicKey) -> str:
     """Where the signature of a file by a key goes: beside it, unless `output` says elsewhere.
 
     Raises FileExistsAlreadyError if something is there but the file's own former signature by that

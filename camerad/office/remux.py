@@ -244,7 +244,7 @@ class Mp4Writer:
         self._offset = len(ftyp) + 16
         output.write(ftyp + struct.pack(">I4sQ", 1, b"mdat", 16))
 
-    def interrupt(self) -> None:
+    def skip_to_key_frame(self) -> None:
         """Something is left out here: pictures that build on it are left out too."""
         for track in self._tracks.values():
             track.waits_for_sync = track.picture

@@ -22,7 +22,7 @@ from camerad.container.keys import KeyFileError
 from camerad.provisioning import derived_files, orders, signing, validation
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.card_report import NAME as REPORT
-from camerad.provisioning.card_report import Told, text
+from camerad.provisioning.card_report import CardReport, render_report
 from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.provisioning_state import (
     SSH,
@@ -30,7 +30,7 @@ from camerad.provisioning.provisioning_state import (
     AcceptedFile,
     ProvisioningState,
 )
-from camerad.provisioning.validation import TOLD, FileAccepted, FileRefused, RefusalReason
+from camerad.provisioning.validation import ADVICE, FileAccepted, FileRefused, RefusalReason
 from camerad.store import identity
 
 _log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ _log = logging.getLogger(__name__)
 _REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
 _ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
 _LEFT: Final = (
-    "the file was taken over, and could not be removed from the card: it is tried again at each "
-    "start; check this partition (fsck.vfat), or flash the card anew"
+    "the file was taken over, but could not be removed from the card. Each start tries again. "
+    "Check this partition (fsck.vfat), or flash the card anew"
 )
 
 
@@ -71,14 +71,14 @@ class ApplyOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownBefore:
+class EarlierDecision:
     """What is known from before. decision: None also where it is damaged."""
 
     decision: AcceptedFile | None
     damaged: bool
 
 
-def camera_of(state_dir: str) -> str | None:
+def camera_thumbprint(state_dir: str) -> str | None:
     """Thumbprint of the camera's own key; None if it has none, or it cannot be read: then no file
     holds that names one."""
     try:
@@ -99,19 +99,19 @@ def apply(
     Raises StorageError where the camera's own directory cannot be read or written; a card that
     cannot is no such case.
     """
-    kept.tidy()
+    kept.remove_unpublished()
     try:
         pending = kept.pending
     except StateFileError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        return _judge(card, kept, camera, KnownBefore(None, damaged=True), programs)
+        return _judge(card, kept, camera, EarlierDecision(None, damaged=True), programs)
     if pending is not None:
         return _finish(card, kept, pending, programs)
     try:
-        found = KnownBefore(kept.accepted, damaged=False)
+        found = EarlierDecision(kept.accepted, damaged=False)
     except StateFileError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        found = KnownBefore(None, damaged=True)
+        found = EarlierDecision(None, damaged=True)
     return _judge(card, kept, camera, found, programs)
 
 
@@ -119,12 +119,12 @@ def _judge(
     card: BootPartition,
     kept: ProvisioningState,
     camera: str | None,
-    found: KnownBefore,
+    found: EarlierDecision,
     programs: str,
 ) -> ApplyOutcome:
     unprovisioned = found.decision is None and not found.damaged
     if unprovisioned:
-        kept.keep_unprovisioned()
+        kept.write_unprovisioned()
     try:
         content = card.read(NAME, MAX_BYTES + 1)
         if content is None:
@@ -134,7 +134,7 @@ def _judge(
     except StorageError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return _refuse(card, kept, found, FileRefused(RefusalReason.UNREADABLE))
-    verdict = validation.judge(
+    verdict = validation.judge_file(
         content,
         token,
         pin=found.decision,
@@ -148,7 +148,7 @@ def _judge(
         return _refuse(card, kept, found, FileRefused(RefusalReason.CARD_READ_ONLY, verdict.sha256))
     # What is known was carried out once already, and is done again: only what differs is written.
     decision = _decision(card, verdict) if isinstance(verdict, FileAccepted) else verdict.decision
-    kept.decide(decision)
+    kept.store_decision(decision)
     return _finish(card, kept, decision, programs)
 
 
@@ -171,8 +171,8 @@ def _decision(card: BootPartition, taken: FileAccepted) -> AcceptedFile:
         serial=wanted.serial,
         sha256=taken.sha256,
         secret=wifi is not None,
-        left=() if wifi is None else card.holding(wifi.passphrase.encode(), NAME),
-        made=derived_files.made_of(taken.provisioning),
+        left=() if wifi is None else card.files_containing(wifi.passphrase.encode(), NAME),
+        made=derived_files.derive_files(taken.provisioning),
     )
 
 
@@ -187,12 +187,12 @@ def _finish(
         another = card.read(NAME, 1) is not None
     except StorageError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        kept.complain(_LEFT)
-        _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
+        kept.mark_refused(_LEFT)
+        _report(card, CardReport(decision, None, (f"{_LEFT} ({error})",)))
         return ApplyOutcome.LEFT
     said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
-    if _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed)):
-        kept.settle()
+    if _report(card, CardReport(decision, None, said, left=decision.left, scrubbed=scrubbed)):
+        kept.mark_carried_out()
     _log.info(
         "set up as %s by the office's key %s",
         order.device,
@@ -226,40 +226,40 @@ def _clear(card: BootPartition, decision: AcceptedFile) -> bool | None:
     another = bool(content) and validation.digest(content) != decision.sha256
     for name in (NAME, signing.NAME):
         if another:
-            card.erase_rest(name)
+            card.erase_leftovers(name)
         else:
             card.erase(name)
-    card.remove_salvaged()
+    card.remove_fsck_files()
     return card.overwrite_free_room() if decision.secret else None
 
 
-def _nothing(card: BootPartition, kept: ProvisioningState, found: KnownBefore) -> ApplyOutcome:
-    kept.no_file()
+def _nothing(card: BootPartition, kept: ProvisioningState, found: EarlierDecision) -> ApplyOutcome:
+    kept.clear_refusal()
     if found.decision is None:
-        advice = TOLD[RefusalReason.STATE_DAMAGED] if found.damaged else _missing(card)
+        advice = ADVICE[RefusalReason.STATE_DAMAGED] if found.damaged else _missing(card)
         _log.warning("this camera is not set up: %s", advice, extra=MessageId.PROVISIONED.extra)
-        _report(card, Told(None, None, (advice,)))
+        _report(card, CardReport(None, None, (advice,)))
     return ApplyOutcome.NOTHING
 
 
 def _missing(card: BootPartition) -> str:
     """What is said where there is no file."""
     advice = f"there is no {NAME} on this partition of the card"
-    if others := card.named_otherwise((NAME, signing.NAME)):
+    if others := card.similar_names((NAME, signing.NAME)):
         return f"{advice}, but {', '.join(others)}: rename it"
     if folders := card.folders_with(NAME):
         named = ", ".join(folders[:_NAMED]) + (" and others" if len(folders) > _NAMED else "")
         return (
-            f"{advice} itself, but in a folder on it, {named}: move the camera's two files out of "
-            "it, to where this report is"
+            f"{advice} itself, but there is one in a folder, {named}: move the camera's two files "
+            "out of it, to where this report is"
         )
     return f"{advice}; copy it here"
 
 
 def _refuse(
-    card: BootPartition, kept: ProvisioningState, found: KnownBefore, refused: FileRefused
+    card: BootPartition, kept: ProvisioningState, found: EarlierDecision, refused: FileRefused
 ) -> ApplyOutcome:
-    why = TOLD[refused.why]
+    why = ADVICE[refused.why]
     order = LedgerOrder(
         id=orders.new_id(),
         outcome="refused",
@@ -272,15 +272,15 @@ def _refuse(
     )
     kept.refuse(order, why)
     _log.error("%s was refused: %s", NAME, why, extra=MessageId.PROVISION_REFUSED.extra)
-    _report(card, Told(found.decision, refused.why, (why, *refused.mistakes)))
+    _report(card, CardReport(found.decision, refused.why, (why, *refused.mistakes)))
     return ApplyOutcome.REFUSED
 
 
-def _report(card: BootPartition, told: Told) -> bool:
+def _report(card: BootPartition, told: CardReport) -> bool:
     """Leave the report on the card; where that cannot be, the log has it. Whether that is enough:
     a full card stays full, and a directory in the report's place stays there, while the next start
     may well write to one that refuses now."""
-    report = text(told)
+    report = render_report(told)
     try:
         card.write(REPORT, report.encode())
     except StorageError as error:

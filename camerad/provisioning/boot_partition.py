@@ -53,7 +53,7 @@ class BootPartition:
             return None
         return read_plain(path, "file on the card", most)
 
-    def named_otherwise(self, names: tuple[str, ...]) -> list[str]:
+    def similar_names(self, names: tuple[str, ...]) -> list[str]:
         """Files whose names look as if one of `names` was meant; what stands there is anybody's, so
         they are made fit to be printed."""
         return [
@@ -70,7 +70,7 @@ class BootPartition:
         )
         return [printable(one)[:100] for one in folders]
 
-    def holding(self, secret: bytes, but: str) -> tuple[str, ...]:
+    def files_containing(self, secret: bytes, but: str) -> tuple[str, ...]:
         """Names of the other files in which `secret` stands, on top or in a folder there, as far as
         they can be read."""
         found = []
@@ -119,20 +119,20 @@ class BootPartition:
         keep the former bytes elsewhere: docs/provisioning.md.
         """
         # First what a loss of power has left: renamed over, its room would be free as it is.
-        self.erase_rest(name)
+        self.erase_leftovers(name)
         if file_status.exists(self._path(name)):
             path = self._path(name + _ERASED)
             durable_files.rename(self._path(name), path)
             _wipe(path)
 
-    def erase_rest(self, name: str) -> None:
+    def erase_leftovers(self, name: str) -> None:
         """The same for what an earlier `erase` of that name has begun; a file that has the name
         itself is left alone."""
         path = self._path(name + _ERASED)
         if file_status.exists(path):
             _wipe(path)
 
-    def remove_salvaged(self) -> None:
+    def remove_fsck_files(self) -> None:
         """Remove what a check of the file system made of room that belonged to no file any more: it
         is nobody's, and may hold an earlier version of a file with a secret.
 

@@ -18,7 +18,7 @@ line, and the report has to fit where the next file belongs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CardReport:
     """What is to be told. decision: what holds on this camera, if anything does. refused: why the
     file on the card was. lines: what is the matter, each with its cure. left: other files on the
     card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
@@ -31,30 +31,32 @@ class Told:
     scrubbed: bool | None = None
 
 
-def text(told: Told) -> str:
+def render_report(told: CardReport) -> str:
     """The report. It ends its lines as every editor on every system understands."""
     lines = [f"camerad {__version__}", _headline(told), ""]
     lines += [printable(line) for line in told.lines[:MOST_LINES]]
     if len(told.lines) > MOST_LINES:
-        lines.append(f"and {len(told.lines) - MOST_LINES} more: camerad provision check has them")
+        lines.append(f"and {len(told.lines) - MOST_LINES} more: camerad provision check lists them")
     if told.decision is not None:
         lines += ["", *_holds(told.decision)]
     for name in told.left:
-        lines.append(f"The passphrase of the wireless network stands in {name} as well: delete it.")
+        lines.append(
+            f"The file {name} has the passphrase of the wireless network as well: delete it."
+        )
     if told.scrubbed is not None:
         lines.append(_SCRUBBED[told.scrubbed])
     return "".join(f"{line}\r\n" for line in lines)
 
 
 _SCRUBBED: Final = {
-    True: "The passphrase was overwritten on this partition, with all of its free room. A flash "
-    "card may keep earlier cells that no computer shows.",
-    False: "The passphrase was overwritten where it stood. Free room was not, because this is no "
-    "card of ours: earlier versions of the file may be found there.",
+    True: "The passphrase and all free room of this partition were overwritten. A flash card may "
+    "keep earlier cells that no computer shows.",
+    False: "The passphrase was overwritten in its file. Free room was not, because this is not a "
+    "card made for camerad: earlier versions of the file may still be there.",
 }
 
 
-def _headline(told: Told) -> str:
+def _headline(told: CardReport) -> str:
     if told.refused is not None:
         state = "NOT SET UP" if told.decision is None else "AS BEFORE"
         return f"{state}: {FILE} was refused ({told.refused.value})."

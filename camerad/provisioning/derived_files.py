@@ -16,7 +16,7 @@ _ROUNDS = 4096
 _KEY_BYTES = 32
 
 
-def made_of(provisioning: Provisioning) -> dict[str, str]:
+def derive_files(provisioning: Provisioning) -> dict[str, str]:
     """Content of each file that follows from a provisioning file, by name."""
     file = provisioning.file
     made = {

@@ -48,19 +48,19 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def read(directory: str) -> tuple[LedgerOrder, ...]:
+def read_orders(directory: str) -> tuple[LedgerOrder, ...]:
     """All orders that are kept. Raises StorageError: StateFileError if they make no sense."""
     path = os.path.join(directory, NAME)
     return read_json(path, tuple[LedgerOrder, ...], "orders", _LARGEST, "remove the file") or ()
 
 
-def give(directory: str, order: LedgerOrder) -> None:
+def add_order(directory: str, order: LedgerOrder) -> None:
     """Add an order, durably, unless it is there, or the last one says the same. Raises
     StorageError."""
     try:
-        before = read(directory)
+        before = read_orders(directory)
     except StateFileError:
-        before = ()  # what cannot be read can be told to nobody
+        before = ()  # what cannot be read can be written into no ledger
     if any(one.id == order.id for one in before):
         return
     if before and before[-1].says_the_same_as(order):
@@ -73,6 +73,6 @@ def outbox(state_dir: str) -> LedgerOutbox:
     return LedgerOutbox("provisioned", os.path.join(state_dir, DELIVERED))
 
 
-def pending(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
+def pending_orders(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
     """The orders that the ledger does not have yet. Raises StorageError."""
-    return outbox(state_dir).pending(read(directory))
+    return outbox(state_dir).pending(read_orders(directory))

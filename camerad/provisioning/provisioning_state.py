@@ -17,7 +17,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.state_file import read_json, write_json
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
-from camerad.provisioning.standing import ACCEPTED, PENDING, REFUSED
+from camerad.provisioning.provisioning_status import ACCEPTED, PENDING, REFUSED
 
 PUBLISH: Final = "publish"
 CONFIG: Final = "camerad.yaml"
@@ -78,11 +78,11 @@ class ProvisioningState:
         """What was carried out last. Raises StateFileError."""
         return self._decision(ACCEPTED)
 
-    def tidy(self) -> None:
+    def remove_unpublished(self) -> None:
         """Remove what was not put into place when the power was lost."""
         durable_files.remove_unpublished(self.directory, linked=True)
 
-    def decide(self, decision: AcceptedFile) -> None:
+    def store_decision(self, decision: AcceptedFile) -> None:
         """From here on the decision holds."""
         write_json(self._path(PENDING), decision, mode=_PRIVATE)
 
@@ -94,28 +94,28 @@ class ProvisioningState:
             else:
                 self._take_away(name)
         self._take_away(REFUSED)
-        orders.give(self.directory, decision.order)
+        orders.add_order(self.directory, decision.order)
 
-    def settle(self) -> None:
+    def mark_carried_out(self) -> None:
         """The decision is carried out, and the card is told once the camera runs."""
         self._put(PUBLISH, b"", _PUBLIC)
         durable_files.rename(self._path(PENDING), self._path(ACCEPTED))
 
     def refuse(self, order: LedgerOrder, why: str) -> None:
         """Nothing is changed; it is said why."""
-        orders.give(self.directory, order)
-        self.complain(why)
+        orders.add_order(self.directory, order)
+        self.mark_refused(why)
         self._put(PUBLISH, b"", _PUBLIC)
 
-    def complain(self, why: str) -> None:
+    def mark_refused(self, why: str) -> None:
         """Have the camera show that something is the matter with what lies on the card."""
         self._put(REFUSED, why.encode(), _PUBLIC)
 
-    def no_file(self) -> None:
+    def clear_refusal(self) -> None:
         """There is nothing on the card."""
         self._take_away(REFUSED)
 
-    def keep_unprovisioned(self) -> None:
+    def write_unprovisioned(self) -> None:
         """Make a configuration with which a camera starts that has not been set up."""
         text = _UNPROVISIONED.format(directory=self.directory)
         for name, mode in _MODES.items():

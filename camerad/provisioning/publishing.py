@@ -113,12 +113,12 @@ def _key(
 ) -> PublicKey:
     until = now() + PATIENCE_SECONDS
     while True:
-        pending = orders.pending(kept.directory, state_dir)
+        pending = orders.pending_orders(kept.directory, state_dir)
         if not pending and identity.is_confirmed(state_dir):
             return identity.published(state_dir)[0]
         if now() >= until:
             raise NoKeyYetError(
-                f"{state_dir}: the daemon has not said by which key it signs; see 'journalctl -u "
+                f"{state_dir}: the daemon has not published its key; read 'journalctl -u "
                 "camerad', and start the camera again"
             )
         pause(_LOOK_SECONDS)

@@ -39,43 +39,39 @@ class RefusalReason(StrEnum):
     STATE_DAMAGED = "state_damaged"
 
 
-TOLD: Final[Mapping[RefusalReason, str]] = {
+ADVICE: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.UNREADABLE: f"{NAME} cannot be read from the card; check the card, or copy the "
     f"file again",
-    RefusalReason.CARD_READ_ONLY: "this partition of the card cannot be written, so the file "
-    "could not be "
-    "removed from it; check it (fsck.vfat), or flash the card anew",
+    RefusalReason.CARD_READ_ONLY: "this partition of the card is read-only, so the file could not "
+    "be removed from it; check the partition (fsck.vfat), or flash "
+    "the card anew",
     RefusalReason.TOO_LARGE: f"{NAME} is larger than {MAX_BYTES // 1024} KiB, so it is some other "
     f"file",
     RefusalReason.UNSIGNED: f"the office's signature, {signing.NAME}, is not beside the file; "
     f"copy both "
     "files, or sign it: camerad provision sign",
-    RefusalReason.SIGNATURE_SPOILT: f"{signing.NAME} is no signature any more; copy it again, "
-    f"byte for byte, "
-    "or sign the file anew: camerad provision sign",
-    RefusalReason.CHANGED: "the file is not as it was when it was signed: an editor that "
-    "exchanges line "
-    "endings is enough; copy it again, or sign it anew: camerad provision sign",
-    RefusalReason.OTHER_OFFICE: "the file is signed by another key than that of the office whose "
-    "this camera "
-    "is; sign it with the office's key (--office-key)",
-    RefusalReason.OFFICE_KEY_CHANGED: "provision.office_key is another key than that of the "
-    "office whose "
-    "this camera is; write that one, and sign the file anew",
-    RefusalReason.MISTAKES: "the file has mistakes; mend them, and sign it anew: camerad "
+    RefusalReason.SIGNATURE_SPOILT: f"{signing.NAME} is damaged; copy it again, byte for byte, or "
+    "sign the file again: camerad provision sign",
+    RefusalReason.CHANGED: "the file was changed after it was signed, perhaps by an editor that "
+    "changes line endings; copy it again, or sign it again: camerad "
     "provision sign",
-    RefusalReason.OTHER_CAMERA: "provision.camera_key is the key of another camera; put the file "
-    "that was "
-    "made for this one onto the card",
-    RefusalReason.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's "
-    "first needs it; "
-    "see that the file is for this camera, write this camera's thumbprint, and sign it anew",
-    RefusalReason.OLD: "provision.serial is not above that of the file which this camera has "
-    "taken over "
-    "last; make a new file, or write a higher number and sign it anew: camerad provision sign",
+    RefusalReason.OTHER_OFFICE: "the file is signed by another key than the office's; sign it with "
+    "the office's key (--office-key)",
+    RefusalReason.OFFICE_KEY_CHANGED: "provision.office_key is not the key of the office that "
+    "this camera belongs to; write that key, and sign the file "
+    "again",
+    RefusalReason.MISTAKES: "the file has mistakes; correct them, and sign it again: camerad "
+    "provision sign",
+    RefusalReason.OTHER_CAMERA: "provision.camera_key is the key of another camera; put this "
+    "camera's own file onto the card",
+    RefusalReason.NO_CAMERA: "provision.camera_key is missing, and only a camera's first file may "
+    "lack it; make sure that the file is for this camera, write this "
+    "camera's thumbprint, and sign the file again",
+    RefusalReason.OLD: "provision.serial is not above that of the last file that this camera took "
+    "over; make a new file, or write a higher number and sign it again: "
+    "camerad provision sign",
     RefusalReason.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; "
-    "write that "
-    "one, and sign the file anew",
+    "write that key, and sign the file again",
     RefusalReason.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file "
     "with "
     "provision.reset can set it up again",
@@ -118,7 +114,7 @@ class FileRefused:
 Verdict = FileAccepted | SameFile | FileRefused
 
 
-def judge(
+def judge_file(
     content: bytes,
     token: bytes | None,
     *,
@@ -147,7 +143,7 @@ def judge(
     def refused(why: RefusalReason, mistakes: tuple[str, ...] = ()) -> FileRefused:
         return FileRefused(why, sha256, signature.kid, mistakes)
 
-    pinned = None if pin is None else key_of(pin.office_key)
+    pinned = None if pin is None else parse_key(pin.office_key)
     vouched = pinned is not None and signature.is_by(pinned, content)
     if pin is not None and vouched and pin.sha256 == sha256:
         return SameFile(pin)
@@ -165,7 +161,7 @@ def judge(
         if unsaid:
             return refused(strange)
     if pin is None or wanted.reset is not None:
-        own = key_of(wanted.office_key)
+        own = parse_key(wanted.office_key)
         if own is None:
             told = f"{NAME}: provision.office_key: this is no key; write the office's public key"
             return refused(RefusalReason.MISTAKES, (told,))
@@ -196,7 +192,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def key_of(text: str) -> PublicKey | None:
+def parse_key(text: str) -> PublicKey | None:
     """The public key in base64url, as `provision.office_key` has it; None if it is none."""
     try:
         return PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": text})

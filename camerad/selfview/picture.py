@@ -60,7 +60,7 @@ class Painter:
         self._cut = self._seen = self._scaled = self._encoded = self._colour
         self._encoded_pixels = self._window = self._pixels[:0]
 
-    def lay(self, picture: NDArray[Any], left: int = 0, top: int = 0) -> None:
+    def blend(self, picture: NDArray[Any], left: int = 0, top: int = 0) -> None:
         """Put a picture, (height, width, 3) uint8, blue, green, red, onto the canvas."""
         size = self._panel.bits // 8
         height, width = picture.shape[:2]

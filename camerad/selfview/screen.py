@@ -65,7 +65,7 @@ class Screen:
             self._time = running_time(self._seconds)
         self._overlay = self._design(scene, len(self._time))
         self._painter.forget()
-        self._painter.lay(self._overlay.picture)
+        self._painter.blend(self._overlay.picture)
         self._painter.open(self._overlay.hole)
         self._put_time()
 
@@ -98,12 +98,12 @@ class Screen:
         """Show `frame`, (height * 3 // 2, stride) uint8, I420."""
         self._painter.paint(frame, geometry)
 
-    def no_picture(self) -> None:
+    def remove_picture(self) -> None:
         """Say, where the picture was, that there is none."""
         hole = self._overlay.hole
         if hole.width and hole.height:
             self._painter.open(hole)
-            self._painter.lay(
+            self._painter.blend(
                 self._designer.message(self._texts["no_picture"], hole), hole.left, hole.top
             )
 

@@ -115,7 +115,7 @@ class Viewer:
         if not self._live or now_us - seen_us <= STALE_US:
             return False
         self._live = False
-        self._screen.no_picture()
+        self._screen.remove_picture()
         return True
 
     def wait_us(self) -> int | None:

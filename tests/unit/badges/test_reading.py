@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from camerad.badges.badge_reader import STALE_US, BadgeLook
+from camerad.badges.badge_reader import STALE_US, BadgeDetector
 from camerad.base.clock import ManualClock
 from camerad.behaviour.badge import badge
 from camerad.stream.frame import Geometry, create
@@ -31,7 +31,7 @@ class Bench:
         self.fd = create(1 << 20)
         self.writer = FrameWriter(self.fd, GEOMETRY)
         self.reader = FrameReader(self.fd)
-        self.look = BadgeLook(self.reader, self.clock)
+        self.look = BadgeDetector(self.reader, self.clock)
 
     def put(self, luma: Luma, age_us: int = 0) -> None:
         self.writer.put(frame(luma), self.clock.now_us() - age_us)

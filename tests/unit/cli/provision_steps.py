@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from camerad.provisioning import orders
-from camerad.provisioning.telling import Orders
+from camerad.provisioning.order_execution import OrderExecution
 from camerad.store import identity
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import DESK
@@ -35,10 +35,10 @@ class Camera:
 
     def daemon(self) -> str:
         """The daemon has started; the thumbprint of its key."""
-        told = Orders(self.data, str(self.state))
-        made = identity.load_or_create(str(self.state), told.retired)
+        told = OrderExecution(self.data, str(self.state))
+        made = identity.load_or_create(str(self.state), told.retired_keys)
         identity.confirm(str(self.state), made)
-        for order in orders.pending(str(self.data), str(self.state)):
+        for order in orders.pending_orders(str(self.data), str(self.state)):
             orders.outbox(str(self.state)).mark_delivered(order)
         return made.key.public.thumbprint
 

@@ -60,7 +60,9 @@ def test_list_shows_what_is_not_as_the_ledger_knows_it(desk: Desk, camera: Camer
         store.reconcile()
     said = desk("evidence", "list")
     assert "interrupted, CHANGED" in said.out
-    assert f"2 recording(s) whose file is not what the ledger knows: {ONE}, {TWO}" in said.err
+    assert (
+        f"2 recording(s) whose file is not the one that the ledger names: {ONE}, {TWO}" in said.err
+    )
     assert desk("evidence", "list", "--json").json[0]["changed"] is True
     assert "its file does not end as the ledger says" in desk("evidence", "show", ONE).out
 
@@ -119,7 +121,7 @@ def test_list_and_show_say_that_nothing_was_checked(
     damage(camera.put(ONE))
     for command in (("list",), ("list", camera.root), ("show", ONE)):
         said = desk("evidence", *command)
-        assert (said.code, "nothing here was checked" in said.out) == (0, True)
+        assert (said.code, "nothing was checked here" in said.out) == (0, True)
     assert desk("evidence", "list", "--json").json[0]["checked"] is False
     assert desk("evidence", "show", ONE, "--json").json["checked"] is False
 
@@ -155,7 +157,7 @@ def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera,
     said = desk("evidence", "verify", "--key", key)
     assert said.code == 0
     assert "2 recordings: 2 authentic and complete" in said.out
-    assert "kept beside" not in said.out + said.err
+    assert "lie beside" not in said.out + said.err
 
 
 def test_verify_of_a_device_whose_ledger_was_lost_is_not_without_remarks(
@@ -180,10 +182,10 @@ def test_verify_by_the_keys_beside_the_recordings_is_never_without_a_remark(
     for what in ((), (ONE,), (camera.root,)):
         said = desk("evidence", "verify", *what)
         assert said.code == 1
-        assert "kept beside these recordings" in said.out
+        assert "lie beside these recordings" in said.out
         said = desk("evidence", "verify", *what, "--json")
         assert said.json["exit_code"] == said.code == 1
-        assert "kept beside these recordings" in said.json["differences"][-1]["text"]
+        assert "lie beside these recordings" in said.json["differences"][-1]["text"]
 
 
 @pytest.fixture

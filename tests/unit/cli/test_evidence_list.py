@@ -137,7 +137,7 @@ def test_a_recording_that_goes_on_over_midnight_is_of_both_days(desk: Desk, came
 def test_that_nothing_was_found_says_how_much_there_is(desk: Desk, shift: Camera) -> None:
     said = desk("evidence", "list", "--wearer", "nobody")
     assert said.code == 0
-    assert said.out == f"none of the 3 recordings in {shift.root} is what was asked for\n"
+    assert said.out == f"none of the 3 recordings in {shift.root} matches\n"
 
 
 @pytest.mark.parametrize("day", ["28.11.", "2026-11-31", "9999-12-31"])
@@ -177,7 +177,7 @@ def test_the_copy_of_a_deleted_recording_is_listed_and_verify_names_it(
     copy.write_bytes(content)
     assert "it is deleted, and its copy goes with the next purge" in desk("evidence", "list").out
     said = desk("evidence", "verify", camera.root, "--key", key)
-    assert f"{ONE}: the ledger says it is deleted, and it is here" in said.out
+    assert f"{ONE}: the ledger calls it deleted, but a copy is here" in said.out
     assert said.code == 1
 
 

@@ -45,7 +45,7 @@ def build(tmp_path: Path, desk: Desk) -> Build:
         camera.offload(archive)  # the copy of the ledger goes on
         place = place_of(str(archive))
         with Store.open(place, key, camera.clock, trusted=KEYS) as store:
-            office.remember(place, key.public)
+            office.remember_key(place, key.public)
             store.reconcile()
             store.hold(ONE, "prosecutor", "Desk")
             for _ in range(5):

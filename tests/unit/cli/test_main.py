@@ -120,7 +120,7 @@ def test_who_may_not_read_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixtu
             said = capsys.readouterr()
             assert said.out == ""
             assert said.err == (
-                "camerad: the camera does not say how it is: this user may not read here\n"
+                "camerad: the camera does not tell its status: this user may not read here\n"
             )
 
 
@@ -143,7 +143,7 @@ def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixtu
 def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
     assert capsys.readouterr().err == (
-        "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
+        "camerad: record was refused: camera_down; 'camerad status' shows what holds\n"
     )
 
 
@@ -244,7 +244,7 @@ def test_a_mistake_of_ours_is_no_verdict(
     monkeypatch.setattr(main, "_status", fail)
     assert main.main(["status"]) == EX_SOFTWARE
     said = capsys.readouterr().err
-    assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake of camerad")
+    assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake in camerad")
     assert "Traceback" in said
     assert "surprise\\x1b[2J" in said
 

@@ -35,7 +35,7 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, ...]]:
             yield from ((name, *rest) for rest in commands(inner))
 
 
-ALL = sorted(set(commands(main.parser())) - {("run",)})
+ALL = sorted(set(commands(main.make_parser())) - {("run",)})
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -112,9 +112,9 @@ class _Terminal:
 def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     stderr = _Terminal(terminal)
     monkeypatch.setattr(sys, "stderr", stderr)
-    with progress.Bar("verify") as bar:
-        bar.reach(1 << 20, 2 << 20)
-        bar.label("more")
+    with progress.ProgressBar("verify") as bar:
+        bar.set_done(1 << 20, 2 << 20)
+        bar.set_label("more")
         bar.advance(1 << 20)
     assert ("more" in stderr.written) is terminal
     assert ("2.00M" in stderr.written) is terminal

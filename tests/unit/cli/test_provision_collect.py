@@ -53,8 +53,8 @@ def test_a_camera_that_has_gone_back_to_an_earlier_file_is_a_conflict(
         said = desk(*collect)
         assert said.code == EX_CONFIG
         (line,) = said.err.splitlines()
-        told = f"camera-07: registered with a file of serial {entry.serial}, and comes with one of"
-        assert f"{told} {earlier}: " in line
+        told = f"camera-07: registered with a file of serial {entry.serial}, but its card brings"
+        assert f"{told} one of {earlier}: " in line
         assert camera_register.read(str(book)).cameras == (entry,)
     assert desk(*collect, "--replace", "camera-07").code == 0, "somebody knows why"
     rewritten(camera.boot, serial=entry.serial + 1)

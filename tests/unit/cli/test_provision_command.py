@@ -34,7 +34,7 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     assert "keep a copy where no fire reaches both" in said.err, "the key was made"
     assert {path.name for path in (tmp_path / "07").iterdir()} == {NAME, signing.NAME}
     told = desk("provision", "check", tmp_path / "07" / NAME)
-    key = office.load_or_create(str(tmp_path / "config/camerad/office.pem"))[0].public
+    key = office.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert (told.code, told.out) == (
         0,
         f"{tmp_path / '07' / NAME}: in order, signed by your office's key, {key.thumbprint}; what "
@@ -50,11 +50,11 @@ def test_a_camera_that_one_key_alone_can_open_is_warned_of(desk: Desk, tmp_path:
     one = ("provision", "new", "--device", "camera-07", *NEW)
     said = desk(*one, "--output", tmp_path / "07")
     assert said.code == 0
-    assert "1 key alone" in said.err
+    assert "only 1 key opens" in said.err
     assert "camerad keys new" in said.err
     for action in ("sign", "check"):
         again = desk("provision", action, tmp_path / "07" / NAME)
-        assert (again.code, "1 key alone" in again.err) == (0, True), action
+        assert (again.code, "only 1 key opens" in again.err) == (0, True), action
     both = desk(*one, "--recipient", SPARE, "--output", tmp_path / "08")
     assert (both.code, both.err) == (0, "")
     assert desk("provision", "sign", tmp_path / "08" / NAME).err == ""
@@ -77,7 +77,7 @@ def test_of_many_cameras_those_that_one_key_alone_can_open_are_counted(
     said = desk("provision", "batch", template, table, "--output", tmp_path / "cards")
     assert said.code == 0, said.err
     (line,) = said.err.splitlines()
-    assert "camera-02, camera-03: 1 key alone" in line
+    assert "camera-02, camera-03: only 1 key opens" in line
 
 
 def test_a_sound_file_of_another_office_is_told_before_it_sets_up_a_camera(
@@ -91,7 +91,7 @@ def test_a_sound_file_of_another_office_is_told_before_it_sets_up_a_camera(
     made(desk, tmp_path / "08", "camera-08")
     said = desk("provision", "check", theirs / NAME)
     assert (said.code, said.out) == (EX_CONFIG, "")
-    assert "a camera that it sets up is not yours" in said.err
+    assert "it makes the camera theirs" in said.err
 
 
 def test_the_examples_in_a_new_file_are_right_once_they_are_uncommented(
@@ -114,7 +114,7 @@ def test_a_file_that_was_edited_is_no_longer_signed_until_it_is_signed_again(
     path.write_text(path.read_text() + "camera: {fps: 25}\n")
     said = desk("provision", "check", path)
     assert said.code == EX_CONFIG
-    assert "is not as it was when it was signed" in said.err
+    assert "was changed after it was signed" in said.err
     assert desk("provision", "sign", path).code == 0
     assert desk("provision", "check", path).code == 0
     (path.parent / signing.NAME).unlink()
@@ -198,7 +198,7 @@ def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> N
     made(desk, tmp_path / "theirs", "camera-08", "--office-key", other)
     said = desk("provision", "sign", path, "--office-key", other)
     assert said.code == EX_CONFIG
-    assert f"and the key in {other} is" in said.err
+    assert f"but the key in {other} is" in said.err
     path.write_text(re.sub('office_key: "[^"]+"', f'office_key: "{"_" * 43}"', path.read_text()))
     assert "this is no key" in desk("provision", "sign", path).err
 
@@ -338,7 +338,7 @@ def test_twenty_cameras_have_their_files_at_once(
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 20 cameras\n")
     for row in TWENTY:
         path = tmp_path / "out" / row["device.id"] / NAME
-        found = provisioning_files.checked(str(path), path.read_bytes())
+        found = provisioning_files.parse_file(str(path), path.read_bytes())
         assert found.settings.device.id == row["device.id"]
         assert str(found.settings.buttons[0].gpio) == row["buttons.main.gpio"]
         assert signing.parse((path.parent / signing.NAME).read_bytes())
@@ -393,13 +393,13 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
     # No line but that of the table: what it was made into is a text that nobody has.
     assert f"{cameras}:2 (camera-01): camera.fps: 100" in told[0]
     assert f"{cameras}:3 (camera-02): wifi.passphrase" in told[1]
-    assert [line for line in told if "stands in the table twice" in line] == told[2:]
+    assert [line for line in told if "another row has the same name" in line] == told[2:]
     assert not (tmp_path / "out").exists()
 
 
 def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path: Path) -> None:
     template = made(desk, tmp_path / "template") / NAME
-    stranger = provisioning_files.raw(SigningKey.generate().public)
+    stranger = provisioning_files.encode_key(SigningKey.generate().public)
     rows = [
         {"device.id": "camera-01", "provision.office_key": ""},
         {"device.id": "camera-02", "provision.office_key": stranger},
@@ -478,7 +478,7 @@ def test_what_a_spreadsheet_adds_to_a_table_changes_nothing(
     said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 2 cameras\n"), said.err
     path = tmp_path / "out" / "camera-01" / NAME
-    assert provisioning_files.checked(str(path), path.read_bytes()).settings.camera.fps == 25
+    assert provisioning_files.parse_file(str(path), path.read_bytes()).settings.camera.fps == 25
 
 
 def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path:
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == 0, said.err
     path = tmp_path / "out" / "0815" / NAME
-    found = provisioning_files.checked(str(path), path.read_bytes())
+    found = provisioning_files.parse_file(str(path), path.read_bytes())
     assert found.file.wifi is not None
     assert (found.file.wifi.ssid, found.file.wifi.passphrase) == ("1e5", "12345678")
     assert found.file.wifi.country == "NO"
@@ -538,7 +538,27 @@ def test_a_camera_that_the_register_does_not_know_is_told(desk: Desk, tmp_path: 
     assert desk("provision", "collect", camera.boot, "--register", book).code == 0
     said = desk(*batch, "--register", book)
     assert said.code == 0
-    assert f"{book}: has no camera-08: such a file is good as a camera's first only" in said.err
+    assert f"{book}: has no camera-08: a camera accepts such a file only as its first" in said.err
+
+
+def test_a_mistake_of_the_template_is_told_once_and_blamed_on_no_row(
+    desk: Desk, tmp_path: Path
+) -> None:
+    template = made(desk, tmp_path / "first") / NAME
+    said = yaml.safe_load(template.read_text())
+    template.write_text(yaml.safe_dump(said | {"camera": {"fps": 1000}}))
+    rows = [
+        {"device.id": "camera-01", "wifi.ssid": "Dock"},
+        {"device.id": "camera-02", "wifi.ssid": ""},
+    ]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    told = [line.removeprefix("camerad: ") for line in said.err.splitlines()]
+    (fps,) = [line for line in told if "camera.fps" in line]
+    assert fps.startswith(f"{template}: camera.fps")
+    # What the row says is its own.
+    assert all(line.startswith((f"{template}: ", f"{cameras}:2 ")) for line in told), told
 
 
 def test_a_template_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
@@ -591,7 +611,7 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     assert thumbprint != former
     said = desk(*collect)
     assert said.code == EX_CONFIG
-    assert f"registered with the key {former}, and comes with {thumbprint}" in said.err
+    assert f"registered with the key {former}, but its card brings {thumbprint}" in said.err
     assert camera_register.read(str(book)).cameras[0].thumbprint == former
     assert desk(*collect, "--replace", "camera-07").code == 0
     (entry,) = camera_register.read(str(book)).cameras
@@ -609,7 +629,7 @@ def test_two_cards_with_one_name_are_told_also_where_a_name_may_be_replaced(
     said = desk("provision", "collect", *cards, "--register", book, "--replace", "camera-07")
     assert said.code == EX_CONFIG
     assert said.out.count(first) == 2
-    assert f"with the key {first}, and it has {second}" in said.err
+    assert f"with the key {first}; this one has {second}" in said.err
     (entry,) = camera_register.read(str(book)).cameras
     assert (entry.thumbprint, entry.former) == (first, ())
 
@@ -657,7 +677,7 @@ def test_a_camera_that_another_office_s_file_has_set_up_is_never_taken(
     collect = ("provision", "collect", camera.boot, "--register", book)
     said = desk(*collect, "--keys", tmp_path / "keys", *more)
     assert said.code == EX_CONFIG
-    assert "may be open to others" in said.err and f"--reset {thumbprint}" in said.err
+    assert "others may open what it records" in said.err and f"--reset {thumbprint}" in said.err
     assert not book.exists() and not (tmp_path / "keys").exists()
     # The advice helps.
     reset = made(desk, tmp_path / "reset", "camera-07", "--reset", thumbprint)

@@ -50,7 +50,7 @@ def test_cameras_are_collected_and_files_checked_by_the_public_half_of_the_offic
     other = Camera(desk, tmp_path / "other")
     other.life(tmp_path / "theirs")
     said = desk("provision", "collect", other.boot, "--register", book, *by)
-    assert (said.code, "may be open to others" in said.err) == (EX_CONFIG, True)
+    assert (said.code, "others may open what it records" in said.err) == (EX_CONFIG, True)
     assert not own.exists(), "no other key was made"
 
 
@@ -91,8 +91,8 @@ def _no_key(key: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (_others_may_read, "others than its owner may read this private key"),
-        (_others_may_read_the_jwk, "others than its owner may read this private key"),
+        (_others_may_read, "other users can read this private key"),
+        (_others_may_read_the_jwk, "other users can read this private key"),
         (_another_half, "x is not the public half of its d"),
         (_too_short, "d does not have 32 bytes"),
         (_no_key, "name the office's own key, or its public half, with --office-key"),
@@ -153,7 +153,7 @@ def test_no_key_is_made_where_a_file_says_which_one_is_needed(
     assert (said.code, said.out) == (EX_CONFIG, "")
     looked = tmp_path / "config/camerad/office.pem"
     assert said.err == (
-        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, and there is "
+        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, but there is "
         f"no key in {looked}; name the file that has it with --office-key, or do this where it "
         "is\n"
     )
@@ -173,14 +173,16 @@ def test_the_key_at_hand_does_not_take_the_place_of_that_which_a_file_names(
     said = desk("provision", action, *words)
     assert (said.code, said.out) == (EX_CONFIG, "")
     assert said.err.startswith(
-        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, and the key "
-        f"in {other} is {key.thumbprint}; name the file of the former with --office-key."
+        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, but the key "
+        f"in {other} is {key.thumbprint}. Name the file of the first with --office-key."
     )
     assert not (tmp_path / "out").exists()
     # The office has lost the former: what is advised then helps.
     ours.write_text(
         re.sub(
-            r'office_key: "[^"]+"', f"office_key: {provisioning_files.raw(key)}", ours.read_text()
+            r'office_key: "[^"]+"',
+            f"office_key: {provisioning_files.encode_key(key)}",
+            ours.read_text(),
         )
     )
     (ours.parent / signing.NAME).unlink()
@@ -191,9 +193,8 @@ def test_a_row_says_which_key_is_needed_as_well_as_a_template(desk: Desk, tmp_pa
     ours, cameras, _ = _elsewhere(desk, tmp_path)
     needed = SigningKey.generate().public
     ours.write_text(re.sub(r"  office_key: .*\n", "", ours.read_text()))
-    rows = (
-        f"device.id,provision.office_key\ncamera-08,\ncamera-09,{provisioning_files.raw(needed)}\n"
-    )
+    key = provisioning_files.encode_key(needed)
+    rows = f"device.id,provision.office_key\ncamera-08,\ncamera-09,{key}\n"
     cameras.write_text(rows)
     batch = ("provision", "batch", ours, cameras, "--output", tmp_path / "out")
     said = desk(*batch)

@@ -169,7 +169,10 @@ def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
             assert "is deleted by the ledger, and still here" in said.out
     assert "deleted by the ledger, and still here" in desk("evidence", "list", archive).out
     said = desk("evidence", "verify", archive, "--key", key)
-    assert (said.code, f"{ONE}: it is deleted by the ledger, and still here" in said.out) == (
+    assert (
+        said.code,
+        f"{ONE}: the ledger calls it deleted, but its file is still here" in said.out,
+    ) == (
         2,
         True,
     )

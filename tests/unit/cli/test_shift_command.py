@@ -15,7 +15,7 @@ import pytest
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from camerad.cli import main
-from camerad.cli.shift import BORDER, MODULE_MM, drawn
+from camerad.cli.shift import BORDER, MODULE_MM, draw_badge
 from tests.unit.answering import Answering, served
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -56,7 +56,7 @@ def test_a_shift_is_begun_and_ended(daemon: Daemon, capsys: pytest.CaptureFixtur
     assert run(daemon, "shift", "start", "--wearer", "W-0815") == 0
     assert run(daemon, "shift", "end") == 0
     assert daemon.bodies == [("/shift", {"wearer": "W-0815"}), ("/shift", {"wearer": None})]
-    assert capsys.readouterr().out == "W-0815 wears it now\nnobody wears it now\n"
+    assert capsys.readouterr().out == "W-0815 wears the camera now\nnobody wears the camera now\n"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_refusal_says_why_and_by_its_code_what_would_help(
 ) -> None:
     daemon.answer = (status, json.dumps(answer).encode())
     assert run(daemon, "shift", "end") == code
-    assert capsys.readouterr().err == "camerad: the shift is as it was: it records\n"
+    assert capsys.readouterr().err == "camerad: the shift was not changed: it records\n"
 
 
 def test_an_id_that_no_camera_would_take_is_wrong_usage_and_asks_no_daemon(
@@ -182,4 +182,4 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_longest_id_still_fits_on_the_page() -> None:
     # Version 4, 33 modules and the border: 123 mm, half a sheet of A4.
-    assert b'width="123mm"' in drawn("x" * 32)
+    assert b'width="123mm"' in draw_badge("x" * 32)

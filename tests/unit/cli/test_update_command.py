@@ -199,8 +199,8 @@ def test_a_bundle_that_is_not_there_is_refused(
 
 
 def test_what_the_daemon_says_is_all_that_counts(socket: Path, tmp_path: Path) -> None:
-    assert update.ask(str(socket)) == CameraStatus("idle", ("docked",))
-    assert update.ask(str(tmp_path / "none")) is None
+    assert update.ask_camera(str(socket)) == CameraStatus("idle", ("docked",))
+    assert update.ask_camera(str(tmp_path / "none")) is None
 
 
 @pytest.mark.parametrize("out", ["", "{}", "[]", "for people", '{"results": [{}]}'])
@@ -208,15 +208,15 @@ def test_a_doctor_without_a_report_has_examined_nothing_and_the_log_says_why(
     tmp_path: Path, out: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     program = doctor(tmp_path, out=out)
-    assert update.examine(str(program)) is None
+    assert update.run_doctor(str(program)) is None
     assert f"{program}: there is no report of the doctor: " in caplog.text
-    assert update.examine(str(tmp_path / "none")) is None
+    assert update.run_doctor(str(tmp_path / "none")) is None
     assert "FileNotFoundError" in caplog.text
 
 
 def test_what_fails_is_told_by_names_that_do_not_change(tmp_path: Path) -> None:
     program = doctor(tmp_path, ("display", "display_dark"))
-    assert update.examine(str(program)) == ("display: display_dark",)
+    assert update.run_doctor(str(program)) == ("display: display_dark",)
 
 
 def test_the_doctor_s_unit_leaves_its_report_where_the_program_looks() -> None:

@@ -26,7 +26,7 @@ class Camera:
     def does(self, *events: stages.Event) -> Camera:
         for event in events:
             self.state, effects = stages.step(self.state, event, RULES)
-            self.metrics.stepped(event, self.state, effects)
+            self.metrics.count_step(event, self.state, effects)
         return self
 
     def wants(self, seconds: float, intent: Intent) -> Camera:
@@ -154,8 +154,8 @@ def test_time_on_a_shift_counts(camera: Camera) -> None:
 
 
 def test_a_clock_that_is_read_late_takes_nothing_away(camera: Camera) -> None:
-    camera.metrics.passed(50 * SECOND)
-    camera.metrics.passed(40 * SECOND)
+    camera.metrics.advance_to(50 * SECOND)
+    camera.metrics.advance_to(40 * SECOND)
     assert camera.samples(50)["camerad_running_seconds_total"] == 50
 
 

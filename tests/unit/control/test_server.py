@@ -356,7 +356,7 @@ def test_each_role_stands_for_itself(tmp_path: Path, strangers: list[Peer], role
             for method, path in requests:
                 async with http.request(method, path) as answer:
                     assert answer.status == 403, (method, path)
-                    assert f"access.{name} of the camera" in (await answer.json())["error"]
+                    assert f"access.{name} in the camera" in (await answer.json())["error"]
         # Nobody else's request came through, and one's own does.
         assert daemon.intents == []
         method, path = REQUESTS[role][0]

@@ -353,9 +353,9 @@ def test_a_watch_that_fails_is_a_mistake_that_is_heard_of(
     heard: list[str] = []
     scene.loop.set_exception_handler(lambda _, context: heard.append(str(context["exception"])))
 
-    def wrong(_: Path) -> power.Power:
+    def wrong(_: Path) -> power.PowerReading:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(power_monitor.power, "read", wrong)
+    monkeypatch.setattr(power_monitor.power, "read_power", wrong)
     scene.live(30)
     assert heard == ["a mistake"]

@@ -465,6 +465,8 @@ def slow_card(scenes: Any, monkeypatch: pytest.MonkeyPatch, stage: str = "idle")
     scene.keeping.note("stage", stage=stage, display=False)
     scene.kinds()
     failing = card_away(monkeypatch)
+    # This one is in the file, and for this one the card is waited for; the others wait for it.
+    scene.keeping.note("fault", condition="storage_stalled", holds=True)
     scene.keeping.note("stage", stage="recording", display=True)
     scene.keeping.close(WAIT)
     failing[0] = False
@@ -1087,7 +1089,7 @@ def ordered(place: Path, serial: int, retires: str | None = None) -> LedgerOrder
         retires=retires,
     )
     place.mkdir(exist_ok=True)
-    orders.give(str(place), order)
+    orders.add_order(str(place), order)
     return order
 
 

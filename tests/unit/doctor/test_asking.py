@@ -38,7 +38,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
 
 def test_while_nobody_answers_nothing_else_is_held_up(keyboard: Keyboard) -> None:
     async def scene() -> bool:
-        answer = asyncio.ensure_future(Terminal(ENGLISH).saw("light_red"))
+        answer = asyncio.ensure_future(Terminal(ENGLISH).noticed("light_red"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(answer), 0.1)
         keyboard.type("y\n")
@@ -68,7 +68,7 @@ def test_an_answer_is_yes_or_no_and_asked_for_until_it_is(
 ) -> None:
     keyboard.type(typed)
     keyboard.end()
-    assert asyncio.run(Terminal(GERMAN).saw("light_red")) is agrees
+    assert asyncio.run(Terminal(GERMAN).noticed("light_red")) is agrees
     asked = capsys.readouterr()
     assert asked.err.count("rotes Licht: gesehen") == questions
     assert asked.out == ""
@@ -82,12 +82,12 @@ def test_the_other_questions_say_what_is_to_be_done(
     person = Terminal(ENGLISH)
 
     async def answers() -> tuple[bool, bool]:
-        return await person.sees_pattern(), await person.saw("buzzer")
+        return await person.sees_test_picture(), await person.noticed("buzzer")
 
     # Both were typed at once, and each is one answer.
     assert asyncio.run(answers()) == (False, True)
-    person.asked_to_press("button_main", 10)
-    person.asked_to_speak()
+    person.ask_to_press("button_main", 10)
+    person.ask_to_speak()
     asked = capsys.readouterr().err
     assert "coloured bars" in asked
     assert "Press and release the button main within 10 s." in asked

@@ -12,16 +12,16 @@ import pytest
 
 from camerad.config import Settings
 from camerad.doctor import card
-from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, Measured
+from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, WriteTimes
 from camerad.doctor.check_results import FindingId
 from camerad.store.disk import FreeSpace
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s
 
 
-def measured(*syncs: float, size: int = 375_000) -> Measured:
+def measured(*syncs: float, size: int = 375_000) -> WriteTimes:
     """Pieces whose writing took nothing beside their sync."""
-    return Measured(size, syncs, syncs)
+    return WriteTimes(size, syncs, syncs)
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_space_is_judged_by_the_limits_of_the_camera(
     minutes: float, writable: bool, what: FindingId
 ) -> None:
     found = card.judge_space(FreeSpace(1, minutes, writable), 30.0, 2.0, "/x")
-    assert (found.check, found.what, found.values["minutes"]) == ("space", what, minutes)
+    assert (found.check, found.finding, found.values["minutes"]) == ("space", what, minutes)
 
 
 def test_a_place_that_is_not_there_is_said_to_be_missing(
     settings: Settings, tmp_path: Path
 ) -> None:
     nowhere = str(tmp_path / "none")
-    assert card.space(settings, nowhere).what is FindingId.SPACE_MISSING
-    assert card.try_out(settings, nowhere).what is FindingId.CARD_MISSING
+    assert card.check_space(settings, nowhere).finding is FindingId.SPACE_MISSING
+    assert card.check_card(settings, nowhere).finding is FindingId.CARD_MISSING
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_place_that_is_not_there_is_said_to_be_missing(
 def test_a_card_is_slow_if_a_recording_is_faster_and_hesitates_if_one_sync_is_long(
     syncs: tuple[float, ...], what: FindingId
 ) -> None:
-    assert card.judge_card(measured(*syncs), NEEDED).what is what
+    assert card.judge_card(measured(*syncs), NEEDED).finding is what
 
 
 def test_what_is_written_is_synced_piece_by_piece_and_leaves_nothing(tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_what_a_card_refuses_is_told_apart(
 
     monkeypatch.setattr(os, "write", refuse)
     before = list(tmp_path.iterdir())
-    assert card.try_out(settings, str(tmp_path)).what is what
+    assert card.check_card(settings, str(tmp_path)).finding is what
     assert list(tmp_path.iterdir()) == before
 
 
 def test_a_card_that_works_is_well(settings: Settings, tmp_path: Path) -> None:
     # Half a second of 6 Mbit/s are 375 kB; whatever this machine's disk does, it was written.
-    assert card.try_out(settings, str(tmp_path)).values["syncs"] >= 1
+    assert card.check_card(settings, str(tmp_path)).values["syncs"] >= 1

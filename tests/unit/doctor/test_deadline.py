@@ -18,8 +18,8 @@ import pytest
 from camerad.base.errors import ConfigError, StorageError
 from camerad.doctor import card, checks, daemon, identity, runner
 from camerad.doctor.check_results import CheckResult, FindingId
-from camerad.doctor.isolated_check import Looker, NoAnswerError
-from tests.waiting import until
+from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
+from tests.waiting import ended, until
 
 HERE: ModuleType = sys.modules[__name__]
 LONG = 30.0
@@ -28,7 +28,7 @@ LONG = 30.0
 
 @dataclass
 class Claimed:
-    """As `daemon.Owner`: what is claimed is this process's own afterwards."""
+    """As `daemon.PartsOwner`: what is claimed is this process's own afterwards."""
 
     claim: int | None
 
@@ -75,9 +75,9 @@ def held(path: Path) -> bool:
 
 def looked(name: str, *values: object, seconds: float = LONG) -> object:
     """What one look comes to."""
-    looker = Looker()
+    looker = IsolatedChecks()
     try:
-        return asyncio.run(looker.look(HERE, name, *values, seconds=seconds))
+        return asyncio.run(looker.run(HERE, name, *values, seconds=seconds))
     finally:
         looker.close()
         looker.close()
@@ -111,14 +111,14 @@ def test_a_look_that_hangs_is_given_up_and_ended(tmp_path: Path) -> None:
     with pytest.raises(NoAnswerError, match=r"no answer within 0\.5 s"):
         looked("hangs", str(note), seconds=0.5)
     number = int(note.read_text())
-    until(lambda: not Path(f"/proc/{number}").exists())
+    until(lambda: ended(number))
 
 
 def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
     """Killed, the command leaves no process behind that waits for more to do."""
     program = (
-        "import os, time; from camerad.doctor.isolated_check import Looker; "
-        "print(Looker()._process, flush=True); time.sleep(1000)"
+        "import os, time; from camerad.doctor.isolated_check import IsolatedChecks; "
+        "print(IsolatedChecks()._process, flush=True); time.sleep(1000)"
     )
     words = [sys.executable, "-c", program]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as command:
@@ -127,7 +127,7 @@ def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
         os.kill(command.pid, signal.SIGKILL)
         # And nothing that it has started keeps its output open.
         assert command.stdout.read() == ""
-    until(lambda: not Path(f"/proc/{number}").exists())
+    until(lambda: ended(number))
 
 
 # ----------------------------------------------------------------------------- the examination
@@ -156,13 +156,13 @@ def store(config: Path) -> Path:
 @pytest.mark.parametrize(
     ("module", "name", "silent"),
     [
-        (identity, "read", {"key", "ledger", "clock"}),
-        (runner, "look_at_key", {"key"}),
-        (runner, "look_at_service", {"hardening"}),
-        (runner.power, "examine", {"battery", "temperature"}),
-        (runner.system_checks, "look_at_clock", {"clock"}),
-        (card, "space", {"space"}),
-        (card, "try_out", {"card"}),
+        (identity, "observe_ledger", {"key", "ledger", "clock"}),
+        (runner, "check_key", {"key"}),
+        (runner, "check_service", {"hardening"}),
+        (runner.power, "check_power", {"battery", "temperature"}),
+        (runner.system_checks, "read_clock", {"clock"}),
+        (card, "check_space", {"space"}),
+        (card, "check_card", {"card"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -177,14 +177,18 @@ def test_what_hangs_is_told_and_the_rest_is_looked_at(
     monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5 if "ledger" in silent else LONG)
     seen = found(config, *checks.STILL)
     assert set(seen) == {*checks.BEFORE, *checks.STILL}
-    assert {check for check, one in seen.items() if one.what is FindingId.NO_ANSWER} == silent
+    assert {check for check, one in seen.items() if one.finding is FindingId.NO_ANSWER} == silent
     assert all(seen[check].values == {"seconds": 0.5} for check in silent)
 
 
 def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
     config: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((daemon, "find"), (identity, "read"), (card, "space")):
+    for module, name in (
+        (daemon, "find_owner"),
+        (identity, "observe_ledger"),
+        (card, "check_space"),
+    ):
         monkeypatch.setattr(module, name, never)
     monkeypatch.setitem(checks.DEADLINES, "daemon", 1.0)
     monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5)
@@ -193,11 +197,11 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
     assert seen["daemon"].values == {"seconds": 1.0}
     assert seen["space"].values == seen["ledger"].values == {"seconds": 0.5}
     # Nobody knows whose they are.
-    assert seen["camera"].what is seen["light_red"].what is FindingId.DEVICES_TAKEN
-    runs = daemon.Owner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}))
-    monkeypatch.setattr(daemon, "ask", lambda _: runs)
+    assert seen["camera"].finding is seen["light_red"].finding is FindingId.DEVICES_TAKEN
+    runs = daemon.PartsOwner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}))
+    monkeypatch.setattr(daemon, "ask_daemon", lambda _: runs)
     monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", LONG)
-    assert found(config, "uptime")["daemon"].what is FindingId.DAEMON_RUNS
+    assert found(config, "uptime")["daemon"].finding is FindingId.DAEMON_RUNS
 
 
 def test_a_configuration_that_does_not_answer_is_told(
@@ -207,9 +211,9 @@ def test_a_configuration_that_does_not_answer_is_told(
     pipe = config.with_name("pipe.yaml")
     os.mkfifo(pipe)
     seen = found(pipe, "uptime", "card")
-    assert seen["configuration"].what is FindingId.NO_ANSWER
-    assert seen["card"].what is FindingId.CONFIGURATION_NEEDED
-    assert seen["uptime"].what is FindingId.UPTIME
+    assert seen["configuration"].finding is FindingId.NO_ANSWER
+    assert seen["card"].finding is FindingId.CONFIGURATION_NEEDED
+    assert seen["uptime"].finding is FindingId.UPTIME
 
 
 @pytest.mark.usefixtures("store")
@@ -223,9 +227,9 @@ def test_a_device_that_does_not_answer_is_told(
     monkeypatch.setattr(runner, "DEVICE_SECONDS", 0.2)
     monkeypatch.setattr(runner._Trials, "_examine", silent)
     seen = found(config, "camera", "light_red", "buzzer")
-    assert seen["camera"].what is seen["light_red"].what is FindingId.NO_ANSWER
+    assert seen["camera"].finding is seen["light_red"].finding is FindingId.NO_ANSWER
     assert seen["camera"].values == {"seconds": 0.2}
-    assert seen["buzzer"].what is FindingId.OUTPUT_OK
+    assert seen["buzzer"].finding is FindingId.OUTPUT_OK
 
 
 def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:

@@ -14,10 +14,10 @@ from hw_mocks.pins import SimulatedFactory
 
 from camerad.config import Settings
 from camerad.doctor import camera, daemon, display, io_checks, microphone
-from camerad.doctor.camera import CameraSeen
+from camerad.doctor.camera import CameraObservation
 from camerad.doctor.check_results import CheckResult, FindingId
-from camerad.doctor.daemon import Owner
-from camerad.doctor.microphone import Heard
+from camerad.doctor.daemon import PartsOwner
+from camerad.doctor.microphone import SoundLevels
 
 REPORT = {
     "camera": "imx708",
@@ -36,7 +36,9 @@ REPORT = {
 
 
 def seen(error: str | None = None, waited: float = 1.0, **differs: Any) -> FindingId:
-    return camera.judge(CameraSeen({**REPORT, **differs}, error, waited), 1280, 720, 30).what
+    return camera.judge(
+        CameraObservation({**REPORT, **differs}, error, waited), 1280, 720, 30
+    ).finding
 
 
 def test_a_camera_that_delivers_what_is_wanted_is_well() -> None:
@@ -69,7 +71,7 @@ def test_what_is_wrong_with_a_camera_is_told_apart(
 
 
 def test_a_camera_that_was_opened_and_never_delivered_is_told_by_the_wait() -> None:
-    found = camera.judge(CameraSeen({**REPORT, "age_ms": None}, None, 3.1), 1280, 720, 30)
+    found = camera.judge(CameraObservation({**REPORT, "age_ms": None}, None, 3.1), 1280, 720, 30)
     assert found.values["age_s"] == 3.1
 
 
@@ -92,8 +94,8 @@ class Device:
         self.closed = True
 
 
-def heard(samples: np.ndarray[Any, Any]) -> Heard:
-    result, device = Heard(), Device(samples)
+def heard(samples: np.ndarray[Any, Any]) -> SoundLevels:
+    result, device = SoundLevels(), Device(samples)
     microphone.read_device(device, result, len(samples) + 1)
     result.ended.set()
     assert device.closed
@@ -105,22 +107,22 @@ def test_a_microphone_that_hears_is_well_and_says_how_loud() -> None:
     tone = np.sin(np.arange(1000)) * 3276.7
     found = microphone.judge(heard(tone))
     # A tenth of full scale is 20 dB below it.
-    assert (found.what, found.values["peak_db"]) == (FindingId.MICROPHONE_OK, 20.0)
+    assert (found.finding, found.values["peak_db"]) == (FindingId.MICROPHONE_OK, 20.0)
 
 
 @pytest.mark.parametrize("offset", [0, 500])
 def test_silence_is_no_sound_whatever_its_offset(offset: int) -> None:
     rushing = np.arange(1000) % 3 - 1 + offset  # one bit of a converter's own noise
-    assert microphone.judge(heard(rushing)).what is FindingId.MICROPHONE_SILENT
+    assert microphone.judge(heard(rushing)).finding is FindingId.MICROPHONE_SILENT
 
 
 def test_what_is_cut_off_is_too_loud() -> None:
     loud = np.clip(np.sin(np.arange(1000)) * 60_000, -32_767, 32_767)
-    assert microphone.judge(heard(loud)).what is FindingId.MICROPHONE_CLIPS
+    assert microphone.judge(heard(loud)).finding is FindingId.MICROPHONE_CLIPS
 
 
 def test_a_microphone_is_read_no_longer_than_needed() -> None:
-    result, device = Heard(), Device(np.ones(1000))
+    result, device = SoundLevels(), Device(np.ones(1000))
     microphone.read_device(device, result, 200)
     assert (result.samples, device.closed) == (200, True)
 
@@ -142,14 +144,14 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
 
     def examined(opening: Callable[[object], Any]) -> CheckResult:
         monkeypatch.setattr(microphone, "AlsaDevice", opening)
-        return asyncio.run(microphone.examine(settings, None))
+        return asyncio.run(microphone.check_microphone(settings, None))
 
     gone = examined(missing)
-    assert (gone.what, gone.values["why"]) == (
+    assert (gone.finding, gone.values["why"]) == (
         FindingId.MICROPHONE_MISSING,
         "default: no such device",
     )
-    assert examined(hanging).what is FindingId.MICROPHONE_HANGS
+    assert examined(hanging).finding is FindingId.MICROPHONE_HANGS
     release.set()
 
 
@@ -165,7 +167,7 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
     ],
 )
 def test_a_display_shows_or_does_not(fault: str | None, noticed: bool, what: FindingId) -> None:
-    assert display.judge(fault, seen=noticed).what is what
+    assert display.judge(fault, seen=noticed).finding is what
 
 
 # --------------------------------------------------------------------------------------- touch
@@ -179,18 +181,18 @@ class Somebody:
         self.press = press
         self.asked: list[str] = []
 
-    async def saw(self, part: str) -> bool:
+    async def noticed(self, part: str) -> bool:
         self.asked.append(part)
         return self.notices
 
-    async def sees_pattern(self) -> bool:
+    async def sees_test_picture(self) -> bool:
         return self.notices
 
-    def asked_to_press(self, part: str, seconds: float) -> None:
+    def ask_to_press(self, part: str, seconds: float) -> None:
         self.asked.append(part)
         self.press()
 
-    def asked_to_speak(self) -> None:
+    def ask_to_speak(self) -> None:
         self.asked.append("microphone")
 
 
@@ -221,16 +223,16 @@ def test_a_person_says_whether_a_light_shines(
     pins: SimulatedFactory, settings: Settings, notices: bool, what: FindingId
 ) -> None:
     person = Somebody(notices)
-    found = run(io_checks.output(settings, "light_red", person))
-    assert (found.what, found.values["gpio"], person.asked) == (what, 23, ["light_red"])
+    found = run(io_checks.check_output(settings, "light_red", person))
+    assert (found.finding, found.values["gpio"], person.asked) == (what, 23, ["light_red"])
 
 
 @pytest.mark.parametrize("check", ["light_green", "light_amber", "vibration", "buzzer"])
 def test_an_output_that_follows_is_well_and_is_off_afterwards(
     pins: SimulatedFactory, settings: Settings, check: str
 ) -> None:
-    found = run(io_checks.output(settings, check, None))
-    assert found.what is FindingId.OUTPUT_OK
+    found = run(io_checks.check_output(settings, check, None))
+    assert found.finding is FindingId.OUTPUT_OK
     gpio = found.values["gpio"]
     levels = [one.level for one in pins.history if one.gpio == gpio and one.output]
     assert max(levels) > 0
@@ -242,39 +244,49 @@ def test_an_output_that_does_not_follow_is_dead_and_nobody_is_asked(
 ) -> None:
     pins.short(22, 2**60)
     person = Somebody(True)
-    found = run(io_checks.output(settings, "light_green", person))
-    assert (found.what, found.values["state"]) == (FindingId.OUTPUT_DEAD, "on")
+    found = run(io_checks.check_output(settings, "light_green", person))
+    assert (found.finding, found.values["state"]) == (FindingId.OUTPUT_DEAD, "on")
     assert person.asked == []
 
 
 def test_a_line_that_stays_on_is_dead_as_well() -> None:
     found = io_checks.judge_output("light_red", 23, rises=True, falls=False, seen=True)
-    assert (found.what, found.values["state"]) == (FindingId.OUTPUT_DEAD, "off")
+    assert (found.finding, found.values["state"]) == (FindingId.OUTPUT_DEAD, "off")
 
 
 def test_lines_that_another_program_has_are_told(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     with gpiozero.DigitalOutputDevice(22), gpiozero.DigitalInputDevice(17, pull_up=True):
-        assert run(io_checks.output(settings, "light_green", None)).what is FindingId.OUTPUT_TAKEN
-        assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_TAKEN
+        assert (
+            run(io_checks.check_output(settings, "light_green", None)).finding
+            is FindingId.OUTPUT_TAKEN
+        )
+        assert (
+            run(io_checks.check_button(settings, "button_main", None)).finding
+            is FindingId.BUTTON_TAKEN
+        )
 
 
 def test_a_button_that_rests_is_free(pins: SimulatedFactory, settings: Settings) -> None:
-    assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_FREE
+    assert (
+        run(io_checks.check_button(settings, "button_main", None)).finding is FindingId.BUTTON_FREE
+    )
 
 
 def test_a_button_that_is_held_all_the_time_is_stuck(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     pins.hold(17, bounce=False)
-    assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_STUCK
+    assert (
+        run(io_checks.check_button(settings, "button_main", None)).finding is FindingId.BUTTON_STUCK
+    )
 
 
 def test_a_press_that_is_asked_for_arrives(pins: SimulatedFactory, settings: Settings) -> None:
     person = Somebody(True, lambda: pins.press(17, 0.1) and None)
-    found = run(io_checks.button(settings, "button_main", person))
-    assert (found.what, person.asked) == (FindingId.BUTTON_WORKS, ["button_main"])
+    found = run(io_checks.check_button(settings, "button_main", person))
+    assert (found.finding, person.asked) == (FindingId.BUTTON_WORKS, ["button_main"])
 
 
 def test_a_press_that_is_over_before_anybody_looks_arrives(
@@ -285,8 +297,8 @@ def test_a_press_that_is_over_before_anybody_looks_arrives(
         pins.release(17)
 
     monkeypatch.setattr(io_checks, "PRESS_SECONDS", 5.0)
-    found = run(io_checks.button(settings, "button_main", Somebody(True, tapped)))
-    assert found.what is FindingId.BUTTON_WORKS
+    found = run(io_checks.check_button(settings, "button_main", Somebody(True, tapped)))
+    assert found.finding is FindingId.BUTTON_WORKS
 
 
 def test_a_press_that_does_not_come_or_does_not_end_is_found(
@@ -294,9 +306,15 @@ def test_a_press_that_does_not_come_or_does_not_end_is_found(
 ) -> None:
     monkeypatch.setattr(io_checks, "PRESS_SECONDS", 0.05)
     nobody = Somebody(True)
-    assert run(io_checks.button(settings, "button_main", nobody)).what is FindingId.BUTTON_UNPRESSED
+    assert (
+        run(io_checks.check_button(settings, "button_main", nobody)).finding
+        is FindingId.BUTTON_UNPRESSED
+    )
     holder = Somebody(True, lambda: pins.hold(17))
-    assert run(io_checks.button(settings, "button_main", holder)).what is FindingId.BUTTON_STUCK
+    assert (
+        run(io_checks.check_button(settings, "button_main", holder)).finding
+        is FindingId.BUTTON_STUCK
+    )
 
 
 # -------------------------------------------------------------------------- by the daemon's word
@@ -310,25 +328,25 @@ HEALTH: dict[str, Any] = {
 }
 
 
-def running(*conditions: str, **camera_differs: Any) -> Owner:
+def running(*conditions: str, **camera_differs: Any) -> PartsOwner:
     health = HEALTH | {"camera": REPORT | camera_differs}
     status = {"conditions": list(conditions)}
-    return Owner(CheckResult("daemon", FindingId.DAEMON_RUNS), health=health, status=status)
+    return PartsOwner(CheckResult("daemon", FindingId.DAEMON_RUNS), health=health, status=status)
 
 
 def test_a_camera_that_is_hot_takes_fewer_pictures_and_is_not_broken(settings: Settings) -> None:
-    assert daemon.judge_camera(running(), settings).what is FindingId.CAMERA_OK
-    assert daemon.judge_camera(running(rate=20.0), settings).what is FindingId.CAMERA_RATE
-    assert daemon.judge_camera(running("hot", rate=20.0), settings).what is FindingId.CAMERA_OK
-    assert daemon.judge_camera(running("hot", rate=40.0), settings).what is FindingId.CAMERA_RATE
+    assert daemon.judge_camera(running(), settings).finding is FindingId.CAMERA_OK
+    assert daemon.judge_camera(running(rate=20.0), settings).finding is FindingId.CAMERA_RATE
+    assert daemon.judge_camera(running("hot", rate=20.0), settings).finding is FindingId.CAMERA_OK
+    assert daemon.judge_camera(running("hot", rate=40.0), settings).finding is FindingId.CAMERA_RATE
 
 
 def test_what_the_daemon_says_is_judged_as_what_is_tried(settings: Settings) -> None:
-    assert daemon.judge_display(HEALTH, settings).what is FindingId.DISPLAY_SERVES
+    assert daemon.judge_display(HEALTH, settings).finding is FindingId.DISPLAY_SERVES
     gone = {"display": {"fault": "gone"}}
-    assert daemon.judge_display(gone, settings).what is FindingId.DISPLAY_DOWN
-    assert daemon.judge_output(HEALTH, "light_green", 22).what is FindingId.OUTPUT_DEAD
-    assert daemon.judge_output(HEALTH, "light_red", 23).what is FindingId.OUTPUT_SERVES
+    assert daemon.judge_display(gone, settings).finding is FindingId.DISPLAY_DOWN
+    assert daemon.judge_output(HEALTH, "light_green", 22).finding is FindingId.OUTPUT_DEAD
+    assert daemon.judge_output(HEALTH, "light_red", 23).finding is FindingId.OUTPUT_SERVES
 
 
 @pytest.mark.parametrize(
@@ -343,11 +361,11 @@ def test_what_the_daemon_says_is_judged_as_what_is_tried(settings: Settings) -> 
 def test_a_microphone_is_closed_while_nobody_is_to_be_heard(
     told: dict[str, Any] | None, what: FindingId
 ) -> None:
-    assert daemon.judge_microphone({"microphone": told}).what is what
+    assert daemon.judge_microphone({"microphone": told}).finding is what
 
 
 def test_a_button_is_stuck_if_it_was_pressed_both_times() -> None:
     later = {"buttons": {"main": False}}
-    assert daemon.judge_button(HEALTH, HEALTH, "main", 17).what is FindingId.BUTTON_STUCK
-    assert daemon.judge_button(HEALTH, later, "main", 17).what is FindingId.BUTTON_FREE
-    assert daemon.judge_button(HEALTH, HEALTH, "display", 27).what is FindingId.BUTTON_FREE
+    assert daemon.judge_button(HEALTH, HEALTH, "main", 17).finding is FindingId.BUTTON_STUCK
+    assert daemon.judge_button(HEALTH, later, "main", 17).finding is FindingId.BUTTON_FREE
+    assert daemon.judge_button(HEALTH, HEALTH, "display", 27).finding is FindingId.BUTTON_FREE

@@ -241,7 +241,7 @@ def test_every_command_in_a_document_is_one_that_there_is(page: Path) -> None:
     """Of `camerad`: each is taken by the parser, with what stands in for names."""
     for command in commands(page.read_text(encoding="utf-8")):
         words = re.sub(r"\$\(date [^)]*\)", "today", command).split()[1:]
-        main.parser().parse_args(words)
+        main.make_parser().parse_args(words)
 
 
 def test_commands_are_found_in_the_pages_that_have_most_of_them() -> None:

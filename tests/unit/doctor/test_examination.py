@@ -10,19 +10,22 @@ import pytest
 
 from camerad.doctor import daemon, runner
 from camerad.doctor.check_results import CheckResult, FindingId
-from camerad.doctor.daemon import Owner
+from camerad.doctor.daemon import PartsOwner
 
 
 @pytest.mark.parametrize(
-    "again", [None, Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": "it is late"}))]
+    "again",
+    [None, PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": "it is late"}))],
 )
 def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
-    config: Path, monkeypatch: pytest.MonkeyPatch, again: Owner | None
+    config: Path, monkeypatch: pytest.MonkeyPatch, again: PartsOwner | None
 ) -> None:
     health: dict[str, Any] = {"buttons": {}}
-    first = Owner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}), health=health)
-    monkeypatch.setattr(daemon, "find", lambda *_: first)
-    monkeypatch.setattr(daemon, "ask", lambda _: again)
+    first = PartsOwner(
+        CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}), health=health
+    )
+    monkeypatch.setattr(daemon, "find_owner", lambda *_: first)
+    monkeypatch.setattr(daemon, "ask_daemon", lambda _: again)
     monkeypatch.setattr(runner, "STUCK_SECONDS", 0.0)
 
     async def look() -> list[CheckResult]:
@@ -31,4 +34,4 @@ def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
 
     found = [one for one in asyncio.run(look()) if one.check.startswith("button_")]
     assert found
-    assert {one.what for one in found} == {FindingId.DEVICES_TAKEN}
+    assert {one.finding for one in found} == {FindingId.DEVICES_TAKEN}

@@ -31,12 +31,12 @@ def noise(seconds: float, loudness: float = 0.1) -> Any:
     return np.random.default_rng(1).normal(0, 32767 * loudness, round(seconds * RATE))
 
 
-def ear(*sounds: Any) -> tone.Ear:
-    listening = tone.Ear(RATE)
+def ear(*sounds: Any) -> tone.ToneDetector:
+    listening = tone.ToneDetector(RATE)
     samples = np.rint(np.concatenate(sounds)).clip(-32768, 32767).astype("<i2")
     # In portions that fit no window.
     for at in range(0, len(samples), 701):
-        listening.take(samples[at : at + 701])
+        listening.feed(samples[at : at + 701])
     return listening
 
 
@@ -71,12 +71,12 @@ def test_nothing_that_was_heard_is_kept() -> None:
 
 def test_its_file_is_what_announcements_are(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
-    tone.write(path)
+    tone.write_tone(path)
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    heard = tone.Ear(16_000)
-    heard.take(samples)
+    heard = tone.ToneDetector(16_000)
+    heard.feed(samples)
     assert heard.with_tone == heard.windows == 16
     assert abs(int(samples[0])) < 10
 
@@ -99,7 +99,7 @@ def test_its_file_is_what_announcements_are(tmp_path: Path) -> None:
 def test_a_person_knows_better_than_the_microphone(
     spoken: Spoken, noticed: bool | None, heard: bool | None, what: FindingId
 ) -> None:
-    assert loudspeaker.judge(spoken, noticed=noticed, heard=heard).what is what
+    assert loudspeaker.judge(spoken, noticed=noticed, heard=heard).finding is what
 
 
 # ------------------------------------------------------------------------- on a pretended board
@@ -149,7 +149,7 @@ def test_the_microphone_tells_the_tone_from_what_was_there_before(
     monkeypatch.setattr(loudspeaker, "AlsaDevice", air)
     monkeypatch.setattr(loudspeaker, "play", air.play)
     monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", 0.2 - tone.SECONDS)
-    assert asyncio.run(loudspeaker.examine(settings, None)).what is what
+    assert asyncio.run(loudspeaker.check_loudspeaker(settings, None)).finding is what
 
 
 def test_without_a_microphone_it_is_well_if_it_takes_the_tone(
@@ -158,7 +158,10 @@ def test_without_a_microphone_it_is_well_if_it_takes_the_tone(
     monkeypatch.setattr(loudspeaker, "AlsaDevice", missing)
     monkeypatch.setattr(loudspeaker, "play", Air(0, 0).play)
     monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", -tone.SECONDS)
-    assert asyncio.run(loudspeaker.examine(settings, None)).what is FindingId.LOUDSPEAKER_PLAYED
+    assert (
+        asyncio.run(loudspeaker.check_loudspeaker(settings, None)).finding
+        is FindingId.LOUDSPEAKER_PLAYED
+    )
 
 
 def test_what_the_player_says_of_a_device_that_is_not_there_is_the_finding(
@@ -169,8 +172,8 @@ def test_what_the_player_says_of_a_device_that_is_not_there_is_the_finding(
         microphone=replace(settings.microphone, enabled=False),
         announcements=replace(settings.announcements, device="nowhere"),
     )
-    found = asyncio.run(loudspeaker.examine(quiet, None))
-    assert (found.what, found.level) == (FindingId.LOUDSPEAKER_FAILS, Level.FAIL)
+    found = asyncio.run(loudspeaker.check_loudspeaker(quiet, None))
+    assert (found.finding, found.level) == (FindingId.LOUDSPEAKER_FAILS, Level.FAIL)
     assert "nowhere" in found.values["why"]
 
 
@@ -179,17 +182,20 @@ def test_an_announcement_without_a_file_is_found_before_anything_is_played(
 ) -> None:
     (tmp_path / "recording.wav").write_bytes(b"")
     monkeypatch.setattr(loudspeaker.from_settings, "announcements", lambda _: (tmp_path,))
-    found = asyncio.run(loudspeaker.examine(settings, None))
-    assert found.what is FindingId.LOUDSPEAKER_NO_FILE
+    found = asyncio.run(loudspeaker.check_loudspeaker(settings, None))
+    assert found.finding is FindingId.LOUDSPEAKER_NO_FILE
     assert "muted.wav" in found.values["missing"]
     assert " recording.wav" not in f" {found.values['missing']}".split(",")
 
 
 def test_where_nothing_is_announced_there_is_nothing_to_test(settings: Settings) -> None:
     silent = replace(settings, policy=replace(settings.policy, announcement=False))
-    assert asyncio.run(loudspeaker.examine(silent, None)).what is FindingId.LOUDSPEAKER_UNWANTED
-    assert daemon.judge_loudspeaker(silent).what is FindingId.LOUDSPEAKER_UNWANTED
-    assert daemon.judge_loudspeaker(settings).what is FindingId.LOUDSPEAKER_CLOSED
+    assert (
+        asyncio.run(loudspeaker.check_loudspeaker(silent, None)).finding
+        is FindingId.LOUDSPEAKER_UNWANTED
+    )
+    assert daemon.judge_loudspeaker(silent).finding is FindingId.LOUDSPEAKER_UNWANTED
+    assert daemon.judge_loudspeaker(settings).finding is FindingId.LOUDSPEAKER_CLOSED
 
 
 # ----------------------------------------------------------------------------- the simulated one
@@ -199,19 +205,19 @@ def test_the_simulated_microphone_hears_what_the_loudspeaker_plays_once_and_for_
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "speaker.wav"
-    tone.write(path)  # what was played before it was listened to is not heard
+    tone.write_tone(path)  # what was played before it was listened to is not heard
     beside = Beside(Silence(), path)
 
-    def listen(from_s: float, seconds: float) -> tone.Ear:
-        heard = tone.Ear(RATE)
+    def listen(from_s: float, seconds: float) -> tone.ToneDetector:
+        heard = tone.ToneDetector(RATE)
         for at in np.arange(from_s, from_s + seconds, 0.01):
             values = beside.heard(at + np.arange(480) / RATE)
-            heard.take(np.rint(values * 32767).astype("<i2"))
+            heard.feed(np.rint(values * 32767).astype("<i2"))
         return heard
 
     assert listen(0, 1).loudest == 0
     path.write_bytes(path.read_bytes()[:100])  # a player has begun to write
     assert listen(1, 1).loudest == 0
-    tone.write(path)
+    tone.write_tone(path)
     assert listen(2, 1.5).with_tone == 16
     assert listen(3.5, 1).loudest == 0

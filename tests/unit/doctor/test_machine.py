@@ -15,7 +15,7 @@ from camerad.doctor import system_checks
 from camerad.doctor.check_results import FindingId
 from camerad.doctor.system_checks import (
     Analysis,
-    analyse,
+    analyse_unit,
     judge_clock,
     judge_hardening,
     judge_uptime,
@@ -24,7 +24,7 @@ from camerad.ledger.ledger import Ledger
 
 
 def test_the_clock_is_worth_what_vouches_for_it() -> None:
-    found = {source: judge_clock(source, 0).what for source in ClockSource}
+    found = {source: judge_clock(source, 0).finding for source in ClockSource}
     assert found == {
         ClockSource.SYNCHRONISED: FindingId.CLOCK_SYNCHRONISED,
         ClockSource.RTC: FindingId.CLOCK_RTC,
@@ -33,11 +33,11 @@ def test_the_clock_is_worth_what_vouches_for_it() -> None:
 
 
 def test_a_clock_is_looked_at_as_the_daemon_does(settings: Settings, tmp_path: Path) -> None:
-    assert system_checks.look_at_clock(settings, None).source is ClockSource.UNKNOWN
+    assert system_checks.read_clock(settings, None).source is ClockSource.UNKNOWN
     (tmp_path / "synchronised").touch()
-    assert system_checks.look_at_clock(settings, None).source is ClockSource.SYNCHRONISED
+    assert system_checks.read_clock(settings, None).source is ClockSource.SYNCHRONISED
     ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), ManualClock())
-    assert system_checks.look_at_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
+    assert system_checks.read_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
     ledger.close()
 
 
@@ -52,7 +52,7 @@ def test_a_clock_that_was_set_since_the_ledger_saw_it_is_not_trusted(
         real().boot_us, real().wall_us - 3_600_000_000, ClockSource.SYNCHRONISED
     )
     ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), known)
-    assert system_checks.look_at_clock(settings, ledger.state).source is ClockSource.UNKNOWN
+    assert system_checks.read_clock(settings, ledger.state).source is ClockSource.UNKNOWN
     ledger.close()
 
 
@@ -67,7 +67,7 @@ def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
 def test_without_a_unit_there_is_nothing_to_be_confined(tmp_path: Path) -> None:
     files = system_checks.unit_files([tmp_path])
     assert files == []
-    assert judge_hardening(analyse(files)).what is FindingId.HARDENING_NO_UNIT
+    assert judge_hardening(analyse_unit(files)).finding is FindingId.HARDENING_NO_UNIT
 
 
 def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_store_that_this_user_may_not_look_into_may_have_one(
     ],
 )
 def test_a_unit_is_as_confined_as_systemd_says(said: str, what: FindingId) -> None:
-    assert judge_hardening(Analysis(installed=True, said=said)).what is what
+    assert judge_hardening(Analysis(installed=True, said=said)).finding is what
 
 
 def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) 
     # Installed, and not enabled.
     assert system_checks.missing_companions([etc, lib]) == ("camerad-power-off.path",)
     found = judge_hardening(Analysis(installed=True), system_checks.missing_companions([etc, lib]))
-    assert (found.what, found.values) == (FindingId.HARDENING_ALONE, {"missing": names[0]})
+    assert (found.finding, found.values) == (FindingId.HARDENING_ALONE, {"missing": names[0]})
     (etc / "multi-user.target.wants" / names[0]).symlink_to(lib / names[0])
     assert system_checks.missing_companions([etc, lib]) == ()
 
@@ -155,7 +155,7 @@ def test_what_systemd_says_last_counts(monkeypatch: pytest.MonkeyPatch, tmp_path
         return subprocess.CompletedProcess(command, 0, "a\nthe last\n\n", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert analyse([tmp_path / "camerad.service"]).said == "the last"
+    assert analyse_unit([tmp_path / "camerad.service"]).said == "the last"
     assert asked[0][-2:] == ("security", "camerad.service")
 
 
@@ -163,5 +163,5 @@ def test_a_machine_without_systemd_is_no_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = judge_hardening(analyse([tmp_path / "camerad.service"]))
-    assert found.what is FindingId.HARDENING_NO_TOOL
+    found = judge_hardening(analyse_unit([tmp_path / "camerad.service"]))
+    assert found.finding is FindingId.HARDENING_NO_TOOL

@@ -76,8 +76,12 @@ def socket(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_store_that_nobody_has_is_claimed_until_the_end(store: Path, tmp_path: Path) -> None:
-    owner = daemon.find(str(store), str(tmp_path / "none.sock"))
-    assert (owner.finding.what, owner.free, owner.health) == (FindingId.DAEMON_STOPPED, True, None)
+    owner = daemon.find_owner(str(store), str(tmp_path / "none.sock"))
+    assert (owner.result.finding, owner.free, owner.health) == (
+        FindingId.DAEMON_STOPPED,
+        True,
+        None,
+    )
     with pytest.raises(disk.StateDirectoryError):
         disk.claim(str(store))
     owner.close()
@@ -87,9 +91,9 @@ def test_a_store_that_nobody_has_is_claimed_until_the_end(store: Path, tmp_path:
 
 def test_a_daemon_that_has_the_store_is_asked(store: Path, socket: str) -> None:
     claim = disk.claim(str(store))
-    owner = daemon.find(str(store), socket)
-    assert (owner.finding.what, owner.free) == (FindingId.DAEMON_RUNS, False)
-    assert owner.finding.values == {"stage": "idle"}
+    owner = daemon.find_owner(str(store), socket)
+    assert (owner.result.finding, owner.free) == (FindingId.DAEMON_RUNS, False)
+    assert owner.result.values == {"stage": "idle"}
     assert (owner.health, owner.status["clock"]) == ({"faulty": []}, "rtc")
     # Its key is asked of the store, which is not open yet.
     assert owner.key is None
@@ -110,7 +114,7 @@ def test_a_daemon_that_is_about_to_listen_is_waited_for(
     monkeypatch.setattr(daemon, "request", early)
     monkeypatch.setattr(time, "sleep", tries.append)
     claim = disk.claim(str(store))
-    assert daemon.find(str(store), socket).finding.what is FindingId.DAEMON_RUNS
+    assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_RUNS
     assert len(tries) == 3
     os.close(claim)
 
@@ -120,14 +124,18 @@ def test_somebody_who_has_the_store_and_does_not_answer_is_told(
 ) -> None:
     monkeypatch.setattr(daemon, "PATIENCE_SECONDS", 0.0)
     claim = disk.claim(str(store))
-    owner = daemon.find(str(store), str(tmp_path / "none.sock"))
-    assert (owner.finding.what, owner.free) == (FindingId.DAEMON_SILENT, False)
+    owner = daemon.find_owner(str(store), str(tmp_path / "none.sock"))
+    assert (owner.result.finding, owner.free) == (FindingId.DAEMON_SILENT, False)
     os.close(claim)
 
 
 def test_before_the_first_start_there_is_nothing_to_claim(tmp_path: Path) -> None:
-    owner = daemon.find(str(tmp_path / "none"), str(tmp_path / "none.sock"))
-    assert (owner.finding.what, owner.claim, owner.free) == (FindingId.DAEMON_STOPPED, None, True)
+    owner = daemon.find_owner(str(tmp_path / "none"), str(tmp_path / "none.sock"))
+    assert (owner.result.finding, owner.claim, owner.free) == (
+        FindingId.DAEMON_STOPPED,
+        None,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_a_daemon_that_may_not_be_asked_and_one_that_hangs_are_told_apart(
 
     monkeypatch.setattr(client._UnixConnection, "connect", connect)
     claim = disk.claim(str(store))
-    assert daemon.find(str(store), "/s").finding.what is what
+    assert daemon.find_owner(str(store), "/s").result.finding is what
     os.close(claim)
 
 
@@ -160,9 +168,9 @@ def test_whoever_may_not_look_at_the_store_may_still_ask(
         return real(path, *more, **named)
 
     monkeypatch.setattr(os, "open", refuse)
-    assert daemon.find(str(store), socket).finding.what is FindingId.DAEMON_RUNS
+    assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_RUNS
     none = str(tmp_path / "none.sock")
-    assert daemon.find(str(store), none).finding.what is FindingId.DAEMON_FORBIDDEN
+    assert daemon.find_owner(str(store), none).result.finding is FindingId.DAEMON_FORBIDDEN
 
 
 def test_a_user_without_the_right_to_read_is_told_to_be_another(
@@ -170,8 +178,8 @@ def test_a_user_without_the_right_to_read_is_told_to_be_another(
 ) -> None:
     monkeypatch.setattr(daemon, "request", lambda *_: (403, {"error": "not for you"}))
     claim = disk.claim(str(store))
-    found = daemon.find(str(store), socket).finding
-    assert (found.what, found.values["why"]) == (FindingId.DAEMON_FORBIDDEN, "not for you")
+    found = daemon.find_owner(str(store), socket).result
+    assert (found.finding, found.values["why"]) == (FindingId.DAEMON_FORBIDDEN, "not for you")
     os.close(claim)
 
 
@@ -180,5 +188,5 @@ def test_a_daemon_of_another_version_that_has_no_health_is_not_understood(
 ) -> None:
     monkeypatch.delattr(Running, "health")
     claim = disk.claim(str(store))
-    assert daemon.find(str(store), socket).finding.what is FindingId.DAEMON_SILENT
+    assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_SILENT
     os.close(claim)

@@ -9,40 +9,42 @@ import pytest
 
 from camerad.config import Settings
 from camerad.doctor.check_results import FindingId
-from camerad.doctor.power import examine, judge_battery, judge_temperature
-from camerad.hardware.power import Power
-from camerad.hardware.thermal import Thermal
+from camerad.doctor.power import check_power, judge_battery, judge_temperature
+from camerad.hardware.power import PowerReading
+from camerad.hardware.thermal import ThermalReading
 
 
 @pytest.mark.parametrize(
     ("found", "what"),
     [
-        (Power(None, None, None, external=False), FindingId.BATTERY_NONE),
-        (Power("BAT0", None, "I/O error", external=False), FindingId.BATTERY_SILENT),
-        (Power("BAT0", 0.87, None, external=False), FindingId.BATTERY_OK),
-        (Power("BAT0", 0.11, None, external=False), FindingId.BATTERY_LOW),
-        (Power("BAT0", 0.04, None, external=False), FindingId.BATTERY_CRITICAL),
-        (Power("BAT0", 0.04, None, external=True), FindingId.BATTERY_LOW),
+        (PowerReading(None, None, None, external=False), FindingId.BATTERY_NONE),
+        (PowerReading("BAT0", None, "I/O error", external=False), FindingId.BATTERY_SILENT),
+        (PowerReading("BAT0", 0.87, None, external=False), FindingId.BATTERY_OK),
+        (PowerReading("BAT0", 0.11, None, external=False), FindingId.BATTERY_LOW),
+        (PowerReading("BAT0", 0.04, None, external=False), FindingId.BATTERY_CRITICAL),
+        (PowerReading("BAT0", 0.04, None, external=True), FindingId.BATTERY_LOW),
     ],
 )
-def test_a_battery_is_judged_by_the_levels_of_the_camera(found: Power, what: FindingId) -> None:
-    assert judge_battery(found, 0.04, 0.12, Path("/p"), None).what is what
+def test_a_battery_is_judged_by_the_levels_of_the_camera(
+    found: PowerReading, what: FindingId
+) -> None:
+    assert judge_battery(found, 0.04, 0.12, Path("/p"), None).finding is what
 
 
 @pytest.mark.parametrize(
     ("found", "what"),
     [
-        (Thermal(48.2, None, False, False), FindingId.TEMPERATURE_OK),
-        (Thermal(48.2, None, None, None), FindingId.TEMPERATURE_OK),
-        (Thermal(70.0, None, None, None), FindingId.TEMPERATURE_HOT),
-        (Thermal(60.0, None, True, False), FindingId.TEMPERATURE_HOT),
-        (Thermal(48.2, None, False, True), FindingId.TEMPERATURE_VOLTAGE),
-        (Thermal(None, "no zone", None, None), FindingId.TEMPERATURE_NONE),
-        (Thermal(None, None, None, None), FindingId.TEMPERATURE_NONE),
+        (ThermalReading(48.2, None, False, False), FindingId.TEMPERATURE_OK),
+        (ThermalReading(48.2, None, None, None), FindingId.TEMPERATURE_OK),
+        (ThermalReading(70.0, None, None, None), FindingId.TEMPERATURE_HOT),
+        (ThermalReading(60.0, None, True, False), FindingId.TEMPERATURE_HOT),
+        (ThermalReading(48.2, None, False, True), FindingId.TEMPERATURE_VOLTAGE),
+        (ThermalReading(None, "no zone", None, None), FindingId.TEMPERATURE_NONE),
+        (ThermalReading(None, None, None, None), FindingId.TEMPERATURE_NONE),
     ],
 )
-def test_heat_and_a_weak_supply_are_told_apart(found: Thermal, what: FindingId) -> None:
-    assert judge_temperature(found, 70.0).what is what
+def test_heat_and_a_weak_supply_are_told_apart(found: ThermalReading, what: FindingId) -> None:
+    assert judge_temperature(found, 70.0).finding is what
 
 
 def test_both_are_read_where_the_configuration_says(settings: Settings, tmp_path: Path) -> None:
@@ -60,8 +62,8 @@ def test_both_are_read_where_the_configuration_says(settings: Settings, tmp_path
         thermal=replace(settings.thermal, zone=zone, firmware=tmp_path / "none"),
     )
     # 15 minutes of three hours are 8.3 % above the 4 % at which the camera ends.
-    assert examine(here, "battery").what is FindingId.BATTERY_LOW
-    assert examine(here, "temperature").what is FindingId.TEMPERATURE_HOT
+    assert check_power(here, "battery").finding is FindingId.BATTERY_LOW
+    assert check_power(here, "temperature").finding is FindingId.TEMPERATURE_HOT
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_a_battery_that_was_measured_and_shows_no_more_has_failed(
     if kept is not None:
         rates.write_text(kept)
     here = replace(settings, battery=replace(settings.battery, power_supply=tmp_path / "none"))
-    found = examine(here, "battery")
-    assert found.what is what
+    found = check_power(here, "battery")
+    assert found.finding is what
     if what is FindingId.BATTERY_GONE:
         assert found.values["rates"] == str(rates)

@@ -7,7 +7,7 @@ import json
 from camerad import __version__
 from camerad.base.clock import ClockSource, Moment
 from camerad.doctor.check_results import CheckResult, FindingId
-from camerad.doctor.report import WIDTH, DoctorReport, lines
+from camerad.doctor.report import WIDTH, DoctorReport, format_result
 from camerad.doctor.wording import ENGLISH, GERMAN
 
 SLOW = CheckResult(
@@ -23,7 +23,7 @@ REPORT = DoctorReport(
 
 
 def test_a_line_says_how_bad_what_and_why_and_below_it_what_to_do() -> None:
-    said = lines(SLOW, ENGLISH, colour=False).splitlines()
+    said = format_result(SLOW, ENGLISH, colour=False).splitlines()
     assert said[0].split("  ", 1)[0] == "FAILED"
     assert "card" in said[0]
     assert "0.12 MB/s" in said[0]
@@ -33,19 +33,19 @@ def test_a_line_says_how_bad_what_and_why_and_below_it_what_to_do() -> None:
 
 
 def test_what_is_well_is_one_line() -> None:
-    assert len(lines(FINE, GERMAN, colour=False).splitlines()) == 1
+    assert len(format_result(FINE, GERMAN, colour=False).splitlines()) == 1
 
 
 def test_colour_is_only_there_where_it_is_wanted_and_ends_with_its_word() -> None:
-    assert "\x1b" not in lines(SLOW, ENGLISH, colour=False)
-    said = lines(SLOW, ENGLISH, colour=True)
+    assert "\x1b" not in format_result(SLOW, ENGLISH, colour=False)
+    said = format_result(SLOW, ENGLISH, colour=True)
     assert said.startswith("\x1b[1;31mFAILED")
     assert said.count("\x1b[0m") == 1
 
 
 def test_words_from_outside_cannot_rewrite_the_terminal() -> None:
     evil = CheckResult("camera", FindingId.CAMERA_DOWN, {"why": "no\x1b[2J\ncamera"})
-    said = lines(evil, ENGLISH, colour=False)
+    said = format_result(evil, ENGLISH, colour=False)
     assert "\x1b" not in said
     assert "\\x1b[2J" in said
 
@@ -54,7 +54,7 @@ def test_every_mistake_of_a_configuration_has_a_line_of_its_own() -> None:
     wrong = CheckResult(
         "configuration", FindingId.CONFIGURATION_WRONG, {"file": "f", "mistakes": "f:1: a\nf:2: b"}
     )
-    said = [line.strip() for line in lines(wrong, ENGLISH, colour=False).splitlines()]
+    said = [line.strip() for line in format_result(wrong, ENGLISH, colour=False).splitlines()]
     assert said[0].endswith("f:1: a")
     assert said[1] == "f:2: b"
 
@@ -76,7 +76,7 @@ def test_the_object_is_as_it_is_documented() -> None:
         "check": "light_red",
         "status": "ok",
         "finding": "output_seen",
-        "text": "Es tut, was es soll (GPIO 23).",
+        "text": "Funktioniert (GPIO 23).",
         "cure": "",
         "values": {"gpio": 23},
     }

@@ -74,7 +74,7 @@ def test_without_a_service_it_is_roots_place_or_one_for_temporary_files(
     monkeypatch.setattr("os.environ", {})
     monkeypatch.setattr(pins, "_ROOTS_PLACE", str(tmp_path if writable else tmp_path / "none"))
     monkeypatch.setattr("tempfile.tempdir", "/elsewhere")
-    pins.give_place()
+    pins.set_fifo_directory()
     assert os.environ[pins.PLACE_VARIABLE] == (str(tmp_path) if writable else "/elsewhere")
 
 
@@ -92,5 +92,5 @@ def test_each_reason_has_its_cure(
     (tmp_path / "lgpio.py").write_text(module)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "lgpio", raising=False)
-    assert said in pins.no_library()
+    assert said in pins.explain_missing_library()
     sys.modules.pop("lgpio", None)

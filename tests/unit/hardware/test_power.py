@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.hardware.power import Power, read
+from camerad.hardware.power import PowerReading, read_power
 
 
 def supply(root: Path, name: str, **properties: str) -> None:
@@ -26,7 +26,7 @@ def test_where_there_is_nothing_there_is_no_battery(tmp_path: Path, make: str) -
         root.write_text("")
     if make == "empty":
         root.mkdir()
-    assert read(root) == Power(None, None, None, external=False)
+    assert read_power(root) == PowerReading(None, None, None, external=False)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_level_comes_from_what_the_gauge_has(
     tmp_path: Path, properties: dict[str, str], level: float
 ) -> None:
     battery(tmp_path, **properties)
-    seen = read(tmp_path)
+    seen = read_power(tmp_path)
     assert (seen.battery, seen.level, seen.why) == ("BAT0", level, None)
 
 
@@ -64,7 +64,7 @@ def test_the_level_comes_from_what_the_gauge_has(
 )
 def test_what_cannot_be_is_no_level(tmp_path: Path, properties: dict[str, str], words: str) -> None:
     battery(tmp_path, **properties)
-    seen = read(tmp_path)
+    seen = read_power(tmp_path)
     assert (seen.battery, seen.level) == ("BAT0", None)
     assert words in str(seen.why)
 
@@ -73,7 +73,7 @@ def test_a_gauge_whose_bus_fails_is_no_level(tmp_path: Path) -> None:
     battery(tmp_path)
     # Whoever reads from its beginning gets EIO, or may not open it at all.
     (tmp_path / "BAT0/capacity").symlink_to("/proc/self/mem")
-    seen = read(tmp_path)
+    seen = read_power(tmp_path)
     assert (seen.battery, seen.level) == ("BAT0", None)
     assert "BAT0/capacity: " in str(seen.why)
 
@@ -97,13 +97,13 @@ def test_a_charger_is_seen_by_itself_or_by_the_battery(
     battery(tmp_path, capacity="50", status=status)
     if online is not None:
         supply(tmp_path, "usb", type="USB", online=online)
-    assert read(tmp_path).external is external
+    assert read_power(tmp_path).external is external
 
 
 def test_a_place_that_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
     loop = tmp_path / "power_supply"
     loop.symlink_to(loop)
-    seen = read(loop)
+    seen = read_power(loop)
     assert seen.battery is None
     assert str(loop) in str(seen.why)
 
@@ -111,11 +111,11 @@ def test_a_place_that_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
 def test_a_supply_that_says_nothing_of_itself_is_passed_over(tmp_path: Path) -> None:
     battery(tmp_path, capacity="50", status="Discharging")
     supply(tmp_path, "strange")
-    assert read(tmp_path) == Power("BAT0", 0.5, None, external=False)
+    assert read_power(tmp_path) == PowerReading("BAT0", 0.5, None, external=False)
 
 
 def test_a_battery_that_is_out_or_belongs_to_something_else_does_not_count(tmp_path: Path) -> None:
     battery(tmp_path, present="0", capacity="50")
     supply(tmp_path, "headset", type="Battery", scope="Device", capacity="3")
     supply(tmp_path, "usb", type="USB", online="1")
-    assert read(tmp_path) == Power(None, None, None, external=True)
+    assert read_power(tmp_path) == PowerReading(None, None, None, external=True)

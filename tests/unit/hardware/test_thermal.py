@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from camerad.hardware import thermal
-from camerad.hardware.thermal import Thermal, available_bytes, read
+from camerad.hardware.thermal import ThermalReading, available_bytes, read_thermal
 
 
-def look(tmp_path: Path, temp: str | None, bits: str | None) -> Thermal:
+def look(tmp_path: Path, temp: str | None, bits: str | None) -> ThermalReading:
     zone, firmware = tmp_path / "zone", tmp_path / "get_throttled"
     zone.mkdir()
     if temp is not None:
         (zone / "temp").write_text(f"{temp}\n")
     if bits is not None:
         firmware.write_text(f"{bits}\n")
-    return read(zone, firmware)
+    return read_thermal(zone, firmware)
 
 
 @pytest.mark.parametrize(
     ("temp", "celsius"), [("48250", 48.25), ("-12000", -12.0), ("85000", 85.0)]
 )
 def test_the_temperature_is_in_thousandths(tmp_path: Path, temp: str, celsius: float) -> None:
-    assert look(tmp_path, temp, None) == Thermal(celsius, None, None, None)
+    assert look(tmp_path, temp, None) == ThermalReading(celsius, None, None, None)
 
 
 @pytest.mark.parametrize("temp", ["-273150", "2147483", "warm"])
@@ -36,8 +36,10 @@ def test_a_temperature_that_cannot_be_is_none(tmp_path: Path, temp: str) -> None
 
 def test_a_sensor_that_fails_is_said_and_one_that_is_not_there_is_not(tmp_path: Path) -> None:
     (tmp_path / "temp").symlink_to("/proc/self/mem")
-    assert read(tmp_path, tmp_path / "none").why
-    assert read(tmp_path / "none", tmp_path / "none") == Thermal(None, None, None, None)
+    assert read_thermal(tmp_path, tmp_path / "none").why
+    assert read_thermal(tmp_path / "none", tmp_path / "none") == ThermalReading(
+        None, None, None, None
+    )
 
 
 @pytest.mark.parametrize(

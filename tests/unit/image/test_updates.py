@@ -63,7 +63,7 @@ def test_rauc_keeps_and_asks_where_something_is() -> None:
     assert os.access(backend, os.X_OK)
     words = re.findall(r"(?m)^exec /opt/camerad/bin/camerad (.+)$", backend.read_text())
     given = words[0].replace('"$@"', "set-state B bad").split()
-    assert main.parser().parse_args(given).words == ["set-state", "B", "bad"]
+    assert main.make_parser().parse_args(given).words == ["set-state", "B", "bad"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_every_command_of_a_unit_is_such_as_there_is() -> None:
     ]
     assert len(found) == 4, "install, try, boot, confirm"
     for words in found:
-        main.parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
+        main.make_parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
     for path in UNITS.glob("camerad-update*.service"):
         for program in re.findall(r"(?m)^ExecStart=(/usr/lib/camerad/\S+)", path.read_text()):
             assert os.access(FILES / program.lstrip("/"), os.X_OK)

@@ -35,7 +35,7 @@ from camerad.container.statements import RateChange
 from camerad.control.metrics import REASONS
 from camerad.daemon.recording_manager import CONTINUED
 from camerad.ledger.recording_state import Hold
-from camerad.office.cover_sheet import LINES, RATES, Delivered, Sheet, render
+from camerad.office.cover_sheet import LINES, RATES, CoverSheet, DeliveredFile, render
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.stream.sound_messages import REASONS as SILENT_REASONS
@@ -61,12 +61,12 @@ def a_result(**changes: object) -> Result:
     return Result(**(facts | changes))  # type: ignore[arg-type]
 
 
-def a_sheet(result: Result, **changes: object) -> Sheet:
-    sheet = Sheet(
+def a_sheet(result: Result, **changes: object) -> CoverSheet:
+    sheet = CoverSheet(
         report=Report("x.tar", 1, result),
         delivered=(
-            Delivered(f"{a_header().id}.mp4", "video", "a" * 64),
-            Delivered(f"{a_header().id}.tar", "original", "b" * 64),
+            DeliveredFile(f"{a_header().id}.mp4", "video", "a" * 64),
+            DeliveredFile(f"{a_header().id}.tar", "original", "b" * 64),
         ),
         zone=ZoneInfo("Europe/Berlin"),
         zone_name="Europe/Berlin",

@@ -126,7 +126,7 @@ def test_a_recording_that_does_not_become_a_video_is_told_in_words(
         raise Mp4Error("the tables cannot be written")
 
     monkeypatch.setattr(decrypt_module.Mp4Writer, "finish", fail)
-    with pytest.raises(UnsealError, match="does not become a video: the tables"):
+    with pytest.raises(UnsealError, match="cannot be made into a video: the tables"):
         desk.open(made().file)
     assert os.listdir(desk.output.parent) == []
 
@@ -202,7 +202,7 @@ def test_what_is_no_recording_is_unreadable(desk: Desk) -> None:
 
 def test_what_is_there_already_is_left_as_it_is(desk: Desk) -> None:
     desk.output.write_text("precious")
-    with pytest.raises(storage_errors.FileExistsAlreadyError, match="left as it is"):
+    with pytest.raises(storage_errors.FileExistsAlreadyError, match="not overwritten"):
         desk.open(made().file)
     assert desk.output.read_text() == "precious"
     desk.output.unlink()

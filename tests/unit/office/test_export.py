@@ -31,8 +31,8 @@ from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.container import jws
 from camerad.container.keys import read_public_key
 from camerad.ledger.recording_state import Hold
-from camerad.office.decrypt import OpenedRecording, UnsealError, opened
-from camerad.office.export import Exported, ExportRequest, Extract, FileNameError, export
+from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted
+from camerad.office.export import ExportRequest, ExportResult, FileNameError, LedgerExtract, export
 from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
 from camerad.store.holds import HoldError
@@ -50,7 +50,7 @@ WHOLE = [
     "ledger.jws",
     "report.html",
 ]
-TOKENS = Extract((b"aa.bb.cc", b"dd.ee.ff"), (KEY.public,))
+TOKENS = LedgerExtract((b"aa.bb.cc", b"dd.ee.ff"), (KEY.public,))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def held(_: str) -> Hold:
     return Hold("exported 2026-11-24", "Desk")
 
 
-def run(order: ExportRequest) -> Exported:
+def run(order: ExportRequest) -> ExportResult:
     return export(order, held, lambda _: TOKENS)
 
 
@@ -125,11 +125,11 @@ def test_what_is_handed_over_is_what_was_checked(
     def open_swapped(*arguments: Any, **how: Any) -> Iterator[OpenedRecording]:
         if moment == "copied":
             original.write_bytes(b"something else")
-        with opened(*arguments, **how) as footage:
+        with decrypted(*arguments, **how) as footage:
             original.write_bytes(b"something else")
             yield footage
 
-    monkeypatch.setattr("camerad.office.export.opened", open_swapped)
+    monkeypatch.setattr("camerad.office.export.decrypted", open_swapped)
     made = run(an_order(original))
     assert made.report.verdict is Verdict.AUTHENTIC
     package = Path(made.path or "")
@@ -231,7 +231,7 @@ def test_a_hold_is_placed_before_the_ledger_is_asked(original: Path) -> None:
         asked.append(("hold", recording))
         return held(recording)
 
-    def extract(recording: str) -> Extract:
+    def extract(recording: str) -> LedgerExtract:
         asked.append(("extract", recording))
         return TOKENS
 

@@ -346,7 +346,7 @@ def test_storage_on_the_recordings_own_disk_is_refused(camera: Camera, office: P
     office.mkdir()
     with camera.open() as store:
         device = OwnedDevice(store, KEY, KEYS)
-        with pytest.raises(OffloadError, match=r"lost together .* mounted\? .* --same-disk"):
+        with pytest.raises(OffloadError, match=r"protects nothing.* not mounted: .* --same-disk"):
             offload(device, str(office), Silent())
         assert os.listdir(office) == []
         assert store.ledger.state.recordings[ONE].acknowledged is None
@@ -365,7 +365,7 @@ def test_a_device_has_one_offload_at_a_time(camera: Camera, office: Path) -> Non
     office.mkdir()
 
     class Second(Silent):
-        def next(self, recording: str) -> None:
+        def start_recording(self, recording: str) -> None:
             with pytest.raises(OffloadError, match="under way"):
                 offload(device, str(office), Silent(), same_disk=True)
 
@@ -400,7 +400,7 @@ def test_what_was_deleted_meanwhile_is_passed_over(
     paths = {name: camera.put(name) for name in (ONE, TWO, THREE)}
 
     class Purging(Silent):
-        def next(self, recording: str) -> None:
+        def start_recording(self, recording: str) -> None:
             paths[TWO].unlink(missing_ok=True)
 
     office.mkdir()

@@ -16,7 +16,7 @@ from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.provisioning_state import ProvisioningState
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.provisioning.provisioning_status import ProvisioningStatus, read_status
 
 DESK: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
 SECRET: Final = "ein sehr geheimes Wort"  # noqa: S105 - what is looked for afterwards
@@ -110,8 +110,8 @@ class Scene:
         self.camera = CAMERA
 
     @property
-    def standing(self) -> Standing:
-        return standing_of(self.data)
+    def status(self) -> ProvisioningStatus:
+        return read_status(self.data)
 
     @property
     def report(self) -> str:
@@ -123,7 +123,7 @@ class Scene:
 
     @property
     def orders(self) -> tuple[LedgerOrder, ...]:
-        return orders.read(str(self.data))
+        return orders.read_orders(str(self.data))
 
     @property
     def on_card(self) -> set[str]:

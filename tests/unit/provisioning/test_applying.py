@@ -14,12 +14,18 @@ from camerad.base import durable_files, storage_errors
 from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import encode_base64url
-from camerad.provisioning import boot_partition, orders, provisioning_state, signing, standing
-from camerad.provisioning.apply import ApplyOutcome, camera_of
+from camerad.provisioning import (
+    boot_partition,
+    orders,
+    provisioning_state,
+    provisioning_status,
+    signing,
+)
+from camerad.provisioning.apply import ApplyOutcome, camera_thumbprint
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.derived_files import host_name
-from camerad.provisioning.standing import PENDING, Standing
-from camerad.provisioning.validation import TOLD, RefusalReason, digest
+from camerad.provisioning.provisioning_status import PENDING, ProvisioningStatus
+from camerad.provisioning.validation import ADVICE, RefusalReason, digest
 from camerad.store import identity
 from tests.unit.provisioning.scene import (
     CAMERA,
@@ -60,8 +66,8 @@ def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
             "retires": None,
         }
     ]
-    assert scene.standing is not Standing.REFUSED
-    assert scene.standing is Standing.PROVISIONED
+    assert scene.status is not ProvisioningStatus.REFUSED
+    assert scene.status is ProvisioningStatus.PROVISIONED
 
 
 def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> None:
@@ -77,7 +83,7 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     assert scene.apply() is ApplyOutcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
     assert there == {
-        standing.ACCEPTED,
+        provisioning_status.ACCEPTED,
         provisioning_state.CONFIG,
         provisioning_state.NETWORK,
         provisioning_state.PUBLISH,
@@ -135,7 +141,7 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
         if path.name != provisioning_state.PUBLISH
     }
     assert modes == {
-        standing.ACCEPTED: 0o600,
+        provisioning_status.ACCEPTED: 0o600,
         provisioning_state.CONFIG: 0o644,
         provisioning_state.WIFI: 0o600,
         provisioning_state.NETWORK: 0o644,
@@ -166,7 +172,7 @@ def test_without_a_file_nothing_happens_but_that_it_is_said_where_it_is_wanted(
     assert scene.report.splitlines()[1] == "NOT SET UP: this camera does not record."
     assert "copy it here" in scene.report
     assert load(scene.data / "camerad.yaml").recipients == ()
-    assert scene.standing is Standing.UNPROVISIONED
+    assert scene.status is ProvisioningStatus.UNPROVISIONED
     scene.set_up()
     (scene.boot / REPORT).unlink()
     assert scene.apply() is ApplyOutcome.NOTHING
@@ -243,7 +249,7 @@ def _no_file_at_all(scene: Scene) -> bytes:
 
 FIRST: dict[str, tuple[Callable[[Scene], bytes], RefusalReason, str]] = {
     "unsigned": (_unsigned, RefusalReason.UNSIGNED, "is not beside the file"),
-    "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is no signature any more"),
+    "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is damaged"),
     "line_endings_changed": (_changed, RefusalReason.CHANGED, "line endings"),
     "signed_by_another_key_than_it_names": (_other_key, RefusalReason.OTHER_OFFICE, "another key"),
     "mistakes": (_mistakes, RefusalReason.MISTAKES, f"{NAME}:7: camera.fps: 100 is out of range"),
@@ -274,8 +280,8 @@ def test_a_wrong_first_file_leaves_the_camera_unprovisioned_and_is_named(
     content = put(scene)
     assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.report.splitlines()[1] == f"NOT SET UP: {NAME} was refused ({why.value})."
-    assert told in scene.report and TOLD[why] in scene.report
-    assert scene.standing is Standing.UNPROVISIONED
+    assert told in scene.report and ADVICE[why] in scene.report
+    assert scene.status is ProvisioningStatus.UNPROVISIONED
     assert load(scene.data / "camerad.yaml").recipients == ()
     assert [order.why for order in scene.orders] == [why.value]
     # It stays for whoever has to mend it, as it is.
@@ -297,7 +303,7 @@ def test_after_a_mistake_is_mended_the_file_is_taken(scene: Scene) -> None:
     scene.apply()
     scene.put(document())
     assert scene.apply() is ApplyOutcome.APPLIED
-    assert scene.standing is not Standing.REFUSED
+    assert scene.status is not ProvisioningStatus.REFUSED
     assert [order.outcome for order in scene.orders] == ["refused", "applied"]
 
 
@@ -374,13 +380,13 @@ def test_a_wrong_later_file_changes_nothing_of_a_camera_in_use(case: str, scene:
     assert (scene.config, scene.pinned()) == (before, raw(OFFICE))
     assert scene.report.splitlines()[1] == f"AS BEFORE: {NAME} was refused ({why.value})."
     assert "fps" not in scene.report, "nothing is said of a file that the office did not sign"
-    assert scene.standing is Standing.REFUSED
+    assert scene.status is ProvisioningStatus.REFUSED
     assert scene.orders[-1].why == why.value
     # Whoever takes the file away again has a camera as before, without a complaint.
     for name in (NAME, signing.NAME):
         (scene.boot / name).unlink()
     assert scene.apply() is ApplyOutcome.NOTHING
-    assert scene.standing is not Standing.REFUSED
+    assert scene.status is not ProvisioningStatus.REFUSED
 
 
 def test_every_reason_is_told_and_tried() -> None:
@@ -390,7 +396,7 @@ def test_every_reason_is_told_and_tried() -> None:
         RefusalReason.CARD_READ_ONLY,
         RefusalReason.STATE_DAMAGED,
     }
-    assert tried | elsewhere == set(RefusalReason) == set(TOLD)
+    assert tried | elsewhere == set(RefusalReason) == set(ADVICE)
 
 
 # ------------------------------------------------------------------------------------------ reset
@@ -419,13 +425,13 @@ def test_a_reset_counts_once(scene: Scene) -> None:
     assert scene.orders[-1].why == RefusalReason.RESET_OF_ANOTHER.value
 
 
-@pytest.mark.parametrize("name", [standing.ACCEPTED, standing.PENDING])
+@pytest.mark.parametrize("name", [provisioning_status.ACCEPTED, provisioning_status.PENDING])
 def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Scene) -> None:
     scene.set_up(5)
     (scene.data / name).write_bytes(b'{"office_key": ')
     before = scene.config
     assert scene.apply() is ApplyOutcome.NOTHING
-    assert TOLD[RefusalReason.STATE_DAMAGED] in scene.report
+    assert ADVICE[RefusalReason.STATE_DAMAGED] in scene.report
     scene.put(document(6, camera=CAMERA))
     assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.orders[-1].why == RefusalReason.STATE_DAMAGED.value
@@ -438,7 +444,7 @@ def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Sc
 def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
     """Or a file that names the same nonsense would need no signature."""
     scene.set_up(5)
-    path = scene.data / standing.ACCEPTED
+    path = scene.data / provisioning_status.ACCEPTED
     path.write_bytes(path.read_bytes().replace(raw(OFFICE).encode(), b"_" * 43))
     scene.put(document(6, camera=CAMERA).replace(raw(OFFICE).encode(), b"_" * 43), by=STRANGER)
     assert scene.apply() is ApplyOutcome.REFUSED
@@ -460,7 +466,7 @@ def test_other_files_with_the_passphrase_are_named(scene: Scene) -> None:
     (scene.boot / "notes.txt").write_text(f"WLAN: {SECRET}\n")
     scene.put(document(1, WIFI))
     scene.apply()
-    assert "stands in notes.txt as well: delete it" in scene.report
+    assert "The file notes.txt has the passphrase" in scene.report
 
 
 def test_what_was_half_removed_goes_although_another_file_was_put_there_meanwhile(
@@ -539,7 +545,7 @@ def test_a_report_that_a_card_refuses_is_left_at_the_next_start(
         _refusing(broken, scene.boot, errno.EROFS)
         assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == set()
-    assert scene.standing is Standing.PROVISIONED
+    assert scene.status is ProvisioningStatus.PROVISIONED
     assert (scene.data / PENDING).exists()
     assert scene.apply() is ApplyOutcome.APPLIED
     assert "SET UP as camera-07." in scene.report
@@ -595,7 +601,7 @@ def test_on_a_full_card_a_report_takes_the_place_of_the_former(
     _unsigned(scene)
     _refusing(monkeypatch, scene.boot, errno.ENOSPC)
     assert scene.apply() is ApplyOutcome.REFUSED
-    assert TOLD[RefusalReason.UNSIGNED] in scene.report
+    assert ADVICE[RefusalReason.UNSIGNED] in scene.report
     assert "copy it here" not in scene.report
 
 
@@ -609,7 +615,9 @@ def test_a_folder_in_the_place_of_the_files_in_it_is_told(scene: Scene) -> None:
         assert scene.apply() is ApplyOutcome.NOTHING
         named = ", ".join(f"camera-0{one}" for one in range(1, min(number, 3) + 1))
         others = " and others" if number > 3 else ""
-        assert f"but in a folder on it, {named}{others}: move the camera's two" in scene.report
+        assert (
+            f"but there is one in a folder, {named}{others}: move the camera's two" in scene.report
+        )
     scene.put(document())
     assert scene.apply() is ApplyOutcome.APPLIED
 
@@ -619,7 +627,7 @@ def test_a_passphrase_that_is_left_in_a_folder_is_told(scene: Scene) -> None:
     (scene.boot / "camera-07").mkdir()
     (scene.boot / "camera-07" / NAME).write_bytes(document(1, WIFI))
     assert scene.apply() is ApplyOutcome.APPLIED
-    assert f"stands in camera-07/{NAME} as well: delete it." in scene.report
+    assert f"The file camera-07/{NAME} has the passphrase" in scene.report
 
 
 def test_a_card_that_cannot_be_written_has_its_file_refused(
@@ -629,7 +637,7 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     monkeypatch.setattr(boot_partition.BootPartition, "read_only", True)
     assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.orders[-1].why == RefusalReason.CARD_READ_ONLY.value
-    assert scene.standing is Standing.UNPROVISIONED
+    assert scene.status is ProvisioningStatus.UNPROVISIONED
     monkeypatch.setattr(boot_partition.BootPartition, "read_only", False)
     content = (scene.boot / NAME).read_bytes()
     assert scene.apply() is ApplyOutcome.APPLIED
@@ -637,7 +645,7 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     scene.put(content)
     monkeypatch.setattr(boot_partition.BootPartition, "read_only", True)
     assert scene.apply() is ApplyOutcome.REFUSED
-    assert (scene.orders[-1].why, scene.standing) == ("card_read_only", Standing.REFUSED)
+    assert (scene.orders[-1].why, scene.status) == ("card_read_only", ProvisioningStatus.REFUSED)
 
 
 def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -659,12 +667,12 @@ def test_a_file_that_cannot_be_removed_holds_all_the_same_and_is_tried_again(
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
         assert scene.apply() is ApplyOutcome.LEFT
-        assert scene.standing is Standing.REFUSED
+        assert scene.status is ProvisioningStatus.REFUSED
         assert "could not be removed from the card" in scene.report
     assert f"{NAME}.erase" in scene.on_card
     assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == {REPORT}
-    assert scene.standing is not Standing.REFUSED
+    assert scene.status is not ProvisioningStatus.REFUSED
     assert len(scene.orders) == 1
 
 
@@ -714,13 +722,13 @@ def test_a_camera_is_known_by_its_key_as_far_as_that_can_be_read(
 ) -> None:
     """One that cannot be read keeps no camera from starting, and lets no file in that names it."""
     state = tmp_path / "state"
-    assert camera_of(str(state)) is None
+    assert camera_thumbprint(str(state)) is None
     made = identity.load_or_create(str(state))
-    assert camera_of(str(state)) == made.key.public.thumbprint
+    assert camera_thumbprint(str(state)) == made.key.public.thumbprint
     assert caplog.text.count("ERROR") == 0
     for path in (state / "keys").glob("*.jwk"):
         path.write_text("{")
-    assert camera_of(str(state)) is None
+    assert camera_thumbprint(str(state)) is None
     assert "it must be the device's public key" in caplog.text
 
 

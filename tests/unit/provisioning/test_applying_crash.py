@@ -16,10 +16,10 @@ import pytest
 
 from camerad.base.errors import ConfigError
 from camerad.config import load
-from camerad.provisioning import orders, provisioning_state, standing
+from camerad.provisioning import orders, provisioning_state, provisioning_status
 from camerad.provisioning.apply import ApplyOutcome
 from camerad.provisioning.card_report import NAME as REPORT
-from camerad.provisioning.standing import Standing
+from camerad.provisioning.provisioning_status import ProvisioningStatus
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.runs import FAST
 from tests.crash.trace import Op, Recorder
@@ -73,10 +73,10 @@ def judge(scene: Scene, serials: list[int]) -> None:
     assert (settings.recipients, settings.self_view.language) == ((DESK,), "en")
     assert (scene.data / provisioning_state.WIFI).is_file()
     assert [order.serial for order in scene.orders] == serials
-    assert scene.standing is not Standing.REFUSED
+    assert scene.status is not ProvisioningStatus.REFUSED
     there = {path.name for path in scene.data.iterdir()}
     wanted = {
-        standing.ACCEPTED,
+        provisioning_status.ACCEPTED,
         provisioning_state.CONFIG,
         provisioning_state.NETWORK,
         provisioning_state.WIFI,

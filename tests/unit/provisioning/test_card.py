@@ -13,7 +13,7 @@ from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 from camerad.provisioning import boot_partition
 from camerad.provisioning.boot_partition import BootPartition
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.provisioning.provisioning_status import ProvisioningStatus, read_status
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_a_file_of_any_size_is_overwritten_with_little_memory(
 
 def test_a_card_that_is_not_there_has_nothing(tmp_path: Path) -> None:
     card = BootPartition(str(tmp_path / "none"))
-    assert card.named_otherwise(()) == []
-    assert card.holding(b"x", "") == ()
+    assert card.similar_names(()) == []
+    assert card.files_containing(b"x", "") == ()
     for look in (lambda: card.read_only, card.overwrite_free_room):
         with pytest.raises(StorageError):
             look()
@@ -127,8 +127,10 @@ def test_a_card_that_cannot_be_listed_is_told_where_it_matters(
 
     monkeypatch.setattr(os, "scandir", fail)
     with pytest.raises(StorageError):
-        card.named_otherwise(())
-    assert card.holding(b"x", "") == (), "it only warns of what else may have the passphrase"
+        card.similar_names(())
+    assert card.files_containing(b"x", "") == (), (
+        "it only warns of what else may have the passphrase"
+    )
     assert "cannot list the card" in caplog.text
 
 
@@ -145,7 +147,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
         return read(path, what, most)
 
     monkeypatch.setattr(boot_partition, "read_plain", fail)
-    assert card.holding(b"secret", "c") == ("b",)
+    assert card.files_containing(b"secret", "c") == ("b",)
     assert "/a: cannot read" in caplog.text
 
 
@@ -164,7 +166,7 @@ def test_a_folder_that_cannot_be_listed_keeps_nothing_else_from_being_searched(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", fail)
-    assert card.holding(b"secret", "") == ("a", "c/d")
+    assert card.files_containing(b"secret", "") == ("a", "c/d")
     assert "/b: cannot list the card" in caplog.text
 
 
@@ -218,5 +220,5 @@ def test_free_room_is_filled_to_its_last_sector_and_free_again(
 
 
 def test_a_camera_that_was_set_up_by_hand_stands_with_nobody(tmp_path: Path) -> None:
-    assert standing_of(None) is Standing.BY_HAND
-    assert standing_of(tmp_path) is Standing.UNPROVISIONED
+    assert read_status(None) is ProvisioningStatus.BY_HAND
+    assert read_status(tmp_path) is ProvisioningStatus.UNPROVISIONED

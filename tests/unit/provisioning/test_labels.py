@@ -15,7 +15,7 @@ import pytest
 from camerad.config.sections import DEVICE_ID
 from camerad.container.keys import SigningKey
 from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.labels import sheet
+from camerad.office.labels import render_labels
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 
 KEY = SigningKey.generate().public
@@ -30,7 +30,7 @@ def a_camera(name: str, collected: str = COLLECTED) -> RegisteredCamera:
 
 
 def page_of(words: ReportWording, *names: str) -> str:
-    return sheet(Register(tuple(a_camera(name) for name in names)), words, MADE)
+    return render_labels(Register(tuple(a_camera(name) for name in names)), words, MADE)
 
 
 def text_of(page: str) -> str:
@@ -71,7 +71,7 @@ def test_a_thumbprint_is_read_in_groups_and_copied_in_one_piece() -> None:
 
 def test_what_stands_in_the_register_as_a_day_and_is_none_is_shown_as_it_is() -> None:
     camera = a_camera("camera-07", "yesterday <b>")
-    page = sheet(Register((camera,)), ENGLISH, MADE)
+    page = render_labels(Register((camera,)), ENGLISH, MADE)
     assert "As of yesterday &lt;b&gt;" in page
 
 

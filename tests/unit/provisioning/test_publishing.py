@@ -50,7 +50,7 @@ def carry_out(scene: Scene) -> PublicKey:
     state = str(scene.state)
     made = identity.load_or_create(state)
     identity.confirm(state, made)
-    for order in orders.pending(str(scene.data), state):
+    for order in orders.pending_orders(str(scene.data), state):
         orders.outbox(state).mark_delivered(order)
     return made.key.public
 

@@ -106,7 +106,7 @@ def test_no_secret_is_left_in_the_raw_bytes_of_a_card(scene: Scene, image: Image
     assert scene.apply() is ApplyOutcome.APPLIED
     assert SECRET.encode() not in image.raw()
     assert signing.sign(OFFICE, document(9, WIFI)).strip() not in image.raw()
-    assert "with all of its free room" in scene.report
+    assert "all free room of this partition" in scene.report
     assert {path.name for path in scene.boot.iterdir()} - {"lost+found"} == {REPORT}
 
 

@@ -123,7 +123,7 @@ def bytes_of(language: str, case: Case, size: tuple[int, int], *, bits: int) -> 
             os.environ["TZ"] = before
         time.tzset()
     if not case.picture:
-        screen.no_picture()
+        screen.remove_picture()
     elif screen.has_picture:
         screen.paint(person(), GEOMETRY)
     return panel, screen.pixels

@@ -19,7 +19,7 @@ from camerad.behaviour import budget
 from camerad.cli import main, options
 from camerad.config.provisioning import NAME
 from camerad.config.sections import DeviceSettings
-from camerad.provisioning import standing
+from camerad.provisioning import provisioning_status
 from camerad.provisioning.provisioning_state import PUBLISH
 from camerad.provisioning.publishing import DEVICE
 from tests.unit.systemd import rating
@@ -201,9 +201,9 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
         f"|{options.DEFAULT_CARD}/{NAME}",
-        f"|{options.DEFAULT_DATA}/{standing.PENDING}",
-        f"|{options.DEFAULT_DATA}/{standing.REFUSED}",
-        f"|!{options.DEFAULT_DATA}/{standing.ACCEPTED}",
+        f"|{options.DEFAULT_DATA}/{provisioning_status.PENDING}",
+        f"|{options.DEFAULT_DATA}/{provisioning_status.REFUSED}",
+        f"|!{options.DEFAULT_DATA}/{provisioning_status.ACCEPTED}",
     }
     assert set(given["Unit.ConditionPathExists"]) == wanted
     assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == options.DEFAULT_DATA
@@ -241,7 +241,7 @@ def test_the_commands_of_provisioning_are_such_as_there_are(unit: str) -> None:
     for command in settings(unit)["Service.ExecStart"]:
         words = command.removeprefix("-").split()
         assert words[0] == "/opt/camerad/bin/camerad"
-        main.parser().parse_args(words[1:])
+        main.make_parser().parse_args(words[1:])
 
 
 def test_the_journal_keeps_nothing_for_longer_than_the_shortest_policy_keeps_recordings() -> None:

@@ -15,7 +15,7 @@ ACCEPTED: Final = "accepted.json"
 REFUSED: Final = "refused"
 
 
-class Standing(Enum):
+class ProvisioningStatus(Enum):
     """Whether a camera was set up by a file."""
 
     BY_HAND = "by hand"
@@ -26,10 +26,14 @@ class Standing(Enum):
     """It was, and the file that lies on the card now was refused."""
 
 
-def standing_of(directory: Path | None) -> Standing:
+def read_status(directory: Path | None) -> ProvisioningStatus:
     """How it stands. directory: `device.provision_dir`."""
     if directory is None:
-        return Standing.BY_HAND
+        return ProvisioningStatus.BY_HAND
     if not any(os.path.lexists(directory / name) for name in (ACCEPTED, PENDING)):
-        return Standing.UNPROVISIONED
-    return Standing.REFUSED if os.path.lexists(directory / REFUSED) else Standing.PROVISIONED
+        return ProvisioningStatus.UNPROVISIONED
+    return (
+        ProvisioningStatus.REFUSED
+        if os.path.lexists(directory / REFUSED)
+        else ProvisioningStatus.PROVISIONED
+    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Orders:
+class OrderExecution:
     """The orders that the ledger does not know yet.
 
     directory: `device.provision_dir`; without one there are none. state_dir: the daemon's. Orders
@@ -31,7 +31,7 @@ class Orders:
         self._pending: tuple[orders.LedgerOrder, ...] = ()
         if directory is not None:
             try:
-                self._pending = orders.pending(str(directory), state_dir)
+                self._pending = orders.pending_orders(str(directory), state_dir)
             except StorageError as error:
                 _log.error(
                     "what the office's file did is not told to the ledger: %s",
@@ -40,11 +40,11 @@ class Orders:
                 )
 
     @property
-    def retired(self) -> frozenset[str]:
+    def retired_keys(self) -> frozenset[str]:
         """Thumbprints of the device's keys that are given up."""
         return frozenset(one.retires for one in self._pending if one.retires is not None)
 
-    def deliver(self, ledger: Ledger) -> None:
+    def write_to(self, ledger: Ledger) -> None:
         """Write them into the ledger, and note that it has them. Raises StorageError; after a loss
         of power in between, the next start writes one of them once more."""
         self._outbox.deliver(self._pending, ledger)
