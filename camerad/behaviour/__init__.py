@@ -1,6 +1,8 @@
 """What the camera decides: stages, gestures, lights, recovery. Pure functions over tables.
 
 No I/O, no threads; time is an argument. Anyone above may import it; it imports only `base`. Begin
-with `stages`: `step(state, event, rules)` gives the new state and the effects. `gestures` turns
-edges of a button into intents, and `signals` says what the lights show for a state.
+with `stages`: `step(state, event, rules)` gives the new state and the effects. `events` declares
+every condition, intent, event and cue, and `tables` says what follows from each: a new condition
+begins there. `gestures` turns edges of a button into intents. `signals` says what the lights show
+for a state, and which of several conditions green shows.
 """

@@ -1,5 +1,6 @@
 """The `camerad` command: one module for each subcommand.
 
-Nobody imports it. It imports every other room, each when it is needed, since a camera that starts
-is waited for. Begin with `main`; each module has `add_parser(commands)` and `run(options) -> int`.
+Nobody imports it. It may import every other package, and does so only when a subcommand needs it,
+since somebody waits for a camera that starts. Begin with `main`; each module has
+`add_parser(commands)` and `run(options) -> int`.
 """

@@ -151,6 +151,11 @@ class _Comparison:
         filed = self._checked.receipts.get(holding)
         if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
             return  # that is told; nothing can be missed by what was not seen
+        counted = {one.path for one in filed}
+        for path in receipts.paths(holding.receipts):
+            if path not in counted:
+                text = f"{path}: it is named like a receipt, and is none that a trusted key signed"
+                yield Severity.DAMAGE, text
         received = receipts.by_recording(filed)
         for name in sorted(received):
             known = self._known.get(name)

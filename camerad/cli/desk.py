@@ -170,7 +170,7 @@ class Unread:
 
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
-    """What a place's own ledger says; None if it has none. Raises StorageError."""
+    """What a place's own ledger says; None if it has none."""
     if place.kind is PlaceKind.FILES or not durable_files.is_directory(place.ledger):
         return None
     return read_state(place.ledger, ledger_keys(options, place))

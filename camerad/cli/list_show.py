@@ -286,7 +286,7 @@ def _show(options: argparse.Namespace) -> int:
         said = _as_json(one, options) | {"ledger": history}
         sys.stdout.write(json.dumps(said) + "\n")
     else:
-        sys.stdout.write(_page(one, history, utc=options.utc))
+        sys.stdout.write(_page(one, history, _offloaded(one, place), utc=options.utc))
     return 0
 
 
@@ -327,7 +327,16 @@ def _state(info: RecordingInfo) -> str:
     return info.state if info.reason in (None, info.state) else f"{info.state}: {info.reason}"
 
 
-def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
+def _offloaded(one: Stored, place: Place) -> str:
+    """Whether an office has it, for people."""
+    if place.kind is PlaceKind.OFFICE:
+        return "this is the office's copy"
+    if place.kind is PlaceKind.FILES:
+        return "unknown: there is no ledger beside it"
+    return "acknowledged" if one.acknowledged else "no"
+
+
+def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc: bool) -> str:
     info = one.info
 
     def spoken(wall: str) -> str:
@@ -354,7 +363,7 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
         ("gaps", str(len(info.gaps)) if info.gaps else "none"),
         ("sound gaps", str(len(info.sound_gaps)) if info.sound_gaps else "none"),
         ("kept until", format_expiry(one, utc=utc)),
-        ("offloaded", "acknowledged" if one.acknowledged else "no"),
+        ("offloaded", offloaded),
         ("final", info.final or "none"),
     ]
     rows += [

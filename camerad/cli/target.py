@@ -47,6 +47,11 @@ def find_target(what: str | None, state: str) -> Target:
                 ) from None
             raise
     path = named(what)
+    if os.sep not in what and not durable_files.is_there(path):
+        raise NotThereError(
+            f"{what}: there is no such file here, and it is no recording's id: that looks like "
+            "20261124T153000Z-000001-9f3c02ab; list what there is ('camerad evidence list')"
+        )
     if durable_files.is_link(path) and durable_files.mode_of(path, linked=True) is None:
         raise NotThereError(
             f"{path}: this symbolic link leads to nothing; name the file or directory itself"

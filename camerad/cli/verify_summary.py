@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli.cross_check import CheckedLedger
 from camerad.container.keys import KeyRing
+from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
+from camerad.store.locations import is_id
 from camerad.verify.verdict import Report, Verdict
 
 _VERDICTS: Final = {
@@ -75,13 +78,34 @@ def as_text(summary: Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
     for error in summary.unread:
         yield f"NOT READ: {printable(error)}\n"
     if whole:
-        counted = Counter(report.verdict for report in summary.reports)
+        copies = _copies(summary.reports)
+        counted = Counter(one.verdict for one in summary.reports if one not in copies)
         said = ", ".join(
             f"{count} {_VERDICTS[verdict]}" for verdict, count in sorted(counted.items())
         )
         more = "; this is not all: see NOT READ above" if summary.unread else ""
-        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
+        number = count(len(summary.reports) - len(copies), "recording")
+        beside = f", and {count(len(copies), 'copy', 'copies')} of them" if copies else ""
+        yield f"{number}{': ' if said else ''}{said}{beside}{more}\n"
     yield f"trusted    {', '.join(keys)}\n"
+
+
+def _copies(reports: Sequence[Report]) -> list[Report]:
+    """Those that are one more file of a recording with the same verdict: it counts once. What has
+    its own name comes first."""
+    seen: set[tuple[str, Verdict]] = set()
+    found = []
+    for one in sorted(reports, key=lambda one: not is_id(_stem(one))):
+        header = one.result.header if one.result is not None else None
+        its = (_stem(one) if header is None else header.id, one.verdict)
+        if its in seen:
+            found.append(one)
+        seen.add(its)
+    return found
+
+
+def _stem(report: Report) -> str:
+    return os.path.basename(report.path).removesuffix(SUFFIX)
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

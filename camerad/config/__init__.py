@@ -1,8 +1,10 @@
 """From a YAML file to typed settings; every mistake in it is named at once, with its line.
 
-Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, where every
-setting is declared, and `loader`, which reads a file. `policies` holds the limits of the law,
-`provisioning` the file that sets a camera up.
+Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, `controls`
+(buttons, lights, display) and `control_section` (the control socket), where the settings are
+declared, and with `loader`, which reads a file. The limits of the law are files,
+config/policies/NAME.yaml; `policies` finds them and holds the settings against them. `provisioning`
+is the office's file that sets a camera up.
 """
 
 from camerad.config.controls import Lights, OutputSettings, SelfViewSettings

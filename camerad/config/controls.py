@@ -179,7 +179,7 @@ class ShiftSettings:
     ] = 14.0
     reminder_seconds: Annotated[
         float,
-        "While a camera that is on a shift could not record, vibration and tone say so this often.",
+        "How often vibration and tone warn during a shift that the camera cannot record.",
         Range(30, 3600, "seconds"),
     ] = 120.0
     badge_seconds: Annotated[

@@ -90,7 +90,7 @@ class PreEventChoice:
     seconds: Annotated[
         float | None,
         "Footage from before the press that a recording begins with; 0 switches the buffer off. "
-        "Together with one group of pictures at most the policy's max_seconds.",
+        "This plus one group of pictures must not exceed the policy's max_seconds.",
         Range(0, 120, "seconds"),
     ] = None
     sound: Annotated[bool | None, "Whether the buffer holds sound too."] = None
@@ -188,8 +188,8 @@ class MicrophoneSettings:
     ] = 64_000
     delay_ms: Annotated[
         int,
-        "How long sound takes from the microphone until its arrival can be seen, as measured with "
-        "a clap in front of the camera. Sound is put so much earlier.",
+        "How much later the sound arrives than the picture. Measure it with a clap in front of "
+        "the camera. camerad moves the sound so much earlier.",
         Range(0, 500, "milliseconds"),
     ] = 0
 
@@ -206,8 +206,8 @@ class RingBuffer:
 
     stall_seconds: Annotated[
         float,
-        "How long the card may stall in a recording before footage is lost. Costs memory where "
-        "it is longer than the pre-event buffer.",
+        "How long the card may stall in a recording before footage is lost. If it is longer than "
+        "the pre-event buffer, it needs more memory.",
         Range(1, 60, "seconds"),
     ] = 5.0
 
@@ -267,7 +267,7 @@ class BatteryWatch:
     ] = Path("/sys/class/power_supply")
     low_minutes: Annotated[
         float,
-        "Minutes of recording that are left at least when the camera warns.",
+        "The camera warns when fewer minutes of recording than this are left.",
         Range(15, 120, "minutes"),
     ] = 15.0
     critical_percent: Annotated[
@@ -299,9 +299,9 @@ class ThermalWatch:
     ] = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
     hot_celsius: Annotated[
         float,
-        "From here on two thirds of the pictures per second are taken, and half of them from five "
-        "degrees above it on, from 78 at the latest. The firmware slows the processor down from 80 "
-        "degrees on.",
+        "From this temperature on the camera takes two thirds of its pictures per second; from "
+        "five degrees above it on, or from 78 degrees on, half. From 80 degrees on the firmware "
+        "slows the processor down.",
         Range(50, 75, "degrees Celsius"),
     ] = 70.0
 

@@ -1,5 +1,5 @@
-"""What a hand touches and an eye sees: buttons, lights, loudspeaker, battery, the display's
-process.
+"""The parts that the wearer touches, sees and hears, and the gauges: buttons, lights, loudspeaker,
+battery, temperature. It also starts the processes of the display and of the badge reader.
 
 The daemon and the doctor import it; it imports `base`, `behaviour` and `config`. Begin with
 `buttons` and `lights`; `from_settings` says which pin each is on.

@@ -29,6 +29,10 @@ warnings.simplefilter("ignore", gpiozero.exc.PinFactoryFallback)
 OLDEST_SECONDS: Final = 5.0
 """An edge is never seen so late; a library that says so counts by another clock than its own
 `ticks`, and the edge is taken to have happened just now."""
+AT_ONCE_US: Final = 500
+READINGS: Final = 5
+"""How long the library's clock and ours may take to be read one after the other, and how often that
+is tried: what comes between them is added to the age of an edge."""
 
 EdgeHandler = Callable[[str, bool, int], None]
 """Called with (button, pressed, at_us) on a thread of the pin library; must not block or raise."""
@@ -84,10 +88,15 @@ class Buttons:
 
     def _reporter(self, button: str, device: Any, *, pressed: bool) -> Callable[[], None]:
         def report() -> None:
-            # Since the edge: gpiozero has taken its time over before it calls back.
-            since = device.active_time if pressed else device.inactive_time
+            for _ in range(READINGS):
+                before_us = self._clock.now_us()
+                # Since the edge: gpiozero has taken its time over before it calls back.
+                since = device.active_time if pressed else device.inactive_time
+                seen_us = self._clock.now_us()
+                if seen_us - before_us <= AT_ONCE_US:
+                    break
             late = since if since is not None and 0 <= since <= OLDEST_SECONDS else 0.0
-            self._on_edge(button, pressed, self._clock.now_us() - round(late * SECOND))
+            self._on_edge(button, pressed, seen_us - round(late * SECOND))
 
         return report
 

@@ -46,7 +46,7 @@ class EpochBegun:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A part of what is still needed of the epochs before."""
+    """Copied from an earlier epoch, because it is still needed."""
 
     runs: tuple[BootRun, ...]
     recordings: tuple[RecordingState, ...]
@@ -253,7 +253,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A condition began to hold, or holds no more."""
+    """A condition or another fault began, or is over."""
 
     condition: str
     holds: bool
@@ -280,8 +280,7 @@ class ShiftEnded:
 
 @dataclass(frozen=True, slots=True)
 class MuteSwitched:
-    """The wearer wants no sound of the running recording from at_us (media time) on, or wants it
-    again."""
+    """The wearer switched the sound of the running recording off or on, at at_us (media time)."""
 
     on: bool
     at_us: int
@@ -304,9 +303,9 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class RebootWanted:
-    """The camera does not come back, for this reason, and only a reboot of the machine could help.
-    count: which reboot in a row it is; None if there is none, because so many did not help, or
-    because it could not be remembered."""
+    """The camera module does not answer, for this reason, and only a reboot could help. count:
+    which reboot in a row it is; None if there is none, because so many did not help, or because it
+    could not be remembered."""
 
     reason: str
     count: int | None
@@ -380,9 +379,9 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class UnreadEntry:
-    """An entry of an epoch before, as it is, that the version of camerad which began this epoch
-    could not read, or not all of it. Whatever can read it takes it for what it says; until then
-    nothing is deleted. token: all of the entry."""
+    """An entry that another version of camerad wrote and this one cannot read completely; it is
+    kept unchanged. It was in an earlier epoch. Whatever can read it takes it for what it says;
+    until then nothing is deleted. token: all of the entry."""
 
     token: str
 

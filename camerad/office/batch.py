@@ -99,15 +99,22 @@ def make_files(
             recipients = parse_file(name, content).file.recipients
         except ConfigError as error:
             # A line of this text would be one that nobody has: it was made from template and row.
-            mistakes += [
-                re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
-            ]
+            texts = (re.sub(rf"^{re.escape(name)}(:\d+)*: ", "", one) for one in error.mistakes)
+            mistakes += [f"{name if _is_of(one, row) else template[0]}: {one}" for one in texts]
         else:
             office_in = name if row.get(_OFFICE_KEY) else template[0]
             made.append(BatchFile(device, content, office_in, tuple(recipients)))
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(list(dict.fromkeys(mistakes)))  # the template's are in every row
     return made
+
+
+def _is_of(mistake: str, row: Mapping[str, str]) -> bool:
+    """Whether a mistake is about what a row says, and not about its template. mistake: begins with
+    the setting that it is about."""
+    about = mistake.partition(": ")[0]
+    said = [key for key, value in row.items() if value]
+    return any(f"{about}.".startswith(f"{key}.") or key.startswith(f"{about}.") for key in said)
 
 
 def _directory(device: str) -> str:

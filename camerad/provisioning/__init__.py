@@ -1,6 +1,6 @@
 """How a camera takes over the one signed file that sets it up.
 
-The command and the daemon import it; it imports `config` and `store`. Begin with `apply`, which
-runs before the daemon starts; `validation` says whether a file holds. What an office does is in
-`camerad.office`. See docs/provisioning.md.
+The command, the daemon and the office import it; it imports `base`, `config`, `container`, `ledger`
+and `store`. Begin with `apply`, which runs before the daemon starts; `validation` says whether a
+file holds. What an office does is in `camerad.office`. See docs/provisioning.md.
 """

@@ -130,6 +130,11 @@ def remove(directory: str, gone: Container[str]) -> None:
             durable_files.remove(path)
 
 
+def paths(directory: str) -> list[str]:
+    """What counts as a receipt by its name. Raises StorageError."""
+    return [os.path.join(directory, name) for name in _names(directory)]
+
+
 def named(directory: str) -> set[str]:
     """Ids of the recordings that receipts in a directory name, whoever signed them. Raises
     StorageError."""

@@ -254,8 +254,9 @@ class Store:
                     deletable.check_plain(path)
                     _unlink(path, known.id)
                 except StorageError as error:
-                    text = f"{known.id} is deleted by the ledger, and still here: {error}"
-                    errors.append(_again(error, text))
+                    text = f"is deleted by the ledger, and still here: {error}"
+                    errors.append(_again(error, f"{known.id} {text}"))
+                    text = f"it {text}"
                     yield Discrepancy(DiscrepancyKind.UNREADABLE, known.id, text, alarm=True)
                     continue
                 yield Discrepancy(DiscrepancyKind.DELETED, known.id, "its deletion was completed")

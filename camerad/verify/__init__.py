@@ -1,6 +1,6 @@
 """The judge: is this recording authentic and complete, by whose key, and what is missing?
 
-The office and the daemon's crash recovery import it; it imports `container` and nothing that
-writes. Begin with `checker`; `chain_check` holds the statements together, `audio_check` judges what
-they say of sound, `report` says it in words.
+The office, the command and the daemon's crash recovery import it; it imports `base`, `container`
+and `stream`, and nothing that writes. Begin with `checker`; `chain_check` holds the statements
+together, `audio_check` judges what they say of sound, `verdict` says it in words.
 """

@@ -72,8 +72,9 @@ _TELLS: Final = {
     CueKind.SELF_VIEW_OFF: "self-view is off",
     CueKind.MUTED: "the recording goes on without sound",
     CueKind.UNMUTED: "the recording's sound is on again",
-    CueKind.REFUSED: "a press was refused: a condition with *no* holds, or the camera is ending",
-    CueKind.CUT_OFF: "the recording before the last start was cut off and does not go on",
+    CueKind.REFUSED: "a press was refused: because of a condition with *no* in the column *press "
+    "records*, or because the camera is switching off",
+    CueKind.CUT_OFF: "the camera was recording when it went off. It does not record now",
     CueKind.SHIFT_BEGUN: "a shift has begun",
     CueKind.SHIFT_ENDED: "a shift has ended",
     CueKind.NOT_READY: "on a shift it could not record; the cause follows",

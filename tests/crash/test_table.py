@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.breadth import CAMPAIGN
 from tests.crash import runs
-from tests.crash.test_states import SEED
 
 
+@pytest.mark.breadth  # what is done in any other order, in `make campaign` only
 def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() -> None:
-    rows = list(runs.table(SEED))
+    rows = list(runs.table(swaps=CAMPAIGN))
     assert [row.wrong for row in rows if row.wrong is not None] == []
     uncaught = {row.what for row in rows if row.found is None and " THEN " not in row.what}
     assert all(
@@ -43,4 +46,5 @@ def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() 
         "durable_files.sync_directory THEN "
         "ledger.Ledger._write > durable_files.sync",
     ):
-        assert needed in caught, needed
+        if CAMPAIGN or " THEN " not in needed:
+            assert needed in caught, needed

@@ -470,9 +470,12 @@ def check_device(state: Path, keys: Keys) -> Report:
 def check_office(office: Path, keys: Keys) -> Report:
     """Check an office's directory (6)."""
     report, count = Report(), 0
-    ledger = check_ledger(office / "office/ledger", keys)
-    report.add("office/ledger", ledger.report)
     places = [one for one in sorted(office.iterdir()) if one.is_dir() and one.name != "office"]
+    cameras = {place.name[-8:] for place in places}
+    its = {kid: key for kid, key in keys.items() if kid[:8] not in cameras}
+    ledger = check_ledger(office / "office/ledger", its)
+    report.add("office/ledger", ledger.report)
+    _whole(report, places, ledger)
     for place in places:
         report.add(place.name, _place(place))
         own = check_ledger(place / "ledger", keys)
@@ -494,6 +497,34 @@ def check_office(office: Path, keys: Keys) -> Report:
     return report
 
 
+def _whole(report: Report, places: list[Path], ledger: Ledger) -> None:
+    """What the office's ledger says of all that lies there (6)."""
+    files = [path for place in places for path in sorted(place.glob("recordings/*.tar"))]
+    named, ids = {path.stem for path in files}, [_identity(path) for path in files]
+    for stem, one in ledger.known.items():
+        if not one.deleted and ID.fullmatch(stem) and stem not in named:
+            report.note(2, f"{stem} is gone, and the office's ledger has no deletion of it.")
+        elif one.deleted and stem in named:
+            report.note(2, f"{stem} is deleted by the office's ledger, and there.")
+        elif one.deleted and stem in ids:
+            report.note(1, f"{stem} is deleted by the office's ledger, and a copy of it is there.")
+    for stem in sorted(set(ids)):
+        if ledger.last is not None and stem not in ledger.known:
+            report.note(1, f"{stem} is there, and the office's ledger does not know it.")
+        if ids.count(stem) > 1:
+            report.note(1, f"{stem} is there more than once.")
+
+
+def _identity(path: Path) -> str:
+    """The recording that a file is, by its header or else by its name."""
+    try:
+        with path.open("rb") as file:
+            raw = parts(file.read(512 + 1_048_576)[512:].split(b"\0")[0])
+        return str(json.loads(raw[1])["id"]) if raw else path.stem
+    except (OSError, ValueError, KeyError, TypeError):
+        return path.stem
+
+
 def _here(place: Path, stem: str, receipts: list[dict[str, Any]]) -> bool:
     """Whether a recording that the office knows belongs to this place."""
     return (place / "recordings" / f"{stem}.tar").exists() or any(
@@ -508,11 +539,12 @@ def _place(place: Path) -> Report:
         jwk = json.loads((place / "device.jwk").read_text())
         x = decoded(jwk["x"].encode())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        jwk, x = None, None
+        jwk, x = {}, None
     canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{base64url(x)}"}}' if x else ""
     kid = base64url(bytes.fromhex(sha(canonical.encode())))
-    key = json.loads(canonical or "{}") | {"kid": kid, "alg": "EdDSA", "use": "sig"}
-    if not x or key != jwk or kid[:8] != place.name[-8:]:
+    said = {name: jwk.get(name) for name in ("crv", "kty", "x")}
+    wrong = said != json.loads(canonical or "{}") or jwk.get("kid", kid) != kid
+    if not x or wrong or kid[:8] != place.name[-8:]:
         report.note(2, "device.jwk is not the key that the directory is named after.")
     earlier = place / "earlier-ledger"
     if earlier.is_dir() and any(earlier.iterdir()):

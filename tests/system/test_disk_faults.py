@@ -202,7 +202,8 @@ def test_a_daemon_that_is_killed_while_a_slow_card_makes_the_next_file_goes_on_a
             return [gap for gap in gaps if gap["to_us"] > killed_us - SEEN_US]
 
         (gap,) = until(stated, REPAIRED_SECONDS, "what is missing is stated")
-        assert gap["from_us"] <= pressed_us
+        # The daemon sees the edge after the finger; red came on a second later.
+        assert gap["from_us"] < pressed_us + 20_000
         assert gap["to_us"] == pytest.approx(killed_us, abs=SEEN_US)
         camera.pass_time(1)
         newest = camera.stop()
@@ -292,7 +293,6 @@ def _hangs(camera: BodyCamera, since_us: int) -> int | None:
     return next((one["at_us"] for one in reports if one.get("hit") == "disk_slow"), None)
 
 
-@pytest.mark.patient
 @pytest.mark.parametrize("fault", CONDITIONS)
 def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_back(
     tmp_path: Path, fault: str

@@ -9,6 +9,8 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from open_files import open_files
+
 _EVENT: Final = struct.Struct("iIII")
 CHANGES: Final = 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800
 """IN_MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF."""
@@ -59,14 +61,8 @@ def family(pid: int) -> list[int]:
 
 def files_open_for_writing(pid: int) -> set[str]:
     """Regular files on a file system (not memfds) that the process could write at this moment."""
-    names = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            target = os.readlink(entry)
-            facts = Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text()
-            flags = int(facts.split("flags:")[1].split()[0], 8)
-            if flags & os.O_ACCMODE == os.O_RDONLY or not target.startswith("/"):
-                continue
-            if not target.startswith(("/dev/", "/memfd:", "/proc/")):
-                names.add(target)
-    return names
+    return {
+        name
+        for name, writable in open_files(pid)
+        if writable and name.startswith("/") and not name.startswith(("/dev/", "/memfd:", "/proc/"))
+    }

@@ -59,7 +59,7 @@ def section(text: str, begin: str, end: str) -> str:
 
 def test_who_follows_readme_ends_one_simulated_board_before_the_other() -> None:
     before = README.split("bodycam-sim doctor --fault", 1)[0].rsplit("\n\n", 2)[-2]
-    assert "end `make run` first" in before
+    assert "End `make run` first" in before
 
 
 def test_what_is_done_every_day_breaks_no_seal() -> None:
@@ -70,8 +70,8 @@ def test_what_is_done_every_day_breaks_no_seal() -> None:
     assert "mount -o nosuid,nodev,noexec,nosymfollow /dev/sdX7" not in daily
     assert "put a new one there" in card
     examine = section(TECHNICIAN, "## 8. Examine", "## 9.")
-    assert "number" in examine.split("At last the seal.", 1)[1]
-    broken = next(line for line in TECHNICIAN.splitlines() if "| a housing was opened" in line)
+    assert "number" in examine.split("Finally, seal the card's slot", 1)[1]
+    broken = next(line for line in TECHNICIAN.splitlines() if "who opened a housing" in line)
     assert "not that of the papers" in broken
 
 
@@ -79,3 +79,15 @@ def test_the_trial_without_hardware_is_no_part_of_the_checkout() -> None:
     trial = section(TECHNICIAN, "## Without hardware", "\n| on the camera")
     assert "cd ~/cameras-trial" in trial
     assert "bodycam-sim/camerad" not in trial, "the demonstration's own key and recordings"
+
+
+def test_who_has_no_browser_makes_a_recording_and_ends_it() -> None:
+    """One press only shows the display; the hold is longer than two seconds."""
+    commands = section(README, "The same without a browser", "POST /api/fault")
+    presses = re.findall(r'"button": "main", "seconds": ([0-9.]+)', commands)
+    assert presses == ["0.1", "0.1", "2.2"]
+
+
+def test_whoever_carries_recordings_on_sticks_is_told_to_use_one_directory() -> None:
+    back = section(TECHNICIAN, "## 10. Take back", "## 11.")
+    assert "**Use one directory.**" in back

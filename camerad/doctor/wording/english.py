@@ -9,8 +9,8 @@ from camerad.doctor.wording.catalogue import DoctorWording, Sentence
 
 _SUDO: Final = "Run the command with sudo."
 _STOP: Final = (
-    "To test it, stop the daemon (sudo systemctl stop camerad), run camerad doctor, and start the "
-    "daemon again."
+    "To test it, stop the daemon: sudo systemctl stop camerad. Run camerad doctor. Then start the "
+    "daemon again: sudo systemctl start camerad."
 )
 _TAKEN: Final = "End the program that uses it (gpioinfo names it), or run the command with sudo."
 
@@ -58,11 +58,14 @@ ENGLISH: Final = DoctorWording(
         FindingId.CONFIGURATION_NEEDED: Sentence("This test needs a valid configuration."),
         FindingId.NO_ANSWER: Sentence(
             "No answer within {seconds:g} s.",
-            "Switch the camera off and on. If it happens again, read what the kernel says: "
-            "journalctl -k. If recordings, ledger, key, free space or card do not answer, the "
-            "card is failing: offload and replace it. Otherwise check the part and its wires.",
+            "Switch the camera off and on. If that does not help, read what the kernel says: "
+            "journalctl -k. If ledger, device's key, free space or card do not answer, the card "
+            "is failing: offload the recordings, then replace it. For other parts, check the part "
+            "and its wires.",
         ),
-        FindingId.DAEMON_RUNS: Sentence("The daemon runs ({stage}) and was asked about its parts."),
+        FindingId.DAEMON_RUNS: Sentence(
+            "The daemon is running ({stage}). The doctor asked it about the camera's parts.",
+        ),
         FindingId.DAEMON_STOPPED: Sentence("No daemon runs; the parts were tested directly."),
         FindingId.DAEMON_SILENT: Sentence(
             "Another process uses the recordings and does not answer: {why}",
@@ -70,8 +73,12 @@ ENGLISH: Final = DoctorWording(
             "sudo systemctl restart camerad. Its log: journalctl -u camerad",
         ),
         FindingId.DAEMON_FORBIDDEN: Sentence("This user may not ask the daemon: {why}", _SUDO),
-        FindingId.DEVICES_TAKEN: Sentence("Another process uses it and reports no status."),
-        FindingId.RECIPIENTS_OK: Sentence("Keys of the office that can open recordings: {count}."),
+        FindingId.DEVICES_TAKEN: Sentence(
+            "Another program uses this part and does not say whether it works.",
+        ),
+        FindingId.RECIPIENTS_OK: Sentence(
+            "Recordings are locked for {count} key(s) of the office.",
+        ),
         FindingId.RECIPIENTS_NONE: Sentence(
             "Nobody could open a recording, so the camera makes none.",
             "Put the public keys of the evidence desk and of its spare under 'recipients' in "
@@ -81,7 +88,9 @@ ENGLISH: Final = DoctorWording(
             "{why}",
             "Correct 'recipients' in {file}: public keys begin with age1.",
         ),
-        FindingId.KEY_OK: Sentence("It is there, private, and known to the ledger: {thumbprint}"),
+        FindingId.KEY_OK: Sentence(
+            "The key exists, only the camera can read it, and the ledger knows it: {thumbprint}",
+        ),
         FindingId.KEY_NONE: Sentence(
             "The camera has no key yet: {path} is missing.",
             "Start the daemon, which makes the key: sudo systemctl start camerad. Then register "
@@ -89,14 +98,14 @@ ENGLISH: Final = DoctorWording(
         ),
         FindingId.KEY_LOST: Sentence(
             "The private half of the key {thumbprint} is gone: {path}",
-            "Put the file back from where it was moved. If it is lost, start the daemon, which "
-            "makes a new key. Register the new key at the office: camerad identity show --pem",
+            "If somebody moved the file, put it back. If it is lost, start the daemon: it makes a "
+            "new key. Register the new key at the office: camerad identity show --pem",
         ),
         FindingId.KEY_OPEN: Sentence(
             "Other users can read the private key (mode {mode}): {path}",
-            "If nobody can have copied it: sudo chmod 600 {path}. Otherwise move the file away "
-            "and start the daemon, which makes a new key. Register the new key at the office: "
-            "camerad identity show --pem",
+            "If you are sure that nobody copied the key, run sudo chmod 600 {path}. Otherwise "
+            "move the file away and start the daemon: it makes a new key. Register the new key at "
+            "the office: camerad identity show --pem",
         ),
         FindingId.KEY_DAMAGED: Sentence(
             "The key's file is damaged: {path}: {why}",
@@ -110,8 +119,8 @@ ENGLISH: Final = DoctorWording(
             "knows the new key. Register the new key at the office: camerad identity show --pem",
         ),
         FindingId.KEY_CREDENTIAL: Sentence(
-            "The ledger knows a key that is not on the card. systemd may give it to the daemon; "
-            "only the daemon can see that.",
+            "The ledger knows a key that is not on the card. Perhaps systemd passes it to the "
+            "daemon. The doctor cannot see that.",
             "Start the daemon and run the doctor again: sudo systemctl start camerad",
         ),
         FindingId.KEY_FORBIDDEN: Sentence("This user may not read the key: {path}", _SUDO),
@@ -120,9 +129,9 @@ ENGLISH: Final = DoctorWording(
             "There is no ledger yet; the daemon begins it at its first start.",
         ),
         FindingId.LEDGER_DAMAGED: Sentence(
-            "{why} (errors in all: {count})",
+            "The ledger is damaged ({count} error(s)). The first: {why}",
             "Offload the recordings, then check everything: camerad evidence verify {directory}. "
-            "If nobody has tampered with the camera, the card is failing: replace it.",
+            "Either somebody changed the ledger, or the card is failing: then replace the card.",
         ),
         FindingId.LEDGER_UNREADABLE: Sentence("The ledger cannot be read: {why}", _SUDO),
         FindingId.CLOCK_SYNCHRONISED: Sentence("The clock was synchronised: {time}"),
@@ -130,8 +139,7 @@ ENGLISH: Final = DoctorWording(
         FindingId.CLOCK_UNKNOWN: Sentence(
             "The clock is not confirmed ({time}); deletion by date is paused.",
             "Put the camera on a network once, so that it synchronises its clock. timedatectl "
-            "shows whether it has. If it has a battery-backed clock, check the cell of that "
-            "clock.",
+            "shows whether it has. If it has a battery-backed clock, check the cell of that clock.",
         ),
         FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
         FindingId.BATTERY_LOW: Sentence(
@@ -149,15 +157,15 @@ ENGLISH: Final = DoctorWording(
             "(I2C) and its driver: ls {directory}",
         ),
         FindingId.BATTERY_GONE: Sentence(
-            "This camera has measured a battery before ({rates}), but {directory} shows none.",
+            "This camera had a battery gauge ({rates} is there), but {directory} shows none now.",
             "Check the wires of the battery gauge (I2C), and dmesg. Until then the camera may "
             "stop without a warning. If the gauge was removed on purpose: sudo rm {rates}",
         ),
-        FindingId.BATTERY_NONE: Sentence("Nothing measures the battery: {directory} shows none."),
+        FindingId.BATTERY_NONE: Sentence("No battery gauge was found in {directory}."),
         FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} degrees Celsius."),
         FindingId.TEMPERATURE_HOT: Sentence(
-            "{celsius:.0f} degrees Celsius. The camera takes fewer pictures from {limit:.0f} on, "
-            "or when the firmware slows the processor down.",
+            "{celsius:.0f} degrees Celsius. From {limit:.0f} degrees on, or when the firmware "
+            "slows the processor down, the camera takes fewer pictures a second.",
             "Let the camera cool and run the doctor again. If it gets hot on the bench, end the "
             "program that keeps the processor busy (top), then check the heat sink.",
         ),
@@ -166,19 +174,19 @@ ENGLISH: Final = DoctorWording(
             "Use a better cable and a stronger supply. On battery, check the converter, and "
             "replace an old battery.",
         ),
-        FindingId.TEMPERATURE_NONE: Sentence("Nothing measures the temperature: {why}"),
+        FindingId.TEMPERATURE_NONE: Sentence("The temperature cannot be measured: {why}"),
         FindingId.SPACE_OK: Sentence("Room for {minutes:.0f} min of recording."),
         FindingId.SPACE_LOW: Sentence(
             "Room for only {minutes:.0f} min of recording; the camera warns below {limit:.0f} min.",
-            "Offload the recordings: camerad offload DIR. The camera then deletes what the office "
-            "has, as it needs room.",
+            "Offload the recordings: camerad offload DIR. When the camera needs room, it deletes "
+            "recordings that the office already has.",
         ),
         FindingId.SPACE_FULL: Sentence(
             "Room for only {minutes:.1f} min of recording; below {limit:.0f} min no recording "
             "starts.",
-            "Offload the recordings: camerad offload DIR. The camera then deletes what the office "
-            "has, as it needs room. If other files fill the card, this lists them: sudo du -xh "
-            "{directory}",
+            "Offload the recordings: camerad offload DIR. When the camera needs room, it deletes "
+            "recordings that the office already has. If other files fill the card, this lists "
+            "them: sudo du -xh {directory}",
         ),
         FindingId.SPACE_READ_ONLY: Sentence(
             "The card is read-only: {directory}",
@@ -187,21 +195,21 @@ ENGLISH: Final = DoctorWording(
         ),
         FindingId.SPACE_MISSING: Sentence(
             "The directory of the recordings cannot be used: {why}",
-            "Start the daemon, which makes the directory: sudo systemctl start camerad. If this "
-            "user may not read it, run the command with sudo.",
+            "Start the daemon, which makes the directory: sudo systemctl start camerad. If only "
+            "the right to read it is missing, run the command with sudo.",
         ),
         FindingId.CARD_OK: Sentence(
-            "{rate:.1f} MB/s; the slowest of {syncs} syncs took {worst_ms:.0f} ms.",
+            "{rate:.1f} MB/s; the slowest of {syncs} write tests took {worst_ms:.0f} ms.",
         ),
         FindingId.CARD_HESITATES: Sentence(
-            "The slowest of {syncs} syncs took {worst_ms:.0f} ms. A recording states each that "
-            "takes over {limit_ms:.0f} ms.",
+            "The slowest of {syncs} write tests took {worst_ms:.0f} ms. More than {limit_ms:.0f} "
+            "ms is too slow; a recording notes it.",
             "Run the doctor again. If the card is still slow, replace it with one made for "
             "continuous recording (video surveillance, class V30).",
         ),
         FindingId.CARD_SLOW: Sentence(
             "The card writes {rate:.2f} MB/s, but a recording needs {needed:.2f} MB/s; the "
-            "slowest sync took {worst_ms:.0f} ms.",
+            "slowest write test took {worst_ms:.0f} ms.",
             "Replace the card with one made for continuous recording (video surveillance, class "
             "V30).",
         ),
@@ -211,10 +219,10 @@ ENGLISH: Final = DoctorWording(
         ),
         FindingId.CARD_NO_ROOM: Sentence(
             "The card has no room for the test.",
-            "Make room first: see free space.",
+            "First do what 'free space' says above.",
         ),
         FindingId.CARD_MISSING: Sentence(
-            "There is no directory for recordings yet: see free space.",
+            "There is no directory for recordings yet. First do what 'free space' says above.",
         ),
         FindingId.CARD_BUSY: Sentence(
             "The camera is recording.",
@@ -224,16 +232,18 @@ ENGLISH: Final = DoctorWording(
             "This user may not write to the card: {directory}",
             _SUDO,
         ),
-        FindingId.HARDENING_OK: Sentence("The service is confined: exposure {exposure:.1f} of 10."),
+        FindingId.HARDENING_OK: Sentence(
+            "The service has few rights: exposure {exposure:.1f} of 10 (0 is safest).",
+        ),
         FindingId.HARDENING_WEAK: Sentence(
-            "The service is not confined enough: exposure {exposure:.1f} of 10. The shipped unit "
-            "has {limit:.1f} at most.",
+            "The service has too many rights: exposure {exposure:.1f} of 10 (0 is safest). At most "
+            "{limit:.1f} is normal.",
             "Find what weakens it: systemctl cat {unit}, and systemd-analyze security {unit}. "
-            "Remove that drop-in, or install the shipped unit again.",
+            "Remove the file that weakens it, or install the shipped unit again.",
         ),
         FindingId.HARDENING_ALONE: Sentence(
-            "Missing or not enabled: {missing}. Without it the camera cannot switch itself off "
-            "when the battery is empty, nor reboot when only that helps.",
+            "These units are missing or not enabled: {missing}. Without them the camera cannot "
+            "switch itself off when the battery is empty, and cannot reboot when it hangs.",
             "Install and enable what systemd/README.md lists, then reboot.",
         ),
         FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
@@ -249,8 +259,8 @@ ENGLISH: Final = DoctorWording(
             "The camera delivers no picture: {why}",
             "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. If "
             "rpicam-hello --list-cameras does not list the camera module, set "
-            "camera_auto_detect=1 in /boot/firmware/config.txt. Otherwise replace the camera "
-            "module.",
+            "camera_auto_detect=1 in /boot/firmware/config.txt. If nothing helps, replace the "
+            "camera module.",
         ),
         FindingId.CAMERA_SILENT: Sentence(
             "The camera was opened, but no picture has come for {age_s:.0f} s.",
@@ -266,9 +276,9 @@ ENGLISH: Final = DoctorWording(
         FindingId.CAMERA_RATE: Sentence(
             "The camera delivers {rate:.1f} pictures a second, but the configuration wants "
             "{wanted:.0f}.",
-            "Test it in good light, and cool: darkness and heat lower the rate. Then set "
-            "camera.fps to a rate that this camera module has at its size (rpicam-hello "
-            "--list-cameras).",
+            "Test again in good light, with a cool camera: darkness and heat lower the rate. If "
+            "the rate is still too low, set camera.fps to a rate that this camera module can "
+            "deliver at this size (rpicam-hello --list-cameras).",
         ),
         FindingId.CAMERA_LOSES: Sentence(
             "{percent:.0f} % of the pictures are lost.",
@@ -290,7 +300,7 @@ ENGLISH: Final = DoctorWording(
             "helps, replace it.",
         ),
         FindingId.MICROPHONE_CLIPS: Sentence(
-            "The sound is too loud: {percent:.0f} % of it is cut off.",
+            "The sound is too loud: {percent:.0f} % of it is distorted.",
             "Lower the gain (alsamixer, F4), or test in a quieter place.",
         ),
         FindingId.MICROPHONE_MISSING: Sentence(
@@ -330,8 +340,8 @@ ENGLISH: Final = DoctorWording(
         ),
         FindingId.LOUDSPEAKER_NO_FILE: Sentence(
             "Files of announcements are missing: {missing}",
-            "Put them into announcements.directory, as WAV with PCM. Or install camerad again, "
-            "which brings its own.",
+            "Put the files into announcements.directory (WAV, PCM). Or install camerad again: it "
+            "contains them.",
         ),
         FindingId.LOUDSPEAKER_UNWANTED: Sentence(
             "The policy or the configuration wants no announcements.",
@@ -356,16 +366,17 @@ ENGLISH: Final = DoctorWording(
             "The display answers the daemon. The test picture is shown only while no daemon runs.",
         ),
         FindingId.OUTPUT_OK: Sentence(
-            "GPIO {gpio} switches. With --interactive the doctor asks whether you notice it.",
+            "GPIO {gpio} switches. To check that the part itself works, run the doctor with "
+            "--interactive.",
         ),
         FindingId.OUTPUT_SEEN: Sentence("It works (GPIO {gpio})."),
         FindingId.OUTPUT_DEAD: Sentence(
-            "GPIO {gpio} was switched {state}, but did not follow.",
+            "GPIO {gpio} was switched {state}, but nothing changed at the pin.",
             "Look for a short circuit at GPIO {gpio}: light, wire, solder. Check that the "
             "configuration names the right GPIO.",
         ),
         FindingId.OUTPUT_UNSEEN: Sentence(
-            "GPIO {gpio} switches, but nobody noticed it.",
+            "GPIO {gpio} switches, but you answered that you noticed nothing.",
             "Check its wires and its polarity. Check that the configuration has the right GPIO "
             "and active_high. If nothing helps, replace it.",
         ),
@@ -375,11 +386,12 @@ ENGLISH: Final = DoctorWording(
             "The button is not stuck (GPIO {gpio}). With --interactive the doctor asks you to "
             "press it.",
         ),
-        FindingId.BUTTON_WORKS: Sentence("A press and its release arrived (GPIO {gpio})."),
+        FindingId.BUTTON_WORKS: Sentence("The button works (GPIO {gpio})."),
         FindingId.BUTTON_STUCK: Sentence(
             "The button is pressed all the time (GPIO {gpio}).",
-            "Free it of dirt and of the housing. If nothing holds it, look for a short circuit at "
-            "its wires, and check that active_low is right. If nothing helps, replace it.",
+            "Clean the button, and check that the housing does not press on it. If it is free, "
+            "look for a short circuit at its wires, and check that active_low is right. If "
+            "nothing helps, replace the button.",
         ),
         FindingId.BUTTON_UNPRESSED: Sentence(
             "No press arrived within {seconds:.0f} s (GPIO {gpio}).",

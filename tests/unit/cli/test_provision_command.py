@@ -541,6 +541,26 @@ def test_a_camera_that_the_register_does_not_know_is_told(desk: Desk, tmp_path: 
     assert f"{book}: has no camera-08: a camera accepts such a file only as its first" in said.err
 
 
+def test_a_mistake_of_the_template_is_told_once_and_blamed_on_no_row(
+    desk: Desk, tmp_path: Path
+) -> None:
+    template = made(desk, tmp_path / "first") / NAME
+    said = yaml.safe_load(template.read_text())
+    template.write_text(yaml.safe_dump(said | {"camera": {"fps": 1000}}))
+    rows = [
+        {"device.id": "camera-01", "wifi.ssid": "Dock"},
+        {"device.id": "camera-02", "wifi.ssid": ""},
+    ]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    told = [line.removeprefix("camerad: ") for line in said.err.splitlines()]
+    (fps,) = [line for line in told if "camera.fps" in line]
+    assert fps.startswith(f"{template}: camera.fps")
+    # What the row says is its own.
+    assert all(line.startswith((f"{template}: ", f"{cameras}:2 ")) for line in told), told
+
+
 def test_a_template_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("[x]\n")
     cameras = table(tmp_path / "cameras.csv", TWENTY)

@@ -546,3 +546,39 @@ def test_a_first_visit_that_came_to_nothing_leaves_no_false_alarm(
     register.rmdir()
     assert desk("evidence", "purge", tmp_path / "fresh", "--key", key).code == 0
     assert desk("evidence", "verify", tmp_path / "fresh", "--key", key).code == 0
+
+
+def test_what_is_named_like_a_receipt_and_is_none_is_damage(
+    verified: Desk, holding: Holding
+) -> None:
+    stray = Path(holding.receipts, "0009.jws")
+    stray.write_text("x")
+    said = verified()
+    assert (said.code, f"DAMAGE: {stray}: it is named like a receipt" in said.out) == (2, True)
+    stray.rename(stray.with_name("note.txt"))
+    assert verified().code == 0
+
+
+def test_one_more_file_of_a_recording_is_no_other_recording(
+    verified: Desk, holding: Holding
+) -> None:
+    one = Path(holding.recordings, f"{ONE}.tar")
+    for name in (f"{ONE} (1).tar", f"Kopie von {ONE}.tar"):
+        shutil.copy(one, one.with_name(name))
+    last = verified().out.splitlines()[-2]
+    assert last == "2 recordings: 2 authentic and complete, and 2 copies of them"
+
+
+def test_an_office_does_not_call_its_copies_not_offloaded(desk: Desk, archive: Path) -> None:
+    said = desk("evidence", "show", ONE, "--state", archive)
+    assert (said.code, "this is the office's copy" in said.out) == (0, True)
+
+
+@pytest.mark.parametrize("what", [ONE[:-1], ONE.replace("T", " "), "recording"])
+def test_what_is_typed_wrong_is_no_missing_directory(desk: Desk, archive: Path, what: str) -> None:
+    said = desk("evidence", "show", what, "--state", archive)
+    assert (said.code, said.err.startswith(f"camerad: {what}: there is no such file here")) == (
+        3,
+        True,
+    )
+    assert "it is no recording's id" in said.err

@@ -465,6 +465,8 @@ def slow_card(scenes: Any, monkeypatch: pytest.MonkeyPatch, stage: str = "idle")
     scene.keeping.note("stage", stage=stage, display=False)
     scene.kinds()
     failing = card_away(monkeypatch)
+    # This one is in the file, and for this one the card is waited for; the others wait for it.
+    scene.keeping.note("fault", condition="storage_stalled", holds=True)
     scene.keeping.note("stage", stage="recording", display=True)
     scene.keeping.close(WAIT)
     failing[0] = False

@@ -76,7 +76,7 @@ def test_the_object_is_as_it_is_documented() -> None:
         "check": "light_red",
         "status": "ok",
         "finding": "output_seen",
-        "text": "Es tut, was es soll (GPIO 23).",
+        "text": "Funktioniert (GPIO 23).",
         "cure": "",
         "values": {"gpio": 23},
     }

@@ -36,6 +36,30 @@ def test_an_edge_that_is_seen_late_bears_the_time_at_which_it_happened(pins: Moc
     buttons.close()
 
 
+@pytest.mark.parametrize("held_up", [1, 2])
+def test_a_thread_that_is_held_up_as_it_reads_the_clocks_changes_no_edge(
+    pins: MockFactory, held_up: int
+) -> None:
+    """For 20 ms, before it reads ours for the first time, or for the second."""
+
+    class Clock(ManualClock):
+        reads = 0
+
+        def now_us(self) -> int:
+            self.reads += 1
+            if self.reads == held_up:
+                self.advance(20_000)
+            return super().now_us()
+
+    edges: list[tuple[str, bool, int]] = []
+    clock = Clock(2_000_000)
+    buttons = Buttons((MAIN,), lambda *edge: edges.append(edge), clock)
+    pins.ticks = lambda: clock._now_us / 1e6
+    buttons._devices["main"]._pin_changed(1.99, 0)
+    assert edges == [("main", True, 1_990_000)]
+    buttons.close()
+
+
 @pytest.mark.parametrize("stamp", [3_000.0, 90.0], ids=["in the future", "long ago"])
 def test_an_edge_stamped_by_another_clock_counts_as_just_seen(
     pins: MockFactory, stamp: float
