@@ -1,8 +1,7 @@
 """Which unit tests are not traced for coverage, and the examples that `make campaign` looks for.
 
 Of properties it tries others with every seed, and more. In every other run they are the same
-(pyproject.toml). How long one takes is no finding in either: cameras may run beside these tests,
-and go first.
+(pyproject.toml). How long one takes is no finding in either.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ UNTRACED: Final = (
     "cli/test_provision_office_key.py",
     "cli/test_unreadable_office.py",
     "cli/test_vanished_parts.py",
-    "cli/test_verify_office.py",
     "config/test_config_shipped.py",
     "hardware/test_display.py",
     "image/",
@@ -59,7 +57,6 @@ UNTRACED: Final = (
     "selfview/",
     "store/test_repair_anywhere.py",
     "store/test_retention_years.py",
-    "store/test_store_intake.py",
     "stream/test_link.py",
     "stream/test_link_sound.py",
     "stream/test_ring_model.py",
