@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 _running: set[asyncio.Task[None]] = set()
-"""The loop itself holds on to no task."""
+"""Tasks that run: the event loop itself keeps no reference to a task."""
 
 
 def watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """`work` as a task of the running loop; whoever asked for it holds on to it, and ends it.
+    """Run `work` as a task of the running loop. Whoever asked for it keeps the task, and cancels
+    it.
 
-    An exception in it is a mistake of ours, and goes at once where all of those go. A task by
-    itself keeps it for whoever awaits it, and what nobody awaits would just be done no more.
+    An exception in it is a mistake in camerad. It is raised on the loop at once, where all such
+    mistakes end up. Without this, a task keeps its exception for whoever awaits it, and if nobody
+    does, nothing shows.
     """
     task = asyncio.get_running_loop().create_task(work)
     task.add_done_callback(_tell_of_failure)
@@ -26,8 +28,7 @@ def watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 
 def raise_error(error: BaseException) -> None:
-    """Raise it, as a handler of what a thread reports: on the loop it goes where all mistakes of
-    ours go."""
+    """Raise `error` on the loop, where all mistakes in camerad end up: a handler for threads."""
     raise error
 
 
@@ -45,12 +46,12 @@ class EventLoop:
     _loop: asyncio.AbstractEventLoop
 
     def attach(self) -> asyncio.AbstractEventLoop:
-        """Belong to the running loop, which is returned."""
+        """Use the running loop, which is returned."""
         self._loop = asyncio.get_running_loop()
         return self._loop
 
     def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """`handler`, to be called from any thread, run on the loop."""
+        """`handler` in a form that any thread may call; it runs on the loop."""
 
         def call(*arguments: Any) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
@@ -59,14 +60,13 @@ class EventLoop:
         return call
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` on the loop. Nobody waits for it; an exception goes where all mistakes of ours
-        go."""
+        """Run `work` on the loop without waiting for it; an exception is raised on the loop."""
         task = watched(work)
         _running.add(task)
         task.add_done_callback(_running.discard)
 
     def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
+        """Run blocking work on a thread of its own, which never keeps the daemon from ending."""
         future: asyncio.Future[_T] = self._loop.create_future()
 
         def settle(result: _T | None, error: BaseException | None) -> None:

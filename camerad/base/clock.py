@@ -37,7 +37,7 @@ class ClockSource(StrEnum):
     RTC = "rtc"
     """Kept by a battery-backed clock, and plausible against the last synchronised time."""
     UNKNOWN = "unknown"
-    """Anything may be shown: nothing is deleted by it."""
+    """Nothing confirms it: nothing is deleted by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Moment:
 
 
 class Clock(Protocol):
-    """Where the time comes from; a test passes its own."""
+    """Where the time comes from. A test passes a clock of its own."""
 
     def now_us(self) -> int:
         """Microseconds of CLOCK_BOOTTIME."""
@@ -95,10 +95,10 @@ class SystemClock:
 
     def moment(self) -> Moment:
         source = ClockSource.UNKNOWN if self._judge is None else self._judge()
-        return Moment(*both(self), source)
+        return Moment(*read_both(self), source)
 
 
-def both(clock: Clock) -> tuple[int, int]:
+def read_both(clock: Clock) -> tuple[int, int]:
     """Boot and wall time of the same instant, to 5 ms unless the machine is hopelessly busy.
 
     A thread that loses the processor between two readings would see a step where there is none, so
@@ -141,7 +141,7 @@ class ManualClock:
         return f"00000000-0000-4000-8000-{self._boots:012x}"
 
     def reboot(self) -> None:
-        """Begin another boot: its boot time begins at 0, and wall time is as it was."""
+        """Begin another boot: boot time begins at 0 again, and wall time stays."""
         self._boots += 1
         self._now_us = 0
 

@@ -1,10 +1,10 @@
-"""The few calls through which evidence reaches storage, each with the promise it makes.
+"""The few calls that write evidence to storage, each with its promise.
 
 Everything that is kept (recordings, ledger, keys, receipts) is written through these functions and
-by nothing else, so that what a loss of power can do is decided in one place; docs/storage.md lists
-the procedures made of them. What is there is asked here too: no answer is not a "no". All of them
-raise `StorageError`, whose text says what was tried, where, and how to mend it, and whose `errno`
-is the operating system's.
+nothing else. So what a loss of power can do is decided in one place; docs/storage.md lists the
+procedures made of these calls. All of them raise `StorageError`: its text says what was tried,
+where, and how to mend it, and its `errno` is the operating system's
+(`camerad.base.storage_errors`).
 """
 
 from __future__ import annotations
@@ -14,198 +14,47 @@ import errno
 import fcntl
 import logging
 import os
-import shlex
 import stat
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
-from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, StorageError
+from camerad.base import file_status
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explain, explaining
 
 _log = logging.getLogger(__name__)
 
 MODE: Final = 0o640
-"""Readable by owner and group; a recording is sealed, and who may copy it need not be root."""
+"""Owner and group may read it: a recording is sealed, and whoever copies it need not be root."""
 _OTHERS: Final = 0o077
 TEMPORARY: Final = ".new"
-"""Ending of a file that is not published yet; one that is found at start is worth nothing."""
-
-FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
-"""What the system says to a user who may not do something."""
-_NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
-"""What it says where nothing has a name, and nothing can have it."""
+"""Ending of a file that is not published yet. One that is found at a start is worthless."""
 
 _NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
-"""What a file system says that has no files without a name, and what an old kernel says."""
+"""Errors of a file system without unnamed files, and of an old kernel."""
 
 Buffer = bytes | bytearray | memoryview
-
-_REMEDIES: Final = {
-    errno.ENOSPC: "the storage is full: make room; on a camera, offload recordings or let expired "
-    "ones be deleted",
-    errno.EDQUOT: "the quota is used up; offload recordings or raise the quota",
-    errno.EFBIG: "its file system cannot hold a file so large (FAT ends at 4 GiB); format it with "
-    "exFAT or ext4",
-    errno.EROFS: "it is mounted read-only: by its write-protect switch, by the mount's options, or "
-    "by the system after an error; in the last case save what is on the card, stick or disk, and "
-    "replace it",
-    errno.EIO: "the storage reports an input/output error: save what is on the card, stick or "
-    "disk, and replace it",
-    errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
-    errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
-    errno.ENOENT: "the directory is missing; make it, or mount the storage",
-    errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EISDIR: "name a file",
-    errno.EEXIST: "something of this name exists already; it was left as it is",
-    errno.ELOOP: "a symbolic link stands there, which is not what a camera leaves: treat the card, "
-    "or the stick, as manipulated; nothing was done where the link leads",
-}
-
-
-class FileExistsAlreadyError(StorageError):
-    """Error raised when a file that is never written over is there already."""
-
-    exit_code: ClassVar[int] = EX_CANTCREAT
-
-
-class ForbiddenError(StorageError):
-    """Error raised when this user may not do what is asked for. Nothing is known then of what is
-    there."""
-
-    exit_code: ClassVar[int] = EX_NOPERM
-
-
-def explained(action: str, path: str, error: OSError) -> StorageError:
-    """`error` as a StorageError that says what could not be done to `path`, and what helps."""
-    text = error.strerror or str(error) or type(error).__name__
-    remedy = _REMEDIES.get(error.errno or 0, "check the storage")
-    kind = StorageError
-    if error.errno in FORBIDDEN:
-        kind = ForbiddenError
-    elif error.errno == errno.EEXIST:
-        kind = FileExistsAlreadyError
-    said = kind(f"{path}: cannot {action}: {text}; {remedy}")
-    said.errno = error.errno
-    return said
-
-
-# ------------------------------------------------------------------------------- what is there
-#
-# `os.path.exists` and its like answer "no" also where the file system does not say: to somebody who
-# may not look, and on storage that fails. Here that is an error, so that nothing is ever taken for
-# gone, or signed as gone, that nobody looked at.
-
-
-def mode_of(path: str, *, linked: bool = False) -> int | None:
-    """What has this name (``st_mode``); None if nothing has.
-
-    linked: what a symbolic link of this name leads to. Raises ForbiddenError, which names the
-    directory that this user may not look into, and StorageError where the storage does not answer.
-    """
-    try:
-        return (os.stat(path) if linked else os.lstat(path)).st_mode
-    except OSError as error:
-        if error.errno in _NOTHING:
-            return None
-        if error.errno in FORBIDDEN:
-            raise _shut(_shut_above(path), error) from error
-        raise explained("look at it", path, error) from error
-
-
-def is_there(path: str) -> bool:
-    """Whether anything has this name, a symbolic link included. Raises as `mode_of`."""
-    return mode_of(path) is not None
-
-
-def is_directory(path: str, *, linked: bool = False) -> bool:
-    """Whether this is a directory. linked, and raises: as `mode_of`."""
-    return stat.S_ISDIR(mode_of(path, linked=linked) or 0)
-
-
-def is_link(path: str) -> bool:
-    """Whether this is a symbolic link. Raises as `mode_of`."""
-    return stat.S_ISLNK(mode_of(path) or 0)
-
-
-def is_file(path: str) -> bool:
-    """Whether this is a plain file, and no link to one. Raises as `mode_of`."""
-    return stat.S_ISREG(mode_of(path) or 0)
-
-
-def check_directory(path: str) -> None:
-    """Raise StorageError if something else than a directory has this name, as a symbolic link;
-    nothing at all is no error. Raises besides as `mode_of`."""
-    mode = mode_of(path)
-    if mode is None or stat.S_ISDIR(mode):
-        return
-    number = errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR
-    raise explained("use it as a directory", path, OSError(number, os.strerror(number)))
-
-
-def look_into(directory: str) -> None:
-    """Return if the names in a directory can be listed, and what has them looked at.
-
-    Raises StorageError if not: also if there is none (ENOENT), or a link in its place (ELOOP).
-    """
-    try:
-        descriptor = open_directory(directory)
-        try:
-            os.stat(os.curdir, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in FORBIDDEN:
-            raise _shut(directory, error) from error
-        raise explained("list the directory", directory, error) from error
-
-
-def _shut(directory: str, error: OSError) -> ForbiddenError:
-    """A directory that this user may not look into, and what helps."""
-    said = ForbiddenError(
-        f"{directory}: this user may not look into this directory, so nothing in it was looked at: "
-        f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or do "
-        "this as the user whose it is"
-    )
-    said.errno = error.errno
-    return said
-
-
-def _shut_above(path: str) -> str:
-    """The directory on the way to `path` that this user may not look into."""
-    directory = _directory_of(path)
-    while True:
-        try:
-            os.lstat(directory)
-        except OSError:
-            directory = _directory_of(directory)
-        else:
-            return directory
-
-
-# ------------------------------------------------------------------------------------- writing
 
 
 def create(path: str, mode: int = MODE) -> int:
     """Make a file that must not exist; returns a descriptor to read and write it.
 
-    Not durable before the file and its directory are synchronised.
+    It is durable only after the file and its directory were synchronised.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
+    with explaining("make the file", path):
         descriptor = os.open(path, flags, mode)
-    except OSError as error:
-        raise explained("make the file", path, error) from error
     if mode & _OTHERS:  # what only its maker may read stays the maker's
         _leave_to_owner(descriptor, path)
     return descriptor
 
 
 def _leave_to_owner(descriptor: int, path: str) -> None:
-    """Give what root has just made in somebody else's directory to that directory's user and group,
-    durably: whoever works there has to read it when root is gone.
+    """Give what root has just made to the owner and group of the directory around it, durably:
+    whoever works there must be able to read it later.
 
-    Storage that takes no other owner for it keeps it as it is, and the log says so.
+    If the storage refuses another owner, the file stays root's, and the log says so.
     """
     if os.geteuid() != 0:
         return
@@ -218,7 +67,7 @@ def _leave_to_owner(descriptor: int, path: str) -> None:
     except OSError as error:
         _log.warning(
             "%s",
-            explained("give it to the directory's owner", path, error),
+            explain("give it to the directory's owner", path, error),
             extra=MessageId.STORAGE.extra,
         )
 
@@ -227,78 +76,62 @@ def create_unnamed(directory: str, mode: int = MODE) -> int | None:
     """Make a file in `directory` that has no name yet (``O_TMPFILE``, open(2)); returns a
     descriptor to read and write it, or None if its file system has no such files.
 
-    Whatever happens before `name`, a kill and a loss of power included, the file is gone. vfat and
-    exFAT have none, nor have most network file systems.
+    The file is gone after whatever happens before `link_unnamed`: a kill and a loss of power too.
+    vfat, exFAT and most network file systems have no such files.
     """
     try:
         return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno in _NONE_UNNAMED:
             return None
-        raise explained("make a file in the directory", directory, error) from error
+        raise explain("make a file in the directory", directory, error) from error
 
 
-def name(descriptor: int, path: str) -> None:
-    """Give a file of `create_unnamed` its name, durably. What has that name is left as it is.
+def link_unnamed(descriptor: int, path: str) -> None:
+    """Give a file of `create_unnamed` its name, durably. A file that has the name already is left
+    alone.
 
-    What is in the file has to be synchronised before.
+    Synchronise the content first.
     """
-    directory = open_directory(_directory_of(path), linked=True)
+    directory = file_status.open_directory(_directory_of(path), linked=True)
     try:
         # Of the links in /proc/self/fd linkat(2) alone can be told to follow them.
         os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=directory)
         os.fsync(directory)
     except OSError as error:
-        raise explained("make the file", path, error) from error
+        raise explain("make the file", path, error) from error
     finally:
         os.close(directory)
-
-
-def open_directory(directory: str, *, linked: bool = False) -> int:
-    """Open a directory, and nothing that a symbolic link of its name leads to; returns a
-    descriptor. linked: it may be one, since a person named it. Raises OSError, ELOOP for a link.
-
-    Whoever writes a card says what lies below a state directory, also links to what is not on it.
-    """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    try:
-        return os.open(directory, flags if linked else flags | os.O_NOFOLLOW)
-    except NotADirectoryError:
-        # What open(2) says of a link that is to be a directory.
-        if not linked and is_link(directory):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
-        raise
 
 
 def lock_directory(directory: str, *, linked: bool = False) -> int:
     """Claim a directory until the descriptor that is returned is closed.
 
-    linked: as for `open_directory`. Raises BlockingIOError if another process has claimed it.
+    linked: as for `file_status.open_directory`. Raises BlockingIOError if another process has
+    claimed it.
     """
     descriptor = None
     try:
-        descriptor = open_directory(directory, linked=linked)
+        descriptor = file_status.open_directory(directory, linked=linked)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if descriptor is not None:
             os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise
-        raise explained("claim the directory", directory, error) from error
+        raise explain("claim the directory", directory, error) from error
     return descriptor
 
 
 def open_existing(path: str) -> int:
     """Open a plain file to read and write it; returns a descriptor.
 
-    Of anything else nothing is written: where a card is mounted with its devices, a name on it can
-    be a disk of the computer's.
+    Anything else is refused: on a card that is mounted with its devices, a name can be a disk of
+    this computer.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    try:
+    with explaining("open the file", path):
         descriptor = os.open(path, flags)
-    except OSError as error:
-        raise explained("open the file", path, error) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -308,33 +141,13 @@ def open_existing(path: str) -> int:
     )
 
 
-def identity_of(file: int | str) -> tuple[int, int]:
-    """What tells an open file, or the one of that name, from every other that is there just then:
-    its device and its inode. Raises OSError."""
-    state = os.fstat(file) if isinstance(file, int) else os.lstat(file)
-    return state.st_dev, state.st_ino
-
-
-def is_named(descriptor: int, path: str) -> bool:
-    """Whether `path` is still the name of that open file; it costs two system calls.
-
-    A file whose name was removed takes every write and every sync, and is gone when it is closed.
-    """
-    try:
-        return identity_of(descriptor) == identity_of(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise explained("look at the file", path, error) from error
-
-
 def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> int:
     """Write `pieces` one after the other from `offset` on; returns the offset behind them.
 
     Not durable before `sync`. After an error some of the bytes may be there.
     """
     rest = [view for piece in pieces if (view := memoryview(piece)).nbytes]
-    try:
+    with explaining("write", path):
         while rest:
             written = os.pwritev(descriptor, rest, offset)
             if written <= 0:
@@ -344,29 +157,23 @@ def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> 
                 written -= rest.pop(0).nbytes
             if written:
                 rest[0] = rest[0][written:]
-    except OSError as error:
-        raise explained("write", path, error) from error
     return offset
 
 
 def preallocate(descriptor: int, offset: int, length: int, path: str) -> None:
-    """Reserve room; the file grows to `offset + length`, and what is new reads as zeros.
+    """Reserve room: the file grows to `offset + length`, and the new part reads as zeros.
 
-    An append into reserved room changes no size and allocates nothing, so that synchronising it
-    costs as little metadata as the file system allows.
+    An append into reserved room changes no size and allocates nothing, so it costs the least
+    metadata to synchronise.
     """
-    try:
+    with explaining("reserve room", path):
         os.posix_fallocate(descriptor, offset, length)
-    except OSError as error:
-        raise explained("reserve room", path, error) from error
 
 
 def truncate(descriptor: int, size: int, path: str) -> None:
     """Cut the file to `size` bytes. Not durable before `sync`."""
-    try:
+    with explaining("cut the file", path):
         os.ftruncate(descriptor, size)
-    except OSError as error:
-        raise explained("cut the file", path, error) from error
 
 
 def sync(descriptor: int, path: str) -> None:
@@ -375,60 +182,53 @@ def sync(descriptor: int, path: str) -> None:
     After an error nobody knows what is there: the kernel reports a failed write-back only once
     (``fsync(2)``), so a second try would prove nothing.
     """
-    try:
+    with explaining("synchronise", path):
         os.fdatasync(descriptor)
-    except OSError as error:
-        raise explained("synchronise", path, error) from error
 
 
-def sync_named(path: str) -> None:
-    """Have on the storage what a file says that somebody else writes. Raises StorageError."""
+def sync_path(path: str) -> None:
+    """Synchronise a file that another program writes. Raises StorageError."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    try:
+    with explaining("open the file", path):
         descriptor = os.open(path, flags)
-    except OSError as error:
-        raise explained("open the file", path, error) from error
     try:
         sync(descriptor, path)
     finally:
         os.close(descriptor)
 
 
-def settle() -> None:
+def sync_all() -> None:
     """Return when everything that programs see is on the storage (``sync(2)``).
 
-    To be called before anything is concluded from what is there: a process that was killed may have
-    written it and not synchronised it, and then a loss of power could still take it back.
+    Call this before concluding anything from what is there. A process that was killed may have
+    written it without synchronising it, and a loss of power could still take it back.
     """
     os.sync()
 
 
 def sync_directory(directory: str) -> None:
     """Return when the names in `directory` are on the storage."""
-    try:
+    with explaining("synchronise the directory", directory):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        raise explained("synchronise the directory", directory, error) from error
 
 
 def close(descriptor: int, path: str) -> None:
-    """Close a descriptor; whatever counts was synchronised before, so an error is only logged."""
+    """Close a descriptor. What counts was synchronised before, so an error is only logged."""
     try:
         os.close(descriptor)
     except OSError as error:
-        _log.warning("%s", explained("close", path, error), extra=MessageId.STORAGE.extra)
+        _log.warning("%s", explain("close", path, error), extra=MessageId.STORAGE.extra)
 
 
 def rename(path: str, to: str) -> None:
-    """Rename within one directory, durably; what was at `to` is replaced at once or not at all."""
-    try:
+    """Rename within one directory, durably. What was at `to` is replaced as a whole or not at
+    all."""
+    with explaining(f"rename to {os.path.basename(to)}", path):
         os.rename(path, to)
-    except OSError as error:
-        raise explained(f"rename to {os.path.basename(to)}", path, error) from error
     sync_directory(_directory_of(to))
 
 
@@ -438,38 +238,36 @@ def remove(path: str, *, missing_ok: bool = False) -> None:
         os.unlink(path)
     except FileNotFoundError as error:
         if not missing_ok:
-            raise explained("remove the file", path, error) from error
+            raise explain("remove the file", path, error) from error
     except OSError as error:
-        raise explained("remove the file", path, error) from error
+        raise explain("remove the file", path, error) from error
     sync_directory(_directory_of(path))
 
 
 def discard(path: str) -> None:
-    """Remove a file that the next start removes again if a loss of power brings it back; not
-    durable by itself."""
-    try:
+    """Remove a file, not durably: if a loss of power brings it back, the next start removes it."""
+    with explaining("remove the file", path):
         os.unlink(path)
-    except OSError as error:
-        raise explained("remove the file", path, error) from error
 
 
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
-    """Put a whole file into place, durably: afterwards, and after a loss of power at any instant,
-    `path` is as it was or has exactly `content`."""
+    """Put a whole file into place, durably.
+
+    Afterwards, and after a loss of power at any instant, `path` is as it was or has exactly
+    `content`.
+    """
     temporary = path + TEMPORARY
     try:
         os.unlink(temporary)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise explained("remove the file", temporary, error) from error
+        raise explain("remove the file", temporary, error) from error
     # Nobody may open it before its content is there whom `mode` would not let in afterwards.
     descriptor = create(temporary, mode & MODE)
     try:
-        try:
+        with explaining("set the mode of", temporary):
             os.fchmod(descriptor, mode)
-        except OSError as error:
-            raise explained("set the mode of", temporary, error) from error
         write(descriptor, [content], 0, temporary)
         sync(descriptor, temporary)
     except BaseException:
@@ -484,11 +282,11 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
 def remove_unpublished(directory: str, *, linked: bool = False) -> None:
     """Remove, durably, what `publish` had not put into place when the power was lost.
 
-    Only where nobody publishes at the same time. A directory that is not there has none. linked: as
-    for `open_directory`.
+    Call this only where nobody publishes at the same time. A missing directory is no error. linked:
+    as for `file_status.open_directory`.
     """
     try:
-        descriptor = open_directory(directory, linked=linked)
+        descriptor = file_status.open_directory(directory, linked=linked)
         try:
             names = [name for name in os.listdir(descriptor) if name.endswith(TEMPORARY)]
         finally:
@@ -496,10 +294,10 @@ def remove_unpublished(directory: str, *, linked: bool = False) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise explained("list the directory", directory, error) from error
+        raise explain("list the directory", directory, error) from error
     for name in names:
         path = os.path.join(directory, name)
-        if is_directory(path):
+        if file_status.is_directory(path):
             _log.warning(
                 "%s: left as it is: `publish` makes no directory",
                 ascii(path),
@@ -512,16 +310,16 @@ def remove_unpublished(directory: str, *, linked: bool = False) -> None:
 def make_directory(
     path: str, mode: int = 0o750, *, durable: bool = True, linked: bool = False
 ) -> None:
-    """Make a directory and those above it; nothing happens to one that is there.
+    """Make a directory and those above it; one that is there stays as it is.
 
-    durable: when this returns; otherwise with whatever synchronises it next. linked: as for
-    `open_directory`. Raises StorageError, also if something else has the name.
+    durable: it is durable when this returns; otherwise with the next synchronisation. linked: as
+    for `file_status.open_directory`. Raises StorageError, also if something else has the name.
     """
-    if not linked and is_link(path):
+    if not linked and file_status.is_link(path):
         error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        raise explained("make the directory", path, error)
+        raise explain("make the directory", path, error)
     missing = []
-    while not is_directory(path, linked=True):
+    while not file_status.is_directory(path, linked=True):
         missing.append(path)
         path = _directory_of(path)
     for one in reversed(missing):
@@ -529,10 +327,10 @@ def make_directory(
             os.mkdir(one, mode)
         except FileExistsError as error:
             # By somebody else meanwhile, or a file, or a link that leads nowhere.
-            if not is_directory(one, linked=True):
-                raise explained("make the directory", one, error) from error
+            if not file_status.is_directory(one, linked=True):
+                raise explain("make the directory", one, error) from error
         except OSError as error:
-            raise explained("make the directory", one, error) from error
+            raise explain("make the directory", one, error) from error
         else:
             _leave_directory_to_owner(one)
         if durable:
@@ -543,10 +341,8 @@ def _leave_directory_to_owner(directory: str) -> None:
     """The same as `_leave_to_owner` for a directory that was just made."""
     if os.geteuid() != 0:
         return
-    try:
-        descriptor = open_directory(directory)
-    except OSError as error:
-        raise explained("make the directory", directory, error) from error
+    with explaining("make the directory", directory):
+        descriptor = file_status.open_directory(directory)
     try:
         _leave_to_owner(descriptor, directory)
     finally:

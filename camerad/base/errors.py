@@ -18,11 +18,11 @@ EX_TEMPFAIL = 75
 EX_NOPERM = 77
 EX_CONFIG = 78
 EX_REBOOT = 80
-"""Not of ``sysexits.h``: only a reboot of the machine can help. The unit does that."""
+"""Not of ``sysexits.h``: only a reboot of the machine can help. The unit carries it out."""
 
 
 class CameradError(Exception):
-    """Root of every error that camerad raises on purpose; its text is fit for a person to read."""
+    """Root of every error that camerad raises on purpose. Its text is written for people."""
 
     exit_code: ClassVar[int] = EX_SOFTWARE
 
@@ -56,7 +56,7 @@ class StorageError(CameradError, OSError):
 
 
 class WireError(CameradError, ValueError):
-    """Error raised when what arrives from the capture process is not of the wire format."""
+    """Error raised when the capture process sends something that is not of the wire format."""
 
 
 class RingError(CameradError, BufferError):
@@ -86,12 +86,12 @@ class ClosedSocketError(ControlError):
 
 
 class NotNowError(CameradError, RuntimeError):
-    """Error raised when the daemon does not do what it is asked for as the camera is just now."""
+    """Error raised when the daemon refuses a request because of what the camera is doing."""
 
     exit_code = EX_TEMPFAIL
 
 
 class NotAllowedError(CameradError, PermissionError):
-    """Error raised when the daemon does not do for this user what it is asked for."""
+    """Error raised when the daemon refuses a request because this user may not make it."""
 
     exit_code = EX_NOPERM

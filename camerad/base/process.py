@@ -1,9 +1,8 @@
 """What a process of camerad does to itself first: no dumps, no life after its parent, no leftovers.
 
-Footage that is not kept may exist in memory only. A core dump would put it on disk, and so could a
-debugger of the same user; a process whose parent has died would hold on to the camera; and what
-has been freed would still be there to be found. The calls are those of ``prctl(2)`` and
-``mallopt(3)``.
+Footage that is not kept may exist in memory only. A core dump would put it on disk, and a debugger
+of the same user could too. A process whose parent has died would hold on to the camera. Freed
+memory could still be read. The calls are those of ``prctl(2)`` and ``mallopt(3)``.
 """
 
 from __future__ import annotations

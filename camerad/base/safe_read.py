@@ -1,8 +1,8 @@
-"""Reads small files that somebody else may have put where ours are expected.
+"""Reads small files from directories in which strangers can write.
 
-Opening a named pipe blocks until somebody writes, and a device has no end. So whatever reads a
-directory that others can write reads plain files only. A symbolic link there may lead to a file
-that is none of theirs to read, such as a key of whoever reads: it is not followed.
+Opening a named pipe blocks until somebody writes, and a device has no end. So only plain files are
+read. A symbolic link may lead to a file that the stranger could not read himself, such as a key of
+this user. So no link is followed.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import stat
 from io import BufferedReader
 from typing import Final
 
-from camerad.base.durable_files import explained
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import explain
 
 _BLOCK: Final = 512
 """Bytes that ``st_blocks`` counts by (``stat(3type)``)."""
 _LONGEST_HOLES: Final = 64 << 20
-"""Bytes of a file that are nowhere on its storage, and are read all the same."""
+"""Bytes of holes, which are nowhere on the storage, that are read all the same."""
 
 
 def read_plain(path: str, what: str, most: int | None = None, *, linked: bool = False) -> bytes:
-    """The content of a plain file; of anything else that has the name, nothing.
+    """The content of a plain file; b"" of anything else that has the name.
 
-    what: what is read, for the error. most: so many bytes, None for all. linked: it may be a
-    symbolic link, since a person named it. Raises StorageError if it is not there, is another link,
-    or cannot be read.
+    what: what is read, for the error. most: read so many bytes, None for all. linked: a symbolic
+    link is followed, since a person named it. Raises StorageError if it is not there, is a link, or
+    cannot be read.
     """
     try:
         with _opened(path, linked=linked) as file:
@@ -40,8 +40,10 @@ def read_plain(path: str, what: str, most: int | None = None, *, linked: bool = 
 
 
 def sha256_plain(path: str, what: str) -> str:
-    """SHA-256 of a plain file of any size, hexadecimal; otherwise as `read_plain`. "" of one that
-    says it is much longer than what the storage has of it: a terabyte of holes takes an hour."""
+    """SHA-256 of a plain file of any size, in hexadecimal; otherwise as `read_plain`.
+
+    "" for a file whose length is mostly holes: to read a terabyte of them takes an hour.
+    """
     try:
         with _opened(path, linked=False) as file:
             if not _is_plain(file):
@@ -56,7 +58,7 @@ def sha256_plain(path: str, what: str) -> str:
 
 def _unreadable(path: str, what: str, error: OSError) -> StorageError:
     if error.errno != errno.ENOENT:
-        return explained(f"read the {what}", path, error)
+        return explain(f"read the {what}", path, error)
     said = StorageError(f"{path}: cannot read the {what}: there is no such file; name another one")
     said.errno = error.errno
     return said

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, both
+from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, read_both
 from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
@@ -92,23 +92,23 @@ def judge(signs: Signs, last_synchronised_us: int | None, stale_us: int | None) 
     if (
         signs.rtc_us is not None
         and abs(signs.rtc_us - signs.wall_us) <= RTC_TOLERANCE_US
-        and plausible(signs.wall_us, last_synchronised_us)
+        and is_plausible(signs.wall_us, last_synchronised_us)
     ):
         return ClockSource.RTC
     return ClockSource.UNKNOWN
 
 
-def plausible(wall_us: int, last_known_us: int | None) -> bool:
+def is_plausible(wall_us: int, last_known_us: int | None) -> bool:
     """Whether wall time lies within 366 days from the last time that was known for right."""
     return last_known_us is not None and 0 <= wall_us - last_known_us <= PLAUSIBLE_US
 
 
 def still_stale(previous: Signs | None, now: Signs, stale_us: int | None) -> int | None:
-    """The touch of the synchronised file that counts no longer; None if there is none.
+    """The touch of the synchronised file that no longer counts; None if there is none.
 
-    stale_us: the answer at `previous`, the look before. A step makes the touch stale that the file
-    bears now, unless the file was touched between the two looks by the clock that shows now: that
-    was the time service.
+    stale_us: the answer at `previous`, the look before. If wall time was set in between, the file's
+    present touch no longer counts. There is one exception: the file was touched between the two
+    looks, by the clock that shows now. Then the time service set it.
     """
     if previous is None or detect_step(previous, now) is None or now.touched_us is None:
         return stale_us
@@ -118,12 +118,12 @@ def still_stale(previous: Signs | None, now: Signs, stale_us: int | None) -> int
 
 
 def stale_since(known: Moment, now: Signs) -> int | None:
-    """The touch of the synchronised file that counts no longer at the first look of a daemon; None
-    if there is none.
+    """The touch of the synchronised file that does not count at a daemon's first look; None if
+    there is none.
 
-    known: a moment of this boot that was synchronised. If wall time was set since, the touch that
-    is there does not count, whenever it was made: how long ago it was made is told by the clock
-    that was set. The time service's next one does.
+    known: a moment of this boot that was synchronised. If wall time was set since, the touch does
+    not count, whenever it was made: only the clock that was set could tell when. The next touch of
+    the time service counts.
     """
     return None if detect_step(known, now) is None else now.touched_us
 
@@ -197,7 +197,7 @@ class TimeKeeper:
             signs, source = self._signs, self._source
         if signs is None or source is ClockSource.UNKNOWN:
             return ClockSource.UNKNOWN
-        boot_us, wall_us = both(self._clock)
+        boot_us, wall_us = read_both(self._clock)
         now = Signs(boot_us, wall_us, None, None)
         current = boot_us - signs.boot_us <= VERDICT_US and detect_step(signs, now) is None
         return source if current else ClockSource.UNKNOWN
@@ -210,8 +210,8 @@ class TimeKeeper:
             return self._last_synchronised_us
 
     def learn(self, known: KnownTime) -> None:
-        """Tell what the ledger knows. What the last look found is judged by it at once; only the
-        first word counts, since from then on each look is compared with the one before."""
+        """Say what the ledger knows; what the last look found is judged by it at once. Only the
+        first call counts: from then on each look is compared with the one before."""
         with self._lock:
             if self._known is not None:
                 return
@@ -241,7 +241,7 @@ class TimeKeeper:
         with self._looking:
             # The files before the clocks: a touch must not seem to come from the future.
             touched_us, rtc_us = self._read_touched(), self._read_rtc()
-            boot_us, wall_us = both(self._clock)
+            boot_us, wall_us = read_both(self._clock)
             now = Signs(boot_us, wall_us, touched_us, rtc_us)
             with self._lock:
                 previous = self._signs
@@ -297,10 +297,10 @@ class _Aside(Protocol):
 
 
 class ClockWatch:
-    """Looks at the clock again and again, on a thread, and tells on the event loop what changed.
+    """Looks at the clock again and again, on a thread, and reports on the event loop what changed.
 
-    keeper: whom to ask. aside: does blocking work on a thread. on_source(source): at the first look
-    and whenever the source is another one. on_step(step_us): wall time was set by so many
+    keeper: whom to ask. aside: does blocking work on a thread. on_source(source): called at the
+    first look and whenever the source changes. on_step(step_us): wall time was set by so many
     microseconds; called before on_source.
     """
 
@@ -325,8 +325,8 @@ class ClockWatch:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Look once and tell what changed. If the machine does not answer in time, the time is no
-        longer trusted until it does."""
+        """Look once and report what changed. If the machine does not answer in time, the time is
+        not trusted until it does."""
         looking = asyncio.ensure_future(self._aside(self._keeper.look))
         try:
             await asyncio.wait({looking}, timeout=VERDICT_US / SECOND)
@@ -394,4 +394,4 @@ def office_clock(
     """
     if synchronised.exists() or kernel():
         return ClockSource.SYNCHRONISED
-    return ClockSource.RTC if plausible(wall_us, last_known_us) else ClockSource.UNKNOWN
+    return ClockSource.RTC if is_plausible(wall_us, last_known_us) else ClockSource.UNKNOWN

@@ -36,7 +36,7 @@ from typing import Final
 
 import numpy as np
 
-from camerad.base.clock import SECOND, Clock, both
+from camerad.base.clock import SECOND, Clock, read_both
 from camerad.capture import glyphs
 from camerad.capture.glyphs import Glyphs, Samples
 
@@ -131,7 +131,7 @@ class Stamp:
 
     def _read_offset(self) -> int:
         """What wall time is ahead of media time, microseconds."""
-        boot_us, wall_us = both(self._clock)
+        boot_us, wall_us = read_both(self._clock)
         return wall_us - boot_us
 
     def _draw(self, when: str, pre: bool, wearer: str | None) -> None:

@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status, storage_errors
 from camerad.base.clock import DAY
-from camerad.base.durable_files import ForbiddenError
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
 from camerad.container.keys import KeyFileError
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.ledger import LedgerFinding
-from camerad.ledger.ledger_state import LedgerState, harm
+from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
 from camerad.store.locations import (
@@ -34,7 +34,7 @@ from camerad.store.locations import (
     holding_stem,
     office_place,
 )
-from camerad.store.receipts import Filed
+from camerad.store.receipts import FiledReceipt
 from camerad.verify.verdict import Report
 
 Remark = tuple[Severity, str]
@@ -56,7 +56,7 @@ class CheckedPlace:
     partly: only some of an office's devices were asked for."""
 
     place: Place
-    receipts: Mapping[Holding, Sequence[Filed]]
+    receipts: Mapping[Holding, Sequence[FiledReceipt]]
     ledgers: Sequence[CheckedLedger]
     reports: Sequence[Report]
     partly: bool
@@ -146,7 +146,7 @@ class _Comparison:
                 yield Severity.NOTE, text
 
     def _against_receipts(self, holding: Holding) -> Iterator[Remark]:
-        if not durable_files.is_there(holding.receipts):
+        if not file_status.exists(holding.receipts):
             yield Severity.DAMAGE, f"{holding.receipts}: the directory of the receipts is gone"
         filed = self._checked.receipts.get(holding)
         if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
@@ -182,7 +182,7 @@ class _Comparison:
             return
         if own is not None and own.deleted is not None:
             return  # the office had it, and deleted it in time
-        what = harm(one, state)
+        what = describe_harm(one, state)
         if what is None:
             return
         self._told.add(one.id)
@@ -198,7 +198,7 @@ class _Comparison:
         if one.id in self._told:
             return
         named = f"{one.id}: its device's ledger names its receipt ({one.acknowledged})"
-        if durable_files.is_there(os.path.join(holding.recordings, one.id + SUFFIX)):
+        if file_status.exists(os.path.join(holding.recordings, one.id + SUFFIX)):
             self._told.add(one.id)
             yield Severity.DAMAGE, f"{named}, and no receipt for it is here any more"
             return
@@ -237,8 +237,8 @@ def _about_key(holding: Holding) -> Iterator[Remark]:
         desk.holding_key(holding)
     except KeyFileError as error:
         cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in durable_files.FORBIDDEN:
-            raise durable_files.explained("read the key", holding.key, cause) from error
+        if isinstance(cause, OSError) and cause.errno in storage_errors.FORBIDDEN:
+            raise storage_errors.explain("read the key", holding.key, cause) from error
         text = "the key that came with the recordings is gone, or is another one"
         mend = "offload the camera once more, which puts it there"
         yield Severity.DAMAGE, f"{holding.key}: {text}: {mend}"
@@ -247,10 +247,10 @@ def _about_key(holding: Holding) -> Iterator[Remark]:
 def _kept_aside(holding: Holding) -> Iterator[Remark]:
     """About what a device's ledger said that does not fit the copy of it."""
     aside = holding.earlier_ledger
-    if not durable_files.is_there(aside):
+    if not file_status.exists(aside):
         return
     try:
-        shelf = log_segments.look(aside)
+        shelf = log_segments.list_files(aside)
     except ForbiddenError:
         raise
     except StorageError as error:

@@ -27,7 +27,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.clock import ClockSource, SystemClock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.text import printable
@@ -38,7 +38,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office import office
 from camerad.store import camera_holds, identity
 from camerad.store.locations import (
@@ -47,7 +47,7 @@ from camerad.store.locations import (
     PlaceKind,
     holding_name,
 )
-from camerad.verify.judge import MayRun, never
+from camerad.verify.judge import MayRun, never_runs
 
 ONLY_OWN_KEYS: Final = (
     "checked with the keys that lie beside these recordings: this finds accidents, but not "
@@ -80,7 +80,7 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, allow_own: bool =
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
         return KeyRing.read(named, linked=True)
-    if durable_files.is_directory(enrolled, linked=True):
+    if file_status.is_directory(enrolled, linked=True):
         return KeyRing.read([enrolled], linked=True)
     if allow_own and has_only_own_keys(options, place):
         return published_keys(place)
@@ -102,7 +102,7 @@ def has_only_own_keys(options: argparse.Namespace, place: Place) -> bool:
     return (
         place.kind is PlaceKind.DEVICE
         and not getattr(options, "key", None)
-        and not durable_files.is_directory(os.path.join(config_home(), "keys"), linked=True)
+        and not file_status.is_directory(os.path.join(config_home(), "keys"), linked=True)
         and os.path.realpath(place.root) == os.path.realpath(options.state)
     )
 
@@ -171,7 +171,7 @@ class Unread:
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
     """What a place's own ledger says; None if it has none."""
-    if place.kind is PlaceKind.FILES or not durable_files.is_directory(place.ledger):
+    if place.kind is PlaceKind.FILES or not file_status.is_directory(place.ledger):
         return None
     return read_state(place.ledger, ledger_keys(options, place))
 
@@ -180,7 +180,7 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
     """What says whether a locked file in this place is a recording that is being made: only in a
     device's own store, by its ledger, which is read with `keys` once it is asked."""
     if place.kind is not PlaceKind.DEVICE:
-        return never
+        return never_runs
 
     def asked(header: Header) -> bool:
         try:
@@ -205,7 +205,7 @@ def ids_in_device_ledgers(
     found: set[str] = set()
     for one in asked:
         with contextlib.nullcontext() if unread is None else unread.take():
-            if durable_files.is_directory(one.ledger):
+            if file_status.is_directory(one.ledger):
                 found |= set(read_state(one.ledger, keys).recordings)
     return found
 
@@ -215,16 +215,16 @@ def holds_on_cameras(
     place: Place,
     trusted: KeyRing | None = None,
     unread: Unread | None = None,
-) -> dict[str, tuple[Held, ...]]:
+) -> dict[str, tuple[Hold, ...]]:
     """The holds of cameras' ledgers that count in an office, and that its ledger does not have yet,
     by the recordings' ids. trusted: keys at hand, beside those that came with the recordings.
     unread: takes what cannot be read; else it is raised, as a StorageError."""
     if place.kind is not PlaceKind.OFFICE:
         return {}
-    held: dict[str, tuple[Held, ...]] = {}
+    held: dict[str, tuple[Hold, ...]] = {}
     with contextlib.nullcontext() if unread is None else unread.take():
         own, keys = office_keys(options, place), camera_keys(place, trusted or KeyRing())
-        state = read_state(place.ledger, own) if durable_files.is_directory(place.ledger) else None
+        state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
         for holding in place.holdings:
             part = Place(place.kind, place.root, (holding,), place.unread)
             with contextlib.nullcontext() if unread is None else unread.take():
@@ -253,9 +253,9 @@ def ledgers_of(
     Raises StorageError."""
     if place.kind is PlaceKind.OFFICE:
         for holding in holdings_of(place, path):
-            if not holding.broken and durable_files.is_there(holding.ledger):
+            if not holding.broken and file_status.exists(holding.ledger):
                 yield holding.ledger, keys
-    if place.kind is not PlaceKind.FILES and durable_files.is_there(place.ledger):
+    if place.kind is not PlaceKind.FILES and file_status.exists(place.ledger):
         own = keys if place.kind is PlaceKind.DEVICE else office_keys(options, place)
         yield place.ledger, own
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.clock import DAY
 from camerad.base.text import printable
 from camerad.cli import desk, store_access
@@ -22,8 +22,15 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, PlaceKind, is_id
-from camerad.store.purging import Purged, Reason, damaged, exit_code, failed, reasons
-from camerad.store.retention import due
+from camerad.store.purging import (
+    Purged,
+    Reason,
+    exit_code,
+    find_reasons,
+    reason_of_damage,
+    reason_of_error,
+)
+from camerad.store.retention import list_due
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,7 +65,7 @@ def _purge(options: argparse.Namespace) -> int:
         done = Purged((), tuple(unread))
     else:
         with store_access.open_writer(options, place, reports_unread=True) as writer:
-            done = writer.purge_and_tell()
+            done = writer.purge_and_explain()
     lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
@@ -71,7 +78,7 @@ def _ledger_unread(options: argparse.Namespace, place: Place) -> list[Reason]:
         desk.ledger_state(options, place)
     return [
         replace(reason, text=f"{reason.text}; nothing is deleted without it, for it has the holds")
-        for reason in map(failed, unread.errors)
+        for reason in map(reason_of_error, unread.errors)
     ]
 
 
@@ -82,7 +89,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     clock = desk.clock_of(options, place, unread)
     state, damage = LedgerState(), []
     without = _ledger_unread(options, place)
-    if not without and durable_files.is_there(place.ledger):
+    if not without and file_status.exists(place.ledger):
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()
@@ -90,14 +97,14 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     listing = Listing()
     infos = list_place(place, listing) if not without else ()
     errors = [*(one.error for one in place.unread), *listing.failed.values()]
-    found = reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
+    found = find_reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
     found = (*without, *found)
     if damage:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
-        found = (damaged(text), *found)
+        found = (reason_of_damage(text), *found)
     held = desk.holds_on_cameras(options, place, trusted, unread)
-    going = [one for one in due(state, boot_id, now) if one.known.id not in held]
+    going = [one for one in list_due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
     summary = f"{len(going)} due" if going else "nothing is due"

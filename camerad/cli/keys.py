@@ -73,10 +73,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.base import (  # noqa: PLC0415
-        durable_files,
-        process,
-    )
+    from camerad.base import file_status, process  # noqa: PLC0415
 
     if sys.platform == "linux":
         process.forbid_dumps()
@@ -85,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             f"this device records ({DEFAULT_STATE} has its key), and must never hold a private "
             "key; make the pair at the office"
         )
-    if options.output is not None and durable_files.is_there(options.output):
+    if options.output is not None and file_status.exists(options.output):
         raise ThereAlreadyError(
             f"{options.output}: exists already and is not overwritten; name another"
         )

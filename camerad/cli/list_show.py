@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli import desk, times
@@ -26,8 +26,8 @@ from camerad.container.recording_files import UNREADABLE
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.ledger_state import LedgerState
-from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
-from camerad.store.listing import Listing, Others, info_of
+from camerad.store.inventory import Stored, join_with_ledger, list_place, others_in, seen_in
+from camerad.store.listing import Listing, OtherFiles, info_of
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
 
 UNCHECKED = (
@@ -56,7 +56,7 @@ def _list(options: argparse.Namespace) -> int:
     by_ledger = not unread.errors
     told = desk.ids_in_device_ledgers(target.place, unread=unread)
     held = desk.holds_on_cameras(options, target.place, unread=unread)
-    joined = join(infos, state, clock.boot_id, clock.moment(), told)
+    joined = join_with_ledger(infos, state, clock.boot_id, clock.moment(), told)
     everything = [
         _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
     ]
@@ -147,7 +147,7 @@ def _infos(target: Target) -> tuple[list[RecordingInfo], list[StorageError]]:
         return [seen_in(place, info_of(target.file))], []
     listing = Listing()
     infos = list_place(place, listing)
-    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else Others()
+    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else OtherFiles()
     for error in others.failed:
         desk.say(str(error))
     # Stable: of one id, what has its own name comes first.
@@ -258,7 +258,7 @@ def format_expiry(one: Stored, *, utc: bool) -> str:
     if one.holds:
         return printable(f"held: {one.holds[-1].reason}")
     if one.known is None:
-        return "not taken over yet" if one.told else "unknown: in no ledger"
+        return "not taken over yet" if one.in_device_ledger else "unknown: in no ledger"
     if one.days_left is None:
         return "it has not ended"
     if one.days_left == 0:
@@ -279,7 +279,7 @@ def _show(options: argparse.Namespace) -> int:
     state = desk.ledger_state(options, place)
     told = desk.ids_in_device_ledgers(place, path)
     held = desk.holds_on_cameras(options, place)
-    (one,) = join([info], state, clock.boot_id, clock.moment(), told)
+    (one,) = join_with_ledger([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
     history = list(_history(options, place, info.id, path))
     if options.json:
@@ -304,7 +304,7 @@ def _history(
     else:
         ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
     for name, directory, keys in ledgers:
-        if not durable_files.is_there(directory):
+        if not file_status.exists(directory):
             continue
         entries = list(entries_about(directory, keys, recording))
         found += [

@@ -165,12 +165,12 @@ def _understood(given: list[str]) -> argparse.Namespace:
 
 def _told(error: OSError) -> CameradError:
     """What the system does not do, where nobody nearer by has said it."""
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+    from camerad.base import storage_errors  # noqa: PLC0415 - slow to import
 
     if error.filename == OUTPUT:
         return CameradError(f"{OUTPUT}: {error.strerror}; the output is not complete")
     if error.filename is not None:
-        return durable_files.explained("go on", str(error.filename), error)
+        return storage_errors.explain("go on", str(error.filename), error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
     return CameradError(f"the system refused something that is needed: {error} (in {where})")

@@ -21,13 +21,13 @@ from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.decrypt import open_recording
 from camerad.office.export import ExportRequest, LedgerExtract, export
 from camerad.office.identity_file import Identities, read_identities
 from camerad.office.wording import LANGUAGES
+from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.store import required
 from camerad.verify.verdict import Report, Verdict
 
 _LOCALTIME: Final = "/etc/localtime"
@@ -73,7 +73,7 @@ def _export(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
     zone, zone_name = _zone(options.time_zone)
-    who = required("the authorised person", options.who)
+    who = one_line("the authorised person", options.who)
     clock = desk.clock_of(options, place)
     order = ExportRequest(
         path=path,
@@ -132,16 +132,16 @@ def _identities(options: argparse.Namespace) -> Identities:
 @contextlib.contextmanager
 def _holder(
     options: argparse.Namespace, place: Place, about: str, reason: str
-) -> Iterator[Callable[[str], Held | None]]:
+) -> Iterator[Callable[[str], Hold | None]]:
     """Places the hold, if there is a store; whoever may write there is found before any work."""
     if options.no_hold or place.kind is PlaceKind.FILES:
         yield lambda _: None
         return
     with store_access.open_writer(options, place, about) as writer:
 
-        def hold(recording: str) -> Held:
+        def hold(recording: str) -> Hold:
             writer.hold(recording, reason, options.who)
-            return Held(reason, options.who.strip())
+            return Hold(reason, options.who.strip())
 
         yield hold
 

@@ -189,7 +189,7 @@ def _sign(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from camerad.base import durable_files  # noqa: PLC0415
+    from camerad.base import file_status  # noqa: PLC0415
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
     from camerad.office import provisioning_files  # noqa: PLC0415
     from camerad.provisioning import signing  # noqa: PLC0415
@@ -197,7 +197,7 @@ def _check(options: argparse.Namespace) -> int:
     path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
     if options.signature is not None:
         path = options.signature
-    token = _content(path) if options.signature or durable_files.is_there(path) else None
+    token = _content(path) if options.signature or file_status.exists(path) else None
     own = desk.office_key(options)
     if own is None and options.office_key != default_office_key():
         raise provision_key.no_key_error(options, "whose file this is")

@@ -17,7 +17,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.store.identity import published
 from camerad.store.locations import Place
 from camerad.store.purging import Purged
-from camerad.store.receipts import Copied
+from camerad.store.receipts import CopiedRecording
 
 PATIENCE_SECONDS: Final = 60.0
 """A ledger is written between fragments of a running recording, and a purge takes its time."""
@@ -61,11 +61,11 @@ class RunningDevice:
         """See `Store.release`."""
         self._post(f"/recordings/{quote(recording)}/release", {"who": who})
 
-    def purge_and_tell(self) -> Purged:
-        """See `Store.purge_and_tell`."""
+    def purge_and_explain(self) -> Purged:
+        """See `Store.purge_and_explain`."""
         return Purged.from_json(self._post("/purge", {}))
 
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:  # noqa: ARG002 - the daemon knows its own name
+    def sign(self, device: str, directory: str, copied: Sequence[CopiedRecording]) -> bytes:  # noqa: ARG002 - the daemon knows its own name
         """See `camerad.store.device_client.sign_receipt`."""
         asked = {"directory": directory, "recordings": [msgspec.to_builtins(one) for one in copied]}
         receipt: str = self._post("/acknowledge", asked)["receipt"]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, Protocol
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.cli import desk
@@ -39,7 +39,7 @@ class StoreWriter(Protocol):
     def release(self, recording: str, who: str) -> None:
         """Keep it no longer."""
 
-    def purge_and_tell(self) -> Purged:
+    def purge_and_explain(self) -> Purged:
         """Delete what is due, and desk.say whether that is all of it."""
 
 
@@ -99,7 +99,7 @@ def _access(place: Place) -> _Access:
     except disk.TakenError:
         return _Access.TAKEN
     except disk.StateDirectoryError as error:
-        if error.errno not in durable_files.FORBIDDEN:
+        if error.errno not in storage_errors.FORBIDDEN:
             raise
         return _Access.CLOSED
     return _Access.FREE

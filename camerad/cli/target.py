@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.cli import desk
 from camerad.ledger.ledger import read_state
 from camerad.office import office
@@ -17,8 +17,8 @@ from camerad.store.locations import (
     PlaceKind,
     check_directories,
     is_id,
-    named,
     place_of,
+    resolve_named,
 )
 
 
@@ -35,7 +35,7 @@ def find_target(what: str | None, state: str) -> Target:
     the id of a recording that should be there."""
     if what is None:
         return Target(_default_place(state), None)
-    if is_id(what) and not durable_files.is_there(what):
+    if is_id(what) and not file_status.exists(what):
         place = _default_place(state)
         try:
             return Target(place, place.find(what))
@@ -46,13 +46,13 @@ def find_target(what: str | None, state: str) -> Target:
                     f"it is in {place.root}"
                 ) from None
             raise
-    path = named(what)
-    if os.sep not in what and not durable_files.is_there(path):
+    path = resolve_named(what)
+    if os.sep not in what and not file_status.exists(path):
         raise NotThereError(
             f"{what}: there is no such file here, and it is no recording's id: that looks like "
             "20261124T153000Z-000001-9f3c02ab; list what there is ('camerad evidence list')"
         )
-    if durable_files.is_link(path) and durable_files.mode_of(path, linked=True) is None:
+    if file_status.is_link(path) and file_status.mode_of(path, linked=True) is None:
         raise NotThereError(
             f"{path}: this symbolic link leads to nothing; name the file or directory itself"
         )
@@ -60,7 +60,7 @@ def find_target(what: str | None, state: str) -> Target:
     for one in place.unread:
         if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):
             raise one.error  # it is not in the store, whatever that leads to
-    if not durable_files.is_directory(path, linked=True):
+    if not file_status.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
         # One device's part of an office's directory.
@@ -77,7 +77,7 @@ def _named_by(place: Place, recording: str) -> str:
     if place.kind is PlaceKind.FILES:
         return ""
     known = None
-    if durable_files.is_directory(place.ledger):
+    if file_status.is_directory(place.ledger):
         device = place.kind is PlaceKind.DEVICE
         keys = desk.accompanying_keys(place) if device else office.ledger_keys(place, None).ring
         known = read_state(place.ledger, keys).recordings.get(recording)
@@ -94,7 +94,7 @@ def _named_by(place: Place, recording: str) -> str:
 
 def _default_place(state: str) -> Place:
     """The store that ``--state`` names, or its default."""
-    if not durable_files.is_there(state):
+    if not file_status.exists(state):
         raise NotThereError(
             f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
             "an office's directory with --state"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from camerad.behaviour.update import CameraStatus
     from camerad.update.boot_selection import BootSelection
     from camerad.update.update_file import UpdateFile
-    from camerad.update.updater import Updates
+    from camerad.update.updater import Updater
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     from camerad.update.rauc import Rauc  # noqa: PLC0415 - slow to import
-    from camerad.update.running_system import running  # noqa: PLC0415
+    from camerad.update.running_system import running_version  # noqa: PLC0415
 
     if BUS not in os.environ:
         # RAUC speaks D-Bus, on a bus of its own; and what it mounts is gone with it, however it
@@ -95,32 +95,36 @@ def _install(options: argparse.Namespace) -> int:
         words = ["dbus-run-session", "--", sys.executable, "-m", "camerad", *sys.argv[1:]]
         os.execvp("unshare", ["unshare", "--mount", "--", *words])  # noqa: S606, S607
     card, _, updates = _parts(options)
-    now = running(card, options.conf, options.cmdline)
+    now = running_version(card, options.conf, options.cmdline)
     updates.install(options.file, now, Rauc(options.conf), again=options.again)
     return 0
 
 
 def _try(options: argparse.Namespace) -> int:
-    _parts(options)[2].attempt()
+    _parts(options)[2].begin_trial()
     return 0
 
 
 def _boot(options: argparse.Namespace) -> int:
-    from camerad.update.running_system import running  # noqa: PLC0415 - slow to import
+    from camerad.update.running_system import running_version  # noqa: PLC0415 - slow to import
 
     card, _, updates = _parts(options)
-    sys.stdout.write(f"{updates.look(running(card, options.conf, options.cmdline))}\n")
+    sys.stdout.write(
+        f"{updates.judge_start(running_version(card, options.conf, options.cmdline))}\n"
+    )
     return 0
 
 
 def _confirm(options: argparse.Namespace) -> int:
     from camerad.update.errors import TrialFailedError  # noqa: PLC0415 - slow to import
     from camerad.update.image_version import image_version  # noqa: PLC0415
-    from camerad.update.running_system import slot  # noqa: PLC0415
+    from camerad.update.running_system import running_slot  # noqa: PLC0415
 
     try:
         updates = _parts(options)[2]
-        phase = updates.confirm(slot(options.cmdline), image_version() or "", options.ready_seconds)
+        phase = updates.confirm_trial(
+            running_slot(options.cmdline), image_version() or "", options.ready_seconds
+        )
     except TrialFailedError:
         raise
     except Exception as error:
@@ -137,20 +141,20 @@ def _confirm(options: argparse.Namespace) -> int:
 def _on_trial(options: argparse.Namespace) -> bool:
     """Whether another system starts by default than the one that runs. Not where that cannot be
     told: as little is changed then as can be."""
-    from camerad.update.running_system import slot  # noqa: PLC0415 - slow to import
+    from camerad.update.running_system import running_slot  # noqa: PLC0415 - slow to import
 
     try:
-        return slot(options.cmdline) != _places(options)[0].primary
+        return running_slot(options.cmdline) != _places(options)[0].primary
     except CameradError:
         return False
 
 
 def _slot(options: argparse.Namespace) -> int:
     from camerad.update.backend import Backend  # noqa: PLC0415 - slow to import
-    from camerad.update.running_system import slot  # noqa: PLC0415
+    from camerad.update.running_system import running_slot  # noqa: PLC0415
 
     card, kept = _places(options)
-    said = Backend(card, kept, slot(options.cmdline)).call(options.words)
+    said = Backend(card, kept, running_slot(options.cmdline)).call(options.words)
     if said is not None:
         sys.stdout.write(f"{said}\n")
     return 0
@@ -158,11 +162,11 @@ def _slot(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     from camerad.update.image_version import image_version  # noqa: PLC0415 - slow to import
-    from camerad.update.running_system import slot  # noqa: PLC0415
+    from camerad.update.running_system import running_slot  # noqa: PLC0415
 
     # Without the card's FAT partition, which is mounted only while somebody needs it.
     version, state = image_version() or "unknown", _places(options)[1].state
-    sys.stdout.write(f"version {version} runs in slot {slot(options.cmdline)}\n")
+    sys.stdout.write(f"version {version} runs in slot {running_slot(options.cmdline)}\n")
     if state.version:
         sys.stdout.write(f"update to {state.version} in slot {state.slot}: {state.phase}\n")
     return 0
@@ -177,13 +181,13 @@ def _places(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile]:
     )
 
 
-def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updates]:
+def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updater]:
     from camerad.update import update_file  # noqa: PLC0415 - slow to import
-    from camerad.update.updater import Updates  # noqa: PLC0415
+    from camerad.update.updater import Updater  # noqa: PLC0415
 
     card, _ = _places(options)
-    there = update_file.prepare(os.path.join(options.data, update_file.FOLDER))
-    asked = Updates(
+    there = update_file.open_update_file(os.path.join(options.data, update_file.FOLDER))
+    asked = Updater(
         card, there, lambda: ask_camera(options.socket), lambda: run_doctor(options.doctor)
     )
     return card, there, asked

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from camerad.base import durable_files
-from camerad.base.durable_files import ForbiddenError
+from camerad.base import file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import ForbiddenError
 from camerad.base.text import printable
 from camerad.cli import desk
 from camerad.cli.cross_check import CheckedLedger, CheckedPlace, check_holding, find_disagreements
@@ -30,12 +30,12 @@ from camerad.office import office
 from camerad.store import receipts
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
-from camerad.store.receipts import Filed
+from camerad.store.receipts import FiledReceipt
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Report, Verdict
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
-_Filed = Mapping[Holding, Sequence[Filed]]
+_Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 
 
@@ -114,8 +114,8 @@ def _forbidden(path: str) -> Iterator[StorageError]:
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as error:
-        if error.errno in durable_files.FORBIDDEN:
-            yield durable_files.explained("read the recording", path, error)
+        if error.errno in storage_errors.FORBIDDEN:
+            yield storage_errors.explain("read the recording", path, error)
 
 
 def _files(place: Place, summary: Summary) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
             summary.differences.append((Severity.DAMAGE, f"{directory}: {_GONE}"))
             continue
         except OSError as error:
-            failed = durable_files.explained("list recordings", directory, error)
+            failed = storage_errors.explain("list recordings", directory, error)
             if isinstance(failed, ForbiddenError):
                 summary.add_unread(failed)
             else:
@@ -171,7 +171,7 @@ def _ledgers(
                 witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
             yield from _read(holding.ledger, keys, witnessed, summary, own=False)
         try:
-            if noted.head is not None or durable_files.is_there(place.ledger):
+            if noted.head is not None or file_status.exists(place.ledger):
                 signers = desk.office_keys(options, place)
                 yield from _read(place.ledger, signers, noted, summary, own=True)
         except ForbiddenError as error:
@@ -222,7 +222,7 @@ def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger
 
 def _receipts(
     target: Target, keys: KeyRing, summary: Summary
-) -> Iterator[tuple[Holding, Sequence[Filed]]]:
+) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """What devices signed about the copies in an office; what cannot be read is added to the
     summary. Of one recording only its own device's receipts count, where it lies among those."""
     place, file = target.place, target.file
@@ -297,7 +297,7 @@ def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
     return Witnessed(head, option="--office-head")
 
 
-def _witnessed(filed: Sequence[Filed]) -> Head | None:
+def _witnessed(filed: Sequence[FiledReceipt]) -> Head | None:
     """The newest head in the receipts that came with the recordings."""
     heads = [one.receipt.head for one in filed]
     return max(heads, key=lambda head: head.sequence, default=None)

@@ -3,8 +3,8 @@
 Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, `controls`
 (buttons, lights, display) and `control_section` (the control socket), where the settings are
 declared, and with `loader`, which reads a file. The limits of the law are files,
-config/policies/NAME.yaml; `policies` finds them and holds the settings against them. `provisioning`
-is the office's file that sets a camera up.
+config/policies/NAME.yaml: `policy_file` declares what they may say, `policies` finds them and holds
+the settings against them. `provisioning` is the office's file that sets a camera up.
 """
 
 from camerad.config.controls import Lights, OutputSettings, SelfViewSettings

@@ -20,10 +20,10 @@ PRESET_GPIO: Final = {"main": 17, "display": 27}
 _MS: Final = SECOND // 1000
 
 
-def build(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
+def build_tables(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
     """The buttons of a camera; what cannot work is a mistake noted in `reader`."""
-    own = any(reader.given(f"buttons.{name}.gestures") for name in entry.buttons)
-    if own and not reader.given("buttons.preset"):
+    own = any(reader.is_given(f"buttons.{name}.gestures") for name in entry.buttons)
+    if own and not reader.is_given("buttons.preset"):
         return _explicit(entry, reader)
     return _preset(entry, entry.preset or "two-buttons", reader)
 
@@ -32,13 +32,13 @@ def _preset(entry: ButtonsEntry, preset: str, reader: SettingsReader) -> tuple[B
     tables = {table.name: table for table in PRESETS[preset]}
     for name in entry.buttons:
         where = f"buttons.{name}"
-        if reader.given(f"{where}.gestures"):
+        if reader.is_given(f"{where}.gestures"):
             text = "gestures cannot be changed within a preset; remove them, or buttons.preset"
-            reader.add(f"{where}.gestures", text)
-        elif name not in tables and reader.good("buttons.preset"):
+            reader.add_mistake(f"{where}.gestures", text)
+        elif name not in tables and reader.is_sound("buttons.preset"):
             near, listed = suggest(name, tables), f"its buttons: {', '.join(tables)}"
             hint = f"{near} ({listed})" if near else listed
-            reader.add(where, f"preset {preset} has no such button; {hint}")
+            reader.add_mistake(where, f"preset {preset} has no such button; {hint}")
     return tuple(
         _button(table, PRESET_GPIO[name], entry.buttons.get(name, ButtonEntry()))
         for name, table in tables.items()
@@ -49,14 +49,14 @@ def _explicit(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]
     buttons = []
     for name, button in entry.buttons.items():
         where = f"buttons.{name}"
-        if button.gpio is None and reader.good(f"{where}.gpio"):
-            reader.add(f"{where}.gpio", "missing; a GPIO number is needed (0-27)")
-        if not button.gestures and reader.good(f"{where}.gestures"):
+        if button.gpio is None and reader.is_sound(f"{where}.gpio"):
+            reader.add_mistake(f"{where}.gpio", "missing; a GPIO number is needed (0-27)")
+        if not button.gestures and reader.is_sound(f"{where}.gestures"):
             text = "a button without gestures does nothing; list its gestures, or remove the button"
-            reader.add(f"{where}.gestures", text)
+            reader.add_mistake(f"{where}.gestures", text)
         bindings = _bindings(button.gestures or (), f"{where}.gestures", reader)
         buttons.append(_button(ButtonTable(name, bindings), 0, button))
-    if reader.good("buttons"):
+    if reader.is_sound("buttons"):
         _check_ways(buttons, reader)
     return tuple(buttons)
 
@@ -79,20 +79,22 @@ def _bindings(
         word = entry.gesture.value
         if entry.gesture in HOLDS and entry.seconds is None:
             text = f"missing; a {word} needs its length, 0.3 to 10 seconds"
-            reader.add(f"{here}.seconds", text)
+            reader.add_mistake(f"{here}.seconds", text)
         elif entry.gesture not in HOLDS and entry.seconds is not None:
             text = f"a {word} has no length; remove seconds, or write gesture: hold"
-            reader.add(f"{here}.seconds", text)
+            reader.add_mistake(f"{here}.seconds", text)
         if not entry.stages:
             stages = ", ".join(stage.value for stage in Stage)
-            reader.add(f"{here}.in", f"the list is empty; name stages: {stages}")
+            reader.add_mistake(f"{here}.in", f"the list is empty; name stages: {stages}")
         for stage in (stage for stage in Stage if stage in entry.stages):
             first = taken.setdefault((entry.gesture, entry.seconds, stage), index)
             if first != index:
-                line = reader.line(f"{where}[{first}]")
+                line = reader.line_of(f"{where}[{first}]")
                 text = f"{word} in {stage.value} has a meaning already (line {line})"
-                reader.add(f"{here}.in", f"{text}; remove {stage.value} from one of the two")
-    if not reader.good(where):
+                reader.add_mistake(
+                    f"{here}.in", f"{text}; remove {stage.value} from one of the two"
+                )
+    if not reader.is_sound(where):
         return ()
     return tuple(
         Binding(entry.gesture, entry.intent, entry.stages, round((entry.seconds or 0) * SECOND))
@@ -114,7 +116,9 @@ def _check_ways(buttons: list[Button], reader: SettingsReader) -> None:
                 f"gesture: hold, seconds: 1, in: [{stage.value}], intent: {Intent.RECORD.value}"
             )
             text = f"no gesture starts a recording in {stage.value}; add one, such as {{{example}}}"
-            reader.add("buttons", text)
+            reader.add_mistake("buttons", text)
     if (Stage.RECORDING, "stop") not in ways:
         example = "gesture: hold, seconds: 2, in: [recording], intent: stop"
-        reader.add("buttons", f"no gesture stops a recording; add one, such as {{{example}}}")
+        reader.add_mistake(
+            "buttons", f"no gesture stops a recording; add one, such as {{{example}}}"
+        )

@@ -1,7 +1,7 @@
-"""From a file of YAML to nodes that know their line, and the mistakes found on the way.
+"""From a YAML file to nodes that know their line, and the mistakes on the way.
 
-PyYAML's nodes are used and not its values: a node still has its place and the text as it was
-typed, so that a message can say that ``no`` was read as false, or ``017`` as fifteen.
+A node still has its place and the text as it was typed; PyYAML's values do not. So a message can
+say that ``no`` was read as false, or ``017`` as fifteen.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import yaml
 from camerad.base.errors import ConfigError
 
 MAX_BYTES = 1 << 20
-"""A configuration has a few kilobytes; beyond this it is some other file, or a device."""
+"""A configuration has a few kilobytes; a longer file is something else, or a device."""
 
 _SHOWN = 60
 """Characters of a value that a message repeats."""
 
 _SECRET = re.compile(r"AGE-SECRET-KEY-\w+", re.IGNORECASE)
-"""The private half of a pair of age, which no message and no log may repeat."""
+"""The private half of a key pair of age. No message and no log may repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def printable(text: str) -> str:
 def read_document(path: Path, hint: str = "") -> yaml.Node:
     """Read the one YAML document in the file at `path`.
 
-    Raises UnreadableError if the file is missing, cannot be read, is empty or is not
-    YAML; `hint` then says what to do about a missing or an empty file.
+    Raises NoDocumentError if the file is missing, cannot be read, is empty or is not YAML. hint:
+    what to do about a missing or an empty file.
     """
     return parse_document(str(path), read_bytes(path, hint), hint)
 
@@ -155,7 +155,8 @@ _EXPLAINED = (
 
 
 def _broken(file: str, error: yaml.MarkedYAMLError) -> Mistake:
-    """PyYAML's error on one line, at the place of the problem, with what most often helps."""
+    """PyYAML's error on one line, at the place of the problem, with the advice that most often
+    helps."""
     problem = error.problem or str(error)
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)

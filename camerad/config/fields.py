@@ -29,7 +29,7 @@ class Range:
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"{plain(self.low)} to {plain(self.high)} {self.unit}".rstrip()
+        return f"{plain_number(self.low)} to {plain_number(self.high)} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key in the file where it differs from the field's name (``in`` is a word of Python)."""
+    """The key in the file, where it differs from the field's name (``in`` is a word of Python)."""
 
     name: str
 
@@ -92,7 +92,7 @@ GPIO_HIGH: Final = 27
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The key must be given, although its absence is dealt with elsewhere than in the reader."""
+    """The key must be given, but its absence is dealt with elsewhere than in the reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,7 @@ class Setting:
 def settings_of(kind: type, base: Any = None) -> tuple[Setting, ...]:
     """The settings of a section, in the order of their declaration.
 
-    `base` is the section's own default, if it has one: its values are then those of the keys that
-    are left out.
+    base: the section's own default, if it has one; keys that are left out have its values.
     """
     hints = get_type_hints(kind, include_extras=True)
     settings = (_setting(field, hints[field.name]) for field in dataclasses.fields(kind))
@@ -173,7 +172,7 @@ def choices_of(setting: Setting) -> tuple[str, ...]:
     return get_args(setting.kind)
 
 
-def plain(number: float) -> str:
+def plain_number(number: float) -> str:
     """A number as a person writes it: 30 and not 30.0, 6000000 and not 6e+06."""
     return str(int(number)) if float(number).is_integer() else str(number)
 

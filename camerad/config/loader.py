@@ -10,7 +10,7 @@ from camerad.base.errors import ConfigError
 from camerad.behaviour.stages import Stage
 from camerad.config import button_tables, policies
 from camerad.config.document import Mistake, read_document
-from camerad.config.fields import GPIO_HIGH, plain
+from camerad.config.fields import GPIO_HIGH, plain_number
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.settings_reader import SettingsReader
@@ -29,10 +29,10 @@ def load(path: str | Path) -> Settings:
     path = Path(path)
     reader = SettingsReader(str(path))
     values = reader.values(read_document(path, _hint()), ConfigFile)
-    return checked(ConfigFile(**values), reader, path, policies.folders(path))
+    return make_settings(ConfigFile(**values), reader, path, policies.policy_directories(path))
 
 
-def checked(
+def make_settings(
     file: ConfigFile, reader: SettingsReader, path: Path, places: tuple[Path, ...]
 ) -> Settings:
     """The settings that a configuration makes, once its sections have been read.
@@ -41,9 +41,9 @@ def checked(
     directories in which its policy is looked for. Raises ConfigError, as `load`.
     """
     _check_numbers(file, reader)
-    made = button_tables.build(file.buttons, reader)
+    made = button_tables.build_tables(file.buttons, reader)
     _check_gpio(file, made, reader)
-    policy, overridden, of_policy = policies.resolve(file, reader, places)
+    policy, overridden, of_policy = policies.resolve_policy(file, reader, places)
     if policy is not None:
         _check_idle(file, Stage.IDLE in policy.pre_event.armed_in, reader)
     view = file.self_view
@@ -99,13 +99,13 @@ def _line(mistake: Mistake) -> int:
 
 def _hint() -> str:
     """What to do about a missing or an empty file."""
-    examples = (place / "camerad.yaml" for place in policies.shipped())
+    examples = (place / "camerad.yaml" for place in policies.shipped_directories())
     example = next((str(path) for path in examples if path.is_file()), "camerad's camerad.yaml")
     return f"; begin with a copy of {example}"
 
 
 def _check_numbers(file: ConfigFile, reader: SettingsReader) -> None:
-    """Numbers that are right each for itself and wrong together."""
+    """Numbers that are each allowed, but not together."""
     camera = file.camera
     _at_most(reader, "camera.bitrate", camera.bitrate, "camera.max_bitrate", camera.max_bitrate)
     _at_most(reader, "camera.lores_width", camera.lores_width, "camera.width", camera.width)
@@ -113,7 +113,9 @@ def _check_numbers(file: ConfigFile, reader: SettingsReader) -> None:
     rate = file.microphone.rate
     if rate not in AAC_RATES:
         rates = ", ".join(map(str, AAC_RATES))
-        reader.add("microphone.rate", f"{rate} is no sampling rate of AAC; those are {rates}")
+        reader.add_mistake(
+            "microphone.rate", f"{rate} is no sampling rate of AAC; those are {rates}"
+        )
     storage = file.storage
     low, full = storage.low_minutes, storage.full_minutes
     _at_most(reader, "storage.full_minutes", full, "storage.low_minutes", low)
@@ -126,20 +128,21 @@ def _check_idle(file: ConfigFile, armed: bool, reader: SettingsReader) -> None:
         text = (
             f"{chosen}, and the pre-event buffer is armed in idle; write encode, or take idle out"
         )
-        reader.add("idle.camera", f"{text} of pre_event.armed_in")
+        reader.add_mistake("idle.camera", f"{text} of pre_event.armed_in")
     if not armed and chosen == "encode":
         text = "encode, and no pre-event buffer is armed in idle; write sensor, or add idle to"
-        reader.add("idle.camera", f"{text} pre_event.armed_in")
+        reader.add_mistake("idle.camera", f"{text} pre_event.armed_in")
 
 
 def _at_most(reader: SettingsReader, small: str, value: float, large: str, bound: float) -> None:
-    if value <= bound or not reader.good(small, large):
+    if value <= bound or not reader.is_sound(small, large):
         return
-    here, there = (small, large) if reader.given(small) else (large, small)
+    here, there = (small, large) if reader.is_given(small) else (large, small)
     found, other = (value, bound) if here == small else (bound, value)
     word, way = ("more", "lower") if here == small else ("less", "raise")
-    text = f"{plain(found)} is {word} than {there} ({plain(other)}); {way} it, or change {there}"
-    reader.add(here, text)
+    text = f"{plain_number(found)} is {word} than {there} ({plain_number(other)})"
+    text += f"; {way} it, or change {there}"
+    reader.add_mistake(here, text)
 
 
 def _check_gpio(file: ConfigFile, made: tuple[Button, ...], reader: SettingsReader) -> None:
@@ -154,14 +157,14 @@ def _check_gpio(file: ConfigFile, made: tuple[Button, ...], reader: SettingsRead
     }
     uses: dict[int, list[str]] = {}
     for where, gpio in used.items():
-        if reader.good(where):
+        if reader.is_sound(where):
             uses.setdefault(gpio, []).append(where)
     # 0 to 3 belong to the boards on top and to I2C (clocks, fuel gauges): free, but not to propose.
     free = sorted(set(range(4, GPIO_HIGH + 1)) - set(used.values()))
     for gpio, wheres in uses.items():
-        wheres.sort(key=lambda where: (reader.given(where), reader.line(where)))
+        wheres.sort(key=lambda where: (reader.is_given(where), reader.line_of(where)))
         first = wheres[0]
-        known = f"line {reader.line(first)}" if reader.given(first) else "its default"
+        known = f"line {reader.line_of(first)}" if reader.is_given(first) else "its default"
         for where in wheres[1:]:
             text = f"GPIO {gpio} already serves {first} ({known}); choose a free one"
-            reader.add(where, f"{text}: {', '.join(str(number) for number in free)}")
+            reader.add_mistake(where, f"{text}: {', '.join(str(number) for number in free)}")

@@ -14,9 +14,10 @@ from typing import Final
 
 from camerad.behaviour.stages import Stage
 from camerad.config.document import Mistake, NoDocumentError, read_document
-from camerad.config.fields import plain
+from camerad.config.fields import plain_number
+from camerad.config.policy_file import PolicyFile
 from camerad.config.scalars import quoted, suggest
-from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.sections import ConfigFile
 from camerad.config.settings import Overridden, Policy, PreEvent
 from camerad.config.settings_reader import SettingsReader
 
@@ -27,31 +28,32 @@ _TREE: Final = Path(__file__).resolve().parents[2]
 _EMPTY: Final = "; copy one of the other policies"
 
 
-def shipped() -> tuple[Path, ...]:
+def shipped_directories() -> tuple[Path, ...]:
     """The directories that may hold the files which came with camerad, best first."""
     tree = (_TREE / "config",) if (_TREE / "pyproject.toml").is_file() else ()
     prefixes = dict.fromkeys((sysconfig.get_path("data"), sys.prefix))
     return (*tree, *(Path(prefix) / "share" / "camerad" for prefix in prefixes))
 
 
-def folders(config: Path) -> tuple[Path, ...]:
+def policy_directories(config: Path) -> tuple[Path, ...]:
     """The directories in which the policy of the configuration file `config` is looked for."""
-    places = (config.parent, ETC, *shipped())
+    places = (config.parent, ETC, *shipped_directories())
     return tuple(dict.fromkeys(place / "policies" for place in places))
 
 
-def known(places: tuple[Path, ...]) -> tuple[str, ...]:
+def known_policies(places: tuple[Path, ...]) -> tuple[str, ...]:
     """The names of all policies in the directories `places`."""
     return tuple(sorted({name for place in places for name in _names(place)}))
 
 
-def resolve(
+def resolve_policy(
     file: ConfigFile, reader: SettingsReader, places: tuple[Path, ...]
 ) -> tuple[Policy | None, tuple[Overridden, ...], list[Mistake]]:
-    """The policy as it holds on this camera, what of it is overridden, and its file's mistakes.
+    """The policy as it holds on this camera, what of it is overridden, and the mistakes in its
+    file.
 
-    There is no policy if it has a mistake, or if none is named or found. What is wrong with the
-    configuration itself is noted in `reader`.
+    The policy is None if its file has a mistake, or if none is named or found. Mistakes in the
+    configuration itself go to `reader`.
     """
     path = _find(file.policy, places, reader)
     if file.policy is None or path is None:
@@ -68,26 +70,26 @@ def resolve(
 
 
 def _find(name: str | None, places: tuple[Path, ...], reader: SettingsReader) -> Path | None:
-    """The file of a policy; if there is none, that is a mistake of the configuration."""
+    """The file of a policy. If there is none, that is a mistake in the configuration."""
     for place in places:
         if name in _names(place):
             return place / f"{name}.yaml"
-    names = known(places)
+    names = known_policies(places)
     listed = f"known policies: {', '.join(names)}" if names else "no policy is installed"
     if name is not None:
         near = suggest(name, names)
         hint = f"{near} ({listed})" if near else listed
-        reader.add("policy", f"{quoted(name)} is no policy; {hint}")
-    elif not reader.given("policy") and reader.good(""):
-        reader.add("policy", f"missing; choose the policy of your place ({listed})")
+        reader.add_mistake("policy", f"{quoted(name)} is no policy; {hint}")
+    elif not reader.is_given("policy") and reader.is_sound(""):
+        reader.add_mistake("policy", f"missing; choose the policy of your place ({listed})")
     return None
 
 
 class _Limits:
-    """Holds a configuration against its policy.
+    """Compares a configuration with its policy.
 
-    A choice beyond the policy is a mistake, noted in the reader of its file, unless the
-    configuration has overrides; then it is noted in `overridden`.
+    A choice beyond the policy is a mistake, noted in the reader of its file. If the configuration
+    has overrides, it is noted in `overridden` instead.
     """
 
     def __init__(
@@ -141,7 +143,7 @@ class _Limits:
             self._days(days, f"at most {policy.retention.days} days", policy.retention.days)
         if policy.retention.min_days > policy.retention.days:
             text = f"more than retention.days ({policy.retention.days}); write that or less"
-            self._preset_reader.add("retention.min_days", text)
+            self._preset_reader.add_mistake("retention.min_days", text)
         elif days < policy.retention.min_days:
             self._days(
                 days, f"at least {policy.retention.min_days} days", policy.retention.min_days
@@ -168,20 +170,25 @@ class _Limits:
         group = self._file.camera.key_interval_s
         if not seconds or round(seconds + group, 6) <= most:
             return
-        if not self._reader.good("pre_event.seconds", "camera.key_interval_s"):
+        if not self._reader.is_sound("pre_event.seconds", "camera.key_interval_s"):
             return
         best = max(0.0, round(most - group, 6))
-        told = f"{plain(seconds)} seconds"
+        told = f"{plain_number(seconds)} seconds"
         if most:
-            told += f" with one group of pictures more (camera.key_interval_s: {plain(group)})"
+            told += (
+                f" with one group of pictures more (camera.key_interval_s: {plain_number(group)})"
+            )
         where = self._reader.first_given("pre_event.seconds", "camera.key_interval_s")
         if where:
-            allowed = f"at most {plain(most)} seconds in all" if most else "no pre-event buffer"
-            advice = f"set pre_event.seconds to {plain(best)}{' or less' if best else ''}"
+            allowed = (
+                f"at most {plain_number(most)} seconds in all" if most else "no pre-event buffer"
+            )
+            advice = f"set pre_event.seconds to {plain_number(best)}{' or less' if best else ''}"
             self._beyond(where, told, allowed, advice)
         else:
-            text = f"{told} is more than max_seconds ({plain(most)}); write {plain(best)} or less"
-            self._preset_reader.add("pre_event.seconds", text)
+            text = f"{told} is more than max_seconds ({plain_number(most)})"
+            text += f"; write {plain_number(best)} or less"
+            self._preset_reader.add_mistake("pre_event.seconds", text)
 
     def _days(self, days: int, allowed: str, advice: int) -> None:
         self._beyond("retention.days", f"{days} days", allowed, f"set it to {advice}")
@@ -189,8 +196,8 @@ class _Limits:
     def _beyond(self, key: str, configured: str, allowed: str, advice: str) -> None:
         if self._file.overrides:
             self.overridden.append(Overridden(key, configured, allowed))
-        elif not self._reader.given("overrides"):
-            self._reader.add(
+        elif not self._reader.is_given("overrides"):
+            self._reader.add_mistake(
                 key,
                 f"{configured} is beyond policy {self._name}, which allows {allowed}; "
                 f"{advice}, or give overrides.reason and overrides.authorised_by",

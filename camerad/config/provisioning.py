@@ -19,7 +19,7 @@ from camerad.base.errors import ConfigError
 from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
-from camerad.config.loader import DEFAULT_PATH, checked
+from camerad.config.loader import DEFAULT_PATH, make_settings
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
 from camerad.config.settings_reader import SettingsReader
@@ -160,30 +160,32 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     config = {key: values[key] for key in _CONFIG}
     language = values["language"]
     for section in _SPEAKING:
-        if not reader.given(f"{section}.language"):
+        if not reader.is_given(f"{section}.language"):
             config[section] = dataclasses.replace(config[section], language=language)
     config["device"] = dataclasses.replace(config["device"], provision_dir=provision_dir)
-    places = policies.folders(DEFAULT_PATH)
-    settings = checked(ConfigFile(**config), reader, DEFAULT_PATH, places)
+    places = policies.policy_directories(DEFAULT_PATH)
+    settings = make_settings(ConfigFile(**config), reader, DEFAULT_PATH, places)
     # Without its section the file has a mistake, and that was raised.
     file = ProvisionFile(**values, provision=provision)
     return Provisioning(file, settings, _configuration(document, language, provision_dir))
 
 
 def _check_device(reader: SettingsReader, name: str) -> None:
-    if not reader.given("device.id") and reader.good("device"):
-        reader.add("device.id", "missing; write the name that is on the camera's housing")
+    if not reader.is_given("device.id") and reader.is_sound("device"):
+        reader.add_mistake("device.id", "missing; write the name that is on the camera's housing")
     # Only of such a file: a camera that has the name already goes on with its configuration.
     taken = name.endswith(".") or name.casefold().partition(".")[0] in _NO_DIRECTORIES
-    if taken and reader.given("device.id") and reader.good("device.id"):
-        reader.add(
+    if taken and reader.is_given("device.id") and reader.is_sound("device.id"):
+        reader.add_mistake(
             "device.id",
             "Windows can make no directory of this name, in which the camera's files would be; "
             "give the camera another one",
         )
     for key in _IMAGE_S:
-        if reader.given(f"device.{key}"):
-            reader.add(f"device.{key}", "the image decides where things are; remove this line")
+        if reader.is_given(f"device.{key}"):
+            reader.add_mistake(
+                f"device.{key}", "the image decides where things are; remove this line"
+            )
 
 
 def _configuration(document: yaml.Node, language: str, provision_dir: Path) -> str:

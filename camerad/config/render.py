@@ -13,7 +13,7 @@ import yaml
 from camerad.base.clock import SECOND
 from camerad.behaviour.bindings import Binding
 from camerad.behaviour.stages import Stage
-from camerad.config.fields import plain
+from camerad.config.fields import plain_number
 from camerad.config.settings import Button, Settings
 
 
@@ -40,7 +40,7 @@ def render(settings: Settings) -> str:
         f"Effective configuration of {settings.path}",
         f"Policy {policy.name}: {policy.title}",
         f"  from {policy.path}",
-        f"  pre-event buffer at most {plain(buffer.max_seconds)} seconds, "
+        f"  pre-event buffer at most {plain_number(buffer.max_seconds)} seconds, "
         f"recordings {'with' if policy.sound else 'without'} sound, "
         f"stamp {'on' if policy.stamp else 'off'}, "
         f"announcement {'on' if policy.announcement else 'off'}",

@@ -1,7 +1,8 @@
-"""One value of the file: what it is, whether its setting allows it, and the words if not.
+"""One value of the file: what it is, whether its setting allows it, and how to say that it does
+not.
 
-Nothing is guessed and nothing is converted silently. A number in quotes, ``yes`` for true or
-``017`` (which YAML 1.1 reads as fifteen) is a mistake, with what to type instead.
+Nothing is guessed and nothing is converted silently. A number in quotes, ``yes`` for true, or
+``017`` (which YAML 1.1 reads as fifteen) is a mistake, and the message says what to type instead.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ _TRUTH: Final[dict[str, bool]] = yaml.SafeLoader.bool_values
 """The words that YAML 1.1 takes for true and false: yes, no, on, off, true, false."""
 
 
-class Wrong(ValueError):  # noqa: N818 - never leaves this package: it becomes a Mistake
-    """Raised when a value is not allowed; the text says what was found and what is allowed."""
+class WrongValueError(ValueError):
+    """Error raised when a value is not allowed; the text says what was found and what is allowed.
+
+    It never leaves this package: it becomes a Mistake.
+    """
 
 
 def read_scalar(setting: Setting, node: yaml.Node) -> Any:
-    """The value of `node` in the type of `setting`; raises Wrong if it is not allowed."""
+    """The value of `node` in the type of `setting`. Raises WrongValueError if it is not allowed."""
     if setting.mark(fields.Secret):
         return _secret(setting, node)
     if isinstance(node, yaml.ScalarNode):
@@ -39,11 +43,11 @@ def read_scalar(setting: Setting, node: yaml.Node) -> Any:
         if setting.kind in (int, float):
             return _number(setting, node)
         return _text(setting, node)
-    raise Wrong(f"found {found(node)}; {allowed(setting)}")
+    raise _refused(node, describe_allowed(setting))
 
 
-def found(node: yaml.Node) -> str:
-    """What stands in the file, in words, with what YAML made of it where that surprises."""
+def describe_found(node: yaml.Node) -> str:
+    """What the file has, in words; and what YAML made of it, if that is surprising."""
     if isinstance(node, yaml.MappingNode):
         return "a section"
     if isinstance(node, yaml.SequenceNode):
@@ -65,7 +69,7 @@ def found(node: yaml.Node) -> str:
     return f"a value marked {printable(tag)}"
 
 
-def allowed(setting: Setting) -> str:
+def describe_allowed(setting: Setting) -> str:
     """What may be written for a setting, in words."""
     kind = setting.kind
     if fields.is_section(kind):
@@ -103,6 +107,11 @@ def quoted(text: str) -> str:
     return f'"{printable(text)}"'
 
 
+def _refused(node: yaml.Node, advice: str) -> WrongValueError:
+    """The error for a value that is not allowed."""
+    return WrongValueError(f"found {describe_found(node)}; {advice}")
+
+
 def _example(item: Setting) -> str:
     if fields.is_section(item.kind):
         return "{...}, {...}"
@@ -120,11 +129,13 @@ def _truth(node: yaml.Node) -> str:
 def _bool(setting: Setting, node: yaml.ScalarNode) -> bool:
     word = node.value.lower()
     if word not in _TRUTH or _tag(node) not in ("bool", "str"):
-        raise Wrong(f"found {found(node)}; {allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if _tag(node) == "str":
-        raise Wrong(f"found {found(node)}; write it without quotes: {_truth(node)}")
+        raise _refused(node, f"write it without quotes: {_truth(node)}")
     if word not in ("true", "false"):
-        raise Wrong(f"found {node.value}; {allowed(setting)} ({node.value} means {_truth(node)})")
+        raise WrongValueError(
+            f"found {node.value}; {describe_allowed(setting)} ({node.value} means {_truth(node)})"
+        )
     return _TRUTH[word]
 
 
@@ -133,22 +144,26 @@ def _number(setting: Setting, node: yaml.ScalarNode) -> float:
     tag = _tag(node)
     decimal = _DECIMAL.fullmatch(text)
     if tag == "str" and decimal:
-        raise Wrong(f"found {found(node)}; write the number without quotes: {text}")
+        raise _refused(node, f"write the number without quotes: {text}")
     if tag not in _NUMBERS:
-        raise Wrong(f"found {found(node)}; {allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if not decimal:
-        raise Wrong(f"found {printable(text)}{_surprise(node)}; {allowed(setting)}, in digits 0-9")
+        raise WrongValueError(
+            f"found {printable(text)}{_surprise(node)}; {describe_allowed(setting)}, in digits 0-9"
+        )
     if setting.kind is int and "." in text:
-        raise Wrong(f"found {found(node)}; {allowed(setting)}, without a decimal point")
+        raise _refused(node, f"{describe_allowed(setting)}, without a decimal point")
     number = float(text.replace("_", ""))
     if setting.mark(fields.Gpio) and not fields.GPIO_LOW <= number <= fields.GPIO_HIGH:
         limits = f"{fields.GPIO_LOW}-{fields.GPIO_HIGH}"
-        raise Wrong(f"{printable(text)} is not a GPIO of this board ({limits})")
+        raise WrongValueError(f"{printable(text)} is not a GPIO of this board ({limits})")
     bounds = setting.mark(fields.Range)
     if bounds and not bounds.low <= number <= bounds.high:
-        raise Wrong(f"{printable(text)} is out of range; {allowed(setting)}")
+        raise WrongValueError(f"{printable(text)} is out of range; {describe_allowed(setting)}")
     if setting.mark(fields.Even) and number % 2:
-        raise Wrong(f"{text} is odd; an even number is needed, such as {fields.plain(number - 1)}")
+        raise WrongValueError(
+            f"{text} is odd; an even number is needed, such as {fields.plain_number(number - 1)}"
+        )
     return setting.kind(number)  # type: ignore[no-any-return]
 
 
@@ -164,7 +179,9 @@ def _secret(setting: Setting, node: yaml.Node) -> str:
     matches = setting.mark(fields.Matches)
     good = isinstance(node, yaml.ScalarNode) and _tag(node) == "str"
     if not good or matches is None or not re.fullmatch(matches.pattern, node.value):
-        raise Wrong(f"what stands here is not repeated; {allowed(setting)}, in quotes")
+        raise WrongValueError(
+            f"what stands here is not repeated; {describe_allowed(setting)}, in quotes"
+        )
     return str(node.value)
 
 
@@ -173,27 +190,26 @@ def _text(setting: Setting, node: yaml.ScalarNode) -> Any:
     kind = setting.kind
     words = fields.choices_of(setting)
     if setting.mark(fields.Recipient) and holds_secret(text):
-        raise Wrong(
-            f"found {found(node)}; take it away, give its public half (age1...), and make a new "
-            "pair for the office, since this one is known to whoever could read this file"
+        raise WrongValueError(
+            f"found {describe_found(node)}; take it away, give its public half (age1...), and make "
+            "a new pair for the office, since this one is known to whoever could read this file"
         )
     if _tag(node) != "str":
-        told = f"found {found(node)}; "
         if not words and _tag(node) in ("bool", "timestamp", *_NUMBERS):
-            raise Wrong(f"{told}if it is meant as text, write it in quotes: {quoted(text)}")
-        raise Wrong(told + allowed(setting))
+            raise _refused(node, f"if it is meant as text, write it in quotes: {quoted(text)}")
+        raise _refused(node, describe_allowed(setting))
     if words:
         if text not in words:
-            raise Wrong(f"found {found(node)}; {suggest(text, words) or allowed(setting)}")
+            raise _refused(node, suggest(text, words) or describe_allowed(setting))
         return kind(text) if fields.is_enum(kind) else text
     matches = setting.mark(fields.Matches)
     if matches and not re.fullmatch(matches.pattern, text):
-        raise Wrong(f"found {found(node)}; {allowed(setting)}")
+        raise _refused(node, describe_allowed(setting))
     if setting.mark(fields.Recipient):
         try:
             pyrage.x25519.Recipient.from_str(text)
         except pyrage.RecipientError:
-            raise Wrong(
+            raise WrongValueError(
                 f"found {quoted(text[:12] + '...')}, in which a character is wrong; copy the key "
                 "again, as a whole"
             ) from None

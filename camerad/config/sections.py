@@ -1,9 +1,9 @@
-"""The sections of the files as they are written: types, limits, defaults, descriptions.
+"""The sections of ``camerad.yaml`` as they are written: types, limits, defaults, descriptions.
 
-`ConfigFile` is ``camerad.yaml`` and `PolicyFile` is a file in ``policies/``. The loader's checks
-and the JSON Schema are made from these classes and from nothing else; camerad.config.fields
-explains how a setting is declared; what the wearer and the people in front of the camera meet is
-in camerad.config.controls. What the daemon works with is camerad.config.settings.
+`ConfigFile` is the whole file. The loader's checks and the JSON Schema are made from these classes
+and from nothing else. camerad.config.fields explains how a setting is declared. What the wearer and
+the people in front of the camera meet is in camerad.config.controls, a policy's file in
+camerad.config.policy_file. What the daemon works with is camerad.config.settings.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 POLICY_NAME: Final = r"[a-z0-9](-?[a-z0-9]){0,99}"
 """Every recording's header has it, where no word is longer than 200 characters."""
 
-_SOME_TEXT = Matches(r"[^\0]{0,499}[^\0\s][^\0]{0,500}", "a text of 1 to 1000 characters")
+SOME_TEXT: Final = Matches(r"[^\0]{0,499}[^\0\s][^\0]{0,500}", "a text of 1 to 1000 characters")
 """It goes into the ledger, which takes no entry that is too long to be read again."""
-_ARMED = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
+ARMED_STAGES: Final = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
+"""The stages in which a pre-event buffer can run."""
 
 
 def host_id() -> str:
@@ -94,9 +95,9 @@ class PreEventChoice:
         Range(0, 120, "seconds"),
     ] = None
     sound: Annotated[bool | None, "Whether the buffer holds sound too."] = None
-    armed_in: Annotated[frozenset[Stage] | None, "The stages in which the buffer runs.", _ARMED] = (
-        None
-    )
+    armed_in: Annotated[
+        frozenset[Stage] | None, "The stages in which the buffer runs.", ARMED_STAGES
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +328,8 @@ class WallClock:
 class Overrides:
     """Why this camera goes beyond its policy, and who answers for it. It is kept on record."""
 
-    reason: Annotated[str, "Why, in a sentence.", _SOME_TEXT]
-    authorised_by: Annotated[str, "Name and office of the person who allows it.", _SOME_TEXT]
+    reason: Annotated[str, "Why, in a sentence.", SOME_TEXT]
+    authorised_by: Annotated[str, "Name and office of the person who allows it.", SOME_TEXT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,53 +375,3 @@ class ConfigFile:
     thermal: ThermalWatch = ThermalWatch()
     clock: WallClock = WallClock()
     overrides: Overrides | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PreEventLimits:
-    """The pre-event buffer that a policy allows, and how it is set unless a camera says less."""
-
-    max_seconds: Annotated[
-        float,
-        "Footage that the buffer may hold at most; 0 forbids the buffer.",
-        Range(0, 120, "seconds"),
-    ]
-    seconds: Annotated[
-        float,
-        "Seconds set when the configuration names none; with one group of pictures at most "
-        "max_seconds.",
-        Range(0, 120, "seconds"),
-    ]
-    sound: Annotated[bool, "Whether the buffer may hold sound too."]
-    armed_in: Annotated[frozenset[Stage], "The stages in which the buffer may run.", _ARMED]
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionLimits:
-    """How long a recording is kept unless it is held."""
-
-    days: Annotated[
-        int,
-        "Days after which it is deleted; a camera may not keep it longer.",
-        Range(1, 366, "days"),
-    ]
-    min_days: Annotated[
-        int,
-        "Days that it must be kept; a camera may not delete it earlier.",
-        Range(0, 366, "days"),
-    ] = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
-    """A policy: what the law of a place asks of a body-worn camera."""
-
-    title: Annotated[str, "For whom, and by which rule.", _SOME_TEXT]
-    pre_event: PreEventLimits
-    retention: RetentionLimits
-    sound: Annotated[bool, "Whether recordings may have sound."]
-    stamp: Annotated[bool, "Whether date, time and the camera's id are written into the picture."]
-    announcement: Annotated[bool, "Whether the camera announces a change of stage by voice."]
-    may_mute: Annotated[
-        bool, "Whether a camera may let its wearer switch the sound of a running recording off."
-    ] = False

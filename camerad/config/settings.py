@@ -122,7 +122,7 @@ class Settings:
 
     @property
     def shift_rules(self) -> ShiftRules:
-        """What of the configuration shifts follow, for camerad.behaviour.shift."""
+        """The settings that shifts follow, for camerad.behaviour.shift."""
         return ShiftRules(
             longest_us=round(self.shift.hours * 3600 * SECOND),
             reminder_us=round(self.shift.reminder_seconds * SECOND),
@@ -131,7 +131,7 @@ class Settings:
 
     @property
     def rules(self) -> Rules:
-        """What of the configuration the stages follow, for camerad.behaviour.stages."""
+        """The settings that the stages follow, for camerad.behaviour.stages."""
         return Rules(
             armed_in=self.policy.pre_event.armed_in,
             self_view_timeout_us=round(self.self_view.timeout_seconds * SECOND),

@@ -10,12 +10,19 @@ import yaml
 from camerad.config import fields
 from camerad.config.document import Mistake, printable
 from camerad.config.fields import Setting
-from camerad.config.scalars import Wrong, allowed, found, is_nothing, read_scalar, suggest
+from camerad.config.scalars import (
+    WrongValueError,
+    describe_allowed,
+    describe_found,
+    is_nothing,
+    read_scalar,
+    suggest,
+)
 
 _Section = TypeVar("_Section")
 
 _BAD: Final[Any] = object()
-"""Stands for a value that had a mistake, so that reading can go on and find the next one."""
+"""The value of a setting with a mistake: reading goes on, to find the next one."""
 
 
 class SettingsReader:
@@ -27,26 +34,26 @@ class SettingsReader:
         self._lines: dict[str, int] = {}
         self._bad: set[str] = set()
 
-    def add(self, where: str, text: str) -> None:
-        """Note a mistake at the key `where`, in its line or else that of the section around it."""
+    def add_mistake(self, where: str, text: str) -> None:
+        """Note a mistake at the key `where`, with its line, or that of the section around it."""
         self._bad.add(where)
-        self.mistakes.append(Mistake(self.file, self.line(where), where, text))
+        self.mistakes.append(Mistake(self.file, self.line_of(where), where, text))
 
-    def given(self, where: str) -> bool:
+    def is_given(self, where: str) -> bool:
         """Whether the key stands in the file, right or wrong."""
         return where in self._lines
 
     def first_given(self, *wheres: str) -> str | None:
         """The first of these keys that stands in the file."""
-        return next((where for where in wheres if self.given(where)), None)
+        return next((where for where in wheres if self.is_given(where)), None)
 
-    def good(self, *wheres: str) -> bool:
-        """Whether none of these keys has a mistake, be it around it, in itself or within it."""
+    def is_sound(self, *wheres: str) -> bool:
+        """Whether none of these keys has a mistake: around it, in it, or within it."""
         return not any(
             _within(where, bad) or _within(bad, where) for where in wheres for bad in self._bad
         )
 
-    def line(self, where: str) -> int:
+    def line_of(self, where: str) -> int:
         """The line of a key, counted from 1; of the nearest section around it if it is absent."""
         while where and where not in self._lines:
             where = re.sub(r"(^|\.)[^.\[]*$|\[\d+\]$", "", where)
@@ -57,7 +64,7 @@ class SettingsReader:
     ) -> _Section | None:
         """Read a section as the dataclass `kind`; None if a required key is missing or wrong.
 
-        `base` is the section's default, from which come the values of keys that are left out.
+        base: the section's default; keys that are left out have its values.
         """
         values = self.values(node, kind, where, base)
         complete = len(values) == len(fields.settings_of(kind))
@@ -66,9 +73,9 @@ class SettingsReader:
     def values(
         self, node: yaml.Node, kind: type, where: str = "", base: Any = None
     ) -> dict[str, Any]:
-        """Read a section as the fields of `kind`; a wrong one has its default, or is left out.
+        """Read a section as the fields of `kind`. A wrong one has its default, or is left out.
 
-        A section whose keys are all commented out counts as one with nothing in it.
+        A section whose keys are all commented out counts as empty.
         """
         self._lines.setdefault(where, node.start_mark.line + 1)
         settings = fields.settings_of(kind, base)
@@ -80,7 +87,7 @@ class SettingsReader:
             entries = {}
         else:
             needed = f"a section is needed, with: {', '.join(keys)}"
-            self.add(where, f"found {found(node)}; {needed}")
+            self.add_mistake(where, f"found {describe_found(node)}; {needed}")
             return {}
         read = {
             setting.field: self._setting(setting, entries.get(key), _join(where, key))
@@ -109,7 +116,8 @@ class SettingsReader:
         for key_node, value in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                text = f"found {found(key_node)} in the place of a key; a key is a single word"
+                text = f"found {describe_found(key_node)} in the place of a key"
+                text += "; a key is a single word"
                 self.mistakes.append(Mistake(self.file, line, where, text))
                 continue
             key = str(key_node.value)
@@ -123,17 +131,17 @@ class SettingsReader:
             if key in keys or (name and re.fullmatch(name.pattern, key)):
                 entries[key] = value
             elif name:
-                self.add(path, f"this is no name; {name.meaning} is needed")
+                self.add_mistake(path, f"this is no name; {name.meaning} is needed")
             else:
                 known = f"allowed here: {', '.join(keys)}"
-                self.add(path, f"unknown key; {suggest(key, keys) or known}")
+                self.add_mistake(path, f"unknown key; {suggest(key, keys) or known}")
         return entries
 
     def _setting(self, setting: Setting, node: yaml.Node | None, where: str) -> Any:
         if node is not None:
             value = self._value(setting, node, where)
         elif setting.required:
-            self.add(where, f"missing; {allowed(setting)}")
+            self.add_mistake(where, f"missing; {describe_allowed(setting)}")
             return _BAD
         else:
             value = _BAD
@@ -149,19 +157,21 @@ class SettingsReader:
             return self._list(setting, node, where)
         try:
             return read_scalar(setting, node)
-        except Wrong as wrong:
-            self.add(where, str(wrong))
+        except WrongValueError as wrong:
+            self.add_mistake(where, str(wrong))
             return _BAD
 
     def _list(self, setting: Setting, node: yaml.Node, where: str) -> Any:
         if not isinstance(node, yaml.SequenceNode):
-            self.add(where, f"found {found(node)}; {allowed(setting)}")
+            self.add_mistake(where, f"found {describe_found(node)}; {describe_allowed(setting)}")
             return _BAD
         item = fields.item_of(setting)
         values = [self._value(item, entry, f"{where}[{i}]") for i, entry in enumerate(node.value)]
         for index, value in enumerate(values):
             if value is not _BAD and value in values[:index]:
-                self.add(f"{where}[{index}]", "the same entry stands before it; keep one of them")
+                self.add_mistake(
+                    f"{where}[{index}]", "the same entry stands before it; keep one of them"
+                )
         if any(value is _BAD for value in values):
             return _BAD
         return tuple(values) if fields.is_list(setting.kind) is tuple else frozenset(values)

@@ -53,7 +53,7 @@ def commit_name(sequence: int) -> str:
     return f"{sequence:06d}.jws"
 
 
-def content(data: bytes) -> Content:
+def content_of(data: bytes) -> Content:
     """What a statement says about a member."""
     return Content(len(data), hashlib.sha256(data).hexdigest())
 

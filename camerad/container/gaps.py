@@ -34,11 +34,11 @@ def add_frames(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def join(gaps: Iterable[Gap], *, touching: bool = True) -> tuple[Gap, ...]:
+def join_gaps(gaps: Iterable[Gap], *, touching: bool = True) -> tuple[Gap, ...]:
     """The same gaps, in order; neighbours of one reason that overlap become one.
 
-    touching: those that only touch as well, which is wrong where the picture at which they do so is
-    there.
+    touching: those that only touch become one too. That is wrong where the picture at which they
+    touch is there.
     """
     joined: list[Gap] = []
     for gap in gaps:
@@ -69,25 +69,25 @@ NO_ANSWER: Final = "storage did not answer"
 CUT_OFF: Final = "cut off"
 """The daemon ended before it was stored."""
 HOLE_US: Final = 500_000
-"""A longer time without a picture is a gap, whatever the frame numbers say. Far above the interval
-of any rate the camera runs at, far below what an officer would take for a moment."""
+"""A longer time without a picture is a gap, whatever the frame numbers say. It is far longer than
+the interval of any rate, and far shorter than what a person would notice."""
 
 
-class Kept(NamedTuple):
-    """How far a recording has pictures, or sound. last_us: media time of the last picture, or of
-    the first sample of the last unit; end_us: where that ends."""
+class FootageEnd(NamedTuple):
+    """Where the pictures, or the sound, of a recording end. last_us: media time of the last
+    picture, or of the first sample of the last unit; end_us: where that ends."""
 
     last_us: int
     end_us: int
 
 
-def up_to(
-    at_us: int, kept: Kept, gaps: Sequence[Gap], why: str, longest_us: int
+def gaps_until(
+    at_us: int, kept: FootageEnd, gaps: Sequence[Gap], why: str, longest_us: int
 ) -> tuple[Gap, ...]:
-    """`gaps`, the last of which says what is missing from what is `kept` up to `at_us`.
+    """`gaps`, with one at the end for what is missing between `kept` and `at_us`.
 
-    A gap that reaches up to there already has its reason; without one it is `why`. There is none
-    if no more than `longest_us` is missing.
+    A gap that ends at `at_us` keeps its reason; otherwise the reason is `why`. If no more than
+    `longest_us` is missing, there is no such gap.
     """
     before = tuple(gap for gap in gaps if gap.to_us != at_us)
     if at_us - kept.end_us <= longest_us:

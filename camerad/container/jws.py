@@ -69,7 +69,7 @@ class Statement(NamedTuple):
 
 
 def digest(token: bytes) -> str:
-    """What the next statement of a chain names: SHA-256 of the token, in hexadecimal."""
+    """SHA-256 of the token, in hexadecimal: what the next statement of a chain names."""
     return hashlib.sha256(token).hexdigest()
 
 
@@ -79,8 +79,8 @@ def canonical(payload: Any) -> bytes:
 
 
 def sign(key: SigningKey, kind: str, payload: Any) -> bytes:
-    """The statement that `payload` is so, as a compact token. Raises JwsError if it would be too
-    long for one, which nobody would read."""
+    """`payload` as a signed statement, a compact token. Raises JwsError if it is too long to be
+    read."""
     header = f'{{"alg":"EdDSA","kid":"{key.public.thumbprint}","typ":"{kind}+json"}}'.encode()
     signed = f"{encode_base64url(header)}.{encode_base64url(canonical(payload))}".encode()
     token = signed + b"." + encode_base64url(key.sign(signed)).encode()
@@ -90,7 +90,7 @@ def sign(key: SigningKey, kind: str, payload: Any) -> bytes:
 
 
 def parse(token: bytes) -> Statement:
-    """Take a token apart. Raises JwsError unless it is in its one spelling."""
+    """Take a token apart. Raises JwsError if it is not in its one spelling."""
     if len(token) > LONGEST:
         raise JwsError(f"{len(token)} bytes are too many for a statement")
     parts = bytes(token).split(b".")
@@ -121,9 +121,12 @@ def named_key(token: bytes) -> str:
 
 
 def spellings(part: bytes) -> tuple[bytes, ...]:
-    """The ways in which a part of a payload can be spelled within its token: one for each place in
-    a group of three bytes. A payload with this part has one of them in its token; since of the
-    edges only whole digits count, a token may have one and its payload not the part."""
+    """The three ways in which a part of a payload can be spelled within a token, by its place in a
+    group of three bytes.
+
+    A token whose payload has the part has one of them. The reverse does not hold: at the edges only
+    whole digits are compared.
+    """
     found = []
     for before in range(3):
         digits = encode_base64url(bytes(before) + part)
@@ -152,7 +155,7 @@ def in_one_spelling(
     raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
 ) -> _T:
     """JSON as a dataclass, or as whatever `kind` is. what: for messages. free: as in
-    `camerad.container.limits.check`. Raises JwsError, and nothing else."""
+    `camerad.container.limits.check_limits`. Raises JwsError, and nothing else."""
     facts, more = known_part(raw, kind, what, free)
     if more:
         raise JwsError(f"{what} is not in its one spelling")
@@ -162,15 +165,15 @@ def in_one_spelling(
 def known_part(
     raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
 ) -> tuple[_T, bool]:
-    """The same of JSON that may have more fields than `kind`, at any depth, as a later version may
-    write it: what `kind` has of it, and whether there is more."""
+    """As `in_one_spelling`, for JSON that may have more fields than `kind`, at any depth, as a
+    later version may write it. Returns what `kind` has of it, and whether there is more."""
     try:
         facts = msgspec.json.decode(raw, type=kind)
         # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
         more = canonical(facts) != raw
         spelled = not more or _has_more(raw, facts)
         if spelled and dataclasses.is_dataclass(facts):
-            limits.check(facts, free)
+            limits.check_limits(facts, free)
     except (ValueError, OverflowError, RecursionError) as error:
         # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
         raise JwsError(f"{what} is wrong: {printable(error)}") from None

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import EX_CONFIG, CameradError
 
 _RAW_BYTES: Final = 32
@@ -41,8 +41,8 @@ def encode_base64url(data: bytes) -> str:
 def decode_base64url(text: str | bytes) -> bytes:
     """The bytes of canonical base64url without padding.
 
-    Raises ValueError for anything else that stands for the same bytes, or for none: padding,
-    other alphabets, spaces, and bits that are set behind the last byte.
+    Raises ValueError for every other spelling of the same bytes, and for what is no base64url:
+    padding, other alphabets, spaces, bits that are set behind the last byte.
     """
     raw = text.encode("ascii", "replace") if isinstance(text, str) else bytes(text)
     try:
@@ -165,8 +165,8 @@ class SigningKey:
 
 
 def public_half(content: bytes) -> tuple[PublicKey, bool]:
-    """The public key in PEM or JWK, or that of a private one (PKCS #8, or a JWK with ``d``, RFC
-    8037, 2); and whether the private one was there. Raises ValueError."""
+    """The public key in PEM or JWK; of a private key (PKCS #8, or a JWK with ``d``, RFC 8037, 2)
+    its public half. Returns also whether it was a private one. Raises ValueError."""
     text = content.lstrip()
     if text.startswith(b"-----"):
         if b"PRIVATE" in text.partition(b"\n")[0]:
@@ -230,7 +230,7 @@ class KeyRing(Mapping[str, PublicKey]):
         """
         keys = []
         for path in paths:
-            if not durable_files.is_directory(path, linked=True):
+            if not file_status.is_directory(path, linked=True):
                 keys.append(read_public_key(path, linked=linked))
                 continue
             try:

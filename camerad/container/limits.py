@@ -1,8 +1,7 @@
 """What any number and any text in a statement may be, whoever signed it.
 
-A number beyond these bounds is no time, count or size that a camera can mean, and no reader needs
-to be ready for it: sums, dates and divisions of numbers within them never overflow. Texts are fit
-to be printed on one line.
+No camera can mean a time, count or size beyond these bounds. So no reader has to be ready for one:
+sums, dates and divisions of numbers within them never overflow. Texts print on one line.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ MOST_DAYS: Final = 366
 """The longest retention, days."""
 
 _SIGNED: Final = frozenset(("clock_step_us", "step_us", "low_us", "high_us", "recent_us"))
-"""How far wall time is from something: every other number counts from 0 up."""
+"""How far wall time is from something may be negative. Every other number counts from 0."""
 _DAYS: Final = "retention_days"
 _SUMS: Final = frozenset(("Run", "Synchronised"))
 _GREATEST_SUM: Final = (1 << 62) - 1
-"""What a ledger carries on about its timeline are sums of what its entries say; a ledger must never
-write what it would not read again."""
+"""A ledger carries sums of what its entries say about time. It must never write what it would
+refuse to read."""
 _SHOWN: Final = 40
 """Characters of a wrong value that a message repeats."""
 
 
-def check(payload: object, free: frozenset[str] = frozenset()) -> None:
+def check_limits(payload: object, free: frozenset[str] = frozenset()) -> None:
     """Raises ValueError unless every number and text in a dataclass, at any depth, is in bounds.
 
     free: names of fields whose text may be anything, because people write it.
@@ -70,4 +69,4 @@ def _check(name: str, value: Any, low: int, high: int, free: frozenset[str]) -> 
         for one in value:
             _check(name, one, low, high, free)
     elif dataclasses.is_dataclass(value):
-        check(value, free)
+        check_limits(value, free)

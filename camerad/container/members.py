@@ -1,7 +1,8 @@
-"""Finding the members of a recording's file, without judging what they say.
+"""Finds the members of a recording's file, without reading what they say.
 
-`walk` finds the members of an archive and says where it stopped and why; what a member's content
-says is not looked at (`camerad.container.skeleton` does).
+`Walk` stops at the first byte that is not as it should be, and says why.
+`camerad.container.skeleton` reads what the members say; `camerad.container.reader` goes on behind
+damage.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class StopReason(StrEnum):
     END = "end"
     """Two blocks of zeros and nothing else: the archive is whole."""
     ROOM = "room"
-    """A block of zeros, but not the archive's end: room reserved for what was to come."""
+    """A block of zeros, but not the end of the archive: room reserved for what was to come."""
     CUT = "cut"
     """The file ends before the archive does."""
     DAMAGED = "damaged"
@@ -68,11 +69,11 @@ class NotARecordingError(CameradError, ValueError):
 
 
 class Walk:
-    """The members of an archive, in their order; to be iterated once.
+    """The members of an archive, in their order; iterate once.
 
-    file: seekable; whoever iterates may seek and read in it in between. A member is given out when
-    its header, content and padding are there. `stop` says afterwards where it stopped and why.
-    Raises OSError if the file cannot be read.
+    file: seekable; the caller may seek and read in it in between. A member is given out when its
+    header, content and padding are there. Afterwards `stop` says where it stopped and why. Raises
+    OSError if the file cannot be read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -121,15 +122,10 @@ class Walk:
         return self._file.read(min(size, self.size - offset))
 
 
-def walk(file: BinaryIO) -> Walk:
-    """The members of the archive in `file`: see `Walk`."""
-    return Walk(file)
+def open_regular(path: str) -> BinaryIO:
+    """Open a file that should be a recording.
 
-
-def regular(path: str) -> BinaryIO:
-    """Open what should be a file of a recording.
-
-    Raises NotARecordingError if it is no regular file: a named pipe has no end, and reading a
+    Raises NotARecordingError if it is not a regular file: a named pipe has no end, and reading a
     device may do anything. Raises OSError.
     """
     file = open(path, "rb", buffering=_READ_AHEAD, opener=_at_once)  # noqa: SIM115 - the caller does

@@ -1,7 +1,6 @@
-"""The boxes that an MP4 is made of (ISO/IEC 14496-12, 4.2), one after the other.
+"""The boxes of an MP4 (ISO/IEC 14496-12, 4.2), one after the other.
 
-For what makes fragments and for what opens them: the first needs libav for that, the second works
-without it.
+The recorder makes fragments of them with libav; an evidence desk takes them apart without it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Reads a recording's file once, from front to back, and names what is there, damaged or not.
 
 `walk` yields the members with the SHA-256 of their content, and at the end one `Tail`. It judges
-nothing but the archive around the members (`camerad.container.ustar`); the statements are
-`camerad.verify.checker`'s matter. Behind a header that is damaged it goes on where the next one
-is found, so that one flipped bit does not hide the rest.
+the archive around the members and nothing else (`camerad.container.ustar`);
+`camerad.verify.checker` judges the statements. Behind a damaged header it goes on where the next
+one is found, so one flipped bit does not hide the rest.
 
-Memory is constant: contents are hashed as they are read, and only statements (and, if asked for,
-sealed members up to `LARGEST_KEPT`) are kept whole.
+Memory is constant: contents are hashed as they are read. Only statements are kept whole, and sealed
+members up to `LARGEST_KEPT` if asked for.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from camerad.container import jws, sparse, ustar
 from camerad.container.chain import END_NAME, HEADER_NAME
 
 LARGEST_KEPT: Final = 32 << 20
-"""Bytes of a sealed member that are held in memory at most; half a second of footage has less than
+"""The most bytes of a sealed member that are held in memory. Half a second of footage has less than
 a tenth of it."""
 
 _BUFFER: Final = 1 << 20
 _FIRST_LOOK: Final = 1 << 13
-"""Bytes that a search for the next header begins with. Where every other header is damaged, each
-search would else read the whole buffer to find what is close by."""
+"""Bytes that a search for the next header reads first. Where every other header is damaged, the
+next one is close by, and to read a whole buffer for it would be slow."""
 _ZEROS: Final = bytes(_BUFFER)
 _MAGIC: Final = b"ustar\x0000"
 _MAGIC_AT: Final = 257
@@ -72,7 +72,7 @@ class MemberSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostBytes:
     """Bytes from `offset` on that are no member, with members behind them."""
 
     offset: int
@@ -103,7 +103,7 @@ class Tail:
     name: str = ""
 
 
-Found = MemberSeen | Lost | Tail
+Found = MemberSeen | LostBytes | Tail
 
 
 class _Fragment(msgspec.Struct):
@@ -164,7 +164,7 @@ class _Source:
         return os.pread(self.descriptor, size, offset)
 
 
-def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
+def walk_members(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
     """What the file has, in its order; the last one is a Tail. Raises OSError.
 
     keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
@@ -196,7 +196,7 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
                 return
             member = _between(source, offset + ustar.BLOCK, following)
             if member is None:
-                yield Lost(offset, following - offset)
+                yield LostBytes(offset, following - offset)
                 source.seek(following)
                 continue
         if damage is not None:
@@ -232,7 +232,7 @@ def _content(
 
 def _only_zeros(source: _Source, offset: int) -> bool:
     """Whether there is nothing but zeros from `offset` on."""
-    there = sparse.pieces(source.descriptor, offset)
+    there = sparse.data_pieces(source.descriptor, offset)
     return all(piece == _ZEROS[: len(piece)] for _, piece in there)
 
 
@@ -264,10 +264,10 @@ def _name(block: bytes) -> str:
 
 
 def _foreign(block: bytes) -> str | None:
-    """The name of a member that another program put in; None of what may be a recording's own.
+    """The name of a member that another program added; None if it may be one of the recording.
 
-    Such are also the headers that say more about the next member (pax, GNU): its name and size
-    are in its own header too, or no recording's.
+    Headers that only describe the next member (pax, GNU) are foreign too: a recording's member has
+    its name and size in its own header.
     """
     name = _name_by_another(block)
     if not name or (block[156:157] not in _ABOUT_THE_NEXT and _name(block)):
@@ -276,9 +276,9 @@ def _foreign(block: bytes) -> str | None:
 
 
 def _name_by_another(block: bytes) -> str:
-    """The name in a header that another program wrote, "" if the header is just damaged.
+    """The name in a header that another program wrote; "" if the header is just damaged.
 
-    Its checksum holds then; in any other the name may be what is damaged.
+    The checksum of such a header is right. Of any other, the name itself may be damaged.
     """
     try:
         checksum = int(block[148:156].strip(b"\0 ").decode("ascii"), 8)
@@ -290,9 +290,9 @@ def _name_by_another(block: bytes) -> str:
 
 
 def _next_header(source: _Source, offset: int, limit: int | None = None) -> int | None:
-    """Where the next undamaged header of a recording's member is, before limit.
+    """Where the next undamaged header of a recording's member is, before `limit`.
 
-    It is looked for at every byte: where bytes were put in or taken out, no block is in its place.
+    Every byte is tried: where bytes were added or taken out, blocks are out of place.
     """
     limit = source.size if limit is None else min(limit, source.size)
     window = _FIRST_LOOK
@@ -320,8 +320,8 @@ def _next_header(source: _Source, offset: int, limit: int | None = None) -> int 
 
 
 def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
-    """The content whose damaged header does not even tell its size: a statement ends where zeros
-    begin, and a fragment has the size that the commit behind it says."""
+    """The content of a member whose damaged header does not even show its size. A statement ends
+    where zeros begin; a fragment has the size that the commit behind it names."""
     room = end - start
     if 0 < room <= jws.LONGEST:
         size = len(source.at(start, room).rstrip(b"\0"))
@@ -344,8 +344,8 @@ def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
 
 
 def is_recording(found: MemberSeen) -> bool:
-    """Whether this member is a statement of a recording, whoever signed it: what else is in the
-    file is then a recording's, damaged or not."""
+    """Whether this member is a statement of a recording, whoever signed it. If so, the rest of the
+    file is a recording too, damaged or not."""
     if found.token is None or _STATEMENT.fullmatch(found.name or END_NAME) is None:
         return False
     try:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.container.statements import utc
 
 SUFFIX: Final = ".tar"
@@ -33,7 +33,7 @@ def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> str:
     too long. Raises StorageError if the directory cannot be read, and ValueError if wall_us is no
     date.
     """
-    there = (number_of(name) for name in (*names(directory), *known))
+    there = (number_of(name) for name in (*list_names(directory), *known))
     number = 1 + max((one for one in there if one < _UNREACHED), default=0)
     return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
 
@@ -44,12 +44,10 @@ def number_of(name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def names(directory: str) -> list[str]:
+def list_names(directory: str) -> list[str]:
     """What is in the directory. Raises StorageError."""
-    try:
+    with storage_errors.explaining("list recordings", directory):
         return os.listdir(directory)
-    except OSError as error:
-        raise durable_files.explained("list recordings", directory, error) from error
 
 
 def lock(descriptor: int, path: str) -> None:
@@ -57,10 +55,8 @@ def lock(descriptor: int, path: str) -> None:
 
     Waits for whoever asks `is_locked` just then. Raises StorageError.
     """
-    try:
+    with storage_errors.explaining("lock the file", path):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        raise durable_files.explained("lock the file", path, error) from error
 
 
 def is_locked(descriptor: int) -> bool:

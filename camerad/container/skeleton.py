@@ -1,20 +1,20 @@
 """What a recording's file says about itself, without judging whether it is authentic.
 
-`skeleton` reads header, commits and end, but no fragment, in constant memory: enough for a listing,
-and for repair to know where a recording goes on. It checks no signature and no hash of a fragment.
+`skeleton` reads header, commits and end, but no fragment, in constant memory. That is enough for a
+listing, and for repair to know where a recording ends. It checks no signature and no hash of a
+fragment.
 """
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
-from camerad.base.durable_files import explained
-from camerad.container import jws, ustar
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import explaining
+from camerad.container import jws, sparse, ustar
 from camerad.container.chain import (
     END_NAME,
     HEADER_NAME,
@@ -23,7 +23,14 @@ from camerad.container.chain import (
     commit_name,
     fragment_name,
 )
-from camerad.container.members import Located, NotARecordingError, Stop, StopReason, regular, walk
+from camerad.container.members import (
+    Located,
+    NotARecordingError,
+    Stop,
+    StopReason,
+    Walk,
+    open_regular,
+)
 from camerad.container.statements import (
     COMMIT,
     END,
@@ -39,9 +46,6 @@ from camerad.container.statements import (
 _END_WITHIN: Final = 1 << 18
 """How far before a file's end its ``end.jws`` is looked for."""
 
-_PIECE: Final = 1 << 20
-"""Bytes that are read at once to see whether a file is blank."""
-
 _MOST_RESERVED: Final = 64 << 20
 """Bytes; four times what a recorder reserves at once (`camerad.recording.container_writer.STEP`).
 """
@@ -49,7 +53,7 @@ _MOST_RESERVED: Final = 64 << 20
 _T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
-class Point(NamedTuple):
+class ChainProgress(NamedTuple):
     """How far a chain goes.
 
     offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
@@ -73,7 +77,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommittedFragment:
     """A commit and its statement; the fragment that it commits, and the initialisation segment if
     it is the first. before: the chain without it."""
 
@@ -81,11 +85,11 @@ class Committed:
     statement: jws.Statement
     fragment: Located
     init: Located | None
-    before: Point
+    before: ChainProgress
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedBy:
+class SignedEnd:
     """The end, its statement, and the member that it is."""
 
     end: RecordingEnd
@@ -111,11 +115,11 @@ class Skeleton:
     size: int
     header: Header
     statement: jws.Statement
-    point: Point
-    last: Committed | None
-    before_last: Committed | None
+    point: ChainProgress
+    last: CommittedFragment | None
+    before_last: CommittedFragment | None
     torn: Located | None
-    end: ClosedBy | None
+    end: SignedEnd | None
     stop: Stop
 
     @property
@@ -124,7 +128,7 @@ class Skeleton:
         return self.statement.kid
 
     @property
-    def closed_by(self) -> ClosedBy | None:
+    def closed_by(self) -> SignedEnd | None:
         """The end, if nothing follows it but the archive's."""
         return self.end if self.stop.why is StopReason.END else None
 
@@ -135,11 +139,18 @@ def skeleton(path: str, on_commit: Callable[[FragmentFacts, int], None] | None =
     on_commit: told the facts of every commit and the size of the sealed fragment, in their order.
     Raises NotARecordingError without a valid header, and StorageError if the file cannot be read.
     """
+    with explaining("read the recording", path), open_regular(path) as file:
+        return _Reader(path, file, on_commit).read()
+
+
+def readable_skeleton(path: str) -> Skeleton | None:
+    """The same; None if the file is no recording. Raises StorageError."""
     try:
-        with regular(path) as file:
-            return _Reader(path, file, on_commit).read()
-    except OSError as error:
-        raise explained("read the recording", path, error) from error
+        return skeleton(path)
+    except StorageError:
+        raise
+    except (CameradError, ValueError, ArithmeticError):
+        return None
 
 
 def header_of(path: str) -> Header:
@@ -147,11 +158,8 @@ def header_of(path: str) -> Header:
 
     Raises NotARecordingError without a valid one, and StorageError if the file cannot be read.
     """
-    try:
-        with regular(path) as file:
-            return _Reader(path, file, None).header()[1]
-    except OSError as error:
-        raise explained("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        return _Reader(path, file, None).header()[1]
 
 
 def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
@@ -160,15 +168,12 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     Looks at the last bytes only, so that a start need not go through every recording. Raises
     NotARecordingError if it is no regular file, and StorageError if it cannot be read.
     """
-    try:
-        with regular(path) as file:
-            size = file.seek(0, io.SEEK_END)
-            if size % ustar.BLOCK:
-                return None
-            file.seek(max(0, size - _END_WITHIN))
-            tail = file.read(_END_WITHIN)
-    except OSError as error:
-        raise explained("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        if size % ustar.BLOCK:
+            return None
+        file.seek(max(0, size - _END_WITHIN))
+        tail = file.read(_END_WITHIN)
     if len(tail) < len(ustar.END) or any(tail[-len(ustar.END) :]):
         return None
     tail = tail[: -len(ustar.END)]
@@ -187,27 +192,11 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     return None
 
 
-def pieces(file: BinaryIO, at: int = 0) -> Iterator[bytes]:
-    """All that a file has on its storage from `at` on; its holes, which may be a terabyte of zeros
-    that takes no room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
-    while True:
-        try:
-            at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return  # there is no more of it
-            raise
-        file.seek(at)
-        piece = file.read(_PIECE)
-        at += len(piece)
-        yield piece
-
-
 def _is_blank(file: BinaryIO) -> bool:
     """Whether a file has nothing but zeros, and no more of them on its storage than a recorder
-    reserves: a longer one is none that was only just begun. Raises OSError."""
+    reserves. A longer one is not a recording that had only just begun. Raises OSError."""
     read = 0
-    for piece in pieces(file):
+    for _, piece in sparse.data_pieces(file.fileno(), 0):
         read += len(piece)
         if any(piece) or read > _MOST_RESERVED:
             return False
@@ -231,14 +220,14 @@ class _Reader:
         self._path = path
         self._file = file
         self._on_commit = on_commit
-        self._walk = walk(file)
+        self._walk = Walk(file)
         self._members = iter(self._walk)
         self._init: Located | None = None
         self._fragment: Located | None = None
-        self._last: Committed | None = None
-        self._before_last: Committed | None = None
+        self._last: CommittedFragment | None = None
+        self._before_last: CommittedFragment | None = None
         self._torn: Located | None = None
-        self._end: ClosedBy | None = None
+        self._end: SignedEnd | None = None
 
     def read(self) -> Skeleton:
         """Everything."""
@@ -276,7 +265,7 @@ class _Reader:
         if header.format != FORMAT:
             raise self._foreign(f"it is of format {header.format}, known is {FORMAT}")
         self._kid = statement.kid
-        self._point = Point(
+        self._point = ChainProgress(
             first.end_offset, jws.digest(statement.token), 0, 0, 0, 0, header.trigger_us
         )
         return statement, header
@@ -339,8 +328,8 @@ class _Reader:
             units = sound.units
         self._init = self._fragment = None
         self._before_last = self._last
-        self._last = Committed(commit, statement, fragment, init, before)
-        self._point = Point(
+        self._last = CommittedFragment(commit, statement, fragment, init, before)
+        self._point = ChainProgress(
             found.end_offset,
             jws.digest(statement.token),
             before.commits + 1,
@@ -366,7 +355,7 @@ class _Reader:
             or (None if end.torn is None else end.torn.bytes) != kept
         ):
             raise _MisplacedError(found, "the end does not fit what lies before it")
-        self._end = ClosedBy(end, statement, found)
+        self._end = SignedEnd(end, statement, found)
 
     def _read(self, found: Located, kind: str, payload: type[_T]) -> tuple[jws.Statement, _T]:
         if found.member.size > jws.LONGEST:

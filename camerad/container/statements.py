@@ -1,12 +1,10 @@
-"""What is known about a recording; how its file looks is `camerad.recording.container_writer`'s
-matter.
+"""What is known about a recording. How its file looks is in `camerad.recording.container_writer`.
 
-The dataclasses with which statements are made (`Header`, `Commit`, `RecordingEnd`) are their
-payloads, field by field: see `camerad.container.jws` for the one spelling, and
-docs/evidence-format.md. A field that is `UNSET` is not there: what says something about sound
-exists only where there is some. They have whole numbers only. Media times are microseconds of
-CLOCK_BOOTTIME, wall times microseconds since the Unix epoch. What a number or a text may be at all:
-`camerad.container.limits`.
+Statements are made of these dataclasses (`Header`, `Commit`, `RecordingEnd`), field by field: see
+`camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field that is `UNSET`
+is not in the statement: fields about sound exist only where there is sound. All numbers are whole.
+Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since the Unix epoch.
+`camerad.container.limits` bounds all numbers and texts.
 """
 
 from __future__ import annotations
@@ -224,11 +222,11 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What a recorder, or repair, knows at the end; the container makes an End of it.
+    """What a recorder, or repair, knows at the end; the container makes a RecordingEnd of it.
 
     reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
     which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us,
-    rates: as in Facts, those since the last commit. boot_id, clock: when this was written.
+    rates: as in `FragmentFacts`, since the last commit. boot_id, clock: when this was written.
     """
 
     reason: str
@@ -319,10 +317,8 @@ class RecordingInfo:
 
 
 class Tally:
-    """Adds a recording's facts up, in the order in which they were committed.
-
-    size: bytes of the initialisation segment.
-    """
+    """Adds up a recording's facts, in the order of their commits. size: bytes of the initialisation
+    segment."""
 
     def __init__(self, header: Header, path: str, size: int) -> None:
         self.header = header

@@ -1,9 +1,8 @@
 """The archive that a recording is: POSIX tar (ustar, IEEE Std 1003.1, pax), in one spelling only.
 
-Of a member's header only name and size are free; owner, mode, time and everything else are
-constants, padding is zeros, and two blocks of zeros end the archive and the file. So a header that
-is not byte for byte the one that `header` makes is not one of ours, and no byte of an archive can
-be changed unseen.
+Only name and size of a member's header vary. Owner, mode, time and everything else are constants,
+padding is zeros, and two blocks of zeros end the archive and the file. So a header is ours only if
+it is, byte for byte, what `header` makes, and no byte of an archive can be changed unseen.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ END: Final = bytes(2 * BLOCK)
 room of a recording that has no end yet."""
 
 LARGEST: Final = 64 << 20
-"""No member has more bytes: half a second of footage has a hundredth of it, and repair keeps no
+"""The most bytes of a member: half a second of footage has a hundredth of it, and repair keeps no
 longer tail. So a header cannot make a reader go through gigabytes that are not there."""
 
 _NAME: Final = re.compile(r"[0-9a-z][0-9a-z.-]{0,98}[0-9a-z]")

@@ -115,7 +115,7 @@ class StoreRequests:
         return await self._do(work)
 
     async def _purge(self, _request: web.Request) -> web.Response:
-        return await self._do(lambda store, _key: store.purge_and_tell().as_json())
+        return await self._do(lambda store, _key: store.purge_and_explain().as_json())
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Two steps of an offload: a receipt over copies, then, once that is written down beside
@@ -123,18 +123,21 @@ class StoreRequests:
         from camerad.container.keys import KeyRing  # noqa: PLC0415
         from camerad.store import identity  # noqa: PLC0415 - slow to import
         from camerad.store.device_client import accept_receipt, sign_receipt  # noqa: PLC0415
-        from camerad.store.receipts import Copied  # noqa: PLC0415
+        from camerad.store.receipts import CopiedRecording  # noqa: PLC0415
 
         asked = await parse_body(request, _Receipt | _Copies)
         device = self._keeper.device
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
             if isinstance(asked, _Receipt):
-                former = identity.ring(store.place.root)
+                former = identity.key_ring(store.place.root)
                 keys = KeyRing([key.public, *former.values()])
                 token = asked.receipt.encode("ascii", "replace")
                 return {"acknowledged": accept_receipt(store, keys, token)}
-            copied = [Copied(one.id, one.final, one.sha256, one.bytes) for one in asked.recordings]
+            copied = [
+                CopiedRecording(one.id, one.final, one.sha256, one.bytes)
+                for one in asked.recordings
+            ]
             token = sign_receipt(store, key, device, asked.directory, copied)
             return {"receipt": token.decode("ascii")}
 

@@ -24,9 +24,9 @@ from camerad.daemon.heartbeat import Heartbeat, WantedNote
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
     from camerad.container.statements import Closing
-    from camerad.store.owed import Owed
     from camerad.store.recovery import Repaired
     from camerad.store.store import Store
+    from camerad.store.unwritten_end import UnwrittenEnd
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class CrashRecovery:
         """Recordings that never got a file, by their ids."""
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
-        file was made there (`camerad.base.durable_files.identity_of`). Any thread may add to it."""
+        file was made there (`camerad.base.file_status.identity_of`). Any thread may add to it."""
         self._replaced: set[str] = set()
 
     def adopt(self, store: Store) -> None:
@@ -159,11 +159,11 @@ class CrashRecovery:
     def look_at(self, recording: str) -> bool:
         """Whether another file lies under the name of a recording that is being made; the ledger is
         told once."""
-        from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+        from camerad.base import file_status  # noqa: PLC0415 - slow to import
 
         path, made = self.being_made.get(recording, ("", None))
         try:
-            if made is None or durable_files.identity_of(path) == made:
+            if made is None or file_status.identity_of(path) == made:
                 return False
         except OSError:
             return False  # it is not there, or cannot be read: comparison and repair say so
@@ -184,9 +184,9 @@ class CrashRecovery:
         return os.path.join(self._recordings_dir, recording + SUFFIX)
 
     def _is_there(self, recording: str) -> bool:
-        from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+        from camerad.base import file_status  # noqa: PLC0415 - slow to import
 
-        return durable_files.is_there(self._path(recording))
+        return file_status.exists(self._path(recording))
 
     def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
         from camerad.container import skeleton  # noqa: PLC0415 - slow to import
@@ -223,17 +223,17 @@ class CrashRecovery:
                 self._heartbeat.forget(recording)
         return repaired
 
-    def _owed(self, recording: str) -> Owed | None:
+    def _owed(self, recording: str) -> UnwrittenEnd | None:
         """Up to when footage of it was wanted: by its recorder if that ended in this daemon, else
         by what was noted."""
         from camerad.container.gaps import NOT_STORED  # noqa: PLC0415 - slow to import
-        from camerad.store.owed import Owed  # noqa: PLC0415
+        from camerad.store.unwritten_end import UnwrittenEnd  # noqa: PLC0415
 
         closing = self.left.get(recording)
         if closing is not None:
-            return Owed(closing.at_us, NOT_STORED, closing)
+            return UnwrittenEnd(closing.at_us, NOT_STORED, closing)
         noted = None if self._heartbeat is None else self._heartbeat.read(recording)
-        return None if noted is None else Owed(noted.until_us, noted.why)
+        return None if noted is None else UnwrittenEnd(noted.until_us, noted.why)
 
     def repair_all(
         self, store: Store, key: SigningKey, make: Callable[[str, WantedNote], None]

@@ -36,10 +36,10 @@ def make(
 
     note: what is known of it, in this boot. wearer: whoever was on a shift then.
     """
-    from camerad.container.skeleton import Point  # noqa: PLC0415 - slow to import
+    from camerad.container.skeleton import ChainProgress  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
     from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
-    from camerad.store.owed import Owed, recovered  # noqa: PLC0415
+    from camerad.store.unwritten_end import UnwrittenEnd, make_closing  # noqa: PLC0415
 
     wanted = RecordingSpec.from_settings(
         settings,
@@ -58,7 +58,7 @@ def make(
         microphone=UNSET,
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
-    point = Point(0, "", 0, 0, 0, 0, wanted.trigger_us)
-    owed = Owed(note.until_us, note.why)
-    container.close(recovered(header, point, owed, clock.boot_id, clock.moment()))
+    point = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
+    owed = UnwrittenEnd(note.until_us, note.why)
+    container.close(make_closing(header, point, owed, clock.boot_id, clock.moment()))
     return container.header_sha256

@@ -22,7 +22,7 @@ from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.shift_manager import KeptShift
-from camerad.update.image_version import software
+from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
     from camerad.container.encryption import Sealer
@@ -112,10 +112,10 @@ def open_books(
     from camerad.store.store import Store, had_ledger  # noqa: PLC0415
 
     began_us = clock.now_us()
-    durable_files.settle()
+    durable_files.sync_all()
     told = OrderExecution(settings.device.provision_dir, root)
     found = identity.load_or_create(root, told.retired_keys)
-    former = identity.ring(root)
+    former = identity.key_ring(root)
     if found.replaced is not None:
         log.critical(
             "recordings are signed by the key %s from now on, no longer by %s: give its public "
@@ -164,7 +164,9 @@ def open_books(
 def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
     """Have it say what runs from here on, and by which settings."""
     digest = _digest(str(settings.path))
-    ledger.append("start", software=software(), policy=settings.policy.name, settings=digest)
+    ledger.append(
+        "start", software=software_version(), policy=settings.policy.name, settings=digest
+    )
     if settings.overridden:
         # Whoever set the camera beyond its policy answers for it.
         why = settings.overrides

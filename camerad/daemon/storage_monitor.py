@@ -57,7 +57,7 @@ class StorageMonitor:
         self._recording = recording
         self._pending_us = pending_us
         self._make_room = make_room
-        self._room: disk.Room | None = None
+        self._room: disk.FreeSpace | None = None
         self._failed: StorageError | None = None
         self._errors = 0
         self._refuses = False
@@ -166,10 +166,10 @@ class StorageMonitor:
         rate = self._rate() or self._settings.camera.bitrate
         limits = self._settings.storage
         try:
-            room = await self._answer(lambda: disk.room(self._directory, rate))
+            room = await self._answer(lambda: disk.free_space(self._directory, rate))
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
-                room = await self._answer(lambda: disk.room(self._directory, rate))
+                room = await self._answer(lambda: disk.free_space(self._directory, rate))
             failed = self._failed
             doubtful = room.errors != self._errors and not self._recording()
             if failed is not None or doubtful:

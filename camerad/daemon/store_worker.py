@@ -386,9 +386,9 @@ class StoreWorker:
         for deletion in store.purge():
             log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
         if self._updates is not None:
-            self._updates.tell(store.ledger)
-        store.ledger.keep_house(self._settings.policy.retention_days)
-        soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
+            self._updates.write_to(store.ledger)
+        store.ledger.rotate_and_expire(self._settings.policy.retention_days)
+        soon = retention.list_expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:
             if known.id not in self.expiring:
                 log.warning(

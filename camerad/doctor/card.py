@@ -36,7 +36,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 def check_space(settings: Settings, directory: str) -> CheckResult:
     """How much is left for recordings in `directory`."""
     try:
-        room = disk.room(directory, settings.camera.bitrate)
+        room = disk.free_space(directory, settings.camera.bitrate)
     except StorageError as error:
         return CheckResult("space", FindingId.SPACE_MISSING, {"why": str(error)})
     limits = settings.storage
@@ -44,7 +44,7 @@ def check_space(settings: Settings, directory: str) -> CheckResult:
 
 
 def judge_space(
-    room: disk.Room, low_minutes: float, full_minutes: float, directory: str
+    room: disk.FreeSpace, low_minutes: float, full_minutes: float, directory: str
 ) -> CheckResult:
     """What that means, by the limits at which the camera itself warns and refuses."""
     values = {"minutes": round(room.minutes, 1), "directory": directory}

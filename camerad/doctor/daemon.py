@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.base.errors import CameradError, ControlError, NoDaemonError
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
@@ -68,7 +68,7 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
         # Whoever may not look at the store may still ask the daemon.
         if (running := ask_daemon(socket)) is not None:
             return running
-        if error.errno in durable_files.FORBIDDEN:
+        if error.errno in storage_errors.FORBIDDEN:
             return PartsOwner(
                 CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)})
             )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
@@ -121,7 +121,7 @@ def observe_ledger(state_dir: str) -> LedgerObservation:
     """Read the ledger below `state_dir`, and check it."""
     directory = os.path.join(state_dir, LEDGER)
     try:
-        if not durable_files.is_directory(directory):
+        if not file_status.is_directory(directory):
             return LedgerObservation()
         current, former = identity.published(state_dir)
         state, findings = read_ledger(directory, KeyRing([current, *former]))

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Final, cast
 
 from camerad.base import process
-from camerad.base.clock import ClockSource, Moment, SystemClock, both
+from camerad.base.clock import ClockSource, Moment, SystemClock, read_both
 from camerad.config import Settings
 from camerad.control import client
 from camerad.doctor import card, configuration, daemon, identity, power, system_checks
@@ -324,7 +324,7 @@ class _Still:
         """The machine's time and what it is worth, by the daemon's word if one runs."""
         if self._moment is None and "clock" in self._owner.status:
             source = ClockSource(self._owner.status["clock"])
-            self._moment = Moment(*both(SystemClock()), source)
+            self._moment = Moment(*read_both(SystemClock()), source)
         if self._moment is None:
             ledger = (await self._read()).state
             here = (system_checks, "read_clock", self._settings, ledger)

@@ -7,17 +7,15 @@ a shift that has to be begun otherwise, and what it says is a text from outside,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import socket
-import sys
 from collections.abc import Callable
 from typing import Final
 
 from camerad.base.async_utils import watched
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
+from camerad.hardware import frame_process
 
 log = logging.getLogger(__name__)
 
@@ -74,24 +72,7 @@ class BadgeProcess:
 
     async def _run_once(self) -> str:
         """Run the process until it ends; returns what was wrong."""
-        ours, theirs = socket.socketpair()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "camerad.badges",
-                "--frame-fd",
-                str(self._frame_fd),
-                "--control-fd",
-                str(theirs.fileno()),
-                pass_fds=(self._frame_fd, theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        process, ours = await frame_process.start("camerad.badges", self._frame_fd)
         self.pid = process.pid
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         try:
@@ -109,27 +90,11 @@ class BadgeProcess:
 
 
 async def _end(process: asyncio.subprocess.Process, leave_seconds: float = 0.0) -> int | None:
-    """See to it that it is gone: killed, unless it ends by itself within `leave_seconds`. Returns
-    its exit status.
-
-    One that closed its socket is about to end. Popen looks whether it has before it kills it, and
-    if it has, takes the exit status for itself, after which asyncio knows none.
-    """
-    if process.returncode is None and not await _gone(process, leave_seconds):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        if not await _gone(process, KERNEL_SECONDS):
-            log.error(
-                "the process %d that looks for badges cannot be killed",
-                process.pid,
-                extra=MessageId.BADGE.extra,
-            )
+    """See to it that it is gone; returns its exit status."""
+    if not await frame_process.end(process, leave_seconds, KERNEL_SECONDS):
+        log.error(
+            "the process %d that looks for badges cannot be killed",
+            process.pid,
+            extra=MessageId.BADGE.extra,
+        )
     return process.returncode
-
-
-async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(process.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True

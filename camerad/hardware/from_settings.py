@@ -123,7 +123,7 @@ def announcements(settings: Settings) -> tuple[Path, ...]:
     """Where the audio files of the announcements are looked for, best first."""
     chosen = settings.announcements
     own = () if chosen.directory is None else (chosen.directory,)
-    came = (place / "announcements" / chosen.language for place in policies.shipped())
+    came = (place / "announcements" / chosen.language for place in policies.shipped_directories())
     return (*own, *(place for place in came if place.is_dir()))
 
 

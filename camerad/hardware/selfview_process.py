@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -28,6 +26,7 @@ from camerad.behaviour.budget import (
     LEAVE_SECONDS,
 )
 from camerad.behaviour.scene import DARK, Scene, to_wire
+from camerad.hardware import frame_process
 
 log = logging.getLogger(__name__)
 
@@ -120,27 +119,13 @@ class SelfViewProcess:
 
     async def _run_once(self) -> str:
         """Run the process until it ends or hangs; returns what was wrong."""
-        ours, theirs = socket.socketpair()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "camerad.selfview",
-                "--settings",
-                json.dumps(self._settings),
-                "--frame-fd",
-                str(self._frame_fd),
-                "--control-fd",
-                str(theirs.fileno()),
-                pass_fds=(self._frame_fd, theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                stderr=self._stderr,
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        self._process, ours = await frame_process.start(
+            "camerad.selfview",
+            self._frame_fd,
+            "--settings",
+            json.dumps(self._settings),
+            stderr=self._stderr,
+        )
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         fault = "the self-view process ended"
         try:
@@ -204,25 +189,13 @@ class SelfViewProcess:
         process = self._process
         if process is None:
             return
-        # One that closed its socket is about to end; killing it then would reap it behind
-        # asyncio's back.
-        if not await self._gone(process, LEAVE_SECONDS):
-            process.kill()
-            if not await self._gone(process, KERNEL_SECONDS):
-                log.error(
-                    "the self-view process %d cannot be killed",
-                    process.pid,
-                    extra=MessageId.DISPLAY.extra,
-                )
+        if not await frame_process.end(process, LEAVE_SECONDS, KERNEL_SECONDS):
+            log.error(
+                "the self-view process %d cannot be killed",
+                process.pid,
+                extra=MessageId.DISPLAY.extra,
+            )
         self._process = None
-
-    @staticmethod
-    async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(process.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
     @property
     def fault(self) -> str | None:

@@ -1,9 +1,9 @@
-"""Checks a ledger without writing anything, with nothing but public keys.
+"""Checks a ledger without writing anything, with public keys alone.
 
-It promises to find any change, omission or reordering of entries, and any epoch that is gone
-without its checkpoint. That a whole ledger was put back to an older state of itself is found only
-against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
-said. What lies beside the ledger witnesses nothing against somebody who puts back all of it.
+It finds any change, omission or reordering of entries, and any epoch that is gone without its
+checkpoint. Only a head that was witnessed elsewhere, such as in an office's receipt, shows that a
+whole ledger was put back to an older state of itself. Without one the check says so. What lies
+beside the ledger is no such witness: it can be put back together with it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,26 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
-from camerad.ledger.entries import Entry, Head, parse, parse_carried
+from camerad.ledger.entries import Entry, Head, parse_carried, parse_entry
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Carried,
-    Changed,
     Damaged,
-    Deleted,
-    FoundEntry,
     IdentityEntry,
-    OpenedEntry,
-    Received,
     RepairedEntry,
     UnreadEntry,
 )
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.recording_entries import Changed, Deleted, FoundEntry, OpenedEntry, Received
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFinding:
     """What is wrong with a ledger, or worth knowing.
 
-    file: its name, "" where it is about all of them. line: counted from 1, 0 where it is about all
-    of the file. qualifies: a note that says what the ledger does not prove, which nobody may miss.
+    file: its name, "" if it is about all of them. line: counted from 1, 0 if it is about the whole
+    file. qualifies: a note about what the ledger does not prove; nobody may miss it.
     """
 
     severity: Severity
@@ -57,9 +53,11 @@ class LedgerFinding:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """A head of a ledger, as it was witnessed. beside: by what lies in the same directory, and goes
-    back together with the ledger if all of that is put back. option: how one is named that was
-    witnessed elsewhere."""
+    """A head of a ledger that was witnessed.
+
+    beside: what names it lies in the same directory, so it goes back together with the ledger if
+    all of that is put back. option: how to name one that was witnessed elsewhere.
+    """
 
     head: Head | None = None
     beside: bool = False
@@ -87,8 +85,8 @@ def read_ledger(
 ) -> tuple[LedgerState, list[LedgerFinding]]:
     """Check a ledger; returns what its entries add up to, and everything found.
 
-    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if it cannot be
-    read.
+    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if the ledger
+    cannot be read.
     """
     audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
     before = 0
@@ -103,23 +101,27 @@ def read_ledger(
 def read_state(directory: str, keys: KeyRing) -> LedgerState:
     """What a ledger's entries add up to, for whoever asks about one recording.
 
-    The newest epoch says everything that the ledger knows: its writer goes on from it alone. So
-    nothing older is read, unless something is wrong with it; then all is, as `read_ledger` does it.
-    What is found wrong is that one's matter. Raises StorageError.
+    The newest epoch says everything that the ledger knows, so only that is read. If something is
+    wrong with it, all epochs are read, as by `read_ledger`; what was wrong is not reported here.
+    Raises StorageError.
     """
-    shelf = log_segments.look(directory)
+    shelf = log_segments.list_files(directory)
     name = shelf.name(shelf.newest)
     if name is not None and shelf.newest >= max(shelf.checkpoints, default=0):
-        reading = log_segments.follow(None, shelf.newest, log_segments.read(directory, name), keys)
+        reading = log_segments.read_epoch(
+            None, shelf.newest, log_segments.read_file(directory, name), keys
+        )
         if reading.state is not None and reading.preamble and not reading.damage:
             return reading.state
     return read_ledger(directory, keys)[0]
 
 
 def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
-    """The signed entries about one recording that have not expired, in their order; entries that
-    are not by one of `keys`, of another epoch, or out of their order, are passed over. Only lines
-    that have its id are taken apart. Raises StorageError."""
+    """The signed entries about one recording that have not expired, in their order.
+
+    Entries that are not by one of `keys`, of another epoch, or out of order, are left out. Only
+    lines with its id are taken apart. Raises StorageError.
+    """
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     last = 0
     for number, content in _contents(directory):
@@ -134,27 +136,29 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
 
 def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
     """The epochs whose entries are there: their numbers, and their files."""
-    shelf = log_segments.look(directory)
+    shelf = log_segments.list_files(directory)
     for number in sorted(shelf.epochs | shelf.damaged):
-        yield number, log_segments.read(directory, shelf.name(number) or "")
+        yield number, log_segments.read_file(directory, shelf.name(number) or "")
 
 
 def _entry(token: bytes, keys: KeyRing) -> Entry | None:
     """The entry in a line; None if it is none by one of `keys`."""
     try:
-        return parse(token, keys)
+        return parse_entry(token, keys)
     except jws.JwsError:
         return None
 
 
 def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> dict[str, str]:
-    """Which of these recordings were deleted, by the epochs that have not expired, each with the
-    SHA-256 of its header, so far as they name that. Entries count as in `entries_about`. Raises
-    StorageError."""
+    """Which of these recordings were deleted, each with the SHA-256 of its header.
+
+    Only epochs that have not expired are read, and only recordings whose header they name are
+    found. Entries count as in `entries_about`. Raises StorageError.
+    """
     deleted: set[str] = set()
     headers: dict[str, str] = {}
     for number, content in _contents(directory):
-        for _, entry in log_segments.follow(None, number, content, keys).entries:
+        for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             facts = entry.facts
             if isinstance(facts, Carried):
                 headers |= {one.id: one.header for one in facts.recordings if one.header}
@@ -168,15 +172,18 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who signed a ledger. last: the key of its last entry, "" if none can be read. all: of every
-    entry. replaced: keys, each with the key in whose place it says that it came."""
+    """Who signed a ledger.
+
+    last: the key of its last entry, "" if none can be read. all: the keys of all entries. replaced:
+    for a key, the one that it says it replaced.
+    """
 
     last: str
     all: frozenset[str]
     replaced: Mapping[str, str]
 
     def behind(self, key: str) -> set[str]:
-        """`key`, and those before it by the word of each that followed."""
+        """`key` and the keys before it, each named by the one that replaced it."""
         found = set()
         while key and key not in found:
             found.add(key)
@@ -185,10 +192,10 @@ class Signers:
 
 
 def signers(directory: str, keys: KeyRing) -> Signers:
-    """Who signed a ledger, so far as it is by `keys`. Raises StorageError.
+    """Who signed a ledger, as far as it is by `keys`. Raises StorageError.
 
-    Of each key one entry that holds is enough, so most lines are not taken apart: only those that
-    may name a key as replaced, those by a key of which nothing held yet, and the last.
+    One entry with a good signature is enough for a key. So only these lines are taken apart: those
+    that may name a replaced key, those by a key without a good entry so far, and the last.
     """
     spelled = jws.spellings(b'"replaces":"')
     last = ""
@@ -219,7 +226,7 @@ class _Audit:
         self._keys = keys
         self._witnessed = witnessed.head
         self._caveat = witnessed.caveat
-        self._shelf = log_segments.look(directory)
+        self._shelf = log_segments.list_files(directory)
         self._state: LedgerState | None = LedgerState()
         self._last = LedgerState()
         self._findings: list[LedgerFinding] = []
@@ -240,13 +247,14 @@ class _Audit:
             self._entries(number, name, checkpoint)
         elif checkpoint is not None:
             self._follow_checkpoint(checkpoint)
-        else:  # of its checkpoint was told that it is none
-            self._untold()
+        else:  # its checkpoint was found to be none, which is reported
+            self._report_unmentioned_tail()
             self._state = None
 
     def missing(self, first: int, last: int) -> None:
-        """Nothing is left of the epochs from `first` to `last`: a name may make them billions."""
-        self._untold()
+        """Nothing is left of the epochs from `first` to `last`. They are not counted one by one: a
+        file name may make them billions."""
+        self._report_unmentioned_tail()
         text = "the epoch is missing, and there is no checkpoint of it"
         if last > first:
             text = f"this epoch and all up to {last} are missing, and there are no checkpoints"
@@ -304,7 +312,7 @@ class _Audit:
         name = log_segments.checkpoint_name(number)
         try:
             checkpoint = log_segments.parse_checkpoint(
-                log_segments.read(self._directory, name), self._keys
+                log_segments.read_file(self._directory, name), self._keys
             )
         except jws.JwsError as error:
             self._damage(name, 0, str(error))
@@ -324,13 +332,13 @@ class _Audit:
         self._witness(checkpoint.last, checkpoint.final, name, 0)
 
     def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
-        content = log_segments.read(self._directory, name)
-        reading = log_segments.follow(self._state, number, content, self._keys)
-        self._told(name, reading.damage)
+        content = log_segments.read_file(self._directory, name)
+        reading = log_segments.read_epoch(self._state, number, content, self._keys)
+        self._report_damage(name, reading.damage)
         for line, entry in reading.entries:
             self._remark(name, line, entry)
             self._witness(entry.sequence, entry.sha256, name, line)
-        self._untold()
+        self._report_unmentioned_tail()
         self._read = name
         if reading.torn:
             line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
@@ -361,7 +369,7 @@ class _Audit:
         elif isinstance(facts, FoundEntry) and not facts.device and facts.header:
             if facts.id not in self._named:
                 text = (
-                    f"{facts.id} was found, and nothing had been said of it: either entries are "
+                    f"{facts.id} was found, and the ledger had not named it: either entries are "
                     "lost, or power was lost as it began"
                 )
                 self._note(name, line, text, qualifies=True)
@@ -378,14 +386,14 @@ class _Audit:
         elif entry.recording is not None:
             self._named.add(entry.recording)
 
-    def _untold(self) -> None:
-        """An epoch that was cut short, and the next one does not say so."""
+    def _report_unmentioned_tail(self) -> None:
+        """The epoch before was cut short, and the next one does not say so."""
         if self._torn is not None:
             torn, line = self._torn
             self._damage(torn.file, line, f"{torn.bytes} bytes that are no entry")
         self._torn = None
 
-    def _told(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
+    def _report_damage(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
         """One finding for neighbours that say the same."""
         for text, same in groupby(damage, key=lambda found: found[1]):
             numbers = [line for line, _ in same]

@@ -1,13 +1,12 @@
 """Entries of a ledger: signed statements, each naming the one before.
 
 An entry's payload has the fields of `Payload`; its ``facts`` are those of its kind in
-`camerad.ledger.entry_types`. A line of an epoch's file is an entry's token and a newline; without
+`camerad.ledger.entry_types`. A line of an epoch's file is an entry's token and a newline. Without
 the newline it is no entry.
 
 A later version of camerad may write kinds that this one does not know, or more fields. Such an
-entry is one all the same, if it is signed and in its one spelling: `Entry.unread` says that there
-is something in it which this version cannot read. What it can read of it counts, unless it ends a
-hold or tells of a deletion, which the rest may restrict.
+entry counts if it is signed and in its one spelling, and `Entry.unread` is set. What this version
+can read of it counts too, unless it ends a hold or deletes: the unread part might restrict that.
 """
 
 from __future__ import annotations
@@ -22,21 +21,22 @@ import msgspec
 from camerad.base.clock import SECOND, Moment
 from camerad.container import jws, limits
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entry_types import KINDS, Deleted, EpochBegun, Fact, HoldReleased
+from camerad.ledger.entry_types import KINDS, EpochBegun, Fact
+from camerad.ledger.recording_entries import Deleted, HoldReleased
 
 LEDGER: Final = "camerad-ledger"
 LATE_US: Final = SECOND
-"""An entry that is written so much later than what it tells of says both."""
+"""An entry that is written so much later than what it tells of has both times."""
 _BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
 """What a token begins with that was cut short anywhere."""
 _WRITTEN_BY_PEOPLE: Final = frozenset(
     ("reason", "who", "authorised_by", "key", "configured", "allowed", "name", "file")
 )
-"""Texts in facts that are kept as they were given; whoever prints them makes them printable."""
+"""Texts in facts that are kept as people gave them. Whoever prints them escapes them."""
 _FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
 LONGEST_UNREAD: Final = jws.LONGEST * 3 // 4 - 4096
-"""Of an entry that this version cannot read, bytes of its token: the next epoch carries it within
-an entry of its own, and base64 makes four bytes of three."""
+"""The longest token of an entry that this version cannot read, bytes. The next epoch carries it
+inside an entry of its own, and base64 makes four bytes of three."""
 _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
@@ -97,7 +97,7 @@ class Entry:
 
     @property
     def when(self) -> Moment:
-        """When what it says happened, as well as that is known."""
+        """When what it says happened, as far as that is known."""
         return self.happened or self.clock
 
     @property
@@ -107,25 +107,27 @@ class Entry:
 
     @property
     def recording(self) -> str | None:
-        """Id of the recording that it speaks about, if of one."""
+        """Id of the recording that the entry is about; None if it is about none."""
         return getattr(self.facts, "id", None)
 
 
-def fact(kind: str, fields: dict[str, Any]) -> Fact:
-    """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types, or
-    if one of them is out of `camerad.container.limits`: no reader would take such an entry for one.
+def facts_of_kind(kind: str, fields: dict[str, Any]) -> Fact:
+    """The facts of an entry of that kind.
+
+    Raises ValueError if the kind has other fields, or fields of other types, or if a value is out
+    of `camerad.container.limits`: no reader would accept such an entry.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
     try:
         facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
-        limits.check(facts, _FREE)
+        limits.check_limits(facts, _FREE)
     except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
     return facts
 
 
-def make(
+def sign_entry(
     key: SigningKey,
     head: Head,
     boot_id: str,
@@ -134,7 +136,7 @@ def make(
     *,
     happened: Moment | None = None,
 ) -> Entry:
-    """The signed entry that follows `head`. happened: when, if that is not now."""
+    """The signed entry that follows `head`. happened: when it happened, if that is not now."""
     if happened is not None and clock.boot_us - happened.boot_us < LATE_US:
         happened = None
     kind = _KIND_OF[type(facts)]
@@ -158,18 +160,17 @@ def make(
     )
 
 
-def parse(token: bytes, keys: KeyRing) -> Entry:
-    """The entry that a token is. Raises JwsError or SignatureError unless it is one, in its one
-    spelling, by one of `keys`."""
+def parse_entry(token: bytes, keys: KeyRing) -> Entry:
+    """The entry that a token is. Raises JwsError if it is none in its one spelling, SignatureError
+    if it is not by one of `keys`."""
     statement = jws.parse(token)
     jws.check(statement, keys)
     return _taken_apart(statement)
 
 
 def parse_carried(token: str) -> Entry | None:
-    """The entry that another one carries (`camerad.ledger.entry_types.UnreadEntry`), whose
-    signature is
-    vouched for by that one's; None if it is still not to be read as a whole."""
+    """The entry inside another one (`camerad.ledger.entry_types.UnreadEntry`), whose signature
+    vouches for it; None if this version cannot read all of it either."""
     try:
         found = _taken_apart(jws.parse(token.encode("ascii", "replace")))
     except jws.JwsError:
@@ -225,8 +226,8 @@ class LedgerLine(NamedTuple):
     whole: bool
 
 
-def lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
-    """The lines of an epoch's file; the last one has no newline only if it was cut short."""
+def read_lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
+    """The lines of an epoch's file. Only a last line that was cut short has no newline."""
     begin = 0
     number = 0
     while begin < len(content):
@@ -239,15 +240,15 @@ def lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
             return
         token = content[begin : end - 1]
         try:
-            yield LedgerLine(number, begin, end, parse(token, keys), "", whole=True)
+            yield LedgerLine(number, begin, end, parse_entry(token, keys), "", whole=True)
         except jws.JwsError as error:
             yield LedgerLine(number, begin, end, None, str(error), b"\0" not in token)
         begin = end
 
 
-def misfit(entry: Entry, head: Head, kid: str) -> str:
-    """Why an entry does not follow the head of a ledger that was signed by `kid` so far; "" if it
-    does. kid "": by nobody yet."""
+def find_misfit(entry: Entry, head: Head, kid: str) -> str:
+    """Why an entry does not follow `head`, in a ledger signed by `kid` so far; "" if it does. kid
+    "": nobody has signed yet."""
     if entry.happened is not None and entry.happened.boot_us > entry.clock.boot_us:
         return f"entry {entry.sequence} tells of what happened after it"
     if entry.sequence != head.sequence + 1:

@@ -1,5 +1,7 @@
 """What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
 
+Those about a recording are in `camerad.ledger.recording_entries`; `KINDS` has all of them.
+
 A kind's fields never change; what needs others is a kind of its own. A reader checks signature and
 chain of kinds that it does not know like those of any other. It cannot know what they say, though,
 and so deletes nothing by such a ledger (`camerad.ledger.entries`).
@@ -8,21 +10,15 @@ and so deletes nothing by such a ledger (`camerad.ledger.entries`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final, Protocol
 
 from camerad.base.clock import ClockSource, Moment
-from camerad.container.limits import MOST_DAYS
+from camerad.ledger import recording_entries
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
-EXPIRED: Final = "expired"
-"""A recording was deleted because it was as old as it may get."""
 WHOLE_LEDGER: Final = "ledger"
 """What `Damaged` names where a ledger is gone that must have been there."""
-LONGEST_DAYS: Final = MOST_DAYS
-"""No policy keeps a recording longer."""
-OFFLOADED: Final = "offloaded"
-"""A recording was deleted to make room, because the office had acknowledged its copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,133 +69,6 @@ class StageReached:
 
     stage: str
     display: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedEntry:
-    """A recording began. header: SHA-256 of its first statement."""
-
-    id: str
-    header: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedEntry:
-    """A recording ended. ended_boot: "" stands for the boot of this entry."""
-
-    id: str
-    final: str
-    retention_days: int
-    ended: Moment
-    flagged: bool
-    reason: str
-    ended_boot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """Repair closed a recording. ended: of its last commit, in the boot ended_boot; "" stands for
-    the boot of this entry. torn: bytes that lay behind the last commit and are kept."""
-
-    id: str
-    final: str
-    retention_days: int
-    ended: Moment
-    flagged: bool
-    reason: str
-    torn: int
-    ended_boot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An office took over a recording. device, kid: who made it, and the key that signed it."""
-
-    id: str
-    final: str
-    retention_days: int
-    ended: Moment
-    flagged: bool
-    reason: str
-    device: str
-    kid: str
-    ended_boot: str = ""
-    header: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEntry:
-    """A recording is there that the ledger did not know, or had given up as missing."""
-
-    id: str
-    header: str
-    final: str | None
-    retention_days: int
-    ended: Moment | None
-    flagged: bool
-    device: str = ""
-    ended_boot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A recording's file has vanished, and there is no tombstone."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """A recording is being made, and another file lies under its name: what it is written to has no
-    name any more, and goes with its last moment. What becomes of the other file later entries say.
-    """
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A recording's file ends otherwise than the ledger says, or does so again. final: SHA-256 of
-    the end that it has; None if it has none, or cannot be read. The file is there."""
-
-    id: str
-    final: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HoldPlaced:
-    """A recording is kept until the hold is released. who: the authorised person."""
-
-    id: str
-    reason: str
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class HoldReleased:
-    """All holds on a recording end."""
-
-    id: str
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The office has the recording that ends with `final`. receipt: SHA-256 of its receipt."""
-
-    id: str
-    final: str
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """Tombstone of a recording. why: `EXPIRED` or `OFFLOADED`. age_us: its age at the least."""
-
-    id: str
-    final: str | None
-    why: str
-    age_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,22 +231,6 @@ class EpochExpired:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovedEmpty:
-    """A recording's file had nothing in it and was removed."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A recording's file cannot be read, and was kept under this name. Under it, it is treated from
-    then on like a recording that nobody vouches for: it may be held, and has an end."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class UnreadEntry:
     """An entry that another version of camerad wrote and this one cannot read completely; it is
     kept unchanged. It was in an earlier epoch. Whatever can read it takes it for what it says;
@@ -386,43 +239,11 @@ class UnreadEntry:
     token: str
 
 
-Fact = (
-    EpochBegun
-    | Carried
-    | StartedEntry
-    | Stopped
-    | StageReached
-    | OpenedEntry
-    | ClosedEntry
-    | Recovered
-    | Received
-    | FoundEntry
-    | Missing
-    | Replaced
-    | Changed
-    | HoldPlaced
-    | HoldReleased
-    | Acknowledged
-    | Deleted
-    | SettingsChanged
-    | Provisioned
-    | Updated
-    | Fault
-    | ShiftBegun
-    | ShiftEnded
-    | MuteSwitched
-    | Announced
-    | RebootWanted
-    | ClockChanged
-    | Uptime
-    | IdentityEntry
-    | RepairedEntry
-    | Damaged
-    | EpochExpired
-    | RemovedEmpty
-    | Unreadable
-    | UnreadEntry
-)
+class Fact(Protocol):
+    """What an entry says: one of the dataclasses in `KINDS`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
 
 KINDS: Final[dict[str, type[Fact]]] = {
     "epoch": EpochBegun,
@@ -430,18 +251,18 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "start": StartedEntry,
     "stop": Stopped,
     "stage": StageReached,
-    "opened": OpenedEntry,
-    "closed": ClosedEntry,
-    "recovered": Recovered,
-    "received": Received,
-    "found": FoundEntry,
-    "missing": Missing,
-    "replaced": Replaced,
-    "changed": Changed,
-    "hold": HoldPlaced,
-    "release": HoldReleased,
-    "acknowledged": Acknowledged,
-    "deleted": Deleted,
+    "opened": recording_entries.OpenedEntry,
+    "closed": recording_entries.ClosedEntry,
+    "recovered": recording_entries.Recovered,
+    "received": recording_entries.Received,
+    "found": recording_entries.FoundEntry,
+    "missing": recording_entries.Missing,
+    "replaced": recording_entries.Replaced,
+    "changed": recording_entries.Changed,
+    "hold": recording_entries.HoldPlaced,
+    "release": recording_entries.HoldReleased,
+    "acknowledged": recording_entries.Acknowledged,
+    "deleted": recording_entries.Deleted,
     "settings": SettingsChanged,
     "provisioned": Provisioned,
     "updated": Updated,
@@ -457,8 +278,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "repaired": RepairedEntry,
     "damaged": Damaged,
     "epoch_expired": EpochExpired,
-    "removed_empty": RemovedEmpty,
-    "unreadable": Unreadable,
+    "removed_empty": recording_entries.RemovedEmpty,
+    "unreadable": recording_entries.Unreadable,
     "unread": UnreadEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

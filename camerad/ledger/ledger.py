@@ -1,9 +1,9 @@
-"""The ledger: what happened to this device and its recordings, written so that nothing can be taken
-back unseen.
+"""The ledger: what happened to this device and its recordings. Nothing in it can be taken back
+unseen.
 
-Entries are appended to the newest epoch's file, and one is durable when `Ledger.append` returns. An
-epoch lasts about a day; the next one begins with all that is still needed, so that older ones can
-expire like recordings, each leaving a checkpoint. docs/storage.md has the invariants and
+Entries are appended to the newest epoch's file; an entry is durable when `Ledger.append` returns.
+An epoch lasts about a day. The next one begins with all that is still needed, so older ones can
+expire, as recordings do; each leaves a checkpoint. docs/storage.md has the invariants and
 procedures.
 """
 
@@ -15,19 +15,18 @@ import os
 import threading
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger import entries, log_segments
+from camerad.ledger import entries, epoch_start, log_segments
 from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger, read_state
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Damaged,
-    Deleted,
     EpochExpired,
     Fact,
     IdentityEntry,
@@ -36,6 +35,7 @@ from camerad.ledger.entry_types import (
     StartedEntry,
 )
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
 
@@ -56,9 +56,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 EPOCH_US: Final = DAY
-"""An epoch is followed by the next one when it is at least so old."""
+"""The next epoch begins when this one is so old."""
 MOST_ENTRIES: Final = 2_000
-"""An epoch is followed by the next one when it has so many entries: all are read at a start."""
+"""The next epoch begins when this one has so many entries: a start reads all of them."""
 
 _WHAT_TO_DO: Final = (
     "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
@@ -67,22 +67,22 @@ _WHAT_TO_DO: Final = (
 )
 
 _URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
-"""What has to be written before anything can be deleted, after a start as well."""
+"""What must be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset(
     {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
 )
 
 
 class HeldError(CameradError, ValueError):
-    """Error raised when a tombstone is asked for, of a recording that is held."""
+    """Error raised for a tombstone of a recording that is held."""
 
 
 class Ledger:
-    """Writes a ledger; made by `Ledger.open`. Any thread may call it. Only one process may write a
-    ledger at a time, which is for the caller to ensure (`camerad.store.disk.claim`).
+    """Writes a ledger; made by `Ledger.open`. Any thread may call it.
 
-    repairs: what the opening had to mend, for people. lossy: whether this
-    run found that entries are lost.
+    Only one process may write a ledger at a time; the caller ensures that
+    (`camerad.store.disk.claim`). repairs: what was repaired when it was opened, in words for
+    people. lossy: this run found that entries are lost.
     """
 
     def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
@@ -117,9 +117,9 @@ class Ledger:
         """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
 
         former: public keys that signed it before, if the device had others. expected: something
-        else shows that there was a ledger, so that one which is not there is a loss, and the new
-        one begins by saying so. reserve: room to write in where the storage has none. Raises
-        StorageError; a start that is interrupted anywhere can be repeated.
+        else shows that there was a ledger. If it is not there, it was lost, and the new one begins
+        by saying so. reserve: room to write in where the storage has none. Raises StorageError; a
+        start that is interrupted can be repeated.
         """
         ledger = cls(directory, key, clock)
         ledger.reserve = reserve
@@ -142,8 +142,8 @@ class Ledger:
 
     @property
     def state(self) -> LedgerState:
-        """What all entries up to the head add up to; it never changes, there is another after
-        each append."""
+        """What all entries up to the head add up to. It never changes: each append makes another
+        one."""
         return self._state
 
     @property
@@ -163,21 +163,24 @@ class Ledger:
     def append(self, kind: str, /, *, happened: Moment | None = None, **facts: Any) -> Entry:
         """Write an entry; it is durable when this returns.
 
-        kind, facts: see `camerad.ledger.entry_types`. happened: when, in this boot, if that is not
-        now; ages count from the writing all the same, which is the later one.
+        kind, facts: see `camerad.ledger.entry_types`. happened: when it happened, in this boot, if
+        that is not now. Ages count from the writing all the same, which is later.
 
         Raises ValueError if these are not the facts of that kind, HeldError for the tombstone of a
-        held recording, and StorageError if the storage does not take it. Then nothing has happened,
-        and the next entry takes its place; only if the machine stops before there is a next one,
-        the entry may be found after all.
+        held recording, and StorageError if the storage refuses it. Then nothing has happened, and
+        the next entry takes its place. Only if the machine stops before there is a next one, the
+        entry may be found after all.
         """
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
-        return self._append(entries.fact(kind, facts), happened)
+        return self._append(entries.facts_of_kind(kind, facts), happened)
 
-    def note_loss(self, shown_by: str) -> None:
-        """Write down that entries are lost, which nothing in the ledger itself shows: it was cut
-        between two of them, or put back. shown_by: for people. Raises StorageError."""
+    def record_loss(self, shown_by: str) -> None:
+        """Write down that entries are lost though the ledger itself does not show it: it was cut
+        between two of them, or put back.
+
+        shown_by: what shows it, in words for people. Raises StorageError.
+        """
         with self._lock:
             self._append(Damaged(log_segments.epoch_name(self._state.head.epoch), ""))
             self.lossy = True
@@ -186,17 +189,20 @@ class Ledger:
         )
 
     def rotate(self) -> None:
-        """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun
-        nevertheless and is made durable by the next entry."""
+        """Begin the next epoch.
+
+        Raises StorageError. Then either the epoch goes on, or the next one has begun and the next
+        entry makes it durable.
+        """
         with self._lock:
             self._begin(self._state, self._state.head.epoch + 1, [])
 
     def expire(self, retention_days: int) -> tuple[int, ...]:
         """Replace epochs that are at least so old by checkpoints; returns their numbers.
 
-        The newest two stay: the one in use, and the one before, from which it could be restored.
-        None goes while there is something in the ledger that this version cannot read. Raises
-        StorageError; what was begun is completed by the next call.
+        The newest two stay: the one in use, and the one that it could be restored from. None
+        expires while the ledger has entries that this version cannot read. Raises StorageError; the
+        next call completes what was begun.
         """
         expired = []
         with self._lock:
@@ -210,8 +216,8 @@ class Ledger:
                 expired.append(closed.number)
         return tuple(expired)
 
-    def keep_house(self, retention_days: int) -> tuple[int, ...]:
-        """Begin the next epoch if it is time, then `expire`; to be called now and then."""
+    def rotate_and_expire(self, retention_days: int) -> tuple[int, ...]:
+        """Begin the next epoch if it is time, then `expire`. Call it now and then."""
         with self._lock:
             state = self._state
             age_us = state.ages(*self.now()).minimum_us(state.begun)
@@ -221,7 +227,7 @@ class Ledger:
             return self.expire(retention_days)
 
     def close(self) -> None:
-        """Let go of the file; nothing is lost without it."""
+        """Close the file; nothing is lost without it."""
         with self._lock:
             if self._descriptor is not None:
                 durable_files.close(self._descriptor, self._path)
@@ -231,7 +237,7 @@ class Ledger:
 
     def _open(self, keys: KeyRing, *, expected: bool) -> None:
         durable_files.make_directory(self._directory)
-        shelf = log_segments.look(self._directory)
+        shelf = log_segments.list_files(self._directory)
         for name in shelf.temporary:
             durable_files.remove(os.path.join(self._directory, name))
         number = shelf.newest
@@ -248,18 +254,18 @@ class Ledger:
         if self._state.kid != self._key.public.thumbprint:
             self._append(IdentityEntry(self._key.public.thumbprint, self._state.kid))
 
-    def _resume(self, shelf: log_segments.Shelf, number: int, keys: KeyRing) -> None:
+    def _resume(self, shelf: log_segments.LedgerFiles, number: int, keys: KeyRing) -> None:
         """Go on with the newest epoch, mended where needed."""
         name = shelf.name(number) or ""
-        content = log_segments.read(self._directory, name)
-        reading = log_segments.follow(None, number, content, keys)
+        content = log_segments.read_file(self._directory, name)
+        reading = log_segments.read_epoch(None, number, content, keys)
         former = shelf.name(number - 1)
         if not reading.preamble and former is not None:
             # What this epoch was to begin with has to be taken from the one before.
-            before = log_segments.follow(
-                None, number - 1, log_segments.read(self._directory, former), keys
+            before = log_segments.read_epoch(
+                None, number - 1, log_segments.read_file(self._directory, former), keys
             ).state
-            reading = log_segments.follow(before, number, content, keys)
+            reading = log_segments.read_epoch(before, number, content, keys)
         state = reading.state or LedgerState(head=Head(number, 0, ""))
         path = os.path.join(self._directory, name)
         if reading.damage or number in shelf.damaged:
@@ -291,7 +297,7 @@ class Ledger:
         """Begin again where all entries are gone and only checkpoints are left."""
         lost = log_segments.epoch_name(number + 1)
         try:
-            token = log_segments.read(self._directory, log_segments.checkpoint_name(number))
+            token = log_segments.read_file(self._directory, log_segments.checkpoint_name(number))
             checkpoint = log_segments.parse_checkpoint(token, keys)
             head = Head(number + 1, checkpoint.last, checkpoint.final)
         except jws.JwsError:
@@ -314,15 +320,15 @@ class Ledger:
         boot_id, now = self.now()
         thumbprint = self._key.public.thumbprint
         replaces = None if state.kid in ("", thumbprint) else state.kid
-        begun, carried = state.carry(boot_id, now, number, replaces)
+        begun, carried = epoch_start.carry_over(state, boot_id, now, number, replaces)
         if replaces is not None:
             facts = [IdentityEntry(thumbprint, replaces), *facts]
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
-        for fact in (begun, *carried, *facts, *state.restated()):
-            entry = entries.make(self._key, state.head, boot_id, now, fact)
-            state = state.after(entry)
+        for fact in (begun, *carried, *facts, *epoch_start.restate(state)):
+            entry = entries.sign_entry(self._key, state.head, boot_id, now, fact)
+            state = state.with_entry(entry)
             content += entry.token + b"\n"
         path = os.path.join(self._directory, log_segments.epoch_name(number))
         try:
@@ -335,7 +341,7 @@ class Ledger:
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
-            if not durable_files.is_there(path):
+            if not file_status.exists(path):
                 raise
             self._adopt(state, path, len(content), unsynced_name=True)
             raise
@@ -373,8 +379,8 @@ class Ledger:
                 known = state.recordings.get(facts.id)
                 if known is not None and known.held:
                     raise HeldError(f"{facts.id} is held and must not be deleted")
-            entry = entries.make(self._key, state.head, *self.now(), facts, happened=happened)
-            after = state.after(entry)
+            entry = entries.sign_entry(self._key, state.head, *self.now(), facts, happened=happened)
+            after = state.with_entry(entry)
             line = entry.token + b"\n"
             urgent = isinstance(facts, _URGENT)
             try:
@@ -390,7 +396,7 @@ class Ledger:
         """Whether a write that failed for want of room may be done again, in the reserve's."""
         if error.errno not in FULL or self.reserve is None:
             return False
-        return self.reserve.give(wanted, urgent=urgent)
+        return self.reserve.release(wanted, urgent=urgent)
 
     def _write(self, line: bytes) -> None:
         if self._unsynced_name:

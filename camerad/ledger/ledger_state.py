@@ -2,55 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
-from camerad.container import jws
+from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.statements import Header
 from camerad.ledger.entries import NOTHING, Entry, Head, parse_carried
 from camerad.ledger.entry_types import (
-    LONGEST_DAYS,
-    Acknowledged,
     Carried,
-    Changed,
-    ClosedEntry,
     Damaged,
-    Deleted,
     EpochBegun,
     EpochExpired,
-    FoundEntry,
-    HoldPlaced,
-    HoldReleased,
     MuteSwitched,
-    OpenedEntry,
-    Received,
-    Recovered,
-    Replaced,
     ShiftBegun,
     ShiftEnded,
     StageReached,
     StartedEntry,
-    Unreadable,
     UnreadEntry,
 )
-from camerad.ledger.recording_state import ClosedEpoch, Held, RecordingState, Tombstone
+from camerad.ledger.recording_changes import (
+    after_entry,
+    instant_of,
+    newly_named,
+    placed_at,
+    unreadable_put_aside,
+    with_holds,
+)
+from camerad.ledger.recording_entries import (
+    Unreadable,
+)
+from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import Ages, Instant, Timeline
 
-CHUNK: Final = 256
-"""Most recordings, runs or epochs in a carried entry: none may be too long for a statement,"""
-CARRIED_BYTES: Final = jws.LONGEST // 2
-"""and as many bytes of recordings, whatever is written in their holds: base64 makes four of three,
-and what is known of runs and epochs comes beside them."""
-
 UNSAID_US: Final = 10 * SECOND
-"""A device's ledger says that a recording began within moments. A loss of power may come before; a
-recording that went on for longer, and of which nothing is said, shows that entries are lost."""
-
-_Ended = ClosedEntry | Recovered | Received | FoundEntry
-_T = TypeVar("_T")
+"""A device's ledger names a recording within moments of its beginning. A loss of power may come
+before that. But if a recording went on for longer than this and the ledger does not name it,
+entries are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +79,15 @@ class LedgerState:
         """How many entries the epoch has."""
         return self.head.sequence - self.first + 1
 
-    def after(self, entry: Entry) -> LedgerState:
-        """The state with one more entry; whether it fits is `misfit`'s matter."""
+    def with_entry(self, entry: Entry) -> LedgerState:
+        """The state with one more entry. Whether the entry fits, `find_misfit` says."""
         state = self._after(entry)
         if entry.unread:
             return replace(state, unread=(*state.unread, entry.token.decode("ascii")))
         return state
 
     def _after(self, entry: Entry) -> LedgerState:
-        """The same by what can be read of it."""
+        """The same, by what this version can read of the entry."""
         facts = entry.facts
         state = replace(self, head=entry.head, kid=entry.kid)
         if isinstance(facts, EpochBegun):
@@ -138,26 +126,29 @@ class LedgerState:
         if isinstance(facts, ShiftBegun | ShiftEnded):
             return replace(state, shift=facts if isinstance(facts, ShiftBegun) else None)
         if isinstance(facts, Damaged):
-            return replace(state, lost=_here(state.timeline, entry))
+            return replace(state, lost=instant_of(entry, state.timeline))
         if isinstance(facts, UnreadEntry):
             return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
-            known = _unreadable(state, entry, facts.name)
+            known = unreadable_put_aside(self.recordings, facts.name, entry, state.timeline)
             return replace(state, recordings={**self.recordings, known.id: known})
         if entry.recording is None:
             return state
-        known = _known(state, entry, entry.recording)
-        if isinstance(facts, _Ended):
-            known, timeline = _ended(known, state.timeline, entry, facts)
-        else:
-            known, timeline = _changed(known, entry), state.timeline
+        # Never nothing, so that no hold is lost because the ledger does not know of what.
+        known = self.recordings.get(entry.recording) or newly_named(
+            entry.recording, entry, state.timeline
+        )
+        known, timeline = after_entry(known, entry, state.timeline)
         recordings = {**self.recordings, known.id: known}
         return replace(state, recordings=recordings, timeline=timeline)
 
     def shift_began_us(self, boot_id: str, now: Moment) -> int | None:
-        """When the present shift began, by the boot time of `now` in the boot `boot_id`: negative
-        if that was before the boot. None if there is none, or if nothing vouches for the time
-        between: uptime alone would make a shift of last week one of today."""
+        """When the present shift began, in the boot time of `boot_id`; negative if that was before
+        the boot.
+
+        None if there is no shift, or if the time in between is not known: by uptime alone a shift
+        of last week would look like one of today.
+        """
         shift = self.shift
         if shift is None:
             return None
@@ -175,25 +166,27 @@ class LedgerState:
         """The age of a recording that counts towards its retention, microseconds; None while it has
         not ended.
 
-        Where entries were lost, holds may be among them. So what ended before counts anew from when
-        that was noticed: for as long as it was to be kept, it can be held again.
+        Where entries were lost, holds may be lost too. So everything that ended before counts anew
+        from the moment when that was noticed, and there is time to place the holds again.
         """
-        age = age_us(known, ages)
+        age = known.age_us(ages)
         if age is None or self.lost is None:
             return age
         return min(age, max(0, ages.minimum_us(self.lost)))
 
     def is_due(self, known: RecordingState, ages: Ages) -> bool:
-        """Whether a recording is as old as it may get, and not held."""
+        """Whether a recording has reached its retention, and is not held."""
         if self.unread:
             return False
         counted = self.counted_us(known, ages)
         return counted is not None and not known.held and counted >= known.retention_days * DAY
 
     def may_run(self, header: Header, boot_id: str) -> bool:
-        """Whether a device's ledger has it that a recording is being made, in the boot `boot_id`:
-        it was begun in this boot, and has not ended. One that began with the last entry, or later,
-        may still have to be named."""
+        """Whether, by a device's ledger, the recording is being made in the boot `boot_id`.
+
+        It was begun in this boot and has not ended; or it began with the last entry or later, and
+        the ledger may not name it yet.
+        """
         if header.boot_id != boot_id:
             return False
         known = self.recordings.get(header.id)
@@ -204,42 +197,8 @@ class LedgerState:
             return False
         return header.clock.boot_us > runs[-1].last_us - UNSAID_US
 
-    def carry(
-        self, boot_id: str, now: Moment, number: int, replaces: str | None
-    ) -> tuple[EpochBegun, tuple[Carried, ...]]:
-        """What the next epoch begins with, if it begins at `now`. number: its own.
-
-        A missing recording is given up once it would have been deleted, and a tombstone goes with
-        the epoch after its own.
-        """
-        timeline = self.timeline.observe(boot_id, now)
-        here = Instant(timeline.runs[-1].number, now.boot_us)
-        epochs = self.epochs if self.first == 0 else (*self.epochs, self._closed(here))
-        ages = self.ages(boot_id, now)
-        recordings = tuple(known for known in self.recordings.values() if self._needed(known, ages))
-        referred = {known.instant.run for known in recordings}
-        referred |= {closed.ended.run for closed in epochs}
-        lost = self.lost
-        if lost is not None and ages.minimum_us(lost) >= LONGEST_DAYS * DAY:
-            lost = None
-        referred |= {lost.run} if lost is not None else set()
-        runs = timeline.keeping(referred).runs
-        chunks = (_chunks(runs), _chunks(recordings), _chunks(epochs))
-        parts = tuple(Carried(*part) for part in zip_longest(*chunks, fillvalue=()))
-        begun = EpochBegun(
-            number, replaces, here.run, timeline.synchronised, self.stage, lost, len(parts)
-        )
-        return begun, parts
-
-    def restated(self) -> tuple[StageReached | MuteSwitched | UnreadEntry, ...]:
-        """What the next epoch says again: about the present, so that a recording which is cut off
-        can go on from that epoch alone as it was; and what this version could not read."""
-        display = (StageReached(self.stage, True),) if self.display else ()
-        muted = (MuteSwitched(True, self.muted_us),) if self.muted_us is not None else ()
-        return (*display, *muted, *map(UnreadEntry, self.unread))
-
-    def resumed(self, entry: Entry) -> LedgerState:
-        """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
+    def resumed_at(self, entry: Entry) -> LedgerState:
+        """The state in the epoch of `entry`, if what that epoch began with cannot be read."""
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
         here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
         return replace(
@@ -250,16 +209,16 @@ class LedgerState:
             first=entry.sequence,
             previous=entry.previous,
             awaited=0,
-            epochs=self.epochs if self.first == 0 else (*self.epochs, self._closed(here)),
+            epochs=self.epochs_closed_at(here),
             timeline=timeline,
         )
 
-    def incomplete(self, entry: Entry) -> LedgerState:
-        """The state at `entry`, where a part of what the epoch began with is lost, and what the
-        epoch before left is not known either.
+    def incomplete_at(self, entry: Entry) -> LedgerState:
+        """The state at `entry`, if a part of what the epoch began with is lost, and the epoch
+        before is not known either.
 
-        What has lost its place in time counts from here on; so does everything else, for holds may
-        be lost as well.
+        What has lost its place in time counts from here on. So does everything else, since holds
+        may be lost too.
         """
         known_runs = {run.number for run in self.timeline.runs}
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
@@ -269,7 +228,7 @@ class LedgerState:
             awaited=0,
             begun=here,
             recordings={
-                known.id: known if known.instant.run in known_runs else _placed_anew(known, here)
+                known.id: known if known.instant.run in known_runs else placed_at(known, here)
                 for known in self.recordings.values()
             },
             epochs=tuple(
@@ -280,128 +239,23 @@ class LedgerState:
             lost=here,
         )
 
-    def _closed(self, ended: Instant) -> ClosedEpoch:
+    def epochs_closed_at(self, ended: Instant) -> tuple[ClosedEpoch, ...]:
+        """The closed epochs, and the present one as closed at `ended` if it has entries."""
+        if self.first == 0:
+            return self.epochs
         head = self.head
-        return ClosedEpoch(head.epoch, self.first, head.sequence, self.previous, head.sha256, ended)
-
-    def _needed(self, known: RecordingState, ages: Ages) -> bool:
-        if known.deleted is not None:
-            return known.deleted.epoch == self.head.epoch
-        return not (known.missing and self.is_due(known, ages))
+        closed = ClosedEpoch(
+            head.epoch, self.first, head.sequence, self.previous, head.sha256, ended
+        )
+        return (*self.epochs, closed)
 
 
-def _chunks(items: Iterable[_T]) -> list[tuple[_T, ...]]:
-    """The items in parts that each fit into a carried entry."""
-    chunks: list[tuple[_T, ...]] = []
-    chunk: list[_T] = []
-    bytes_left = CARRIED_BYTES
-    for item in items:
-        size = len(jws.canonical(item))
-        if chunk and (size > bytes_left or len(chunk) == CHUNK):
-            chunks.append(tuple(chunk))
-            chunk, bytes_left = [], CARRIED_BYTES
-        chunk.append(item)
-        bytes_left -= size
-    return [*chunks, tuple(chunk)] if chunk else chunks
+def describe_harm(known: RecordingState, state: LedgerState) -> str | None:
+    """What happened to a recording that should not have, by its device's ledger, in words for
+    people; None if nothing did.
 
-
-def _known(state: LedgerState, entry: Entry, recording: str) -> RecordingState:
-    """What is known of the recording that an entry is about; never nothing, so that no hold is
-    lost because the ledger does not know of what."""
-    return state.recordings.get(recording) or _nothing_known(state, entry, recording)
-
-
-def _nothing_known(state: LedgerState, entry: Entry, recording: str) -> RecordingState:
-    """A recording that an entry is the first to name."""
-    return RecordingState(
-        id=recording,
-        device="",
-        header="",
-        final=None,
-        ended=None,
-        ended_boot=entry.boot_id,
-        instant=_here(state.timeline, entry),
-        stated_us=None,
-        retention_days=0,
-        flagged=False,
-        holds=(),
-        acknowledged=None,
-        missing=False,
-        changed=None,
-        deleted=None,
-        known_since=entry.sequence,
-    )
-
-
-def _unreadable(state: LedgerState, entry: Entry, name: str) -> RecordingState:
-    """A file that was put aside: kept as long as any recording may be, from when it was found. What
-    was held stays so."""
-    known = state.recordings.get(name)
-    if known is not None:
-        return replace(known, missing=False, deleted=None)
-    before = state.recordings.get(name.rpartition(".")[0])
-    return replace(
-        _nothing_known(state, entry, name),
-        **_unended(entry),
-        holds=before.holds if before is not None else (),
-    )
-
-
-def _here(timeline: Timeline, entry: Entry) -> Instant:
-    return Instant(timeline.runs[-1].number, entry.clock.boot_us)
-
-
-def _ended(
-    before: RecordingState, timeline: Timeline, entry: Entry, facts: _Ended
-) -> tuple[RecordingState, Timeline]:
-    """A recording, and the timeline, after an entry that tells of all of it."""
-    known = replace(
-        before,
-        final=facts.final,
-        ended=facts.ended,
-        ended_boot=facts.ended_boot or entry.boot_id,
-        retention_days=facts.retention_days,
-        flagged=facts.flagged,
-        missing=False,
-        changed=None,
-        deleted=None,
-    )
-    if isinstance(facts, Received | FoundEntry):
-        known = replace(known, device=facts.device, header=facts.header)
-    if before.final != facts.final:
-        known = replace(known, acknowledged=None)
-    elif before.ended is not None:
-        return known, timeline  # it was placed when it was heard of first
-    ended = facts.ended
-    # What another machine signed says nothing about the boots of those that write this ledger.
-    run = None if known.device else timeline.find(known.ended_boot)
-    if ended is not None and run is not None:
-        instant = Instant(run.number, ended.boot_us)
-        known = replace(known, instant=instant, stated_us=None)
-        return known, timeline.learn(run.number, ended)
-    return _placed_anew(known, _here(timeline, entry)), timeline
-
-
-def _placed_anew(known: RecordingState, here: Instant) -> RecordingState:
-    """A recording of whose boot the timeline knows nothing, at `here`."""
-    ended = known.ended
-    stated_us = ended.wall_us if ended is not None and ended.trusted else None
-    return replace(known, instant=here, stated_us=stated_us)
-
-
-def age_us(known: RecordingState, ages: Ages) -> int | None:
-    """How long ago a recording ended at the least; None while it has not ended."""
-    if known.ended is None:
-        return None
-    return max(0, ages.minimum_us(known.instant, known.stated_us))
-
-
-def harm(known: RecordingState, state: LedgerState) -> str | None:
-    """What a device's ledger says that came to one of its recordings, for people; None if nothing
-    did.
-
-    A recording without an end is being made, unless the daemon has started since: then what it was
-    is closed by repair, or cannot be.
+    A recording without an end is being made, unless the daemon has started since. Then repair has
+    closed it, or cannot.
     """
     if known.deleted is not None:
         return None
@@ -417,8 +271,8 @@ def harm(known: RecordingState, state: LedgerState) -> str | None:
 def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     """The state after an entry that carries another one, `token`, from an epoch before.
 
-    If that can be read now, what it says of a recording counts, as if it were said only now.
-    More may have been said of the recording in between, so it ends no hold, and deletes nothing
+    If this version can read that one, what it says of a recording counts as if it were said now.
+    More may have been said of the recording in between. So it ends no hold, and deletes nothing
     that is held.
     """
     late = parse_carried(token)
@@ -428,56 +282,16 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     if isinstance(facts, Carried):
         recordings = dict(state.recordings)
         for known in facts.recordings:
-            recordings[known.id] = _with_holds(recordings.get(known.id, known), known.holds)
+            recordings[known.id] = with_holds(recordings.get(known.id, known), known.holds)
         return replace(state, recordings=recordings)
     if late.recording is None:
         return state  # of what was so then, and may be so no more
     if getattr(facts, "ended_boot", None) == "":
         facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]
     before = state.recordings.get(late.recording)
-    state = state.after(replace(entry, facts=facts))
+    state = state.with_entry(replace(entry, facts=facts))
     known = state.recordings[late.recording]
     if before is not None and before.held:
-        holds = _with_holds(before, known.holds).holds
+        holds = with_holds(before, known.holds).holds
         known = replace(known, holds=holds, deleted=before.deleted)
     return replace(state, recordings={**state.recordings, known.id: known})
-
-
-def _with_holds(known: RecordingState, holds: Iterable[Held]) -> RecordingState:
-    """A recording that has these holds besides its own."""
-    more = (one for one in holds if one not in known.holds)
-    return replace(known, holds=(*known.holds, *more))
-
-
-def _changed(known: RecordingState, entry: Entry) -> RecordingState:
-    """A recording after an entry about it."""
-    facts = entry.facts
-    if isinstance(facts, OpenedEntry):
-        return replace(known, header=facts.header, ended_boot=entry.boot_id)
-    if isinstance(facts, HoldPlaced):
-        return replace(known, holds=(*known.holds, Held(facts.reason, facts.who)))
-    if isinstance(facts, HoldReleased):
-        return replace(known, holds=())
-    if isinstance(facts, Acknowledged):
-        matches = facts.final == known.final
-        return replace(known, acknowledged=facts.receipt) if matches else known
-    if isinstance(facts, Changed):
-        changed = None if facts.final == known.final else facts.final or ""
-        return replace(known, changed=changed, missing=False)
-    if isinstance(facts, Deleted):
-        return replace(known, deleted=Tombstone(facts.why, facts.age_us, entry.epoch))
-    if isinstance(facts, Replaced):
-        return known
-    if known.ended is not None:
-        return replace(known, missing=True)
-    # It can get no end any more, and must not be carried on for ever.
-    return replace(known, missing=True, **_unended(entry))
-
-
-def _unended(entry: Entry) -> dict[str, Any]:
-    """What counts instead of an end and of days that nobody can tell: the longest, from now on.
-
-    Wall time is not called trusted, so that it never vouches for the clock.
-    """
-    ended = replace(entry.clock, source=ClockSource.UNKNOWN)
-    return {"ended": ended, "ended_boot": entry.boot_id, "retention_days": LONGEST_DAYS}

@@ -16,14 +16,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
-from camerad.base.durable_files import TEMPORARY, explained
+from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explaining
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
-from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, UnreadEntry
+from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_carried, read_lines
+from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import EXPIRED, Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 
 CHECKPOINT: Final = "camerad-checkpoint"
@@ -32,7 +34,8 @@ DAMAGED_ENDING: Final = ".damaged"
 CHECKPOINT_ENDING: Final = ".checkpoint"
 
 _LARGEST: Final = 64 << 20
-"""Bytes of one file: some 100,000 entries, where an epoch ends after 2,000 and what is carried."""
+"""The most bytes of one file: some 100,000 entries. An epoch ends after 2,000 and what it
+carries."""
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
@@ -69,10 +72,11 @@ def checkpoint_name(number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """Numbers of the epochs in a directory, by the sort of file that there is of them.
+class LedgerFiles:
+    """Numbers of the epochs in a directory, by the kind of file that is left of each.
 
-    temporary: names of files that were never published. others: of what is no part of a ledger.
+    temporary: names of files that were never published. others: names that do not belong to a
+    ledger.
     """
 
     epochs: frozenset[int]
@@ -93,18 +97,16 @@ class Shelf:
         return damaged_name(number) if number in self.damaged else None
 
 
-def look(directory: str) -> Shelf:
-    """What there is of a ledger. Raises StorageError."""
+def list_files(directory: str) -> LedgerFiles:
+    """Which files of a ledger are in `directory`. Raises StorageError."""
     found: dict[str, set[int]] = {
         EPOCH_ENDING: set(),
         DAMAGED_ENDING: set(),
         CHECKPOINT_ENDING: set(),
     }
     temporary, others = [], []
-    try:
+    with explaining("list the ledger", directory):
         names = os.listdir(directory)
-    except OSError as error:
-        raise explained("list the ledger", directory, error) from error
     for name in names:
         match = _NAME.fullmatch(name)
         if match is not None:
@@ -113,7 +115,7 @@ def look(directory: str) -> Shelf:
             temporary.append(name)
         else:
             others.append(name)
-    return Shelf(
+    return LedgerFiles(
         frozenset(found[EPOCH_ENDING]),
         frozenset(found[DAMAGED_ENDING]),
         frozenset(found[CHECKPOINT_ENDING]),
@@ -122,9 +124,11 @@ def look(directory: str) -> Shelf:
     )
 
 
-def read(directory: str, name: str) -> bytes:
-    """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
-    Raises StorageError, also if it is larger than memory should hold: no ledger gets there."""
+def read_file(directory: str, name: str) -> bytes:
+    """The content of a ledger's file; b"" if it is not a plain file, which counts as damage.
+
+    Raises StorageError, also if it is larger than memory should hold: no ledger becomes so large.
+    """
     path = os.path.join(directory, name)
     content = read_plain(path, "ledger", _LARGEST + 1)
     if len(content) > _LARGEST:
@@ -163,10 +167,10 @@ def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
 class SegmentReading:
     """What an epoch's file says.
 
-    state: after its last entry, None if it has no entry that can be used. end: offset behind the
-    last entry, bytes. torn: what lies behind it, if nothing but an interrupted append can have left
-    that. damage: lines and what is wrong with them. preamble: whether all of what the epoch
-    began with could be read. entries: those that were used, each with the number of its line.
+    state: after its last entry, None if no entry can be used. end: offset behind the last entry,
+    bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
+    lines and what is wrong with them. preamble: all of what the epoch began with could be read.
+    entries: those that were used, each with the number of its line.
     """
 
     state: LedgerState | None
@@ -177,28 +181,29 @@ class SegmentReading:
     entries: list[tuple[int, Entry]] = field(default_factory=list)
 
 
-def follow(
+def read_epoch(
     before: LedgerState | None, number: int, content: bytes, keys: KeyRing
 ) -> SegmentReading:
-    """Read an epoch's file. before: the state at the end of the epoch before, None if that is not
-    known; then the epoch's own word is taken for it.
+    """Read an epoch's file.
 
-    Every entry that is signed and of this epoch counts, also behind damage: a hold must not be lost
-    because a line before it was. Those that come twice or out of their order do not.
+    before: the state at the end of the epoch before; None if that is not known, and then the
+    epoch's own word is believed. Every signed entry of this epoch counts, also behind damage: a
+    hold must not be lost because a line before it was. Entries that come twice or out of order do
+    not count.
     """
     reading = SegmentReading(before)
     reader = _Reader(reading, before, number)
     suspects: list[LedgerLine] = []
-    for line in lines(content, keys):
+    for line in read_lines(content, keys):
         if line.entry is None:
             suspects.append(line)
             continue
-        reading.damage += _told(suspects)
+        reading.damage += _problems_of(suspects)
         suspects = []
         reader.take(line, line.entry)
     reader.finish()
     if suspects and (reading.damage or not reading.preamble or any(one.whole for one in suspects)):
-        reading.damage += _told(suspects)
+        reading.damage += _problems_of(suspects)
     elif suspects:
         reading.torn = content[suspects[0].begin :]
     if not reading.entries:
@@ -216,7 +221,7 @@ class _Reader:
         self._inside = False
         self._complete = True
         self._begun: tuple[int, int, LedgerState] | None = None
-        """Findings before the last of what is carried, its line, and the state after it."""
+        """Number of findings before the last carried entry, its line, and the state after it."""
         self._late: set[str] = set()
 
     def take(self, line: LedgerLine, entry: Entry) -> None:
@@ -227,7 +232,7 @@ class _Reader:
         if state is None:
             # Nothing is known of what was before; the epoch's first entry says it.
             state = LedgerState(head=Head(entry.epoch - begins, entry.sequence - 1, entry.previous))
-        problem = misfit(entry, state.head, state.kid) or contradiction(state, entry)
+        problem = find_misfit(entry, state.head, state.kid) or find_contradiction(state, entry)
         if not problem and entry.epoch != self._number:
             problem = f"entry {entry.sequence} belongs to epoch {entry.epoch}"
         if problem:
@@ -238,10 +243,10 @@ class _Reader:
             state = self._without_preamble(line.number, entry, state)
         elif not self._inside and not begins:
             reading.damage.append((line.number, "the entry that begins the epoch is missing"))
-            state = (self._before or state).resumed(entry)
+            state = (self._before or state).resumed_at(entry)
             self._complete = False
         self._inside = True
-        reading.state = state.after(entry)
+        reading.state = state.with_entry(entry)
         reading.end = line.end
         reading.entries.append((line.number, entry))
         opening = isinstance(entry.facts, EpochBegun | Carried)
@@ -249,7 +254,7 @@ class _Reader:
             reading.preamble = True
             self._begun = len(reading.damage), line.number, reading.state
         if isinstance(entry.facts, UnreadEntry):
-            self._late |= _told_late(entry.facts.token)
+            self._late |= _recordings_in(entry.facts.token)
 
     def finish(self) -> None:
         """Nothing follows."""
@@ -262,19 +267,19 @@ class _Reader:
             self._reading.damage[at:at] = self._compare(line, state)
 
     def _without_preamble(self, number: int, entry: Entry, state: LedgerState) -> LedgerState:
-        """What to go on from, where a part of what is carried is lost: the epoch before, or else
-        what could be read."""
+        """What to go on from, if a part of what is carried is lost: the epoch before, or else what
+        could be read."""
         text = f"{state.awaited} entries with what is needed of before are missing"
         self._reading.damage.append((number, text))
         self._complete = False
         if self._before is None:
-            return state.incomplete(entry)
-        resumed = self._before.resumed(entry)
+            return state.incomplete_at(entry)
+        resumed = self._before.resumed_at(entry)
         return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
 
     def _compare(self, number: int, state: LedgerState) -> Iterator[tuple[int, str]]:
-        """What the epoch before left has to be there, so far as the version that began this one
-        could read it."""
+        """What the epoch before left has to be here too, as far as the version that began this
+        epoch could read it."""
         if self._before is None:
             return
         for known in self._before.recordings.values():
@@ -282,18 +287,18 @@ class _Reader:
                 continue
             found = state.recordings.get(known.id)
             if found is None or _carried(found) != _carried(known):
-                text = f"it does not say of the recording {known.id} what the epoch before did"
+                text = f"it does not say about {known.id} what the epoch before said"
                 yield number, text
 
 
 def _carried(known: RecordingState) -> tuple[object, ...]:
-    """What of a recording no epoch says otherwise than the one before."""
+    """What no epoch says otherwise about a recording than the one before."""
     return known.device, known.header, known.final, known.retention_days, known.holds
 
 
-def _told_late(token: str) -> set[str]:
-    """Ids of the recordings of which an entry speaks that this version can read, and the one that
-    began the epoch could not."""
+def _recordings_in(token: str) -> set[str]:
+    """Ids of the recordings that a carried entry is about, if this version can read it: the version
+    that began the epoch could not."""
     late = parse_carried(token)
     if late is None:
         return set()
@@ -302,7 +307,7 @@ def _told_late(token: str) -> set[str]:
     return {late.recording} if late.recording is not None else set()
 
 
-def contradiction(state: LedgerState, entry: Entry) -> str:
+def find_contradiction(state: LedgerState, entry: Entry) -> str:
     """Why a signed entry should never have been written; "" if nothing is wrong with it."""
     facts = entry.facts
     if not isinstance(facts, Deleted):
@@ -321,5 +326,5 @@ def contradiction(state: LedgerState, entry: Entry) -> str:
     return ""
 
 
-def _told(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
+def _problems_of(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
     return ((line.number, line.problem) for line in suspects)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camerad.base.clock import Moment
-from camerad.ledger.timeline import Instant
+from camerad.ledger.timeline import Ages, Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Hold:
     """Why a recording is kept beyond its time, and who said so."""
 
     reason: str
@@ -53,7 +53,7 @@ class RecordingState:
     stated_us: int | None
     retention_days: int
     flagged: bool
-    holds: tuple[Held, ...]
+    holds: tuple[Hold, ...]
     acknowledged: str | None
     missing: bool
     changed: str | None
@@ -69,6 +69,12 @@ class RecordingState:
     def here(self) -> bool:
         """Whether its file should be there."""
         return self.deleted is None and not self.missing
+
+    def age_us(self, ages: Ages) -> int | None:
+        """How long ago it ended at the least, microseconds; None while it has not ended."""
+        if self.ended is None:
+            return None
+        return max(0, ages.minimum_us(self.instant, self.stated_us))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """Room that is set aside for the ledger, so that a full card can still be emptied.
 
-A deletion needs a tombstone, and a tombstone needs room: on a card without a free byte nothing that
-is due could ever go, not even what was kept by nobody's wish. So a file of zeros keeps some room. A
-ledger that finds none gives up a piece of it, writes, and what is deleted thereafter makes room to
-fill it up again.
+A deletion needs a tombstone, and a tombstone needs room: on a card without a free byte nothing
+could ever be deleted. So a file of zeros keeps some room. A ledger without room gives up a piece of
+it and writes; what is deleted then makes room to fill it up again. The file says nothing and is
+never read. Whatever a loss of power makes of it, the next `fill` makes it whole.
 
-The file says nothing and is never read. Whatever a loss of power makes of it, the next `fill` makes
-it whole. Pieces are given up one by one, so that a recording on the same full card, which takes
-whatever it finds, can take no more than one before the ledger does.
+Pieces are given up one by one. A recording on the same full card takes whatever room it finds, and
+so it can take one piece at most before the ledger does.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ import errno
 import os
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 
 NAME: Final = "reserve"
 BYTES: Final = 4 << 20
-"""Room that is kept: some 6,000 entries of 600 bytes, or the first entries of an epoch that carries
-on 5,000 recordings."""
+"""Room that is kept: for some 6,000 entries of 600 bytes, or for the first entries of an epoch that
+carries 5,000 recordings."""
 PIECE: Final = 64 << 10
-"""What is given up at once: more than any entry, and a whole number of any file system's blocks."""
+"""What is given up at once: more than any entry, and a multiple of any file system's blocks."""
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-"""What a storage says that has no room."""
+"""The errors of a storage without room."""
 
 
 class Reserve:
-    """The reserve in `directory`, which must exist; used under the ledger's lock."""
+    """The reserve in `directory`, which must exist. Use it under the ledger's lock."""
 
     def __init__(self, directory: str) -> None:
         self.path: Final = os.path.join(directory, NAME)
 
     def fill(self) -> None:
-        """Set aside what is missing, as far as there is room. Raises StorageError for whatever else
-        the storage refuses."""
+        """Set aside what is missing, as far as there is room. Raises StorageError for anything but
+        a lack of room."""
         size = self._size()
         if size is not None and size >= BYTES:
             return
@@ -62,11 +61,11 @@ class Reserve:
         if size is None:
             durable_files.sync_directory(os.path.dirname(self.path))
 
-    def give(self, wanted: int, *, urgent: bool) -> bool:
-        """Make room for so many bytes at least; whether there is that much more room now.
+    def release(self, wanted: int, *, urgent: bool) -> bool:
+        """Give up so many bytes at least; returns whether there is that much more room now.
 
-        urgent: without it nothing could be deleted. Anything else leaves half of the reserve.
-        Raises StorageError.
+        urgent: without the entry nothing could be deleted. For any other entry half of the reserve
+        stays. Raises StorageError.
         """
         size = self._size() or 0
         pieces = -(-wanted // PIECE)
@@ -89,4 +88,4 @@ class Reserve:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise durable_files.explained("look at the file", self.path, error) from error
+            raise storage_errors.explain("look at the file", self.path, error) from error

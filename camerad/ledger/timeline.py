@@ -29,9 +29,9 @@ from typing import Final
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 
 JUMP_US: Final = 5 * SECOND
-"""Wall time that moves against boot time by more than this between two entries has jumped."""
+"""Between two entries wall time has jumped if it moves by more than this against boot time."""
 STEADY_US: Final = DAY
-"""Synchronised time that has not jumped for so long is believed over what was before."""
+"""Synchronised time that has not jumped for so long replaces what was believed before."""
 
 _RANK: Final = {ClockSource.UNKNOWN: 0, ClockSource.RTC: 1, ClockSource.SYNCHRONISED: 2}
 
@@ -87,10 +87,10 @@ class BootRun:
         """Uptime of the ledger at a boot time of this run; outside of the run, at its border."""
         return self.uptime_us + min(max(boot_us, self.first_us), self.last_us) - self.first_us
 
-    def seeing(self, moment: Moment, floor_us: int | None = None) -> BootRun:
+    def with_moment(self, moment: Moment, floor_us: int | None = None) -> BootRun:
         """The run with what `moment` says about wall time.
 
-        floor_us: true wall time is at least this, if anything is known.
+        floor_us: true wall time is at least this; None if nothing is known.
         """
         if _RANK[moment.source] < _RANK[self.source] or not moment.trusted:
             return self
@@ -131,8 +131,8 @@ class Timeline:
 
     @property
     def wall_at_least_us(self) -> int | None:
-        """At the last entry true wall time was at least this, by synchronised time; None if there
-        was none."""
+        """By synchronised time, true wall time at the last entry was at least this; None if there
+        was no synchronised time."""
         if self.synchronised is None:
             return None
         return self.synchronised.wall_us + self.uptime_us - self.synchronised.uptime_us
@@ -149,7 +149,7 @@ class Timeline:
             run = BootRun(number, boot_id, boot_us, boot_us, self.uptime_us)
             before = self.runs
         there = Timeline((*before, run), self.synchronised)
-        unsure, run = run, run.seeing(moment, there.wall_at_least_us)
+        unsure, run = run, run.with_moment(moment, there.wall_at_least_us)
         behind_us = run.low_us - unsure.high_us
         if run.synchronised and unsure.source is ClockSource.RTC and behind_us > JUMP_US:
             before = _later(before, behind_us)
@@ -158,28 +158,31 @@ class Timeline:
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
         return Timeline((*before, run), synchronised)
 
-    def find(self, boot_id: str) -> BootRun | None:
+    def latest_run(self, boot_id: str) -> BootRun | None:
         """The latest run of a boot."""
         return next((run for run in reversed(self.runs) if run.boot_id == boot_id), None)
 
     def synchronised_in(self, boot_id: str) -> Moment | None:
         """A moment of that boot at which wall time was synchronised; None if none is known.
 
-        It lies on the line of the last one that was, at the last boot time that is known.
+        It has the last boot time that is known, and the wall time that the last synchronised moment
+        gives for it.
         """
-        run = self.find(boot_id)
+        run = self.latest_run(boot_id)
         if run is None or not run.synchronised:
             return None
         return Moment(run.last_us, run.recent_us + run.last_us, ClockSource.SYNCHRONISED)
 
-    def learn(self, number: int, moment: Moment) -> Timeline:
-        """The timeline with a wall time, told later, of the run of that number."""
+    def with_wall_time(self, number: int, moment: Moment) -> Timeline:
+        """The timeline with a wall time that became known later, of the run of that number."""
         return replace(
             self,
-            runs=tuple(run.seeing(moment) if run.number == number else run for run in self.runs),
+            runs=tuple(
+                run.with_moment(moment) if run.number == number else run for run in self.runs
+            ),
         )
 
-    def keeping(self, needed: Iterable[int]) -> Timeline:
+    def keep_needed(self, needed: Iterable[int]) -> Timeline:
         """The timeline without the runs that say nothing about the runs of those numbers."""
         wanted = set(needed)
         kept = {run.number for run in self.runs[-1:]}
@@ -196,7 +199,7 @@ class Timeline:
 
 
 class Ages:
-    """Tells ages at one present: boot `boot_id`, at `now`."""
+    """Gives ages at one present: at `now`, in the boot `boot_id`."""
 
     def __init__(self, timeline: Timeline, boot_id: str, now: Moment) -> None:
         self.timeline = timeline.observe(boot_id, now)
@@ -236,7 +239,7 @@ class Ages:
 
 
 def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:
-    """The runs, those that the same RTC has dated since synchronised time so much later."""
+    """The runs, with those later that the same RTC has dated since synchronised time."""
     last = max((at for at, run in enumerate(runs, 1) if run.synchronised), default=0)
     return runs[:last] + tuple(
         replace(run, high_us=run.high_us + by_us) if run.trusted else run for run in runs[last:]

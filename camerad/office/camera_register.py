@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
@@ -77,7 +77,7 @@ class Register:
 def read(path: str, *, made: bool = False) -> Register:
     """A register. made: it need not be there yet, and is an empty one then. Raises RegisterError
     and StorageError."""
-    if not durable_files.is_there(path):
+    if not file_status.exists(path):
         if made:
             return Register()
         raise RegisterError(
@@ -123,7 +123,7 @@ def write(path: str, register: Register) -> None:
 def read_card(directory: str) -> PublishedDevice:
     """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
     path = os.path.join(directory, DEVICE)
-    if not durable_files.is_there(path):
+    if not file_status.exists(path):
         raise RegisterError(
             f"{path}: there is no such file; put the card into its camera, and wait until that is "
             "ready"

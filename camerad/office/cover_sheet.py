@@ -18,7 +18,7 @@ from camerad.base.text import Number, printable
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, utc
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.sheet_page import PAGE
 from camerad.office.wording import ReportWording
 from camerad.verify.findings import Finding, FindingKind, Result, Span
@@ -63,7 +63,7 @@ class CoverSheet:
     delivered: Sequence[DeliveredFile]
     zone: tzinfo
     zone_name: str
-    hold: Held | None
+    hold: Hold | None
     ledger_agrees: bool | None
     made_us: int
     made_by: str

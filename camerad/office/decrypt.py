@@ -20,7 +20,7 @@ from typing import ClassVar, Final
 
 import pyrage
 
-from camerad.base import durable_files
+from camerad.base import file_status, storage_errors
 from camerad.base.errors import EX_NOPERM, CameradError
 from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
@@ -30,7 +30,7 @@ from camerad.office.identity_file import Identities
 from camerad.office.remux import Mp4Writer
 from camerad.office.unnamed_file import UnnamedFile
 from camerad.verify.checker import Checker
-from camerad.verify.findings import JudgedCommit, Span, extend
+from camerad.verify.findings import JudgedCommit, Span, extend_spans
 from camerad.verify.judge import (
     MayRun,
     MemberReader,
@@ -38,7 +38,7 @@ from camerad.verify.judge import (
     UnreadableError,
     compare_end,
     judge,
-    never,
+    never_runs,
     unreadable,
 )
 from camerad.verify.verdict import Report, Verdict
@@ -103,7 +103,7 @@ def open_recording(
     salvage: bool = False,
     progress: Progress | None = None,
     final: str | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
@@ -134,7 +134,7 @@ def decrypted(
     salvage: bool = False,
     progress: Progress | None = None,
     final: str | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Iterator[OpenedRecording]:
     """Check the recording in `path` and open it; the MP4 is gone at the end, unless it was
     published as `output`.
@@ -148,8 +148,8 @@ def decrypted(
     (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
-        if durable_files.is_there(target):
-            raise durable_files.FileExistsAlreadyError(
+        if file_status.exists(target):
+            raise storage_errors.FileExistsAlreadyError(
                 f"{target}: exists already and is not overwritten"
             )
     with raise_on_sigterm(), UnnamedFile(output) as target_file:
@@ -228,7 +228,7 @@ class _Opener:
         # Sound that stands alone is there if it is; beside pictures it is they that count.
         began_us = self._writer.began_us if facts.frames else self._writer.heard_us
         if began_us is not None:
-            extend(self.written, began_us, self._checker.result.time(facts.until_us))
+            extend_spans(self.written, began_us, self._checker.result.recording_us(facts.until_us))
 
     def _understood(
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str

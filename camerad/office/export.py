@@ -36,20 +36,20 @@ from datetime import tzinfo
 from typing import Final
 
 from camerad import __version__
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
 from camerad.base.text import is_plain
 from camerad.container import jws, recording_files, skeleton
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.office.identity_file import Identities
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
-from camerad.verify.judge import MayRun, Progress, never
+from camerad.verify.judge import MayRun, Progress, never_runs
 from camerad.verify.verdict import Report
 
 ENDING: Final = "-export"
@@ -103,7 +103,7 @@ class ExportRequest:
     made_us: int
     final: str | None
     salvage: bool = False
-    may_run: MayRun = never
+    may_run: MayRun = never_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ class ExportResult:
 
     report: Report
     path: str | None
-    hold: Held | None
+    hold: Hold | None
 
 
 def export(
     order: ExportRequest,
-    hold: Callable[[str], Held | None],
+    hold: Callable[[str], Hold | None],
     extract: Callable[[str], LedgerExtract],
     progress: Progress | None = None,
 ) -> ExportResult:
@@ -143,8 +143,8 @@ def export(
             "could not name it; rename it to the recording's id"
         )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
-    if durable_files.is_there(package):
-        raise durable_files.FileExistsAlreadyError(
+    if file_status.exists(package):
+        raise storage_errors.FileExistsAlreadyError(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
@@ -262,7 +262,7 @@ class _Package:
         if others:
             self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
 
-    def add_documents(self, held: Held | None) -> None:
+    def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""
         order, report, words = self._order, self._report, self._order.wording
         result = report.result
@@ -298,7 +298,7 @@ class _Package:
             return None
         return result.final == self._order.final
 
-    def _sheet(self, held: Held | None) -> CoverSheet:
+    def _sheet(self, held: Hold | None) -> CoverSheet:
         order, words = self._order, self._order.wording
         container = self._stem + SUFFIX
         return CoverSheet(
@@ -339,7 +339,7 @@ def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
         # A named pipe would block here until somebody writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise durable_files.explained("read the recording", path, error) from error
+        raise storage_errors.explain("read the recording", path, error) from error
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -373,14 +373,14 @@ def _is_locked(descriptor: int) -> bool:
 def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is removed unless it was renamed."""
     directory = package + TEMPORARY
-    if not durable_files.is_directory(os.path.dirname(package), linked=True):
+    if not file_status.is_directory(os.path.dirname(package), linked=True):
         durable_files.make_directory(os.path.dirname(package), linked=True)
     try:
-        if durable_files.is_directory(directory):
+        if file_status.is_directory(directory):
             shutil.rmtree(directory)  # left by an export that was killed
         os.mkdir(directory, _DIRECTORY_MODE)
     except OSError as error:
-        raise durable_files.explained("make the directory", directory, error) from error
+        raise storage_errors.explain("make the directory", directory, error) from error
     try:
         yield directory
     finally:

@@ -17,12 +17,12 @@ import hashlib
 import os
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
-from camerad.ledger.entries import lines
+from camerad.ledger.entries import read_lines
 from camerad.ledger.log_segments import Checkpoint
 from camerad.store import verified_copy
 from camerad.store.locations import Holding
@@ -48,13 +48,13 @@ class _Mirror:
         self._source: Final = source
         self._holding: Final = holding
         self._keys: Final = keys
-        self._theirs = log_segments.look(source)
-        self._ours = log_segments.look(holding.ledger)
+        self._theirs = log_segments.list_files(source)
+        self._ours = log_segments.list_files(holding.ledger)
         self._branch: int | None = None
         self._problems: list[str] = []
-        if durable_files.is_there(holding.earlier_ledger):
+        if file_status.exists(holding.earlier_ledger):
             # A branch stays one: once its epochs have expired, nothing else would show it.
-            kept = _numbers(log_segments.look(holding.earlier_ledger))
+            kept = _numbers(log_segments.list_files(holding.earlier_ledger))
             self._branch = min(kept, default=None)
 
     def run(self, *, recent: bool) -> list[str]:
@@ -127,7 +127,7 @@ class _Mirror:
     def _fits(self, checkpoint: Checkpoint, there: bytes) -> bool:
         """Whether a checkpoint may stand for all entries of the copy: it begins and ends with them,
         or they went on after the copy was made."""
-        found = [line.entry for line in lines(there, self._keys) if line.entry is not None]
+        found = [line.entry for line in read_lines(there, self._keys) if line.entry is not None]
         if not found or (found[0].sequence, found[0].previous) != (
             checkpoint.first,
             checkpoint.previous,
@@ -177,7 +177,7 @@ class _Mirror:
             )
             return
         if self._checkpoint(self._holding.ledger, number) is None:
-            content = log_segments.read(self._source, name)
+            content = log_segments.read_file(self._source, name)
             verified_copy.publish(os.path.join(self._holding.ledger, name), content)
         for entries in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
             durable_files.remove(os.path.join(self._holding.ledger, entries), missing_ok=True)
@@ -192,8 +192,8 @@ class _Mirror:
             return
         durable_files.make_directory(self._holding.earlier_ledger)
         target = os.path.join(self._holding.earlier_ledger, name)
-        if durable_files.is_there(target):
-            there = log_segments.read(self._holding.earlier_ledger, name)
+        if file_status.exists(target):
+            there = log_segments.read_file(self._holding.earlier_ledger, name)
             if there.startswith(content):
                 return
             if not content.startswith(there):
@@ -213,10 +213,10 @@ class _Mirror:
     def _content(self, name: str) -> bytes | None:
         """A file of the device's ledger; None if it has just expired."""
         try:
-            content = log_segments.read(self._source, name)
+            content = log_segments.read_file(self._source, name)
             if name == log_segments.epoch_name(self._theirs.newest) and content:
                 # What a loss of power could still take back must never be here and not there.
-                durable_files.sync_named(os.path.join(self._source, name))
+                durable_files.sync_path(os.path.join(self._source, name))
             if name.endswith(log_segments.EPOCH_ENDING):
                 # An entry that is being appended just now comes with the next copy.
                 content = content[: content.rfind(b"\n") + 1]
@@ -229,12 +229,12 @@ class _Mirror:
     def _copied(self, number: int) -> bytes | None:
         """What the copy has of an epoch; None if it has nothing."""
         name = self._ours.name(number)
-        return None if name is None else log_segments.read(self._holding.ledger, name)
+        return None if name is None else log_segments.read_file(self._holding.ledger, name)
 
     def _checkpoint(self, directory: str, number: int) -> Checkpoint | None:
         """The checkpoint of an epoch; None if there is none by one of the device's keys."""
         try:
-            token = log_segments.read(directory, log_segments.checkpoint_name(number))
+            token = log_segments.read_file(directory, log_segments.checkpoint_name(number))
             found = log_segments.parse_checkpoint(token, self._keys)
         except jws.JwsError:
             return None
@@ -245,7 +245,7 @@ class _Mirror:
         return found if found.number == number else None
 
 
-def _numbers(shelf: log_segments.Shelf) -> frozenset[int]:
+def _numbers(shelf: log_segments.LedgerFiles) -> frozenset[int]:
     """Of all epochs of which there is anything."""
     return shelf.epochs | shelf.damaged | shelf.checkpoints
 

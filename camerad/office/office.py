@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -108,7 +108,7 @@ def _read(path: str) -> tuple[bytes, int] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise durable_files.explained("read the office's key", path, error) from error
+        raise storage_errors.explain("read the office's key", path, error) from error
 
 
 def _is_public(content: bytes) -> bool:
@@ -135,7 +135,7 @@ def known_keys(place: Place) -> KeyRing:
     except FileNotFoundError:
         return KeyRing()
     except OSError as error:
-        raise durable_files.explained("list the keys", directory, error) from error
+        raise storage_errors.explain("list the keys", directory, error) from error
     found = []
     for name in names:
         path = os.path.join(directory, name)
@@ -171,7 +171,7 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
         return LedgerKeys(known, remark=_UNPROVEN if known else "")
     every = KeyRing([own, *known.values()])
     name = own.thumbprint
-    there = durable_files.is_directory(place.ledger)
+    there = file_status.is_directory(place.ledger)
     found = signers(place.ledger, every) if there else Signers("", frozenset(), {})
     if known and not found.last:
         gone = f"{place.ledger}: the office's own ledger is gone, with every hold that it had"

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.ledger_state import LedgerState, harm
+from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
 from camerad.store.device_client import OffloadError, OffloadSource
@@ -53,7 +53,7 @@ from camerad.store.locations import (
     holding_name,
     office_place,
 )
-from camerad.store.receipts import Copied, Filed
+from camerad.store.receipts import CopiedRecording, FiledReceipt
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def offload(
     check_directories(device.place)
     _check_target(device.place, target, same_disk=same_disk)
     with _alone(device):
-        durable_files.settle()
+        durable_files.sync_all()
         return _Offload(device, target, watcher).run()
 
 
@@ -154,7 +154,7 @@ class _Offload:
         if gone:
             self._state = self._device.state()  # what was deleted meanwhile has its tombstone
         for known in self._state.recordings.values():
-            what = harm(known, self._state)
+            what = describe_harm(known, self._state)
             if what is None and known.id in gone and known.deleted is None:
                 what = "its file is gone, and the device's ledger has no deletion of it"
             if what is None and known.id in unread:
@@ -193,7 +193,7 @@ class _Offload:
     def _hand_in_again(self) -> None:
         """Receipts that were written, but never reached the ledger."""
         state = self._state
-        pending: dict[str, Filed] = {}
+        pending: dict[str, FiledReceipt] = {}
         unusable: list[str] = []
         for copied, filed in self._receipts.values():
             known = state.recordings.get(copied.id)
@@ -236,7 +236,7 @@ class _Offload:
                 f"but the office has a receipt for one that ends with {copied.final}. Verify both"
             )
             return False
-        if durable_files.is_there(copy) and _size(copy) == copied.bytes:
+        if file_status.exists(copy) and _size(copy) == copied.bytes:
             self._done.there.append(info.id)
             return False
         return True
@@ -249,19 +249,19 @@ class _Offload:
             if copied is not None:
                 self._acknowledge(holding, infos[-1].device, copied)
 
-    def _copy(self, holding: Holding, info: RecordingInfo) -> Copied | None:
+    def _copy(self, holding: Holding, info: RecordingInfo) -> CopiedRecording | None:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
-        if durable_files.is_file(target) and durable_files.is_there(info.path):
+        if file_status.is_file(target) and file_status.exists(info.path):
             there = verified_copy.digest(target, self._watcher.advance, fresh=True)
             source = verified_copy.digest(info.path, self._watcher.advance)
             if there == source:
-                return Copied(info.id, info.final or "", *there)
+                return CopiedRecording(info.id, info.final or "", *there)
         try:
             found = verified_copy.copy(info.path, target, self._watcher.advance)
         except StorageError:
-            if durable_files.is_there(info.path):
+            if file_status.exists(info.path):
                 raise
             return None  # the device has deleted it meanwhile, in time
         if receipt is not None and receipt[0].sha256 != found.sha256:
@@ -270,9 +270,9 @@ class _Offload:
                 "office had a receipt for: verify it"
             )
         self._done.copied.append(info.id)
-        return Copied(info.id, info.final or "", *found)
+        return CopiedRecording(info.id, info.final or "", *found)
 
-    def _acknowledge(self, holding: Holding, device: str, copied: Copied) -> None:
+    def _acknowledge(self, holding: Holding, device: str, copied: CopiedRecording) -> None:
         """A receipt of its own for each recording: it is deleted together with that."""
         token = self._device.sign(device, self._directory_id, [copied])
         self._mirror(holding, recent=True)
@@ -301,7 +301,7 @@ def _is_readable(path: str) -> bool:
 
 
 def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
-    if not durable_files.is_directory(target, linked=True):
+    if not file_status.is_directory(target, linked=True):
         raise OffloadError(
             f"{target}: there is no such directory; mount the storage there, or make it"
         )
@@ -343,7 +343,7 @@ def _deleted_in(target: str) -> frozenset[str]:
     try:
         keys = KeyRing.read([os.path.join(office, KEYS)])
         state, _ = read_ledger(os.path.join(office, LEDGER), keys)
-    except durable_files.ForbiddenError:
+    except storage_errors.ForbiddenError:
         raise
     except (CameradError, OSError) as error:
         _log.debug(

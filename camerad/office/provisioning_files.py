@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, ConfigError
 from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
@@ -227,12 +227,12 @@ def check_no_file_in(directories: Sequence[str]) -> None:
         while not os.path.lexists(place):
             place = os.path.dirname(place)
         if not os.path.isdir(place):
-            raise durable_files.FileExistsAlreadyError(
+            raise storage_errors.FileExistsAlreadyError(
                 f"{place}: this is no directory, so nothing was written; name another place with "
                 "--output"
             )
         if not os.access(place, os.W_OK | os.X_OK):
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "write into the directory", place, PermissionError(*_MAY_NOT)
             )
     there = [
@@ -243,7 +243,7 @@ def check_no_file_in(directories: Sequence[str]) -> None:
     if there:
         named = ", ".join(there[:_NAMED])
         more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
-        raise durable_files.FileExistsAlreadyError(
+        raise storage_errors.FileExistsAlreadyError(
             f"{named}{more}: there is a file for a camera already, so nothing was written; name "
             "another directory with --output, or remove what is there"
         )
@@ -273,7 +273,7 @@ def signature_path(file: str, output: str | None, key: PublicKey) -> str:
     if why is None and os.path.exists(signed_file) and not os.path.samefile(signed_file, file):
         why = f"this is the signature of {signed_file}"
     if why is not None:
-        raise durable_files.FileExistsAlreadyError(
+        raise storage_errors.FileExistsAlreadyError(
             f"{path}: {why}, and it is not overwritten; remove it, or name another file with "
             "--output"
         )

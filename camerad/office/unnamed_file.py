@@ -9,7 +9,7 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.store import verified_copy
 
@@ -52,7 +52,7 @@ class UnnamedFile:
     def __enter__(self) -> UnnamedFile:
         directory = os.path.dirname(self._output)
         self._descriptor = durable_files.create_unnamed(directory, MODE)
-        if durable_files.is_file(self._path) or durable_files.is_link(self._path):
+        if file_status.is_file(self._path) or file_status.is_link(self._path):
             durable_files.remove(self._path)
         if self._descriptor is None:
             self._descriptor = durable_files.create(self._path, MODE)
@@ -101,7 +101,7 @@ class UnnamedFile:
         if self._named:
             durable_files.rename(self._path, name)
         else:
-            durable_files.name(self._opened, name)
+            durable_files.link_unnamed(self._opened, name)
         durable_files.close(self._opened, name)
         self._descriptor = None
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.state_file import StateFileError
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import KeyFileError
 from camerad.provisioning import derived_files, orders, signing, validation
@@ -27,7 +28,6 @@ from camerad.provisioning.provisioning_state import (
     SSH,
     WIFI,
     AcceptedFile,
-    DamagedError,
     ProvisioningState,
 )
 from camerad.provisioning.validation import ADVICE, FileAccepted, FileRefused, RefusalReason
@@ -102,14 +102,14 @@ def apply(
     kept.remove_unpublished()
     try:
         pending = kept.pending
-    except DamagedError as error:
+    except StateFileError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return _judge(card, kept, camera, EarlierDecision(None, damaged=True), programs)
     if pending is not None:
         return _finish(card, kept, pending, programs)
     try:
         found = EarlierDecision(kept.accepted, damaged=False)
-    except DamagedError as error:
+    except StateFileError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         found = EarlierDecision(None, damaged=True)
     return _judge(card, kept, camera, found, programs)

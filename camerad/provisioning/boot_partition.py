@@ -12,7 +12,7 @@ import os
 import re
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -44,12 +44,12 @@ class BootPartition:
         try:
             return bool(os.statvfs(self.directory).f_flag & os.ST_RDONLY)
         except OSError as error:
-            raise durable_files.explained("look at the card", self.directory, error) from error
+            raise storage_errors.explain("look at the card", self.directory, error) from error
 
     def read(self, name: str, most: int) -> bytes | None:
         """A file's first bytes; None if it is not there."""
         path = self._path(name)
-        if not durable_files.is_there(path):
+        if not file_status.exists(path):
             return None
         return read_plain(path, "file on the card", most)
 
@@ -66,7 +66,7 @@ class BootPartition:
         """Folders in which there is a file of that name: whoever copied them meant the file. Made
         fit to be printed, as above."""
         folders = (
-            one for one in self._folders() if durable_files.is_there(self._path(f"{one}/{name}"))
+            one for one in self._folders() if file_status.exists(self._path(f"{one}/{name}"))
         )
         return [printable(one)[:100] for one in folders]
 
@@ -120,7 +120,7 @@ class BootPartition:
         """
         # First what a loss of power has left: renamed over, its room would be free as it is.
         self.erase_leftovers(name)
-        if durable_files.is_there(self._path(name)):
+        if file_status.exists(self._path(name)):
             path = self._path(name + _ERASED)
             durable_files.rename(self._path(name), path)
             _wipe(path)
@@ -129,7 +129,7 @@ class BootPartition:
         """The same for what an earlier `erase` of that name has begun; a file that has the name
         itself is left alone."""
         path = self._path(name + _ERASED)
-        if durable_files.is_there(path):
+        if file_status.exists(path):
             _wipe(path)
 
     def remove_fsck_files(self) -> None:
@@ -151,7 +151,7 @@ class BootPartition:
         try:
             state = os.statvfs(self.directory)
         except OSError as error:
-            raise durable_files.explained("look at the card", self.directory, error) from error
+            raise storage_errors.explain("look at the card", self.directory, error) from error
         if not os.path.ismount(self.directory) or state.f_bfree * state.f_frsize > MOST_FREE:
             return False
         path = self._path(_SCRUB)
@@ -188,7 +188,7 @@ class BootPartition:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise durable_files.explained("list the card", place, error) from error
+            raise storage_errors.explain("list the card", place, error) from error
 
 
 def _make(path: str, content: bytes) -> None:
@@ -218,7 +218,7 @@ def _wipe(path: str) -> None:
     try:
         state = os.lstat(path)
     except OSError as error:
-        raise durable_files.explained("look at the file", path, error) from error
+        raise storage_errors.explain("look at the file", path, error) from error
     # st_blocks counts in 512 bytes, whatever the file system's own blocks are (stat(2)).
     size = max(state.st_size, state.st_blocks * 512)
     descriptor = durable_files.open_existing(path)

@@ -27,11 +27,11 @@ class OrderExecution:
     """
 
     def __init__(self, directory: Path | None, state_dir: str) -> None:
-        self._state_dir = state_dir
-        self._untold: tuple[orders.LedgerOrder, ...] = ()
+        self._outbox = orders.outbox(state_dir)
+        self._pending: tuple[orders.LedgerOrder, ...] = ()
         if directory is not None:
             try:
-                self._untold = orders.untold_orders(str(directory), state_dir)
+                self._pending = orders.pending_orders(str(directory), state_dir)
             except StorageError as error:
                 _log.error(
                     "what the office's file did is not told to the ledger: %s",
@@ -42,12 +42,10 @@ class OrderExecution:
     @property
     def retired_keys(self) -> frozenset[str]:
         """Thumbprints of the device's keys that are given up."""
-        return frozenset(one.retires for one in self._untold if one.retires is not None)
+        return frozenset(one.retires for one in self._pending if one.retires is not None)
 
     def write_to(self, ledger: Ledger) -> None:
-        """Have the ledger say so, and remember that it does. Raises StorageError; what was told is
-        told again then, if the power is lost before it could be remembered."""
-        for order in self._untold:
-            ledger.append("provisioned", **order.facts)
-            orders.remember_told(self._state_dir, order)
-        self._untold = ()
+        """Write them into the ledger, and note that it has them. Raises StorageError; after a loss
+        of power in between, the next start writes one of them once more."""
+        self._outbox.deliver(self._pending, ledger)
+        self._pending = ()

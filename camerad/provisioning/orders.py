@@ -13,25 +13,17 @@ import secrets
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-import msgspec
-
-from camerad.base import durable_files
-from camerad.base.errors import StorageError
-from camerad.base.safe_read import read_plain
-from camerad.ledger import outbox
+from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.ledger.entry_types import Provisioned
+from camerad.ledger.outbox import LedgerOutbox
 
 NAME: Final = "orders.json"
-TOLD: Final = "provision-told"
+DELIVERED: Final = "provision-told"
 """In the daemon's state directory: id of the last order that is in the ledger."""
 MOST: Final = 32
 """Orders that are kept; the daemon is started after each, or cannot be."""
 _LARGEST: Final = 256 * 1024
 _PUBLIC: Final = 0o644
-
-
-class OrdersError(StorageError):
-    """Error raised when orders cannot be read; the text says where and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +49,9 @@ def new_id() -> str:
 
 
 def read_orders(directory: str) -> tuple[LedgerOrder, ...]:
-    """All orders that are kept. Raises OrdersError."""
+    """All orders that are kept. Raises StorageError: StateFileError if they make no sense."""
     path = os.path.join(directory, NAME)
-    if not durable_files.is_there(path):
-        return ()
-    try:
-        return msgspec.json.decode(
-            read_plain(path, "orders", _LARGEST), type=tuple[LedgerOrder, ...]
-        )
-    except msgspec.MsgspecError as error:
-        raise OrdersError(f"{path}: the orders cannot be read: {error}; remove the file") from None
+    return read_json(path, tuple[LedgerOrder, ...], "orders", _LARGEST, "remove the file") or ()
 
 
 def add_order(directory: str, order: LedgerOrder) -> None:
@@ -74,22 +59,20 @@ def add_order(directory: str, order: LedgerOrder) -> None:
     StorageError."""
     try:
         before = read_orders(directory)
-    except OrdersError:
-        before = ()  # what cannot be read can be told to nobody
+    except StateFileError:
+        before = ()  # what cannot be read can be written into no ledger
     if any(one.id == order.id for one in before):
         return
     if before and before[-1].says_the_same_as(order):
         return
-    kept = [*before, order][-MOST:]
-    path = os.path.join(directory, NAME)
-    durable_files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
+    write_json(os.path.join(directory, NAME), [*before, order][-MOST:], mode=_PUBLIC)
 
 
-def untold_orders(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
-    """The orders behind the last one that was told. Raises StorageError."""
-    return outbox.untold(read_orders(directory), os.path.join(state_dir, TOLD))
+def outbox(state_dir: str) -> LedgerOutbox:
+    """How far the ledger has the orders. state_dir: the daemon's."""
+    return LedgerOutbox("provisioned", os.path.join(state_dir, DELIVERED))
 
 
-def remember_told(state_dir: str, order: LedgerOrder) -> None:
-    """Call this when the ledger says durably what `order` wants. Raises StorageError."""
-    outbox.remember(os.path.join(state_dir, TOLD), order)
+def pending_orders(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
+    """The orders that the ledger does not have yet. Raises StorageError."""
+    return outbox(state_dir).pending(read_orders(directory))

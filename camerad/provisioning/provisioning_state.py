@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
-from camerad.base import durable_files
-from camerad.base.errors import StorageError
+from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
+from camerad.base.state_file import read_json, write_json
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.provisioning_status import ACCEPTED, PENDING, REFUSED
@@ -46,10 +44,6 @@ device:
 """
 
 
-class DamagedError(StorageError):
-    """Error raised when what is pinned is there and cannot be read; the text says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class AcceptedFile:
     """A file that was taken over, and what follows from it.
@@ -76,12 +70,12 @@ class ProvisioningState:
 
     @property
     def pending(self) -> AcceptedFile | None:
-        """What is being carried out. Raises DamagedError."""
+        """What is being carried out. Raises StateFileError."""
         return self._decision(PENDING)
 
     @property
     def accepted(self) -> AcceptedFile | None:
-        """What was carried out last. Raises DamagedError."""
+        """What was carried out last. Raises StateFileError."""
         return self._decision(ACCEPTED)
 
     def remove_unpublished(self) -> None:
@@ -90,7 +84,7 @@ class ProvisioningState:
 
     def store_decision(self, decision: AcceptedFile) -> None:
         """From here on the decision holds."""
-        durable_files.publish(self._path(PENDING), msgspec.json.encode(decision), mode=_PRIVATE)
+        write_json(self._path(PENDING), decision, mode=_PRIVATE)
 
     def carry_out(self, decision: AcceptedFile) -> None:
         """Make everything that follows from a decision, except on the card."""
@@ -136,25 +130,17 @@ class ProvisioningState:
         return os.path.join(self.directory, name)
 
     def _decision(self, name: str) -> AcceptedFile | None:
-        path = self._path(name)
-        if not durable_files.is_there(path):
-            return None
-        try:
-            return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=AcceptedFile)
-        except msgspec.MsgspecError as error:
-            raise DamagedError(
-                f"{path}: cannot be read: {error}; set the camera up by a file with "
-                "provision.reset, or flash its card anew"
-            ) from None
+        remedy = "set the camera up by a file with provision.reset, or flash its card anew"
+        return read_json(self._path(name), AcceptedFile, "decision", _LARGEST, remedy)
 
     def _put(self, name: str, content: bytes, mode: int) -> None:
         """Publish a file, unless it has that content: a card lives by what is not written to it."""
         path = self._path(name)
-        if durable_files.is_there(path) and read_plain(path, name, _LARGEST) == content:
+        if file_status.exists(path) and read_plain(path, name, _LARGEST) == content:
             return
         durable_files.publish(path, content, mode=mode)
 
     def _take_away(self, name: str) -> None:
         path = self._path(name)
-        if durable_files.is_there(path):
+        if file_status.exists(path):
             durable_files.remove(path, missing_ok=True)

@@ -113,8 +113,8 @@ def _key(
 ) -> PublicKey:
     until = now() + PATIENCE_SECONDS
     while True:
-        untold = orders.untold_orders(kept.directory, state_dir)
-        if not untold and identity.is_confirmed(state_dir):
+        pending = orders.pending_orders(kept.directory, state_dir)
+        if not pending and identity.is_confirmed(state_dir):
             return identity.published(state_dir)[0]
         if now() >= until:
             raise NoKeyYetError(

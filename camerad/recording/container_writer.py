@@ -29,7 +29,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container import chain, ustar
@@ -95,7 +95,7 @@ def _claim(path: str) -> int:
         descriptor = durable_files.create(path)
         try:
             lock(descriptor, path)
-            if durable_files.is_named(descriptor, path):
+            if file_status.is_named(descriptor, path):
                 return descriptor
         except BaseException:
             _take_back(descriptor, path)
@@ -144,7 +144,7 @@ class ContainerWriter:
         self.header_sha256: Final = self._chain.previous
         """SHA-256 of the header's statement."""
         sealed = sealer.seal(init)
-        self._init: Content | None = chain.content(sealed)
+        self._init: Content | None = chain.content_of(sealed)
         self._committed = 0
         self._sealed_bytes = 0
         self._reserved = 0
@@ -153,7 +153,7 @@ class ContainerWriter:
         self._pending: _Pending | None = None
         self._descriptor: int | None = _claim(self.path)
         try:
-            self.identity: Final = durable_files.identity_of(self._descriptor)
+            self.identity: Final = file_status.identity_of(self._descriptor)
             """What tells its file from any other, see `camerad.base.durable_files`."""
             first = member(chain.HEADER_NAME, token)
             second = member(chain.INIT_NAME, sealed)
@@ -184,7 +184,7 @@ class ContainerWriter:
             raise ValueError(f"fragment {sequence} comes next, not {facts.sequence}")
         sealed = self._sealer.seal(fragment)
         before = self._chain.previous
-        token = self._chain.commit(chain.content(sealed), facts, self._init)
+        token = self._chain.commit(chain.content_of(sealed), facts, self._init)
         pieces = member(chain.fragment_name(sequence), sealed)
         pieces += member(chain.commit_name(sequence), token)
         self._pending = _Pending(pieces, sequence, len(sealed), before, self._chain.previous)
@@ -244,7 +244,7 @@ class ContainerWriter:
 
     def _look_for(self, descriptor: int) -> None:
         """Raises FileGoneError if the file has its name no more: nobody would ever find it."""
-        if not durable_files.is_named(descriptor, self.path):
+        if not file_status.is_named(descriptor, self.path):
             raise FileGoneError(
                 f"{self.path}: somebody removed or replaced this file while it was recorded, and "
                 "what it had is lost with it; find out who can write there"

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Clock
-from camerad.container.gaps import Gap, Kept, up_to
+from camerad.container.gaps import FootageEnd, Gap, gaps_until
 from camerad.container.statements import (
     Closing,
     FragmentFacts,
@@ -70,7 +70,7 @@ class RecordingFile:
         self._sink: Sink | None = None
         self._tally: Tally | None = None
         self._end_us = plan.trigger_us
-        self._kept = Kept(plan.trigger_us, plan.trigger_us)
+        self._kept = FootageEnd(plan.trigger_us, plan.trigger_us)
 
     @property
     def begun(self) -> bool:
@@ -99,7 +99,7 @@ class RecordingFile:
         `RecordingSpec.header`."""
         clock = self._clock
         first_us = min(origin_us, self._plan.trigger_us)
-        self._kept = Kept(first_us, first_us)
+        self._kept = FootageEnd(first_us, first_us)
 
         def make() -> None:
             # Each attempt has its own name and time: what may be left of another is no part of it.
@@ -158,7 +158,7 @@ class RecordingFile:
             self.first_durable_us = ended_us
         tally.add(facts, sink.sealed_bytes - bytes_before)
         self._end_us = facts.end_us
-        self._kept = Kept(facts.last_us if runs else self._kept.last_us, facts.end_us)
+        self._kept = FootageEnd(facts.last_us if runs else self._kept.last_us, facts.end_us)
         self.until_us = max(self.until_us, facts.until_us)
         self.info = tally.info("recording")
 
@@ -174,7 +174,7 @@ class RecordingFile:
         if sink is None or tally is None:
             return None
         if lost is not None:
-            gaps = up_to(at_us, self._kept, gaps, lost, SECOND // self._plan.fps)
+            gaps = gaps_until(at_us, self._kept, gaps, lost, SECOND // self._plan.fps)
         noted = self._notes.now()
         closing = Closing(
             reason=reason,

@@ -10,7 +10,7 @@ from msgspec import UnsetType
 from camerad.base.clock import SECOND, Moment
 from camerad.config import Settings
 from camerad.container.statements import FORMAT, Header, Microphone
-from camerad.update.image_version import software
+from camerad.update.image_version import software_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RecordingSpec:
             height=camera.height,
             fps=camera.fps,
             encoder=encoder,
-            software=software(),
+            software=software_version(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=wearer,

@@ -1,10 +1,10 @@
-"""Holds that were placed on a camera, as they count in an office.
+"""Holds that were placed on a camera, and count in an office too.
 
-A camera's ledger comes to an office as a copy, with the recordings. What is held in it is held in
-the office too: the office's ledger takes the hold over as its own, once, with the reason
-``on the camera: REASON`` and the same person. It ends when the camera's ledger tells of a release,
-or by a release in the office, after which it is not taken over again. A copy of a ledger that was
-put back to before the hold ends none.
+A camera's ledger comes to an office as a copy, with the recordings. What it holds, the office holds
+too. The office's ledger takes over each hold once, with the reason ``on the camera: REASON`` and
+the same person. Such a hold ends when the camera's ledger has a release, or by a release in the
+office; then it is not taken over again. A copy of a ledger that was put back to before the hold
+does not end it.
 """
 
 from __future__ import annotations
@@ -12,31 +12,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import LONGEST
 from camerad.container.keys import KeyRing
 from camerad.ledger.audit import entries_about
-from camerad.ledger.entry_types import HoldPlaced, HoldReleased
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
+from camerad.ledger.recording_state import Hold
+from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
-from camerad.store.store import MOST_HOLDS, Store
+from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
-"""What the reason of a hold that was taken over begins with."""
+"""How the reason of a hold that was taken over begins."""
 
 
 def pending(
     place: Place, state: LedgerState | None, own: KeyRing, keys: KeyRing
-) -> dict[str, tuple[Held, ...]]:
-    """The holds of cameras' ledgers that an office has to take over, by the recordings' ids.
+) -> dict[str, tuple[Hold, ...]]:
+    """The holds in cameras' ledgers that an office has to take over, by the recordings' ids.
 
     state: what the office's ledger says, None if there is none. own: the keys to read that with.
-    keys: those to read the cameras' with. Raises StorageError if any of them cannot be read.
+    keys: those to read the cameras' ledgers with. Raises StorageError if one of them cannot be
+    read.
     """
-    found: dict[str, tuple[Held, ...]] = {}
+    found: dict[str, tuple[Hold, ...]] = {}
     for holding in _with_ledger(place):
         for known in read_state(holding.ledger, keys).recordings.values():
             if not known.held or not place.files_of(known.id):
@@ -54,10 +56,10 @@ def pending(
 
 
 def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
-    """Let the store of an office hold what its cameras hold, and no more; yields a sentence on
-    each change. What cannot be read is added to the store's `unread`.
+    """Take the holds of an office's cameras over into its store; yields a sentence on each change.
 
-    keys: any that a hold may be signed by. trusted: those that may end one.
+    What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
+    those that may end one.
     """
     place = store.place
     for holding in _with_ledger(place):
@@ -79,28 +81,28 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
             yield f"{recording}: it was held on the camera, which released it ({who})"
 
 
-def _as_ours(hold: Held) -> Held:
+def _as_ours(hold: Hold) -> Hold:
     """A hold of a camera as the office keeps it."""
-    return Held(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
+    return Hold(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
 
 
 def _with_ledger(place: Place) -> Iterator[Holding]:
     for one in place.holdings if place.kind is PlaceKind.OFFICE else ():
-        if not one.broken and durable_files.is_directory(one.ledger):
+        if not one.broken and file_status.is_directory(one.ledger):
             yield one
 
 
-def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
-    """The holds that the office's ledger tells of, released ones included."""
-    if not durable_files.is_directory(place.ledger):
+def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
+    """All holds on it that the office's ledger has, also those that were released."""
+    if not file_status.is_directory(place.ledger):
         return set()
     facts = (one.facts for one in entries_about(place.ledger, own, recording))
-    return {Held(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
+    return {Hold(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
 
 
 def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterator[tuple[str, str]]:
-    """What is held in the office only because its camera held it, and the camera's ledger tells
-    that it does not any more: the id, and who released it."""
+    """What the office holds only because its camera held it, and the camera's ledger has released:
+    the id, and who released it."""
     ours = [
         one
         for one in state.recordings.values()
@@ -113,10 +115,10 @@ def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterato
         known = theirs.get(one.id)
         if known is None or known.held:
             continue
-        told = [
+        entries = [
             entry.facts
             for entry in entries_about(holding.ledger, trusted, one.id)
             if isinstance(entry.facts, HoldPlaced | HoldReleased)
         ]
-        if told and isinstance(told[-1], HoldReleased):
-            yield one.id, told[-1].who
+        if entries and isinstance(entries[-1], HoldReleased):
+            yield one.id, entries[-1].who

@@ -26,34 +26,34 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import CameradError, StorageError
-from camerad.container import jws, ustar
+from camerad.container import jws, sparse, ustar
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
-from camerad.container.members import regular
+from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import Skeleton, header_of, pieces, skeleton
+from camerad.container.skeleton import Skeleton, header_of, readable_skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
-from camerad.store.listing import Others
+from camerad.store.listing import OtherFiles
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.trust import doubt
+from camerad.store.trust import reason_for_doubt
 
 _HEADER_FIELD: Final = ustar.header(HEADER_NAME, 0)[:100]
 """What a recording's first member begins with: its name, filled up with zeros."""
 
 
 class Copies:
-    """The copies in a place. others: what lies there beside the recordings. recordings: what the
-    store's ledger knows. trusted: keys of the devices that are believed."""
+    """The copies in a place. others: what lies beside the recordings. recordings: what the store's
+    ledger knows. trusted: keys of the devices that are believed."""
 
     def __init__(
         self,
         place: Place,
-        others: Others,
+        others: OtherFiles,
         recordings: Mapping[str, RecordingState],
         trusted: KeyRing,
     ) -> None:
@@ -63,40 +63,44 @@ class Copies:
         self._trusted = trusted
 
     @property
-    def any(self) -> bool:
-        """Whether anything lies there beside the recordings, as hardly ever."""
+    def exist(self) -> bool:
+        """Whether anything lies beside the recordings. Mostly nothing does."""
         return bool(self._others.copies or self._others.odd)
 
     @property
     def failed(self) -> tuple[StorageError, ...]:
-        """Why some of what lies there could not be read, so that nobody knows what it is."""
+        """Errors of files beside the recordings that could not be read: nobody knows what they
+        are."""
         return self._others.failed
 
     def files_of(self, known: RecordingState) -> list[str]:
-        """Everything that goes when this recording is deleted: its copies, and last, because they
-        may have to tell what a copy is, the files with its name."""
+        """Every file that goes when this recording is deleted.
+
+        The copies come first. The files with its name come last: they may be needed to tell what a
+        copy is.
+        """
         named = [path for path in self._place.files_of(known.id) if not self._is_another(path)]
         header = known.header or _header_of(named, known.id)
         return [one.path for one in self._of(known.id) if is_copy(one.path, header)] + named
 
-    def unknown(self) -> set[str]:
-        """Ids of the copies of which the ledger's newest epoch says nothing."""
+    def unknown_ids(self) -> set[str]:
+        """Ids of the copies that the ledger's newest epoch does not name."""
         return {one.id for one in self._others.copies} - set(self._recordings)
 
-    def buried(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
+    def copies_of_deleted(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
         """Copies of recordings that were deleted. headers: by id, the SHA-256 of their headers."""
         there = self._others.copies
         return [one for one in there if is_copy(one.path, headers.get(one.id, ""))]
 
-    def missing(self) -> Iterator[str]:
-        """Ids of the recordings whose file has vanished, and of which there is a copy."""
+    def ids_of_missing(self) -> Iterator[str]:
+        """Ids of the recordings whose file has vanished, and which have a copy."""
         for info in self._others.copies:
             known = self._recordings.get(info.id)
             if known is not None and known.missing and is_copy(info.path, known.header):
                 yield info.id
 
-    def rename(self) -> Iterator[Discrepancy]:
-        """Give whole recordings that are not here under their own names these back."""
+    def restore_names(self) -> Iterator[Discrepancy]:
+        """Rename whole recordings that are only here under another name to their own names."""
         for info in self._others.copies:
             if not self._may_be_renamed(info):
                 continue
@@ -110,8 +114,8 @@ class Copies:
             text = f"its file was called {name!r}, and has its own name again"
             yield Discrepancy(DiscrepancyKind.RENAMED, info.id, text)
 
-    def told(self) -> Iterator[Discrepancy]:
-        """What lies beside the recordings, for people."""
+    def report(self) -> Iterator[Discrepancy]:
+        """What lies beside the recordings, in words for people."""
         for info in self._others.copies:
             if info.path.endswith(TEMPORARY):
                 continue  # an offload may be under way
@@ -136,7 +140,8 @@ class Copies:
         return (info for info in self._others.copies if info.id == recording)
 
     def _is_another(self, path: str) -> bool:
-        """Whether a file that has one recording's name is another one, which is not deleted."""
+        """Whether a file with one recording's name is another recording, so that it must not be
+        deleted."""
         if not path.endswith(SUFFIX):
             return False  # put aside: that is held, and deleted, by its name
         try:
@@ -150,14 +155,14 @@ class Copies:
         known = self._recordings.get(said.header.id)
         if known is not None and known.header == _digest(said):
             return known.deleted is None
-        return not doubt(said, self._trusted)
+        return not reason_for_doubt(said, self._trusted)
 
     def _may_be_renamed(self, info: RecordingInfo) -> bool:
         known = self._recordings.get(info.id)
         if info.final is None or info.path.endswith(TEMPORARY) or self._place.files_of(info.id):
             return False
         said = _said(info.path)
-        if said is None or said.closed_by is None or doubt(said, self._trusted):
+        if said is None or said.closed_by is None or reason_for_doubt(said, self._trusted):
             return False
         if known is None:
             return self._place.kind is PlaceKind.OFFICE
@@ -169,8 +174,10 @@ class Copies:
 
 
 def is_copy(path: str, header: str) -> bool:
-    """Whether the file at `path` is the recording with this SHA-256 of its first statement, or a
-    part of it, and no other one. header: "" for one that nobody knows, of which nothing is a copy.
+    """Whether the file at `path` is the recording whose first statement has this SHA-256, or a part
+    of it, and no other one.
+
+    header: "" if it is not known; then nothing is a copy.
     """
     said = _said(path) if header else None
     if said is None or _digest(said) != header:
@@ -179,11 +186,11 @@ def is_copy(path: str, header: str) -> bool:
 
 
 def _goes_on_with_another(path: str, offset: int) -> bool:
-    """Whether there is a recording's header in what lies behind `offset`, or nobody can tell."""
+    """Whether a recording's header lies behind `offset`, or nobody can tell."""
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             before = b""
-            for piece in pieces(file, offset):
+            for _, piece in sparse.data_pieces(file.fileno(), offset):
                 if _HEADER_FIELD in before + piece:
                     return True
                 before = piece[-len(_HEADER_FIELD) :]
@@ -193,7 +200,8 @@ def _goes_on_with_another(path: str, offset: int) -> bool:
 
 
 def _header_of(paths: list[str], recording: str) -> str:
-    """SHA-256 of the header of the first of these files that is this recording; "" if none is."""
+    """SHA-256 of the recording's header, from the first of these files that is that recording; ""
+    if none is."""
     for path in paths:
         said = _said(path)
         if said is not None and said.header.id == recording:
@@ -202,10 +210,10 @@ def _header_of(paths: list[str], recording: str) -> str:
 
 
 def _said(path: str) -> Skeleton | None:
-    """What a file says of itself; None if it is no recording, or cannot be read, or is a link."""
+    """What a file says about itself; None if it is no recording, cannot be read, or is a link."""
     try:
-        return None if durable_files.is_link(path) else skeleton(path)
-    except (CameradError, ValueError, ArithmeticError):
+        return None if file_status.is_link(path) else readable_skeleton(path)
+    except StorageError:
         return None
 
 

@@ -19,13 +19,13 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar
 
-from camerad.base import durable_files
-from camerad.base.durable_files import explained
-from camerad.base.errors import CameradError, StorageError
+from camerad.base import file_status
+from camerad.base.errors import StorageError
+from camerad.base.storage_errors import explain, explaining
 from camerad.container import jws
-from camerad.container.members import regular
+from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import Skeleton, skeleton
+from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.ledger.recording_state import RecordingState
 
 
@@ -35,7 +35,7 @@ class NotTheRecordingError(StorageError):
     exit_code: ClassVar[int] = 2  # as `camerad evidence verify` says it
 
 
-def check(known: RecordingState, paths: Sequence[str]) -> None:
+def check_deletable(known: RecordingState, paths: Sequence[str]) -> None:
     """Return if these files are the recording, and can be removed. paths: all of them.
 
     Raises NotTheRecordingError if one is something else, and StorageError if one cannot be read or
@@ -47,7 +47,7 @@ def check(known: RecordingState, paths: Sequence[str]) -> None:
         check_plain(path)
         if path not in own:
             continue  # put aside; or a copy, which its header made one
-        said = _said(path)
+        said = readable_skeleton(path)
         if _ends_as_named(known, said):
             continue
         if not known.header or said is None or jws.digest(said.statement.token) != known.header:
@@ -58,42 +58,26 @@ def check(known: RecordingState, paths: Sequence[str]) -> None:
 
 
 def check_plain(path: str) -> None:
-    """Return if this is a plain file that can be read, in a directory from which it can be removed.
-    Raises as `check`."""
-    if not durable_files.is_file(path):
+    """Return if this is a plain file that can be read and removed. Raises as `check_deletable`."""
+    if not file_status.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
             "recording: it is left as it is; see what put it there"
         )
-    try:
-        with regular(path) as file:
-            file.read(1)
-    except OSError as error:
-        raise explained("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        file.read(1)
     directory = os.path.dirname(path)
-    try:
+    with explaining("remove the recording", path):
         read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
-    except OSError as error:
-        raise explained("remove the recording", path, error) from error
     number = errno.EROFS if read_only else errno.EACCES
     if read_only or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
         refused = OSError(number, os.strerror(number))
-        raise explained("remove the recording", path, refused)
+        raise explain("remove the recording", path, refused)
 
 
 def final_of(known: RecordingState) -> str | None:
     """SHA-256 of the end that the ledger names for what is there now; None if it names none."""
     return known.final if known.changed is None else known.changed or None
-
-
-def _said(path: str) -> Skeleton | None:
-    """What a file says of itself; None if it is no recording. Raises StorageError."""
-    try:
-        return skeleton(path)
-    except StorageError:
-        raise
-    except (CameradError, ValueError, ArithmeticError):
-        return None
 
 
 def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:
@@ -108,6 +92,6 @@ def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:
 def _another(known: RecordingState, path: str) -> NotTheRecordingError:
     return NotTheRecordingError(
         f"{path}: this file is not the recording {known.id} that the ledger names: it is left as "
-        f"it is, and nothing is called deleted; see what is wrong with 'camerad evidence verify "
+        f"it is, and not recorded as deleted; see what is wrong with 'camerad evidence verify "
         f"{path}'"
     )

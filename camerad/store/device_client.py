@@ -1,7 +1,7 @@
-"""A device as an offload sees it: what it has, and its word for what the office has.
+"""A device as an offload sees it: what it has, and its receipt for what the office has.
 
-Its word is a receipt, signed over copies that were read back, with the head of its ledger; only
-what a receipt names is acknowledged (`camerad.office.offload`).
+The device signs a receipt over copies that were read back, with the head of its ledger. Only what a
+receipt names is acknowledged (`camerad.office.offload`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store import receipts
 from camerad.store.locations import Place
-from camerad.store.receipts import Copied, Receipt
+from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.store import Store
 
 
@@ -38,16 +38,16 @@ class OffloadSource(Protocol):
 
     @property
     def keys(self) -> KeyRing:
-        """That one, and those that it had before."""
+        """That key, and those before it."""
 
     def state(self) -> LedgerState:
         """What its ledger says."""
 
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
-        """A receipt over these copies; see `sign_receipt`."""
+    def sign(self, device: str, directory: str, copied: Sequence[CopiedRecording]) -> bytes:
+        """A receipt over these copies: see `sign_receipt`."""
 
     def acknowledge(self, token: bytes) -> None:
-        """Take note of a receipt; see `accept_receipt`."""
+        """Take note of a receipt: see `accept_receipt`."""
 
 
 class OwnedDevice:
@@ -72,7 +72,7 @@ class OwnedDevice:
         """What its ledger says."""
         return self._store.ledger.state
 
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+    def sign(self, device: str, directory: str, copied: Sequence[CopiedRecording]) -> bytes:
         """See `sign_receipt`."""
         return sign_receipt(self._store, self._signing, device, directory, copied)
 
@@ -82,12 +82,12 @@ class OwnedDevice:
 
 
 def sign_receipt(
-    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[Copied]
+    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[CopiedRecording]
 ) -> bytes:
-    """The device's word that these copies are in the office's directory of that id.
+    """The device's receipt for these copies in the office's directory of that id.
 
-    Raises OffloadError if a copy is of a recording that the ledger does not know, or that ends
-    otherwise; ValueError if there are none or too many.
+    Raises OffloadError if the ledger does not know the recording of a copy, or knows another end of
+    it; ValueError if there are no copies or too many.
     """
     for one in copied:
         known = store.ledger.state.recordings.get(one.id)
@@ -110,20 +110,20 @@ def sign_receipt(
 
 
 def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
-    """Have the ledger call a receipt's recordings acknowledged; returns the ids of those that it
-    did not call so before.
+    """Write into the ledger that a receipt's recordings are acknowledged; returns the ids of those
+    that were not before.
 
-    keys: the device's. Recordings that are gone meanwhile are passed over. Raises JwsError if it is
-    no receipt of this device, and StorageError.
+    keys: the device's. Recordings that are gone are passed over. Raises JwsError if it is no
+    receipt of this device, and StorageError.
     """
     receipt = receipts.parse(token, keys)
     sha256 = jws.digest(token)
-    told = []
+    acknowledged = []
     for one in receipt.recordings:
         known = store.ledger.state.recordings.get(one.id)
         if known is None or not known.here or known.final != one.final:
             continue
         if known.acknowledged is None:
             store.ledger.append("acknowledged", id=one.id, final=one.final, receipt=sha256)
-            told.append(one.id)
-    return told
+            acknowledged.append(one.id)
+    return acknowledged

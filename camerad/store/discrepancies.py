@@ -27,15 +27,15 @@ class DiscrepancyKind(StrEnum):
     CHANGED = "changed"
     """A file that ends otherwise than the ledger says, or does so no more."""
     DOUBLED = "doubled"
-    """A file with the id of another one; whichever a trusted key vouches for counts."""
+    """A file with the id of another one. The one that a trusted key vouches for counts."""
     COPY = "copy"
     """A file that is a copy of a recording, under another name."""
     RENAMED = "renamed"
-    """A recording that was under another name, and has its own again."""
+    """A recording that had another name, and has its own again."""
     UNVOUCHED = "unvouched"
-    """A file for which no trusted key vouches; the ledger believes nothing of what it says."""
+    """A file that no trusted key vouches for; the ledger believes nothing of it."""
     UNREADABLE = "unreadable"
-    """A file, or what has its name, that could not be dealt with."""
+    """A file that could not be read, moved or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ class Discrepancy:
         return printable(f"{self.id}: {self.text}")
 
 
-def taken_in(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
-    """What an entry of that kind wrote down about a file. known: what the ledger knew before."""
+def describe_takeover(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
+    """What the ledger took over from a file, by an entry of that kind. known: what it knew
+    before."""
     if known is not None and known.missing:
         return Discrepancy(DiscrepancyKind.FOUND, info.id, "its file, which had vanished, is back")
     if kind == "received":

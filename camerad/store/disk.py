@@ -17,14 +17,14 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CANTCREAT, StorageError
 
 BLOCK_DEVICES: Final = "/sys/dev/block"
 EXT4: Final = "/sys/fs/ext4"
 PROBE_BYTES = 4096
 _MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""What storage says that works again once room is made, or it is mended."""
+"""Errors of a storage that works again once there is room, or it is repaired."""
 
 
 class StateDirectoryError(StorageError):
@@ -38,7 +38,7 @@ class TakenError(StateDirectoryError):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeSpace:
     """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
     mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
     not count them."""
@@ -64,11 +64,11 @@ def prepare(directory: str) -> None:
 
 
 def usable(directory: str) -> StorageError | None:
-    """Whether recordings could be written, which waits for the card.
+    """Check whether recordings can be written, which waits for the card.
 
-    Returns what is the matter if the storage is full or failing just now: that may pass, and a
-    camera without storage still shows the self-view and says that it cannot record. Raises
-    StateDirectoryError if this user may not write there.
+    Returns what is wrong if the storage is full or failing: that may pass, and a camera without
+    storage still shows the self-view and says that it cannot record. Raises StateDirectoryError if
+    this user may not write there.
     """
     try:
         probe(directory)
@@ -80,11 +80,11 @@ def usable(directory: str) -> StorageError | None:
 
 
 def claim(directory: str, *, linked: bool = False) -> int:
-    """Make sure that this is the only daemon that records into the directory.
+    """Make sure that no other daemon records into the directory.
 
-    linked: as for `files.open_directory`. Returns a descriptor that holds the claim until it is
-    closed. Raises TakenError if another daemon has it, and StateDirectoryError, with its number, if
-    the directory cannot be claimed.
+    linked: as for `camerad.base.file_status.open_directory`. Returns a descriptor that holds the
+    claim until it is closed. Raises TakenError if another daemon has it, and StateDirectoryError,
+    with its number, if the directory cannot be claimed.
     """
     try:
         return durable_files.lock_directory(directory, linked=linked)
@@ -99,9 +99,9 @@ def claim(directory: str, *, linked: bool = False) -> int:
         raise said from error
 
 
-def room(
+def free_space(
     directory: str, bits_per_second: float, devices: str = BLOCK_DEVICES, ext4: str = EXT4
-) -> Room:
+) -> FreeSpace:
     """What is left. Raises StorageError if the file system does not even answer.
 
     devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
@@ -113,7 +113,7 @@ def room(
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}") from error
     free = state.f_bavail * state.f_frsize
-    return Room(
+    return FreeSpace(
         free_bytes=free,
         minutes=free * 8 / bits_per_second / 60,
         writable=not state.f_flag & os.ST_RDONLY,
@@ -133,33 +133,26 @@ def _errors(device: int, devices: str, ext4: str) -> int:
 
 
 def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
-    """What `path` would be lost with: a name for its disk, or where no disk is known (a share,
-    memory) for its file system. Equal names: the same disk. Partitions of one disk are one.
+    """A name for the disk that `path` is on; where no disk is known (a share, memory), for its file
+    system.
 
-    sysfs: the directory of the kernel's links from device numbers to block devices; a partition has
-    a file ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
+    Equal names mean that both would be lost together. Partitions of one disk have one name. sysfs:
+    the directory of the kernel's links from device numbers to block devices; a partition has a file
+    ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
     StorageError if the path cannot be looked at.
     """
-    try:
+    with storage_errors.explaining("look at", path):
         device = os.stat(path).st_dev
-    except OSError as error:
-        raise durable_files.explained("look at", path, error) from error
     number = f"{os.major(device)}:{os.minor(device)}"
     block = os.path.realpath(os.path.join(sysfs, number))
-    if not durable_files.is_directory(block):
+    if not file_status.is_directory(block):
         return number
-    return (
-        os.path.dirname(block)
-        if durable_files.is_there(os.path.join(block, "partition"))
-        else block
-    )
+    return os.path.dirname(block) if file_status.exists(os.path.join(block, "partition")) else block
 
 
 def probe(directory: str) -> None:
-    """Write and synchronise a few zeros without leaving a trace.
-
-    Raises StorageError saying what is wrong and how to mend it.
-    """
+    """Write and synchronise a few zeros without leaving a trace. Raises StorageError, which says
+    what is wrong and what helps."""
     try:
         descriptor = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:

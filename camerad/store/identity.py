@@ -37,17 +37,16 @@ from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, state_file, storage_errors
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 
 _log = logging.getLogger(__name__)
 
 KEY_NAME: Final = "identity.pem"
 DAMAGED: Final = ".damaged-"
-"""What the name of a key that was set aside has behind `KEY_NAME`, before a number."""
+"""Behind `KEY_NAME`, and before a number, in the name of a key that was set aside."""
 KEYS_NAME: Final = "keys"
 
 _CURRENT: Final = "current"
@@ -57,7 +56,7 @@ _LARGEST: Final = 64 * 1024
 
 
 class IdentityError(StorageError):
-    """Error raised when the device's key cannot be used or kept; the text says how to mend it."""
+    """Error raised when the device's key cannot be used or kept; the text says what helps."""
 
     exit_code: ClassVar[int] = EX_CANTCREAT
 
@@ -72,9 +71,9 @@ class NoIdentityError(CameradError, LookupError):
 class Identity:
     """The key that signs.
 
-    created: the ledger does not know this key as the device's: it was just made, or put there by
-    somebody, or the start before was interrupted. It is true until `confirm`. replaced: thumbprint
-    of the key in whose place it came, if there was one.
+    created: the ledger does not know it as the device's key. It was just made, or somebody put it
+    there, or the start before was interrupted. This stays so until `confirm`. replaced: thumbprint
+    of the key before, if there was one.
     """
 
     key: SigningKey
@@ -90,10 +89,9 @@ def keys_directory(state_dir: str) -> str:
 def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
     """The device's key, made if there is none; its public half is published when this returns.
 
-    retired: thumbprints of keys that were given up, of which none signs any more.
-
-    Raises IdentityError if the key could be read by others, or cannot be read at all although it
-    may be sound, and StorageError if the storage refuses; nothing is then overwritten.
+    retired: thumbprints of keys that were given up; none of them signs any more. Raises
+    IdentityError if others could read the key, or if it cannot be read although it may be sound,
+    and StorageError if the storage refuses. Nothing is overwritten then.
     """
     directory = keys_directory(state_dir)
     durable_files.make_directory(directory)
@@ -109,7 +107,7 @@ def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
 
 
 def is_confirmed(state_dir: str) -> bool:
-    """Whether a ledger ever said whose this device's key is: then there was one."""
+    """Whether a ledger ever confirmed this device's key. If so, there was a ledger."""
     return _read_current(keys_directory(state_dir)) is not None
 
 
@@ -120,7 +118,7 @@ def confirm(state_dir: str, identity: Identity) -> None:
     """
     if identity.created:
         path = os.path.join(keys_directory(state_dir), _CURRENT)
-        durable_files.publish(path, f"{identity.key.public.thumbprint}\n".encode())
+        state_file.write_id(path, identity.key.public.thumbprint)
 
 
 def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
@@ -132,8 +130,8 @@ def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
     thumbprints = _thumbprints(directory)
     if not thumbprints:
         raise NoIdentityError(
-            f"{directory}: there is no key of a device; start the camera once, which makes it, or, "
-            "if its state directory is elsewhere, name that with --state"
+            f"{directory}: there is no device's key; start the camera once to make it, or name its "
+            "state directory with --state"
         )
     current = _read_current(directory)
     if current not in thumbprints:
@@ -142,7 +140,7 @@ def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
     return keys.pop(current), list(keys.values())
 
 
-def ring(state_dir: str) -> KeyRing:
+def key_ring(state_dir: str) -> KeyRing:
     """Every key that this device ever had, as far as their files can be read.
 
     A damaged one is logged and left out: it must not keep the camera from recording. Raises
@@ -262,7 +260,8 @@ def _refusal(path: str, error: OSError) -> IdentityError:
 
 
 def _destroy(path: str) -> None:
-    """Remove a key that was given up, and its bytes as far as a file system can."""
+    """Remove a key that was given up, and overwrite its bytes as far as a file system lets that
+    happen."""
     _log.critical(
         "%s: given up by a reset: a new key is made, and recordings from now on are signed by it; "
         "give its public half to the office ('camerad identity show')",
@@ -280,9 +279,7 @@ def _destroy(path: str) -> None:
 
 def _set_aside(path: str, what: str) -> None:
     aside = next(
-        name
-        for number in count(1)
-        if not durable_files.is_there(name := f"{path}{DAMAGED}{number}")
+        name for number in count(1) if not file_status.exists(name := f"{path}{DAMAGED}{number}")
     )
     _log.critical(
         "%s: %s; it is kept as %s, and a new key is made: recordings from now on are signed by "
@@ -309,23 +306,23 @@ def _publish_public(directory: str, key: PublicKey) -> None:
 
 
 def _read_current(directory: str) -> str | None:
-    """The thumbprint that the ledger knows; None if there is none or its file makes no sense."""
+    """The thumbprint that the ledger knows; None if there is none, or its file makes no sense."""
     try:
         path = os.path.join(directory, _CURRENT)
-        thumbprint = read_plain(path, "thumbprint of the key", 100).decode("ascii").strip()
-    except (StorageError, UnicodeDecodeError):
+        thumbprint = state_file.read_id(path, "thumbprint of the key")
+    except StorageError:
         return None
     return thumbprint if thumbprint in _thumbprints(directory) else None
 
 
 def _newest(directory: str, *, but: str) -> str | None:
-    """The key published last, apart from one; for a device whose `current` is lost."""
+    """The key that was published last, apart from one: for a device whose `current` is lost."""
     others = [thumbprint for thumbprint in _thumbprints(directory) if thumbprint != but]
     return others[-1] if others else None
 
 
 def _thumbprints(directory: str) -> list[str]:
-    """Of the keys that are published, in the order in which they were."""
+    """Thumbprints of the published keys, in the order in which they were published."""
     try:
         with os.scandir(directory) as entries:
             found = [
@@ -336,5 +333,5 @@ def _thumbprints(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise durable_files.explained("list the keys", directory, error) from error
+        raise storage_errors.explain("list the keys", directory, error) from error
     return [thumbprint for _, thumbprint in sorted(found)]

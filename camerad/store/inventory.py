@@ -12,8 +12,8 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Held, RecordingState
-from camerad.store.listing import INTERRUPTED, RECORDING, Listing, Others
+from camerad.ledger.recording_state import Hold, RecordingState
+from camerad.store.listing import INTERRUPTED, RECORDING, Listing, OtherFiles
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.retention import WARNING_US, days_left, left_us
 from camerad.store.trust import facts_from, is_vouched
@@ -28,8 +28,8 @@ class Stored:
 
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
-    same in whole days, rounded up. urgent: it is flagged, and due soon. told: in an office, whether
-    the copy of its device's ledger names it. copy: its file has another name than it has.
+    same in whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an
+    office, the copy of its device's ledger names it. copy: its file has another name than its own.
     """
 
     info: RecordingInfo
@@ -37,17 +37,17 @@ class Stored:
     expires_us: int | None
     days_left: int | None
     urgent: bool
-    told: bool = False
+    in_device_ledger: bool = False
     copy: bool = False
-    on_camera: tuple[Held, ...] = ()
+    on_camera: tuple[Hold, ...] = ()
 
     @property
-    def holds(self) -> tuple[Held, ...]:
+    def holds(self) -> tuple[Hold, ...]:
         """Why it is kept beyond its time."""
         return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
 
-    def held_on_camera(self, holds: tuple[Held, ...]) -> Stored:
-        """The same with these holds of its camera."""
+    def held_on_camera(self, holds: tuple[Hold, ...]) -> Stored:
+        """The recording with holds of its camera that the office has not taken over yet."""
         if not holds:
             return self
         return replace(self, on_camera=holds, expires_us=None, days_left=None, urgent=False)
@@ -69,7 +69,7 @@ class Stored:
 
     @property
     def vouched(self) -> bool:
-        """Whether a trusted key vouched for what the ledger knows of it, if it knows anything."""
+        """Whether a trusted key vouched for what the ledger knows of it."""
         return self.known is None or is_vouched(self.known)
 
     def as_json(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Stored:
             "held": bool(self.holds),
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
-            "in_device_ledger": self.told,
+            "in_device_ledger": self.in_device_ledger,
             "vouched": self.vouched,
             "copy": self.copy,
             "changed": self.changed,
@@ -90,22 +90,22 @@ class Stored:
         }
 
 
-def join(
+def join_with_ledger(
     infos: Iterable[RecordingInfo],
     state: LedgerState | None,
     boot_id: str,
     now: Moment,
-    told: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> list[Stored]:
     """Recordings with what a ledger says about them: flagged first, then the newest.
 
-    state: None where there is no ledger. told: ids that the ledgers of other devices name, as far
+    state: None where there is no ledger. named: ids that the ledgers of other devices name, as far
     as their copies are here.
     """
     found = [
         replace(
             _joined(info, state, boot_id, now),
-            told=info.id in told,
+            in_device_ledger=info.id in named,
             copy=os.path.basename(info.path) != info.id + SUFFIX,
         )
         for info in infos
@@ -141,19 +141,21 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
 
 
 def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
-    """What a file in a place says of itself, as it counts there: whoever can read a file can lock
-    it, so only on a camera is that a recorder."""
+    """What a file in a place says about itself.
+
+    Anybody who can read a file can lock it. So a lock shows a recorder on a camera only.
+    """
     if place.kind is PlaceKind.DEVICE or info.state != RECORDING:
         return info
     return replace(info, state=INTERRUPTED)
 
 
-def others_in(place: Place, listing: Listing | None = None) -> Others:
-    """What lies beside the recordings in a place, copies of recordings above all, so far as it
+def others_in(place: Place, listing: Listing | None = None) -> OtherFiles:
+    """What lies beside the recordings in a place, copies of recordings above all, as far as it
     could be looked into."""
     listing = listing or Listing()
     found = [listing.others(directory) for directory in place.shelves]
-    return Others(
+    return OtherFiles(
         tuple(seen_in(place, info) for one in found for info in one.copies),
         tuple(odd for one in found for odd in one.odd),
         tuple(error for one in found for error in one.failed),
@@ -161,7 +163,8 @@ def others_in(place: Place, listing: Listing | None = None) -> Others:
 
 
 def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
-    """The facts of an entry of that kind about a recording's file: see `intake.facts_from`.
+    """The facts of an entry of that kind about a recording's file: see
+    `camerad.store.trust.facts_from`.
 
     Raises NotARecordingError and StorageError.
     """

@@ -1,8 +1,8 @@
 """Which recordings a directory holds, from their own files.
 
-There is no index that could disagree with them. What a file says about itself is listed as it is:
-whether it is authentic is not asked here. A recording has one name, its id and ``.tar``; a file
-that is one by its content and has any other name is a copy (`Listing.others`).
+There is no index that could disagree with them. A listing shows what a file says about itself; it
+does not ask whether that is authentic. A recording has one name, its id and ``.tar``. A file with
+the content of a recording and any other name is a copy (`Listing.others`).
 """
 
 from __future__ import annotations
@@ -14,23 +14,30 @@ import stat
 from dataclasses import dataclass, replace
 from typing import Final
 
-from camerad.base.durable_files import explained
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
+from camerad.container.recording_files import (
+    ID,
+    SUFFIX,
+    UNREADABLE,
+    is_locked,
+    list_names,
+    number_of,
+)
 from camerad.container.skeleton import header_of, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo, Tally
 
 _log = logging.getLogger(__name__)
 
 RECORDING: Final = "recording"
-"""It runs."""
+"""State of a recording that is being made."""
 CLOSED: Final = "closed"
-"""It has its end; one that repair wrote makes it `RECOVERED` instead."""
+"""State of a recording with an end; if repair wrote the end, it is `RECOVERED` instead."""
 INTERRUPTED: Final = "interrupted"
-"""It has no end, and nobody is writing it."""
+"""State of a recording without an end that nobody is writing."""
 
 _Key = tuple[int, int]
 
@@ -40,12 +47,12 @@ class RenamedError(NotARecordingError):
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class OtherFiles:
     """What lies in a directory beside its recordings.
 
-    copies: files that are a recording by their content, and have another name than it has. odd:
-    paths of what may be one and cannot be looked at, or is none, each with why, for people. failed:
-    the errors of those that could not be read.
+    copies: recordings by their content, with another name than their own. odd: paths of files that
+    may be recordings and cannot be looked at, or are none, each with why, for people. failed:
+    errors of files that could not be read.
     """
 
     copies: tuple[RecordingInfo, ...] = ()
@@ -54,11 +61,11 @@ class Others:
 
 
 class Listing:
-    """Lists directories, and reads no file again that has neither another size nor another time of
-    change. Usable from any thread.
+    """Lists directories, and reads a file again only if its size or its time of change is another
+    one. Any thread may use it.
 
-    failed: of the directories that were read, each file that could not be, and why: nobody knows
-    what is in it.
+    failed: files in the directories read that could not be read themselves, and why: nobody knows
+    what is in them.
     """
 
     def __init__(self) -> None:
@@ -70,13 +77,13 @@ class Listing:
     def read(self, directory: str) -> list[RecordingInfo]:
         """Every recording in `directory`, the newest first.
 
-        Files that are none of ours are left out; of those that should be, the log says why, once.
-        Raises StorageError if the directory cannot be read.
+        Files that are no recordings are left out. Of those that should be, the log says once what
+        is wrong. Raises StorageError if the directory cannot be read.
         """
         known, seen = self._known, {}
         found = []
         failed = {}
-        for name in names(directory):
+        for name in list_names(directory):
             if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
                 continue
             path = os.path.join(directory, name)
@@ -90,7 +97,7 @@ class Listing:
                         extra=MessageId.NOT_LISTED.extra,
                     )
                     if not isinstance(error, StorageError):
-                        error = explained("look at it", path, error)
+                        error = explain("look at it", path, error)
                     failed[path] = error
                 continue
             except (ValueError, ArithmeticError) as error:
@@ -140,19 +147,19 @@ class Listing:
             )
             return key, None
 
-    def others(self, directory: str) -> Others:
-        """What else is in `directory`. A directory that cannot be read is odd itself.
+    def others(self, directory: str) -> OtherFiles:
+        """What else is in `directory`. A directory inside it that cannot be read is odd itself.
 
-        Of files that have a recording's name only those are looked at that the last `read` found to
-        be another one.
+        Of the files with a recording's name, only those are looked at that the last `read` found to
+        be another recording.
         """
         seen: dict[str, tuple[_Key, RecordingInfo | str]] = {}
         copies, odd = [], []
         failed: list[StorageError] = []
         try:
-            there = sorted(names(directory))
+            there = sorted(list_names(directory))
         except StorageError as error:
-            return Others((), ((directory, str(error)),), (error,))
+            return OtherFiles((), ((directory, str(error)),), (error,))
         for name in there:
             path = os.path.join(directory, name)
             own = name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
@@ -163,7 +170,7 @@ class Listing:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                failed.append(explained("look at the file", path, error))
+                failed.append(explain("look at the file", path, error))
                 odd.append((path, str(failed[-1])))
                 continue
             key = state.st_size, state.st_mtime_ns
@@ -184,14 +191,17 @@ class Listing:
         before = self._others.items()
         self._others = {one: it for one, it in before if os.path.dirname(one) != directory} | seen
         copies.sort(key=lambda info: (number_of(info.id), info.id), reverse=True)
-        return Others(tuple(copies), tuple(odd), tuple(failed))
+        return OtherFiles(tuple(copies), tuple(odd), tuple(failed))
 
 
 def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
-    """The recording that a file of any name is; else why that cannot be told, for people, "" where
-    nothing points to a recording. Raises StorageError if it cannot be read."""
+    """The recording that a file of any name is. Otherwise why nobody can tell, in words for people;
+    "" if nothing points to a recording.
+
+    Raises StorageError if it cannot be read.
+    """
     if not stat.S_ISREG(state.st_mode):
-        return "this is no file, so whether it holds a copy of a recording is not looked into"
+        return "this is not a file, so it was not searched for a copy of a recording"
     try:
         return info_of(path)
     except NotARecordingError as error:
@@ -238,12 +248,10 @@ def _info(path: str, name: str | None) -> RecordingInfo:
 
 
 def _runs(path: str) -> bool:
-    try:
+    with explaining("read the recording", path):
         # A named pipe would block here until somebody writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return is_locked(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        raise explained("read the recording", path, error) from error

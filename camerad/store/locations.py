@@ -34,9 +34,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from camerad.base import durable_files
-from camerad.base.durable_files import ForbiddenError, explained
+from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import ForbiddenError, explain, explaining
 from camerad.container.keys import PublicKey
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE
 
@@ -49,9 +49,9 @@ DEVICE_KEY: Final = "device.jwk"
 OFFICE: Final = "office"
 DIRECTORY_ID: Final = "id"
 _OF_HOLDING: Final = (RECORDINGS, RECEIPTS, LEDGER, DEVICE_KEY)
-"""Whatever of these is left, recordings of a device are, or were, in a directory."""
+"""If one of these is left in a directory, recordings of a device are, or were, there."""
 _OF_DEVICE: Final = (RECORDINGS, LEDGER, "identity.pem")
-"""The same of a device's state directory; and this, where the service manager has its key."""
+"""The same for a device's state directory; and one more, where the service manager has its key."""
 _CONFIRMED: Final = os.path.join(KEYS, "current")
 _OF_FILE_SYSTEM: Final = "lost+found"
 """Made with a file system, and root's; what a repair of it puts there has no recording's name."""
@@ -62,13 +62,14 @@ _THUMBPRINT: Final = 8
 
 
 class NotThereError(CameradError, LookupError):
-    """Error raised when there is no such recording, or nothing where recordings should be."""
+    """Error raised when a recording does not exist, or no recordings are where they were looked
+    for."""
 
     exit_code = 3  # of `camerad evidence`: unreadable
 
 
 class MissingError(NotThereError):
-    """Error raised when there is no such recording, and there should be."""
+    """Error raised when a recording does not exist, though it should."""
 
 
 class PlaceKind(StrEnum):
@@ -85,9 +86,9 @@ class Holding:
     """One device's recordings in a place, and what came with them.
 
     root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
-    listed: whether the directory of the recordings is there and could be looked into. broken:
-    something else than a directory lies where one of its directories should be, as a symbolic link:
-    nothing in it is read, written or removed, and it is not listed.
+    listed: the directory of the recordings is there and could be looked into. broken: something
+    else than a directory, such as a symbolic link, lies where one of its directories should be.
+    Then nothing in it is read, written or removed, and it is not listed.
     """
 
     root: str
@@ -102,8 +103,8 @@ class Holding:
 
     @property
     def earlier_ledger(self) -> str:
-        """What its ledger said that does not go on from the copy, and parts of the copy which that
-        did not go on from."""
+        """Parts of the device's ledger that do not fit the copy: what the ledger said that does not
+        go on from the copy, and what of the copy the ledger did not go on from."""
         return os.path.join(self.root, EARLIER_LEDGER)
 
     @property
@@ -119,29 +120,29 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class UnreadPlace:
-    """A directory that could not be looked into, so that nobody knows what is in it.
-
-    error: why, and what helps.
-    """
+    """A directory that could not be looked into. error: why, and what helps."""
 
     directory: str
     error: StorageError
 
     @property
     def gone(self) -> bool:
-        """Whether it is not there at all, and should be."""
+        """Whether it is not there at all, though it should be."""
         return self.error.errno == errno.ENOENT
 
     @property
     def is_no_directory(self) -> bool:
-        """Whether something else lies in its place, which no camera and no office leaves."""
+        """Whether something else is in its place. No camera and no office leaves that."""
         return self.error.errno in (errno.ELOOP, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place, and what is in it. root: the store's directory, or that of mere files. unread: of an
-    office, what could not be looked into; elsewhere whoever looks meets the error."""
+    """A place, and what is in it.
+
+    root: the store's directory, or that of mere files. unread: what in an office could not be
+    looked into; in other places the error is raised.
+    """
 
     kind: PlaceKind
     root: str
@@ -150,7 +151,7 @@ class Place:
 
     @property
     def ledger(self) -> str:
-        """The place's own ledger: that says what is held there, and what was deleted."""
+        """The place's own ledger, which says what is held and what was deleted there."""
         if self.kind is PlaceKind.OFFICE:
             return os.path.join(self.root, OFFICE, LEDGER)
         return os.path.join(self.root, LEDGER)
@@ -158,30 +159,30 @@ class Place:
     def find(self, recording: str) -> str:
         """The file of the recording with this id.
 
-        Raises NotThereError, and StorageError if that is a symbolic link, or is not seen where
-        something could not be looked into.
+        Raises NotThereError, and StorageError if the file is a symbolic link, or may be where
+        nobody could look.
         """
         for path in self.files_of(recording):
-            if durable_files.is_link(path):
+            if file_status.is_link(path):
                 error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                raise explained("use the recording", path, error)
+                raise explain("use the recording", path, error)
             return path
         for one in self.unread:
             raise type(one.error)(f"{recording}: it is not in what could be read: {one.error}")
         raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
 
     def files_of(self, recording: str) -> list[str]:
-        """Everything that has this recording's name; more than one where it was copied about. It is
-        gone where there is nothing, and `unread` is empty.
+        """Every file with this recording's name; several if it was copied about.
 
-        A file that was put aside as unreadable goes by its whole name.
+        The recording is gone if there is none and `unread` is empty. A file that was put aside as
+        unreadable goes by its whole name.
         """
         if not is_id(recording.removesuffix(UNREADABLE)):
             # A ledger has whatever text its key signed: it must not lead out of the directory.
             return []
         name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
         paths = (os.path.join(directory, name) for directory in self.shelves)
-        return [path for path in paths if durable_files.is_there(path)]
+        return [path for path in paths if file_status.exists(path)]
 
     @property
     def shelves(self) -> tuple[str, ...]:
@@ -189,7 +190,7 @@ class Place:
         return tuple(one.recordings for one in self.holdings if one.listed)
 
     def holding_of(self, path: str) -> Holding | None:
-        """What a recording's file belongs to."""
+        """The holding that a recording's file belongs to."""
         directory = os.path.dirname(path)
         return next((one for one in self.holdings if one.recordings == directory), None)
 
@@ -200,8 +201,8 @@ def holding_name(device: str, key: PublicKey) -> str:
 
 
 def holding_stem(name: str) -> str:
-    """What the names of a device's directories begin with, from one of them; the thumbprint behind
-    it may have dashes itself."""
+    """How the names of a device's directories begin, from one of them. The thumbprint behind it may
+    have dashes itself."""
     return name[: -1 - _THUMBPRINT]
 
 
@@ -213,43 +214,43 @@ def device_stem(device: str) -> str:
 def place_of(path: str) -> Place:
     """The place that a file or a directory is, or is in.
 
-    A store is known by any of its parts, so that one that lost some is looked at all the same. A
-    link is what it leads to, as for `named`. Raises NotThereError if it does not exist, and
+    Any part shows a store, so one that lost some of them is found all the same. A link counts as
+    what it leads to, as for `named`. Raises NotThereError if the path does not exist, and
     StorageError if it cannot be read.
     """
-    path = named(path)
-    if not durable_files.is_there(path):
+    path = resolve_named(path)
+    if not file_status.exists(path):
         raise NotThereError(f"{path}: there is no such file or directory")
-    directory = path if durable_files.is_directory(path, linked=True) else os.path.dirname(path)
-    if durable_files.is_link(directory):
+    directory = path if file_status.is_directory(path, linked=True) else os.path.dirname(path)
+    if file_status.is_link(directory):
         directory = os.path.dirname(directory)  # it is in the place of a store's own directory
     found = _store(directory, named=True) or _store(os.path.dirname(directory), named=False)
     return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
 
 
-def named(path: str) -> str:
-    """The absolute path of what a person named, without symbolic links to directories on its way:
-    a person may name a store by any link.
+def resolve_named(path: str) -> str:
+    """The absolute path of what a person named, with symbolic links to directories resolved.
 
-    A link that lies where a store has a directory of its own stays, so that it can be refused.
-    Raises StorageError.
+    A person may name a store by any link. A link in the place of a store's own directory is kept,
+    so that it can be refused. Raises StorageError.
     """
     head, tail = os.path.split(os.path.abspath(path))
     if not tail:
         return head
-    head = named(head)
+    head = resolve_named(head)
     path = os.path.join(head, tail)
-    if not durable_files.is_link(path) or not durable_files.is_directory(path, linked=True):
+    if not file_status.is_link(path) or not file_status.is_directory(path, linked=True):
         return path
-    store = None if durable_files.is_link(head) else _store(head, named=False)
+    store = None if file_status.is_link(head) else _store(head, named=False)
     if store is not None and path in _directories(store):
         return path
     return os.path.realpath(path)
 
 
 def _store(root: str, *, named: bool) -> Place | None:
-    """The store whose root, or holding, this directory is. named: it is what was asked for; of one
-    that is only above that, what may not be looked into makes no store."""
+    """The store whose root or holding this directory is; None if it is none. named: a person asked
+    for it. If it only lies above what was asked for, a part that may not be looked into makes it no
+    store."""
     try:
         above = os.path.dirname(root)
         if _has_any(root, (*_OF_HOLDING, *_OF_DEVICE)) or _is_confirmed(root):
@@ -268,29 +269,29 @@ def _store(root: str, *, named: bool) -> Place | None:
 
 
 def _has_any(root: str, names: tuple[str, ...]) -> bool:
-    return any(durable_files.is_there(os.path.join(root, name)) for name in names)
+    return any(file_status.exists(os.path.join(root, name)) for name in names)
 
 
 def _is_office(root: str, *, shut: bool) -> bool:
-    """Whether a directory has an office's own part, or what is left of it. shut: what is said of
-    one that this user may not look into."""
+    """Whether a directory has an office's own part, or what is left of it. shut: the answer for a
+    part that this user may not look into."""
     try:
         return _has_any(os.path.join(root, OFFICE), (DIRECTORY_ID, LEDGER, KEYS))
     except ForbiddenError:
         # It raises if that is the root itself.
-        return durable_files.is_directory(os.path.join(root, OFFICE)) and shut
+        return file_status.is_directory(os.path.join(root, OFFICE)) and shut
 
 
 def _is_confirmed(root: str) -> bool:
-    """Whether the key of a device is told of there that has a ledger."""
+    """Whether a device's key there was confirmed by a ledger."""
     try:
-        return durable_files.is_there(os.path.join(root, _CONFIRMED))
+        return file_status.exists(os.path.join(root, _CONFIRMED))
     except ForbiddenError:
         return False
 
 
 def _is_received(root: str) -> bool:
-    """Whether a directory has what comes with recordings that were handed over."""
+    """Whether a directory has what comes along with recordings that were handed over."""
     return _has_any(root, (DEVICE_KEY, RECEIPTS))
 
 
@@ -308,11 +309,8 @@ def office_place(root: str) -> Place:
 
 def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
     """The holdings in an office's directory, and what in it could not be looked into."""
-    try:
-        with os.scandir(root) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError as error:
-        raise explained("list the directory", root, error) from error
+    with explaining("list the directory", root), os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     holdings = []
     unread = []
     for name in names:
@@ -338,29 +336,28 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
 
 
 def _failure(directory: str) -> Iterator[StorageError]:
-    """Why the names in a directory cannot be looked at; nothing if they can."""
+    """Yields why the names in a directory cannot be looked at; nothing if they can."""
     try:
-        durable_files.check_directory(directory)
-        durable_files.look_into(directory)
+        file_status.check_directory(directory)
+        file_status.check_listable(directory)
     except StorageError as error:
         yield error
 
 
 def _no_directory(path: str) -> Iterator[StorageError]:
-    """That something else than a directory has this name."""
+    """Yields the error if something else than a directory has this name."""
     try:
-        durable_files.check_directory(path)
+        file_status.check_directory(path)
     except StorageError as error:
         yield error
 
 
 def check_directories(place: Place, *, all_of_it: bool = True) -> None:
-    """Raise StorageError if something else than a directory lies where a store has one: whoever
-    wrote a card, or a stick, may have put symbolic links there, and what is written and removed in
-    a store would be so wherever they lead.
+    """Raise StorageError if something else than a directory lies where a store has one.
 
-    all_of_it: also in the holdings of an office; otherwise these are only `Holding.broken`, so that
-    the others are dealt with.
+    Whoever wrote a card or a stick may have put symbolic links there, and what is written and
+    removed in a store would follow them. all_of_it: check the holdings of an office too. Otherwise
+    a broken holding is only marked (`Holding.broken`), and the others are dealt with.
     """
     if place.kind is PlaceKind.FILES:
         return
@@ -390,7 +387,7 @@ def _of_holding(one: Holding) -> list[str]:
 def _check_directory(path: str, place: Place) -> None:
     """Raise StorageError if something else than a directory has this name."""
     try:
-        durable_files.check_directory(path)
+        file_status.check_directory(path)
     except ForbiddenError:
         if any(path.startswith(one.directory + os.sep) for one in place.unread):
             return  # that is told; nothing is written below it either

@@ -1,9 +1,9 @@
-"""What a purge did, and why something may be kept beyond its day all the same: for whoever asked.
+"""What a purge did, and why something may be kept beyond its day all the same.
 
-A purge that deletes nothing looks like one that had nothing to delete. So whatever keeps a
-recording longer than its own days, other than a hold, is a `Reason`, with a sentence that says what
-to do and the exit code of the command. What the reasons follow from is the ledger's state and a
-present; of recordings that nobody vouches for, also the header of their files.
+A purge that deletes nothing looks like one that had nothing to delete. So everything that keeps a
+recording longer than its days, other than a hold, is a `Reason`: a sentence that says what to do,
+and the exit code of the command. The reasons follow from the ledger's state and a present. For
+recordings that nobody vouches for, the headers of their files count too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.clock import DAY, Moment
-from camerad.base.durable_files import FORBIDDEN
 from camerad.base.errors import (
     EX_IOERR,
     EX_NOPERM,
@@ -27,13 +26,14 @@ from camerad.base.errors import (
     CameradError,
     StorageError,
 )
+from camerad.base.storage_errors import FORBIDDEN
 from camerad.base.text import count, printable
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
-from camerad.container.recording_files import UNREADABLE, names
+from camerad.container.limits import MOST_DAYS
+from camerad.container.recording_files import UNREADABLE, list_names
 from camerad.container.severity import Severity
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -49,15 +49,17 @@ _GRAVEST_FIRST: Final = (NOT_AUTHENTIC, EX_NOPERM, EX_IOERR, EX_USAGE, EX_TEMPFA
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A recording that was deleted. why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.entry_types`.
-    bytes: what its files took."""
+    """A recording that was deleted.
+
+    why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.recording_entries`. bytes: what its files took.
+    """
 
     id: str
     why: str
     bytes: int
 
 
-class Why(StrEnum):
+class ReasonKind(StrEnum):
     """What keeps recordings beyond their day."""
 
     LEDGER_UNREAD = "ledger_unread"
@@ -71,11 +73,11 @@ class Why(StrEnum):
     LEDGER_DAMAGED = "ledger_damaged"
     """The ledger lost entries, and perhaps holds: what was there counts its days once more."""
     NOT_VOUCHED = "not_vouched"
-    """A file whose own word is not believed."""
+    """A file that no trusted key vouches for."""
     UNREADABLE = "unreadable"
     """Something cannot be read, or cannot be removed."""
     KEY_UNKNOWN = "key_unknown"
-    """A camera's key is not enrolled, so nothing of what its recordings say is believed."""
+    """A camera's key is not enrolled, so its recordings are not believed."""
     NOT_TAKEN_OVER = "not_taken_over"
     """A recording came after the ledger was compared with the files."""
     CLOCK = "clock_not_trusted"
@@ -83,25 +85,25 @@ class Why(StrEnum):
 
 
 _CODES: Final = {
-    Why.LEDGER_UNREAD: NOT_AUTHENTIC,
-    Why.LEDGER_DAMAGED: NOT_AUTHENTIC,
-    Why.MISSING: NOT_AUTHENTIC,
-    Why.CHANGED: NOT_AUTHENTIC,
-    Why.AWAY: NOT_AUTHENTIC,
-    Why.NOT_VOUCHED: NOT_AUTHENTIC,
-    Why.UNREADABLE: EX_IOERR,
-    Why.KEY_UNKNOWN: EX_USAGE,
-    Why.NOT_TAKEN_OVER: EX_TEMPFAIL,
-    Why.CLOCK: EX_TEMPFAIL,
+    ReasonKind.LEDGER_UNREAD: NOT_AUTHENTIC,
+    ReasonKind.LEDGER_DAMAGED: NOT_AUTHENTIC,
+    ReasonKind.MISSING: NOT_AUTHENTIC,
+    ReasonKind.CHANGED: NOT_AUTHENTIC,
+    ReasonKind.AWAY: NOT_AUTHENTIC,
+    ReasonKind.NOT_VOUCHED: NOT_AUTHENTIC,
+    ReasonKind.UNREADABLE: EX_IOERR,
+    ReasonKind.KEY_UNKNOWN: EX_USAGE,
+    ReasonKind.NOT_TAKEN_OVER: EX_TEMPFAIL,
+    ReasonKind.CLOCK: EX_TEMPFAIL,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why recordings may be kept beyond their day. text: a sentence, with what to do. exit_code: of
-    a command for which this is the gravest."""
+    the command, if this is the gravest reason."""
 
-    why: Why
+    why: ReasonKind
     text: str
     exit_code: int
 
@@ -110,16 +112,20 @@ class Reason:
         return asdict(self)
 
 
-def failed(error: StorageError) -> Reason:
-    """The reason that an error of the storage is."""
+def _reason(kind: ReasonKind, text: str) -> Reason:
+    return Reason(kind, text, _CODES[kind])
+
+
+def reason_of_error(error: StorageError) -> Reason:
+    """The reason for an error of the storage."""
     if isinstance(error, NotTheRecordingError):
-        return Reason(Why.CHANGED, str(error), _CODES[Why.CHANGED])
-    code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[Why.UNREADABLE]
-    return Reason(Why.UNREADABLE, str(error), code)
+        return _reason(ReasonKind.CHANGED, str(error))
+    code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[ReasonKind.UNREADABLE]
+    return Reason(ReasonKind.UNREADABLE, str(error), code)
 
 
 def exit_code(reasons: Iterable[Reason]) -> int:
-    """That of the gravest; 0 without any."""
+    """The exit code of the gravest reason; 0 without any."""
     codes = {one.exit_code for one in reasons}
     return next((code for code in _GRAVEST_FIRST if code in codes), 0)
 
@@ -156,16 +162,17 @@ class Purged:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Purged:
-        """What `as_json` of a daemon of the same version said."""
+        """The object that `as_json` of a daemon of the same version made."""
         return cls(
             tuple(Deletion(**one) for one in answer["deleted"]),
             tuple(
-                Reason(Why(one["why"]), one["text"], one["exit_code"]) for one in answer["reasons"]
+                Reason(ReasonKind(one["why"]), one["text"], one["exit_code"])
+                for one in answer["reasons"]
             ),
         )
 
 
-def reasons(
+def find_reasons(
     place: Place,
     state: LedgerState,
     present: tuple[str, Moment],
@@ -177,27 +184,27 @@ def reasons(
     """Everything that keeps recordings in `place` beyond their day.
 
     state: what its ledger says. present: boot and moment. trusted: keys of the devices that are
-    believed. infos: the files that are there, so far as the ledger may not know them yet. errors:
-    what the storage refused.
+    believed. infos: the files that are there, if the ledger may not know all of them yet. errors:
+    those of the storage.
     """
     kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
     found: list[Reason] = [
         *_by_ledger(place, state, present, kept),
         *_by_loss(place, state, present),
         *_by_device_ledgers(place, state, trusted),
-        *map(failed, errors),
+        *map(reason_of_error, errors),
         *_by_files(place, state, kept, trusted, infos),
     ]
     if kept and not present[1].trusted:
-        found.append(Reason(Why.CLOCK, _clock(place), _CODES[Why.CLOCK]))
+        found.append(_reason(ReasonKind.CLOCK, _clock(place)))
     found = list(dict.fromkeys(found))  # what several of these meet is said once
     order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
     return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))
 
 
-def damaged(text: str) -> Reason:
-    """The reason that damage of a ledger is. text: what is wrong with it."""
-    return Reason(Why.LEDGER_DAMAGED, text, _CODES[Why.LEDGER_DAMAGED])
+def reason_of_damage(text: str) -> Reason:
+    """The reason for a damaged ledger. text: what is wrong with it."""
+    return _reason(ReasonKind.LEDGER_DAMAGED, text)
 
 
 def _by_ledger(
@@ -210,14 +217,14 @@ def _by_ledger(
             "there may be holds in them, so nothing is deleted: a later version wrote them; "
             "install that, and purge again"
         )
-        yield Reason(Why.LEDGER_UNREAD, text, _CODES[Why.LEDGER_UNREAD])
+        yield _reason(ReasonKind.LEDGER_UNREAD, text)
     if state.lost is None:
         return
     lost_us = state.ages(*present).minimum_us(state.lost)
     days = [one.retention_days - lost_us // DAY for one in kept]
     days = [one for one in days if one > 0]
     if days:
-        yield damaged(
+        yield reason_of_damage(
             f"{place.ledger}: the ledger lost entries, and holds may be among them: place every "
             "hold again that should be there ('camerad evidence hold'). "
             f"{count(len(days), 'recording')} that are not held count their days once more since "
@@ -226,7 +233,8 @@ def _by_ledger(
 
 
 def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> Iterator[Reason]:
-    """What the ledger knows to be lost, or changed, until it would have been deleted."""
+    """Recordings that the ledger knows to be lost or changed, until they would have been
+    deleted."""
     ages = state.ages(*present)
     # One camera's part alone may be asked about.
     whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
@@ -239,7 +247,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file has vanished, and no deletion of it was ever noted{held}: "
                 "find out where it is, and put it back"
             )
-            yield Reason(Why.MISSING, text, _CODES[Why.MISSING])
+            yield _reason(ReasonKind.MISSING, text)
         elif not known.here:
             continue
         elif known.changed is not None:
@@ -247,7 +255,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
                 f"with 'camerad evidence verify {known.id} --state {place.root}'"
             )
-            yield Reason(Why.CHANGED, text, _CODES[Why.CHANGED])
+            yield _reason(ReasonKind.CHANGED, text)
         elif not whole.files_of(known.id) and whereabouts.is_away(known):
             away[known.device] += 1
     for device, number in sorted(away.items()):
@@ -255,7 +263,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
             f"{place.root}: the directory of the camera {printable(device)!r} is away, with "
             f"{count(number, 'recording')}, of which nothing can be said: mount it, or put it back"
         )
-        yield Reason(Why.AWAY, text, _CODES[Why.AWAY])
+        yield _reason(ReasonKind.AWAY, text)
 
 
 def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
@@ -265,13 +273,13 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
         if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
             continue
         try:
-            there = durable_files.is_directory(holding.ledger) and names(holding.ledger)
+            there = file_status.is_directory(holding.ledger) and list_names(holding.ledger)
             keys = trusted
             with contextlib.suppress(KeyFileError):
                 keys = KeyRing([read_public_key(holding.key)])
             found = read_ledger(holding.ledger, keys)[1] if there else []
         except StorageError as error:
-            yield failed(error)
+            yield reason_of_error(error)
             continue
         damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
         if not there:
@@ -279,9 +287,11 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
                 f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
                 "whether recordings are: offload the camera once more"
             )
-            yield damaged(text)
+            yield reason_of_damage(text)
         elif damage is not None:
-            yield damaged(f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}")
+            yield reason_of_damage(
+                f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}"
+            )
 
 
 def _by_files(
@@ -303,10 +313,10 @@ def _by_files(
         try:
             said = skeleton(path)
         except StorageError as error:
-            yield failed(error)
+            yield reason_of_error(error)
             continue
         except (CameradError, ValueError, ArithmeticError) as error:
-            yield Reason(Why.UNREADABLE, f"{recording}: {error}", _CODES[Why.UNREADABLE])
+            yield _reason(ReasonKind.UNREADABLE, f"{recording}: {error}")
             continue
         if said.kid not in trusted and place.kind is PlaceKind.OFFICE:
             strangers[said.header.device, said.kid] += 1
@@ -314,23 +324,23 @@ def _by_files(
             waiting += 1
         else:
             text = (
-                f"{recording}: nothing of what this file says is believed, and it is kept for up "
-                f"to {LONGEST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
+                f"{recording}: nobody vouches for what this file says, so it is kept for up "
+                f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
-            yield Reason(Why.NOT_VOUCHED, text, _CODES[Why.NOT_VOUCHED])
+            yield _reason(ReasonKind.NOT_VOUCHED, text)
     for (device, kid), number in sorted(strangers.items()):
         text = (
             f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
-            f"nobody vouches for {count(number, 'recording')}, kept for up to {LONGEST_DAYS} days "
+            f"nobody vouches for {count(number, 'recording')}, kept for up to {MOST_DAYS} days "
             "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
             f"key: camerad evidence purge {place.root} --key FILE"
         )
-        yield Reason(Why.KEY_UNKNOWN, text, _CODES[Why.KEY_UNKNOWN])
+        yield _reason(ReasonKind.KEY_UNKNOWN, text)
     if waiting:
         text = (
             f"{count(waiting, 'recording')} not taken over yet, which may be due: purge does both"
         )
-        yield Reason(Why.NOT_TAKEN_OVER, text, _CODES[Why.NOT_TAKEN_OVER])
+        yield _reason(ReasonKind.NOT_TAKEN_OVER, text)
 
 
 def _clock(place: Place) -> str:

@@ -1,9 +1,9 @@
-"""Receipts: a device's signed word that a copy of its recordings is at an office.
+"""Receipts: a device signs that an office has copies of its recordings.
 
 A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
-whether that ledger was put back. It is written where the copies are, durably, before the device's
-ledger calls them acknowledged. It goes when its recordings are deleted there.
+whether that ledger was put back. It is written durably where the copies are, before the device's
+ledger calls them acknowledged. It is removed when its recordings are deleted there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 RECEIPT: Final = "camerad-receipt"
 MOST: Final = 8
-"""Recordings in one receipt, so that asking for one takes a short request."""
+"""The most recordings in one receipt, so that a request for one stays short."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopiedRecording:
     """A recording's copy. final: SHA-256 of its last statement. sha256, bytes: of the whole
     file."""
 
@@ -53,20 +53,25 @@ class Receipt:
     device: str
     kid: str
     directory: str
-    recordings: tuple[Copied, ...]
+    recordings: tuple[CopiedRecording, ...]
     head: Head
     boot_id: str
     clock: Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Filed:
+class FiledReceipt:
     """A receipt in its file. sha256: of its token."""
 
     path: str
     receipt: Receipt
     token: bytes
     sha256: str
+
+
+def paths(directory: str) -> list[str]:
+    """What counts as a receipt by its name. Raises StorageError."""
+    return [os.path.join(directory, name) for name in _names(directory)]
 
 
 def sign(key: SigningKey, receipt: Receipt) -> bytes:
@@ -77,7 +82,7 @@ def sign(key: SigningKey, receipt: Receipt) -> bytes:
 
 
 def parse(token: bytes, keys: KeyRing) -> Receipt:
-    """The receipt that a token is. Raises JwsError unless one of `keys` signed it as its own."""
+    """The receipt that a token is. Raises JwsError if none of `keys` signed it as its own."""
     statement = jws.parse(token)
     jws.check(statement, keys)
     receipt = jws.decode(statement, RECEIPT, Receipt)
@@ -86,11 +91,13 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
     return receipt
 
 
-def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
-    """The receipts in a directory, in their order; those that are not by `keys`, or cannot be read,
-    are left out, and the log says so. about: a recording's id; others need not be given out. Raises
-    StorageError if the directory cannot be read, and ForbiddenError if this user may not read all
-    of it; one that is not there has none."""
+def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
+    """The receipts in a directory, in their order.
+
+    Those that are not by `keys`, or cannot be read, are left out, and the log says so. about: only
+    receipts about this recording are needed. A missing directory has none. Raises StorageError if
+    the directory cannot be read, and ForbiddenError if this user may not read all of it.
+    """
     spelled = jws.spellings(jws.canonical(about)[1:-1])
     for name in _names(directory):
         path = os.path.join(directory, name)
@@ -98,8 +105,8 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
             token = read_plain(path, "receipt", jws.LONGEST + 1)
             if about and not any(one in token for one in spelled):
                 continue
-            yield Filed(path, parse(token, keys), token, jws.digest(token))
-        except durable_files.ForbiddenError:
+            yield FiledReceipt(path, parse(token, keys), token, jws.digest(token))
+        except storage_errors.ForbiddenError:
             raise  # what is there, and unknown, must not be taken for what is not there
         except (StorageError, jws.JwsError) as error:
             _log.warning(
@@ -119,9 +126,9 @@ def write(directory: str, token: bytes) -> str:
 
 
 def remove(directory: str, gone: Container[str]) -> None:
-    """Remove the receipts of which every recording is gone. gone: ids. Raises StorageError.
+    """Remove the receipts whose recordings are all gone. gone: ids. Raises StorageError.
 
-    Nobody's signature is asked for: without its recordings a receipt says nothing.
+    No signature is checked: without its recordings a receipt says nothing.
     """
     for name in _names(directory):
         path = os.path.join(directory, name)
@@ -130,12 +137,7 @@ def remove(directory: str, gone: Container[str]) -> None:
             durable_files.remove(path)
 
 
-def paths(directory: str) -> list[str]:
-    """What counts as a receipt by its name. Raises StorageError."""
-    return [os.path.join(directory, name) for name in _names(directory)]
-
-
-def named(directory: str) -> set[str]:
+def named_recordings(directory: str) -> set[str]:
     """Ids of the recordings that receipts in a directory name, whoever signed them. Raises
     StorageError."""
     return {
@@ -147,24 +149,24 @@ def named(directory: str) -> set[str]:
 
 
 def _unproven(path: str) -> Receipt | None:
-    """What a receipt says, without its signature; None if it is none, or cannot be read."""
+    """What a receipt says, its signature unchecked; None if it is none, or cannot be read."""
     try:
         statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
         return jws.decode(statement, RECEIPT, Receipt)
     except (StorageError, jws.JwsError):
-        return None  # whoever verifies the directory hears of it
+        return None  # a check of the directory reports it
 
 
-def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
+def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecording, FiledReceipt]]:
     """What the receipts say about each recording; the latest one counts."""
     return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
 
 
 def _names(directory: str) -> list[str]:
-    durable_files.check_directory(directory)  # no link is followed: receipts are removed as well
+    file_status.check_directory(directory)  # no link is followed: receipts are removed as well
     try:
         return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise durable_files.explained("list receipts", directory, error) from error
+        raise storage_errors.explain("list receipts", directory, error) from error

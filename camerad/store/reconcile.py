@@ -1,7 +1,7 @@
-"""One comparison of a store's files with its ledger: invariants 3 to 5 of `camerad.store.store`.
+"""Compares a store's files with its ledger: invariants 3 to 5 of `camerad.store.store`.
 
-Whatever differs is written down once, as what it is; what is wrong with one file never keeps from
-comparing the others.
+Whatever differs is written down once, as what it is. If something is wrong with one file, the
+others are compared all the same.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import sha256_plain
 from camerad.container.keys import KeyRing
+from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import ID, UNREADABLE, names
+from camerad.container.recording_files import ID, UNREADABLE, list_names
 from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
-from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, taken_in
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.receipts import Copied
-from camerad.store.trust import doubt, facts_from, is_vouched, unvouched_facts
+from camerad.store.receipts import CopiedRecording
+from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 from camerad.store.whereabouts import Whereabouts
 
 
@@ -50,7 +50,7 @@ class Comparison:
         self._closed: set[str] = set()
         self.unread: list[StorageError] = []
 
-    def run(self) -> list[Discrepancy]:
+    def compare_all(self) -> list[Discrepancy]:
         """Everything that differs. Raises StorageError if the ledger or a directory fails; the next
         comparison finds the rest."""
         found: list[Discrepancy] = []
@@ -78,18 +78,17 @@ class Comparison:
                 found.append(self._unlisted(known, paths))
         return found
 
-    def some(self) -> list[Discrepancy]:
-        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
-        `run`."""
+    def compare_given(self) -> list[Discrepancy]:
+        """What differs about the recordings of `infos` alone. Raises as `compare_all`."""
         about = self._infos[0].id if len(self._infos) == 1 else ""
         receipted = self._receipted(about)
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
-    def _receipted(self, about: str = "") -> dict[str, Copied]:
-        """What trusted devices signed about the copies in an office. Where that cannot be read,
-        nothing is taken over. about: only of that one."""
-        found: dict[str, Copied] = {}
+    def _receipted(self, about: str = "") -> dict[str, CopiedRecording]:
+        """What trusted devices signed about the copies in an office, about one recording or all.
+        Where receipts cannot be read, nothing is taken over."""
+        found: dict[str, CopiedRecording] = {}
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
                 filed = list(receipts.read(holding.receipts, self._trusted, about))
@@ -100,7 +99,9 @@ class Comparison:
             found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
-    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Discrepancy | None:
+    def _compare(
+        self, info: RecordingInfo, receipted: CopiedRecording | None
+    ) -> Discrepancy | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
         running = info.state == RECORDING and (known is None or known.ended is None)
@@ -113,8 +114,8 @@ class Comparison:
             self._ledger.append("changed", id=info.id, final=info.final)
             text = "its file ends again as the ledger says"
             return Discrepancy(DiscrepancyKind.CHANGED, info.id, text)
-        told = known is not None and known.here and known.ended is not None
-        if known is not None and told and is_vouched(known) and known.final == info.final:
+        recorded = known is not None and known.here and known.ended is not None
+        if known is not None and recorded and is_vouched(known) and known.final == info.final:
             return None
         if os.path.dirname(info.path) in self._closed:
             return None
@@ -122,32 +123,34 @@ class Comparison:
             said = skeleton(info.path)
             if said.header.id != info.id:
                 raise NotARecordingError(info.path, "it was replaced just now")
-            doubted = doubt(said, self._trusted) or self._doubt_here(said, receipted)
+            doubted = reason_for_doubt(said, self._trusted) or self._doubt_here(said, receipted)
             kind = self._kind(said, known)
             facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
         except (CameradError, ValueError, ArithmeticError) as error:
             # The file's fault: it is named, and the others are compared nevertheless.
             return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
         if doubted:
-            return self._take_in_unvouched(info.id, doubted, told=told)
+            return self._take_in_unvouched(info.id, doubted, recorded=recorded)
         if known is None and self._place.kind is PlaceKind.DEVICE and not self._ledger.lossy:
             lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
             if lasted_us >= UNSAID_US:
                 # Before the recording is known: afterwards nothing would show it any more.
-                self._ledger.note_loss(f"the ledger has lost entries: it says nothing of {info.id}")
+                self._ledger.record_loss(
+                    f"the ledger has lost entries: it says nothing of {info.id}"
+                )
         try:
             self._ledger.append(kind, **facts)
         except ValueError as error:
             return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
-        return taken_in(info, kind, known)
+        return describe_takeover(info, kind, known)
 
     def _unlisted(self, known: RecordingState, paths: Sequence[str]) -> Discrepancy:
-        """About files that have a recording's name and are not listed as one.
+        """The difference for files that have a recording's name and are not listed as one.
 
-        What a file that cannot be read has in it was not seen, and nothing is written down of it.
+        What is in a file that cannot be read was not seen, and nothing is written down about it.
         """
         for path in paths:
-            if not durable_files.is_file(path):
+            if not file_status.is_file(path):
                 continue  # whatever it is, it is no recording
             try:
                 read_info(path)
@@ -158,10 +161,10 @@ class Comparison:
         return self._changed(known, None, "cannot be read as a recording")
 
     def _changed(self, known: RecordingState, final: str | None, what: str) -> Discrepancy:
-        """A file that is not what it was, written down unless that was done. final: its end.
+        """The difference for a file that is not what it was; written down once. final: its end.
 
-        Of several files with one id, only that one of them differs: else each comparison would
-        write down every one of them.
+        Of several files with one id, at most one entry is written: otherwise each comparison would
+        write one for every file.
         """
         if known.changed is None or (
             known.changed != (final or "") and known.id not in self._doubled
@@ -173,7 +176,7 @@ class Comparison:
     def _put_aside(self) -> Iterator[Discrepancy]:
         """Files that repair put aside, written down, so that they have an end too."""
         for directory in self._place.shelves:
-            for name in sorted(names(directory)):
+            for name in sorted(list_names(directory)):
                 if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
                     continue
                 known = self._ledger.state.recordings.get(name)
@@ -186,7 +189,7 @@ class Comparison:
                     yield Discrepancy(DiscrepancyKind.UNREADABLE, name, str(error), alarm=True)
                     continue
                 self._ledger.append("unreadable", name=name, sha256=sha256)
-                text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
+                text = f"it is no recording; it is kept under this name for {MOST_DAYS} days"
                 yield Discrepancy(DiscrepancyKind.UNREADABLE, name, text)
 
     def _kind(self, said: Skeleton, known: RecordingState | None) -> str:
@@ -201,7 +204,7 @@ class Comparison:
             return "found"
         return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
 
-    def _doubt_here(self, said: Skeleton, receipted: Copied | None) -> str:
+    def _doubt_here(self, said: Skeleton, receipted: CopiedRecording | None) -> str:
         """Why an office does not believe what a device signed; "" if nothing is against it."""
         if self._place.kind is not PlaceKind.OFFICE:
             return ""
@@ -212,12 +215,12 @@ class Comparison:
             return f"its device signed a receipt for another end, {receipted.final}"
         return ""
 
-    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Discrepancy:
-        if not told:
+    def _take_in_unvouched(self, recording: str, doubted: str, *, recorded: bool) -> Discrepancy:
+        if not recorded:
             facts = unvouched_facts(recording, *self._ledger.now())
             self._ledger.append("found", **facts)
         text = (
-            f"not taken over: {doubted}; it is kept for up to {LONGEST_DAYS} days from when it was "
+            f"not taken over: {doubted}; it is kept for up to {MOST_DAYS} days from when it was "
             "noted first, whatever it says"
         )
         if self._place.kind is PlaceKind.OFFICE:

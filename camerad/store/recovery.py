@@ -30,59 +30,67 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.text import count
 from camerad.container import chain, jws, sparse, ustar
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.members import Located, NotARecordingError, regular
+from camerad.container.members import Located, NotARecordingError, open_regular
 from camerad.container.recording_files import (
     ID,
     SUFFIX,
     UNREADABLE,
     is_locked,
+    list_names,
     lock,
-    names,
     number_of,
 )
-from camerad.container.skeleton import ClosedBy, Committed, Point, Skeleton, end_of, skeleton
+from camerad.container.skeleton import (
+    ChainProgress,
+    CommittedFragment,
+    SignedEnd,
+    Skeleton,
+    end_of,
+    skeleton,
+)
 from camerad.container.statements import END, Header, RecordingEnd
 from camerad.container.ustar import member
 from camerad.recording.container_writer import STEP
-from camerad.store.owed import Owed, recovered
+from camerad.store.unwritten_end import UnwrittenEnd, make_closing
 
 TORN: Final = ".torn"
-"""Ending of the side file that holds a torn tail while its recording is repaired."""
+"""Ending of the file that keeps a torn tail while its recording is repaired."""
 LONGEST_TAIL: Final = 64 << 20
-"""No append is longer, bytes: a longer tail is damage, not an interruption."""
+"""The longest append, bytes. A longer tail is damage, not an interruption."""
 
 _PIECE: Final = 1 << 20
 _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENXIO)
-"""Why nothing can be done to what another user put there; the storage is all right then."""
+"""The error for what another user put there; the storage itself is all right."""
 
 
 class RepairOutcome(StrEnum):
     """What repair found and did."""
 
     WHOLE = "whole"
-    """It has its end: nothing was to be done."""
+    """It has its end: there was nothing to do."""
     RUNNING = "running"
     """It is being recorded, or repaired by another process."""
     RECOVERED = "recovered"
     """It was interrupted, and has an end that says so."""
     FINISHED = "finished"
-    """Its end was there already, and the reserved room behind it was cut off."""
+    """It had its end already; the reserved room behind it was cut off."""
     EMPTY = "empty"
     """Nothing had been written to it yet; it was removed."""
     UNREADABLE = "unreadable"
     """It has no header of a recording; it was put aside under another name."""
     FORMER_KEY = "former key"
-    """It was interrupted, but was signed with another key than the present one; it was left."""
+    """It was interrupted, and another key than the present one had signed it; it was left as it
+    is."""
     DAMAGED = "damaged"
-    """It is not what an interruption leaves; it was left as it is."""
+    """No interruption leaves it like this; it was left as it is."""
     FAILED = "failed"
-    """The storage did not allow it; the next start tries again."""
+    """The storage refused; the next start tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +120,16 @@ def newest_first(directory: str) -> list[str]:
     """Paths of all files that should be recordings, the newest first. Raises StorageError."""
     found = [
         (number_of(name), os.path.join(directory, name))
-        for name in names(directory)
+        for name in list_names(directory)
         if name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
     ]
     return [path for _, path in sorted(found, reverse=True)]
 
 
 def unfinished(directory: str) -> list[str]:
-    """Paths of the recordings without an end, the newest first; also of those that run.
-
-    Looks at the last bytes of each file only. Raises StorageError.
-    """
-    there = names(directory)
+    """Paths of the recordings without an end, the newest first; also those that are being made.
+    Reads the last bytes of each file only. Raises StorageError."""
+    there = list_names(directory)
     return [
         path
         for path in newest_first(directory)
@@ -142,8 +148,8 @@ def _has_end(path: str) -> bool:
 def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repaired]:
     """Repair every recording without an end, the newest first; one result for each.
 
-    Raises StorageError if the directory cannot be read. An error with one recording is its result
-    (`RepairOutcome.FAILED`), and the others are repaired all the same.
+    If one fails, its result says so (`RepairOutcome.FAILED`), and the others are repaired. Raises
+    StorageError if the directory cannot be read.
     """
     for path in unfinished(directory):
         try:
@@ -152,52 +158,58 @@ def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repair
             yield _result(path, RepairOutcome.FAILED, str(error))
 
 
-def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -> Repaired:
+def repair(
+    path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None = None
+) -> Repaired:
     """Close the recording at `path` if it has no end. Raises StorageError.
 
-    key: the device's; it must be the one that the recording was begun with. clock: says when. owed:
-    up to when its footage was wanted, if that is known.
-    What lies there under a recording's name and is no file, or may not be opened, is left as it is:
-    no recorder made it, and it keeps nothing else from being repaired.
+    key: the device's; it must be the one that the recording was begun with. clock: says when.
+    unwritten: up to when its footage was wanted, if that is known.
+
+    What lies under a recording's name and is no file, or may not be opened, is left as it is: no
+    recorder made it. The others are repaired all the same.
     """
-    try:
+    with storage_errors.explaining("look at the file", path):
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return _result(
                 path, RepairOutcome.DAMAGED, "it is no regular file; it was left as it is"
             )
-    except OSError as error:
-        raise durable_files.explained("look at the file", path, error) from error
     try:
-        return _repair(path, key, clock, owed)
+        return _repair(path, key, clock, unwritten)
     except StorageError as error:
         if error.errno not in _NOT_OURS:
             raise
         return _result(path, RepairOutcome.FAILED, str(error))
 
 
-def _repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None) -> Repaired:
+def _repair(path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None) -> Repaired:
     descriptor = durable_files.open_existing(path)
     try:
         if _runs(descriptor, path):
             return _result(path, RepairOutcome.RUNNING, "it is being recorded")
         lock(descriptor, path)
-        return _Repair(descriptor, path, key, clock, owed).run()
+        return _Repair(descriptor, path, key, clock, unwritten).run()
     finally:
         durable_files.close(descriptor, path)
 
 
 class _Repair:
-    """One repair, the file being open and locked."""
+    """One repair of an open and locked file."""
 
     def __init__(
-        self, descriptor: int, path: str, key: SigningKey, clock: Clock, owed: Owed | None
+        self,
+        descriptor: int,
+        path: str,
+        key: SigningKey,
+        clock: Clock,
+        unwritten: UnwrittenEnd | None,
     ) -> None:
         self._descriptor = descriptor
         self._path = path
         self._side = path.removesuffix(SUFFIX) + TORN
         self._key = key
         self._clock = clock
-        self._owed = owed
+        self._unwritten = unwritten
 
     def run(self) -> Repaired:
         try:
@@ -237,9 +249,9 @@ class _Repair:
         return replace(_result(self._path, RepairOutcome.UNREADABLE, str(error)), path=to)
 
     def _complete(
-        self, result: Repaired, found: Skeleton, ended: ClosedBy, kept: bytes
+        self, result: Repaired, found: Skeleton, ended: SignedEnd, kept: bytes
     ) -> Repaired:
-        """The end is there, and so is the side file: only its removal may be missing."""
+        """The end and the side file are both there: at most its removal is missing."""
         if found.torn is None:
             raise _DamagedError(f"{self._side} is not its own: it is whole without")
         copied = self._sha256(found.torn) == hashlib.sha256(kept).hexdigest()
@@ -248,7 +260,7 @@ class _Repair:
         durable_files.discard(self._side)
         return _ended(replace(result, outcome=RepairOutcome.RECOVERED, torn_bytes=len(kept)), ended)
 
-    def _cut(self, result: Repaired, ended: ClosedBy) -> Repaired:
+    def _cut(self, result: Repaired, ended: SignedEnd) -> Repaired:
         """The end is there, but not the archive's."""
         at = ended.located.end_offset
         if any(any(piece) for _, piece in self._stored(at)):
@@ -260,7 +272,7 @@ class _Repair:
         return _ended(replace(result, outcome=RepairOutcome.FINISHED, text=text), ended)
 
     def _recover(
-        self, result: Repaired, header: Header, point: Point, kept: bytes | None
+        self, result: Repaired, header: Header, point: ChainProgress, kept: bytes | None
     ) -> Repaired:
         descriptor, path = self._descriptor, self._path
         tail = self._tail(point.offset, point.commits) if kept is None else kept
@@ -271,8 +283,8 @@ class _Repair:
                 durable_files.publish(self._side, tail)
         statements = chain.Chain(self._key, point.previous, point.commits)
         clock = self._clock
-        closing = recovered(header, point, self._owed, clock.boot_id, clock.moment())
-        token = statements.end(closing, chain.content(tail) if tail else None)
+        closing = make_closing(header, point, self._unwritten, clock.boot_id, clock.moment())
+        token = statements.end(closing, chain.content_of(tail) if tail else None)
         pieces = member(chain.TORN_NAME, tail) if tail else []
         pieces += [*member(chain.END_NAME, token), ustar.END]
         size = durable_files.write(descriptor, pieces, point.offset, path)
@@ -295,8 +307,9 @@ class _Repair:
 
     # ------------------------------------------------------------------ what is there
 
-    def _point(self, found: Skeleton) -> Point:
-        """How far the chain holds: one append at most was under way, so only the last may not."""
+    def _point(self, found: Skeleton) -> ChainProgress:
+        """How far the chain holds. At most one append was under way, so only the last commit may
+        not hold."""
         if not self._holds(found.statement):
             raise _DamagedError("the signature of its header does not hold")
         last = found.last
@@ -313,7 +326,7 @@ class _Repair:
             return False
         return True
 
-    def _is_there(self, committed: Committed) -> bool:
+    def _is_there(self, committed: CommittedFragment) -> bool:
         """Whether the commit is signed, and what it commits is there."""
         commit = committed.commit
         if not self._holds(committed.statement):
@@ -353,15 +366,13 @@ class _Repair:
         return b"".join(piece for _, piece in pieces).ljust(blocks * ustar.BLOCK, b"\0")
 
     def _stored(self, offset: int) -> Iterator[tuple[int, bytes]]:
-        """What the file has on its storage from there on, and where it lies; the rest are zeros."""
-        try:
-            yield from sparse.pieces(self._descriptor, offset)
-        except OSError as error:
-            raise durable_files.explained("read the recording", self._path, error) from error
+        """The data of the file from there on, each piece with its offset; the rest are zeros."""
+        with storage_errors.explaining("read the recording", self._path):
+            yield from sparse.data_pieces(self._descriptor, offset)
 
     def _pieces(self, offset: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The file's bytes up to `end`, and where they lie."""
-        try:
+        with storage_errors.explaining("read the recording", self._path):
             while offset < end:
                 size = min(_PIECE, end - offset)
                 piece = os.pread(self._descriptor, size, offset)
@@ -369,30 +380,26 @@ class _Repair:
                     return
                 yield offset, piece
                 offset += len(piece)
-        except OSError as error:
-            raise durable_files.explained("read the recording", self._path, error) from error
 
     def _kept(self) -> bytes | None:
         """The torn tail that an earlier repair put aside."""
         try:
-            with regular(self._side) as file:
+            with open_regular(self._side) as file:
                 return file.read(LONGEST_TAIL)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise durable_files.explained("read the file", self._side, error) from error
+            raise storage_errors.explain("read the file", self._side, error) from error
 
 
 def _result(path: str, outcome: RepairOutcome, text: str) -> Repaired:
     return Repaired(os.path.basename(path).removesuffix(SUFFIX), path, outcome, text)
 
 
-def _ended(result: Repaired, ended: ClosedBy) -> Repaired:
+def _ended(result: Repaired, ended: SignedEnd) -> Repaired:
     return replace(result, end=ended.end, final=ended.sha256)
 
 
 def _runs(descriptor: int, path: str) -> bool:
-    try:
+    with storage_errors.explaining("lock the file", path):
         return is_locked(descriptor)
-    except OSError as error:
-        raise durable_files.explained("lock the file", path, error) from error

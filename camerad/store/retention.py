@@ -1,11 +1,12 @@
-"""What may go, and when. Pure: everything follows from the ledger's state and a present.
+"""What may be deleted, and when. Pure: everything follows from the ledger's state and a present.
 
 A recording's age is the largest of the lower bounds that the ledger proves
 (`camerad.ledger.timeline`). It is *due* when that age reaches its retention, unless it is held.
-What the office acknowledged may go before, to make room. Nothing else is ever deleted. Where a
-ledger has lost entries, and so perhaps holds, neither happens before the recording's retention has
-passed once more since that was noticed (`LedgerState.counted_us`). Where a ledger says what this
-version of camerad cannot read, nothing goes at all.
+What the office acknowledged may be deleted before, to make room. Nothing else is ever deleted.
+
+If a ledger has lost entries, holds may be lost too. Then nothing is deleted before the recording's
+retention has passed once more since that was noticed (`LedgerState.counted_us`). If this version of
+camerad cannot read all of a ledger, nothing is deleted at all.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
-from camerad.ledger.ledger_state import LedgerState, age_us
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 
 WARNING_US: Final = 2 * DAY
@@ -31,8 +32,10 @@ class Candidate:
 
 
 def left_us(known: RecordingState, state: LedgerState, boot_id: str, now: Moment) -> int | None:
-    """How long it is at most until a recording is due, at least 0; None if it is held, or has not
-    ended: nothing will delete it then."""
+    """The longest time until a recording is due, at least 0.
+
+    None if it is held or has not ended: then nothing will delete it.
+    """
     counted = state.counted_us(known, state.ages(boot_id, now))
     if counted is None or known.held:
         return None
@@ -40,19 +43,19 @@ def left_us(known: RecordingState, state: LedgerState, boot_id: str, now: Moment
 
 
 def days_left(known: RecordingState, state: LedgerState, boot_id: str, now: Moment) -> int | None:
-    """The same in whole days, rounded up: 0 is due."""
+    """The same in whole days, rounded up; 0 means due."""
     left = left_us(known, state, boot_id, now)
     return None if left is None else -(-left // DAY)
 
 
-def due(
+def list_due(
     state: LedgerState, boot_id: str, now: Moment, copied: Container[str] = ()
 ) -> tuple[Candidate, ...]:
     """Everything that has to be deleted, oldest first. copied: ids of recordings whose own file has
     vanished, and of which there are copies."""
     ages = state.ages(boot_id, now)
     found = (
-        Candidate(known, age_us(known, ages) or 0)
+        Candidate(known, known.age_us(ages) or 0)
         for known in state.recordings.values()
         if (known.here or (known.deleted is None and known.id in copied))
         and state.is_due(known, ages)
@@ -60,15 +63,15 @@ def due(
     return tuple(sorted(found, key=_oldest_first))
 
 
-def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
-    """What may be deleted if there is no room: the office has it and nobody holds it, or could not
-    place again a hold that was lost. Oldest first."""
+def list_removable(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
+    """What may be deleted to make room, oldest first: the office has it, nobody holds it, and there
+    was time to place a lost hold again."""
     if state.unread:
         return ()
     ages = state.ages(boot_id, now)
     lost_us = None if state.lost is None else ages.minimum_us(state.lost)
     found = (
-        Candidate(known, age_us(known, ages) or 0)
+        Candidate(known, known.age_us(ages) or 0)
         for known in state.recordings.values()
         if known.here
         and known.acknowledged is not None
@@ -78,11 +81,11 @@ def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candid
     return tuple(sorted(found, key=_oldest_first))
 
 
-def expiring_flagged(
+def list_expiring_flagged(
     state: LedgerState, boot_id: str, now: Moment, within_us: int = WARNING_US
 ) -> tuple[RecordingState, ...]:
-    """Flagged recordings that are due within so long, and not held, so that their holder can be
-    warned; the most urgent first."""
+    """Flagged recordings that are not held and due within so long, the most urgent first: their
+    holder is to be warned."""
     if state.unread:
         return ()
     ages = state.ages(boot_id, now)

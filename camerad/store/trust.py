@@ -1,10 +1,10 @@
 """What a ledger takes over from a recording's file, and when it believes it.
 
-How long a recording is kept follows from what its header says. Anybody can write a header. So a
-ledger takes over only what a trusted key signed: the header, and the last statement, which by the
-chain of hashes vouches for every statement between them. Of what nobody vouches for the ledger says
-that it is here, on its own word alone, and keeps it as long as the longest retention that any
-recording may have. Such a file can make nothing go early, and stays no longer than `LONGEST_DAYS`.
+How long a recording is kept follows from what its header says, and anybody can write a header. So a
+ledger takes over only what a trusted key signed: the header, and the last statement. By the chain
+of hashes that vouches for every statement in between. If nobody vouches for a file, the ledger only
+says that it is here, and keeps it for `MOST_DAYS`, the longest retention. Such a file makes nothing
+go early, and stays no longer than that.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from camerad.base.clock import ClockSource, Moment
 from camerad.container import jws
 from camerad.container.keys import KeyRing
+from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RECOVERED
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.recording_state import RecordingState
 
 
-def doubt(said: Skeleton, keys: KeyRing) -> str:
+def reason_for_doubt(said: Skeleton, keys: KeyRing) -> str:
     """Why what a file says is not believed; "" if one of `keys` vouches for it."""
     statements = [said.statement]
     if said.closed_by is not None:
@@ -34,17 +34,17 @@ def doubt(said: Skeleton, keys: KeyRing) -> str:
     except jws.JwsError as error:
         return str(error)
     days = said.header.retention_days
-    if not 1 <= days <= LONGEST_DAYS:
+    if not 1 <= days <= MOST_DAYS:
         return f"it says that it is kept for {days} days, which no policy allows"
     return ""
 
 
 def facts_from(said: Skeleton, kind: str, *, own: bool) -> dict[str, Any]:
-    """What a ledger has to be told of a recording: the facts of an entry of that kind ("closed",
-    "recovered", "received" or "found"). own: the ledger's own device made it.
+    """The facts of a ledger's entry about a recording, of the kind "closed", "recovered",
+    "received" or "found". own: the ledger's own device made it.
 
-    Whether it is true is `doubt`'s matter. Raises NotARecordingError if it has no end and needs
-    one.
+    `reason_for_doubt` says whether they are to be believed. Raises NotARecordingError if the kind
+    needs an end and there is none.
     """
     header = said.header
     closed = said.closed_by
@@ -82,13 +82,13 @@ def unvouched_facts(recording: str, boot_id: str, now: Moment) -> dict[str, Any]
     """The facts of an entry "found" about a recording that nobody vouches for.
 
     Nothing is taken from its file: its age counts from `now`. Wall time is not called trusted, so
-    that such an entry never vouches for the clock.
+    such an entry never confirms the clock.
     """
     return {
         "id": recording,
         "header": "",
         "final": None,
-        "retention_days": LONGEST_DAYS,
+        "retention_days": MOST_DAYS,
         "ended": Moment(now.boot_us, now.wall_us, ClockSource.UNKNOWN),
         "ended_boot": boot_id,
         "flagged": False,

@@ -1,7 +1,8 @@
 """Copies whole files to other storage, often a stick, and makes sure that they have arrived.
 
-Such storage may know neither modes nor owners (FAT), so unlike `files.publish` nothing here sets
-any. Temporary files end in `files.TEMPORARY`; one that a former run left is replaced.
+Such storage may know neither modes nor owners (FAT). So unlike
+`camerad.base.durable_files.publish`, nothing here sets any. Temporary files end in
+`camerad.base.durable_files.TEMPORARY`; one that a former run left is replaced.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 
 Progress = Callable[[int], None]
-"""Told how many bytes more were done."""
+"""Called with the number of bytes that were done since the last call."""
 
 _PIECE: Final = 4 << 20
 
@@ -29,7 +30,7 @@ class Digest(NamedTuple):
 
 
 class CopyError(StorageError):
-    """Error raised when a copy does not read back as what was written."""
+    """Error raised when a copy reads back as other bytes than were written."""
 
 
 def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
@@ -45,8 +46,8 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
         back = digest(temporary, progress, fresh=True)
         if back != written:
             raise CopyError(
-                f"{target}: the copy reads back otherwise than it was written; this storage "
-                "cannot be relied on: take another"
+                f"{target}: the copy reads back with other bytes than were written; do not use "
+                "this storage: take another one"
             )
         durable_files.rename(temporary, target)
     except BaseException:
@@ -57,12 +58,10 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
 
 
 def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
-    """What a file contains. fresh: ask the storage, not what is in memory of it
+    """What a file contains. fresh: read it from the storage, not from memory
     (``posix_fadvise(2)``). Raises StorageError."""
-    try:
+    with storage_errors.explaining("read the file", path):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise durable_files.explained("read the file", path, error) from error
     try:
         if fresh:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -72,7 +71,7 @@ def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) 
 
 
 def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> Digest:
-    """What an open file contains; `path` is for what is said. Raises StorageError."""
+    """What an open file contains; `path` is for messages. Raises StorageError."""
     found = hashlib.sha256()
     size = 0
     while piece := _read(descriptor, size, path):
@@ -108,16 +107,14 @@ def _discard(temporary: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise durable_files.explained("replace the file", temporary, error) from error
+        raise storage_errors.explain("replace the file", temporary, error) from error
 
 
 def _write(source: str, target: str, progress: Progress | None) -> Digest:
     found = hashlib.sha256()
     size = 0
-    try:
+    with storage_errors.explaining("read the file", source):
         reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise durable_files.explained("read the file", source, error) from error
     try:
         writing = durable_files.create(target)
         try:
@@ -136,7 +133,5 @@ def _write(source: str, target: str, progress: Progress | None) -> Digest:
 
 
 def _read(descriptor: int, offset: int, path: str) -> bytes:
-    try:
+    with storage_errors.explaining("read the file", path):
         return os.pread(descriptor, _PIECE, offset)
-    except OSError as error:
-        raise durable_files.explained("read the file", path, error) from error

@@ -12,7 +12,7 @@ import os
 from functools import cached_property
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.ledger.ledger import read_state
@@ -60,8 +60,8 @@ def _named(holding: Holding) -> set[str]:
     with none of it nothing is called gone."""
     named: set[str] = set()
     try:
-        named |= receipts.named(holding.receipts)
-        if durable_files.is_directory(holding.ledger):
+        named |= receipts.named_recordings(holding.receipts)
+        if file_status.is_directory(holding.ledger):
             keys = KeyRing([read_public_key(holding.key)])
             named |= set(read_state(holding.ledger, keys).recordings)
     except (StorageError, KeyFileError):

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from camerad.base.errors import RingError
-from camerad.container.gaps import Gap, join
+from camerad.container.gaps import Gap, join_gaps
 from camerad.stream.arena import Arena
 from camerad.stream.groups import Cursor
 from camerad.stream.packets import PacketInfo
@@ -90,7 +90,7 @@ class RingReader:
             cursor,
             packets=tuple(packets),
             next_pts_us=taken.next_us,
-            gaps=join(taken.gaps, touching=False),
+            gaps=join_gaps(taken.gaps, touching=False),
         )
 
     def reached(self, until_us: int) -> bool:

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from camerad.container.gaps import RING_FULL, Gap, add_frames, join
+from camerad.container.gaps import RING_FULL, Gap, add_frames, join_gaps
 from camerad.stream.groups import ByteRun, Cursor, Group, Taken
 from camerad.stream.packets import PacketInfo
 
@@ -243,7 +243,7 @@ class Window:
         if index < len(group.packets):
             to_us = None if group.next is None else group.next.first_us
             gaps.append(Gap(RING_FULL, len(group.packets) - index, before_us, to_us))
-        cursor.lost = join([*cursor.lost, *gaps])
+        cursor.lost = join_gaps([*cursor.lost, *gaps])
 
     def _leave(self, group: Group) -> None:
         """Forget the group and overwrite its bytes."""
@@ -309,7 +309,7 @@ class Window:
     def open_gaps(self, cursor: Cursor) -> tuple[Gap, ...]:
         """The gaps after the last packet, as far as they are the reader's."""
         lost = [gap for gap in cursor.lost if gap.to_us is None]
-        return join([*lost, *self.stated(None)])
+        return join_gaps([*lost, *self.stated(None)])
 
     def take(self, cursor: Cursor, max_us: int) -> Taken:
         """Move the cursor on by up to `max_us`, at least one packet, and lease what it passes."""
@@ -340,7 +340,7 @@ class Window:
                 cursor.leased.append(group)
             if cursor.lost or index in group.gaps:
                 noted = group.gaps.get(index, ())[cursor.skip :]
-                taken.gaps += join([*stated(cursor.lost, None, info.pts_us), *noted])
+                taken.gaps += join_gaps([*stated(cursor.lost, None, info.pts_us), *noted])
             cursor.lost = ()
             cursor.skip = 0
             cursor.read = True

@@ -1,10 +1,10 @@
-"""RAUC's custom boot loader backend: what RAUC asks, and tells, about the slots.
+"""RAUC's custom boot loader backend: RAUC asks about the slots, and reports what it did.
 
-Its interface is RAUC's manual, "Custom bootloader backend interface": one command, its arguments,
-a word on standard output, and an exit code. RAUC marks the target bad before it writes the first
-byte, and primary behind the last one. Here a slot that was written is not started by default, but
-put up for its trial: that is written down where `camerad.update.update_file` has it, and
-autoboot.txt stays as it is.
+The interface is in RAUC's manual, "Custom bootloader backend interface": one command, its
+arguments, a word on standard output, and an exit code. RAUC marks the target bad before it writes
+the first byte, and primary after the last one. Here a slot that was written does not start by
+default: it is put up for its trial. `camerad.update.update_file` keeps that, and autoboot.txt stays
+as it is.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Backend:
         self._current = current
 
     def call(self, words: list[str]) -> str | None:
-        """What RAUC wants to know, or None where it only tells. Raises CameradError, UpdateError
-        for what it must not have."""
+        """The answer to RAUC, None if it only reports. Raises CameradError; UpdateError for what
+        RAUC must not do."""
         match words:
             case ["get-current"]:
                 return self._current

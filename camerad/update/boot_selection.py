@@ -23,7 +23,7 @@ from camerad.update.errors import UpdateError
 NAME: Final = "autoboot.txt"
 SIZE: Final = 512
 PARTITIONS: Final = {"A": 2, "B": 3}
-"""Of the card: those that the firmware starts a slot from."""
+"""The card's partitions that the firmware starts a slot from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Autoboot:
         return ("\n".join(lines) + "\n").encode("ascii").ljust(SIZE, b"\n")
 
 
-def parse(text: bytes) -> Autoboot | None:
-    """What the file says; None if it is not one that is written here, byte for byte."""
+def parse_autoboot(text: bytes) -> Autoboot | None:
+    """What the file says; None if it is not, byte for byte, one that is written here."""
     found = (Autoboot(slot) for slot in SLOTS)
     return next((one for one in found if one.text() == text), None)
 
@@ -59,7 +59,7 @@ class BootSelection:
     @property
     def primary(self) -> str:
         """The slot that starts by default."""
-        found = parse(read_plain(self._path, NAME, SIZE + 1))
+        found = parse_autoboot(read_plain(self._path, NAME, SIZE + 1))
         if found is None:
             raise UpdateError(
                 f"{self._path}: this is not what a camera's card has there: offload the camera's "

@@ -14,7 +14,7 @@ class UpdateError(CameradError):
 
 
 class BundleRefusedError(UpdateError):
-    """Error raised when a bundle is not for this camera, or not from whom it trusts."""
+    """Error raised when a bundle is for another camera, or by nobody whom this one trusts."""
 
     exit_code = EX_CONFIG
 
@@ -26,6 +26,7 @@ class UpdateNotNowError(UpdateError):
 
 
 class TrialFailedError(UpdateError):
-    """Error raised when a system on trial does not work: the machine is to start the former one."""
+    """Error raised when a system on trial does not work: the machine is to start the system
+    before."""
 
     exit_code = EX_REBOOT

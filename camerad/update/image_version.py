@@ -15,7 +15,7 @@ def image_version() -> str | None:
         return None
 
 
-def software() -> str:
+def software_version() -> str:
     """What made a recording: camerad, and all that lies below it."""
     image = image_version()
     return f"camerad {__version__}" + ("" if image is None else f", image {image}")

@@ -24,7 +24,7 @@ PROGRAM: Final = "/usr/bin/rauc"
 UP_SECONDS: Final = 15.0
 """From the start of the service until it answers; 0.1 s on a PC."""
 LOOK_SECONDS: Final = 1.0
-"""How often is looked whether the camera may still be changed."""
+"""How often camerad asks whether the camera may still be changed."""
 END_SECONDS: Final = 10.0
 """Until RAUC, told to end, is killed."""
 LONGEST_SECONDS: Final = 1800.0
@@ -39,8 +39,8 @@ class Rauc:
         self._program = program
 
     def info(self, bundle: str) -> Offer:
-        """What a bundle says of itself, once its signature is found to be of a key that this camera
-        trusts. Raises RefusedError, UpdateError."""
+        """What a bundle says about itself, once its signature is by a key that this camera trusts.
+        Raises BundleRefusedError, UpdateError."""
         done = self._run([*self._command, "info", "--output-format=json", bundle])
         if done.returncode != 0:
             raise BundleRefusedError(
@@ -55,11 +55,8 @@ class Rauc:
             ) from error
 
     def install(self, bundle: str, hindrance: Callable[[], str | None]) -> None:
-        """Write the bundle into the slot that does not run; takes minutes.
-
-        hindrance: asked again and again; as soon as it says why not, nothing is written any more.
-        Raises UpdateError.
-        """
+        """Write the bundle into the slot that does not run; takes minutes. hindrance: asked again
+        and again. As soon as it names one, nothing more is written. Raises UpdateError."""
         environment = {**os.environ, "DBUS_STARTER_BUS_TYPE": "session"}
         # S603: RAUC, and a path that was opened before.
         with subprocess.Popen([*self._command, "service"], env=environment) as service:  # noqa: S603

@@ -1,8 +1,8 @@
-"""The system that runs, as it says itself, in a root that is checked while it is read.
+"""The system that runs, as it describes itself, in a root that is checked while it is read.
 
-The version is `IMAGE_VERSION` of os-release(5), for which bundles it is for and the lowest version
-that it lets in are in RAUC's system.conf, and the slot that runs is what the kernel was told by the
-slot's own command line (``rauc.slot=``, RAUC's manual, "Bootloader interaction").
+Its version is `IMAGE_VERSION` of os-release(5). RAUC's system.conf says which bundles fit it, and
+the lowest version that it accepts. The slot that runs is in the kernel's command line, which each
+slot has of its own (``rauc.slot=``, RAUC's manual, "Bootloader interaction").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SYSTEM_CONF: Final = "/etc/rauc/system.conf"
 CMDLINE: Final = "/proc/cmdline"
 
 
-def slot(cmdline: str = CMDLINE) -> str:
+def running_slot(cmdline: str = CMDLINE) -> str:
     """The slot that runs. Raises UpdateError if this is no system in a slot."""
     try:
         with open(cmdline, encoding="utf-8", errors="replace") as file:
@@ -30,13 +30,15 @@ def slot(cmdline: str = CMDLINE) -> str:
     match = re.search(rf"(?:^|\s)rauc\.slot=({'|'.join(SLOTS)})(?:\s|$)", words)
     if match is None:
         raise UpdateError(
-            "this camera's card was not made from the image, or before it had updates: flash it "
-            "anew, or install the packages by hand"
+            "this camera's card was not made from an image with updates: flash it anew, or install "
+            "the packages by hand"
         )
     return match[1]
 
 
-def running(card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> RunningVersion:
+def running_version(
+    card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE
+) -> RunningVersion:
     """Raises UpdateError."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -47,6 +49,8 @@ def running(card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE
     except (OSError, configparser.Error, KeyError) as error:
         raise UpdateError(
             f"{conf}: the system does not say which updates are for it ({error}): it was built "
-            "without a keyring (KEYRING=), so updates are not for it"
+            "without a keyring (KEYRING=), so it takes no updates"
         ) from error
-    return RunningVersion(compatible, image_version() or "", minimum, slot(cmdline), card.primary)
+    return RunningVersion(
+        compatible, image_version() or "", minimum, running_slot(cmdline), card.primary
+    )

@@ -1,7 +1,7 @@
-"""What is kept of an update: its state, and what the ledger is to say of it, in one file.
+"""What is kept of an update: its state, and what the ledger is to say about it, in one file.
 
-So there is no instant at which one is there without the other. The file lies where the camera keeps
-its provisioning, which is the same for both systems and out of the daemon's hands.
+So neither is ever there without the other. The file lies beside the camera's provisioning: both
+systems see it there, and the daemon cannot write it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-import msgspec
-
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
+from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.behaviour.update import NONE, UpdateState
 from camerad.update.errors import UpdateNotNowError
 
@@ -28,16 +26,16 @@ FOLDER: Final = "update"
 """In `device.provision_dir`."""
 NAME: Final = "update.json"
 PENDING: Final = "pending"
-"""Is there while the next start has to look at the update, and sometimes when it has not: units go
-by its name."""
+"""Name of a marker. It is there while the next start has to look at the update, and sometimes when
+it does not have to. Units check for it."""
 MOST: Final = 32
-"""Facts that are kept; the daemon tells them within a minute."""
+"""The most outcomes that are kept; the daemon writes them into the ledger within a minute."""
 _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class UpdateOutcome:
     """What the ledger is to say. outcome: a phase that was reached. before: the version that ran
     when the update began."""
 
@@ -47,13 +45,18 @@ class Fact:
     before: str
     slot: str
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the ledger's entry says."""
+        return {field: value for field, value in asdict(self).items() if field != "id"}
+
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class UpdateRecord:
     """The file."""
 
     state: UpdateState = NONE
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[UpdateOutcome, ...] = ()
 
 
 class UpdateFile:
@@ -64,21 +67,17 @@ class UpdateFile:
         self._path = os.path.join(directory, NAME)
         self._marker = os.path.join(directory, PENDING)
 
-    def read(self) -> Record:
-        """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
-        of is not confirmed, so the system before goes on."""
-        if not durable_files.is_there(self._path):
-            return Record()
+    def read(self) -> UpdateRecord:
+        """What is kept. If it cannot be read, that is logged, and it counts as empty: then no
+        update is known and none is confirmed, so the system before goes on."""
         try:
-            return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)
-        except msgspec.MsgspecError as error:
-            log.error(
-                "%s: cannot be read, and counts as none: %s",
-                self._path,
-                error,
-                extra=MessageId.UPDATE_FAILED.extra,
+            return (
+                read_json(self._path, UpdateRecord, "update", _LARGEST, "it counts as none")
+                or UpdateRecord()
             )
-            return Record()
+        except StateFileError as error:
+            log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+            return UpdateRecord()
 
     @property
     def state(self) -> UpdateState:
@@ -86,9 +85,12 @@ class UpdateFile:
         return self.read().state
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Whoever begins an installation or a trial does so within this: two installations at once
-        would write one slot. Raises NotNowError, at once, if another process is at it."""
+    def lock(self) -> Iterator[None]:
+        """Hold the lock under which an installation or a trial begins: two installations at once
+        would write one slot.
+
+        Raises UpdateNotNowError, at once, if another process has it.
+        """
         try:
             claim = durable_files.lock_directory(self.directory, linked=True)
         except BlockingIOError:
@@ -102,31 +104,28 @@ class UpdateFile:
             os.close(claim)
 
     def write(self, state: UpdateState, *, tell: bool) -> None:
-        """Keep `state`, durably. tell: the ledger is to say so."""
+        """Keep `state`, durably. tell: the ledger is to have it."""
         record = self.read()
         facts = record.facts
         if tell:
-            new = Fact(
+            new = UpdateOutcome(
                 secrets.token_hex(16), state.phase.value, state.version, state.before, state.slot
             )
             facts = (*facts, new)[-MOST:]
         if state.pending and not os.path.lexists(self._marker):
             durable_files.publish(self._marker, b"", mode=_PUBLIC)
         if state != record.state or tell:
-            content = msgspec.json.encode(Record(state, facts))
-            durable_files.publish(self._path, content, mode=_PUBLIC)
+            write_json(self._path, UpdateRecord(state, facts), mode=_PUBLIC)
         if not state.pending and os.path.lexists(self._marker):
             durable_files.remove(self._marker, missing_ok=True)
 
 
-def prepare(directory: str) -> UpdateFile:
-    """Raises StorageError.
+def open_update_file(directory: str) -> UpdateFile:
+    """The file in `directory`, which is made. Raises StorageError.
 
-    What a loss of power has left unpublished is left alone, since another process may be about to
-    publish it; the next `write` puts its own in that place.
+    What a loss of power left unpublished stays: another process may be about to publish it. The
+    next `write` replaces it.
     """
-    try:
+    with storage_errors.explaining("make the directory", directory):
         os.makedirs(directory, mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise durable_files.explained("make the directory", directory, error) from error
     return UpdateFile(directory)

@@ -1,7 +1,7 @@
-"""The daemon's part: the ledger says what became of an update.
+"""The daemon's part of an update: it writes into the ledger what became of it.
 
-At its start, and from then on whenever the file has changed: a trial is confirmed while the daemon
-runs.
+It does so at its start, and then whenever the file has changed: a trial is confirmed while the
+daemon runs.
 """
 
 from __future__ import annotations
@@ -13,57 +13,49 @@ from typing import TYPE_CHECKING, Final
 
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
-from camerad.ledger import outbox
-from camerad.update.update_file import FOLDER, NAME, Fact, UpdateFile
+from camerad.ledger.outbox import LedgerOutbox
+from camerad.update.update_file import FOLDER, NAME, UpdateFile, UpdateOutcome
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-TOLD: Final = "update-told"
-"""In the daemon's state directory: id of the last fact that is in the ledger."""
+DELIVERED: Final = "update-told"
+"""In the daemon's state directory: id of the last outcome that is in the ledger."""
 
 
 class UpdateOutbox:
     """provision_dir: `device.provision_dir`; without one there are no updates. state_dir: the
-    daemon's. Facts that cannot be read are logged: they must not keep a camera from recording."""
+    daemon's. What cannot be read is logged: it must not keep a camera from recording."""
 
     def __init__(self, provision_dir: Path | None, state_dir: str) -> None:
-        self._kept = None if provision_dir is None else UpdateFile(str(provision_dir / FOLDER))
-        self._told = os.path.join(state_dir, TOLD)
+        self._file = None if provision_dir is None else UpdateFile(str(provision_dir / FOLDER))
+        self._outbox = LedgerOutbox("updated", os.path.join(state_dir, DELIVERED))
         self._seen: tuple[int, int] | None = None
 
-    def tell(self, ledger: Ledger) -> None:
-        """Have the ledger say what it does not yet. Raises StorageError; what was told is told
-        again then, if the power is lost before it could be remembered."""
+    def write_to(self, ledger: Ledger) -> None:
+        """Write into the ledger what it does not have yet. Raises StorageError; the next call then
+        goes on."""
         now = self._stamp()
-        if self._kept is None or now is None or now == self._seen:
+        if self._file is None or now is None or now == self._seen:
             return
-        for fact in self._untold(self._kept):
-            ledger.append(
-                "updated",
-                outcome=fact.outcome,
-                version=fact.version,
-                before=fact.before,
-                slot=fact.slot,
-            )
-            outbox.remember(self._told, fact)
+        self._outbox.deliver(self._pending(self._file), ledger)
         self._seen = now
 
     def _stamp(self) -> tuple[int, int] | None:
-        """What tells the file from the one before; None: there is none."""
-        if self._kept is None:
+        """What tells the file from the one before; None if there is none."""
+        if self._file is None:
             return None
         try:
-            found = os.stat(os.path.join(self._kept.directory, NAME))
+            found = os.stat(os.path.join(self._file.directory, NAME))
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def _untold(self, kept: UpdateFile) -> tuple[Fact, ...]:
+    def _pending(self, file: UpdateFile) -> tuple[UpdateOutcome, ...]:
         try:
-            return outbox.untold(kept.read().facts, self._told)
+            return self._outbox.pending(file.read().facts)
         except StorageError as error:
             log.error(
                 "what became of an update is not told to the ledger: %s",

@@ -25,18 +25,19 @@ from camerad.update.update_file import UpdateFile
 log = logging.getLogger(__name__)
 
 READY_SECONDS: Final = 240.0
-"""What a daemon on trial gets to answer: it starts within `camerad.service`'s time, and once more
-if its first start fails."""
+"""How long a daemon on trial has to answer: it starts within `camerad.service`'s time, and once
+more if its first start fails."""
 LOOK_SECONDS: Final = 1.0
 
 Ask = Callable[[], CameraStatus | None]
-"""What the daemon says of itself."""
+"""Asks the daemon for its status; None: it does not answer."""
 Examine = Callable[[], tuple[str, ...] | None]
-"""The doctor's failing checks, each with what it found; None: there is no report."""
+"""Runs the doctor; returns the failing checks, each with what it found. None: there is no
+report."""
 
 
-class Updates:
-    """ask, examine: see above."""
+class Updater:
+    """Carries updates out. ask, examine: as `Ask` and `Examine`."""
 
     def __init__(self, card: BootSelection, kept: UpdateFile, ask: Ask, examine: Examine) -> None:
         self._card = card
@@ -45,10 +46,12 @@ class Updates:
         self._examine = examine
 
     def install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
-        """Install a bundle into the slot that does not run, and put it up for its trial. again: as
-        `camerad.behaviour.update.refusal` has it. Raises UpdateError; the running system is as it
-        was in any case."""
-        with self._kept.alone():
+        """Install a bundle into the slot that does not run, and put it up for its trial.
+
+        again: as for `camerad.behaviour.update.refusal`. Raises UpdateError; the running system
+        stays as it was in any case.
+        """
+        with self._kept.lock():
             self._install(bundle, running, rauc, again=again)
 
     def _install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
@@ -62,8 +65,8 @@ class Updates:
         faults = self._examine()
         if faults is None:
             raise UpdateNotNowError(
-                "the doctor's report could not be made, and without it a fault from before would "
-                "count as the update's: the journal says why; mend that, and try again"
+                "the doctor's report could not be made. Without it an old fault would count as the "
+                "update's. The journal says why; mend that, and try again"
             )
         slot = update.other(running.slot)
         self._carry_out(update.Begun(slot, offer.version, running.version, faults))
@@ -85,10 +88,12 @@ class Updates:
             self._carry_out(update.NotInstalled())
             raise UpdateError("RAUC has ended without activating the slot: see the journal")
 
-    def attempt(self) -> None:
-        """Begin the trial: when this returns, the machine is to start the slot on trial, once.
-        Raises NotNowError if there is nothing to try, or it must not be now."""
-        with self._kept.alone():
+    def begin_trial(self) -> None:
+        """Begin the trial: after this returns, the machine is to start the slot on trial, once.
+
+        Raises UpdateNotNowError if there is nothing to try, or it must not be now.
+        """
+        with self._kept.lock():
             if self._kept.state.phase is not UpdatePhase.TO_TRY:
                 raise UpdateNotNowError("no update waits for its trial")
             self._refuse_unless_idle()
@@ -99,9 +104,9 @@ class Updates:
             extra=MessageId.UPDATED.extra,
         )
 
-    def look(self, running: RunningVersion) -> UpdatePhase:
-        """After each start, before the daemon's. Returns how far the update is. Raises
-        CameradError."""
+    def judge_start(self, running: RunningVersion) -> UpdatePhase:
+        """Look at a start of the machine, before the daemon starts. Returns the phase of the
+        update. Raises CameradError."""
         before = self._kept.state
         self._carry_out(update.MachineStarted(running.slot, running.primary))
         state = self._kept.state
@@ -114,13 +119,15 @@ class Updates:
             )
         return state.phase
 
-    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> UpdatePhase:
-        """In a system on trial: wait for the daemon, have the doctor look, and have this system
-        start by default if it is as well as the one before, and the one that was judged when it
-        was installed. slot, version: of the system that runs. Returns how far the update is.
+    def confirm_trial(
+        self, slot: str, version: str, ready_seconds: float = READY_SECONDS
+    ) -> UpdatePhase:
+        """Judge a system on trial: wait for the daemon, and have the doctor look.
 
-        Raises TrialFailedError: the machine is to start the system before. Of any other system
-        nothing is said.
+        If this system is as good as the one before, and is the one that was judged when it was
+        installed, it starts by default from then on. slot, version: of the running system. Returns
+        the phase of the update; for a system that is not on trial nothing is done. Raises
+        TrialFailedError: then the machine is to start the system before.
         """
         state = self._kept.state
         if state.phase is not UpdatePhase.TRYING or state.slot != slot:

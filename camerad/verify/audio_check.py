@@ -9,17 +9,14 @@ from typing import Final
 from camerad.base.clock import SECOND
 from camerad.container.severity import Severity
 from camerad.container.statements import FragmentFacts, FragmentSound, Header, Microphone, SoundEnd
-from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
+from camerad.verify.coverage import AHEAD_US, UNSTATED_US, Holes, lasts_us
 from camerad.verify.findings import FindingKind, Result, Span
 
-AHEAD_US: Final = 60_000_000
-"""What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
-press just before the recorder took over, is called a contradiction."""
 SLACK_US: Final = 5_000
-"""Media times of sound are rounded, and may differ by so much from what its samples add up to."""
+"""Media times of sound are rounded. They may differ by so much from what the samples add up to."""
 
 _ON: Final = "on"
-"""The state in which there is sound; before the first one that is stated nothing is known."""
+"""The state in which there is sound. Before the first stated state nothing is known."""
 
 
 class AudioCheck:
@@ -27,20 +24,20 @@ class AudioCheck:
 
     def __init__(self, result: Result) -> None:
         self._result: Final = result
+        self._found: Final = result.findings
         self._until_us: int | None = None
         """Where the last signed sound ends; None before any, and behind a break of the chain."""
-        self._holes: list[Span] = []
-        """In media time."""
+        self._holes: Final = Holes()
         self._broken = False
 
     def header(self, header: Header, name: str) -> None:
         """What a header says."""
         wanted = isinstance(header.microphone, Microphone)
         if header.sound and not wanted:
-            self._cannot_be("a sound track without a microphone", name)
+            self._found.contradict("a sound track without a microphone", name)
         elif wanted and not header.sound:
             text = "sound was wanted, and there is none at all"
-            self._result.findings.say(FindingKind.SILENT, text, name, severity=Severity.NOTE)
+            self._found.say(FindingKind.SILENT, text, name, severity=Severity.NOTE)
 
     def skip(self) -> None:
         """Statements are missing here, or not linked to those before."""
@@ -55,7 +52,9 @@ class AudioCheck:
         if not facts.frames:
             self._alone(facts, last, name)
         if linked and header is not None and header.sound != isinstance(sound, FragmentSound):
-            self._cannot_be(f"sound: {'no' if header.sound else 'a'} track was announced", name)
+            self._found.contradict(
+                f"sound: {'no' if header.sound else 'a'} track was announced", name
+            )
         if isinstance(sound, FragmentSound):
             self._times(sound, facts, name, linked=linked)
 
@@ -64,29 +63,28 @@ class AudioCheck:
         header, result = self._result.header, self._result
         if header is None or not header.sound:
             if isinstance(sound, SoundEnd):
-                self._cannot_be("sound: no track was announced", name)
+                self._found.contradict("sound: no track was announced", name)
             return
         if not isinstance(sound, SoundEnd):
-            self._cannot_be("sound: a track was announced", name)
+            self._found.contradict("sound: a track was announced", name)
             return
         if not self._broken and sound.units != result.units:
-            self._result.findings.say(
+            self._found.say(
                 FindingKind.CONTRADICTION,
                 f"counts {sound.units} access units of sound, and the commits {result.units}",
                 name,
             )
         if not self._broken and result.commits:
-            self._hole(self._begins_us(header) if self._until_us is None else self._until_us, at_us)
+            self._holes.add(self._sound_due_us(header), at_us)
 
     def report(self) -> None:
-        """Every silence has to be stated, by whichever statement: as gaps, or, where there was
-        nobody any more to state those, by the states that sound was in. What is found are the
-        pieces of it that are not: what only touches a silence explains no more than it covers."""
-        result = self._result
-        for hole in self._holes:
-            bare = uncovered(hole, result.sound_gaps)
-            if lasts_us(bare) <= UNSTATED_US:
-                continue
+        """Report every silence that no statement explains.
+
+        A silence is explained by gaps; or, if nobody was left to state gaps, by the states of
+        sound. Only the pieces that neither covers are reported: a gap that touches a silence
+        explains no more than it covers.
+        """
+        for hole, bare in self._holes.unstated(self._result.sound_gaps):
             pieces = self._by_state(hole, bare)
             unexplained = [piece for state, piece in pieces if state == _ON]
             if lasts_us(unexplained) > UNSTATED_US:
@@ -98,17 +96,17 @@ class AudioCheck:
                     self._no_sound(FindingKind.QUIET, f"no sound: {state}", piece)
 
     def _no_sound(self, kind: FindingKind, text: str, piece: Span) -> None:
-        self._result.findings.say(
+        self._found.say(
             kind,
             text,
             severity=Severity.NOTE,
-            from_us=self._result.time(piece.from_us),
-            to_us=self._result.time(piece.to_us),
+            from_us=self._result.recording_us(piece.from_us),
+            to_us=self._result.recording_us(piece.to_us),
         )
 
     def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:
-        """`bare`, the pieces of `hole` that no gap covers, each with the state that sound was in;
-        they are cut where that changed."""
+        """The pieces of `hole` that no gap covers, each with the state of sound in it. They are cut
+        where the state changed."""
         changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         edges = [
             (hole.from_us, _ON),
@@ -123,14 +121,15 @@ class AudioCheck:
         ]
 
     def _alone(self, facts: FragmentFacts, last: FragmentFacts | None, name: str) -> None:
-        """A fragment without a picture has sound, and says where the picture before it ended."""
+        """A fragment without a picture must have sound, and say where the picture before it
+        ended."""
         sound = facts.sound
         if not facts.sequence or not isinstance(sound, FragmentSound) or not sound.units:
-            self._cannot_be("a fragment of nothing", name)
+            self._found.contradict("a fragment of nothing", name)
         elif {facts.first_us, facts.last_us} != {facts.end_us}:
-            self._cannot_be("times of pictures, and there are none", name)
+            self._found.contradict("times of pictures, and there are none", name)
         elif last is not None and facts.end_us != last.end_us:
-            self._cannot_be("another end of the picture before it", name)
+            self._found.contradict("another end of the picture before it", name)
 
     def _times(
         self, sound: FragmentSound, facts: FragmentFacts, name: str, *, linked: bool
@@ -139,39 +138,33 @@ class AudioCheck:
         first_us, end_us = sound.first_us, sound.end_us
         if first_us is None or end_us is None:
             if first_us is not end_us or sound.units:
-                self._cannot_be("sound without its times", name)
+                self._found.contradict("sound without its times", name)
             return
         if not sound.units or first_us >= end_us:
-            self._cannot_be("times of sound that do not rise", name)
+            self._found.contradict("times of sound that do not rise", name)
             return
         if end_us > facts.clock.boot_us + AHEAD_US:
-            self._cannot_be("sound from after its own signature", name)
+            self._found.contradict("sound from after its own signature", name)
         if self._until_us is not None and first_us < self._until_us - SLACK_US:
-            self._cannot_be("sound that begins before the sound before it ends", name)
+            self._found.contradict("sound that begins before the sound before it ends", name)
         if header is None or not linked:
             return
         microphone = header.microphone
         if first_us < header.origin_us:
-            self._cannot_be("sound from before the recording's origin", name)
+            self._found.contradict("sound from before the recording's origin", name)
         if isinstance(microphone, Microphone):
-            lasts_us = sound.units * microphone.samples * SECOND // microphone.rate
-            if lasts_us > end_us - first_us + SLACK_US:
-                self._cannot_be("more sound than there is time for", name)
+            sound_us = sound.units * microphone.samples * SECOND // microphone.rate
+            if sound_us > end_us - first_us + SLACK_US:
+                self._found.contradict("more sound than there is time for", name)
         if not self._broken:
-            begins_us = self._begins_us(header) if self._until_us is None else self._until_us
-            self._hole(begins_us, first_us)
+            self._holes.add(self._sound_due_us(header), first_us)
         self._until_us = end_us
 
-    def _begins_us(self, header: Header) -> int:
-        """Media time from which on there should be sound."""
+    def _sound_due_us(self, header: Header) -> int:
+        """Media time from which on more sound should follow."""
+        if self._until_us is not None:
+            return self._until_us
         microphone = header.microphone
         if isinstance(microphone, Microphone) and microphone.pre_event:
             return header.origin_us
         return max(header.origin_us, header.trigger_us)
-
-    def _hole(self, from_us: int, to_us: int) -> None:
-        if to_us - from_us > UNSTATED_US:
-            self._holes.append(Span(from_us, to_us))
-
-    def _cannot_be(self, what: str, name: str) -> None:
-        self._result.findings.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)

@@ -1,7 +1,7 @@
 """Fragments, and the chain of statements that links them to their recording's header.
 
-What is out of order is judged by the chain and not by its place in the file: a commit that names
-the statement before it is the one that the device made next, whatever lies between them.
+The chain decides about order, not the place in the file. If a commit names the statement before it,
+the device made it next, whatever lies between them in the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from camerad.container.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
-from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     Closing,
@@ -19,41 +18,22 @@ from camerad.container.statements import (
     FragmentFacts,
     FragmentSound,
     Header,
-    SoundEnd,
 )
-from camerad.verify.audio_check import AHEAD_US, AudioCheck
-from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
-from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend
+from camerad.verify.audio_check import AudioCheck
+from camerad.verify.chain_position import ChainPosition
+from camerad.verify.coverage import AHEAD_US
+from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend_spans
+from camerad.verify.picture_check import PictureCheck
 from camerad.verify.time_check import TimeCheck
 
 MOST_WAITING: Final = 8
-"""Fragments that may wait for their commit; an undamaged recording has one."""
-LONGEST_PICTURE_US: Final = 2_000_000
-"""No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
+"""The most fragments that wait for their commit. An undamaged recording has one."""
 MISPLACED: Final = "is not in its place, or there twice"
-
-
-@dataclass(slots=True)
-class ChainPosition:
-    """Where in the chain the next statement belongs.
-
-    next: sequence of the next commit. previous: digest of the statement right before, None where
-    that is missing or not authentic. linked: whether the chain is unbroken up to here. last: facts
-    of the commit before, None behind a break. until_us: where the last signed fragment ends. fps:
-    pictures per second that the camera was told to take; None behind a break.
-    """
-
-    next: int = 0
-    previous: str | None = None
-    linked: bool = False
-    last: FragmentFacts | None = None
-    until_us: int = 0
-    fps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Jump:
-    """A signed commit that came too early, and the place where it came."""
+    """A signed commit that came too early, and the position at which it came."""
 
     place: ChainPosition
     finding: int
@@ -64,7 +44,7 @@ class _Jump:
 class ChainCheck:
     """Judges fragments and commits; `result` grows meanwhile.
 
-    at: where the next statement belongs. init: the initialisation segment that is there, if any.
+    at: where the next statement belongs. init: the initialisation segment, if it is there.
     """
 
     def __init__(self, result: Result) -> None:
@@ -77,8 +57,8 @@ class ChainCheck:
         """Fragments whose commit has not come yet."""
         self._unlinked: tuple[int, int] | None = None
         """First and last commit that nothing links to the beginning."""
-        self._holes: list[Span] = []
-        self._hearing: Final = AudioCheck(result)
+        self._pictures: Final = PictureCheck(result)
+        self._audio: Final = AudioCheck(result)
         self._times: Final = TimeCheck(result)
 
     @property
@@ -87,28 +67,28 @@ class ChainCheck:
         return sorted(self._waiting)
 
     @property
-    def begun(self) -> bool:
-        """Whether there was footage already."""
+    def has_footage(self) -> bool:
+        """Whether there was footage before."""
         return self.at.next > 0 or bool(self._waiting)
 
     @property
     def has_key(self) -> bool:
-        """Whether it is settled which key is the recording's."""
+        """Whether it is clear which key is the recording's."""
         return self.at.linked or self.at.last is not None
 
     def begin(self, header: Header, digest: str) -> None:
-        """The header is authentic. digest: of its statement."""
+        """Begin the chain with an authentic header. digest: of its statement."""
         self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
-        self._hearing.header(header, HEADER_NAME)
+        self._audio.header(header, HEADER_NAME)
         self._times.header(header)
 
     def is_past(self, sequence: int) -> bool:
-        """Whether the place of this fragment is behind us for good."""
+        """Whether the chain is past this fragment for good."""
         place = self.at if self._jump is None else self._jump.place
         return sequence < min(place.next, self.at.next)
 
     def fragment(self, sequence: int, content: Content) -> None:
-        """A fragment comes; its commit decides what it is worth."""
+        """Take a fragment; its commit decides what it is worth."""
         if sequence in self._waiting or self.is_past(sequence):
             self._found.say(FindingKind.EXTRA, MISPLACED, fragment_name(sequence))
             return
@@ -116,15 +96,16 @@ class ChainCheck:
         if len(self._waiting) > MOST_WAITING:
             self.uncommitted(min(self._waiting))
 
-    def forged(self, sequence: int) -> None:
-        """A commit that was just found not to be authentic."""
+    def skip_forged(self, sequence: int) -> None:
+        """Go on behind a commit that is not authentic."""
         if sequence == self.at.next:
-            self._found.open(self.at.until_us)
+            self._found.leave_time_open(self.at.until_us)
             self._waiting.pop(sequence, None)
             self._skip(sequence + 1)
 
     def commit(self, commit: Commit, digest: str) -> JudgedCommit | None:
-        """A signed commit comes, under the name that its sequence number has."""
+        """Judge a signed commit, whose name has its sequence number. None if it is not in its
+        place."""
         sequence = commit.facts.sequence
         if sequence < self.at.next:
             if self._jump is None or commit.previous != self._jump.place.previous:
@@ -136,7 +117,8 @@ class ChainCheck:
         return self._judge(commit, digest)
 
     def end(self, commits: int, previous: str, name: str) -> None:
-        """A signed end comes, which counts so many commits and names that statement before it."""
+        """Judge a signed end. commits: how many it counts. previous: the statement before it, as it
+        says."""
         at = self.at
         if commits > at.next:
             self._missing(at.next, commits - 1)
@@ -153,30 +135,31 @@ class ChainCheck:
             at.linked = False
 
     def finish(self) -> None:
-        """Say what only the whole recording shows."""
+        """Report what only the whole recording shows."""
         header, result = self._result.header, self._result
         if header is not None and result.commits > result.unlinked_commits:
             until_us = header.origin_us + result.end_us + AHEAD_US
             if header.trigger_us > until_us:
-                self._cannot_be("a trigger after its last picture", HEADER_NAME)
+                self._found.contradict("a trigger after its last picture", HEADER_NAME)
         self._report_unlinked()
-        self._report_holes()
-        self._hearing.report()
+        self._pictures.report()
+        self._audio.report()
 
     def uncommitted(self, sequence: int) -> None:
-        """A fragment whose commit did not come."""
+        """Report a fragment whose commit did not come."""
         del self._waiting[sequence]
         self._found.say(FindingKind.MISSING, "is missing", commit_name(sequence))
         text = "is vouched for by no statement"
         self._found.say(FindingKind.UNCOMMITTED, text, fragment_name(sequence))
-        self._found.open(self.at.until_us)
+        self._found.leave_time_open(self.at.until_us)
 
     def _missing(self, first: int, last: int) -> None:
         self._found.say(FindingKind.MISSING, "missing", fragment_name(first), commit_name(last))
-        self._found.open(self.at.until_us)
+        self._found.leave_time_open(self.at.until_us)
 
     def _leap(self, commit: Commit, digest: str) -> None:
-        """A signed commit comes too early: members are missing, or it is not in its place."""
+        """Go on at a signed commit that comes too early: members are missing, or it is not in its
+        place."""
         place, sequence = self.at, commit.facts.sequence
         self.at = replace(place)
         late = [number for number in sorted(self._waiting) if number < sequence]
@@ -194,7 +177,8 @@ class ChainCheck:
         self._skip(sequence)
 
     def _return(self, jump: _Jump, commit: Commit, digest: str) -> JudgedCommit:
-        """The place that was left too early goes on: what came in between did not belong there."""
+        """Go back to the position that was left too early: what came in between did not belong
+        there."""
         self._jump = None
         early = jump.commit.facts
         found = Finding(
@@ -205,7 +189,7 @@ class ChainCheck:
             commit_name(early.sequence),
         )
         self._found.replace(jump.finding, found)
-        self._found.forget_open()
+        self._found.forget_open_times()
         self.at = jump.place
         judged = self._judge(commit, digest)
         span = self._span(early)
@@ -221,7 +205,7 @@ class ChainCheck:
                 self._result.add_late(early)
             if at.linked and span in self._result.signed:
                 self._result.signed.remove(span)
-                extend(self._result.proven, span.from_us, span.to_us)
+                extend_spans(self._result.proven, span.from_us, span.to_us)
         return judged
 
     def _judge(self, commit: Commit, digest: str) -> JudgedCommit:
@@ -230,7 +214,7 @@ class ChainCheck:
         self._link(commit)
         span = self._span(facts)
         from_us, to_us = span.from_us, span.to_us
-        self._found.settle(from_us)
+        self._found.close_open_times(from_us)
         init = self._judge_init(commit)
         there = self._waiting.pop(facts.sequence, None)
         for number in self._waiting:
@@ -244,9 +228,9 @@ class ChainCheck:
             if there.bytes != commit.fragment.bytes:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(FindingKind.CHANGED, text, name, from_us=from_us, to_us=to_us)
-        self._check_times(facts)
+        self._pictures.commit(self.at, facts)
         statement, linked = commit_name(facts.sequence), self.at.linked
-        self._hearing.commit(facts, self.at.last, statement, linked=linked)
+        self._audio.commit(facts, self.at.last, statement, linked=linked)
         self._times.commit(facts, statement, linked=linked)
         result.add_commit(commit, linked=self.at.linked)
         at = self.at
@@ -257,7 +241,7 @@ class ChainCheck:
             first = facts.sequence if self._unlinked is None else self._unlinked[0]
             self._unlinked = (first, facts.sequence)
         if content_ok:
-            extend(result.proven if at.linked else result.signed, from_us, to_us)
+            extend_spans(result.proven if at.linked else result.signed, from_us, to_us)
         proven = commit.fragment.sha256 if content_ok else None
         return JudgedCommit(facts, proven, init, at.linked)
 
@@ -286,7 +270,7 @@ class ChainCheck:
         return None
 
     def _link(self, commit: Commit) -> None:
-        """Whether a commit follows the statement before it; if not, a piece of its own begins."""
+        """Check that a commit follows the statement before it; if not, begin a piece of its own."""
         at = self.at
         if commit.previous == at.previous:
             return
@@ -304,15 +288,15 @@ class ChainCheck:
         self._skip(commit.facts.sequence)
 
     def _skip(self, sequence: int) -> None:
-        """Go on at `sequence`; nothing there is linked to what was before."""
+        """Go on at `sequence`, where nothing is linked to what was before."""
         at = self.at
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
-        self._hearing.skip()
+        self._audio.skip()
         self._times.skip()
 
     def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
-        sound, time = facts.sound, self._result.time
+        sound, time = facts.sound, self._result.recording_us
         first_us, end_us = facts.first_us, facts.end_us
         if not facts.frames and isinstance(sound, FragmentSound):
             first_us = max(first_us, sound.first_us or 0)
@@ -320,7 +304,7 @@ class ChainCheck:
         return Span(time(first_us), time(end_us))
 
     def _report_unlinked(self) -> None:
-        """Say which part is signed, but linked to nothing."""
+        """Report the part that is signed and linked to nothing."""
         if self._unlinked is None:
             return
         first, last = self._unlinked
@@ -334,100 +318,12 @@ class ChainCheck:
             to_us=spans[-1].to_us if spans else None,
         )
 
-    def _check_times(self, facts: FragmentFacts) -> None:
-        name = commit_name(facts.sequence)
-        last, linked = self.at.last, self.at.linked
-        # `AudioCheck` judges those of a fragment that has sound only.
-        if facts.frames and not facts.first_us <= facts.last_us < facts.end_us:
-            self._found.say(FindingKind.CONTRADICTION, "gives times that do not rise", name)
-        if facts.end_us - facts.last_us > LONGEST_PICTURE_US:
-            self._cannot_be("a picture that lasts for seconds", name)
-        if facts.last_us > facts.clock.boot_us + AHEAD_US:
-            self._cannot_be("pictures from after its own signature", name)
-        self.check_said(facts, max(facts.until_us, facts.clock.boot_us), name)
-        begins_us = self._result.origin_us if last is None else last.end_us
-        begins_early = last is not None and (
-            facts.first_us <= last.last_us if last.frames else facts.first_us < last.end_us
-        )
-        if begins_early:
-            self._found.say(
-                FindingKind.CONTRADICTION, "begins before the fragment before it ends", name
-            )
-        elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
-            self._found.say(FindingKind.CONTRADICTION, "begins before the recording's origin", name)
-        if linked and begins_us is not None:
-            self._hole(begins_us, facts.first_us)
+    def check_closing(self, closing: Closing, until_us: int, name: str) -> None:
+        """Compare a linked end with the commits, and with the time at which it can have been made.
 
-    def check_end(self, closing: Closing, name: str) -> None:
-        """Compare what a linked end says with the commits: up to when footage was wanted, and what
-        it says about sound."""
-        last = self.at.last
-        ends_us = self._result.origin_us if last is None else last.end_us
-        if ends_us is not None:
-            self._hole(ends_us, closing.at_us)
-        self._hearing.end(closing.sound, closing.at_us, name)
-        self._times.end(closing, name)
-
-    def check_said(self, said: FragmentFacts | Closing, until_us: int, name: str) -> None:
-        """Compare what a signed statement tells of with when that can have been.
-
-        until_us: media time at which it was made, or its footage ends.
+        until_us: as for `PictureCheck.statement`.
         """
-        latest_us = until_us + AHEAD_US
-        header = self._result.header
-        earliest_us = 0
-        if header is not None and self.at.linked:
-            earliest_us = min(header.origin_us, header.trigger_us) - AHEAD_US
-        if any(at_us > latest_us for at_us in said.marks):
-            self._cannot_be("a mark from after it", name)
-        if any(at_us < earliest_us for at_us in said.marks):
-            self._cannot_be("a mark from before the recording", name)
-        if any(one.at_us > latest_us for one in said.stages):
-            self._cannot_be("a stage from after it", name)
-        self._check_rates(said, latest_us, name)
-        sound_gaps: tuple[Gap, ...] = ()
-        if isinstance(said.sound, FragmentSound | SoundEnd):
-            sound_gaps = said.sound.gaps
-            if any(one.at_us > latest_us for one in said.sound.states):
-                self._cannot_be("a state of its sound from after it", name)
-        for gap in (*said.gaps, *sound_gaps):
-            times = [at_us for at_us in (gap.from_us, gap.to_us) if at_us is not None]
-            if times != sorted(times):
-                self._cannot_be("a gap that ends before it begins", name)
-            elif times and times[-1] > latest_us:
-                self._cannot_be("a gap from after it", name)
-
-    def _check_rates(self, said: FragmentFacts | Closing, latest_us: int, name: str) -> None:
-        """Each change begins with the pictures per second that the one before led to, and the
-        first with those of the header."""
-        for change in said.rates or ():
-            if change.at_us > latest_us:
-                self._cannot_be("a change of the pictures per second from after it", name)
-            if change.from_fps == change.to_fps or self.at.fps not in (None, change.from_fps):
-                text = f"a change from {change.from_fps} to {change.to_fps} pictures per second"
-                self._cannot_be(f"{text}, where there were {self.at.fps or 'as many'}", name)
-            self.at.fps = change.to_fps
-
-    def _cannot_be(self, what: str, name: str) -> None:
-        self._found.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
-
-    def _hole(self, from_us: int, to_us: int) -> None:
-        """Between these two there are no pictures, in media time."""
-        if to_us - from_us > UNSTATED_US:
-            self._holes.append(Span(from_us, to_us))
-
-    def _report_holes(self) -> None:
-        """Every hole has to be stated, by whichever statement: what is found are the pieces of it
-        that no gap covers. A gap that only touches a hole explains no more than it covers."""
-        for hole in self._holes:
-            bare = uncovered(hole, self._result.gaps)
-            if lasts_us(bare) <= UNSTATED_US:
-                continue
-            for piece in bare:
-                self._found.say(
-                    FindingKind.UNSTATED,
-                    "no pictures, and no statement says why",
-                    severity=Severity.NOTE,
-                    from_us=self._result.time(piece.from_us),
-                    to_us=self._result.time(piece.to_us),
-                )
+        self._pictures.statement(self.at, closing, until_us, name)
+        self._pictures.end(self.at, closing)
+        self._audio.end(closing.sound, closing.at_us, name)
+        self._times.end(closing, name)

@@ -1,10 +1,10 @@
-"""The judge of a recording: pure, fed with its members in their order.
+"""Judges a recording; pure. It is given the members in their order.
 
-It trusts the keys that it is given and nothing that the file brings. What it finds says which
-members and which seconds are affected; the seconds that it calls *proven* are those of fragments
-whose bytes are the signed ones, whose commits are by the recording's key, and which an unbroken
-chain of statements links to the signed header. Fragments that are signed but behind a break of that
-chain are kept apart: nothing proves that they are this recording's.
+It trusts the keys that it is given, and nothing that the file brings. A finding names the members
+and the seconds that it affects. Seconds are *proven* if the bytes of their fragments are the signed
+ones, the commits are by the recording's key, and an unbroken chain of statements links them to the
+signed header. Signed fragments behind a break of the chain are kept apart: nothing proves that they
+belong to this recording.
 
 Seconds are those of the recording: media time minus the header's origin, in microseconds.
 """
@@ -23,7 +23,7 @@ from camerad.container.chain import (
     fragment_name,
 )
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Lost, MemberSeen, Tail, TailKind
+from camerad.container.reader import LostBytes, MemberSeen, Tail, TailKind
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     COMMIT,
@@ -38,8 +38,8 @@ from camerad.container.statements import (
     RecordingEnd,
 )
 from camerad.container.ustar import END as ARCHIVE_END
-from camerad.verify.audio_check import AHEAD_US
 from camerad.verify.chain_check import MISPLACED, ChainCheck
+from camerad.verify.coverage import AHEAD_US
 from camerad.verify.findings import NUMBERED, FindingKind, JudgedCommit, Result
 
 _T = TypeVar("_T", Header, Commit, RecordingEnd)
@@ -55,7 +55,7 @@ class Checker:
         self.result: Final = Result()
         self._found: Final = self.result.findings
         self._keys = keys
-        self._links: Final = ChainCheck(self.result)
+        self._chain: Final = ChainCheck(self.result)
         self._add: Final = self._found.say
         self._header_seen = False
         self._torn: Content | None = None
@@ -64,7 +64,7 @@ class Checker:
     # -- what the file has -----------------------------------------------------------------------
 
     def member(self, seen: MemberSeen) -> JudgedCommit | None:
-        """Judge the next member; what a commit says is returned if it is signed."""
+        """Judge the next member. Returns what a commit says, if it is signed."""
         if seen.foreign:
             text = "is not a member that a recording has; it was passed over"
             self._add(FindingKind.FOREIGN, text, seen.name)
@@ -93,12 +93,12 @@ class Checker:
             return self._footage(int(found[1]), seen, statement=found[2] == "jws")
         return None
 
-    def lost(self, lost: Lost) -> None:
-        """Take note of bytes that are no member."""
+    def lost(self, lost: LostBytes) -> None:
+        """Report bytes that are no member."""
         self._add(
             FindingKind.LOST,
             f"{lost.size} bytes at {lost.offset} cannot be read as a member",
-            self._expected(statement=bool(self._links.waiting)),
+            self._expected(statement=bool(self._chain.waiting)),
         )
 
     def finish(self, tail: Tail, *, running: bool = False) -> Result:
@@ -115,13 +115,13 @@ class Checker:
                 )
         else:
             self._unclosed(tail, running=running)
-        self._links.finish()
+        self._chain.finish()
         return result
 
     # -- members ---------------------------------------------------------------------------------
 
     def _header(self, seen: MemberSeen) -> None:
-        if self._header_seen or self._links.begun:
+        if self._header_seen or self._chain.has_footage:
             self._add(FindingKind.EXTRA, MISPLACED, HEADER_NAME)
             return
         self._header_seen = True
@@ -138,7 +138,7 @@ class Checker:
         self.result.header = header
         self.result.add_source(header.clock.source)
         self.result.origin_us = header.origin_us
-        self._links.begin(header, seen.sha256)
+        self._chain.begin(header, seen.sha256)
 
     def _header_missing(self) -> None:
         self._header_seen = True
@@ -151,10 +151,10 @@ class Checker:
     def _initialisation(self, seen: MemberSeen) -> None:
         if not self._header_seen:
             self._header_missing()
-        if self._links.init is not None or self._links.begun:
+        if self._chain.init is not None or self._chain.has_footage:
             self._add(FindingKind.EXTRA, MISPLACED, INIT_NAME)
             return
-        self._links.init = Content(seen.size, seen.sha256)
+        self._chain.init = Content(seen.size, seen.sha256)
 
     def _footage(self, sequence: int, seen: MemberSeen, *, statement: bool) -> JudgedCommit | None:
         if not self._header_seen:
@@ -163,12 +163,12 @@ class Checker:
             self._add(FindingKind.EXTRA, "is not in its place", TORN_NAME)
         if statement:
             return self._commit(sequence, seen)
-        self._links.fragment(sequence, Content(seen.size, seen.sha256))
+        self._chain.fragment(sequence, Content(seen.size, seen.sha256))
         return None
 
     def _commit(self, sequence: int, seen: MemberSeen) -> JudgedCommit | None:
         name = commit_name(sequence)
-        if self._links.is_past(sequence):
+        if self._chain.is_past(sequence):
             self._add(FindingKind.EXTRA, MISPLACED, name)
             return None
         commit = self._statement(seen, COMMIT, Commit, name, "the fragment it is to commit")
@@ -177,9 +177,9 @@ class Checker:
             self._add(FindingKind.FORGED, text, name)
             commit = None
         if commit is None:
-            self._links.forged(sequence)
+            self._chain.skip_forged(sequence)
             return None
-        return self._links.commit(commit, seen.sha256)
+        return self._chain.commit(commit, seen.sha256)
 
     def _torn_tail(self, seen: MemberSeen) -> None:
         if not self._header_seen:
@@ -193,13 +193,13 @@ class Checker:
         if not self._header_seen:
             self._header_missing()
         self._ended = True
-        for number in self._links.waiting:
-            self._links.uncommitted(number)
+        for number in self._chain.waiting:
+            self._chain.uncommitted(number)
         end = self._statement(seen, END, RecordingEnd, END_NAME, "how the recording ended")
         if end is None:
-            self._found.open(self._links.at.until_us)
+            self._found.leave_time_open(self._chain.at.until_us)
             return
-        self._links.end(end.commits, end.previous, END_NAME)
+        self._chain.end(end.commits, end.previous, END_NAME)
         self._judge_end(end)
         self.result.add_closing(end.closing, seen.sha256)
 
@@ -217,10 +217,10 @@ class Checker:
         elif end.torn is not None:
             text = f"repair kept {end.torn.bytes} bytes from behind the last commit; no footage"
             self._add(FindingKind.TORN, text, TORN_NAME, severity=Severity.NOTE)
-        if self._links.init is not None and not end.commits:
+        if self._chain.init is not None and not end.commits:
             self._add(FindingKind.UNCOMMITTED, "is vouched for by no statement", INIT_NAME)
         if (
-            self._links.at.linked
+            self._chain.at.linked
             and result.commits == end.commits
             and closing.frames != result.frames
         ):
@@ -235,18 +235,17 @@ class Checker:
             self._add(FindingKind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
 
     def _check_closing(self, closing: Closing) -> None:
-        """An end tells of nothing from after it; only times of the header's boot compare."""
+        """An end cannot know what comes after it. Only times of the header's boot can be
+        compared."""
         header, result = self.result.header, self.result
-        if header is None or not self._links.at.linked:
+        if header is None or not self._chain.at.linked:
             return
         now_us = closing.clock.boot_us if closing.boot_id == header.boot_id else 0
-        ends_us = header.origin_us + result.end_us if self._links.begun else 0
+        ends_us = header.origin_us + result.end_us if self._chain.has_footage else 0
         known_us = max(header.trigger_us, ends_us, now_us)
         if closing.at_us > known_us + AHEAD_US:
-            text = "says what cannot be: footage was wanted until after it"
-            self._add(FindingKind.CONTRADICTION, text, END_NAME)
-        self._links.check_said(closing, max(known_us, closing.at_us), END_NAME)
-        self._links.check_end(closing, END_NAME)
+            self._found.contradict("footage was wanted until after it", END_NAME)
+        self._chain.check_closing(closing, max(known_us, closing.at_us), END_NAME)
 
     def _unclosed(self, tail: Tail, *, running: bool) -> None:
         torn = tail.size if tail.kind is not TailKind.ZEROS else 0
@@ -257,8 +256,8 @@ class Checker:
                 severity=Severity.NOTE,
             )
             return
-        what = tail.name or self._expected(statement=bool(self._links.waiting))
-        for number in self._links.waiting:
+        what = tail.name or self._expected(statement=bool(self._chain.waiting))
+        for number in self._chain.waiting:
             self._add(
                 FindingKind.UNCOMMITTED, "is vouched for by no statement", fragment_name(number)
             )
@@ -270,7 +269,7 @@ class Checker:
             "the end is missing: the recording was interrupted and not repaired yet, or cut; "
             "whether there was more cannot be proven",
             END_NAME,
-            from_us=self._links.at.until_us,
+            from_us=self._chain.at.until_us,
         )
 
     # -- statements ------------------------------------------------------------------------------
@@ -295,7 +294,7 @@ class Checker:
             self._add(FindingKind.FORGED, f"is not authentic, and with it {worth}: {error}", name)
             return None
         if statement.kid != self.result.kid:
-            if self._links.has_key:
+            if self._chain.has_key:
                 text = f"is signed by another trusted key ({statement.kid}) than the recording's"
                 self._add(FindingKind.FORGED, text, name)
                 return None
@@ -303,14 +302,14 @@ class Checker:
         return said
 
     def _expected(self, *, statement: bool) -> str:
-        """The member that comes next, if it is a statement or not; for one without a name."""
+        """Name of the member that comes next, for one whose name is lost. statement: it is one."""
         if not self._header_seen:
             return HEADER_NAME if statement else INIT_NAME
         if statement:
-            return commit_name(self._links.at.next) if self._links.waiting else END_NAME
-        if self._links.init is None and not self._links.begun:
+            return commit_name(self._chain.at.next) if self._chain.waiting else END_NAME
+        if self._chain.init is None and not self._chain.has_footage:
             return INIT_NAME
-        return fragment_name(self._links.at.next)
+        return fragment_name(self._chain.at.next)
 
 
 def _is_token(token: bytes | None) -> bool:

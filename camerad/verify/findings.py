@@ -30,9 +30,9 @@ from camerad.container.statements import (
 NUMBERED: Final = re.compile(r"(\d{6,18})\.(m4s\.age|jws)", re.ASCII)
 """Name of a fragment or of its commit."""
 TOUCHING_US: Final = 10_000
-"""Pieces closer than this are one: less than a picture lasts at any rate of the camera."""
+"""Pieces that are closer than this are one: no picture is as short, at any rate of the camera."""
 MOST: Final = 1_000
-"""Findings that are kept one by one; those beyond are counted."""
+"""The most findings that are kept one by one; further ones are counted."""
 
 
 class FindingKind(StrEnum):
@@ -84,9 +84,9 @@ class FindingKind(StrEnum):
 class Finding:
     """What is wrong, or worth knowing.
 
-    first, last: the members affected, in the order of a recording, and all between them; "" where
-    no member is. from_us, to_us: the time affected, in microseconds of the recording; None where it
-    is not known, or, both, where none is affected.
+    first, last: the members affected, with all between them in the order of a recording; "" if no
+    member is. from_us, to_us: the time affected, in microseconds of the recording. One is None if
+    it is not known, both if no time is affected.
     """
 
     kind: FindingKind
@@ -108,11 +108,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class JudgedCommit:
-    """What a commit says, once its signature holds.
+    """What a commit with a good signature says.
 
-    fragment, init: SHA-256 of the fragment and of the initialisation segment, None where the bytes
-    that are there are not those that were signed; init is None except in commit 0. linked: an
-    unbroken chain leads from here to the header.
+    fragment, init: SHA-256 of the fragment and of the initialisation segment; None if the bytes
+    that are there are not the signed ones. init is None except in commit 0. linked: an unbroken
+    chain leads from here to the header.
     """
 
     facts: FragmentFacts
@@ -122,9 +122,9 @@ class JudgedCommit:
 
 
 class Findings:
-    """What was found, in its order: at most `MOST` one by one, those beyond are counted.
+    """What was found, in its order. At most `MOST` findings are kept, further ones are counted.
 
-    Neighbours of one kind about members that follow one another become one. list: the findings.
+    Neighbours of one kind become one if their members follow one another. list: the findings.
     dropped: how many are not in it. damage: whether any of them is damage.
     """
 
@@ -139,7 +139,7 @@ class Findings:
         return iter(self.list)
 
     def add(self, found: Finding) -> None:
-        """Take a finding in."""
+        """Add a finding."""
         self.damage = self.damage or found.severity is Severity.DAMAGE
         if self.list and (joined := _joined(self.list[-1], found)) is not None:
             self.list[-1] = joined
@@ -159,16 +159,20 @@ class Findings:
         from_us: int | None = None,
         to_us: int | None = None,
     ) -> None:
-        """Take in what is found about `first`, or about all from `first` to `last`."""
+        """Add a finding about `first`, or about all members from `first` to `last`."""
         self.add(Finding(kind, severity, text, first, last or first, from_us, to_us))
 
+    def contradict(self, what: str, name: str) -> None:
+        """Add the finding that the member `name` says what cannot be."""
+        self.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
+
     def replace(self, index: int, found: Finding) -> None:
-        """Put a finding in the place of one that turned out to be another."""
+        """Replace a finding that turned out to be another one."""
         if index < len(self.list):
             self.list[index] = found
 
-    def open(self, from_us: int) -> None:
-        """The finding before is about footage from `from_us` to where the next signed one is."""
+    def leave_time_open(self, from_us: int) -> None:
+        """The last finding is about footage from `from_us` to the next signed fragment."""
         if not self.list or self.dropped:
             return
         if self.list[-1].from_us is None:
@@ -176,7 +180,7 @@ class Findings:
         if len(self.list) - 1 not in self._open:
             self._open.append(len(self.list) - 1)
 
-    def settle(self, to_us: int) -> None:
+    def close_open_times(self, to_us: int) -> None:
         """The next signed fragment begins at `to_us`."""
         for index in self._open:
             begins_us = self.list[index].from_us
@@ -184,14 +188,14 @@ class Findings:
             self.list[index] = replace(self.list[index], to_us=to_us if known else None)
         self._open.clear()
 
-    def forget_open(self) -> None:
-        """Leave the findings that are about an open time as they are."""
+    def forget_open_times(self) -> None:
+        """Leave findings about an open time as they are."""
         self._open.clear()
 
 
 def _joined(one: Finding, other: Finding) -> Finding | None:
-    """Two findings of the same kind about the same member, or about ones that follow one another,
-    as one."""
+    """Two findings of one kind as one, if they are about the same member or about neighbours; else
+    None."""
     if (one.kind, one.text) != (other.kind, other.text) or not other.first:
         return None
     if other.first == other.last == one.last:
@@ -216,14 +220,14 @@ class Result:
     kid: the key that signed, None if no statement could be read. proven: pieces that are authentic
     and complete. signed: pieces that are signed, but linked to nothing. origin_us: media time of
     second 0: the header's, or else the first signed picture's. end_us: where the last signed
-    fragment ends. units: access units of sound; sound_gaps, sound_states: as in `records.Sound`.
-    final: SHA-256 of an end that was signed, and end_linked: whether the chain leads
-    to it. clock_sources: where wall time came from, in the order
-    of first use; clock_steps: (time, how far). slow_syncs: (time, how long).
+    fragment ends. units: access units of sound; sound_gaps, sound_states: as in `FragmentSound`.
+    final: SHA-256 of a signed end; end_linked: the chain leads to it. clock_sources: where wall
+    time came from, in the order of first use; clock_steps: (time, how far). slow_syncs: (time, how
+    long).
 
-    What only unlinked statements say is none of this recording's facts: their fragments and
+    What only unlinked statements say is not a fact about this recording. Their fragments and
     pictures are counted, also by themselves (unlinked_commits, unlinked_frames), and nothing else
-    of them is here. header_linked: whether any footage, or the end, is linked to the header.
+    of them is here. header_linked: footage, or the end, is linked to the header.
     """
 
     header: Header | None = None
@@ -258,15 +262,16 @@ class Result:
         """Whether nothing is damaged."""
         return not self.findings.damage
 
-    def time(self, media_us: int) -> int:
-        """Microseconds of the recording; without a header, after the first signed picture."""
+    def recording_us(self, media_us: int) -> int:
+        """Media time in microseconds of the recording; without a header, after the first signed
+        picture."""
         if self.origin_us is None:
             self.origin_us = media_us
         return media_us - self.origin_us
 
     @property
     def strange_header(self) -> bool:
-        """Whether the header is signed, and nothing links it to what else is there."""
+        """Whether the header is signed, and nothing links it to the rest of the file."""
         there = self.commits > 0 or self.closing is not None
         return self.header is not None and there and not self.header_linked
 
@@ -283,7 +288,7 @@ class Result:
             self.unlinked_frames += facts.frames
 
     def add_late(self, facts: FragmentFacts) -> None:
-        """A commit that was counted turns out to be linked after all."""
+        """A commit that was counted as unlinked is linked after all."""
         self.unlinked_commits -= 1
         self.unlinked_frames -= facts.frames
         self._add_linked(facts)
@@ -297,7 +302,7 @@ class Result:
 
     def _add_linked(self, facts: FragmentFacts) -> None:
         self.header_linked = True
-        self.end_us = max(self.end_us, self.time(facts.until_us))
+        self.end_us = max(self.end_us, self.recording_us(facts.until_us))
         if isinstance(facts.sound, FragmentSound):
             self.units += facts.sound.units
         self._add_facts(facts, facts.end_us)
@@ -317,13 +322,13 @@ class Result:
             self.sound_states += facts.sound.states
         self.add_source(facts.clock.source)
         if facts.clock_step_us is not None:
-            self.clock_steps.append((self.time(media_us), facts.clock_step_us))
+            self.clock_steps.append((self.recording_us(media_us), facts.clock_step_us))
         if facts.sync_us is not None:
-            self.slow_syncs.append((self.time(media_us), facts.sync_us))
+            self.slow_syncs.append((self.recording_us(media_us), facts.sync_us))
 
 
-def extend(spans: list[Span], from_us: int, to_us: int) -> None:
-    """Add a piece; one that begins where the last one ends, or in it, makes that one longer."""
+def extend_spans(spans: list[Span], from_us: int, to_us: int) -> None:
+    """Add a piece. If it begins in the last one or at its end, that one becomes longer."""
     if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
         spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))
     else:

@@ -1,7 +1,7 @@
-"""Checks a recording with nothing but the device's public key, and without opening it.
+"""Checks a recording with nothing but the device's public key, and without decrypting it.
 
-One thread reads and hashes, and the caller's judges what was signed, so that a check takes little
-more time than hashing the file does. Memory is constant, however long the recording is.
+One thread reads and hashes, and the caller's thread judges. So a check takes little more time than
+hashing the file. Memory is constant, however long the recording is.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.container import recording_files
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Found, Lost, MemberSeen, Tail, TailKind, is_recording, walk
+from camerad.container.reader import (
+    Found,
+    LostBytes,
+    MemberSeen,
+    Tail,
+    TailKind,
+    is_recording,
+    walk_members,
+)
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.verify.checker import Checker
@@ -32,29 +40,30 @@ from camerad.verify.verdict import Report, Verdict
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes of how many were checked, in the caller's thread."""
+"""Called in the caller's thread with the bytes that were checked, and how many there are."""
 MayRun = Callable[[Header], bool]
-"""Whether the ledger of the store in which a recording lies has it that it is being made. Without
-that a lock on its file says nothing: anybody who can read a file can lock it."""
+"""Whether the ledger of the recording's store says that it may be running. A lock on its file alone
+proves nothing: anybody who can read a file can lock it."""
 
 _BATCH: Final = 32
-"""Members that are handed over at once: every handing over costs both threads some time."""
+"""Members that are handed over at once: each hand-over costs both threads some time."""
 _BATCH_SEALED: Final = 2
 _DEPTH: Final = 3
 """Batches that may wait."""
 _JOIN_S: Final = 0.01
 _TRIES: Final = 3
-"""Checks of a running recording before it is called damaged."""
+"""How often a running recording is checked before it is called damaged."""
 
 
 class UnreadableError(CameradError, ValueError):
-    """Error raised when there is no recording in a file; `verify` makes a `Report` of it."""
+    """Error raised when a file has no recording that could be judged; `verify` makes a `Report` of
+    it."""
 
     exit_code = Verdict.UNREADABLE
 
 
 class NoRecordingError(UnreadableError):
-    """Error raised when what is in a file could be read, and is no recording."""
+    """Error raised when a file could be read, and is no recording."""
 
 
 class MemberReader:
@@ -126,7 +135,7 @@ class MemberReader:
     def _read(self) -> None:
         batch: list[Found | Exception] = []
         try:
-            for found in walk(self._descriptor, keep_sealed=self._keep_sealed):
+            for found in walk_members(self._descriptor, keep_sealed=self._keep_sealed):
                 batch.append(found)
                 if len(batch) >= self._batch:
                     self._queue.put(batch)
@@ -141,8 +150,8 @@ class MemberReader:
 Step = Callable[[MemberSeen, JudgedCommit | None], None]
 
 
-def never(_: Header) -> bool:
-    """A `MayRun` for where no camera records."""
+def never_runs(_: Header) -> bool:
+    """A `MayRun` for places where no camera records."""
     return False
 
 
@@ -153,12 +162,12 @@ def judge(
     progress: Progress | None = None,
     *,
     step: Step | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
-    """Let `checker` judge all that `reader` has.
+    """Let `checker` judge everything that `reader` has. step: called after each member.
 
-    step: called after each member. Raises NoRecordingError if nothing in the file is a recording's,
-    and UnreadableError if the storage fails.
+    Raises NoRecordingError if nothing in the file belongs to a recording, and UnreadableError if
+    the storage fails.
     """
     ours = False
     for found in reader:
@@ -169,7 +178,7 @@ def judge(
             running = reader.locked and header is not None and may_run(header)
             checker.finish(found, running=running)
             break
-        if isinstance(found, Lost):
+        if isinstance(found, LostBytes):
             checker.lost(found)
             continue
         ours = ours or is_recording(found)
@@ -195,14 +204,14 @@ def verify(
     *,
     final: str | None = None,
     begun: bool = False,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 
-    keys: those that are trusted, from wherever the device was enrolled, never from beside the
-    recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
-    end is then found, even if the device signed it. begun: a ledger names the recording, with or
-    without an end: that there is none in the file is damage then.
+    keys: those that are trusted. They come from wherever the device was enrolled, never from beside
+    the recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
+    end is a finding, even if the device signed it. begun: a ledger names the recording, with or
+    without an end; if the file is none, that is damage.
     """
     report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
     tries = 1
@@ -221,7 +230,7 @@ def unreadable(
     *,
     begun: bool = False,
 ) -> Report:
-    """The report on a file of which nothing can be judged. final, begun: as in `verify`."""
+    """The report on a file in which nothing can be judged. final, begun: as in `verify`."""
     report = Report(path, reader.size, problem=str(error))
     if isinstance(error, NoRecordingError) and (begun or final is not None):
         end = "" if final is None else f", with the end {final}"
@@ -231,7 +240,7 @@ def unreadable(
 
 
 def compare_end(checker: Checker, final: str | None) -> None:
-    """Say so if a recording has another end than the one that a ledger or a receipt names.
+    """Report an end that is not the one that a ledger or a receipt names.
 
     final: SHA-256 of that one, None if none is known.
     """
@@ -271,7 +280,7 @@ def _is_locked(descriptor: int, path: str) -> bool:
 
 
 def _cannot_read(path: str, error: OSError) -> str:
-    return str(durable_files.explained("read", path, error)).removeprefix(f"{path}: ")
+    return str(storage_errors.explain("read", path, error)).removeprefix(f"{path}: ")
 
 
 def _foreign(tail: Tail, size: int) -> str:

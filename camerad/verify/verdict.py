@@ -17,11 +17,11 @@ from camerad.stream.wire import SoundState
 from camerad.verify.findings import TOUCHING_US, Finding, FindingKind, Result, Span
 
 _LISTED: Final = 20
-"""Lines of one sort that are printed; a program gets all of them."""
+"""The most lines of one kind that are printed. A program gets all of them."""
 
 
 class Verdict(IntEnum):
-    """What it comes to; the number is the command's exit code."""
+    """The result of a check; its number is the command's exit code."""
 
     AUTHENTIC = 0
     """Authentic and complete."""
@@ -51,8 +51,8 @@ class Report:
     """A check of one recording.
 
     path, bytes: the file. result: what its members say; None if there is no recording, and then
-    `problem` says why. ledger: remarks of whoever compared it with a ledger, each with whether it
-    is damage. output: what `open_recording` wrote, None if nothing; written: the pieces in it.
+    `problem` says why. ledger: remarks of a comparison with a ledger, each with whether it is
+    damage. output: what `open_recording` wrote, None if nothing; written: the pieces in it.
     """
 
     path: str
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What it comes to."""
+        """The result."""
         result = self.result
         if any(found is Severity.DAMAGE for found, _ in self.ledger):
             return Verdict.NOT_AUTHENTIC
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def left_out(self) -> tuple[Span, ...]:
-        """What is proven, and not in `output`: pictures can be shown only from a key frame on."""
+        """What is proven and not in `output`: pictures can be shown only from a key frame on."""
         if self.output is None or self.result is None:
             return ()
         return tuple(_without(self.result.proven, self.written))
@@ -179,7 +179,7 @@ class Report:
         }
 
     def text(self) -> str:
-        """The same in plain lines, fit to be printed whatever the recording says."""
+        """The same in plain lines, safe to print whatever the recording says."""
         return "".join(f"{printable(line)}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -330,7 +330,7 @@ def _begins_us(header: Header) -> int:
 
 
 def _without(spans: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
-    """What of `spans` is not in `others`; both in their order."""
+    """The parts of `spans` that are not in `others`; both are in order."""
     taken = list(others)
     for span in spans:
         from_us = span.from_us
@@ -352,7 +352,7 @@ def _listed(label: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _length_us(gap: Gap) -> float:
-    """Without a limit where nobody knows where it begins or ends."""
+    """Its length; without a limit if nobody knows where it begins or ends."""
     if gap.from_us is None or gap.to_us is None:
         return math.inf
     return gap.to_us - gap.from_us

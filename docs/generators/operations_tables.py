@@ -175,9 +175,9 @@ def _numbers(kind: type, base: Any, path: str = "") -> Iterator[Sequence[str]]:
             known = isinstance(default, int | float) and not isinstance(default, bool)
             yield (
                 f"`{name}`",
-                fields.plain(default) if known else "by the policy",
-                fields.plain(bounds.low),
-                f"{fields.plain(bounds.high)} {bounds.unit}".rstrip(),
+                fields.plain_number(default) if known else "by the policy",
+                fields.plain_number(bounds.low),
+                f"{fields.plain_number(bounds.high)} {bounds.unit}".rstrip(),
                 setting.about,
             )
 

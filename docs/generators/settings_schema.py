@@ -18,8 +18,9 @@ from typing import Any, Final
 from camerad.base.errors import EX_CONFIG
 from camerad.config import fields
 from camerad.config.fields import Setting
+from camerad.config.policy_file import PolicyFile
 from camerad.config.provisioning import NAME, ProvisionFile
-from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.sections import ConfigFile
 
 PATH: Final = Path(__file__).resolve().parents[2] / "camerad" / "schema.json"
 """The schema as it is shipped."""

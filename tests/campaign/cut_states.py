@@ -247,8 +247,8 @@ def _head(life: Life, at_us: int) -> Head | None:
     if not lines:
         return None
     last = lines[max(lines)]
-    keys = identity.ring(str(life.card))
-    return [one.entry.head for one in entries.lines(last, keys) if one.entry is not None][-1]
+    keys = identity.key_ring(str(life.card))
+    return [one.entry.head for one in entries.read_lines(last, keys) if one.entry is not None][-1]
 
 
 def _gone(life: Life, at_us: int) -> list[str]:

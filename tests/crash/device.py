@@ -141,7 +141,7 @@ class Device:
         key = self._keeping._key
         if key is None:
             raise AssertionError("the device was not started")
-        device = OwnedDevice(self.store, key, identity.ring(self.path()))
+        device = OwnedDevice(self.store, key, identity.key_ring(self.path()))
         return offload(device, target, _Nobody(), same_disk=True)
 
     def record(self, random: Random, continues: str | None = None) -> Recording:

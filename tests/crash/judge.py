@@ -23,8 +23,8 @@ from camerad.container.recording_files import UNREADABLE
 from camerad.container.severity import Severity
 from camerad.ledger.audit import read_ledger
 from camerad.ledger.entries import Head
-from camerad.ledger.entry_types import EXPIRED
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import EXPIRED
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
 from camerad.store.locations import EARLIER_LEDGER

@@ -24,7 +24,7 @@ from camerad.base.clock import DAY, SECOND, ManualClock
 from camerad.container import recording_files
 from camerad.ledger import reserved_space
 from camerad.recording import container_writer
-from camerad.store.retention import may_make_room
+from camerad.store.retention import list_removable
 from camerad.store.store import Store
 from tests.crash.device import OFFICE, STATE, Device, Recording
 from tests.crash.trace import Event, Kind, Op, Recorder
@@ -307,7 +307,7 @@ class Life:
     def _make_room(self) -> None:
         """Everything that the office has may go."""
         boot_id, now = self._device.store.ledger.now()
-        found = may_make_room(self._device.store.ledger.state, boot_id, now)
+        found = list_removable(self._device.store.ledger.state, boot_id, now)
         self._delete([one.known.id for one in found], lambda store: store.make_room(1 << 40))
 
     def _delete(self, recordings: list[str], work: Callable[[Store], object]) -> None:
@@ -322,7 +322,7 @@ class Life:
     def _keep_house(self) -> None:
         """What happens twice a minute: what is due goes, epochs begin and expire."""
         self._now()
-        due = [candidate.known.id for candidate in self._device.store.due()]
+        due = [candidate.known.id for candidate in self._device.store.list_due()]
         self._delete(due, lambda _: self._device.keep_house())
 
     def _end(self) -> None:

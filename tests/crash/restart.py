@@ -55,13 +55,13 @@ def remembered() -> Iterator[None]:
         (PublicKey, "verify", lambda key, *rest: (key.raw, *rest)),
         (SigningKey, "from_pem", lambda pem: pem),
         (listing, "read_info", _recording),
-        (log_segments, "follow", _following),
-        (entries, "parse", lambda token, keys: (bytes(token), frozenset(keys))),
+        (log_segments, "read_epoch", _following),
+        (entries, "parse_entry", lambda token, keys: (bytes(token), frozenset(keys))),
         (jws, "parse", bytes),
         (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
         (ustar, "header", lambda name, size: (name, size)),
         (ustar, "parse", bytes),
-        (LedgerState, "after", _after),
+        (LedgerState, "with_entry", _after),
     )
     with ExitStack() as patches:
         for owner, name, key in pure:

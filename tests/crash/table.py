@@ -26,7 +26,7 @@ from tests.crash.device import OFFICE, STATE
 from tests.crash.trace import SYNCS, Event, Frame, Kind, Op, Promise
 
 EFFORT: Final = Effort(limit=96, torn=24, nested=0.0, twice=0.0)
-_GENERAL: Final = ("base/durable_files.py", "store/verified_copy.py")
+_GENERAL: Final = ("base/durable_files.py", "base/state_file.py", "store/verified_copy.py")
 """What others synchronise with; a place is who calls them."""
 
 
@@ -214,7 +214,7 @@ PLACES: Final = (
         "of a device the reserve synchronises the same directory next; an office has no reserve",
     ),
     (
-        "ledger_mirror._Mirror._content > durable_files.sync_named > durable_files.sync",
+        "ledger_mirror._Mirror._content > durable_files.sync_path > durable_files.sync",
         "the ledger synchronises each entry that it writes; this is for one whose program ended in "
         "between, and whose copy would be ahead of a card that then lost power",
     ),

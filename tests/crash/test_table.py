@@ -14,14 +14,14 @@ NEEDED: Final = (
     "container_writer.ContainerWriter.__init__ > durable_files.sync_directory",
     "container_writer.ContainerWriter.close > durable_files.sync",
     "ledger.Ledger._write > durable_files.sync",
-    "open_store.open_books > durable_files.settle",
-    "offload.offload > durable_files.settle",
+    "open_store.open_books > durable_files.sync_all",
+    "offload.offload > durable_files.sync_all",
     "recovery._Repair._recover > durable_files.sync",
     "recovery._Repair._recover > durable_files.publish > durable_files.rename > "
     "durable_files.sync_directory THEN "
     "recovery._Repair._recover > durable_files.sync",
     "ledger.Ledger._write > durable_files.sync THEN "
-    "store._unlink > durable_files.remove > durable_files.sync_directory",
+    "deletion._unlink > durable_files.remove > durable_files.sync_directory",
     "offload._Offload._copy > verified_copy.copy > durable_files.rename > "
     "durable_files.sync_directory THEN "
     "receipts.write > verified_copy.publish > durable_files.rename > "

@@ -71,7 +71,7 @@ class Book:
 
     def entries(self, number: int = 0) -> list[Entry]:
         content = self.file(number).read_bytes()
-        return [line.entry for line in entries.lines(content, KEYS) if line.entry is not None]
+        return [line.entry for line in entries.read_lines(content, KEYS) if line.entry is not None]
 
     def kinds(self, number: int = 0) -> list[str]:
         return [entry.kind for entry in self.entries(number)]

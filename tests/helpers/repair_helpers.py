@@ -13,7 +13,7 @@ from sink_helpers import KEY, abandon, members, small
 from camerad.base.clock import ManualClock
 from camerad.container import chain, jws, ustar
 from camerad.container.keys import KeyRing
-from camerad.container.members import walk
+from camerad.container.members import Walk
 from camerad.container.skeleton import skeleton
 from camerad.store import recovery
 from camerad.store.recovery import TORN, Repaired
@@ -53,7 +53,7 @@ def is_right(path: Path, commits: int, torn: bytes) -> None:
         "recovered",
         15 * commits,
     )
-    assert end.torn == (chain.content(torn) if torn else None)
+    assert end.torn == (chain.content_of(torn) if torn else None)
     assert members(path).get("torn.bin", b"") == torn
     assert not path.with_suffix(TORN).exists()
 
@@ -67,4 +67,4 @@ def blocks(data: bytes) -> bytes:
 def offsets(path: Path) -> list[int]:
     """Where the chain ends after each commit."""
     with open(path, "rb") as file:
-        return [one.end_offset for one in walk(file) if re.fullmatch(r"\d+\.jws", one.member.name)]
+        return [one.end_offset for one in Walk(file) if re.fullmatch(r"\d+\.jws", one.member.name)]

@@ -22,7 +22,7 @@ from typing import Final
 import pyrage
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
-from camerad.base.wall_clock import PLAUSIBLE_US, Signs, judge, plausible, still_stale
+from camerad.base.wall_clock import PLAUSIBLE_US, Signs, is_plausible, judge, still_stale
 from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX, new_id
@@ -133,7 +133,7 @@ class OfficeMachine(Machine):
     def look(self) -> None:
         super().look()
         if self.source is not ClockSource.SYNCHRONISED:
-            believed = plausible(self.wall_us(), self.last_synchronised_us)
+            believed = is_plausible(self.wall_us(), self.last_synchronised_us)
             self.source = ClockSource.RTC if believed else ClockSource.UNKNOWN
 
 
@@ -252,7 +252,7 @@ class Camera:
     def housekeeping(self) -> None:
         """What the daemon does every half minute."""
         self.store.purge()
-        self.store.ledger.keep_house(DAYS)
+        self.store.ledger.rotate_and_expire(DAYS)
         self.books.compare(self.store, self.truth)
         if self.machine.source is ClockSource.SYNCHRONISED:
             self.books.nothing_due(self.truth)
@@ -368,7 +368,7 @@ class Office:
                 self.books.synchronised(self.truth.us)
             change_holds(store, self.books, self.random)
             store.purge()
-            store.ledger.keep_house(DAYS)
+            store.ledger.rotate_and_expire(DAYS)
             self.books.compare(store, self.truth)
             if synchronised:
                 self.books.nothing_due(self.truth)

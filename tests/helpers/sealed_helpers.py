@@ -31,7 +31,7 @@ from camerad.container.chain import (
     TORN_NAME,
     Chain,
     commit_name,
-    content,
+    content_of,
     fragment_name,
 )
 from camerad.container.gaps import FRAMES_LOST, Gap
@@ -228,13 +228,13 @@ def signed(
     chain = Chain(key)
     members = [(HEADER_NAME, chain.header(header)), (INIT_NAME, segments[0])]
     for sequence, (fragment, one) in enumerate(zip(segments[1:], facts, strict=True)):
-        init = content(segments[0]) if sequence == 0 else None
+        init = content_of(segments[0]) if sequence == 0 else None
         members.append((fragment_name(sequence), fragment))
-        members.append((commit_name(sequence), chain.commit(content(fragment), one, init)))
+        members.append((commit_name(sequence), chain.commit(content_of(fragment), one, init)))
     if torn is not None:
         members.append((TORN_NAME, torn))
     if closing is not None:
-        members.append((END_NAME, chain.end(closing, None if torn is None else content(torn))))
+        members.append((END_NAME, chain.end(closing, None if torn is None else content_of(torn))))
     return members
 
 

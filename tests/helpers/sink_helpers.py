@@ -23,7 +23,7 @@ from evidence_helpers import (
 from camerad.container.encryption import Sealer
 from camerad.container.gaps import Gap
 from camerad.container.keys import SigningKey
-from camerad.container.members import walk
+from camerad.container.members import Walk
 from camerad.container.statements import Closing, FragmentFacts, Header
 from camerad.recording.container_writer import ContainerWriter
 from camerad.recording.fragment_muxer import FragmentMaker
@@ -126,7 +126,7 @@ def members(path: str | Path) -> dict[str, bytes]:
     """Names and contents of the members, as far as they can be read."""
     with open(path, "rb") as file:
         found = {}
-        for located in walk(file):
+        for located in Walk(file):
             file.seek(located.data_offset)
             found[located.member.name] = file.read(located.member.size)
     return found

@@ -37,11 +37,11 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 def told(state: Path) -> list[tuple[str, str]]:
     """What the ledger of a state directory says of the office's files, and which device it is."""
-    ledger, keys = str(state / "ledger"), identity.ring(str(state))
+    ledger, keys = str(state / "ledger"), identity.key_ring(str(state))
     found = []
-    for number in sorted(log_segments.look(ledger).epochs):
-        content = log_segments.read(ledger, log_segments.epoch_name(number))
-        for _, entry in log_segments.follow(None, number, content, keys).entries:
+    for number in sorted(log_segments.list_files(ledger).epochs):
+        content = log_segments.read_file(ledger, log_segments.epoch_name(number))
+        for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             if entry.kind == "provisioned":
                 found.append((entry.facts.outcome, entry.facts.device))
     return found

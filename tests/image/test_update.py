@@ -159,11 +159,11 @@ def test_what_was_recorded_before_is_there_after_all_of_it_and_authentic(updated
 
 def test_the_ledger_says_what_became_of_each_update(updated: Updated) -> None:
     state = updated.data / "camerad"
-    ledger, keys = str(state / "ledger"), identity.ring(str(state))
+    ledger, keys = str(state / "ledger"), identity.key_ring(str(state))
     told = []
-    for number in sorted(log_segments.look(ledger).epochs):
-        content = log_segments.read(ledger, log_segments.epoch_name(number))
-        for _, entry in log_segments.follow(None, number, content, keys).entries:
+    for number in sorted(log_segments.list_files(ledger).epochs):
+        content = log_segments.read_file(ledger, log_segments.epoch_name(number))
+        for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             if entry.kind == "updated":
                 told.append((entry.facts.outcome, entry.facts.version, entry.facts.slot))
     old, new = updated.versions["old"], updated.versions["new"]

@@ -29,8 +29,8 @@ import msgspec
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update import boot_selection
-from camerad.update.update_file import FOLDER, NAME, PENDING, Record, prepare
-from camerad.update.updater import Updates
+from camerad.update.update_file import FOLDER, NAME, PENDING, UpdateRecord, open_update_file
+from camerad.update.updater import Updater
 from camerad_image import layout, updates
 from tests.campaign import blocklog, blockstates, cut_states
 from tests.campaign.blockstates import Log, State, lie
@@ -115,15 +115,15 @@ def _slot_b(life: UpdateLife, cut: Path) -> list[str]:
     return wrong
 
 
-def _kept(provision: Path) -> tuple[Record, list[str]]:
+def _kept(provision: Path) -> tuple[UpdateRecord, list[str]]:
     """What is kept of the update, and whether it can be read."""
     path = provision / FOLDER / NAME
     if not path.exists():
-        return Record(), []
+        return UpdateRecord(), []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record), []
+        return msgspec.json.decode(path.read_bytes(), type=UpdateRecord), []
     except msgspec.MsgspecError as error:
-        return Record(), [f"{NAME} cannot be read: {error}"]
+        return UpdateRecord(), [f"{NAME} cannot be read: {error}"]
 
 
 def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge) -> Verdict:
@@ -135,7 +135,7 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
         return Verdict(
             "", [*found, f"the firmware finds no {boot_selection.NAME}: {error.stderr!r}"]
         )
-    told = boot_selection.parse(text)
+    told = boot_selection.parse_autoboot(text)
     if told is None:
         return Verdict("", [*found, f"{boot_selection.NAME} is {text[:80]!r}"])
     primary = told.primary
@@ -149,13 +149,13 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
             provision = cut.with_name("looked") / "provision"
             record, unreadable = _kept(provision)
             found += unreadable
-            kept = prepare(str(provision / FOLDER))
-            carrying = Updates(
+            kept = open_update_file(str(provision / FOLDER))
+            carrying = Updater(
                 boot_selection.BootSelection(str(boot)), kept, lambda: None, lambda: None
             )
             version = life.versions[primary]
             now = RunningVersion(releases.NAME, version, updates.MINIMUM, primary, primary)
-            phase = carrying.look(now)
+            phase = carrying.judge_start(now)
             if kept.state.pending != (provision / FOLDER / PENDING).exists():
                 found.append("the units look at something else than is so")
     except (subprocess.CalledProcessError, CameradError) as error:

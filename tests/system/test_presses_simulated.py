@@ -421,7 +421,7 @@ def _live(
     def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_callbacks: Any) -> Keeping:
         return Keeping(world, on_opened)
 
-    room = disk.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+    room = disk.FreeSpace(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
     monkeypatch.setattr(process, "set_priority", lambda nice: True)
     monkeypatch.setattr(process, "raise_file_limit", lambda: None)
@@ -433,7 +433,7 @@ def _live(
     monkeypatch.setattr(disk, "prepare", lambda directory: None)
     monkeypatch.setattr(disk, "usable", lambda directory: None)
     monkeypatch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
-    monkeypatch.setattr(disk, "room", lambda directory, rate: room)
+    monkeypatch.setattr(disk, "free_space", lambda directory, rate: room)
 
     presses = hands(chance)
     camera = Daemon(settings, clock)

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.system
 
 def told(state: Path) -> list[str]:
     """What the ledger says of the office's files."""
-    ledger, keys = str(state / "ledger"), identity.ring(str(state))
+    ledger, keys = str(state / "ledger"), identity.key_ring(str(state))
     found = []
-    for number in sorted(log_segments.look(ledger).epochs):
-        content = log_segments.read(ledger, log_segments.epoch_name(number))
-        entries = log_segments.follow(None, number, content, keys).entries
+    for number in sorted(log_segments.list_files(ledger).epochs):
+        content = log_segments.read_file(ledger, log_segments.epoch_name(number))
+        entries = log_segments.read_epoch(None, number, content, keys).entries
         found += [entry.facts.outcome for _, entry in entries if entry.kind == "provisioned"]
     return found
 

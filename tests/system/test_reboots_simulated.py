@@ -152,7 +152,7 @@ class Board:
             carry_out(effects, effect)
 
         monkeypatch.setattr(Effects, "carry_out", hear)
-        room = disk.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+        room = disk.FreeSpace(free_bytes=1 << 40, minutes=1e6, writable=True)
         for where, name, what in (
             (EventLoop, "in_thread", lambda _, work: at_once(work)),
             (process, "forbid_dumps", lambda: None),
@@ -160,7 +160,7 @@ class Board:
             (process, "raise_file_limit", lambda: None),
             (disk, "prepare", lambda directory: None),
             (disk, "usable", lambda directory: None),
-            (disk, "room", lambda directory, rate: room),
+            (disk, "free_space", lambda directory, rate: room),
         ):
             monkeypatch.setattr(where, name, what)
 

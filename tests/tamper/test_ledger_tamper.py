@@ -386,6 +386,6 @@ def test_a_checkpoint_does_not_hide_which_entries_it_stands_for(original: Origin
     names = sorted(name for name in original.files if name.endswith(".checkpoint"))
     last = log_segments.parse_checkpoint(original.files[names[-1]], KEYS)
     follower = original.files[log_segments.epoch_name(last.number + 1)]
-    first = entries.parse(lines_of(follower)[0].rstrip(b"\n"), KEYS)
+    first = entries.parse_entry(lines_of(follower)[0].rstrip(b"\n"), KEYS)
     assert (first.previous, first.sequence) == (last.final, last.last + 1)
     assert len(last.final) == hashlib.sha256().digest_size * 2

@@ -128,3 +128,9 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name)
     assert [(found, where) for found, where in places.items() if len(where) > 1] == []
+
+
+def test_no_file_is_longer_than_a_person_reads_in_one_go() -> None:
+    paths = [*(ROOT / "camerad").rglob("*.py"), *(ROOT / "hw-mocks/hw_mocks").rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
+    assert {path: lines for path, lines in lengths.items() if lines > 420} == {}

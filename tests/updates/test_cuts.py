@@ -24,8 +24,8 @@ import pytest
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update.boot_selection import BootSelection
-from camerad.update.update_file import prepare
-from camerad.update.updater import Updates
+from camerad.update.update_file import open_update_file
+from camerad.update.updater import Updater
 from camerad_image import updates
 from camerad_image.boards import SLOTS
 from tests.campaign import blocklog, qemulog
@@ -192,13 +192,13 @@ def judged(
             for name, content in EVIDENCE.items():
                 if (work / "mnt/camerad" / name).read_bytes() != content:
                     wrong.append(f"{name} is another")
-            kept = prepare(str(work / "mnt/provision/update"))
-            carrying = Updates(BootSelection(str(boot)), kept, lambda: DOCKED, lambda: ())
+            kept = open_update_file(str(work / "mnt/provision/update"))
+            carrying = Updater(BootSelection(str(boot)), kept, lambda: DOCKED, lambda: ())
             version = {"A": OLD, "B": NEW}[start.slot]
             now = RunningVersion(
                 IMAGE, version, updates.MINIMUM, start.slot, BootSelection(str(boot)).primary
             )
-            phase = carrying.look(now)
+            phase = carrying.judge_start(now)
             if kept.state.pending != (work / "mnt/provision/update/pending").exists():
                 wrong.append("the units look at something else than is so")
     except (OSError, subprocess.CalledProcessError, CameradError) as error:

@@ -33,7 +33,7 @@ def display_wording(
     try:
         node = read_document(own, "; it holds texts of the display, such as recording: AUFNAHME")
     except NoDocumentError as error:
-        reader.add("self_view.wording", str(error))
+        reader.add_mistake("self_view.wording", str(error))
         return base, []
     texts = SettingsReader(str(own))
     return texts.section(node, DisplayWording, base=base) or base, texts.mistakes

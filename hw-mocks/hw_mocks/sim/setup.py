@@ -156,7 +156,7 @@ class StateDir:
 
 def shipped_configuration() -> Path:
     """The configuration that comes with camerad. Raises SimError if it is not there."""
-    for directory in policies.shipped():
+    for directory in policies.shipped_directories():
         path = directory / "camerad.yaml"
         if path.is_file():
             return path

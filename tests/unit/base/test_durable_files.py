@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -73,72 +72,6 @@ def test_nothing_but_a_plain_file_is_opened_to_be_written(tmp_path: Path) -> Non
 
 
 # ------------------------------------------------------------------------------- what is there
-
-
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE])
-def test_no_answer_is_not_taken_for_no(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    real = os.lstat
-    path = tmp_path / "shut" / "one"
-    path.parent.mkdir()
-
-    def refuse(name: str) -> os.stat_result:
-        if name == str(path):
-            raise OSError(number, os.strerror(number))
-        return real(name)
-
-    monkeypatch.setattr(durable_files.os, "lstat", refuse)
-    forbidden = number in durable_files.FORBIDDEN
-    for ask in (
-        durable_files.is_there,
-        durable_files.is_directory,
-        durable_files.is_link,
-        durable_files.is_file,
-    ):
-        with pytest.raises(StorageError) as said:
-            ask(str(path))
-        assert said.value.errno == number
-        assert isinstance(said.value, durable_files.ForbiddenError) is forbidden
-        # A person who may not look is told where, and that once for all that is in there.
-        named = path.parent if forbidden else path
-        assert str(said.value).startswith(f"{named}: ")
-
-
-@pytest.mark.parametrize("name", ["nothing", "file/below", "loop/below", "x" * 300])
-def test_what_cannot_be_there_is_not_there(tmp_path: Path, name: str) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    (tmp_path / "loop").symlink_to("loop")
-    assert durable_files.mode_of(str(tmp_path / name)) is None
-    assert not durable_files.is_there(str(tmp_path / name))
-
-
-def test_a_link_is_one_and_what_it_leads_to_is_asked_for_by_name(tmp_path: Path) -> None:
-    (tmp_path / "directory").mkdir()
-    (tmp_path / "link").symlink_to("directory")
-    (tmp_path / "lost").symlink_to("nowhere")
-    link, lost = str(tmp_path / "link"), str(tmp_path / "lost")
-    assert (durable_files.is_link(link), durable_files.is_directory(link)) == (True, False)
-    assert durable_files.is_directory(link, linked=True)
-    assert (durable_files.is_there(lost), durable_files.mode_of(lost, linked=True)) == (True, None)
-    for path in (link, lost):
-        with pytest.raises(StorageError, match="a symbolic link stands there"):
-            durable_files.look_into(path)
-
-
-def test_no_command_and_nothing_of_evidence_takes_no_answer_for_no() -> None:
-    asking = re.compile(
-        r"os\.path\.(exists|lexists|isdir|isfile|islink)\(|\.(exists|is_dir|is_file)\(\)"
-    )
-    package = Path(durable_files.__file__).parents[1]
-    found = [
-        f"{path.name}: {line.strip()}"
-        for part in ("evidence", "commands")
-        for path in sorted((package / part).rglob("*.py"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if asking.search(line)
-    ]
-    assert found == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files that are another user's")

@@ -26,10 +26,10 @@ from camerad.base.wall_clock import (
     Signs,
     TimeKeeper,
     detect_step,
+    is_plausible,
     judge,
     kernel_synchronised,
     office_clock,
-    plausible,
 )
 
 WALL_US = 1_796_000_000 * SECOND
@@ -79,13 +79,13 @@ def test_an_rtc_must_agree_within_five_seconds(apart_us: int, source: ClockSourc
 def test_an_rtc_is_believed_from_the_last_synchronised_time_to_366_days_later(
     since_us: int, believed: bool
 ) -> None:
-    assert plausible(WALL_US, WALL_US - since_us) is believed
+    assert is_plausible(WALL_US, WALL_US - since_us) is believed
     source = judge(signs(rtc_us=WALL_US), WALL_US - since_us, None)
     assert source is (ClockSource.RTC if believed else ClockSource.UNKNOWN)
 
 
 def test_an_rtc_of_a_camera_that_was_never_synchronised_is_not_believed() -> None:
-    assert not plausible(WALL_US, None)
+    assert not is_plausible(WALL_US, None)
     assert judge(signs(rtc_us=WALL_US), None, None) is ClockSource.UNKNOWN
 
 

@@ -38,8 +38,8 @@ class Camera:
         told = OrderExecution(self.data, str(self.state))
         made = identity.load_or_create(str(self.state), told.retired_keys)
         identity.confirm(str(self.state), made)
-        for order in orders.untold_orders(str(self.data), str(self.state)):
-            orders.remember_told(str(self.state), order)
+        for order in orders.pending_orders(str(self.data), str(self.state)):
+            orders.outbox(str(self.state)).mark_delivered(order)
         return made.key.public.thumbprint
 
     def publish(self) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE, Camera
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
 from camerad.store.locations import place_of
 
@@ -73,7 +73,7 @@ def test_whom_a_store_is_closed_to_is_told_that_and_not_of_a_daemon(
 
     def refuse(directory: str, *, linked: bool = False) -> int:
         if directory == str(camera.recordings):
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "claim", directory, PermissionError(errno.EACCES, "not allowed")
             )
         return real(directory, linked=linked)
@@ -98,7 +98,7 @@ def test_storage_that_fails_may_be_a_stick_s_or_a_desk_s(
     number: int, named: tuple[str, ...]
 ) -> None:
     said = str(
-        durable_files.explained("write", "/media/stick/a", OSError(number, os.strerror(number)))
+        storage_errors.explain("write", "/media/stick/a", OSError(number, os.strerror(number)))
     )
     for words in named:
         assert words in said

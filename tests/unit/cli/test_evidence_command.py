@@ -172,7 +172,7 @@ def test_verify_of_a_device_whose_ledger_was_lost_is_not_without_remarks(
     said = desk("evidence", "verify", "--key", key)
     assert said.code == Verdict.QUALIFIED
     assert "all that the ledger had said was found damaged, or gone" in said.out
-    assert f"{ONE} was found, and nothing had been said of it" in said.out
+    assert f"{ONE} was found, and the ledger had not named it" in said.out
 
 
 def test_verify_by_the_keys_beside_the_recordings_is_never_without_a_remark(

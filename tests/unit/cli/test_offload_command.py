@@ -17,7 +17,7 @@ from desk_helpers import KEY, KEYS, ONE, TWO, Camera
 from camerad.base.errors import EX_IOERR, EX_USAGE
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import place_of
-from camerad.store.receipts import Copied
+from camerad.store.receipts import CopiedRecording
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk
@@ -121,7 +121,7 @@ class _Daemon(Answering):
             self.device.acknowledge(body["receipt"].encode())
             self.answer(200, {})
         else:
-            copied = [Copied(**one) for one in body["recordings"]]
+            copied = [CopiedRecording(**one) for one in body["recordings"]]
             token = self.device.sign("cam-1", body["directory"], copied)
             self.answer(200, {"receipt": token.decode()})
 

@@ -888,7 +888,7 @@ def test_exit_codes_tell_a_refusal_from_a_card_that_fails(
 
 
 def _fails(path: str) -> None:
-    raise office.durable_files.explained("write", path, OSError(5, "Input/output error"))
+    raise office.storage_errors.explain("write", path, OSError(5, "Input/output error"))
 
 
 def test_a_camera_whose_daemon_does_not_come_up_leaves_no_key(

@@ -15,14 +15,14 @@ import msgspec
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
 from camerad.container import jws
 from camerad.container.keys import SigningKey
 from camerad.ledger.entries import LEDGER
 from camerad.ledger.ledger import Ledger
-from camerad.store.purging import Purged, Reason, Why, exit_code, failed
+from camerad.store.purging import Purged, Reason, ReasonKind, exit_code, reason_of_error
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk, Said
@@ -202,7 +202,7 @@ def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
 
     def remove(path: str, **more: Any) -> None:
         if ONE in path:
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "remove the recording", path, OSError(code, os.strerror(code))
             )
         real(path, **more)
@@ -242,7 +242,7 @@ def test_a_recording_that_cannot_be_read_is_told(
 
 def test_the_gravest_reason_is_the_exit_code() -> None:
     codes = [EX_TEMPFAIL, EX_USAGE, EX_IOERR, EX_NOPERM, 2]
-    found = [Reason(Why.CLOCK, "x", code) for code in codes]
+    found = [Reason(ReasonKind.CLOCK, "x", code) for code in codes]
     for number, code in enumerate(codes, 1):
         assert exit_code(found[:number]) == code
     assert exit_code([]) == 0
@@ -276,7 +276,7 @@ def test_a_file_of_another_camera_on_a_camera_is_not_believed(
     (camera.root / "keys" / f"{camera.key.public.thumbprint}.jwk").write_text(jwk)
     (camera.root / "identity.pem").write_bytes(camera.key.pem)
     said = desk(*PURGE)
-    assert (said.code, "nothing of what this file says is believed" in said.out) == (2, True)
+    assert (said.code, "nobody vouches for what this file says" in said.out) == (2, True)
 
 
 class _Daemon(Answering):
@@ -300,8 +300,8 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
 
 
 def test_what_a_running_camera_says_is_said_the_same(desk: Desk, daemon: type[_Daemon]) -> None:
-    reason = Reason(Why.CLOCK, "its time is not trusted", EX_TEMPFAIL)
-    daemon.answered = Purged((), (reason, failed(StorageError("the card fails"))))
+    reason = Reason(ReasonKind.CLOCK, "its time is not trusted", EX_TEMPFAIL)
+    daemon.answered = Purged((), (reason, reason_of_error(StorageError("the card fails"))))
     said = desk(*PURGE)
     assert (said.code, lines(said)[1:]) == (
         EX_IOERR,
@@ -311,7 +311,7 @@ def test_what_a_running_camera_says_is_said_the_same(desk: Desk, daemon: type[_D
 
 
 def test_an_answer_is_read_as_it_was_written() -> None:
-    done = Purged((), (Reason(Why.LEDGER_UNREAD, "x", 2),))
+    done = Purged((), (Reason(ReasonKind.LEDGER_UNREAD, "x", 2),))
     assert Purged.from_json(json.loads(msgspec.json.encode(done.as_json()))) == done
 
 

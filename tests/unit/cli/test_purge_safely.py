@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from desk_helpers import ONE, TWO, Camera, recording
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import EX_IOERR, EX_NOPERM
 from camerad.container import jws
-from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.container.limits import MOST_DAYS
 from camerad.store import deletable
 
 from .conftest import Desk
@@ -101,7 +101,7 @@ def test_what_is_no_file_under_a_recordings_name_is_left_and_nothing_is_signed(
         os.mkfifo(one)
     else:
         one.mkdir()
-    for days in (20, LONGEST_DAYS + 20):
+    for days in (20, MOST_DAYS + 20):
         clock.wall_us = LATER_US + (days - 20) * DAY
         for _ in range(2):
             said = purge()
@@ -158,7 +158,7 @@ def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(path: str, **_: Any) -> None:
-        raise durable_files.explained("remove the file", path, OSError(5, "input/output error"))
+        raise storage_errors.explain("remove the file", path, OSError(5, "input/output error"))
 
     clock.wall_us = LATER_US
     with monkeypatch.context() as patched:
@@ -201,7 +201,7 @@ def test_what_is_lost_or_changed_is_told_by_each_purge(
         assert purge().code == 2
     assert (one.exists(), signed(archive)) == (True, [])
     # Nothing stays for ever.
-    clock.wall_us += LONGEST_DAYS * DAY
+    clock.wall_us += MOST_DAYS * DAY
     assert purge().code == 0
     assert (one.exists(), signed(archive)) == (False, [("deleted", ONE)])
 

@@ -25,7 +25,7 @@ from camerad.base.errors import (
 from camerad.behaviour.update import CameraStatus, UpdatePhase
 from camerad.cli import update
 from camerad.update import image_version
-from camerad.update.updater import Updates
+from camerad.update.updater import Updater
 from camerad_image import updates
 from tests.unit.answering import Answering, served
 from tests.unit.cli.conftest import Desk
@@ -111,11 +111,11 @@ def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
     assert desk("update", "boot", *where).out == "fell_back\n"
 
 
-def crash(_updates: Updates, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
+def crash(_updates: Updater, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
     raise ZeroDivisionError
 
 
-def unwritable(_updates: Updates, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
+def unwritable(_updates: Updater, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
     raise StorageError("cannot be written")
 
 
@@ -128,12 +128,12 @@ def test_a_command_that_fails_in_a_trial_fails_the_trial_and_outside_of_one_rebo
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    failure: Callable[[Updates, str, str, float], UpdatePhase],
+    failure: Callable[[Updater, str, str, float], UpdatePhase],
     code: int,
 ) -> None:
     where = [*places(scene), "--socket", socket]
     scene.install()
-    monkeypatch.setattr(Updates, "confirm", failure)
+    monkeypatch.setattr(Updater, "confirm_trial", failure)
     assert desk("update", "confirm", *where).code == code, "slot A starts by default"
     (scene.root / "cmdline").write_text("rauc.slot=B")
     said = desk("update", "confirm", *where)

@@ -91,7 +91,7 @@ def test_a_missing_file_says_what_to_begin_with(write: Write) -> None:
 def test_without_any_example_a_missing_file_is_still_told_clearly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(policies, "shipped", lambda: ())
+    monkeypatch.setattr(policies, "shipped_directories", lambda: ())
     assert check_file("nowhere.yaml") == [
         "nowhere.yaml: there is no such file; begin with a copy of camerad's camerad.yaml"
     ]

@@ -54,12 +54,12 @@ def test_a_shipped_policy_holds_as_its_sources_say(name: str, write: Write) -> N
 
 def test_no_policy_is_shipped_without_standing_here(write: Write) -> None:
     path = write("policy: generic\n")
-    assert policies.known(policies.folders(path)) == tuple(sorted(SHIPPED))
+    assert policies.known_policies(policies.policy_directories(path)) == tuple(sorted(SHIPPED))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_limit_of_a_shipped_policy_is_explained_above_it(name: str) -> None:
-    path = policies.shipped()[0] / "policies" / f"{name}.yaml"
+    path = policies.shipped_directories()[0] / "policies" / f"{name}.yaml"
     paragraphs = path.read_text(encoding="utf-8").split("\n\n")
     limits = [p for p in paragraphs if ":" in p and not p.startswith(("#\n", "title:"))]
     for paragraph in limits[1:]:  # the first one is the head
@@ -114,7 +114,7 @@ def test_where_nothing_resembles_the_policy_all_are_listed(write: Write) -> None
 def test_without_any_policy_installed_the_message_says_so(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policies, "shipped", lambda: ())
+    monkeypatch.setattr(policies, "shipped_directories", lambda: ())
     assert check_file(write("policy: ours\n")) == [
         'c.yaml:1: policy: "ours" is no policy; no policy is installed'
     ]

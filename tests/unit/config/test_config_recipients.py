@@ -103,7 +103,7 @@ def test_no_message_repeats_a_private_key_wherever_it_stands(text: str, write: W
 
 
 def test_the_example_in_the_shipped_configuration_shows_the_form() -> None:
-    text = (policies.shipped()[0] / "camerad.yaml").read_text(encoding="utf-8")
+    text = (policies.shipped_directories()[0] / "camerad.yaml").read_text(encoding="utf-8")
     example = re.search(r"(?m)^# recipients:\n(?:#   - .*\n)+", text)
     assert example is not None
     shown = yaml.safe_load(re.sub(r"(?m)^# ", "", example[0]))

@@ -17,14 +17,15 @@ from jsonschema import Draft202012Validator
 from camerad.base.errors import EX_CONFIG
 from camerad.config import check_file, fields, policies
 from camerad.config.fields import Setting, settings_of
+from camerad.config.policy_file import PolicyFile
 from camerad.config.provisioning import ProvisionFile
-from camerad.config.scalars import allowed
-from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.scalars import describe_allowed
+from camerad.config.sections import ConfigFile
 
 Write = Callable[..., Path]
 
-CONFIG = policies.shipped()[0] / "camerad.yaml"
-POLICIES = sorted((policies.shipped()[0] / "policies").glob("*.yaml"))
+CONFIG = policies.shipped_directories()[0] / "camerad.yaml"
+POLICIES = sorted((policies.shipped_directories()[0] / "policies").glob("*.yaml"))
 
 SCHEMA = schema.schema()
 
@@ -111,7 +112,7 @@ def test_every_setting_is_described_and_bounded(kind: type) -> None:
             assert setting.mark(fields.Range) or setting.mark(fields.Gpio), setting.key
         if setting.kind in (str, Path):
             assert setting.mark(fields.Matches), setting.key
-        assert setting.mark(fields.Named) or allowed(setting)
+        assert setting.mark(fields.Named) or describe_allowed(setting)
 
 
 @pytest.mark.parametrize("path", NUMBERS, ids=".".join)

@@ -19,7 +19,7 @@ from camerad.config.sections import ConfigFile
 
 Write = Callable[..., Path]
 
-PATH = policies.shipped()[0] / "camerad.yaml"
+PATH = policies.shipped_directories()[0] / "camerad.yaml"
 TEXT = PATH.read_text(encoding="utf-8")
 
 
@@ -114,7 +114,9 @@ def test_one_damaged_line_never_gives_more_than_messages(
         assert re.match(r"c\.yaml:\d+:(\d+:)? .+; .+", mistake) or "(0-27)" in mistake, mistake
 
 
-@pytest.mark.parametrize("name", policies.known((policies.shipped()[0] / "policies",)))
+@pytest.mark.parametrize(
+    "name", policies.known_policies((policies.shipped_directories()[0] / "policies",))
+)
 def test_every_policy_is_named_in_it(name: str) -> None:
     assert f"#   {name} " in TEXT
 

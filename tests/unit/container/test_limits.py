@@ -15,13 +15,14 @@ from sink_helpers import KEY, a_closing, a_facts
 from camerad.base.clock import DAY, SECOND
 from camerad.base.text import LONGEST, is_plain, printable
 from camerad.container import jws
-from camerad.container.chain import content
+from camerad.container.chain import content_of
 from camerad.container.gaps import Gap
 from camerad.container.keys import KeyRing
 from camerad.container.limits import GREATEST
 from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd, rfc3339
 from camerad.ledger import entries
-from camerad.ledger.entry_types import HoldPlaced, Uptime
+from camerad.ledger.entry_types import Uptime
+from camerad.ledger.recording_entries import HoldPlaced
 
 KEYS = KeyRing([KEY.public])
 
@@ -105,13 +106,13 @@ def test_a_header_that_says_what_cannot_be_is_no_statement(change: dict[str, obj
     ],
 )
 def test_a_commit_that_says_what_cannot_be_is_no_statement(change: dict[str, Any]) -> None:
-    payload = Commit("0" * 64, None, content(b""), a_facts(0, **change))
+    payload = Commit("0" * 64, None, content_of(b""), a_facts(0, **change))
     with pytest.raises(jws.JwsError, match="is wrong"):
         said(COMMIT, payload, Commit)
 
 
 def test_a_step_of_the_clock_may_go_back() -> None:
-    payload = Commit("0" * 64, None, content(b""), a_facts(0, clock_step_us=-5))
+    payload = Commit("0" * 64, None, content_of(b""), a_facts(0, clock_step_us=-5))
     assert said(COMMIT, payload, Commit) == payload
 
 
@@ -150,15 +151,15 @@ def test_whatever_is_in_bounds_can_be_counted_and_dated(one: int, other: int, da
 def test_what_people_wrote_into_a_ledger_stays_an_entry() -> None:
     """A hold is not lost because of its words."""
     facts = HoldPlaced("a", "two\nlines" * 100, "who")
-    entry = entries.make(KEY, entries.NOTHING, "boot", MOMENT, facts)
-    assert entries.parse(entry.token, KEYS).facts == facts
+    entry = entries.sign_entry(KEY, entries.NOTHING, "boot", MOMENT, facts)
+    assert entries.parse_entry(entry.token, KEYS).facts == facts
 
 
 def test_a_ledger_entry_that_says_what_cannot_be_is_none() -> None:
     moment = dataclasses.replace(MOMENT, wall_us=10**30)
-    entry = entries.make(KEY, entries.NOTHING, "boot", moment, Uptime())
+    entry = entries.sign_entry(KEY, entries.NOTHING, "boot", moment, Uptime())
     with pytest.raises(jws.JwsError, match="wall_us is beyond"):
-        entries.parse(entry.token, KEYS)
+        entries.parse_entry(entry.token, KEYS)
 
 
 @pytest.mark.parametrize(

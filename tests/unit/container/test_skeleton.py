@@ -17,7 +17,7 @@ from sink_helpers import END, KEY, a_closing, a_facts, abandon, small
 from camerad.base.errors import StorageError
 from camerad.container import chain, jws, ustar
 from camerad.container import skeleton as reading
-from camerad.container.members import Located, NotARecordingError, Stop, StopReason, walk
+from camerad.container.members import Located, NotARecordingError, Stop, StopReason, Walk
 from camerad.container.skeleton import end_of, header_of, skeleton
 from camerad.container.statements import Content, FragmentFacts
 from camerad.container.ustar import member
@@ -27,7 +27,7 @@ ARCHIVE = b"".join(b"".join(member(name, content)) for name, content in MEMBERS)
 
 
 def walked(data: bytes) -> tuple[list[Located], Stop]:
-    walking = walk(io.BytesIO(data))
+    walking = Walk(io.BytesIO(data))
     return list(walking), walking.stop
 
 
@@ -50,7 +50,7 @@ def test_a_walk_says_where_each_member_lies() -> None:
 def test_the_file_may_be_read_while_it_is_walked_through() -> None:
     file = io.BytesIO(ARCHIVE + ustar.END)
     found = []
-    for located in walk(file):
+    for located in Walk(file):
         file.seek(located.data_offset)
         found.append(file.read(located.member.size))
     assert found == [content for _, content in MEMBERS]
@@ -133,8 +133,8 @@ class Made:
 
     def commit(self, n: int, init: Content | None = None, **changes: object) -> tuple[str, bytes]:
         if n == 0 and init is None:
-            init = chain.content(self.init[1])
-        content = chain.content(self.fragments[n][1])
+            init = chain.content_of(self.init[1])
+        content = chain.content_of(self.fragments[n][1])
         return chain.commit_name(n), self.chain.commit(content, a_facts(n, **changes), init)
 
     @property
@@ -219,7 +219,7 @@ def test_uncommitted_members_are_no_part_of_the_chain(tmp_path: Path) -> None:
 def test_an_end_with_a_torn_tail_before_it(tmp_path: Path) -> None:
     made = Made()
     torn = b"torn" * 300
-    end = ("end.jws", made.chain.end(a_closing(reason="recovered"), chain.content(torn)))
+    end = ("end.jws", made.chain.end(a_closing(reason="recovered"), chain.content_of(torn)))
     found = skeleton(written(tmp_path, *made.committed, ("torn.bin", torn), end))
     assert found.torn is not None and found.torn.member.size == 1200
     assert found.closed_by is not None
@@ -263,7 +263,7 @@ def test_whatever_does_not_follow_from_what_is_before_it_stops_the_chain(tmp_pat
         ([header, init, first, commit, end], 4),
         ([*made.committed, torn, second], 7),
         ([*made.committed, torn, end], 7),
-        ([*made.committed, ("end.jws", made.chain.end(END, chain.content(b"torn")))], 6),
+        ([*made.committed, ("end.jws", made.chain.end(END, chain.content_of(b"torn")))], 6),
         ([*made.committed, ("end.jws", other.end(END))], 6),
         ([*made.committed, ("end.jws", last[1])], 6),
         ([*made.committed, end, end], 7),
@@ -278,7 +278,7 @@ def test_whatever_does_not_follow_from_what_is_before_it_stops_the_chain(tmp_pat
 def test_a_commit_by_another_key_than_the_header_s_is_none(tmp_path: Path) -> None:
     made = Made()
     other = chain.Chain(type(KEY).generate(), jws.digest(made.header[1]))
-    token = other.commit(chain.content(b"fragment 0"), a_facts(0), chain.content(b"init"))
+    token = other.commit(chain.content_of(b"fragment 0"), a_facts(0), chain.content_of(b"init"))
     found = skeleton(written(tmp_path, *made.committed[:3], ("000000.jws", token)))
     assert (found.point.commits, found.stop.why) == (0, StopReason.DAMAGED)
 
@@ -331,9 +331,25 @@ def test_a_storage_that_does_not_say_what_is_there_says_nothing_of_a_blank_file(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     (tmp_path / "x.tar").write_bytes(bytes(512))
-    monkeypatch.setattr(reading.os, "lseek", broken)
+    monkeypatch.setattr(os, "lseek", broken)
     with pytest.raises(StorageError, match="cannot read the recording: Input/output error"):
         skeleton(str(tmp_path / "x.tar"))
+
+
+def test_what_is_no_recording_is_told_apart_from_what_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.tar"
+    path.write_bytes(b"no recording")
+    assert reading.readable_skeleton(str(path)) is None
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path.write_bytes(bytes(512))
+    monkeypatch.setattr(os, "lseek", broken)
+    with pytest.raises(StorageError, match="cannot read the recording: Input/output error"):
+        reading.readable_skeleton(str(path))
 
 
 def test_another_format_is_not_guessed_at(tmp_path: Path) -> None:

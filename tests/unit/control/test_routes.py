@@ -178,7 +178,7 @@ def test_a_storage_that_fails_is_told_from_what_cannot_be(
         raise StorageError("the card takes nothing")
 
     async def scene(ask: Ask) -> None:
-        for name in ("purge_and_tell", "hold", "recordings"):
+        for name in ("purge_and_explain", "hold", "recordings"):
             monkeypatch.setattr(Store, name, fail)
         hold = {"reason": "a file", "who": "Beck"}
         failed = (503, {"error": "the card takes nothing"})

@@ -55,10 +55,10 @@ class Card:
         self.refuses: int | None = None
         self.on_probe: Callable[[], None] = lambda: None
 
-    def room(self, _directory: str, _rate: float) -> disk.Room:
+    def room(self, _directory: str, _rate: float) -> disk.FreeSpace:
         if not self.answers:
             raise refusal(errno.EIO)
-        return disk.Room(1 << 30, self.minutes, self.writable, self.errors)
+        return disk.FreeSpace(1 << 30, self.minutes, self.writable, self.errors)
 
     def probe(self, _directory: str) -> None:
         self.on_probe()
@@ -75,7 +75,7 @@ def refusal(number: int) -> StorageError:
 class Scene:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.card = Card()
-        monkeypatch.setattr(disk, "room", self.card.room)
+        monkeypatch.setattr(disk, "free_space", self.card.room)
         monkeypatch.setattr(disk, "probe", self.card.probe)
         self.clock = ManualClock(100 * SECOND)
         self.threads = Threads()

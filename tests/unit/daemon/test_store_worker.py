@@ -16,7 +16,7 @@ import pytest
 from evidence_helpers import a_header, seconds_of_footage, time_of
 from sink_helpers import DESK, a_closing, a_facts, abandon, fragments
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.base.errors import StorageError
 from camerad.base.wall_clock import KnownTime
@@ -34,7 +34,7 @@ from camerad.daemon.heartbeat import Heartbeat, WantedNote
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
 from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, StoreWorker
-from camerad.ledger.entries import Entry, parse
+from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.ledger import read_ledger
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
@@ -102,7 +102,7 @@ class Scene:
     def written(self) -> list[Entry]:
         """The entries themselves."""
         self.keeping.ask(lambda _store, _key: None).result(WAIT)
-        keys = identity.ring(str(self.directory))
+        keys = identity.key_ring(str(self.directory))
         state, findings = read_ledger(str(self.directory / "ledger"), keys)
         assert all(one.severity is Severity.NOTE for one in findings), findings
         del state
@@ -111,7 +111,7 @@ class Scene:
             for path in sorted((self.directory / "ledger").glob("*.jws"))
             for line in path.read_bytes().splitlines()
         ]
-        return [parse(token, keys) for token in tokens]
+        return [parse_entry(token, keys) for token in tokens]
 
     def end(self) -> None:
         self.keeping.close(WAIT)
@@ -503,7 +503,7 @@ def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as
     path = tmp_path / "recordings" / f"{opened.resume}.tar"
     header = skeleton.header_of(str(path))
     assert (header.trigger, header.trigger_us) == ("button:main", pressed_us)
-    found = judge.verify(str(path), identity.ring(str(tmp_path)))
+    found = judge.verify(str(path), identity.key_ring(str(tmp_path)))
     assert found.verdict is Verdict.QUALIFIED
     assert second.kinds().count("recovered") == 1
     assert os.listdir(tmp_path / "run" / "wanted") == []
@@ -710,7 +710,7 @@ class Ledger:
     def _sync(self, descriptor: int, path: str) -> None:
         if self.fails and "ledger" in path:
             self.refused += 1
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "write", path, OSError(self._number, os.strerror(self._number))
             )
         self._real(descriptor, path)
@@ -763,7 +763,7 @@ def test_housekeeping_that_the_card_refused_is_tried_again_in_a_moment(
     refused: list[StorageError] = []
 
     def purge(_store: Store) -> Any:
-        refused.append(durable_files.explained("remove", "x", OSError(errno.EIO, "no")))
+        refused.append(storage_errors.explain("remove", "x", OSError(errno.EIO, "no")))
         raise refused[-1]
 
     with monkeypatch.context() as failing:
@@ -1112,7 +1112,7 @@ def test_what_the_office_s_file_did_is_told_once_by_the_one_who_writes_the_ledge
     second = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
     assert provisioned(second) == [1, 2, 3]
     second.keeping.close(WAIT)
-    (tmp_path / orders.TOLD).write_text("of another life\n")
+    (tmp_path / orders.DELIVERED).write_text("of another life\n")
     third = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
     assert provisioned(third) == [1, 2, 3, 1, 2, 3], "rather twice than never"
 
@@ -1153,7 +1153,7 @@ def test_a_reset_makes_another_key_and_nothing_is_left_of_the_former(
     second.keeping.close(WAIT)
     assert all(private != path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     # The order is told; and if it were not, it names a key that this camera does not have.
-    (tmp_path / orders.TOLD).unlink()
+    (tmp_path / orders.DELIVERED).unlink()
     assert opened(scenes(first.clock, device=device)).thumbprint == mine
 
 
@@ -1210,7 +1210,7 @@ def test_what_became_of_an_update_is_told_while_the_daemon_runs(
     scenes: Any, tmp_path: Path
 ) -> None:
     place = tmp_path / "provision"
-    left = kept.prepare(str(place / kept.FOLDER))
+    left = kept.open_update_file(str(place / kept.FOLDER))
     state = update.UpdateState(update.UpdatePhase.TO_TRY, "B", "0.2.0-2", "0.1.0-1")
     left.write(state, tell=True)
     scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})

@@ -14,7 +14,7 @@ from camerad.config import Settings
 from camerad.doctor import card
 from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, WriteTimes
 from camerad.doctor.check_results import FindingId
-from camerad.store.disk import Room
+from camerad.store.disk import FreeSpace
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s
 
@@ -37,7 +37,7 @@ def measured(*syncs: float, size: int = 375_000) -> WriteTimes:
 def test_space_is_judged_by_the_limits_of_the_camera(
     minutes: float, writable: bool, what: FindingId
 ) -> None:
-    found = card.judge_space(Room(1, minutes, writable), 30.0, 2.0, "/x")
+    found = card.judge_space(FreeSpace(1, minutes, writable), 30.0, 2.0, "/x")
     assert (found.check, found.finding, found.values["minutes"]) == ("space", what, minutes)
 
 

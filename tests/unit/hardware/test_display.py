@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
-from camerad.hardware import selfview_process
+from camerad.hardware import frame_process, selfview_process
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from tests.waiting import reached
 
@@ -55,7 +55,7 @@ def play(
     script = tmp_path / "selfview"
     script.write_text(f"#!{sys.executable}\n{SCRIPT}")
     script.chmod(0o755)
-    monkeypatch.setattr(selfview_process, "sys", type("Sys", (), {"executable": str(script)}))
+    monkeypatch.setattr(frame_process, "sys", type("Sys", (), {"executable": str(script)}))
     monkeypatch.setattr(selfview_process, "DISPLAY_ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(selfview_process, "DISPLAY_START_SECONDS", 1.0 if mode == "hangs" else 10.0)
     monkeypatch.setattr(selfview_process, "RETRY_SECONDS", (0.01,))

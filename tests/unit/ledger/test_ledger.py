@@ -21,9 +21,8 @@ from camerad.ledger import entries
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
-from camerad.ledger.ledger_state import age_us
-from camerad.ledger.recording_state import Held, RecordingState
-from camerad.store.store import MOST_HOLDS
+from camerad.ledger.recording_state import Hold, RecordingState
+from camerad.store.holds import MOST_HOLDS
 
 HOUR = DAY // 24
 
@@ -348,7 +347,7 @@ def test_recordings_with_many_long_holds_are_carried_in_as_many_entries_as_they_
 ) -> None:
     # 100 recordings with as much of reasons and names as may be: 16 MB, of which an entry takes
     # half a megabyte. The signatures are what takes the time, so the holds are not appended.
-    held = Held("\N{EURO SIGN}" * 200, "\N{EURO SIGN}" * 200)
+    held = Hold("\N{EURO SIGN}" * 200, "\N{EURO SIGN}" * 200)
     book.opened("a")
     one = replace(book.state.recordings["a"], holds=(held,) * MOST_HOLDS)
     many = {f"{number}": replace(one, id=f"{number}") for number in range(100)}
@@ -371,11 +370,11 @@ def test_a_vanished_recording_is_given_up_when_it_would_have_been_deleted(book: 
 
 
 def test_an_epoch_lasts_a_day_and_expires_with_its_retention(book: Book) -> None:
-    assert book.ledger.keep_house(DAYS) == ()
+    assert book.ledger.rotate_and_expire(DAYS) == ()
     assert book.ledger.head.epoch == 1
     for day in range(2, 2 * DAYS):
         book.clock.advance(DAY)
-        book.ledger.keep_house(DAYS)
+        book.ledger.rotate_and_expire(DAYS)
         assert book.ledger.head.epoch == day
     # The newest began today, the one before yesterday; the last that has to go ended 14 days ago.
     kept = DAYS + 1
@@ -396,7 +395,7 @@ def test_the_epoch_before_the_newest_never_expires(book: Book) -> None:
 def test_an_epoch_with_many_entries_is_followed_by_the_next(book: Book) -> None:
     for _ in range(MOST_ENTRIES - len(book.entries())):
         book.ledger.append("uptime")
-    book.ledger.keep_house(DAYS)
+    book.ledger.rotate_and_expire(DAYS)
     assert book.ledger.head.epoch == 2
 
 
@@ -481,7 +480,7 @@ def test_what_is_needed_of_a_recording_outlives_the_epoch_that_told_of_it(book: 
     book.hold("a")
     for _ in range(3 * DAYS):
         book.clock.advance(DAY)
-        book.ledger.keep_house(DAYS)
+        book.ledger.rotate_and_expire(DAYS)
     assert 1 not in [closed.number for closed in book.state.epochs]
     book.ledger.append("release", id="a", who="Desk")
     boot_id, now = book.ledger.now()
@@ -560,7 +559,7 @@ def test_an_age_counts_from_when_it_was_written_not_from_when_it_happened(book: 
     assert book.entries()[-1].happened == noted
     book.clock.advance(HOUR)
     known = book.state.recordings["a"]
-    assert age_us(known, book.state.ages(*book.ledger.now())) == HOUR
+    assert known.age_us(book.state.ages(*book.ledger.now())) == HOUR
 
 
 @pytest.mark.parametrize(("late_us", "said"), [(LATE_US - 1, False), (LATE_US, True)])

@@ -18,9 +18,11 @@ from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
 from camerad.ledger.audit import signers
 from camerad.ledger.entries import Payload
-from camerad.ledger.entry_types import Carried, Deleted, Fact, HoldReleased
+from camerad.ledger.entry_types import Carried, Fact
+from camerad.ledger.epoch_start import carry_over
 from camerad.ledger.ledger import Head, read_ledger
-from camerad.ledger.ledger_state import harm
+from camerad.ledger.ledger_state import describe_harm
+from camerad.ledger.recording_entries import Deleted, HoldReleased
 
 UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
 
@@ -70,11 +72,11 @@ def test_what_an_interrupted_append_left_is_missed_when_it_is_gone(book: Book) -
 def test_a_recording_whose_file_has_changed_came_to_harm_and_one_that_was_deleted_did_not(
     book: Book,
 ) -> None:
-    assert harm(book.state.recordings["b"], book.state) is None
+    assert describe_harm(book.state.recordings["b"], book.state) is None
     book.record("c")
-    assert harm(book.state.recordings["c"], book.state) is None
+    assert describe_harm(book.state.recordings["c"], book.state) is None
     book.ledger.append("changed", id="c", final=None)
-    text = harm(book.state.recordings["c"], book.state)
+    text = describe_harm(book.state.recordings["c"], book.state)
     assert text == "its file does not end as the device's ledger says"
 
 
@@ -229,7 +231,7 @@ def test_finding_texts_name_file_and_line(book: Book) -> None:
 
 def sign(book: Book, facts: Fact) -> None:
     """Append a signed entry as no production code would."""
-    entry = entries.make(KEY, book.ledger.head, *book.ledger.now(), facts)
+    entry = entries.sign_entry(KEY, book.ledger.head, *book.ledger.now(), facts)
     with book.file().open("ab") as file:
         file.write(entry.token + b"\n")
 
@@ -256,16 +258,18 @@ def test_a_tombstone_that_is_in_order_is_none_of_these(book: Book) -> None:
 
 def test_an_epoch_that_forgets_a_hold_is_found_although_signed(book: Book) -> None:
     head, (boot_id, now) = book.ledger.head, book.ledger.now()
-    after = book.state.after(entries.make(KEY, head, boot_id, now, HoldReleased("a", "nobody")))
-    begun, carried = after.carry(boot_id, now, 6, None)
+    after = book.state.with_entry(
+        entries.sign_entry(KEY, head, boot_id, now, HoldReleased("a", "nobody"))
+    )
+    begun, carried = carry_over(after, boot_id, now, 6, None)
     content = b""
     for facts in (begun, *carried):
-        entry = entries.make(KEY, head, boot_id, now, facts)
+        entry = entries.sign_entry(KEY, head, boot_id, now, facts)
         head = entry.head
         content += entry.token + b"\n"
     (book.path / "000006.jws").write_bytes(content)
     (text,) = damage_in(book.path)
-    assert text == "000006.jws:2: it does not say of the recording a what the epoch before did"
+    assert text == "000006.jws:2: it does not say about a what the epoch before said"
 
 
 def test_what_is_carried_counts_only_at_the_beginning(book: Book) -> None:
@@ -327,7 +331,9 @@ def test_a_signed_entry_that_does_not_follow_is_found(
 
 
 def test_a_trusted_key_that_does_not_say_whom_it_replaces_is_found(book: Book) -> None:
-    entry = entries.make(OTHER, book.ledger.head, *book.ledger.now(), entries.fact("uptime", {}))
+    entry = entries.sign_entry(
+        OTHER, book.ledger.head, *book.ledger.now(), entries.facts_of_kind("uptime", {})
+    )
     with book.file().open("ab") as file:
         file.write(entry.token + b"\n")
     (found,) = damage_in(book.path, keys=KeyRing([KEY.public, OTHER.public]))

@@ -13,7 +13,8 @@ from sealed_helpers import made
 
 from camerad.base.clock import DAY
 from camerad.container.keys import SigningKey
-from camerad.ledger.entry_types import LONGEST_DAYS, Damaged
+from camerad.container.limits import MOST_DAYS
+from camerad.ledger.entry_types import Damaged
 from camerad.ledger.ledger import LedgerFinding, read_ledger
 from camerad.store import identity
 from camerad.store.locations import place_of
@@ -115,7 +116,7 @@ def test_a_loss_that_nothing_can_depend_on_any_more_is_not_carried(camera: Camer
     camera.put(ONE)
     lose_ledger(camera)
     with camera.open() as store:
-        camera.clock.advance(LONGEST_DAYS * DAY)
+        camera.clock.advance(MOST_DAYS * DAY)
         store.ledger.rotate()
         assert store.ledger.state.lost is None
 
@@ -203,7 +204,7 @@ def test_a_recording_of_the_device_that_was_only_ever_found_qualifies_its_ledger
         store.reconcile()
         store.ledger.rotate()
     (said,) = qualifying(camera)
-    assert said.startswith(f"{ONE} was found, and nothing had been said of it")
+    assert said.startswith(f"{ONE} was found, and the ledger had not named it")
 
 
 LONG = "IPPPPPPPPPPPPPP" * 21

@@ -33,13 +33,13 @@ def book(tmp_path: Path) -> Book:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the ledger's files that are read from here on."""
     names: list[str] = []
-    real = log_segments.read
+    real = log_segments.read_file
 
     def noted(directory: str, name: str) -> bytes:
         names.append(name)
         return real(directory, name)
 
-    monkeypatch.setattr(log_segments, "read", noted)
+    monkeypatch.setattr(log_segments, "read_file", noted)
     return names
 
 
@@ -47,13 +47,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     """Entries that are taken apart from here on, one by one."""
     found: list[Entry] = []
-    real = entries.parse
+    real = entries.parse_entry
 
     def noted(token: bytes, keys: KeyRing) -> Entry:
         found.append(real(token, keys))
         return found[-1]
 
-    monkeypatch.setattr(audit, "parse", noted)
+    monkeypatch.setattr(audit, "parse_entry", noted)
     return found
 
 
@@ -117,8 +117,8 @@ def test_an_entry_that_was_repeated_or_put_into_another_epoch_counts_once(book: 
 
 
 def test_an_entry_that_nobody_trusted_signed_is_not_about_the_recording(book: Book) -> None:
-    facts = entries.fact("hold", {"id": "recording 1", "reason": "none", "who": "nobody"})
-    forged = entries.make(SigningKey.generate(), book.ledger.head, *book.ledger.now(), facts)
+    facts = entries.facts_of_kind("hold", {"id": "recording 1", "reason": "none", "who": "nobody"})
+    forged = entries.sign_entry(SigningKey.generate(), book.ledger.head, *book.ledger.now(), facts)
     with book.file().open("ab") as file:
         file.write(forged.token + b"\n")
     assert len(list(entries_about(str(book.path), KEYS, "recording 1"))) == 3

@@ -12,7 +12,6 @@ from camerad.base.clock import DAY, ClockSource
 from camerad.base.errors import StorageError
 from camerad.ledger import entries
 from camerad.ledger.entry_types import Damaged
-from camerad.ledger.ledger_state import age_us
 
 
 @pytest.fixture
@@ -98,7 +97,9 @@ def test_a_whole_line_that_is_no_entry_is_no_interrupted_append(book: Book) -> N
 
 def test_a_whole_statement_by_somebody_else_is_no_interrupted_append(book: Book) -> None:
     book.ledger.close()
-    entry = entries.make(OTHER, book.ledger.head, *book.ledger.now(), entries.fact("uptime", {}))
+    entry = entries.sign_entry(
+        OTHER, book.ledger.head, *book.ledger.now(), entries.facts_of_kind("uptime", {})
+    )
     with book.file().open("ab") as file:
         file.write(entry.token + b"\n")
     assert any("not among those trusted" in text for text in book.damage())
@@ -200,7 +201,7 @@ def test_what_has_lost_its_place_in_time_counts_from_the_first_entry_that_can_be
     book.clock.advance(DAYS * DAY)
     known = book.state.recordings["299"]
     # Truly DAYS + 1, but the day before the first entry that is left is proven by nothing.
-    assert age_us(known, book.state.ages(*book.ledger.now())) == DAYS * DAY
+    assert known.age_us(book.state.ages(*book.ledger.now())) == DAYS * DAY
     assert damage_in(book.path)
     book.ledger.rotate()
     book.ledger.rotate()

@@ -247,7 +247,7 @@ def test_boot_time_that_runs_backwards_counts_for_nothing(world: World) -> None:
 
 def test_a_timeline_without_entries_knows_nothing() -> None:
     empty = Timeline()
-    assert (empty.uptime_us, empty.wall_at_least_us, empty.find("boot")) == (0, None, None)
+    assert (empty.uptime_us, empty.wall_at_least_us, empty.latest_run("boot")) == (0, None, None)
 
 
 def test_leaving_out_what_is_not_needed_changes_no_age() -> None:
@@ -264,7 +264,7 @@ def test_leaving_out_what_is_not_needed_changes_no_age() -> None:
         needed = random.sample(instants, min(3, len(instants)))
         short = World()
         short.__dict__.update(world.__dict__)
-        short.timeline = world.timeline.keeping({instant.run for instant in needed})
+        short.timeline = world.timeline.keep_needed({instant.run for instant in needed})
         assert len(short.timeline.runs) <= 3 * len(needed) + 1
         for _ in range(2):
             for instant in needed:

@@ -16,11 +16,11 @@ from ledger_helpers import found_in
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container import jws
-from camerad.ledger import entries, entry_types
+from camerad.ledger import entries, entry_types, recording_entries
 from camerad.ledger.entries import LEDGER
-from camerad.ledger.entry_types import HoldPlaced
-from camerad.ledger.recording_state import Held
-from camerad.store.retention import expiring_flagged, may_make_room
+from camerad.ledger.recording_entries import HoldPlaced
+from camerad.ledger.recording_state import Hold
+from camerad.store.retention import list_expiring_flagged, list_removable
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_ledger_that_this_version_cannot_fully_read_deletes_nothing(
         with camera.open() as store:
             assert store.reconcile() == []
             assert store.purge() == []
-            assert may_make_room(store.ledger.state, *store.ledger.now()) == ()
+            assert list_removable(store.ledger.state, *store.ledger.now()) == ()
             assert not store.ledger.lossy
             assert len(store.ledger.state.unread) == 1
             store.ledger.rotate()
@@ -116,7 +116,7 @@ def test_an_entry_with_one_more_field_costs_no_hold(camera: Camera) -> None:
     camera.put(ONE)
     append(camera, "hold", HELD | {"until": "2027"})
     with camera.open() as store:
-        assert store.ledger.state.recordings[ONE].holds == (Held("Anzeige", "Desk"),)
+        assert store.ledger.state.recordings[ONE].holds == (Hold("Anzeige", "Desk"),)
         assert store.ledger.repairs == ()
     assert [one.name for one in (camera.root / "ledger").glob("*.damaged")] == []
 
@@ -164,7 +164,7 @@ def test_one_spelling_is_asked_of_what_cannot_be_read_too(camera: Camera) -> Non
         head.sequence + 1, head.sha256, 1, "new", boot_id, now, msgspec.Raw(b'{"b":1, "a":2}')
     )
     with pytest.raises(jws.JwsError, match="not in its one spelling"):
-        entries.parse(jws.sign(KEY, LEDGER, payload), store_keys(camera))
+        entries.parse_entry(jws.sign(KEY, LEDGER, payload), store_keys(camera))
 
 
 def test_a_version_that_can_read_it_takes_it_in(
@@ -180,7 +180,7 @@ def test_a_version_that_can_read_it_takes_it_in(
     monkeypatch.setattr(entries, "KINDS", later)
     camera.clock.advance(DAYS * DAY)
     with camera.open() as store:
-        held = (Held("Anzeige", "Head"), Held("Klage", "Desk"))
+        held = (Hold("Anzeige", "Head"), Hold("Klage", "Desk"))
         assert store.ledger.state.recordings[ONE].holds == held
         assert store.ledger.state.unread == ()
         assert [one.id for one in store.purge()] == [TWO]
@@ -197,12 +197,12 @@ def test_what_is_read_late_ends_no_hold(camera: Camera, monkeypatch: pytest.Monk
         store.ledger.rotate()
     later = {
         **entry_types.KINDS,
-        "release_by_court": entry_types.HoldReleased,
-        "gone": entry_types.Deleted,
+        "release_by_court": recording_entries.HoldReleased,
+        "gone": recording_entries.Deleted,
     }
     monkeypatch.setattr(entries, "KINDS", later)
     with camera.open() as store:
-        assert store.ledger.state.recordings[ONE].holds == (Held("Klage", "Desk"),)
+        assert store.ledger.state.recordings[ONE].holds == (Hold("Klage", "Desk"),)
         assert store.ledger.state.recordings[ONE].deleted is None
 
 
@@ -213,9 +213,9 @@ def test_many_entries_that_cannot_be_read_begin_no_epoch_after_another(
     for _ in range(8):
         append(camera, "new", {"of": "it"})
     with camera.open() as store:
-        store.ledger.keep_house(DAYS)
+        store.ledger.rotate_and_expire(DAYS)
         epoch = store.ledger.head.epoch
-        store.ledger.keep_house(DAYS)
+        store.ledger.rotate_and_expire(DAYS)
         assert store.ledger.head.epoch == epoch
 
 
@@ -239,20 +239,22 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
     with camera.open() as store:
         one, two = (store.ledger.state.recordings[name] for name in (ONE, TWO))
         _, now = store.ledger.now()
-        earlier = entries.make(KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime())
-    held = (Held("Anzeige", "Head"),)
+        earlier = entries.sign_entry(
+            KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime()
+        )
+    held = (Hold("Anzeige", "Head"),)
     carried = entry_types.Carried(
         (), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ()
     )
     append(camera, "carried_by_two", msgspec.to_builtins(carried))
     append(camera, "stage_of_two", {"stage": "self-view", "display": True})
-    closed = entry_types.ClosedEntry(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
+    closed = recording_entries.ClosedEntry(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
     append(camera, "closed_by_two", msgspec.to_builtins(closed), boot_id=earlier.boot_id)
     with camera.open() as store:
         store.ledger.rotate()
         assert len(store.ledger.state.unread) == 3
     later = {"carried_by_two": entry_types.Carried, "stage_of_two": entry_types.StageReached}
-    later |= {"closed_by_two": entry_types.ClosedEntry}
+    later |= {"closed_by_two": recording_entries.ClosedEntry}
     monkeypatch.setattr(entries, "KINDS", {**entry_types.KINDS, **later})
     with closing(camera.ledger()) as ledger:
         state = ledger.state
@@ -281,7 +283,7 @@ def test_nobody_is_warned_of_what_is_not_deleted(camera: Camera) -> None:
     append(camera, "new", {"of": "it"})
     camera.clock.advance(DAYS * DAY)
     with camera.open() as store:
-        assert expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
+        assert list_expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
 
 
 def test_junk_that_is_carried_stays_what_it_is() -> None:
@@ -295,7 +297,7 @@ def test_an_entry_too_long_to_be_carried_is_none(camera: Camera) -> None:
     raw = jws.canonical({"of": "i" * entries.LONGEST_UNREAD})
     payload = entries.Payload(2, head.sha256, 1, "new", boot_id, now, msgspec.Raw(raw))
     with pytest.raises(jws.JwsError, match=r"longer|too many"):
-        entries.parse(jws.sign(KEY, LEDGER, payload), KEYS)
+        entries.parse_entry(jws.sign(KEY, LEDGER, payload), KEYS)
 
 
 def test_the_longest_entry_that_is_carried_can_be(camera: Camera) -> None:
@@ -327,4 +329,4 @@ def test_an_epoch_whose_beginning_cannot_be_read_costs_no_hold(camera: Camera) -
 
 def test_a_statement_of_another_kind_is_no_entry() -> None:
     with pytest.raises(jws.JwsError, match="this is a camerad-commit"):
-        entries.parse(jws.sign(KEY, "camerad-commit", b"{}"), KEYS)
+        entries.parse_entry(jws.sign(KEY, "camerad-commit", b"{}"), KEYS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.severity import Severity
@@ -176,16 +176,16 @@ def test_giving_up_fails_like_any_other_write(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise durable_files.explained("cut the file", "x", OSError(errno.EIO, "input/output"))
+        raise storage_errors.explain("cut the file", "x", OSError(errno.EIO, "input/output"))
 
     reserve = Reserve(str(camera.root))
     with monkeypatch.context() as patched:
         patched.setattr(durable_files, "truncate", refuse)
         with pytest.raises(StorageError, match="input/output"):
-            reserve.give(1, urgent=True)
+            reserve.release(1, urgent=True)
     with monkeypatch.context() as patched:
         patched.setattr(durable_files, "preallocate", refuse)
-        reserve.give(1, urgent=True)
+        reserve.release(1, urgent=True)
         with pytest.raises(StorageError, match="input/output"):
             reserve.fill()
     with monkeypatch.context() as patched:

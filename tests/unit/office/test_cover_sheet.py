@@ -34,7 +34,7 @@ from camerad.container.severity import Severity
 from camerad.container.statements import RateChange
 from camerad.control.metrics import REASONS
 from camerad.daemon.recording_manager import CONTINUED
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import LINES, RATES, CoverSheet, DeliveredFile, render
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
@@ -70,7 +70,7 @@ def a_sheet(result: Result, **changes: object) -> CoverSheet:
         ),
         zone=ZoneInfo("Europe/Berlin"),
         zone_name="Europe/Berlin",
-        hold=Held("exported 2026-11-24", "Desk"),
+        hold=Hold("exported 2026-11-24", "Desk"),
         ledger_agrees=True,
         made_us=WALL_US,
         made_by="Desk",
@@ -317,7 +317,7 @@ def test_the_fullest_sheet_prints_on_one_page_of_a4(words: ReportWording, tmp_pa
     )
     for kind in FindingKind:
         result.findings.add(Finding(kind, Severity.DAMAGE, "x", "a" * 14, "b" * 14, 0, LENGTH_US))
-    hold = Held("exported 2026-11-24, " + "Az. 123 Js 456/26 " * 5, "Monika Mustermann " * 3)
+    hold = Hold("exported 2026-11-24, " + "Az. 123 Js 456/26 " * 5, "Monika Mustermann " * 3)
     sheet = a_sheet(result, hold=hold, made_by="Monika Mustermann, Ordnungsamt Duisburg")
     page = tmp_path / "report.html"
     page.write_text(render(sheet, words), encoding="utf-8")

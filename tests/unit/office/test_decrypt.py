@@ -29,7 +29,7 @@ from sealed_helpers import (
     without,
 )
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.mp4_boxes import Mp4Error
@@ -202,12 +202,12 @@ def test_what_is_no_recording_is_unreadable(desk: Desk) -> None:
 
 def test_what_is_there_already_is_left_as_it_is(desk: Desk) -> None:
     desk.output.write_text("precious")
-    with pytest.raises(durable_files.FileExistsAlreadyError, match="not overwritten"):
+    with pytest.raises(storage_errors.FileExistsAlreadyError, match="not overwritten"):
         desk.open(made().file)
     assert desk.output.read_text() == "precious"
     desk.output.unlink()
     desk.salvaged.write_text("precious")
-    with pytest.raises(durable_files.FileExistsAlreadyError, match="salvaged"):
+    with pytest.raises(storage_errors.FileExistsAlreadyError, match="salvaged"):
         desk.open(made().file, salvage=True)
 
 
@@ -228,7 +228,7 @@ def test_what_comes_to_be_there_meanwhile_is_left_as_it_is(desk: Desk) -> None:
         desk.output.write_text("precious")
 
     desk.recording.write_bytes(made().file)
-    with pytest.raises(durable_files.FileExistsAlreadyError, match="left as it is"):
+    with pytest.raises(storage_errors.FileExistsAlreadyError, match="left as it is"):
         open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=come)
     assert desk.output.read_text() == "precious"
     assert desk.left() == ["opened.mp4"]
@@ -277,7 +277,7 @@ def test_on_a_stick_what_a_killed_run_left_is_removed_by_the_next_and_nothing_el
     assert desk.open(b"hello").verdict is Verdict.UNREADABLE
     assert desk.left() == []
     part.mkdir()
-    with pytest.raises(durable_files.FileExistsAlreadyError, match=r"opened\.mp4\.part"):
+    with pytest.raises(storage_errors.FileExistsAlreadyError, match=r"opened\.mp4\.part"):
         desk.open(made().file)
     assert desk.left() == ["opened.mp4.part"]
 
@@ -299,9 +299,9 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
 ) -> None:
     def full(*_: object) -> int:
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise durable_files.explained("write", "opened.mp4", error)
+        raise storage_errors.explain("write", "opened.mp4", error)
 
-    monkeypatch.setattr(decrypt_module.durable_files, call, full)
+    monkeypatch.setattr(durable_files, call, full)
     with pytest.raises(StorageError, match="No space left"):
         desk.open(made().file)
     assert desk.left() == []

@@ -26,16 +26,16 @@ from evidence_helpers import decoded, expected
 from sealed_helpers import altered, flipped, pack
 
 from camerad.base.clock import SECOND
-from camerad.base.durable_files import FileExistsAlreadyError
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.container import jws
 from camerad.container.keys import read_public_key
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted
 from camerad.office.export import ExportRequest, ExportResult, FileNameError, LedgerExtract, export
 from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
-from camerad.store.store import HoldError
+from camerad.store.holds import HoldError
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
 
@@ -74,8 +74,8 @@ def an_order(original: Path, **changes: Any) -> ExportRequest:
     return replace(order, **changes)
 
 
-def held(_: str) -> Held:
-    return Held("exported 2026-11-24", "Desk")
+def held(_: str) -> Hold:
+    return Hold("exported 2026-11-24", "Desk")
 
 
 def run(order: ExportRequest) -> ExportResult:
@@ -227,7 +227,7 @@ def test_a_name_that_no_document_could_bear_is_refused(original: Path, name: str
 def test_a_hold_is_placed_before_the_ledger_is_asked(original: Path) -> None:
     asked = []
 
-    def hold(recording: str) -> Held:
+    def hold(recording: str) -> Hold:
         asked.append(("hold", recording))
         return held(recording)
 
@@ -306,7 +306,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(original: Path, num
     # Whoever starts the tests in the background of a shell has it ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def interrupt(recording: str) -> Held:
+    def interrupt(recording: str) -> Hold:
         signal.raise_signal(number)
         return held(recording)
 
@@ -321,7 +321,7 @@ def test_footage_has_no_name_while_the_rest_of_the_package_is_made(original: Pat
     order = an_order(original)
     seen: list[str] = []
 
-    def look(recording: str) -> Held:
+    def look(recording: str) -> Hold:
         seen.extend(os.listdir(Path(order.directory, f"{ONE}-export.part")))
         return held(recording)
 
@@ -333,7 +333,7 @@ def test_footage_has_no_name_while_the_rest_of_the_package_is_made(original: Pat
 def test_a_hold_that_is_refused_leaves_nothing_behind(original: Path) -> None:
     order = an_order(original)
 
-    def refuse(_: str) -> Held:
+    def refuse(_: str) -> Hold:
         raise HoldError("no")
 
     with pytest.raises(HoldError):

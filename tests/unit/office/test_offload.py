@@ -21,7 +21,7 @@ from camerad.office.offload import offload
 from camerad.store import receipts, verified_copy
 from camerad.store.device_client import OffloadError, OwnedDevice, accept_receipt
 from camerad.store.locations import Holding, place_of
-from camerad.store.receipts import Copied
+from camerad.store.receipts import CopiedRecording
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ def test_a_receipt_by_another_key_acknowledges_nothing(camera: Camera) -> None:
     other = SigningKey.generate()
     with camera.open() as store:
         final = store.ledger.state.recordings[ONE].final or ""
-        copied = [Copied(ONE, final, *verified_copy.digest(str(path)))]
+        copied = [CopiedRecording(ONE, final, *verified_copy.digest(str(path)))]
         token = OwnedDevice(store, other, KeyRing([other.public])).sign("cam-1", "00", copied)
         with pytest.raises(jws.SignatureError):
             accept_receipt(store, KEYS, token)
@@ -389,7 +389,9 @@ def test_a_receipt_by_another_key_acknowledges_nothing(camera: Camera) -> None:
 def test_a_receipt_for_another_end_is_not_signed(camera: Camera) -> None:
     camera.put(ONE)
     with camera.open() as store, pytest.raises(OffloadError, match="does not know"):
-        OwnedDevice(store, KEY, KEYS).sign("cam-1", "00", [Copied(ONE, "0" * 64, "0" * 64, 1)])
+        OwnedDevice(store, KEY, KEYS).sign(
+            "cam-1", "00", [CopiedRecording(ONE, "0" * 64, "0" * 64, 1)]
+        )
 
 
 def test_what_was_deleted_meanwhile_is_passed_over(

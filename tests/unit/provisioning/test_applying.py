@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import encode_base64url
@@ -518,7 +518,7 @@ def _refusing(
 
     def fail(path: str, *arguments: object) -> object:
         if str(path).startswith(str(place)):
-            raise durable_files.explained("write", path, OSError(number, os.strerror(number)))
+            raise storage_errors.explain("write", path, OSError(number, os.strerror(number)))
         return call(path, *arguments)
 
     monkeypatch.setattr(durable_files, what, fail)
@@ -652,7 +652,7 @@ def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.Mo
     scene.put(document())
 
     def fail(path: str, what: str, most: int | None = None) -> bytes:
-        raise durable_files.explained("read", path, OSError(errno.EIO, "Input/output error"))
+        raise storage_errors.explain("read", path, OSError(errno.EIO, "Input/output error"))
 
     monkeypatch.setattr(boot_partition, "read_plain", fail)
     assert scene.apply() is ApplyOutcome.REFUSED

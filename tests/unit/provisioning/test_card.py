@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 from camerad.provisioning import boot_partition
 from camerad.provisioning.boot_partition import BootPartition
@@ -43,7 +43,7 @@ def test_a_write_that_fails_leaves_nothing_half(
     number: int, card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
-        raise durable_files.explained("write", path, refuse(number))
+        raise storage_errors.explain("write", path, refuse(number))
 
     monkeypatch.setattr(durable_files, "write", fail)
     with pytest.raises(StorageError):
@@ -58,7 +58,7 @@ def test_an_error_of_the_card_is_no_full_card(
     card.write("a", b"first")
 
     def fail(path: str, _mode: int) -> int:
-        raise durable_files.explained("make the file", path, refuse(errno.EIO))
+        raise storage_errors.explain("make the file", path, refuse(errno.EIO))
 
     monkeypatch.setattr(durable_files, "create", fail)
     with pytest.raises(StorageError):
@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
 
     def fail(path: str, what: str, most: int | None = None) -> bytes:
         if path.endswith("/a"):
-            raise durable_files.explained("read", path, refuse(errno.EIO))
+            raise storage_errors.explain("read", path, refuse(errno.EIO))
         return read(path, what, most)
 
     monkeypatch.setattr(boot_partition, "read_plain", fail)
@@ -191,7 +191,7 @@ def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
     monkeypatch.setattr(boot_partition, "MOST_FREE", sys.maxsize)
 
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
-        raise durable_files.explained("write", path, refuse(errno.EIO))
+        raise storage_errors.explain("write", path, refuse(errno.EIO))
 
     monkeypatch.setattr(durable_files, "write", fail)
     with pytest.raises(StorageError):
@@ -209,7 +209,7 @@ def test_free_room_is_filled_to_its_last_sector_and_free_again(
 
     def limited(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
         if offset + len(pieces[0]) > room:
-            raise durable_files.explained("write", path, refuse(errno.ENOSPC))
+            raise storage_errors.explain("write", path, refuse(errno.ENOSPC))
         most.append(write(descriptor, pieces, offset, path))
         return most[-1]
 

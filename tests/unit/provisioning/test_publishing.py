@@ -50,8 +50,8 @@ def carry_out(scene: Scene) -> PublicKey:
     state = str(scene.state)
     made = identity.load_or_create(state)
     identity.confirm(state, made)
-    for order in orders.untold_orders(str(scene.data), state):
-        orders.remember_told(state, order)
+    for order in orders.pending_orders(str(scene.data), state):
+        orders.outbox(state).mark_delivered(order)
     return made.key.public
 
 

@@ -35,8 +35,8 @@ from sink_helpers import (
     unsealed_file,
 )
 
-from camerad.base.durable_files import FileExistsAlreadyError
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.container import chain, jws, recording_files, ustar
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import new_id
@@ -100,9 +100,9 @@ def test_every_statement_is_signed_and_names_the_one_before(tmp_path: Path) -> N
     digests = [jws.digest(token) for token in tokens]
     assert [first.previous, second.previous, end.previous, final] == digests
     assert recording.header_sha256 == digests[0]
-    assert first.init == chain.content(found["init.mp4.age"])
+    assert first.init == chain.content_of(found["init.mp4.age"])
     assert second.init is None
-    assert second.fragment == chain.content(found["000001.m4s.age"])
+    assert second.fragment == chain.content_of(found["000001.m4s.age"])
     assert second.facts == a_facts(1)
     assert (end.commits, end.torn, end.closing) == (2, None, END)
     # The header names who can open it, whatever it was given.

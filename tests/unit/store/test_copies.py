@@ -18,12 +18,13 @@ from camerad.base.errors import StorageError
 from camerad.container import jws, recording_files
 from camerad.container.chain import HEADER_NAME, Chain
 from camerad.container.keys import SigningKey
-from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.container.limits import MOST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.store import listing
 from camerad.store.copies import is_copy
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import DiscrepancyKind, Store
+from camerad.store.store import Store
 
 OFFICE = SigningKey.generate()
 STRANGER = SigningKey.generate()
@@ -289,7 +290,7 @@ def test_what_nobody_can_tell_is_no_copy(
         def failing(*_: object) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr("camerad.store.copies.pieces", failing)
+        monkeypatch.setattr("camerad.store.copies.sparse.data_pieces", failing)
     assert not is_copy(str(copy), header)
 
 
@@ -402,7 +403,7 @@ def test_what_was_put_aside_goes_by_its_own_name_whatever_is_in_it(camera: Camer
     with camera.open() as store:
         store.reconcile()
         assert there(camera.recordings) == [aside.name]
-        camera.clock.advance(LONGEST_DAYS * DAY)
+        camera.clock.advance(MOST_DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [aside.name]
     assert there(camera.recordings) == []
 
@@ -424,7 +425,7 @@ def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_d
     copies = in_office(office)
     other = office / "another" / "recordings"
     other.mkdir(parents=True)
-    real = recording_files.names
+    real = recording_files.list_names
 
     def names(directory: str) -> list[str]:
         if directory == str(other):
@@ -435,7 +436,7 @@ def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_d
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         shutil.copy(copies / f"{ONE}.tar", copies / "copy.tar")
-        monkeypatch.setattr(listing, "names", names)
+        monkeypatch.setattr(listing, "list_names", names)
         assert {gone.id for gone in store.purge()} == {ONE, TWO}
     assert there(copies) == []
 

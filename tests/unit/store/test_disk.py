@@ -14,7 +14,7 @@ from camerad.store import disk
 
 
 def test_minutes_left_follow_from_the_bit_rate(tmp_path: Path) -> None:
-    room = disk.room(str(tmp_path), bits_per_second=8_000_000)
+    room = disk.free_space(str(tmp_path), bits_per_second=8_000_000)
     # 8 Mbit/s are 60 MB a minute
     assert room.minutes == pytest.approx(room.free_bytes / 60e6)
     assert room.writable
@@ -27,7 +27,7 @@ def test_errors_that_ext4_has_found_in_itself_are_counted(tmp_path: Path) -> Non
     (devices / f"{os.major(number)}:{os.minor(number)}").symlink_to("mmcblk0p3")
 
     def errors() -> int:
-        return disk.room(str(tmp_path), 8_000_000, str(devices), str(ext4)).errors
+        return disk.free_space(str(tmp_path), 8_000_000, str(devices), str(ext4)).errors
 
     assert errors() == 0
     (ext4 / "mmcblk0p3").mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_a_write_that_fails_is_one_sentence_with_a_cure(
 
 def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
-        disk.room(str(tmp_path / "gone"), 8_000_000)
+        disk.free_space(str(tmp_path / "gone"), 8_000_000)
 
 
 def test_only_one_daemon_records_into_a_directory(tmp_path: Path) -> None:

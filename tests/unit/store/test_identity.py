@@ -393,9 +393,9 @@ def test_a_damaged_public_half_of_old_keeps_nothing_from_working(
     (tmp_path / "identity.pem").unlink()
     second = settled(tmp_path)
     damaged = tmp_path / "keys" / f"{first.key.public.thumbprint}.jwk"
-    assert len(identity.ring(str(tmp_path))) == 2
+    assert len(identity.key_ring(str(tmp_path))) == 2
     damaged.write_bytes(b"\0" * 200)
-    assert set(identity.ring(str(tmp_path))) == {second.key.public.thumbprint}
+    assert set(identity.key_ring(str(tmp_path))) == {second.key.public.thumbprint}
     assert str(damaged) in caplog.text
     assert not load_or_create(str(tmp_path)).created
 

@@ -51,8 +51,8 @@ from camerad.container.statements import (
 from camerad.container.ustar import member
 from camerad.store import recovery
 from camerad.store.listing import list_recordings
-from camerad.store.owed import Owed
 from camerad.store.recovery import TORN, UNREADABLE, RepairOutcome, repair_all, unfinished
+from camerad.store.unwritten_end import UnwrittenEnd
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 
@@ -93,7 +93,7 @@ def test_a_recording_with_sound_is_closed_with_the_sound_that_is_there(tmp_path:
 SAME_BOOT = ManualClock(time_of(4000), MOMENT.wall_us)
 
 
-def owed_end(path: str, owed: Owed | None, clock: ManualClock = SAME_BOOT) -> Closing:
+def owed_end(path: str, owed: UnwrittenEnd | None, clock: ManualClock = SAME_BOOT) -> Closing:
     """What the end says that repair writes; it may hold no contradiction."""
     result = recovery.repair(path, KEY, clock, owed)
     assert result.end is not None
@@ -108,7 +108,7 @@ def owed_end(path: str, owed: Owed | None, clock: ManualClock = SAME_BOOT) -> Cl
 
 def test_what_was_wanted_and_is_not_kept_is_a_gap(tmp_path: Path) -> None:
     path = record(tmp_path, ended=False)
-    closing = owed_end(path, Owed(time_of(1230), CUT_OFF))
+    closing = owed_end(path, UnwrittenEnd(time_of(1230), CUT_OFF))
     assert closing.at_us == time_of(1230)
     assert closing.gaps == (Gap(CUT_OFF, None, time_of(29), time_of(1230)),)
     report = verify(path, KeyRing([KEY.public]))
@@ -119,26 +119,26 @@ def test_what_was_wanted_and_is_not_kept_is_a_gap(tmp_path: Path) -> None:
 def test_what_is_kept_up_to_when_it_was_wanted_misses_nothing(tmp_path: Path) -> None:
     path = record(tmp_path, ended=False)
     # The last note may be older than what was committed after it.
-    closing = owed_end(path, Owed(time_of(25), CUT_OFF))
+    closing = owed_end(path, UnwrittenEnd(time_of(25), CUT_OFF))
     assert (closing.at_us, closing.gaps) == (time_of(30), ())
 
 
 def test_nothing_is_wanted_after_it_is_repaired(tmp_path: Path) -> None:
     path = record(tmp_path, ended=False)
-    closing = owed_end(path, Owed(time_of(4100), CUT_OFF))
+    closing = owed_end(path, UnwrittenEnd(time_of(4100), CUT_OFF))
     assert closing.at_us == time_of(4000)
 
 
 def test_in_another_boot_nobody_knows_up_to_when_it_was_wanted(tmp_path: Path) -> None:
     path = record(tmp_path, ended=False)
-    closing = owed_end(path, Owed(time_of(1230), CUT_OFF), CLOCK)
+    closing = owed_end(path, UnwrittenEnd(time_of(1230), CUT_OFF), CLOCK)
     assert (closing.at_us, closing.gaps) == (time_of(30), ())
 
 
 def test_without_a_picture_the_gap_begins_with_what_was_wanted_first(tmp_path: Path) -> None:
     recording = small(tmp_path, 0, a_header(trigger_us=time_of(60)))
     abandon(recording)
-    closing = owed_end(recording.path, Owed(time_of(90), CUT_OFF))
+    closing = owed_end(recording.path, UnwrittenEnd(time_of(90), CUT_OFF))
     assert closing.gaps == (Gap(CUT_OFF, None, time_of(0), time_of(90)),)
 
 
@@ -156,7 +156,7 @@ def test_what_the_recorder_had_still_to_say_is_said(tmp_path: Path) -> None:
             Gap(NOT_STORED, None, time_of(29), at_us),
         ),
     )
-    closing = owed_end(path, Owed(at_us, NOT_STORED, said))
+    closing = owed_end(path, UnwrittenEnd(at_us, NOT_STORED, said))
     assert closing == replace(said, reason="recovered", clock=SAME_BOOT.moment())
 
 
@@ -179,7 +179,7 @@ def test_what_the_storage_had_refused_and_kept_all_the_same_is_said_once(tmp_pat
         rates=(rate, RateChange(time_of(50), 15, "cooled", 30)),
         gaps=(gap, Gap(NOT_STORED, None, time_of(14), at_us)),
     )
-    closing = owed_end(recording.path, Owed(at_us, NOT_STORED, said))
+    closing = owed_end(recording.path, UnwrittenEnd(at_us, NOT_STORED, said))
     assert (closing.frames, closing.marks, closing.stages) == (30, (time_of(40),), ())
     assert closing.rates == (RateChange(time_of(50), 15, "cooled", 30),)
     assert closing.gaps == (Gap(NOT_STORED, None, time_of(29), at_us),)
@@ -209,7 +209,7 @@ NONE = FragmentSound(0, None, None, (), ())
 
 
 def test_sound_that_was_wanted_and_is_not_kept_is_a_gap_too(tmp_path: Path) -> None:
-    closing = owed_end(with_sound(tmp_path, HALF, NONE), Owed(time_of(90), CUT_OFF))
+    closing = owed_end(with_sound(tmp_path, HALF, NONE), UnwrittenEnd(time_of(90), CUT_OFF))
     last_us = time_of(0) + 490_667 - 21_333
     assert sound_of(closing) == SoundEnd(23, (Gap(CUT_OFF, None, last_us, time_of(90)),), ())
 
@@ -218,7 +218,7 @@ def test_sound_that_was_switched_off_at_the_last_is_missing_for_that_reason(
     tmp_path: Path,
 ) -> None:
     muted = replace(NONE, states=(SoundChange(time_of(16), "muted", None),))
-    closing = owed_end(with_sound(tmp_path, HALF, muted), Owed(time_of(90), CUT_OFF))
+    closing = owed_end(with_sound(tmp_path, HALF, muted), UnwrittenEnd(time_of(90), CUT_OFF))
     assert [gap.reason for gap in sound_of(closing).gaps] == ["muted"]
 
 
@@ -231,7 +231,7 @@ def test_sound_that_never_came_is_missing_from_when_it_was_wanted(
     recording = open_sink(tmp_path, header, b"init")
     recording.append(b"x", a_facts(0, sound=NONE))
     abandon(recording)
-    closing = owed_end(recording.path, Owed(time_of(90), CUT_OFF))
+    closing = owed_end(recording.path, UnwrittenEnd(time_of(90), CUT_OFF))
     assert sound_of(closing).gaps == (Gap(CUT_OFF, None, time_of(begun), time_of(90)),)
 
 
@@ -245,7 +245,7 @@ def test_what_the_recorder_had_still_to_say_of_sound_is_said_once(tmp_path: Path
         at_us=at_us,
         sound=SoundEnd(0, (gap, Gap("muted", None, time_of(3), at_us)), (muted, failed)),
     )
-    sound = sound_of(owed_end(path, Owed(at_us, NOT_STORED, said)))
+    sound = sound_of(owed_end(path, UnwrittenEnd(at_us, NOT_STORED, said)))
     last_us = time_of(0) + 490_667 - 21_333
     assert sound == SoundEnd(23, (Gap("muted", None, last_us, at_us),), (failed,))
 
@@ -257,7 +257,7 @@ def test_what_the_recorder_had_to_say_is_all_that_there_is_without_a_commit(
     abandon(recording)
     at_us = time_of(90)
     said = a_closing(frames=0, at_us=at_us, marks=(time_of(9),), sound=SoundEnd(0, (), ()))
-    closing = owed_end(recording.path, Owed(at_us, NOT_STORED, said))
+    closing = owed_end(recording.path, UnwrittenEnd(at_us, NOT_STORED, said))
     assert (closing.marks, [gap.from_us for gap in closing.gaps]) == ((time_of(9),), [time_of(0)])
     assert [gap.reason for gap in sound_of(closing).gaps] == [NOT_STORED]
 

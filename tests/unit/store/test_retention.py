@@ -17,15 +17,15 @@ def book(tmp_path: Path) -> Book:
 
 
 def due(book: Book) -> list[str]:
-    return [one.known.id for one in retention.due(book.state, *book.ledger.now())]
+    return [one.known.id for one in retention.list_due(book.state, *book.ledger.now())]
 
 
 def room(book: Book) -> list[str]:
-    return [one.known.id for one in retention.may_make_room(book.state, *book.ledger.now())]
+    return [one.known.id for one in retention.list_removable(book.state, *book.ledger.now())]
 
 
 def expiring(book: Book) -> list[str]:
-    return [known.id for known in retention.expiring_flagged(book.state, *book.ledger.now())]
+    return [known.id for known in retention.list_expiring_flagged(book.state, *book.ledger.now())]
 
 
 def days_left(book: Book, name: str) -> int | None:
@@ -42,7 +42,7 @@ def test_a_recording_is_due_to_the_microsecond(book: Book) -> None:
     assert due(book) == []
     book.clock.advance(1)
     assert due(book) == ["a"]
-    (candidate,) = retention.due(book.state, *book.ledger.now())
+    (candidate,) = retention.list_due(book.state, *book.ledger.now())
     assert candidate.age_us == DAYS * DAY
 
 

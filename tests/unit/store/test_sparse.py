@@ -21,12 +21,12 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import sha256_plain
 from camerad.container import jws, sparse, ustar
 from camerad.container.chain import HEADER_NAME
-from camerad.container.reader import Lost, Tail, walk
+from camerad.container.reader import LostBytes, Tail, walk_members
 from camerad.container.skeleton import skeleton
 from camerad.daemon.crash_recovery import CrashRecovery
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.listing import read_info
 from camerad.store.recovery import LONGEST_TAIL, RepairOutcome, repair
-from camerad.store.store import DiscrepancyKind
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
@@ -94,7 +94,7 @@ def test_members_behind_a_terabyte_of_nothing_are_found(tmp_path: Path) -> None:
         file.write(whole[at:])
     assert kinds(path) == {FindingKind.LOST}
     with path.open("rb") as file:
-        (lost,) = (one for one in walk(file.fileno()) if isinstance(one, Lost))
+        (lost,) = (one for one in walk_members(file.fileno()) if isinstance(one, LostBytes))
     assert (lost.offset, lost.size) == (at, TERABYTE - at)
 
 
@@ -111,7 +111,7 @@ def test_a_member_is_not_as_long_as_its_header_says_if_no_member_can_be(tmp_path
             file.seek(number << 33)
             file.write(header)
     with path.open("rb") as file:
-        *_, tail = walk(file.fileno())
+        *_, tail = walk_members(file.fileno())
     assert isinstance(tail, Tail)
     assert verify(str(path), KEYS).verdict is Verdict.NOT_AUTHENTIC
 
@@ -154,9 +154,8 @@ def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
     assert repaired.outcome is RepairOutcome.DAMAGED
     assert path.stat().st_size == TERABYTE
     other = sparse_file(tmp_path / NAME.replace("000001", "000002"), b"", 2 * LONGEST_TAIL)
-    monkeypatch.setattr(
-        "camerad.container.skeleton.pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
-    )
+    zeros = [(0, bytes(LONGEST_TAIL)), (LONGEST_TAIL, b"\0")]
+    monkeypatch.setattr(sparse, "data_pieces", lambda _, offset: iter(zeros))
     assert repair(str(other), KEY, ManualClock()).outcome is RepairOutcome.UNREADABLE
 
 
@@ -189,9 +188,9 @@ def test_a_file_that_shrinks_while_it_is_read_ends_there(
     path = tmp_path / "file"
     path.write_bytes(b"x" * 9000)
     with path.open("rb") as file:
-        assert list(sparse.pieces(file.fileno(), 0)) == [(0, b"x" * 9000)]
+        assert list(sparse.data_pieces(file.fileno(), 0)) == [(0, b"x" * 9000)]
         monkeypatch.setattr(sparse, "next_data", lambda *_: 9000)
-        assert list(sparse.pieces(file.fileno(), 0)) == []
+        assert list(sparse.data_pieces(file.fileno(), 0)) == []
 
 
 def test_what_the_storage_refuses_is_told(tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_a_storage_that_fails_behind_the_last_commit_is_named(
     def refuse(*_: object) -> Iterator[tuple[int, bytes]]:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(sparse, "pieces", refuse)
+    monkeypatch.setattr(sparse, "data_pieces", refuse)
     with pytest.raises(StorageError, match="read the recording"):
         repair(str(path), KEY, ManualClock())
     assert path.read_bytes() == UNENDED

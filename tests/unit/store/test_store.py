@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, kinds, open_office
 
-from camerad.base import durable_files
-from camerad.base.clock import DAY, SECOND, ClockSource
-from camerad.base.errors import StorageError
+from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import SigningKey
+from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
-from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
-from camerad.ledger.ledger import HeldError, read_ledger
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.recording_entries import EXPIRED
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.disk import StateDirectoryError
+from camerad.store.holds import HoldError
 from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
-from camerad.store.store import MOST_HOLDS, DiscrepancyKind, HoldError, Store
+from camerad.store.store import Store
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_what_was_put_aside_is_noted_once_and_expires_like_what_nobody_vouches_f
         assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert kinds(store)[-1] == "unreadable"
         assert store.reconcile() == []
-        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        camera.clock.advance(MOST_DAYS * DAY - 1)
         store.ledger.rotate()
         assert store.purge() == []
         camera.clock.advance(1)
@@ -285,7 +285,7 @@ def test_what_was_put_aside_can_be_held_and_vanish_and_come_back(camera: Camera)
         path.write_bytes(b"half a header")
         assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert store.ledger.state.recordings[ASIDE].here
-        camera.clock.advance(2 * LONGEST_DAYS * DAY)
+        camera.clock.advance(2 * MOST_DAYS * DAY)
         assert store.purge() == []
 
 
@@ -312,149 +312,12 @@ def test_what_vanished_without_an_end_is_not_remembered_for_ever(camera: Camera)
     with camera.open() as store:
         store.ledger.append("opened", id=ONE, header="aa")
         assert differences(store) == [(DiscrepancyKind.MISSING, ONE, True)]
-        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        camera.clock.advance(MOST_DAYS * DAY - 1)
         store.ledger.rotate()
         assert ONE in store.ledger.state.recordings
         camera.clock.advance(1)
         store.ledger.rotate()
         assert ONE not in store.ledger.state.recordings
-
-
-# -------------------------------------------------------------------------------------------- holds
-
-
-@pytest.mark.parametrize("nothing", ["", "  ", "two\nlines", "\x1b[1m", "x" * 201])
-def test_a_hold_needs_a_reason_and_a_person(camera: Camera, nothing: str) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        for reason, who in ((nothing, "Desk"), ("prosecutor", nothing)):
-            with pytest.raises(HoldError, match=r"needed|cannot be kept"):
-                store.hold(ONE, reason, who)
-        store.hold(ONE, "prosecutor", "Desk")
-        with pytest.raises(HoldError, match="authorised person"):
-            store.release(ONE, nothing)
-
-
-@pytest.mark.parametrize("path", ["../outside", "outside", "two\nlines"])
-def test_a_hold_is_on_an_id_and_never_on_a_path(camera: Camera, path: str) -> None:
-    camera.put(ONE)
-    (camera.recordings / f"{path}.tar").write_bytes(b"")
-    with camera.open() as store:
-        with pytest.raises(NotThereError, match="no recording's id"):
-            store.hold(path, "prosecutor", "Desk")
-        assert path not in store.ledger.state.recordings
-
-
-def test_the_same_hold_asked_for_again_is_one_and_their_number_is_bounded(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        for _ in range(2):
-            store.hold(ONE, "prosecutor", "Desk")
-        for number in range(1, MOST_HOLDS):
-            store.hold(ONE, f"file {number}", "Desk")
-        assert len(store.ledger.state.recordings[ONE].holds) == MOST_HOLDS
-        with pytest.raises(HoldError, match="release it"):
-            store.hold(ONE, "one more", "Desk")
-
-
-def test_only_what_is_here_can_be_held_and_only_what_is_held_released(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        with pytest.raises(NotThereError, match=TWO):
-            store.hold(TWO, "prosecutor", "Desk")
-        with pytest.raises(HoldError, match="not held"):
-            store.release(ONE, "Desk")
-
-
-# ----------------------------------------------------------------------------------------- deletion
-
-
-def test_purge_deletes_what_is_due_and_nothing_else(camera: Camera) -> None:
-    paths = {name: camera.put(name) for name in (ONE, TWO)}
-    with camera.open() as store:
-        store.hold(TWO, "prosecutor", "Desk")
-        camera.clock.advance(DAYS * DAY - 2 * DAY // 24)
-        assert store.purge() == []
-        camera.clock.advance(2 * DAY // 24)
-        (deletion,) = store.purge()
-        assert (deletion.id, deletion.why) == (ONE, EXPIRED)
-        assert deletion.bytes > 0
-        assert [path.exists() for path in paths.values()] == [False, True]
-        store.release(TWO, "Desk")
-        assert [one.id for one in store.purge()] == [TWO]
-    state, _ = read_ledger(str(camera.root / "ledger"), KEYS)
-    assert all(known.deleted is not None for known in state.recordings.values())
-
-
-def test_nothing_is_deleted_by_a_clock_that_is_not_trusted(camera: Camera) -> None:
-    path = camera.put(ONE, source=ClockSource.UNKNOWN)
-    camera.clock.source = ClockSource.UNKNOWN
-    with camera.open() as store:
-        camera.clock.step_wall(1000 * DAY)
-        assert store.purge() == []
-        assert path.exists()
-
-
-def test_the_tombstone_is_durable_before_the_file_goes(
-    camera: Camera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = camera.put(ONE)
-
-    def refuse(path: str, *, missing_ok: bool = False) -> None:
-        raise durable_files.explained("remove the file", path, OSError(errno.EROFS, "read-only"))
-
-    with camera.open() as store:
-        camera.clock.advance(DAYS * DAY)
-        with monkeypatch.context() as patched:
-            patched.setattr(durable_files, "remove", refuse)
-            with pytest.raises(StorageError, match="read-only"):
-                store.purge()
-        state, _ = read_ledger(str(camera.root / "ledger"), KEYS)
-        assert state.recordings[ONE].deleted is not None
-        assert path.exists()
-        store.purge()
-        assert not path.exists()
-
-
-def test_without_a_tombstone_nothing_is_unlinked(
-    camera: Camera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = camera.put(ONE)
-    with camera.open() as store:
-        camera.clock.advance(DAYS * DAY)
-        monkeypatch.setattr(
-            os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "input/output"))
-        )
-        with pytest.raises(StorageError, match="input/output"):
-            store.purge()
-        assert path.exists()
-
-
-def test_room_is_made_of_what_the_office_has_oldest_first_and_no_more_than_is_needed(
-    camera: Camera,
-) -> None:
-    for name in (ONE, TWO, THREE):
-        camera.put(name)
-    camera.offload(camera.root.parent / "office")
-    with camera.open() as store:
-        store.hold(ONE, "prosecutor", "Desk")
-        assert [(one.id, one.why) for one in store.make_room(1)] == [(TWO, OFFLOADED)]
-        assert [one.id for one in store.make_room(1 << 40)] == [THREE]
-        assert [one.info.id for one in store.recordings()] == [ONE]
-
-
-def test_what_no_office_has_makes_no_room(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        assert store.make_room(1 << 40) == []
-
-
-def test_a_tombstone_for_what_is_held_is_refused(camera: Camera) -> None:
-    camera.put(ONE)
-    with camera.open() as store:
-        store.hold(ONE, "prosecutor", "Desk")
-        with pytest.raises(HeldError):
-            store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
 
 
 # -------------------------------------------------------------------------------------- one writer

@@ -14,11 +14,12 @@ from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.chain import HEADER_NAME, Chain
 from camerad.container.keys import SigningKey
+from camerad.container.limits import MOST_DAYS
 from camerad.container.statements import Header
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.store import receipts
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import DiscrepancyKind, Store
+from camerad.store.store import Store
 from camerad.store.trust import is_vouched
 
 STRANGER = SigningKey.generate()
@@ -80,11 +81,11 @@ def test_an_office_deletes_nothing_by_the_word_of_a_file_that_no_trusted_key_sig
             TWO: (DiscrepancyKind.RECEIVED, False),
         }
         known = store.ledger.state.recordings[ONE]
-        assert (known.retention_days, known.final) == (LONGEST_DAYS, None)
+        assert (known.retention_days, known.final) == (MOST_DAYS, None)
         camera.clock.advance(DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [TWO]
         assert found(store) == {ONE: (DiscrepancyKind.UNVOUCHED, True)}
-        camera.clock.advance((LONGEST_DAYS - DAYS) * DAY - SECOND)
+        camera.clock.advance((MOST_DAYS - DAYS) * DAY - SECOND)
         assert store.purge() == []
         camera.clock.advance(SECOND)
         assert [gone.id for gone in store.purge()] == [ONE]
@@ -114,7 +115,7 @@ def test_a_hold_on_what_nobody_vouches_for_stays_when_it_is_taken_over(
         store.hold(ONE, "prosecutor", "Desk")
     with Store.open(place, OFFICE, camera.clock, trusted=KEYS) as store:
         store.reconcile()
-        camera.clock.advance(2 * LONGEST_DAYS * DAY)
+        camera.clock.advance(2 * MOST_DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [TWO]
 
 

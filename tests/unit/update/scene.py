@@ -11,8 +11,8 @@ from camerad.update.backend import Backend
 from camerad.update.boot_selection import NAME, Autoboot, BootSelection
 from camerad.update.errors import UpdateError
 from camerad.update.rauc import Rauc
-from camerad.update.update_file import UpdateFile, prepare
-from camerad.update.updater import Updates
+from camerad.update.update_file import UpdateFile, open_update_file
+from camerad.update.updater import Updater
 
 OLD, NEW = "0.1.0-1", "0.2.0-2"
 COMPATIBLE = "camerad-debian-all"
@@ -68,11 +68,11 @@ class Scene:
         self.bundle = self.root / "new.raucb"
         self.bundle.write_bytes(b"a bundle")
         self.card = BootSelection(str(self.root / "boot"))
-        self.kept = prepare(str(self.root / "data" / "update"))
+        self.kept = open_update_file(str(self.root / "data" / "update"))
 
     @property
-    def updates(self) -> Updates:
-        return Updates(self.card, self.kept, lambda: self.camera, lambda: self.faults)
+    def updates(self) -> Updater:
+        return Updater(self.card, self.kept, lambda: self.camera, lambda: self.faults)
 
     @property
     def running(self) -> RunningVersion:
@@ -90,4 +90,4 @@ class Scene:
     def start(self, slot: str, version: str) -> str:
         """The machine starts anew, from that slot."""
         self.slot, self.version = slot, version
-        return self.updates.look(self.running).value
+        return self.updates.judge_start(self.running).value

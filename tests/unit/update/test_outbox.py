@@ -55,19 +55,19 @@ def test_what_happens_between_two_starts_and_while_it_runs_is_told(
     ledger: Any = Ledger()
     scene.install()
     daemon = facts(scene, state)
-    daemon.tell(ledger)
+    daemon.write_to(ledger)
     assert ledger.said == [
         ("updated", {"outcome": "to_try", "version": NEW, "before": OLD, "slot": "B"})
     ]
-    daemon.tell(ledger)
-    scene.updates.attempt()
+    daemon.write_to(ledger)
+    scene.updates.begin_trial()
     daemon = facts(scene, state)
-    daemon.tell(ledger)
+    daemon.write_to(ledger)
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot, scene.version)
-    daemon.tell(ledger)
-    daemon.tell(ledger)
-    facts(scene, state).tell(ledger)
+    scene.updates.confirm_trial(scene.slot, scene.version)
+    daemon.write_to(ledger)
+    daemon.write_to(ledger)
+    facts(scene, state).write_to(ledger)
     assert outcomes(ledger) == ["to_try", "confirmed"]
 
 
@@ -77,16 +77,16 @@ def test_a_ledger_that_does_not_take_it_is_told_again(scene: Scene, state: Path)
     daemon = facts(scene, state)
     ledger.refuses = True
     with pytest.raises(StorageError):
-        daemon.tell(ledger)
+        daemon.write_to(ledger)
     ledger.refuses = False
-    daemon.tell(ledger)
+    daemon.write_to(ledger)
     assert outcomes(ledger) == ["to_try"]
 
 
 def test_a_camera_without_updates_has_nothing_to_tell(scene: Scene, state: Path) -> None:
     ledger: Any = Ledger()
-    UpdateOutbox(None, str(state)).tell(ledger)
-    facts(scene, state).tell(ledger)
+    UpdateOutbox(None, str(state)).write_to(ledger)
+    facts(scene, state).write_to(ledger)
     assert ledger.said == []
 
 
@@ -98,5 +98,5 @@ def test_what_cannot_be_read_keeps_no_camera_from_recording(
     path = Path(scene.kept.directory, "update.json")
     path.unlink()
     path.symlink_to("/proc/self/mem")
-    facts(scene, state).tell(ledger)
+    facts(scene, state).write_to(ledger)
     assert ledger.said == []

@@ -27,7 +27,7 @@ def test_a_system_knows_itself_by_what_the_recipe_wrote(
     (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
     (tmp_path / "cmdline").write_text("quiet rauc.slot=B ro\n")
     (tmp_path / NAME).write_bytes(Autoboot("A").text())
-    found = running_system.running(
+    found = running_system.running_version(
         BootSelection(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
     )
     assert found == update.RunningVersion("camerad-debian-all", release, updates.MINIMUM, "B", "A")
@@ -41,28 +41,28 @@ def parsed(path: Path) -> dict[str, str]:
 def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> None:
     (tmp_path / "cmdline").write_text(cmdline)
     with pytest.raises(running_system.UpdateError, match="flash it anew"):
-        running_system.slot(str(tmp_path / "cmdline"))
+        running_system.running_slot(str(tmp_path / "cmdline"))
     with pytest.raises(running_system.UpdateError, match="cannot be read"):
-        running_system.slot(str(tmp_path / "none"))
+        running_system.running_slot(str(tmp_path / "none"))
 
 
 def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:
     with pytest.raises(running_system.UpdateError, match="KEYRING="):
-        running_system.running(BootSelection(str(tmp_path)), str(tmp_path / "system.conf"))
+        running_system.running_version(BootSelection(str(tmp_path)), str(tmp_path / "system.conf"))
 
 
 def test_a_recording_says_by_which_camerad_and_which_image_it_was_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(image_version.platform, "freedesktop_os_release", lambda: {"ID": "debian"})
-    assert image_version.software() == f"camerad {__version__}"
+    assert image_version.software_version() == f"camerad {__version__}"
     monkeypatch.setattr(
         image_version.platform, "freedesktop_os_release", lambda: {"IMAGE_VERSION": "0.1.0-2"}
     )
-    assert image_version.software() == f"camerad {__version__}, image 0.1.0-2"
+    assert image_version.software_version() == f"camerad {__version__}, image 0.1.0-2"
 
     def missing() -> dict[str, str]:
         raise OSError
 
     monkeypatch.setattr(image_version.platform, "freedesktop_os_release", missing)
-    assert image_version.software() == f"camerad {__version__}"
+    assert image_version.software_version() == f"camerad {__version__}"

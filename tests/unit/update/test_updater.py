@@ -19,7 +19,7 @@ from camerad.update.errors import (
     UpdateError,
     UpdateNotNowError,
 )
-from camerad.update.update_file import MOST, PENDING, prepare
+from camerad.update.update_file import MOST, PENDING, open_update_file
 from tests.unit.update.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
 
@@ -40,10 +40,10 @@ def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: S
     scene.install()
     assert scene.card.primary == "A", "nothing starts by default before it was tried"
     assert (scene.kept.state.phase, scene.kept.state.slot) == (UpdatePhase.TO_TRY, "B")
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     assert scene.start("B", NEW) == "trying"
     assert scene.card.primary == "A"
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
     assert scene.card.primary == "B"
     assert outcomes(scene) == ["to_try", "confirmed"]
     assert not pending(scene), "an ordinary start has nothing to look at"
@@ -53,20 +53,20 @@ def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: S
 
 def test_and_back_again(scene: Scene) -> None:
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot, scene.version)
+    scene.updates.confirm_trial(scene.slot, scene.version)
     scene.install(scene.rauc(OLD))
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     assert scene.start("A", OLD) == "trying"
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
     assert scene.card.primary == "A"
     assert len(outcomes(scene)) == 4
 
 
 def test_a_system_that_never_came_up_is_given_up(scene: Scene) -> None:
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     assert scene.start("A", OLD) == "fell_back"
     assert outcomes(scene) == ["to_try", "fell_back"]
     assert not pending(scene)
@@ -93,11 +93,11 @@ def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_o
     why: str,
 ) -> None:
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
     scene.camera, scene.faults = camera, faults
     with pytest.raises(TrialFailedError, match=why):
-        scene.updates.confirm(scene.slot, scene.version, ready_seconds=0)
+        scene.updates.confirm_trial(scene.slot, scene.version, ready_seconds=0)
     assert scene.card.primary == "A"
     assert scene.start("A", OLD) == "fell_back"
 
@@ -105,10 +105,10 @@ def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_o
 def test_another_version_than_was_judged_is_not_kept(scene: Scene) -> None:
     """A stick that gives one bundle to be looked at, and another one to be installed."""
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", "0.1.5-3")
     with pytest.raises(TrialFailedError, match=f"'0.1.5-3' runs in the place of {NEW}"):
-        scene.updates.confirm(scene.slot, scene.version)
+        scene.updates.confirm_trial(scene.slot, scene.version)
     assert scene.card.primary == "A"
     assert scene.start("A", OLD) == "fell_back"
     assert outcomes(scene) == ["to_try", "fell_back"]
@@ -116,7 +116,7 @@ def test_another_version_than_was_judged_is_not_kept(scene: Scene) -> None:
 
 def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
     scene.camera = None
 
@@ -124,15 +124,15 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
         scene.camera = DOCKED
 
     monkeypatch.setattr(updater.time, "sleep", passes)
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
 
 
 def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
     scene.faults = ("display: display_dark",)
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
 
 
 def test_without_the_doctor_s_report_nothing_is_installed(scene: Scene) -> None:
@@ -145,23 +145,23 @@ def test_without_the_doctor_s_report_nothing_is_installed(scene: Scene) -> None:
 
 def test_a_system_that_cannot_be_committed_is_not_kept(scene: Scene) -> None:
     scene.install()
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
     path = scene.root / "boot" / NAME
     path.rename(scene.root / "away")
     with pytest.raises(TrialFailedError, match="cannot be kept"):
-        scene.updates.confirm(scene.slot, scene.version)
+        scene.updates.confirm_trial(scene.slot, scene.version)
     assert TrialFailedError("").exit_code == EX_REBOOT, "what the unit reboots for"
     (scene.root / "away").rename(path)
     assert scene.start("A", OLD) == "fell_back"
 
 
 def test_only_the_system_on_trial_is_confirmed(scene: Scene) -> None:
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.IDLE
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.IDLE
     scene.install()
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.TO_TRY
-    scene.updates.attempt()
-    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.TRYING, (
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.TO_TRY
+    scene.updates.begin_trial()
+    assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.TRYING, (
         "in slot A there is no trial"
     )
     assert scene.card.primary == "A"
@@ -181,13 +181,13 @@ def test_nothing_begins_while_the_camera_is_worn_or_records(
     scene.install()
     scene.camera = camera
     with pytest.raises(UpdateNotNowError):
-        scene.updates.attempt()
+        scene.updates.begin_trial()
     assert scene.kept.state.phase is UpdatePhase.TO_TRY
 
 
 def test_a_trial_needs_something_to_try(scene: Scene) -> None:
     with pytest.raises(UpdateNotNowError, match="no update waits"):
-        scene.updates.attempt()
+        scene.updates.begin_trial()
 
 
 def test_an_installation_ends_when_the_camera_is_taken(scene: Scene) -> None:
@@ -209,7 +209,7 @@ def test_of_two_sticks_at_once_one_is_installed(scene: Scene) -> None:
     told: list[str] = []
 
     def another() -> None:
-        for begin in (scene.install, scene.updates.attempt):
+        for begin in (scene.install, scene.updates.begin_trial):
             with pytest.raises(UpdateNotNowError, match="another command") as refused:
                 begin()
             told.append(str(refused.value))
@@ -218,7 +218,7 @@ def test_of_two_sticks_at_once_one_is_installed(scene: Scene) -> None:
     scene.install(rauc)
     assert len(told) == 2
     assert outcomes(scene) == ["to_try"]
-    scene.updates.attempt()
+    scene.updates.begin_trial()
 
 
 def test_what_goes_wrong_once_the_slot_is_active_takes_nothing_back(scene: Scene) -> None:
@@ -230,7 +230,7 @@ def test_what_goes_wrong_once_the_slot_is_active_takes_nothing_back(scene: Scene
     with pytest.raises(UpdateError, match="not in its dock"):
         scene.install(Late(scene.rauc().offer, scene.backend))
     assert scene.kept.state.phase is UpdatePhase.TO_TRY
-    scene.updates.attempt()
+    scene.updates.begin_trial()
 
 
 def test_an_installation_that_the_power_cut_off_is_forgotten(scene: Scene) -> None:
@@ -279,7 +279,7 @@ def test_what_is_not_for_this_camera_changes_nothing(scene: Scene) -> None:
 def test_no_more_facts_are_kept_than_the_daemon_can_be_late_with(scene: Scene) -> None:
     for _ in range(MOST):
         scene.install(again=True)
-        scene.updates.attempt()
+        scene.updates.begin_trial()
         scene.start("A", OLD)
     assert len(outcomes(scene)) == MOST
 
@@ -298,14 +298,14 @@ def test_what_cannot_be_read_is_no_update(
 def test_a_data_partition_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"")
     with pytest.raises(StorageError, match="cannot make the directory"):
-        prepare(str(tmp_path / "data" / "update"))
+        open_update_file(str(tmp_path / "data" / "update"))
 
 
 def test_what_another_command_is_about_to_publish_is_left_to_it(scene: Scene) -> None:
     """Several sticks at once, or a technician beside one: who comes second has not its turn yet."""
     theirs = Path(scene.kept.directory, "update.json.new")
     theirs.write_bytes(b"{}")
-    prepare(scene.kept.directory)
+    open_update_file(scene.kept.directory)
     assert theirs.exists()
     # As a loss of power would leave it: it is in nobody's way.
     scene.install()
@@ -322,9 +322,9 @@ def test_rauc_is_told_of_both_slots(scene: Scene) -> None:
     assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "bad"]
     scene.install()
     assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot, scene.version)
+    scene.updates.confirm_trial(scene.slot, scene.version)
     assert [scene.backend().call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
     assert scene.backend().call(["get-primary"]) == "B"
 

@@ -35,7 +35,7 @@ from camerad.base.clock import ClockSource, ManualClock
 from camerad.container import reader, ustar
 from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.reader import walk
+from camerad.container.reader import walk_members
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.office.decrypt import open_recording
@@ -185,7 +185,7 @@ def test_a_mistake_in_the_reading_thread_reaches_the_caller(
         raise RuntimeError("broken")
 
     (tmp_path / NAME).write_bytes(made().file)
-    monkeypatch.setattr(verify_module, "walk", broken)
+    monkeypatch.setattr(verify_module, "walk_members", broken)
     with pytest.raises(RuntimeError, match="broken"):
         verify(str(tmp_path / NAME), KEYS)
 
@@ -327,7 +327,7 @@ def test_where_every_other_header_is_damaged_little_is_read_twice(
 
     monkeypatch.setattr(os, "pread", counted)
     with open(tmp_path / NAME, "rb") as file:
-        found = list(walk(file.fileno()))
+        found = list(walk_members(file.fileno()))
     assert sum(isinstance(one, reader.MemberSeen) for one in found) >= 2000
     assert asked < 40 * len(data)
 
@@ -343,10 +343,10 @@ def test_a_running_recording_is_looked_at_again_before_it_is_called_damaged(
         looks.append(descriptor)
         if len(looks) == 2:
             (tmp_path / NAME).write_bytes(pack(without(made().members, "end.jws"), bytes(8192)))
-        return walk(descriptor, **options)
+        return walk_members(descriptor, **options)
 
     (tmp_path / NAME).write_bytes(pack(without(torn, "end.jws"), bytes(8192)))
-    monkeypatch.setattr(verify_module, "walk", grows)
+    monkeypatch.setattr(verify_module, "walk_members", grows)
     with open(tmp_path / NAME, "rb") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
         report = verify(str(tmp_path / NAME), KEYS, may_run=always)

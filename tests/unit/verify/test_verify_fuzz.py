@@ -16,7 +16,7 @@ from sealed_helpers import KEYS, made, pack
 
 from camerad.container import jws, ustar
 from camerad.container.mp4_boxes import Mp4Error
-from camerad.container.reader import Lost, MemberSeen, Tail, walk
+from camerad.container.reader import LostBytes, MemberSeen, Tail, walk_members
 from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd
 from camerad.office.remux import Mp4Writer
 from camerad.verify.judge import verify
@@ -125,15 +125,15 @@ def test_a_block_is_the_header_that_is_written_or_an_error(block: bytes) -> None
 def test_every_file_is_walked_to_its_end(scratch: Path, data: bytes) -> None:
     scratch.write_bytes(data)
     with open(scratch, "rb") as file:
-        found = list(walk(file.fileno(), keep_sealed=True))
+        found = list(walk_members(file.fileno(), keep_sealed=True))
     *members, tail = found
     assert isinstance(tail, Tail)
     assert tail.offset + tail.size == len(data)
     offset = 0
     for one in members:
-        assert isinstance(one, MemberSeen | Lost)
+        assert isinstance(one, MemberSeen | LostBytes)
         assert one.offset == offset
-        if isinstance(one, Lost):
+        if isinstance(one, LostBytes):
             offset += one.size
         else:
             offset += ustar.BLOCK + ustar.Member(one.name, one.size).blocks_bytes

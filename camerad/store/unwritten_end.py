@@ -1,8 +1,8 @@
-"""What is known of a recording's end by others than its file, and what its end says then.
+"""The end of a recording whose recorder could not write it.
 
-A file without an end shows how far footage is kept. Up to when it was wanted, the recorder knew, or
-whoever saw the daemon record until it died. Without either the end can name nothing later than what
-is kept.
+A file without an end shows how far footage is kept. How long footage was wanted, only the recorder
+knew, or whoever saw the daemon record until it died. If neither is known, the end names nothing
+later than what is kept.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Moment
-from camerad.container.gaps import HOLE_US, Gap, Kept, up_to
-from camerad.container.skeleton import Point
+from camerad.container.gaps import HOLE_US, FootageEnd, Gap, gaps_until
+from camerad.container.skeleton import ChainProgress
 from camerad.container.statements import (
     RECOVERED,
     Closing,
@@ -28,10 +28,12 @@ from camerad.stream.sound_messages import REASONS
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """Up to when footage was wanted. until_us: media time, in the boot in which the recording was
-    made and is repaired. why: reason of the gap before it, where something is missing. closing: the
-    end that its recorder could not write, None where the recorder died.
+class UnwrittenEnd:
+    """What is known of it.
+
+    until_us: media time up to which footage was wanted, in the boot in which the recording was made
+    and is repaired. why: reason of the gap before it, if something is missing. closing: the end
+    that the recorder could not write, None if the recorder died.
     """
 
     until_us: int
@@ -39,19 +41,26 @@ class Owed:
     closing: Closing | None = None
 
 
-def recovered(
-    header: Header, point: Point, owed: Owed | None, boot_id: str, moment: Moment
+def make_closing(
+    header: Header,
+    point: ChainProgress,
+    unwritten: UnwrittenEnd | None,
+    boot_id: str,
+    moment: Moment,
 ) -> Closing:
-    """What the end of a repaired recording says. point: how far it is kept. boot_id, moment: when
-    it is repaired; in another boot than the header's nothing that is owed counts."""
-    if owed is None or boot_id != header.boot_id:
-        owed = Owed(point.end_us, "")
-    said = owed.closing
+    """What the end of a repaired recording says.
+
+    point: how far it is kept. boot_id, moment: when it is repaired; in another boot than the
+    header's, `unwritten` does not count.
+    """
+    if unwritten is None or boot_id != header.boot_id:
+        unwritten = UnwrittenEnd(point.end_us, "")
+    said = unwritten.closing
     if said is None:
         said = Closing(
             reason=RECOVERED,
             frames=0,
-            at_us=max(point.end_us, min(owed.until_us, moment.boot_us)),
+            at_us=max(point.end_us, min(unwritten.until_us, moment.boot_us)),
             gaps=(),
             marks=(),
             stages=(),
@@ -63,23 +72,23 @@ def recovered(
     elif point.last is not None:
         said = _unsaid(said, point.last)
     begun_us = min(header.origin_us, header.trigger_us)
-    kept = Kept(begun_us, begun_us)
+    kept = FootageEnd(begun_us, begun_us)
     if point.last is not None and point.seen_us is not None:
-        kept = Kept(point.seen_us, point.last.end_us)
+        kept = FootageEnd(point.seen_us, point.last.end_us)
     return replace(
         said,
         reason=RECOVERED,
         frames=point.frames,
-        gaps=up_to(said.at_us, kept, said.gaps, owed.why, SECOND // header.fps),
+        gaps=gaps_until(said.at_us, kept, said.gaps, unwritten.why, SECOND // header.fps),
         boot_id=boot_id,
         clock=moment,
-        sound=_sound(header, point, said, owed.why) if header.sound else UNSET,
+        sound=_sound(header, point, said, unwritten.why) if header.sound else UNSET,
     )
 
 
 def _unsaid(said: Closing, last: FragmentFacts) -> Closing:
-    """The recorder's end without what a commit says that the recorder did not know to be there: the
-    storage had refused it, and kept it all the same."""
+    """The recorder's end, without what the last commit says already: the storage had refused that
+    commit and kept it all the same."""
     return replace(
         said,
         gaps=tuple(one for one in said.gaps if one not in last.gaps),
@@ -89,7 +98,7 @@ def _unsaid(said: Closing, last: FragmentFacts) -> Closing:
     )
 
 
-def _sound(header: Header, point: Point, said: Closing, why: str) -> SoundEnd:
+def _sound(header: Header, point: ChainProgress, said: Closing, why: str) -> SoundEnd:
     gaps: tuple[Gap, ...] = ()
     states: tuple[SoundChange, ...] = ()
     if isinstance(said.sound, SoundEnd):
@@ -101,7 +110,7 @@ def _sound(header: Header, point: Point, said: Closing, why: str) -> SoundEnd:
     state = states[-1].state if states else point.sound_state
     reason = why if state is None else REASONS.get(state, why)
     return SoundEnd(
-        point.units, up_to(said.at_us, _heard(header, point), gaps, reason, HOLE_US), states
+        point.units, gaps_until(said.at_us, _heard(header, point), gaps, reason, HOLE_US), states
     )
 
 
@@ -109,7 +118,7 @@ def _sound_of(facts: FragmentFacts | None) -> FragmentSound | None:
     return facts.sound if facts is not None and isinstance(facts.sound, FragmentSound) else None
 
 
-def _heard(header: Header, point: Point) -> Kept:
+def _heard(header: Header, point: ChainProgress) -> FootageEnd:
     """How far there is sound; without any, from when on it was wanted."""
     microphone: Microphone | UnsetType = header.microphone
     unit_us = 0
@@ -118,6 +127,6 @@ def _heard(header: Header, point: Point) -> Kept:
         unit_us = microphone.samples * SECOND // microphone.rate
         pre_event = microphone.pre_event
     if point.heard_us is not None:
-        return Kept(point.heard_us - unit_us, point.heard_us)
+        return FootageEnd(point.heard_us - unit_us, point.heard_us)
     begun_us = header.origin_us if pre_event else max(header.origin_us, header.trigger_us)
-    return Kept(begun_us, begun_us)
+    return FootageEnd(begun_us, begun_us)

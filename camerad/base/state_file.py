@@ -1,0 +1,59 @@
+"""Small files of their own for what has to outlive a restart: one id, or one object as JSON.
+
+They are read up to a bound and written durably (`camerad.base.durable_files.publish`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+
+_T = TypeVar("_T")
+
+_LONGEST_ID: Final = 100
+
+
+class StateFileError(StorageError):
+    """Error raised when a state file makes no sense; the text says where, and what to do."""
+
+
+def read_id(path: str, what: str) -> str:
+    """The id in the file at `path`; "" if there is no file, or no id of ASCII in it.
+
+    what: what the id is of, for the error. Raises StorageError if the file cannot be read.
+    """
+    if not file_status.exists(path):
+        return ""
+    try:
+        return read_plain(path, what, _LONGEST_ID).decode("ascii").strip()
+    except UnicodeDecodeError:
+        return ""
+
+
+def write_id(path: str, identifier: str) -> None:
+    """Put an id into the file at `path`, durably. Raises StorageError."""
+    durable_files.publish(path, f"{identifier}\n".encode("ascii"))
+
+
+def read_json(path: str, kind: type[_T], what: str, largest: int, remedy: str) -> _T | None:
+    """The object in the file at `path`; None if there is no file.
+
+    largest: bytes that are read at most. what, remedy: what the file is and what helps, for the
+    error. Raises StateFileError if it is no such object, and StorageError if it cannot be read.
+    """
+    if not file_status.exists(path):
+        return None
+    try:
+        return msgspec.json.decode(read_plain(path, what, largest), type=kind)
+    except msgspec.MsgspecError as error:
+        raise StateFileError(f"{path}: the {what} cannot be read: {error}; {remedy}") from error
+
+
+def write_json(path: str, content: Any, *, mode: int = durable_files.MODE) -> None:
+    """Put an object into the file at `path`, durably. Raises StorageError."""
+    durable_files.publish(path, msgspec.json.encode(content), mode=mode)

@@ -1,0 +1,363 @@
+"""What the doctor says of each finding, and what to do about it, in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.doctor.check_results import FindingId
+from camerad.doctor.wording.catalogue import Sentence
+
+_SUDO: Final = "Run the command with sudo."
+_STOP: Final = (
+    "To test it, stop the daemon: sudo systemctl stop camerad. Run camerad doctor. Then start the "
+    "daemon again: sudo systemctl start camerad."
+)
+_TAKEN: Final = "End the program that uses it (gpioinfo names it), or run the command with sudo."
+
+FINDINGS: Final = {
+    FindingId.CONFIGURATION_OK: Sentence("{file} is valid; policy {policy}."),
+    FindingId.CONFIGURATION_WRONG: Sentence(
+        "{mistakes}",
+        "Correct these lines, then check them: camerad config check {file}",
+    ),
+    FindingId.CONFIGURATION_NEEDED: Sentence("This test needs a valid configuration."),
+    FindingId.NO_ANSWER: Sentence(
+        "No answer within {seconds:g} s.",
+        "Switch the camera off and on. If that does not help, read what the kernel says: "
+        "journalctl -k. If ledger, device's key, free space or card do not answer, the card "
+        "is failing: offload the recordings, then replace it. For other parts, check the part "
+        "and its wires.",
+    ),
+    FindingId.DAEMON_RUNS: Sentence(
+        "The daemon is running ({stage}). The doctor asked it about the camera's parts.",
+    ),
+    FindingId.DAEMON_STOPPED: Sentence("No daemon runs; the parts were tested directly."),
+    FindingId.DAEMON_SILENT: Sentence(
+        "Another process uses the recordings and does not answer: {why}",
+        "If another camerad command runs, wait until it ends. Otherwise the daemon hangs: "
+        "sudo systemctl restart camerad. Its log: journalctl -u camerad",
+    ),
+    FindingId.DAEMON_FORBIDDEN: Sentence("This user may not ask the daemon: {why}", _SUDO),
+    FindingId.DEVICES_TAKEN: Sentence(
+        "Another program uses this part and does not say whether it works.",
+    ),
+    FindingId.RECIPIENTS_OK: Sentence(
+        "Recordings are locked for {count} key(s) of the office.",
+    ),
+    FindingId.RECIPIENTS_NONE: Sentence(
+        "Nobody could open a recording, so the camera makes none.",
+        "Put the public keys of the evidence desk and of its spare under 'recipients' in "
+        "{file}. The office makes them: camerad keys new",
+    ),
+    FindingId.RECIPIENTS_WRONG: Sentence(
+        "{why}",
+        "Correct 'recipients' in {file}: public keys begin with age1.",
+    ),
+    FindingId.KEY_OK: Sentence(
+        "The key exists, only the camera can read it, and the ledger knows it: {thumbprint}",
+    ),
+    FindingId.KEY_NONE: Sentence(
+        "The camera has no key yet: {path} is missing.",
+        "Start the daemon, which makes the key: sudo systemctl start camerad. Then register "
+        "the key at the office: camerad identity show --pem",
+    ),
+    FindingId.KEY_LOST: Sentence(
+        "The private half of the key {thumbprint} is gone: {path}",
+        "If somebody moved the file, put it back. If it is lost, start the daemon: it makes a "
+        "new key. Register the new key at the office: camerad identity show --pem",
+    ),
+    FindingId.KEY_OPEN: Sentence(
+        "Other users can read the private key (mode {mode}): {path}",
+        "If you are sure that nobody copied the key, run sudo chmod 600 {path}. Otherwise "
+        "move the file away and start the daemon: it makes a new key. Register the new key at "
+        "the office: camerad identity show --pem",
+    ),
+    FindingId.KEY_DAMAGED: Sentence(
+        "The key's file is damaged: {path}: {why}",
+        "Start the daemon: it sets the file aside and makes a new key. Register the new key "
+        "at the office: camerad identity show --pem. If the card is old, replace it.",
+    ),
+    FindingId.KEY_OTHER: Sentence(
+        "The camera's key is {thumbprint}, but the ledger knows {known}.",
+        "If this card was copied from another camera, set the camera up with a card of its "
+        "own. If the key was changed on purpose, start the daemon once, so that the ledger "
+        "knows the new key. Register the new key at the office: camerad identity show --pem",
+    ),
+    FindingId.KEY_CREDENTIAL: Sentence(
+        "The ledger knows a key that is not on the card. Perhaps systemd passes it to the "
+        "daemon. The doctor cannot see that.",
+        "Start the daemon and run the doctor again: sudo systemctl start camerad",
+    ),
+    FindingId.KEY_FORBIDDEN: Sentence("This user may not read the key: {path}", _SUDO),
+    FindingId.LEDGER_OK: Sentence("{entries} entries in the newest part, no errors."),
+    FindingId.LEDGER_NONE: Sentence(
+        "There is no ledger yet; the daemon begins it at its first start.",
+    ),
+    FindingId.LEDGER_DAMAGED: Sentence(
+        "The ledger is damaged ({count} error(s)). The first: {why}",
+        "Offload the recordings, then check everything: camerad evidence verify {directory}. "
+        "Either somebody changed the ledger, or the card is failing: then replace the card.",
+    ),
+    FindingId.LEDGER_UNREADABLE: Sentence("The ledger cannot be read: {why}", _SUDO),
+    FindingId.CLOCK_SYNCHRONISED: Sentence("The clock was synchronised: {time}"),
+    FindingId.CLOCK_RTC: Sentence("The time comes from the battery-backed clock: {time}"),
+    FindingId.CLOCK_UNKNOWN: Sentence(
+        "The clock is not confirmed ({time}); deletion by date is paused.",
+        "Put the camera on a network once, so that it synchronises its clock. timedatectl "
+        "shows whether it has. If it has a battery-backed clock, check the cell of that clock.",
+    ),
+    FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
+    FindingId.BATTERY_LOW: Sentence(
+        "Only {percent:.0f} %.",
+        "Charge the battery before the camera is handed out.",
+    ),
+    FindingId.BATTERY_CRITICAL: Sentence(
+        "Nearly empty: {percent:.0f} %.",
+        "Charge the battery. If it does not charge, check cable and dock, then replace the "
+        "battery.",
+    ),
+    FindingId.BATTERY_SILENT: Sentence(
+        "The battery gauge does not answer: {why}",
+        "Switch the camera off and on. If that does not help, check the wires of the gauge "
+        "(I2C) and its driver: ls {directory}",
+    ),
+    FindingId.BATTERY_GONE: Sentence(
+        "This camera had a battery gauge ({rates} is there), but {directory} shows none now.",
+        "Check the wires of the battery gauge (I2C), and dmesg. Until then the camera may "
+        "stop without a warning. If the gauge was removed on purpose: sudo rm {rates}",
+    ),
+    FindingId.BATTERY_NONE: Sentence("No battery gauge was found in {directory}."),
+    FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} degrees Celsius."),
+    FindingId.TEMPERATURE_HOT: Sentence(
+        "{celsius:.0f} degrees Celsius. From {limit:.0f} degrees on, or when the firmware "
+        "slows the processor down, the camera takes fewer pictures a second.",
+        "Let the camera cool and run the doctor again. If it gets hot on the bench, end the "
+        "program that keeps the processor busy (top), then check the heat sink.",
+    ),
+    FindingId.TEMPERATURE_VOLTAGE: Sentence(
+        "The supply is below 4.63 V, so the firmware slows the processor down.",
+        "Use a better cable and a stronger supply. On battery, check the converter, and "
+        "replace an old battery.",
+    ),
+    FindingId.TEMPERATURE_NONE: Sentence("The temperature cannot be measured: {why}"),
+    FindingId.SPACE_OK: Sentence("Room for {minutes:.0f} min of recording."),
+    FindingId.SPACE_LOW: Sentence(
+        "Room for only {minutes:.0f} min of recording; the camera warns below {limit:.0f} min.",
+        "Offload the recordings: camerad offload DIR. When the camera needs room, it deletes "
+        "recordings that the office already has.",
+    ),
+    FindingId.SPACE_FULL: Sentence(
+        "Room for only {minutes:.1f} min of recording; below {limit:.0f} min no recording starts.",
+        "Offload the recordings: camerad offload DIR. When the camera needs room, it deletes "
+        "recordings that the office already has. If other files fill the card, this lists "
+        "them: sudo du -xh {directory}",
+    ),
+    FindingId.SPACE_READ_ONLY: Sentence(
+        "The card is read-only: {directory}",
+        "The kernel makes a card read-only when it fails (sudo dmesg). Offload the "
+        "recordings, then replace the card.",
+    ),
+    FindingId.SPACE_MISSING: Sentence(
+        "The directory of the recordings cannot be used: {why}",
+        "Start the daemon, which makes the directory: sudo systemctl start camerad. If only "
+        "the right to read it is missing, run the command with sudo.",
+    ),
+    FindingId.CARD_OK: Sentence(
+        "{rate:.1f} MB/s; the slowest of {syncs} write tests took {worst_ms:.0f} ms.",
+    ),
+    FindingId.CARD_HESITATES: Sentence(
+        "The slowest of {syncs} write tests took {worst_ms:.0f} ms. More than {limit_ms:.0f} "
+        "ms is too slow; a recording notes it.",
+        "Run the doctor again. If the card is still slow, replace it with one made for "
+        "continuous recording (video surveillance, class V30).",
+    ),
+    FindingId.CARD_SLOW: Sentence(
+        "The card writes {rate:.2f} MB/s, but a recording needs {needed:.2f} MB/s; the "
+        "slowest write test took {worst_ms:.0f} ms.",
+        "Replace the card with one made for continuous recording (video surveillance, class V30).",
+    ),
+    FindingId.CARD_FAILS: Sentence(
+        "The card refused a write: {why}",
+        "Offload the recordings, then replace the card.",
+    ),
+    FindingId.CARD_NO_ROOM: Sentence(
+        "The card has no room for the test.",
+        "First do what 'free space' says above.",
+    ),
+    FindingId.CARD_MISSING: Sentence(
+        "There is no directory for recordings yet. First do what 'free space' says above.",
+    ),
+    FindingId.CARD_BUSY: Sentence(
+        "The camera is recording.",
+        "Run the doctor again when the camera does not record.",
+    ),
+    FindingId.CARD_FORBIDDEN: Sentence(
+        "This user may not write to the card: {directory}",
+        _SUDO,
+    ),
+    FindingId.HARDENING_OK: Sentence(
+        "The service has few rights: exposure {exposure:.1f} of 10 (0 is safest).",
+    ),
+    FindingId.HARDENING_WEAK: Sentence(
+        "The service has too many rights: exposure {exposure:.1f} of 10 (0 is safest). At most "
+        "{limit:.1f} is normal.",
+        "Find what weakens it: systemctl cat {unit}, and systemd-analyze security {unit}. "
+        "Remove the file that weakens it, or install the shipped unit again.",
+    ),
+    FindingId.HARDENING_ALONE: Sentence(
+        "These units are missing or not enabled: {missing}. Without them the camera cannot "
+        "switch itself off when the battery is empty, and cannot reboot when it hangs.",
+        "Install and enable what systemd/README.md lists, then reboot.",
+    ),
+    FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
+    FindingId.HARDENING_NO_TOOL: Sentence(
+        "systemd-analyze is missing or gives no result: {why}",
+    ),
+    FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
+    FindingId.CAMERA_OK: Sentence(
+        "{camera}: {width} x {height}, {rate:.1f} pictures a second, brightness {luma} of "
+        "255, {encoder} encoder.",
+    ),
+    FindingId.CAMERA_DOWN: Sentence(
+        "The camera delivers no picture: {why}",
+        "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. If "
+        "rpicam-hello --list-cameras does not list the camera module, set "
+        "camera_auto_detect=1 in /boot/firmware/config.txt. If nothing helps, replace the "
+        "camera module.",
+    ),
+    FindingId.CAMERA_SILENT: Sentence(
+        "The camera was opened, but no picture has come for {age_s:.0f} s.",
+        "Switch the camera off and on. If it happens again, reseat the ribbon cable at both "
+        "ends, then replace the camera module.",
+    ),
+    FindingId.CAMERA_SIZE: Sentence(
+        "The camera delivers {width} x {height}, but the configuration wants {wanted_width} x "
+        "{wanted_height}.",
+        "Set camera.width and camera.height to a size that this camera module has "
+        "(rpicam-hello --list-cameras).",
+    ),
+    FindingId.CAMERA_RATE: Sentence(
+        "The camera delivers {rate:.1f} pictures a second, but the configuration wants "
+        "{wanted:.0f}.",
+        "Test again in good light, with a cool camera: darkness and heat lower the rate. If "
+        "the rate is still too low, set camera.fps to a rate that this camera module can "
+        "deliver at this size (rpicam-hello --list-cameras).",
+    ),
+    FindingId.CAMERA_LOSES: Sentence(
+        "{percent:.0f} % of the pictures are lost.",
+        "Another program keeps the processor busy. End it (top names it) and run the doctor again.",
+    ),
+    FindingId.CAMERA_BLACK: Sentence(
+        "The picture is black (brightness {luma} of 255).",
+        "Remove the cover or the film from the lens, and give it light. If the picture stays "
+        "black, replace the camera module.",
+    ),
+    FindingId.MICROPHONE_OK: Sentence(
+        "The microphone hears; the loudest sound was {peak_db:.0f} dB below full scale.",
+    ),
+    FindingId.MICROPHONE_SILENT: Sentence(
+        "The microphone delivers only silence.",
+        "Speak during the test. Check that it is not muted (alsamixer -c, F4) and that "
+        "microphone.device names the right one (arecord -L). Check its wires. If nothing "
+        "helps, replace it.",
+    ),
+    FindingId.MICROPHONE_CLIPS: Sentence(
+        "The sound is too loud: {percent:.0f} % of it is distorted.",
+        "Lower the gain (alsamixer, F4), or test in a quieter place.",
+    ),
+    FindingId.MICROPHONE_MISSING: Sentence(
+        "The microphone cannot be opened: {why}",
+        "Plug it in. Set microphone.device to one that arecord -L lists.",
+    ),
+    FindingId.MICROPHONE_HANGS: Sentence(
+        "The microphone is there but delivers no sound.",
+        "Unplug it and plug it in again, or switch the camera off and on. If nothing helps, "
+        "replace it.",
+    ),
+    FindingId.MICROPHONE_UNWANTED: Sentence("The policy or the configuration wants no sound."),
+    FindingId.MICROPHONE_CLOSED: Sentence(
+        "The daemon keeps the microphone closed in this stage.",
+        _STOP,
+    ),
+    FindingId.MICROPHONE_SERVES: Sentence(
+        "Sound arrives; the daemon does not say how loud it is.",
+    ),
+    FindingId.LOUDSPEAKER_HEARD: Sentence("The loudspeaker played a tone, and it was heard."),
+    FindingId.LOUDSPEAKER_PLAYED: Sentence(
+        "The loudspeaker accepted a tone. With --interactive the doctor asks whether you hear it.",
+    ),
+    FindingId.LOUDSPEAKER_FAINT: Sentence(
+        "The loudspeaker accepted a tone, but the microphone beside it did not hear it.",
+        "Run the doctor again with --interactive and listen. If you hear nothing, check "
+        "wires, amplifier and volume (alsamixer). If nothing helps, replace it.",
+    ),
+    FindingId.LOUDSPEAKER_UNHEARD: Sentence(
+        "The loudspeaker accepted a tone, but nobody heard it.",
+        "Check wires, amplifier and volume (alsamixer). If nothing helps, replace it.",
+    ),
+    FindingId.LOUDSPEAKER_FAILS: Sentence(
+        "The loudspeaker plays nothing: {why}",
+        "Plug it in. Set announcements.device to one that aplay -L lists.",
+    ),
+    FindingId.LOUDSPEAKER_NO_FILE: Sentence(
+        "Files of announcements are missing: {missing}",
+        "Put the files into announcements.directory (WAV, PCM). Or install camerad again: it "
+        "contains them.",
+    ),
+    FindingId.LOUDSPEAKER_UNWANTED: Sentence(
+        "The policy or the configuration wants no announcements.",
+    ),
+    FindingId.LOUDSPEAKER_CLOSED: Sentence(
+        "The daemon opens the loudspeaker only for an announcement.",
+        _STOP,
+    ),
+    FindingId.DISPLAY_OK: Sentence("The display accepted the test picture."),
+    FindingId.DISPLAY_DOWN: Sentence(
+        "The display shows nothing: {why}",
+        "Reseat its cable. Check that the kernel knows it (ls /dev/fb*), that "
+        "/boot/firmware/config.txt has its overlay, and that self_view.device and "
+        "self_view.sysfs name it. If nothing helps, replace it.",
+    ),
+    FindingId.DISPLAY_UNSEEN: Sentence(
+        "The display accepted the test picture, but nobody saw it.",
+        "Check its backlight and its cable. If nothing helps, replace it.",
+    ),
+    FindingId.DISPLAY_NONE: Sentence("This camera has no display (self_view.driver: none)."),
+    FindingId.DISPLAY_SERVES: Sentence(
+        "The display answers the daemon. The test picture is shown only while no daemon runs.",
+    ),
+    FindingId.OUTPUT_OK: Sentence(
+        "GPIO {gpio} switches. To check that the part itself works, run the doctor with "
+        "--interactive.",
+    ),
+    FindingId.OUTPUT_SEEN: Sentence("It works (GPIO {gpio})."),
+    FindingId.OUTPUT_DEAD: Sentence(
+        "GPIO {gpio} was switched {state}, but nothing changed at the pin.",
+        "Look for a short circuit at GPIO {gpio}: light, wire, solder. Check that the "
+        "configuration names the right GPIO.",
+    ),
+    FindingId.OUTPUT_UNSEEN: Sentence(
+        "GPIO {gpio} switches, but you answered that you noticed nothing.",
+        "Check its wires and its polarity. Check that the configuration has the right GPIO "
+        "and active_high. If nothing helps, replace it.",
+    ),
+    FindingId.OUTPUT_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
+    FindingId.OUTPUT_SERVES: Sentence("The daemon switches it without an error (GPIO {gpio})."),
+    FindingId.BUTTON_FREE: Sentence(
+        "The button is not stuck (GPIO {gpio}). With --interactive the doctor asks you to "
+        "press it.",
+    ),
+    FindingId.BUTTON_WORKS: Sentence("The button works (GPIO {gpio})."),
+    FindingId.BUTTON_STUCK: Sentence(
+        "The button is pressed all the time (GPIO {gpio}).",
+        "Clean the button, and check that the housing does not press on it. If it is free, "
+        "look for a short circuit at its wires, and check that active_low is right. If "
+        "nothing helps, replace the button.",
+    ),
+    FindingId.BUTTON_UNPRESSED: Sentence(
+        "No press arrived within {seconds:.0f} s (GPIO {gpio}).",
+        "Check its wires. Check that the configuration names the right GPIO. If nothing "
+        "helps, replace it.",
+    ),
+    FindingId.BUTTON_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
+}

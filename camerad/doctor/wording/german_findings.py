@@ -1,0 +1,389 @@
+"""What the doctor says of each finding, and what to do about it, in German."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.doctor.check_results import FindingId
+from camerad.doctor.wording.catalogue import Sentence
+
+_SUDO: Final = "Den Befehl mit sudo ausführen."
+_STOP: Final = (
+    "Zum Prüfen das Hauptprogramm anhalten: sudo systemctl stop camerad. Dann camerad doctor "
+    "aufrufen. Danach das Hauptprogramm wieder starten: sudo systemctl start camerad."
+)
+_TAKEN: Final = (
+    "Das Programm beenden, das diesen GPIO benutzt (gpioinfo nennt es), oder den Befehl mit sudo "
+    "ausführen."
+)
+
+FINDINGS: Final = {
+    FindingId.CONFIGURATION_OK: Sentence("{file} ist gültig; Regelwerk {policy}."),
+    FindingId.CONFIGURATION_WRONG: Sentence(
+        "{mistakes}",
+        "Diese Zeilen berichtigen, dann prüfen: camerad config check {file}",
+    ),
+    FindingId.CONFIGURATION_NEEDED: Sentence(
+        "Diese Prüfung braucht eine gültige Konfiguration.",
+    ),
+    FindingId.NO_ANSWER: Sentence(
+        "Keine Antwort innerhalb von {seconds:g} s.",
+        "Die Kamera aus- und einschalten. Wenn das nicht hilft, die Meldungen des Kernels "
+        "lesen: journalctl -k. Wenn Protokoll, Geräteschlüssel, freier Platz oder "
+        "Speicherkarte nicht antworten, ist die Karte defekt: erst die Aufzeichnungen "
+        "auslesen, dann die Karte ersetzen. Bei anderen Teilen: Teil und Leitungen prüfen.",
+    ),
+    FindingId.DAEMON_RUNS: Sentence(
+        "Das Hauptprogramm läuft ({stage}). Es hat Auskunft über die Teile der Kamera gegeben.",
+    ),
+    FindingId.DAEMON_STOPPED: Sentence(
+        "Das Hauptprogramm läuft nicht; die Teile wurden direkt geprüft.",
+    ),
+    FindingId.DAEMON_SILENT: Sentence(
+        "Ein anderes Programm benutzt die Aufzeichnungen und antwortet nicht: {why}",
+        "Wenn ein anderer camerad-Befehl läuft, warten, bis er endet. Sonst hängt das "
+        "Hauptprogramm: sudo systemctl restart camerad. Siehe: journalctl -u camerad",
+    ),
+    FindingId.DAEMON_FORBIDDEN: Sentence(
+        "Dieser Benutzer darf das Hauptprogramm nicht abfragen: {why}",
+        _SUDO,
+    ),
+    FindingId.DEVICES_TAKEN: Sentence(
+        "Ein anderes Programm benutzt dieses Teil und gibt keine Auskunft.",
+    ),
+    FindingId.RECIPIENTS_OK: Sentence(
+        "Aufzeichnungen werden für {count} Schlüssel der Dienststelle verschlossen.",
+    ),
+    FindingId.RECIPIENTS_NONE: Sentence(
+        "Niemand könnte eine Aufzeichnung öffnen, darum macht die Kamera keine.",
+        "Den öffentlichen Schlüssel der Auswertestelle und den Reserveschlüssel unter "
+        "'recipients' in {file} eintragen. Die Dienststelle erzeugt sie: camerad keys new",
+    ),
+    FindingId.RECIPIENTS_WRONG: Sentence(
+        "{why}",
+        "'recipients' in {file} berichtigen: Öffentliche Schlüssel beginnen mit age1.",
+    ),
+    FindingId.KEY_OK: Sentence(
+        "Er ist da, nur die Kamera kann ihn lesen, und das Protokoll kennt ihn: {thumbprint}",
+    ),
+    FindingId.KEY_NONE: Sentence(
+        "Die Kamera hat noch keinen Schlüssel: {path} fehlt.",
+        "Das Hauptprogramm starten, das den Schlüssel erzeugt: sudo systemctl start camerad. "
+        "Dann den Schlüssel in der Dienststelle eintragen: camerad identity show --pem",
+    ),
+    FindingId.KEY_LOST: Sentence(
+        "Die private Hälfte des Schlüssels {thumbprint} fehlt: {path}",
+        "Wenn jemand die Datei verschoben hat, sie zurücklegen. Wenn sie verloren ist, das "
+        "Hauptprogramm starten: Es erzeugt einen neuen Schlüssel. Den neuen in der "
+        "Dienststelle eintragen: camerad identity show --pem",
+    ),
+    FindingId.KEY_OPEN: Sentence(
+        "Andere Benutzer können den privaten Schlüssel lesen (Modus {mode}): {path}",
+        "Wenn ihn sicher niemand kopiert hat: sudo chmod 600 {path}. Wenn doch, die Datei an "
+        "einen anderen Ort verschieben und das Hauptprogramm starten: Es erzeugt einen neuen "
+        "Schlüssel. Den neuen in der Dienststelle eintragen: camerad identity show --pem",
+    ),
+    FindingId.KEY_DAMAGED: Sentence(
+        "Die Datei des Schlüssels ist beschädigt: {path}: {why}",
+        "Das Hauptprogramm starten: Es legt die Datei beiseite und erzeugt einen neuen "
+        "Schlüssel. Den neuen in der Dienststelle eintragen: camerad identity show --pem. "
+        "Wenn die Karte alt ist, sie ersetzen.",
+    ),
+    FindingId.KEY_OTHER: Sentence(
+        "Der Schlüssel der Kamera ist {thumbprint}, aber das Protokoll kennt {known}.",
+        "Wenn diese Karte die Kopie einer anderen ist: Diese Kamera mit einer eigenen Karte "
+        "einrichten. Wenn der Schlüssel absichtlich gewechselt wurde: Das Hauptprogramm "
+        "einmal starten, damit das Protokoll den neuen kennt. Den neuen in der Dienststelle "
+        "eintragen: camerad identity show --pem",
+    ),
+    FindingId.KEY_CREDENTIAL: Sentence(
+        "Das Protokoll kennt einen Schlüssel, der nicht auf der Karte ist. Vielleicht gibt "
+        "systemd ihn dem Hauptprogramm. Das kann diese Prüfung nicht sehen.",
+        "Das Hauptprogramm starten und noch einmal prüfen: sudo systemctl start camerad",
+    ),
+    FindingId.KEY_FORBIDDEN: Sentence(
+        "Dieser Benutzer darf den Schlüssel nicht lesen: {path}",
+        _SUDO,
+    ),
+    FindingId.LEDGER_OK: Sentence("{entries} Einträge im neuesten Teil, keine Fehler."),
+    FindingId.LEDGER_NONE: Sentence(
+        "Es gibt noch kein Protokoll; das Hauptprogramm beginnt es beim ersten Start.",
+    ),
+    FindingId.LEDGER_DAMAGED: Sentence(
+        "Das Protokoll ist beschädigt ({count} Fehler). Der erste: {why}",
+        "Die Aufzeichnungen auslesen, dann alles prüfen: camerad evidence verify {directory}. "
+        "Entweder hat jemand das Protokoll verändert, oder die Karte ist defekt: Dann die "
+        "Karte ersetzen.",
+    ),
+    FindingId.LEDGER_UNREADABLE: Sentence("Das Protokoll lässt sich nicht lesen: {why}", _SUDO),
+    FindingId.CLOCK_SYNCHRONISED: Sentence("Die Uhr wurde abgeglichen: {time}"),
+    FindingId.CLOCK_RTC: Sentence("Die Uhrzeit kommt von der Batterieuhr: {time}"),
+    FindingId.CLOCK_UNKNOWN: Sentence(
+        "Die Uhrzeit ist nicht bestätigt ({time}). Bis sie bestätigt ist, löscht die Kamera "
+        "nichts nach Datum.",
+        "Die Kamera einmal an ein Netz anschließen, damit sie ihre Uhr abgleicht. timedatectl "
+        "zeigt, ob sie es getan hat. Wenn die Kamera eine Batterieuhr hat, deren Knopfzelle "
+        "prüfen.",
+    ),
+    FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
+    FindingId.BATTERY_LOW: Sentence("Nur {percent:.0f} %.", "Den Akku vor der Ausgabe laden."),
+    FindingId.BATTERY_CRITICAL: Sentence(
+        "Fast leer: {percent:.0f} %.",
+        "Den Akku laden. Wenn er nicht lädt, Kabel und Ladeschale prüfen, dann den Akku ersetzen.",
+    ),
+    FindingId.BATTERY_SILENT: Sentence(
+        "Die Akkuanzeige antwortet nicht: {why}",
+        "Die Kamera aus- und einschalten. Wenn das nicht hilft, die Drähte der Akkuanzeige "
+        "(I2C) und ihren Treiber prüfen: ls {directory}",
+    ),
+    FindingId.BATTERY_GONE: Sentence(
+        "Diese Kamera hatte eine Akkuanzeige ({rates} ist noch da). Jetzt findet sich unter "
+        "{directory} keine.",
+        "Die Drähte der Akkuanzeige (I2C) und dmesg prüfen. Bis dahin kann die Kamera ohne "
+        "Warnung ausgehen. Wenn die Anzeige absichtlich ausgebaut wurde: sudo rm {rates}",
+    ),
+    FindingId.BATTERY_NONE: Sentence("Keine Akkuanzeige unter {directory} gefunden."),
+    FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} Grad Celsius."),
+    FindingId.TEMPERATURE_HOT: Sentence(
+        "{celsius:.0f} Grad Celsius. Ab {limit:.0f} Grad, oder wenn die Firmware den "
+        "Prozessor bremst, nimmt die Kamera weniger Bilder auf.",
+        "Die Kamera abkühlen lassen und noch einmal prüfen. Wenn sie auf dem Tisch heiß wird, "
+        "das Programm beenden, das den Prozessor auslastet (top), dann den Kühlkörper prüfen.",
+    ),
+    FindingId.TEMPERATURE_VOLTAGE: Sentence(
+        "Die Versorgung liegt unter 4,63 V, darum bremst die Firmware den Prozessor.",
+        "Ein besseres Kabel und ein stärkeres Netzteil nehmen. Im Akkubetrieb den Wandler "
+        "prüfen und einen alten Akku ersetzen.",
+    ),
+    FindingId.TEMPERATURE_NONE: Sentence("Die Temperatur lässt sich nicht messen: {why}"),
+    FindingId.SPACE_OK: Sentence("Platz für {minutes:.0f} min Aufzeichnung."),
+    FindingId.SPACE_LOW: Sentence(
+        "Nur Platz für {minutes:.0f} min Aufzeichnung; die Kamera warnt unter {limit:.0f} min.",
+        "Die Aufzeichnungen auslesen: camerad offload VERZEICHNIS. Wenn die Kamera Platz "
+        "braucht, löscht sie Aufzeichnungen, die die Dienststelle schon hat.",
+    ),
+    FindingId.SPACE_FULL: Sentence(
+        "Nur Platz für {minutes:.1f} min Aufzeichnung; unter {limit:.0f} min beginnt keine.",
+        "Die Aufzeichnungen auslesen: camerad offload VERZEICHNIS. Wenn die Kamera Platz "
+        "braucht, löscht sie Aufzeichnungen, die die Dienststelle schon hat. Wenn andere "
+        "Dateien die Karte füllen: sudo du -xh {directory} zeigt sie.",
+    ),
+    FindingId.SPACE_READ_ONLY: Sentence(
+        "Die Karte ist schreibgeschützt: {directory}",
+        "Wenn eine Karte defekt ist, lässt der Kernel sie nur noch lesen (sudo dmesg). Die "
+        "Aufzeichnungen auslesen, dann die Karte ersetzen.",
+    ),
+    FindingId.SPACE_MISSING: Sentence(
+        "Das Verzeichnis der Aufzeichnungen ist nicht benutzbar: {why}",
+        "Das Hauptprogramm legt das Verzeichnis an: sudo systemctl start camerad. Wenn nur die "
+        "Rechte fehlen, den Befehl mit sudo ausführen.",
+    ),
+    FindingId.CARD_OK: Sentence(
+        "{rate:.1f} MB/s; langsamster von {syncs} Schreibvorgängen: {worst_ms:.0f} ms.",
+    ),
+    FindingId.CARD_HESITATES: Sentence(
+        "Der langsamste von {syncs} Schreibvorgängen dauerte {worst_ms:.0f} ms. Mehr als "
+        "{limit_ms:.0f} ms ist zu langsam; eine Aufzeichnung vermerkt es.",
+        "Noch einmal prüfen. Wenn die Karte immer noch langsam ist, sie durch eine Karte für "
+        "Dauerbetrieb ersetzen (Videoüberwachung, Klasse V30).",
+    ),
+    FindingId.CARD_SLOW: Sentence(
+        "Die Karte schreibt {rate:.2f} MB/s, eine Aufzeichnung braucht {needed:.2f} MB/s; der "
+        "langsamste Schreibvorgang dauerte {worst_ms:.0f} ms.",
+        "Die Karte durch eine für Dauerbetrieb ersetzen (Videoüberwachung, Klasse V30).",
+    ),
+    FindingId.CARD_FAILS: Sentence(
+        "Die Karte hat das Schreiben verweigert: {why}",
+        "Die Aufzeichnungen auslesen, dann die Karte ersetzen.",
+    ),
+    FindingId.CARD_NO_ROOM: Sentence(
+        "Die Karte hat keinen Platz für die Prüfung.",
+        "Erst tun, was oben unter 'freier Platz' steht.",
+    ),
+    FindingId.CARD_MISSING: Sentence(
+        "Es gibt noch kein Verzeichnis für Aufzeichnungen. Erst tun, was oben unter 'freier "
+        "Platz' steht.",
+    ),
+    FindingId.CARD_BUSY: Sentence(
+        "Die Kamera zeichnet auf.",
+        "Noch einmal prüfen, wenn die Kamera nicht aufzeichnet.",
+    ),
+    FindingId.CARD_FORBIDDEN: Sentence(
+        "Dieser Benutzer darf hier nicht schreiben: {directory}",
+        _SUDO,
+    ),
+    FindingId.HARDENING_OK: Sentence(
+        "Der Dienst hat wenige Rechte: {exposure:.1f} von 10 (0 ist am sichersten).",
+    ),
+    FindingId.HARDENING_WEAK: Sentence(
+        "Der Dienst hat zu viele Rechte: {exposure:.1f} von 10 (0 ist am sichersten). Üblich "
+        "sind höchstens {limit:.1f}.",
+        "Die Ursache suchen: systemctl cat {unit}, und systemd-analyze security {unit}. Die "
+        "Datei entfernen, die ihn schwächt, oder den mitgelieferten Dienst neu installieren.",
+    ),
+    FindingId.HARDENING_ALONE: Sentence(
+        "Diese Dienste fehlen oder sind nicht aktiviert: {missing}. Ohne sie schaltet sich die "
+        "Kamera bei leerem Akku nicht ab und startet nach einem Hänger nicht neu.",
+        "Installieren und aktivieren, was systemd/README.md aufzählt, dann neu starten.",
+    ),
+    FindingId.HARDENING_NO_UNIT: Sentence("Der Dienst {unit} ist hier nicht installiert."),
+    FindingId.HARDENING_NO_TOOL: Sentence(
+        "systemd-analyze fehlt oder liefert kein Ergebnis: {why}",
+    ),
+    FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
+    FindingId.CAMERA_OK: Sentence(
+        "{camera}: {width} x {height}, {rate:.1f} Bilder je Sekunde, Helligkeit {luma} von "
+        "255, Kodierer {encoder}.",
+    ),
+    FindingId.CAMERA_DOWN: Sentence(
+        "Das Kameramodul liefert kein Bild: {why}",
+        "Die Kamera ausschalten, das Flachbandkabel an beiden Enden neu einsetzen, "
+        "einschalten. Wenn rpicam-hello --list-cameras das Kameramodul nicht auflistet, "
+        "camera_auto_detect=1 in /boot/firmware/config.txt setzen. Hilft das alles nicht, das "
+        "Kameramodul ersetzen.",
+    ),
+    FindingId.CAMERA_SILENT: Sentence(
+        "Das Kameramodul wurde geöffnet, aber seit {age_s:.0f} s kam kein Bild.",
+        "Die Kamera aus- und einschalten. Wenn das nicht hilft, das Flachbandkabel an beiden "
+        "Enden neu einsetzen, dann das Kameramodul ersetzen.",
+    ),
+    FindingId.CAMERA_SIZE: Sentence(
+        "Das Kameramodul liefert {width} x {height}, die Konfiguration will {wanted_width} x "
+        "{wanted_height}.",
+        "camera.width und camera.height auf eine Größe setzen, die dieses Modul hat "
+        "(rpicam-hello --list-cameras).",
+    ),
+    FindingId.CAMERA_RATE: Sentence(
+        "Das Kameramodul liefert {rate:.1f} Bilder je Sekunde, die Konfiguration will "
+        "{wanted:.0f}.",
+        "Bei gutem Licht und mit kühler Kamera noch einmal prüfen: Dunkelheit und Hitze "
+        "senken die Rate. Ist die Rate dann noch zu niedrig, bei camera.fps eine Rate "
+        "eintragen, die das Modul bei dieser Bildgröße liefert (rpicam-hello --list-cameras).",
+    ),
+    FindingId.CAMERA_LOSES: Sentence(
+        "{percent:.0f} % der Bilder gehen verloren.",
+        "Ein anderes Programm lastet den Prozessor aus. Dieses Programm beenden (top nennt "
+        "es), dann noch einmal prüfen.",
+    ),
+    FindingId.CAMERA_BLACK: Sentence(
+        "Das Bild ist schwarz (Helligkeit {luma} von 255).",
+        "Abdeckung oder Schutzfolie vom Objektiv nehmen und für Licht sorgen. Wenn das Bild "
+        "schwarz bleibt, das Kameramodul ersetzen.",
+    ),
+    FindingId.MICROPHONE_OK: Sentence(
+        "Das Mikrofon hört; das lauteste Geräusch lag {peak_db:.0f} dB unter Vollaussteuerung.",
+    ),
+    FindingId.MICROPHONE_SILENT: Sentence(
+        "Das Mikrofon liefert nur Stille.",
+        "Während der Prüfung sprechen. Prüfen: Ist es stumm geschaltet (alsamixer -c, F4)? "
+        "Nennt microphone.device das richtige (arecord -L)? Sind die Drähte heil? Hilft das "
+        "alles nicht, das Mikrofon ersetzen.",
+    ),
+    FindingId.MICROPHONE_CLIPS: Sentence(
+        "Der Ton ist zu laut: {percent:.0f} % davon sind verzerrt.",
+        "Die Verstärkung senken (alsamixer, F4) oder an einem leiseren Ort prüfen.",
+    ),
+    FindingId.MICROPHONE_MISSING: Sentence(
+        "Das Mikrofon lässt sich nicht öffnen: {why}",
+        "Das Mikrofon einstecken. Bei microphone.device ein Gerät eintragen, das arecord -L "
+        "auflistet.",
+    ),
+    FindingId.MICROPHONE_HANGS: Sentence(
+        "Das Mikrofon ist da, liefert aber keinen Ton.",
+        "Das Mikrofon abziehen und wieder einstecken, oder die Kamera aus- und einschalten. "
+        "Hilft das alles nicht, das Mikrofon ersetzen.",
+    ),
+    FindingId.MICROPHONE_UNWANTED: Sentence("Regelwerk oder Konfiguration wollen keinen Ton."),
+    FindingId.MICROPHONE_CLOSED: Sentence(
+        "Das Hauptprogramm hält das Mikrofon in dieser Stufe geschlossen.",
+        _STOP,
+    ),
+    FindingId.MICROPHONE_SERVES: Sentence(
+        "Ton kommt an; wie laut er ist, sagt das Hauptprogramm nicht.",
+    ),
+    FindingId.LOUDSPEAKER_HEARD: Sentence(
+        "Der Lautsprecher spielte einen Ton, und er war zu hören.",
+    ),
+    FindingId.LOUDSPEAKER_PLAYED: Sentence(
+        "Der Lautsprecher nahm einen Ton an. Mit --interactive wird gefragt, ob Sie ihn hören.",
+    ),
+    FindingId.LOUDSPEAKER_FAINT: Sentence(
+        "Der Lautsprecher nahm einen Ton an, aber das Mikrofon daneben hörte ihn nicht.",
+        "Mit --interactive noch einmal prüfen und hinhören. Wenn nichts zu hören ist, Drähte, "
+        "Verstärker und Lautstärke prüfen (alsamixer). Hilft das alles nicht, den "
+        "Lautsprecher ersetzen.",
+    ),
+    FindingId.LOUDSPEAKER_UNHEARD: Sentence(
+        "Der Lautsprecher nahm einen Ton an, aber niemand hörte ihn.",
+        "Drähte, Verstärker und Lautstärke prüfen (alsamixer). Hilft das alles nicht, den "
+        "Lautsprecher ersetzen.",
+    ),
+    FindingId.LOUDSPEAKER_FAILS: Sentence(
+        "Der Lautsprecher spielt nichts ab: {why}",
+        "Den Lautsprecher einstecken. Bei announcements.device ein Gerät eintragen, das aplay "
+        "-L auflistet.",
+    ),
+    FindingId.LOUDSPEAKER_NO_FILE: Sentence(
+        "Dateien für Ansagen fehlen: {missing}",
+        "Die Dateien in das Verzeichnis announcements.directory legen (WAV, PCM). Oder camerad "
+        "neu installieren: Es bringt sie mit.",
+    ),
+    FindingId.LOUDSPEAKER_UNWANTED: Sentence(
+        "Regelwerk oder Konfiguration wollen keine Ansagen.",
+    ),
+    FindingId.LOUDSPEAKER_CLOSED: Sentence(
+        "Das Hauptprogramm öffnet den Lautsprecher nur für eine Ansage.",
+        _STOP,
+    ),
+    FindingId.DISPLAY_OK: Sentence("Das Display hat das Testbild angenommen."),
+    FindingId.DISPLAY_DOWN: Sentence(
+        "Das Display zeigt nichts: {why}",
+        "Das Kabel des Displays neu einsetzen. Dann prüfen: Kennt der Kernel das Display (ls "
+        "/dev/fb*)? Steht sein Overlay in /boot/firmware/config.txt? Stimmen self_view.device "
+        "und self_view.sysfs? Hilft das alles nicht, das Display ersetzen.",
+    ),
+    FindingId.DISPLAY_UNSEEN: Sentence(
+        "Das Display hat das Testbild angenommen, aber niemand sah es.",
+        "Hintergrundlicht und Kabel prüfen. Hilft das alles nicht, das Display ersetzen.",
+    ),
+    FindingId.DISPLAY_NONE: Sentence("Diese Kamera hat kein Display (self_view.driver: none)."),
+    FindingId.DISPLAY_SERVES: Sentence(
+        "Das Display antwortet dem Hauptprogramm. Das Testbild erscheint nur, wenn das "
+        "Hauptprogramm angehalten ist.",
+    ),
+    FindingId.OUTPUT_OK: Sentence(
+        "GPIO {gpio} schaltet. Ob das Teil selbst arbeitet, prüft der Aufruf mit --interactive.",
+    ),
+    FindingId.OUTPUT_SEEN: Sentence("Funktioniert (GPIO {gpio})."),
+    FindingId.OUTPUT_DEAD: Sentence(
+        "GPIO {gpio} wurde {state}geschaltet, aber am Anschluss änderte sich nichts.",
+        "Nach einem Kurzschluss an GPIO {gpio} suchen: Leuchte, Draht, Lötstelle. Prüfen, ob "
+        "die Konfiguration den richtigen GPIO nennt.",
+    ),
+    FindingId.OUTPUT_UNSEEN: Sentence(
+        "GPIO {gpio} schaltet, aber Sie haben geantwortet, dass Sie nichts bemerkten.",
+        "Drähte und Polung prüfen. Prüfen, ob GPIO und active_high in der Konfiguration "
+        "stimmen. Hilft das alles nicht, das Teil ersetzen.",
+    ),
+    FindingId.OUTPUT_TAKEN: Sentence("Der GPIO lässt sich nicht öffnen: {why}", _TAKEN),
+    FindingId.OUTPUT_SERVES: Sentence(
+        "Das Hauptprogramm schaltet es ohne Fehler (GPIO {gpio}).",
+    ),
+    FindingId.BUTTON_FREE: Sentence(
+        "Die Taste klemmt nicht (GPIO {gpio}). Mit --interactive werden Sie gebeten, die "
+        "Taste zu drücken.",
+    ),
+    FindingId.BUTTON_WORKS: Sentence("Die Taste funktioniert (GPIO {gpio})."),
+    FindingId.BUTTON_STUCK: Sentence(
+        "Die Taste ist die ganze Zeit gedrückt (GPIO {gpio}).",
+        "Die Taste reinigen und prüfen, ob das Gehäuse auf sie drückt. Wenn sie frei ist, "
+        "nach einem Kurzschluss an den Drähten suchen, und prüfen, ob active_low stimmt. "
+        "Hilft das alles nicht, die Taste ersetzen.",
+    ),
+    FindingId.BUTTON_UNPRESSED: Sentence(
+        "In {seconds:.0f} s kam kein Druck an (GPIO {gpio}).",
+        "Die Drähte prüfen. Prüfen, ob die Konfiguration den richtigen GPIO nennt. Hilft das "
+        "alles nicht, die Taste ersetzen.",
+    ),
+    FindingId.BUTTON_TAKEN: Sentence("Der GPIO lässt sich nicht öffnen: {why}", _TAKEN),
+}

@@ -1,0 +1,158 @@
+"""What a ledger says about a recording: one dataclass for each kind of entry, field by field its
+``facts``. The other kinds, and what holds for all of them: `camerad.ledger.entry_types`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base.clock import Moment
+
+EXPIRED: Final = "expired"
+"""A recording was deleted because it was as old as it may get."""
+OFFLOADED: Final = "offloaded"
+"""A recording was deleted to make room, because the office had acknowledged its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEntry:
+    """A recording began. header: SHA-256 of its first statement."""
+
+    id: str
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEntry:
+    """A recording ended. ended_boot: "" stands for the boot of this entry."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Repair closed a recording. ended: of its last commit, in the boot ended_boot; "" stands for
+    the boot of this entry. torn: bytes that lay behind the last commit and are kept."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    torn: int
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An office took over a recording. device, kid: who made it, and the key that signed it."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    device: str
+    kid: str
+    ended_boot: str = ""
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEntry:
+    """A recording is there that the ledger did not know, or had given up as missing."""
+
+    id: str
+    header: str
+    final: str | None
+    retention_days: int
+    ended: Moment | None
+    flagged: bool
+    device: str = ""
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A recording's file has vanished, and there is no tombstone."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A recording is being made, and another file lies under its name. What it is written to has no
+    name any more, and is gone when it is closed. Later entries say what becomes of the other
+    file."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A recording's file ends otherwise than the ledger says, or as it says again. The file is
+    there. final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
+
+    id: str
+    final: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """A recording is kept until the hold is released. who: the authorised person."""
+
+    id: str
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """All holds on a recording end."""
+
+    id: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The office has the recording that ends with `final`. receipt: SHA-256 of its receipt."""
+
+    id: str
+    final: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Tombstone of a recording. why: `EXPIRED` or `OFFLOADED`. age_us: its age at the least."""
+
+    id: str
+    final: str | None
+    why: str
+    age_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedEmpty:
+    """A recording's file had nothing in it and was removed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A recording's file cannot be read, and was kept under this name. From then on it counts as a
+    recording that nobody vouches for: it can be held, and it expires."""
+
+    name: str
+    sha256: str
