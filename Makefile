@@ -102,7 +102,7 @@ test:
 
 unit:
 	$(prepare) test
-	$(world) $(pytest) -n 3 --cov tests/unit $(picked)
+	$(world) $(pytest) --cov -n 3 tests/unit $(picked)
 
 states:
 	$(prepare) test
