@@ -90,7 +90,7 @@ def test_a_press_while_a_slow_card_still_closes_the_last_recording_is_recorded_f
         assert camera.ask("POST", "/api/fault", {**slow, "seconds": 0}).status == 200
         newest = camera.stop()
         header = sealed.read(newest["path"]).header
-        assert header["trigger_us"] == pytest.approx(press["down_us"], abs=1_000)
+        assert header["trigger_us"] == pytest.approx(press["down_us"], abs=1_000), press
         # A group of pictures may have been under way at the press.
         assert 0 <= header["origin_us"] - header["trigger_us"] < 1_100_000
         assert judge_gaps(camera, newest).holes == []
