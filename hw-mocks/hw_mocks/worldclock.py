@@ -7,9 +7,11 @@ own, which every program in it is shown in the place of the machine's (`worldclo
 
 A keeper, a process of its own, looks every 10 ms how long each thread of the world has waited for a
 processor since (/proc/PID/schedstat; see Documentation/scheduler/sched-stats.rst), and stops the
-world's time for as long as the one that waited longest. It creeps then, at a 32nd of its speed, so
-that an effect has a later time than its cause. The keeper lends time for 30 ms: where it
-gets no processor itself, the world's time ends there and goes on with it.
+world's time for as long as the one that waited longest. The kernel counts a wait when it is over.
+So a thread that ran lately, could run now, and does not, is in the middle of one. While it waits,
+the world's time creeps at a 32nd of its speed, so that an effect has a later time than its cause.
+The keeper lends time for 30 ms: where it gets no processor itself, the world's time ends there and
+goes on with it.
 
 A thread with the nice value `ASIDE` is not waited for: a judge, who takes what is left. Where the
 kernel does not count waits, the world's time is the machine's, as long as the keeper is run.
@@ -32,6 +34,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +54,8 @@ _AHEAD_NS: Final = 300_000
 """How long the keeper may take to write what it has decided."""
 _MOST_NS: Final = 10 * _TICK_NS
 """What the world is owed at most: while its time stands still it catches up."""
+_LATELY_TICKS: Final = 10
+"""A thread that has not run for so many ticks is taken to sleep. Most do, and are not asked."""
 _LOOK_TICKS: Final = 20
 """Ticks from one look at which threads there are to the next."""
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
@@ -129,37 +134,65 @@ class World:
         shutil.rmtree(self._page.parent, ignore_errors=True)
 
 
+@dataclass(slots=True)
+class _Thread:
+    """fd: of its schedstat. used_ns, waited_ns: what that said last. paid_ns: for how much of its
+    present wait the world has stood still. rested: ticks since it was last seen to run or to wait.
+    """
+
+    fd: int
+    used_ns: int
+    waited_ns: int
+    paid_ns: int = 0
+    rested: int = 0
+
+    def owed_ns(self, number: int, since_ns: int) -> int:
+        """What the world owes it for the time since the last look, `since_ns`. Raises OSError if it
+        has ended."""
+        used_ns, waited_ns = _times(self.fd)
+        if (used_ns, waited_ns) == (self.used_ns, self.waited_ns):
+            if self.rested >= _LATELY_TICKS:
+                return 0
+            if not _ready(number):
+                self.rested += 1
+                return 0
+            self.paid_ns += since_ns
+            return since_ns
+        owed_ns = max(0, waited_ns - self.waited_ns - self.paid_ns)
+        self.used_ns, self.waited_ns, self.paid_ns, self.rested = used_ns, waited_ns, 0, 0
+        return owed_ns
+
+
 class Keeper:
     """Keeps the time of the world of `root` and its descendants in the page that `memory` is."""
 
     def __init__(self, memory: mmap.mmap, root: int) -> None:
         self._memory = memory
         self._root = root
-        self._waits: dict[int, tuple[int, int]] = {}
-        """By thread: the descriptor of its schedstat, and how long it had waited when last seen."""
+        self._threads: dict[int, _Thread] = {}
         self._version, self._real, self._world, self._lease, *_ = _PAGE.unpack_from(memory)
         self._owed_ns = 0
+        self._ticked_ns = self._real
 
     def look(self) -> None:
         """See which threads the world has now. Those that have begun since the last look are owed
         all that they have waited."""
-        first, there = not self._waits, set(threads(self._root))
-        for thread in self._waits.keys() - there:
-            os.close(self._waits.pop(thread)[0])
-        for thread in there - self._waits.keys():
+        first, there = not self._threads, set(threads(self._root))
+        for number in self._threads.keys() - there:
+            os.close(self._threads.pop(number).fd)
+        for number in there - self._threads.keys():
             with contextlib.suppress(OSError):
-                fd = os.open(f"/proc/{thread}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-                self._waits[thread] = (fd, _waited(fd) if first else 0)
+                fd = os.open(f"/proc/{number}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+                used_ns, waited_ns = _times(fd)
+                self._threads[number] = _Thread(fd, used_ns, waited_ns if first else 0)
 
     def tick(self, now_ns: int) -> None:
         """Stop or let go the world's time by what its threads have waited since the last tick."""
-        most = 0
-        for thread, (fd, before) in self._waits.items():
+        since_ns, most = min(now_ns - self._ticked_ns, _MOST_NS), 0
+        self._ticked_ns = now_ns
+        for number, thread in self._threads.items():
             with contextlib.suppress(OSError):  # it has ended
-                waited = _waited(fd)
-                if waited != before:
-                    self._waits[thread] = (fd, waited)
-                    most = max(most, waited - before)
+                most = max(most, thread.owed_ns(number, since_ns))
         self._owed_ns = min(self._owed_ns + most, _MOST_NS)
         at_ns = now_ns + _AHEAD_NS
         gone_ns = at_ns - self._real
@@ -178,9 +211,17 @@ class Keeper:
         struct.pack_into("@Q", self._memory, 0, self._version)
 
 
-def _waited(fd: int) -> int:
-    """Nanoseconds that a thread has waited for a processor, from its schedstat."""
-    return int(os.pread(fd, 100, 0).split()[1])
+def _times(fd: int) -> tuple[int, int]:
+    """Nanoseconds for which a thread has had a processor, and has waited for one, from its
+    schedstat."""
+    used, waited, _ = os.pread(fd, 100, 0).split()
+    return int(used), int(waited)
+
+
+def _ready(number: int) -> bool:
+    """Whether a thread has a processor or waits for one; raises OSError if it has ended."""
+    with open(f"/proc/{number}/stat", "rb") as file:
+        return file.read().rpartition(b") ")[2].startswith(b"R")
 
 
 def threads(root: int) -> Iterator[int]:

@@ -6,7 +6,7 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -88,9 +88,9 @@ def _try_life(seed: int, effort: Effort, total: Tally, until: float | None) -> N
         total.add(campaign.tally)
 
 
-def table(seed: int = 1, *, swaps: bool = True) -> Iterator[Row]:
-    """What happens without each synchronisation, then, unless told otherwise, with each two steps
-    swapped."""
+def table(seed: int = 1, chosen: Collection[str] | None = None) -> Iterator[Row]:
+    """What happens without each synchronisation, then with each two steps swapped, or with those
+    that are chosen."""
     with quiet(), remembered(), small_steps(), lived(seed) as life, _directory() as scratch:
         judge = LifeJudge(scratch)
         # Without one synchronisation, or another, most states are the same.
@@ -108,5 +108,4 @@ def table(seed: int = 1, *, swaps: bool = True) -> Iterator[Row]:
             return []
 
         yield from leave_out(life.events, attempt)
-        if swaps:
-            yield from swap(life.events, attempt)
+        yield from swap(life.events, attempt, chosen)
