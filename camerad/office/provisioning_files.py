@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from camerad.base import durable_files, storage_errors
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, ConfigError
 from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
@@ -224,9 +224,9 @@ def check_no_file_in(directories: Sequence[str]) -> None:
     """
     for directory in directories:
         place = os.path.abspath(directory)
-        while not os.path.lexists(place):
+        while not file_status.exists(place):
             place = os.path.dirname(place)
-        if not os.path.isdir(place):
+        if not file_status.is_directory(place, linked=True):
             raise storage_errors.FileExistsAlreadyError(
                 f"{place}: this is no directory, so nothing was written; name another place with "
                 "--output"
@@ -238,7 +238,7 @@ def check_no_file_in(directories: Sequence[str]) -> None:
     there = [
         directory
         for directory in directories
-        if any(os.path.lexists(os.path.join(directory, name)) for name in (NAME, signing.NAME))
+        if any(file_status.exists(os.path.join(directory, name)) for name in (NAME, signing.NAME))
     ]
     if there:
         named = ", ".join(there[:_NAMED])
@@ -258,7 +258,7 @@ def signature_path(file: str, output: str | None, key: PublicKey) -> str:
     path = os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
     if output is not None:
         path = os.path.abspath(output)
-    if not os.path.lexists(path):
+    if not file_status.exists(path):
         return path
     why = None
     try:
@@ -270,7 +270,7 @@ def signature_path(file: str, output: str | None, key: PublicKey) -> str:
         if found.kid != key.thumbprint:
             why = f"this is a signature by another key, {found.kid}"
     signed_file = os.path.join(os.path.dirname(path), NAME)
-    if why is None and os.path.exists(signed_file) and not os.path.samefile(signed_file, file):
+    if why is None and _is_another(signed_file, file):
         why = f"this is the signature of {signed_file}"
     if why is not None:
         raise storage_errors.FileExistsAlreadyError(
@@ -278,6 +278,11 @@ def signature_path(file: str, output: str | None, key: PublicKey) -> str:
             "--output"
         )
     return path
+
+
+def _is_another(path: str, file: str) -> bool:
+    """Whether there is something at `path`, and it is not `file`. Raises StorageError."""
+    return file_status.mode_of(path, linked=True) is not None and not os.path.samefile(path, file)
 
 
 def write_pair(directory: str, content: bytes, token: bytes) -> None:
