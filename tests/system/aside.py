@@ -1,7 +1,7 @@
 """Judging takes the processor time that recording leaves.
 
 What was recorded is decoded and compared while other cameras record, in the same test or beside it.
-Nobody waits for a judge, and neither does the time of a simulated world.
+Nobody waits for a judge; a camera that waits for a processor loses a picture.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
-from hw_mocks.worldclock import ASIDE
-
+NICE: Final = 15
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -22,7 +21,7 @@ _T = TypeVar("_T")
 def _step_aside() -> None:
     # On Linux a nice value belongs to a thread (setpriority(2), "C library/kernel differences"),
     # and what the thread starts inherits it. A plain user cannot take it back, so the thread ends.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ASIDE)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def aside(judge: Callable[_P, _T]) -> Callable[_P, _T]:
