@@ -163,7 +163,9 @@ def reason(said: object) -> str:
     """Where in the tree an error was, and the first line of it, as a report tells them."""
     crash, trace = getattr(said, "reprcrash", None), getattr(said, "reprtraceback", None)
     lines = str(said if crash is None else crash.message).strip().splitlines() or ["no reason"]
-    places = [entry.reprfileloc for entry in trace.reprentries] if trace is not None else []
+    entries = trace.reprentries if trace is not None else []
+    # A traceback of Python's own, such as that of several errors at once, names no place apart.
+    places = [getattr(entry, "reprfileloc", None) for entry in entries]
     named = [(one.path, one.lineno) for one in places if one]
     ours = [f" at {path}:{line}" for path, line in named if not path.startswith(("/", ".venv/"))]
     return f"{''.join(ours[-1:])}: {lines[0][:_LINE]}"

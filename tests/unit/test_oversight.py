@@ -238,3 +238,10 @@ def test_who_ends_the_run_is_told_what_had_begun(tmp_path: Path) -> None:
     assert process.returncode == 2, said
     assert "\nEnded, when these had begun: test_planted.py::test_waits_long\n" in said
     assert alive(tmp_path) == [], said
+
+
+def test_an_error_whose_traceback_names_no_places_is_told_by_its_first_line() -> None:
+    """As of several errors at once, which pytest shows as Python does."""
+    entries = SimpleNamespace(reprentries=[object()])
+    said = SimpleNamespace(reprcrash=SimpleNamespace(message="two\nerrors"), reprtraceback=entries)
+    assert reason(said) == ": two"

@@ -45,12 +45,13 @@ class Recorder:
     wanted_us: int = 2**62
     stopped_for: str | None = None
     refused: bool = False
+    ended: bool = False
     told: list[tuple[str, Any]] = field(default_factory=list)
 
     def start(self) -> None: ...
 
     def join(self, timeout: float | None = None) -> bool:
-        return False
+        return self.ended
 
     def stop(self, at_us: int, _deadline: float, reason: str) -> None:
         self.told.append((reason, at_us))
@@ -90,7 +91,9 @@ class Camera:
         self.events, self.conditions = self.told.events, self.told.conditions
         self.recorders: list[Recorder] = []
         self.clock = ManualClock(NOW_US)
-        settings = load(configuration(directory, recording={"post_event_seconds": 20}))
+        device = {"runtime_dir": str(directory / "run")}
+        recording = {"post_event_seconds": 20}
+        settings = load(configuration(directory, device=device, recording=recording))
         core = Core(self.told, Conditions(self.told, self.clock), AtOnce(), self.clock)
         self.recordings = RecordingManager(core, settings, str(directory))
         self.rings = make_rings(settings)
@@ -118,6 +121,8 @@ class Camera:
 def camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     camera = Camera(tmp_path, monkeypatch)
     yield camera
+    for made in camera.recorders:
+        made.ended = True  # else its notes are written for as long as the tests run
     camera.rings.close()
 
 
