@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hw_mocks.contact import NEW
 
 from camerad.control import client
 from tests.campaign import judging
@@ -90,7 +91,8 @@ def test_a_press_while_a_slow_card_still_closes_the_last_recording_is_recorded_f
         assert camera.ask("POST", "/api/fault", {**slow, "seconds": 0}).status == 200
         newest = camera.stop()
         header = sealed.read(newest["path"]).header
-        assert header["trigger_us"] == pytest.approx(press["down_us"], abs=1_000)
+        # A press whose first edges come one by one is told from a later edge of its bounce.
+        assert -100 <= header["trigger_us"] - press["down_us"] <= NEW.longest_us
         # A group of pictures may have been under way at the press.
         assert 0 <= header["origin_us"] - header["trigger_us"] < 1_100_000
         assert judge_gaps(camera, newest).holes == []
