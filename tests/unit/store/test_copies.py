@@ -274,7 +274,7 @@ def test_what_lies_under_a_deleted_name_stays_if_it_is_vouched_for_or_no_plain_f
     assert elsewhere.exists()  # nothing is done where a link leads
 
 
-@pytest.mark.parametrize("wrong", ["no recording", "cannot be read on"])
+@pytest.mark.parametrize("wrong", ["no recording", "gone", "cannot be read on"])
 def test_what_nobody_can_tell_is_no_copy(
     camera: Camera, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
@@ -285,6 +285,8 @@ def test_what_nobody_can_tell_is_no_copy(
     assert is_copy(str(copy), header)
     if wrong == "no recording":
         copy.write_bytes(b"no recording")
+    elif wrong == "gone":
+        copy.unlink()
     else:
 
         def failing(*_: object) -> None:
