@@ -16,8 +16,7 @@ from concurrent.futures import Future
 from camerad.base.clock import Clock, SystemClock
 from camerad.base.errors import StorageError
 from camerad.config import Settings
-from camerad.hardware.buttons import Buttons, EdgeHandler
-from camerad.hardware.from_settings import lines
+from camerad.hardware.buttons import Buttons, EdgeHandler, button_lines
 from camerad.store import disk
 
 
@@ -38,7 +37,7 @@ class EarlyStart:
         self.claim: int = disk.claim(directory)
         clock = clock or SystemClock()
         try:
-            self.buttons = Buttons(lines(settings), self._edge, clock)
+            self.buttons = Buttons(button_lines(settings), self._edge, clock)
         except BaseException:
             os.close(self.claim)
             raise

@@ -19,7 +19,7 @@ from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.checks import BUTTON, OUTPUTS
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
-from camerad.hardware.buttons import Buttons
+from camerad.hardware.buttons import Buttons, button_lines
 from camerad.hardware.lights import Indicators
 
 ON_SECONDS: Final = 0.4
@@ -73,7 +73,7 @@ def judge_output(
 
 async def check_button(settings: Settings, check: str, person: Person | None) -> CheckResult:
     """Look whether a button is stuck; with a person, whether a press arrives."""
-    line = next(one for one in from_settings.lines(settings) if check == BUTTON + one.button)
+    line = next(one for one in button_lines(settings) if check == BUTTON + one.button)
     values: dict[str, Any] = {"gpio": line.gpio}
     # By its edge, since on a busy board a press may begin and end between two looks at the line.
     arrived = threading.Event()

@@ -33,6 +33,7 @@ from camerad.doctor.checks import (
 from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
+from camerad.hardware.buttons import button_lines
 
 STUCK_SECONDS: Final = 1.0
 _END_SECONDS: Final = 10.0
@@ -144,7 +145,7 @@ class Examination:
         """What the daemon says of them."""
         before = owner.health or {}
         gpios = {output.name: output.gpio for output in from_settings.outputs(settings)}
-        gpios |= {BUTTON + line.button: line.gpio for line in from_settings.lines(settings)}
+        gpios |= {BUTTON + line.button: line.gpio for line in button_lines(settings)}
         for check in devices:
             self._begin(check)
             if check == "camera":

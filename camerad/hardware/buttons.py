@@ -21,6 +21,7 @@ from gpiozero.exc import GPIOZeroError
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import HardwareError
+from camerad.config import Settings
 from camerad.hardware import pins
 
 # Each library that gpiozero tries in vain would print two lines; what counts is said by `explain`.
@@ -48,6 +49,13 @@ class ButtonLine:
     button: str
     gpio: int
     active_low: bool = True
+
+
+def button_lines(settings: Settings) -> tuple[ButtonLine, ...]:
+    """Where the buttons are wired. Here, so that watching them imports no other part's hardware."""
+    return tuple(
+        ButtonLine(button.name, button.gpio, button.active_low) for button in settings.buttons
+    )
 
 
 def explain(gpio: int, purpose: str, error: Exception) -> HardwareError:

@@ -11,7 +11,6 @@ from camerad.base.clock import SECOND
 from camerad.behaviour.stages import Rules
 from camerad.config import Settings, policies
 from camerad.config.controls import OutputSettings as WiredOutput
-from camerad.hardware.buttons import ButtonLine
 from camerad.hardware.lights import Output
 
 ARENA_SLACK: Final = 1.01
@@ -141,11 +140,4 @@ def outputs(settings: Settings) -> tuple[Output, ...]:
     return tuple(
         Output(name, pin.gpio, pin.active_high, pitched=pitched and name == "buzzer")
         for name, pin in wired.items()
-    )
-
-
-def lines(settings: Settings) -> tuple[ButtonLine, ...]:
-    """Where the buttons are wired."""
-    return tuple(
-        ButtonLine(button.name, button.gpio, button.active_low) for button in settings.buttons
     )

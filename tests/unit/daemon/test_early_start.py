@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from camerad.base.clock import ManualClock
 from camerad.base.errors import HardwareError, StorageError
 from camerad.config import Settings, load
 from camerad.daemon.early_start import EarlyStart
-from camerad.hardware.from_settings import lines
+from camerad.hardware.buttons import button_lines
 from camerad.store import disk
 from tests.system.harness import PATIENCE, configuration
 
@@ -42,7 +44,7 @@ def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_
 ) -> None:
     clock = ManualClock(1_000)
     early = EarlyStart(settings, clock)
-    main = lines(settings)[0]
+    main = button_lines(settings)[0]
     pin = factory.pin(main.gpio)
     pin.drive_low()  # pressed: the contact pulls the line to ground
     clock.advance(200_000)
@@ -65,7 +67,7 @@ def test_a_card_that_takes_its_time_delays_no_button_and_nobody_who_does_not_ask
     settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ManualClock(1_000)
-    main = lines(settings)[0]
+    main = button_lines(settings)[0]
     well = threading.Event()
 
     def hang(directory: str) -> None:
@@ -118,10 +120,18 @@ def test_a_second_daemon_touches_no_line(settings: Settings, factory: MockFactor
 def test_a_line_that_cannot_be_watched_leaves_the_claim_to_the_next(
     settings: Settings, factory: MockFactory
 ) -> None:
-    taken = gpiozero.DigitalInputDevice(lines(settings)[0].gpio)
+    taken = gpiozero.DigitalInputDevice(button_lines(settings)[0].gpio)
     with pytest.raises(HardwareError):
         EarlyStart(settings)
     taken.close()
     early = EarlyStart(settings)
     early.close()
     os.close(early.claim)
+
+
+def test_nothing_is_imported_before_a_press_is_remembered_that_only_the_daemon_needs() -> None:
+    """Importing an event loop or the lights would make whoever presses at once wait for it."""
+    code = "import sys, camerad.cli.main, camerad.daemon.early_start; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = {"asyncio", "aiohttp", "av", "msgspec", "numpy", "camerad.hardware.lights"}
+    assert later & set(done.stdout.split()) == set()
