@@ -11,14 +11,9 @@ from pathlib import Path
 
 from waiting import in_time, until
 
-import libcamera
 from hw_mocks.pacing import boottime_ns
 
 HERE = Path(__file__).parent
-Complete = libcamera.Request.Status.Complete
-Cancelled = libcamera.Request.Status.Cancelled
-Success = libcamera.FrameMetadata.Status.Success
-Error = libcamera.FrameMetadata.Status.Error
 
 
 def steps(values: list[int]) -> list[int]:
