@@ -60,7 +60,8 @@ def explain(action: str, path: str, error: OSError) -> StorageError:
 
 
 class explaining:  # noqa: N801 - reads like a statement
-    """A context that raises an OSError from within as `explain` has it."""
+    """A context that raises an OSError from within as `explain` has it; one that was explained
+    further inside, as it is."""
 
     def __init__(self, action: str, path: str) -> None:
         self._action = action
@@ -70,5 +71,5 @@ class explaining:  # noqa: N801 - reads like a statement
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, StorageError):
             raise explain(self._action, self._path, error) from error
