@@ -18,6 +18,7 @@ PYTEST_ARGS ?=
 FLAVOUR ?= debian
 BOARD ?= all
 PARTS ?=
+PART_SECONDS ?= 1500
 OUT ?= dist
 SOURCES ?=
 BASE ?=
@@ -30,17 +31,36 @@ UPDATE_CUTS ?= --states 100 --starts 6
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 
+# Every test has its deadline (pyproject.toml); what that does not end has one for the whole part. pytest is
+# ended as by Ctrl-C then, so that it still says what has failed, and a minute later in any case. The longest
+# tests are told in the end: whoever adds one sees what it costs. Who is free takes tests from who is not:
+# of pytest-xdist's ways to share tests out this is one that survives a worker that dies (docs/development.md).
+pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
+	$(python) -m pytest --dist worksteal --durations=12 --durations-min=5
+# Whatever may wait for real time has a time of its own, which stands still while the machine has no processor for
+# it. What keeps that time, or judges the machine's, has to go by the machine's.
+world := LD_PRELOAD=$$($(python) -m hw_mocks.worldclock)
+timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py
+# What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
+picked = $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? -eq 5 ])
+# Deadlines of tests that take hours.
+hours := --timeout=14400 -o faulthandler_timeout=21600
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
-.PHONY: image image-check image-test image-cuts clean distclean
+.PHONY: help run test unit states realtime lint types generated generate announcements pictures bench
+.PHONY: campaign soak image image-check image-test image-cuts clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
 	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
 	@echo 'make test       everything that must hold: lint, types and every test'
-	@echo 'make unit       only the quick tests; PYTEST_ARGS="-k ring" picks some of them'
+	@echo '                in these parts, one after the other: lint, generated, types, and'
+	@echo 'make unit       single parts, and the gate on coverage'
+	@echo 'make states     crash states, changed recordings, and the other verifier'
+	@echo 'make realtime   the whole daemon, the simulated hardware, and the page in a browser'
+	@echo '                PYTEST_ARGS="-k ring" picks some tests of each'
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
@@ -50,7 +70,7 @@ help:
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; examples of properties that no other'
-	@echo '                run tries; whether sound stays with its picture;'
+	@echo '                run tries; whole spaces of states and years of retention, of which make test has a cut; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
 	@echo '                the faults 90 minutes at least, sound and control socket MINUTES three times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'
@@ -75,15 +95,22 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# In four parts, types in one of them; tests/run.sh says which, and why.
+# Every part runs, whatever the ones before said, so that one run tells everything.
 test:
 	$(prepare) test
-	@$(MAKE) --no-print-directory lint generated
-	@sh tests/run.sh $(python) $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory --keep-going lint generated types unit states realtime
 
 unit:
 	$(prepare) test
-	$(python) -m pytest -n 2 --dist worksteal tests/unit $(PYTEST_ARGS)
+	$(world) $(pytest) --cov -n 3 tests/unit $(picked)
+
+states:
+	$(prepare) test
+	$(pytest) -n 2 tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $(timekeeping) $(picked)
+
+realtime:
+	$(prepare) test
+	$(world) $(pytest) -n 4 tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
 
 lint:
 	$(prepare) test
@@ -91,7 +118,7 @@ lint:
 	$(python) -m ruff format --check .
 	shellcheck config/image/files/usr/lib/camerad/*
 	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad tests/image/guest/initramfs
-	shellcheck .ci/run hw-mocks/prepare.sh tests/run.sh config/announcements/make.sh
+	shellcheck .ci/run hw-mocks/prepare.sh config/announcements/make.sh
 
 types:
 	$(prepare) test
@@ -133,9 +160,11 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
-	CAMERAD_CUTS=300 $(python) -m pytest --timeout=14400 tests/updates
-	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest --timeout=14400 tests/independent
-	$(python) -m pytest --timeout=14400 -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/unit
+	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system
+	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
+	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
+	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
 		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
@@ -169,7 +198,7 @@ image-test:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest $(hours) -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 # What the guest did is kept there, by image and seed, and serves again.
 image-cuts:
@@ -177,7 +206,7 @@ image-cuts:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest --timeout=14400 -s tests/updates/test_cuts.py; \
+	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest $(hours) -s tests/updates/test_cuts.py; \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS); \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.update_cuts "$$image" "$(or $(BASE),.cache/image/$(FLAVOUR)/base)" .cache/image/cuts $(UPDATE_CUTS)
 

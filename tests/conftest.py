@@ -1,38 +1,54 @@
-"""In which order tests come, how they are shared out among processes by `tests/run.sh`, and who
-watches over them."""
+"""In which order tests come, in which time, and what pytest and its plugins leave open about their
+ends."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import faulthandler
+import os
+from collections.abc import Iterator
+from typing import Final
 
 import pytest
+from hw_mocks import worldclock
 
-from tests.oversight import Deadlines, Told
-from tests.turns import Files, InTurn
+from tests.breadth import CAMPAIGN
+from tests.leftovers import Leftovers
 
 LONGEST: Final = (
     "tests/crash/test_states.py",
     "tests/crash/test_table.py",
     "tests/system/test_fault_campaign.py",
 )
+_STDERR: Final = os.dup(2)
+"""Before the first test begins, and what it writes is caught."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """For all tests: what stands in here is for those below this folder only."""
-    config.pluginmanager.register(Deadlines())
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Told(config))
+    shares_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if worldclock.preloaded() and not shares_out:
+        # Whoever runs tests has a world of its own, with the cameras of these tests.
+        config.add_cleanup(worldclock.World().end)
+    config.pluginmanager.register(Leftovers(config))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest come first, so that nobody waits for one of them in the end. pytest takes a file
-    for a part of a folder that is named too, wherever it stands among the arguments."""
+    for a part of a folder that is named too, wherever it stands among the arguments. What is for
+    `make campaign` only is left out elsewhere."""
+    if not CAMPAIGN and (left := [one for one in items if one.get_closest_marker("campaign")]):
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if one not in left]
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
-@pytest.hookimpl(optionalhook=True)  # where other kernels run tests, xdist is left out
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files | None:
-    """With `--dist loadgroup` and `--dist loadscope`, those of `tests.turns`."""
-    kinds = {"loadgroup": InTurn, "loadscope": Files}
-    kind = kinds.get(config.getvalue("dist"))
-    return kind and kind(config, log)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Give the teardown a deadline of its own. pytest and pytest-timeout call theirs off as soon
+    as a test fails, and what is torn down then may hang just as well."""
+    seconds = float(item.config.getini("faulthandler_timeout"))
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

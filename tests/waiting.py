@@ -1,10 +1,11 @@
-"""What tests wait with: a condition and a deadline, never a time."""
+"""What tests wait with, a condition and a deadline, never a time; and what they often wait for."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TypeVar
 
 DEADLINE: Final = 60.0
@@ -40,3 +41,12 @@ async def reached(condition: Callable[[], object], seconds: float = DEADLINE) ->
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process has ended, whether its parent has asked how or not. An orphan's is the
+    process that runs the tests (`tests/leftovers.py`), which asks at the end of the file."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

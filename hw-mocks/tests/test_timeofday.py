@@ -282,6 +282,19 @@ def test_the_file_is_touched_when_the_clock_is_right_and_not_before(
     run(tmp_path, story)
 
 
+def test_the_file_bears_the_world_s_time_where_the_kernel_s_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(made: Timepiece, _: Daemon) -> None:
+        now_ns = time.time_ns() - 3600 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+        made.synchronise()
+        made.wall_is_set()
+        assert made.synchronised.stat().st_mtime_ns == now_ns
+
+    run(tmp_path, story)
+
+
 def test_a_new_fault_is_not_ended_by_the_end_of_the_one_before(tmp_path: Path) -> None:
     async def story(made: Timepiece, daemon: Daemon) -> None:
         made.fault(UNSET, 0.01, None)

@@ -13,7 +13,7 @@ from camerad.behaviour.stages import Condition, Intent, Stage
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 """The camera of `make run`."""

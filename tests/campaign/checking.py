@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+from hw_mocks import worldclock
 
 CHECK: Final = Path(__file__).parents[2] / "config/image/files/usr/lib/camerad/check-data"
 """What the image runs before it mounts the data partition."""
@@ -22,11 +25,13 @@ def checked(image: Path) -> list[str]:
     """What is wrong with an ext4 file system beyond what its journal mends: the check of a start
     must be content, and so must one of everything (`e2fsck -fp`); and another look must find
     nothing. Where the superblock was torn, more than its journal is mended."""
-    check = ["/bin/sh", str(CHECK), str(image)]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    run = partial(
+        subprocess.run, capture_output=True, text=True, check=False, env=worldclock.outside()
+    )
+    done = run(["/bin/sh", str(CHECK), str(image)])
     if done.returncode != 0:
         return [f"e2fsck leaves it: {done.stdout}{done.stderr}"]
-    every = subprocess.run(["e2fsck", "-fp", image], capture_output=True, text=True, check=False)
+    every = run(["e2fsck", "-fp", str(image)])
     said = every.stdout if FROM_COPY in done.stdout else done.stdout + every.stdout
     odd = [
         line
@@ -35,5 +40,5 @@ def checked(image: Path) -> list[str]:
     ]
     if every.returncode > 1 or odd:
         return [f"e2fsck ends with {every.returncode}: {odd}"]
-    again = subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True, check=False)
+    again = run(["e2fsck", "-fn", str(image)])
     return [f"e2fsck ends with {again.returncode} the second time"] if again.returncode else []

@@ -6,7 +6,7 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -51,9 +51,13 @@ def quiet() -> Iterator[None]:
 
 
 def try_states(
-    states: int, seed: int, effort: Effort | None = None, seconds: float | None = None
+    states: int,
+    seed: int,
+    effort: Effort | None = None,
+    seconds: float | None = None,
+    lives: int = LIVES,
 ) -> Tally:
-    """Restart on at least so many different states, of `LIVES` lives at least, one after another;
+    """Restart on at least so many different states, of so many lives at least, one after another;
     fewer only if something is wrong, or the seconds are over.
 
     Every life does the same, so that each has every kind of state: at nearly all points in time all
@@ -65,7 +69,7 @@ def try_states(
     with quiet(), small_steps():
         for number in itertools.count(seed):
             _try_life(number, effort or Effort(), total, until)
-            if (total.states >= states and total.lives >= LIVES) or total.violations:
+            if (total.states >= states and total.lives >= lives) or total.violations:
                 return total
             if until is not None and time.monotonic() > until:
                 return total
@@ -84,8 +88,9 @@ def _try_life(seed: int, effort: Effort, total: Tally, until: float | None) -> N
         total.add(campaign.tally)
 
 
-def table(seed: int = 1) -> Iterator[Row]:
-    """What happens without each synchronisation, then with each two steps swapped."""
+def table(seed: int = 1, chosen: Collection[str] | None = None) -> Iterator[Row]:
+    """What happens without each synchronisation, then with each two steps swapped, or with those
+    that are chosen."""
     with quiet(), remembered(), small_steps(), lived(seed) as life, _directory() as scratch:
         judge = LifeJudge(scratch)
         # Without one synchronisation, or another, most states are the same.
@@ -103,4 +108,4 @@ def table(seed: int = 1) -> Iterator[Row]:
             return []
 
         yield from leave_out(life.events, attempt)
-        yield from swap(life.events, attempt)
+        yield from swap(life.events, attempt, chosen)

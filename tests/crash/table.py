@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -98,13 +98,17 @@ def leave_out(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
         yield Row(what, times, found[0] if found else None, rule)
 
 
-def swap(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
+def swap(
+    events: Sequence[Event], attempt: Try, chosen: Collection[str] | None = None
+) -> Iterator[Row]:
     """One row for every two steps of which one is synchronised before the other begins, and which
-    nothing separates that was promised: the life, as if they came the other way round."""
+    nothing separates that was promised: the life, as if they came the other way round. chosen: of
+    these only."""
     events = without_vacuous(events)
     pairs: dict[str, list[_Pair]] = {}
     for pair in _pairs(events):
-        pairs.setdefault(pair.what, []).append(pair)
+        if chosen is None or pair.what in chosen:
+            pairs.setdefault(pair.what, []).append(pair)
     for what, alike in pairs.items():
         found, rules = list[Violation](), [rule_of(pair, events) for pair in alike]
         tried = alike[:_OCCURRENCES]

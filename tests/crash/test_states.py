@@ -11,25 +11,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.breadth import breadth
 from tests.crash import runs
 from tests.crash.model import Disk
 from tests.crash.trace import Kind, Op
 from tests.crash.workspace import Workspace
 
-STATES = int(os.environ.get("CAMERAD_CRASH_STATES", "5000"))
-"""What `runs.LIVES` lives have in any case; `make campaign` tries many more."""
+STATES = int(os.environ.get("CAMERAD_CRASH_STATES", breadth("2500", "5000")))
+"""What `LIVES` lives have in any case; `python -m tests.crash` tries many more."""
+LIVES = breadth(1, runs.LIVES)
+"""One is on the kind of file system that keeps least; the others are on the other one, too, and
+with a clock that is right."""
 SEED = int(os.environ.get("CAMERAD_CRASH_SEED", "1"))
 
 
+@pytest.mark.breadth
 def test_nothing_promised_is_lost_in_any_crash_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tally = runs.try_states(STATES, SEED)
+    tally = runs.try_states(STATES, SEED, lives=LIVES)
     with capsys.disabled():
         sys.stdout.write(f"\ncrash states: {tally}\n")
     assert [str(violation) for violation in tally.violations[:5]] == []
     assert tally.states >= STATES
-    assert tally.lives >= runs.LIVES
+    assert tally.lives >= LIVES
     # At few points there is more that may be left than is tried.
     assert tally.survey.sampled < 0.2 * tally.survey.complete
     assert tally.nested_states > 0

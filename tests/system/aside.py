@@ -1,7 +1,7 @@
 """Judging takes the processor time that recording leaves.
 
 What was recorded is decoded and compared while other cameras record, in the same test or beside it.
-Nobody waits for a judge; a camera that waits for a processor loses a picture.
+Nobody waits for a judge, and neither does the time of a simulated world.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-NICE: Final = 15
+from hw_mocks.worldclock import ASIDE
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -21,7 +22,7 @@ _T = TypeVar("_T")
 def _step_aside() -> None:
     # On Linux a nice value belongs to a thread (setpriority(2), "C library/kernel differences"),
     # and what the thread starts inherits it. A plain user cannot take it back, so the thread ends.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ASIDE)
 
 
 def aside(judge: Callable[_P, _T]) -> Callable[_P, _T]:

@@ -98,7 +98,12 @@ def start_recording(camera: BodyCamera, *, quiet: bool = True) -> int:
     camera.wait(stage="self_view")
     pressed_us = camera.press()["down_us"]
     camera.wait(stage="recording")
-    red_us = next(at_us for at_us, on in edges(camera, "red", pressed_us) if on)
+
+    def lit() -> list[int]:
+        return [at_us for at_us, on in edges(camera, "red", pressed_us - 1) if on]
+
+    # The daemon's state and the pin's edge come by two ways.
+    red_us = until(lit, PATIENCE, "red comes on")[0]
     if quiet:
         wait_for_quiet(camera)
     return red_us

@@ -23,7 +23,7 @@ from hw_mocks.world import World
 from tests.system import sealed
 from tests.system.harness import PATIENCE, configuration, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 BOOT = [sys.executable, "-m", "hw_mocks.boot"]
 SIM = [sys.executable, "-m", "hw_mocks.sim", "--no-page"]

@@ -21,7 +21,6 @@ UNTRUSTED = "clock_untrusted"
 HOUR = 3600
 
 
-@pytest.mark.patient
 def test_a_camera_that_lost_the_time_blinks_until_it_is_synchronised(tmp_path: Path) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
@@ -38,7 +37,6 @@ def test_a_camera_that_lost_the_time_blinks_until_it_is_synchronised(tmp_path: P
         camera.wait(lights={"red": False, "green": True, "amber": False})
 
 
-@pytest.mark.patient
 def test_an_rtc_years_ahead_is_not_trusted_and_the_next_synchronisation_is(tmp_path: Path) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:

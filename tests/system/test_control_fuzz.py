@@ -18,7 +18,7 @@ from tests.system.gaps import start_recording
 from tests.system.harness import body_camera, configuration
 from tests.system.test_control_noise import ANSWER_US, answered_us
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 SECONDS = 4.0
 MEMBERS = 3

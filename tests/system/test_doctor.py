@@ -27,7 +27,7 @@ import yaml
 from tests.system import sealed
 from tests.system.harness import body_camera, configuration
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 # So small that the simulated sensor keeps its rate on a busy machine as well.
 CAMERA = {"width": 640, "height": 360, "lores_width": 320, "lores_height": 180}

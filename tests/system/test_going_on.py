@@ -11,7 +11,7 @@ from tests.system import sealed
 from tests.system.clapping import status, wait_for
 from tests.system.harness import BodyCamera, body_camera, configuration, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 AWAY_SECONDS = 4
 """Until the killed daemon is started again: what was shown is dark before that."""

@@ -13,7 +13,7 @@ import pytest
 
 from camerad.base.message_ids import MessageId
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 JOURNALD = "/usr/lib/systemd/systemd-journald"
 SCRIPT = f"""

@@ -25,7 +25,7 @@ from tests.system.harness import body_camera, configuration, until
 from tests.system.plaintext import in_the_clear, parameter_sets
 from tests.waiting import DEADLINE
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 KEPT_PICTURES = 100
 """More than three seconds of them: several fragments, and key frames as well as others."""

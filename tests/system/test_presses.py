@@ -1,4 +1,4 @@
-"""Fifty presses of both buttons, with bounce, in real time, at a pace from calm to absurd."""
+"""Presses of both buttons, with bounce, at a pace from calm to absurd."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.breadth import breadth
 from tests.system import oracle
 from tests.system.gaps import judge_gaps, marks
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 SEED = 1848
+PRESSES = breadth((4, 2, 5, (3, 3), (4, 4)), (6, 4, 10, (6, 8), (8, 8)))
+"""Of the main button, calmly; of the other one, calmly; of the main button at an absurd pace; of
+both at once, calmly; and at an absurd pace."""
 SETTLED = ("idle", "self_view", "recording")
 # A press is longer than the debounce time of 20 ms, and stays clear of the holds of 1 s and 2 s.
 CALM = ([0.08, 0.15, 0.3, 0.7, 1.3, 2.3], [6, 6, 4, 1, 2, 3], (0.3, 0.9))
@@ -64,27 +68,25 @@ def play(
     return presses
 
 
-def test_fifty_presses_lead_where_the_table_says(tmp_path: Path) -> None:
+@pytest.mark.breadth
+def test_presses_lead_where_the_table_says(tmp_path: Path) -> None:
     chance = random.Random(SEED)
+    mains, displays, hurried, calm_hands, hurried_hands = PRESSES
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     environment = {"HW_MOCKS_SEED": str(SEED)}
     with body_camera(tmp_path, config, environment=environment) as camera:
         stages = Stages(camera)
-        presses = play(camera, chance, "main", 6, CALM)
-        presses += play(camera, chance, "display", 4, CALM)
-        presses += play(camera, chance, "main", 10, ABSURD)
-        # Both hands at once.
-        for pace, mains, displays in ((CALM, 6, 8), (ABSURD, 8, 8)):
+        presses = play(camera, chance, "main", mains, CALM)
+        presses += play(camera, chance, "display", displays, CALM)
+        presses += play(camera, chance, "main", hurried, ABSURD)
+        for pace, counts in ((CALM, calm_hands), (ABSURD, hurried_hands)):
             hands = [random.Random(chance.random()) for _ in range(2)]
             with ThreadPoolExecutor(2) as pool:
                 both = [
                     pool.submit(play, camera, hand, button, count, pace)
-                    for hand, button, count in zip(
-                        hands, ("main", "display"), (mains, displays), strict=True
-                    )
+                    for hand, button, count in zip(hands, ("main", "display"), counts, strict=True)
                 ]
             presses += [press for one in both for press in one.result()]
-        assert len(presses) == 50
         until(lambda: camera.state["stage"] in SETTLED, PATIENCE, "the camera is at rest")
         camera.pass_time(0.5)
         seen = list(stages.seen)

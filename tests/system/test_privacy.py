@@ -22,7 +22,7 @@ from tests.system.harness import (
     until,
 )
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 SEARCHED = 80
 """Packets that are looked for: as many of all that were noted as keep the search short."""

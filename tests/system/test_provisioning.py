@@ -14,7 +14,7 @@ from camerad.store import identity
 from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, body_camera, configuration, now_us, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 
 def told(state: Path) -> list[str]:

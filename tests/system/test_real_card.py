@@ -228,7 +228,6 @@ def test_a_card_that_turns_read_only_in_a_recording_ends_it_and_is_whole_after_a
         verified(camera, tmp_path, 0, 1)
 
 
-@pytest.mark.patient
 def test_a_card_that_turns_read_only_while_nothing_is_recorded_is_said_before_a_press(
     tmp_path: Path, card: Card
 ) -> None:

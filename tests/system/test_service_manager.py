@@ -21,7 +21,7 @@ from tests.system.harness import until
 from tests.system.service_manager import CHECKOUT, POWERED_OFF, REBOOTED, Machine, machine
 from tests.waiting import DEADLINE
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture

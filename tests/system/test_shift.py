@@ -18,7 +18,7 @@ from tests.system import sealed
 from tests.system.gaps import edges, wait_for_quiet
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 READ_SECONDS = 20.0
 """A start of the reader's process, some looks, and a busy machine."""

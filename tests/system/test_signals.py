@@ -12,7 +12,7 @@ import pytest
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 from tests.system.test_privacy import ledger_of
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 VOICE = Path(__file__).parents[2] / "config" / "announcements" / "en"
 

@@ -81,7 +81,7 @@ def judge_whole(
     ("footage", "platform"),
     [
         ("vtest.avi", "vc4"),
-        ("carphone_pristine.mp4", "vc4"),
+        pytest.param("carphone_pristine.mp4", "vc4", marks=pytest.mark.campaign),
         ("carphone_pristine.mp4", "pisp"),
     ],
 )

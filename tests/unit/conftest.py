@@ -1,7 +1,7 @@
-"""The examples of properties that `make campaign` looks for: others with every seed, and more.
+"""Which unit tests are not traced for coverage, and the examples that `make campaign` looks for.
 
-In every other run they are the same (pyproject.toml). How long one takes is no finding in either:
-cameras may run beside these tests, and go first.
+Of properties it tries others with every seed, and more. In every other run they are the same
+(pyproject.toml). How long one takes is no finding in either.
 """
 
 from __future__ import annotations
@@ -9,14 +9,83 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 from recorder_bench import DEADLINE, Bench
 
 settings.register_profile(
     "campaign", settings.get_profile("ci"), derandomize=False, max_examples=500
 )
+
+UNTRACED: Final = (
+    "badges/",
+    "base/test_journal.py",
+    "behaviour/test_gestures_machine.py",
+    "behaviour/test_stages_machine.py",
+    "behaviour/test_stages_promises.py",
+    "campaign/",
+    "capture/",
+    "cli/test_camera_holds.py",
+    "cli/test_causes.py",
+    "cli/test_evidence_command.py",
+    "cli/test_evidence_list.py",
+    "cli/test_evidence_one.py",
+    "cli/test_evidence_opening.py",
+    "cli/test_keys_command.py",
+    "cli/test_manipulated_card.py",
+    "cli/test_manners.py",
+    "cli/test_missing_recordings.py",
+    "cli/test_named_by_links.py",
+    "cli/test_office_machine.py",
+    "cli/test_provision_office_key.py",
+    "cli/test_unreadable_office.py",
+    "cli/test_vanished_parts.py",
+    "config/test_config_shipped.py",
+    "hardware/test_display.py",
+    "image/",
+    "ledger/test_ledger_cut_short.py",
+    "ledger/test_ledger_histories.py",
+    "office/test_cover_sheet.py",
+    "office/test_decrypt.py",
+    "office/test_ledger_mirror.py",
+    "office/test_offload.py",
+    "provisioning/test_applying_crash.py",
+    "recording/test_hour_of_sound.py",
+    "selfview/",
+    "store/test_repair_anywhere.py",
+    "store/test_retention_years.py",
+    "stream/test_link.py",
+    "stream/test_link_sound.py",
+    "stream/test_ring_model.py",
+    "stream/test_wire.py",
+    "systemd/",
+    "test_clapper.py",
+    "test_leftovers.py",
+    "verify/test_checker.py",
+    "verify/test_judge.py",
+    "verify/test_verify_fuzz.py",
+)
+"""What covers no more of what has to be covered than the other tests do: tests of other modules,
+tests with a process that has to answer in time, and tests that try every length of something, or
+hundreds of examples. Being traced makes a test two to three times as slow."""
+_UNTRACED: Final = tuple(f"tests/unit/{name}" for name in UNTRACED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Have coverage pause in the tests of `UNTRACED` and in their fixtures. (pytest-cov's marker
+    `no_cover` leaves the fixtures traced.)"""
+    tracing = Coverage.current() if item.nodeid.startswith(_UNTRACED) else None
+    if tracing is None:
+        return (yield)
+    tracing.stop()
+    try:
+        return (yield)
+    finally:
+        tracing.start()
 
 
 @pytest.fixture(autouse=True)

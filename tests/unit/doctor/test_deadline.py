@@ -19,7 +19,7 @@ from camerad.base.errors import ConfigError, StorageError
 from camerad.doctor import card, checks, daemon, identity, runner
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
-from tests.waiting import until
+from tests.waiting import ended, until
 
 HERE: ModuleType = sys.modules[__name__]
 LONG = 30.0
@@ -111,7 +111,7 @@ def test_a_look_that_hangs_is_given_up_and_ended(tmp_path: Path) -> None:
     with pytest.raises(NoAnswerError, match=r"no answer within 0\.5 s"):
         looked("hangs", str(note), seconds=0.5)
     number = int(note.read_text())
-    until(lambda: not Path(f"/proc/{number}").exists())
+    until(lambda: ended(number))
 
 
 def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
         os.kill(command.pid, signal.SIGKILL)
         # And nothing that it has started keeps its output open.
         assert command.stdout.read() == ""
-    until(lambda: not Path(f"/proc/{number}").exists())
+    until(lambda: ended(number))
 
 
 # ----------------------------------------------------------------------------- the examination

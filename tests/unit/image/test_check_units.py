@@ -181,6 +181,7 @@ def test_a_torn_superblock_is_mended_and_the_data_mounted(mended: str) -> None:
     assert "\nkept: /camerad" in mended
 
 
+@pytest.mark.campaign
 def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card: Path) -> None:
     overwritten(card, 0, layout.DATA.size)
     said = started(card)
@@ -272,6 +273,7 @@ def test_a_file_that_was_being_made_on_the_common_partition_can_be_removed(mende
     assert "made" in re.findall(r"^seen: (.*)", mended, re.MULTILINE)[0]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("check", "result"),
     [

@@ -200,6 +200,7 @@ def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Pa
     assert "asked: 0 tryboot" in said, said
 
 
+@pytest.mark.campaign
 def test_another_file_system_of_a_stick_takes_nothing_from_the_one_with_the_bundle(
     tmp_path: Path,
 ) -> None:
@@ -211,6 +212,7 @@ def test_another_file_system_of_a_stick_takes_nothing_from_the_one_with_the_bund
     assert "ended: success" in said, said
 
 
+@pytest.mark.campaign
 def test_of_many_file_systems_few_are_looked_at_and_one_at_a_time(tmp_path: Path) -> None:
     """A service that installs takes memory by the ten megabytes, and a stranger's stick may have
     any number of partitions."""
@@ -228,6 +230,7 @@ def test_of_many_file_systems_few_are_looked_at_and_one_at_a_time(tmp_path: Path
     assert "slice: system-sticks.slice system-sticks.slice" in said, said
 
 
+@pytest.mark.campaign
 def test_a_trial_that_could_not_begin_is_begun_later_and_nothing_looks_before(
     tmp_path: Path,
 ) -> None:

@@ -1,12 +1,13 @@
-"""An hour of the clapper in simulated time, through all that lies between microphone and film.
+"""An hour of the clapper, or a cut of it, in simulated time, through all that lies between
+microphone and film.
 
 The capture process' microphone reads a device whose clock is wrong and whose samples come late now
 and then, places and encodes them; the link's intake puts them into the ring; the recorder makes
 them into a sealed file beside pictures; the office opens it; ffmpeg and the judge of lips and voice
 look at the film.
 
-All of the hour is read, placed and encoded. Of that, three minutes are let through to the
-recording, with their pictures, so that it can be judged soon: it is an hour long, with two holes.
+All of it is read, placed and encoded. Of that, three minutes are let through to the recording, with
+their pictures, so that it can be judged soon: it is as long, with two holes.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ from camerad.stream.packets import PacketInfo
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_messages import SoundNews, parse_format
 from camerad.stream.wire import SoundMode, SoundState
+from tests.breadth import breadth
 from tests.system import clapper
 
 SECOND = 1_000_000
-HOUR = 3600
+HOUR = breadth(600, 3600)
+"""In ten minutes the clocks differ by 0.12 s, three times what is allowed."""
 FPS = 10
 """Enough to see a flash begin, and a third of what a camera sends."""
 RATE = 8_000
@@ -51,7 +54,7 @@ RATE = 8_000
 BLOCK = RATE // 50
 SETTINGS = SoundSettings("hw:1", RATE, 1, 24_000)
 EPOCH = 3
-KEPT = (range(60), range(1770, 1830), range(3540, HOUR))
+KEPT = (range(60), range(HOUR // 2 - 30, HOUR // 2 + 30), range(HOUR - 60, HOUR))
 """Seconds that are let through: the first minute, one in the middle, the last."""
 AT_ONCE = 30
 """Seconds that are handed on before the recorder has to have kept them."""
@@ -161,6 +164,7 @@ class Line:
         self.until_us = header.pts_us
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("ppm", [-200, 200])
 def test_an_hour_later_lips_and_voice_are_still_together(bench: Bench, ppm: float) -> None:
     capture_clock = ManualClock(ORIGIN_US)

@@ -12,9 +12,11 @@ from retention_world import BEGIN_US, OFFICE_KEY, YEARS_AHEAD, Camera, Office, T
 from camerad.base.clock import DAY
 from camerad.store.locations import office_place
 from camerad.store.store import Store
+from tests.breadth import breadth
 
 SEED: Final = 20261124
-RECORDINGS: Final = 500
+RECORDINGS: Final = breadth(200, 500)
+"""Two years have five hundred."""
 MONTHS_OFF: Final = (30, 100, 250)
 
 
@@ -85,6 +87,7 @@ class Life:
         self.office.check()
 
 
+@pytest.mark.breadth
 def test_years_of_a_camera_and_its_office(tmp_path: Path) -> None:
     life = Life(tmp_path, SEED)
     camera, office = life.camera, life.office
@@ -94,7 +97,7 @@ def test_years_of_a_camera_and_its_office(tmp_path: Path) -> None:
         life.check()
         camera.end()
     assert camera.made >= RECORDINGS
-    assert life.truth.us - BEGIN_US > 2 * 365 * DAY
+    assert life.truth.us - BEGIN_US > RECORDINGS / 250 * 365 * DAY
     # What was to be seen has been: much was deleted, and some only held back.
     assert len(camera.books.deleted) > RECORDINGS / 2
     assert camera.books.held_beyond

@@ -1,0 +1,306 @@
+/* The time of a simulated world, for every program in it: see worldclock.py.
+ *
+ * Preloaded (LD_PRELOAD in ld.so(8)), this answers in the place of libc wherever a program asks what
+ * time it is, or waits until a time. Every clock but those of processor time lags behind the
+ * machine's by as much as the world has stood still. A wait lasts until the world has got so far.
+ *
+ * The world's time is in a page of shared memory: at `real` of CLOCK_MONOTONIC it is `world`, and
+ * from then on it goes as the machine's, for at most `lease`. Before that it creeps, so that what
+ * follows from something is later. Without a page it is the machine's.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct {
+    _Atomic uint64_t version; /* odd while it is written */
+    _Atomic int64_t real, world, lease;
+    int64_t boottime; /* what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC */
+    _Atomic int64_t latest; /* what anybody has read last: time never goes back */
+} Page;
+
+#define SECOND 1000000000LL
+#define FOREVER INT64_MAX
+#define CREEP 32
+
+static _Atomic(Page *) page;
+
+static int64_t ns(const struct timespec *t) { return t->tv_sec * SECOND + t->tv_nsec; }
+static struct timespec spec(int64_t t) {
+    if (t < 0) t = 0;
+    return (struct timespec){t / SECOND, t % SECOND};
+}
+
+#define REAL(name) \
+    static __typeof__(name) *real_##name; \
+    static __typeof__(name) *find_##name(void) { \
+        if (!real_##name) real_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name); \
+        return real_##name; \
+    }
+REAL(clock_gettime)
+REAL(clock_nanosleep)
+REAL(ppoll)
+REAL(pselect)
+REAL(epoll_pwait)
+REAL(sem_clockwait)
+REAL(pthread_cond_clockwait)
+
+/* Called by Python, or at start: from now on the time is that of the page in this file. */
+int worldclock_attach(const char *path) {
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return -1;
+    void *found = mmap(NULL, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (found == MAP_FAILED) return -1;
+    atomic_store(&page, (Page *)found);
+    return 0;
+}
+
+__attribute__((constructor)) static void begin(void) {
+    const char *path = getenv("HW_MOCKS_CLOCK");
+    if (path && *path) worldclock_attach(path);
+}
+
+static int64_t machine(clockid_t clock) {
+    struct timespec t;
+    find_clock_gettime()(clock, &t);
+    return ns(&t);
+}
+
+typedef struct { int64_t now, world, real, at; } Reading;
+
+/* now: the world's time. The others: what the page said, and the machine's time then. */
+static Reading reading(Page *p) {
+    Reading r;
+    int64_t lease;
+    uint64_t before;
+    do {
+        while ((before = atomic_load(&p->version)) & 1) {}
+        r.real = atomic_load(&p->real);
+        r.world = atomic_load(&p->world);
+        lease = atomic_load(&p->lease);
+        r.at = machine(CLOCK_MONOTONIC);
+    } while (atomic_load(&p->version) != before);
+    int64_t gone = r.at - r.real;
+    r.now = r.world + (gone < 0 ? gone / CREEP : gone > lease ? lease : gone);
+    int64_t latest = atomic_load(&p->latest);
+    while (latest < r.now && !atomic_compare_exchange_weak(&p->latest, &latest, r.now)) {}
+    if (latest > r.now) r.now = latest;
+    return r;
+}
+
+static int paced(clockid_t clock) {
+    switch (clock) {
+    case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: case CLOCK_TAI: case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME:
+        return 1;
+    }
+    return 0;
+}
+
+/* How much longer to wait, in the machine's time, until the world's is `until`; 0 if it is. */
+static int64_t left(Page *p, int64_t until) {
+    if (until == FOREVER) return FOREVER;
+    Reading r = reading(p);
+    if (r.now >= until) return 0;
+    int64_t rest = r.real + (until - r.world) - r.at;
+    return rest < 50000 ? 50000 : rest;
+}
+
+static int64_t world_now(Page *p) { return reading(p).now; }
+
+/* An instant of a clock as the world shows it, as an instant of the world's time. */
+static int64_t instant(Page *p, clockid_t clock, const struct timespec *t) {
+    struct timespec shown;
+    clock_gettime(clock, &shown);
+    return world_now(p) + ns(t) - ns(&shown);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *t) {
+    Page *p = atomic_load(&page);
+    int done = find_clock_gettime()(clock, t);
+    if (!p || done != 0 || !paced(clock)) return done;
+    int64_t ahead = clock == CLOCK_BOOTTIME ? p->boottime : 0; /* of CLOCK_MONOTONIC */
+    while (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) {
+        int64_t before = machine(CLOCK_MONOTONIC);
+        ahead = machine(clock) - before;
+        if (machine(CLOCK_MONOTONIC) - before < 20000) break;
+    }
+    *t = spec(world_now(p) + ahead);
+    return 0;
+}
+
+int gettimeofday(struct timeval *restrict t, void *restrict zone) {
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *t = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+    return 0;
+}
+
+time_t time(time_t *t) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (t) *t = now.tv_sec;
+    return now.tv_sec;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *rest) {
+    Page *p = atomic_load(&page);
+    if (!p || !paced(clock)) return find_clock_nanosleep()(clock, flags, t, rest);
+    int64_t until = flags & TIMER_ABSTIME ? instant(p, clock, t) : world_now(p) + ns(t);
+    int64_t more;
+    while ((more = left(p, until)) > 0) {
+        struct timespec span = spec(more);
+        int code = find_clock_nanosleep()(CLOCK_MONOTONIC, 0, &span, NULL);
+        if (code) {
+            if (rest && !(flags & TIMER_ABSTIME)) *rest = spec(until - world_now(p));
+            return code;
+        }
+    }
+    return 0;
+}
+
+int nanosleep(const struct timespec *t, struct timespec *rest) {
+    int code = clock_nanosleep(CLOCK_MONOTONIC, 0, t, rest);
+    if (code) errno = code;
+    return code ? -1 : 0;
+}
+
+int usleep(useconds_t microseconds) {
+    struct timespec t = spec(microseconds * 1000LL);
+    return nanosleep(&t, NULL);
+}
+
+unsigned sleep(unsigned seconds) {
+    struct timespec t = {seconds, 0}, rest = {0, 0};
+    return nanosleep(&t, &rest) ? (unsigned)rest.tv_sec : 0;
+}
+
+/* Repeats CALL, which waits for `span` of the machine's time, until it has something or the world
+ * has got to `until`. */
+#define WAITED(type, zero, CALL) \
+    for (;;) { \
+        int64_t more = left(p, until); \
+        struct timespec span = spec(more == FOREVER ? 0 : more); \
+        struct timespec *limit = more == FOREVER ? NULL : &span; \
+        type found = CALL; \
+        if (found != (zero) || more == 0) return found; \
+    }
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *t, const sigset_t *mask) {
+    Page *p = atomic_load(&page);
+    if (!p || !t) return find_ppoll()(fds, count, t, mask);
+    int64_t until = world_now(p) + ns(t);
+    WAITED(int, 0, find_ppoll()(fds, count, limit, mask))
+}
+
+int poll(struct pollfd *fds, nfds_t count, int milliseconds) {
+    struct timespec t = spec(milliseconds * 1000000LL);
+    return ppoll(fds, count, milliseconds < 0 ? NULL : &t, NULL);
+}
+
+/* What gcc makes of poll and ppoll where it checks the size of arrays. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int milliseconds, size_t size) {
+    if (size / sizeof *fds < count) abort();
+    return poll(fds, count, milliseconds);
+}
+
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *t, const sigset_t *mask,
+                size_t size) {
+    if (size / sizeof *fds < count) abort();
+    return ppoll(fds, count, t, mask);
+}
+
+int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict err,
+            const struct timespec *restrict t, const sigset_t *restrict mask) {
+    Page *p = atomic_load(&page);
+    if (!p || !t) return find_pselect()(count, in, out, err, t, mask);
+    int64_t until = world_now(p) + ns(t);
+    fd_set sets[3];
+    if (in) sets[0] = *in;
+    if (out) sets[1] = *out;
+    if (err) sets[2] = *err;
+    for (;;) {
+        int64_t more = left(p, until);
+        struct timespec span = spec(more);
+        int found = find_pselect()(count, in, out, err, &span, mask);
+        if (found != 0 || more == 0) return found;
+        if (in) *in = sets[0];
+        if (out) *out = sets[1];
+        if (err) *err = sets[2];
+    }
+}
+
+int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict err,
+           struct timeval *restrict t) {
+    struct timespec span;
+    if (t) span = (struct timespec){t->tv_sec, t->tv_usec * 1000};
+    return pselect(count, in, out, err, t ? &span : NULL, NULL);
+}
+
+int epoll_pwait(int fd, struct epoll_event *events, int count, int milliseconds,
+                const sigset_t *mask) {
+    Page *p = atomic_load(&page);
+    if (!p || milliseconds < 0) return find_epoll_pwait()(fd, events, count, milliseconds, mask);
+    int64_t until = world_now(p) + milliseconds * 1000000LL;
+    for (;;) {
+        int64_t more = left(p, until);
+        int found = find_epoll_pwait()(fd, events, count, (int)((more + 999999) / 1000000), mask);
+        if (found != 0 || more == 0) return found;
+    }
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int count, int milliseconds) {
+    return epoll_pwait(fd, events, count, milliseconds, NULL);
+}
+
+int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict t) {
+    Page *p = atomic_load(&page);
+    if (!p) return find_sem_clockwait()(sem, clock, t);
+    int64_t until = instant(p, clock, t);
+    for (;;) {
+        int64_t more = left(p, until);
+        struct timespec deadline = spec(machine(CLOCK_MONOTONIC) + more);
+        if (find_sem_clockwait()(sem, CLOCK_MONOTONIC, &deadline) == 0) return 0;
+        if (errno != ETIMEDOUT || more == 0) return -1;
+    }
+}
+
+int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict t) {
+    return sem_clockwait(sem, CLOCK_REALTIME, t);
+}
+
+int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                           clockid_t clock, const struct timespec *restrict t) {
+    Page *p = atomic_load(&page);
+    if (!p) return find_pthread_cond_clockwait()(cond, mutex, clock, t);
+    int64_t until = instant(p, clock, t);
+    for (;;) {
+        int64_t more = left(p, until);
+        struct timespec deadline = spec(machine(CLOCK_MONOTONIC) + more);
+        int code = find_pthread_cond_clockwait()(cond, mutex, CLOCK_MONOTONIC, &deadline);
+        if (code != ETIMEDOUT || more == 0) return code;
+    }
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict t) {
+    /* Which clock the condition goes by, nobody tells; a machine is not up for thirty years. */
+    clockid_t clock = t->tv_sec < 1000000000 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    return pthread_cond_clockwait(cond, mutex, clock, t);
+}
