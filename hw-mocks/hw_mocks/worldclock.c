@@ -7,6 +7,9 @@
  * The world's time is in a page of shared memory: at `real` of CLOCK_MONOTONIC it is `world`, and
  * from then on it goes as the machine's, for at most `lease`. Before that it creeps, so that what
  * follows from something is later. Without a page it is the machine's.
+ *
+ * Nobody outlives the time of the world: when nothing has been written for `DEAD`, whoever asks or
+ * waits is ended by SIGKILL.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,7 +17,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,6 +41,8 @@ typedef struct {
 #define SECOND 1000000000LL
 #define FOREVER INT64_MAX
 #define CREEP 32
+#define DEAD (60 * SECOND)
+#define AGAIN (SECOND / 500) /* from one look to the next, while time stands still */
 
 static _Atomic(Page *) page;
 
@@ -81,21 +88,35 @@ static int64_t machine(clockid_t clock) {
     return ns(&t);
 }
 
-typedef struct { int64_t now, world, real, at; } Reading;
+static void end(void) {
+    static const char why[] = "worldclock: nobody keeps this world's time any more\n";
+    if (write(2, why, sizeof why - 1) < 0) {} /* nobody may be there to read it */
+    kill(getpid(), SIGKILL);
+}
 
-/* now: the world's time. The others: what the page said, and the machine's time then. */
+typedef struct { int64_t now, world, real, at; int over; } Reading;
+
+/* now: the world's time. over: it stands still until the page says more. The others: what the page
+ * said, and the machine's time then. */
 static Reading reading(Page *p) {
     Reading r;
     int64_t lease;
     uint64_t before;
     do {
-        while ((before = atomic_load(&p->version)) & 1) {}
+        int64_t began = 0;
+        while ((before = atomic_load(&p->version)) & 1) {
+            if (!began) began = machine(CLOCK_MONOTONIC);
+            if (machine(CLOCK_MONOTONIC) - began > DEAD) end();
+            sched_yield();
+        }
         r.real = atomic_load(&p->real);
         r.world = atomic_load(&p->world);
         lease = atomic_load(&p->lease);
         r.at = machine(CLOCK_MONOTONIC);
     } while (atomic_load(&p->version) != before);
     int64_t gone = r.at - r.real;
+    if (gone > lease + DEAD) end();
+    r.over = gone > lease;
     r.now = r.world + (gone < 0 ? gone / CREEP : gone > lease ? lease : gone);
     int64_t latest = atomic_load(&p->latest);
     while (latest < r.now && !atomic_compare_exchange_weak(&p->latest, &latest, r.now)) {}
@@ -117,6 +138,7 @@ static int64_t left(Page *p, int64_t until) {
     if (until == FOREVER) return FOREVER;
     Reading r = reading(p);
     if (r.now >= until) return 0;
+    if (r.over) return AGAIN;
     int64_t rest = r.real + (until - r.world) - r.at;
     return rest < 50000 ? 50000 : rest;
 }

@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -95,10 +96,10 @@ class Page:
         self._version = 0
         self.world_ns = struct.unpack_from("@q", self._memory, 16)[0]
 
-    def tell(self, lease_ns: int) -> None:
-        """From now on time goes on for so long."""
+    def tell(self, lease_ns: int, ago_ns: int = 0) -> None:
+        """From now on time goes on for so long; or since so long ago."""
         self._version += 2
-        values = (self._version, time.monotonic_ns(), self.world_ns, lease_ns)
+        values = (self._version, time.monotonic_ns() - ago_ns, self.world_ns, lease_ns)
         struct.pack_into("@Qqqq", self._memory, 0, *values)
 
     def start(self, code: str) -> subprocess.Popen[str]:
@@ -223,6 +224,13 @@ def test_who_waits_for_a_processor_loses_no_time_of_the_world(programs: list[str
             one.wait()
     assert program.returncode == 0
     assert lasted + 0.05 >= SPENT_SECONDS and lasted < 2 * SPENT_SECONDS < machine
+
+
+def test_nobody_outlives_the_time_of_the_world(page: Page) -> None:
+    """A minute after the last word of the keeper; what is asleep then wakes up for it."""
+    page.tell(0, ago_ns=59 * SECOND_NS)
+    with page.start("import time\ntime.sleep(0.1)") as program:
+        assert program.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_without_the_library_there_is_no_world() -> None:
