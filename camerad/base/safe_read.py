@@ -17,6 +17,7 @@ from typing import Final
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explain
 
+_PIECE: Final = 64 * 1024
 _BLOCK: Final = 512
 """Bytes that ``st_blocks`` counts by (``stat(3type)``)."""
 _LONGEST_HOLES: Final = 64 << 20
@@ -34,7 +35,7 @@ def read_plain(path: str, what: str, most: int | None = None, *, linked: bool = 
         with _opened(path, linked=linked) as file:
             if not _is_plain(file):
                 return b""
-            return file.read() if most is None else file.read(most)
+            return file.read() if most is None else _at_most(file, most)
     except OSError as error:
         raise _unreadable(path, what, error) from error
 
@@ -54,6 +55,18 @@ def sha256_plain(path: str, what: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(path, what, error) from error
+
+
+def _at_most(file: BufferedReader, most: int) -> bytes:
+    """What is left of a file, `most` bytes at most.
+
+    Python makes room for all that it is asked to read, and a process whose memory is overwritten
+    (`camerad.base.process`) writes to all of that room. So it is asked for what there is.
+    """
+    content = file.read(min(most, os.fstat(file.fileno()).st_size + 1))
+    while more := file.read(min(most - len(content), _PIECE)):
+        content += more
+    return content
 
 
 def _unreadable(path: str, what: str, error: OSError) -> StorageError:

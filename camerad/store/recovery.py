@@ -385,7 +385,7 @@ class _Repair:
         """The torn tail that an earlier repair put aside."""
         try:
             with open_regular(self._side) as file:
-                return file.read(LONGEST_TAIL)
+                return file.read(min(LONGEST_TAIL, os.fstat(file.fileno()).st_size))
         except FileNotFoundError:
             return None
         except OSError as error:
