@@ -46,6 +46,7 @@ def make(
         note.trigger or "",
         note.until_us if note.trigger_us is None else note.trigger_us,
         pre_event=False,
+        continues=note.continues,
         wearer=wearer,
     )
     header = wanted.header(

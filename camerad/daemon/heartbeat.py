@@ -86,7 +86,8 @@ class WantedRecording(Protocol):
 class WantedNote:
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
-    trigger, trigger_us: what started it, and when, as long as it has no file; else None.
+    trigger, trigger_us: what started it, and when; continues: which recording it goes on from. As
+    long as it has no file; else None.
     """
 
     boot_id: str
@@ -95,6 +96,7 @@ class WantedNote:
     stopped: str | None = None
     trigger: str | None = None
     trigger_us: int | None = None
+    continues: str | None = None
 
 
 class Heartbeat:
@@ -187,7 +189,12 @@ class Heartbeat:
             if info is None:
                 name = f"{_NAMELESS}{plan.trigger_us}"
                 nameless.add(name)
-                note = replace(note, trigger=plan.trigger, trigger_us=plan.trigger_us)
+                note = replace(
+                    note,
+                    trigger=plan.trigger,
+                    trigger_us=plan.trigger_us,
+                    continues=plan.continues,
+                )
                 self._write(name, note)
             elif info.id not in self._over:
                 self._write(info.id, note)

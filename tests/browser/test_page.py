@@ -68,7 +68,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits_for_stage("Self-view")
         one.waits_for_moving_display()
         # The buffer fills, and the timeline shows it as what will be overwritten.
-        filled = "/buffer: ([2-9]|10) of/"  # of ten seconds, which it stays at
+        filled = "/buffer: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
         one.waits(f"() => {filled}.test(document.getElementById('elapsed').textContent)")
         one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
         one.sees("self-view")

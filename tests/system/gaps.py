@@ -70,10 +70,11 @@ def marks(camera: BodyCamera, recording: dict[str, Any]) -> list[float]:
 
 
 def edges(camera: BodyCamera, name: str, after_us: int) -> list[tuple[int, bool]]:
-    """Every change of an output or a button's line since a media time: (at_us, level)."""
+    """Every change of an output or a button's line from a media time on: (at_us, level). What
+    follows from something may have the same microsecond."""
     return [
         (edge["at_us"], bool(edge["level"]))
-        for edge in camera.ask("GET", f"/api/edges?after={after_us}").body
+        for edge in camera.ask("GET", f"/api/edges?after={after_us - 1}").body
         if edge["name"] == name
     ]
 
@@ -100,7 +101,7 @@ def start_recording(camera: BodyCamera, *, quiet: bool = True) -> int:
     camera.wait(stage="recording")
 
     def lit() -> list[int]:
-        return [at_us for at_us, on in edges(camera, "red", pressed_us - 1) if on]
+        return [at_us for at_us, on in edges(camera, "red", pressed_us) if on]
 
     # The daemon's state and the pin's edge come by two ways.
     red_us = until(lit, PATIENCE, "red comes on")[0]

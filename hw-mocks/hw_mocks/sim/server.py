@@ -19,7 +19,7 @@ GET  /api/events       the state at every change, as server-sent events
 GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
 GET  /api/board        what this camera consists of: buttons and their gestures, faults, policy,
                        daemon
-GET  /api/edges        every change of a pin, timed where it happened; ?after=US leaves out older
+GET  /api/edges        every change of a pin, timed where it happened; ?after=US: later ones
 GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
 POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released, with 409 if
                        no daemon watched by then; or {"button": "main", "down": true}, later false

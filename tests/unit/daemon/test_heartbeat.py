@@ -25,7 +25,8 @@ class Recorded:
 
     def __init__(self, clock: ManualClock, recording: str | None = ID) -> None:
         self._clock = clock
-        self.plan: Any = SimpleNamespace(trigger="button:main", trigger_us=clock.now_us())
+        begun = {"trigger": "button:main", "trigger_us": clock.now_us(), "continues": None}
+        self.plan: Any = SimpleNamespace(**begun)
         self.info: Any = None if recording is None else SimpleNamespace(id=recording)
         self.stopped_for: str | None = None
         self.stop_us: int | None = None
@@ -112,7 +113,8 @@ def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_by_its_trigger(
     """Else a daemon that is killed in these seconds leaves red light over footage that nothing
     names."""
     made = Recorded(clock, None)
-    pressed = {"trigger": "button:main", "trigger_us": clock.now_us()}
+    made.plan.continues = OTHER
+    pressed = {"trigger": "button:main", "trigger_us": clock.now_us(), "continues": OTHER}
     name = f"triggered-{clock.now_us()}"
     heartbeat.follow(made)
     made.pending_us = clock.now_us()

@@ -484,7 +484,8 @@ def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as
     pressed_us = clock.now_us()
     clock.advance(4 * SECOND)
     pressed = {"trigger": "button:main", "trigger_us": pressed_us, "why": NO_ANSWER}
-    died_us = leave_note(tmp_path, clock, PRESSED.format(pressed_us), **pressed)
+    before = {"continues": "20261124T152900Z-000001-00000000"}
+    died_us = leave_note(tmp_path, clock, PRESSED.format(pressed_us), **pressed, **before)
     if made == "an empty file":
         (tmp_path / "recordings" / f"{ID}.tar").touch()
     clock.advance(SECOND)
@@ -503,6 +504,7 @@ def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as
     path = tmp_path / "recordings" / f"{opened.resume}.tar"
     header = skeleton.header_of(str(path))
     assert (header.trigger, header.trigger_us) == ("button:main", pressed_us)
+    assert header.continues == before["continues"]
     found = judge.verify(str(path), identity.key_ring(str(tmp_path)))
     assert found.verdict is Verdict.QUALIFIED
     assert second.kinds().count("recovered") == 1
