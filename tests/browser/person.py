@@ -7,6 +7,7 @@ to anywhere but the page's own origin, and at the end of every step nothing that
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
+from hw_mocks.worldclock import ASIDE
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.waiting import DEADLINE
@@ -124,11 +126,13 @@ class Person:
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(FLAGS)
-        )
+    """Debian's Chromium, without a window. It steps aside (`tests/system/aside.py`): a world whose
+    time waited for each of its hundred threads would hardly go on."""
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        aside = Path(directory) / "chromium.sh"
+        aside.write_text(f'#!/bin/sh\nexec nice -n {ASIDE} {CHROMIUM} "$@"\n')
+        aside.chmod(0o700)
+        started = playwright.chromium.launch(executable_path=aside, headless=True, args=list(FLAGS))
         try:
             yield started
         finally:

@@ -123,5 +123,5 @@ def wait_for_quiet(camera: BodyCamera, quiet_us: int = QUIET_US) -> None:
 
 def red_never_went_out(camera: BodyCamera, since_us: int, until_us: int) -> None:
     """The red light did not change between the two media times."""
-    changes = [at_us for at_us, _ in edges(camera, "red", since_us) if at_us < until_us]
+    changes = [at_us for at_us, _ in edges(camera, "red", since_us) if since_us < at_us < until_us]
     assert changes == []

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from camerad.control import client
+from tests.breadth import campaign
 from tests.campaign import judging
 from tests.system import sealed
 from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet
@@ -50,7 +51,7 @@ RING_SECONDS = 6.0
 times that of a film with little movement in it."""
 
 
-@pytest.mark.parametrize("fault", ["disk_readonly", "disk_error"])
+@pytest.mark.parametrize("fault", [campaign("disk_readonly"), "disk_error"])
 def test_a_card_that_fails_for_less_than_the_ring_holds_costs_no_picture_and_is_said_at_once(
     tmp_path: Path, fault: str
 ) -> None:
@@ -101,7 +102,7 @@ def test_a_press_while_a_slow_card_still_closes_the_last_recording_is_recorded_f
         assert len(camera.recordings) == 2
 
 
-@pytest.mark.parametrize("fault", CONDITIONS)
+@pytest.mark.parametrize("fault", ["disk_full", campaign("disk_readonly"), campaign("disk_error")])
 def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
     tmp_path: Path, fault: str
 ) -> None:
@@ -179,7 +180,7 @@ def test_a_daemon_that_is_killed_while_the_card_hangs_leaves_a_gap_up_to_then(
         camera.wait(stage="recording")
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.5])
+@pytest.mark.parametrize("seconds", [1.0, campaign(2.5)])
 def test_a_daemon_that_is_killed_while_a_slow_card_makes_the_next_file_goes_on_and_states_the_gap(
     tmp_path: Path, seconds: float
 ) -> None:
@@ -298,7 +299,7 @@ def _hangs(camera: BodyCamera, since_us: int) -> int | None:
     return next((one["at_us"] for one in reports if one.get("hit") == "disk_slow"), None)
 
 
-@pytest.mark.parametrize("fault", CONDITIONS)
+@pytest.mark.parametrize("fault", [campaign("disk_full"), "disk_readonly", campaign("disk_error")])
 def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_back(
     tmp_path: Path, fault: str
 ) -> None:

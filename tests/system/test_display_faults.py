@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.breadth import campaign
 from tests.system.gaps import edges, judge_gaps, marks
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
@@ -38,7 +39,7 @@ def judged(camera: BodyCamera) -> None:
     assert recording["pre_event_seconds"] > 0.3
 
 
-@pytest.mark.parametrize("fault", ["display_kill", "display_crash"])
+@pytest.mark.parametrize("fault", ["display_kill", campaign("display_crash")])
 def test_p10_a_display_that_dies_in_every_stage_stops_nothing(tmp_path: Path, fault: str) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:

@@ -11,6 +11,7 @@ import pytest
 from hw_mocks import clips
 from numpy.typing import NDArray
 
+from tests.breadth import campaign
 from tests.system import sealed, stamps
 from tests.system.harness import body_camera, configuration
 
@@ -38,7 +39,7 @@ def dark_and_bright(path: Path) -> None:
         film.mux(made.encode())
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), campaign(1920, 1080)])
 def test_the_stamp_is_read_back_right_to_the_second(
     tmp_path: Path, width: int, height: int
 ) -> None:

@@ -77,15 +77,17 @@ _UNTRACED: Final = tuple(f"tests/unit/{name}" for name in UNTRACED)
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Have coverage pause in the tests of `UNTRACED` and in their fixtures. (pytest-cov's marker
-    `no_cover` leaves the fixtures traced.)"""
-    tracing = Coverage.current() if item.nodeid.startswith(_UNTRACED) else None
-    if tracing is None:
-        return (yield)
-    tracing.stop()
+    `no_cover` leaves the fixtures traced.) A worker of pytest-xdist has two of them (pytest-cov
+    7.1.0), and when one stops the other one goes on."""
+    paused = []
+    while item.nodeid.startswith(_UNTRACED) and (tracing := Coverage.current()) is not None:
+        tracing.stop()
+        paused.append(tracing)
     try:
         return (yield)
     finally:
-        tracing.start()
+        for tracing in reversed(paused):
+            tracing.start()
 
 
 @pytest.fixture(autouse=True)

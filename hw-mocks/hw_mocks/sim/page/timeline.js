@@ -18,7 +18,8 @@ export class Timeline {
   constructor(past) {
     this.past = past;
     this.recordings = [];
-    this.drawing = svg("svg", { role: "img" });
+    // An empty picture has nothing to say yet.
+    this.drawing = svg("svg", { role: "img", "aria-hidden": "true" });
     this.layer = svg("g");
     this.drawing.append(
       svg(
@@ -69,6 +70,7 @@ export class Timeline {
   describe(kept, held) {
     const text = words();
     const stage = say("stages", this.past.moments.at(-1).stage);
+    this.drawing.removeAttribute("aria-hidden");
     mark(this.drawing, "aria-label", text.pictureOfPast(stage, text.countRecordings(kept), number(held, 0)));
   }
 
