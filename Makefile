@@ -102,7 +102,7 @@ test:
 
 unit:
 	$(prepare) test
-	$(world) $(pytest) --cov -n 3 tests/unit $(picked)
+	$(pytest) --cov -n 4 tests/unit $(picked)
 
 states:
 	$(prepare) test
@@ -110,7 +110,7 @@ states:
 
 realtime:
 	$(prepare) test
-	$(world) $(pytest) -n 4 tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
+	$(world) $(pytest) -n 6 tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
 
 lint:
 	$(prepare) test

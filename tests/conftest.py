@@ -17,7 +17,10 @@ from tests.leftovers import Leftovers
 LONGEST: Final = (
     "tests/crash/test_states.py",
     "tests/crash/test_table.py",
+    "tests/system/test_sound.py",
+    "tests/system/test_display_faults.py",
     "tests/system/test_fault_campaign.py",
+    "tests/system/test_real_card.py",
 )
 _STDERR: Final = os.dup(2)
 """Before the first test begins, and what it writes is caught."""

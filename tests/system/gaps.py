@@ -14,8 +14,6 @@ from tests.system.harness import PATIENCE, BodyCamera, now_us, until
 
 QUIET_US = 1_000_000
 """Longer than any pause within a cue, and than the rest between two."""
-CUE_OVER_US = 400_000
-"""Longer than any pause within a cue: where only one is known to play, it is over."""
 
 
 def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
@@ -110,11 +108,11 @@ def start_recording(camera: BodyCamera, *, quiet: bool = True) -> int:
     return red_us
 
 
-def wait_for_quiet(camera: BodyCamera, quiet_us: int = QUIET_US) -> None:
+def wait_for_quiet(camera: BodyCamera) -> None:
     """Wait until no cue plays or waits, so that the next vibration is an answer."""
     until(
         lambda: (
-            not camera.state["vibration"] and not edges(camera, "vibration", now_us() - quiet_us)
+            not camera.state["vibration"] and not edges(camera, "vibration", now_us() - QUIET_US)
         ),
         PATIENCE,
         "the vibration rests",
