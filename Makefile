@@ -37,8 +37,8 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 # of pytest-xdist's ways to share tests out this is one that survives a worker that dies (docs/development.md).
 pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
 	$(python) -m pytest --dist worksteal --durations=12 --durations-min=5
-# Whatever may wait for real time has a time of its own, which stands still while the machine has no processor for
-# it. What keeps that time, or judges the machine's, has to go by the machine's.
+# What simulates hardware has a time of its own, which stands still while the machine has no processor for it. What
+# keeps that time, or judges the machine's, has to go by the machine's.
 world := LD_PRELOAD=$$($(python) -m hw_mocks.worldclock)
 timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py
 # What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
@@ -70,7 +70,8 @@ help:
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; examples of properties that no other'
-	@echo '                run tries; whole spaces of states and years of retention, of which make test has a cut; whether sound stays with its picture;'
+	@echo '                run tries; whole spaces of states and years of retention, of which make test'
+	@echo '                has a cut; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
 	@echo '                the faults 90 minutes at least, sound and control socket MINUTES three times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'

@@ -131,8 +131,10 @@ class Ring:
             if not taken:
                 self._arena.overwrite(self._offset, self._size)
             window.age(info.pts_us if now_us is None else max(now_us, info.pts_us))
-            if any(one.waiting and window.ripe(one) for one in window.cursors):
-                self._condition.notify_all()
+            for one in window.cursors:
+                if one.waiting and window.ripe(one):
+                    self._condition.notify_all()
+                    break
             return taken
 
     def abandon(self) -> None:

@@ -210,7 +210,12 @@ class Window:
         return limit_us if follower is None else min(limit_us, follower.first_us + self.seconds_us)
 
     def _wanted(self, group: Group) -> bool:
-        return group.leased > 0 or any(self._wants(cursor, group) for cursor in self.cursors)
+        if group.leased:
+            return True
+        for cursor in self.cursors:  # noqa: SIM110 - a generator for each packet is dear
+            if self._wants(cursor, group):
+                return True
+        return False
 
     def _wants(self, cursor: Cursor, group: Group) -> bool:
         """Whether the reader has yet to come to a packet of the group."""

@@ -77,6 +77,9 @@ int worldclock_attach(const char *path) {
     return 0;
 }
 
+/* From now on the time is the machine's, also for a wait that has begun. */
+void worldclock_leave(void) { atomic_store(&page, NULL); }
+
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("HW_MOCKS_CLOCK");
     if (path && *path) worldclock_attach(path);
@@ -88,7 +91,8 @@ static int64_t machine(clockid_t clock) {
     return ns(&t);
 }
 
-static void end(void) {
+static void end(Page *p) {
+    if (atomic_load(&page) != p) return; /* it has left */
     static const char why[] = "worldclock: nobody keeps this world's time any more\n";
     if (write(2, why, sizeof why - 1) < 0) {} /* nobody may be there to read it */
     kill(getpid(), SIGKILL);
@@ -104,9 +108,9 @@ static Reading reading(Page *p) {
     uint64_t before;
     do {
         int64_t began = 0;
-        while ((before = atomic_load(&p->version)) & 1) {
+        while ((before = atomic_load(&p->version)) & 1 && atomic_load(&page) == p) {
             if (!began) began = machine(CLOCK_MONOTONIC);
-            if (machine(CLOCK_MONOTONIC) - began > DEAD) end();
+            if (machine(CLOCK_MONOTONIC) - began > DEAD) end(p);
             sched_yield();
         }
         r.real = atomic_load(&p->real);
@@ -115,7 +119,7 @@ static Reading reading(Page *p) {
         r.at = machine(CLOCK_MONOTONIC);
     } while (atomic_load(&p->version) != before);
     int64_t gone = r.at - r.real;
-    if (gone > lease + DEAD) end();
+    if (gone > lease + DEAD) end(p);
     r.over = gone > lease;
     r.now = r.world + (gone < 0 ? gone / CREEP : gone > lease ? lease : gone);
     int64_t latest = atomic_load(&p->latest);
@@ -136,6 +140,7 @@ static int paced(clockid_t clock) {
 /* How much longer to wait, in the machine's time, until the world's is `until`; 0 if it is. */
 static int64_t left(Page *p, int64_t until) {
     if (until == FOREVER) return FOREVER;
+    if (atomic_load(&page) != p) return 0;
     Reading r = reading(p);
     if (r.now >= until) return 0;
     if (r.over) return AGAIN;

@@ -128,7 +128,9 @@ class World:
         attach(self._page)
 
     def end(self) -> None:
-        """End the keeper, and with it the time."""
+        """Leave the world, and end the keeper, and with it the time."""
+        ctypes.CDLL(None).worldclock_leave()
+        del os.environ[CLOCK_VARIABLE]
         self._keeper.kill()
         self._keeper.communicate()
         shutil.rmtree(self._page.parent, ignore_errors=True)

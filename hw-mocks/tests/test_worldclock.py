@@ -233,6 +233,24 @@ def test_nobody_outlives_the_time_of_the_world(page: Page) -> None:
         assert program.wait(timeout=60) == -signal.SIGKILL
 
 
+def test_whoever_leaves_a_world_goes_by_the_machine_s_time() -> None:
+    """Also with a wait that has begun in the world."""
+    code = (
+        "import threading, time\n"
+        "from hw_mocks.worldclock import World\n"
+        "world = World()\n"
+        "waiting = threading.Thread(target=threading.Event().wait, args=(3600,))\n"
+        "waiting.start()\n"
+        "world.end()\n"
+        "began = time.monotonic()\n"
+        "time.sleep(0.1)\n"
+        "assert time.monotonic() - began >= 0.1\n"
+        "import os; os._exit(0)\n"
+    )
+    variables = {**os.environ, "LD_PRELOAD": str(worldclock.library())}
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True, timeout=60)
+
+
 def test_without_the_library_there_is_no_world() -> None:
     variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     code = "from hw_mocks.worldclock import World; World()"

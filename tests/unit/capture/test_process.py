@@ -408,10 +408,10 @@ def test_a_stalled_sensor_is_silent_and_then_a_gap(tmp_path: Path, world: WorldT
 
 
 def test_a_camera_that_hangs_in_stop_can_be_killed(tmp_path: Path, world: WorldThread) -> None:
+    hang = {"fault": "camera_stop_hang", "until_us": now_us() + 60_000_000}
+    world.tell("sensor", hang, keep="hang")  # to whoever connects, long before it runs
     with running(of_world(world, tmp_path)) as child:
         child.hello()
-        world.wait_connected("sensor")
-        world.tell("sensor", {"fault": "camera_stop_hang", "until_us": now_us() + 60_000_000})
         child.beats(1)
         child.tell("stop")
         with pytest.raises(subprocess.TimeoutExpired):
