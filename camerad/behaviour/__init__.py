@@ -2,7 +2,7 @@
 
 No I/O, no threads; time is an argument. Anyone above may import it; it imports only `base`. Begin
 with `stages`: `step(state, event, rules)` gives the new state and the effects. `events` declares
-every condition, intent, event and cue, and `tables` says what follows from each: a new condition
-begins there. `gestures` turns edges of a button into intents. `signals` says what the lights show
-for a state, and which of several conditions green shows.
+every condition, intent, event and cue: a new condition begins there. `tables` says what follows
+from each. `gestures` turns edges of a button into intents. `signals` says what the lights show for
+a state, and which of several conditions green shows.
 """

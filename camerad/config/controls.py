@@ -184,7 +184,7 @@ class ShiftSettings:
     ] = 120.0
     badge_seconds: Annotated[
         float,
-        "For so long after its start, and each time it is undocked, the camera looks for the "
-        "wearer's badge, a QR code, unless a shift runs. 0: it never looks.",
+        "How long the camera looks for the wearer's badge, a QR code, after its start and each "
+        "undocking, unless a shift runs. 0: never.",
         Range(0, 600, "seconds"),
     ] = 0.0

@@ -190,7 +190,7 @@ class MicrophoneSettings:
     delay_ms: Annotated[
         int,
         "How much later the sound arrives than the picture. Measure it with a clap in front of "
-        "the camera. camerad moves the sound so much earlier.",
+        "the camera. camerad moves the sound earlier by that much.",
         Range(0, 500, "milliseconds"),
     ] = 0
 
@@ -207,8 +207,8 @@ class RingBuffer:
 
     stall_seconds: Annotated[
         float,
-        "How long the card may stall in a recording before footage is lost. If it is longer than "
-        "the pre-event buffer, it needs more memory.",
+        "How long the card may stall in a recording before footage is lost. More than the "
+        "pre-event buffer's seconds need more memory.",
         Range(1, 60, "seconds"),
     ] = 5.0
 
@@ -237,10 +237,15 @@ class RecordingSettings:
 class Storage:
     """When the card counts as low and as full, in minutes of recording still to go."""
 
-    low_minutes: Annotated[float, "Below this the camera warns.", Range(1, 600, "minutes")] = 30.0
+    low_minutes: Annotated[
+        float,
+        "With room for less recording than this, the camera warns.",
+        Range(1, 600, "minutes"),
+    ] = 30.0
     full_minutes: Annotated[
         float,
-        "Below this no recording starts, and a running one is closed in good order.",
+        "With room for less than this, no recording starts, and a running one is closed in good "
+        "order.",
         Range(0.5, 60, "minutes"),
     ] = 2.0
 

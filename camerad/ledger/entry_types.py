@@ -157,9 +157,9 @@ class MuteSwitched:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The camera said something aloud, or was to. what: the name of the announcement; sha256: of
-    its audio file, "" if there is none; at_us: media time at which it was to be said; recording: id
-    of the one that it is about, if there is one; outcome: "played", "cut_short" or "failed", and
+    """The camera said something aloud, or should have. what: the name of the announcement; sha256:
+    of its audio file, "" if there is none; at_us: media time at which it was to be said; recording:
+    id of the one that it is about, if there is one; outcome: "played", "cut_short" or "failed", and
     why it failed. The entry is made when that is known."""
 
     what: str
@@ -172,7 +172,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class RebootWanted:
-    """The camera module does not answer, for this reason, and only a reboot could help. count:
+    """The camera module does not answer, and only a reboot could help; the reason is named. count:
     which reboot in a row it is; None if there is none, because so many did not help, or because it
     could not be remembered."""
 
@@ -190,7 +190,8 @@ class ClockChanged:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """Time has passed; written every hour, so that uptime counts towards ages."""
+    """Time has passed; written every hour, so that running time counts towards a recording's
+    age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class IdentityEntry:
 
 @dataclass(frozen=True, slots=True)
 class RepairedEntry:
-    """The last append to the epoch before was cut short. What it left is still there, behind the
+    """The last write to the previous epoch was cut short. What it left is still there, behind the
     entries in this file: so many bytes with this SHA-256."""
 
     file: str
@@ -224,7 +225,8 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True)
 class EpochExpired:
-    """An epoch was old enough to go; its checkpoint remains. last: its last sequence number."""
+    """An epoch was old enough to go; a signed summary of it (checkpoint) remains. last: its last
+    sequence number."""
 
     number: int
     last: int

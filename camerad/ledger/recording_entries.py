@@ -99,8 +99,8 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A recording's file ends otherwise than the ledger says, or as it says again. The file is
-    there. final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
+    """A recording's file no longer ends as the ledger says, or does so again. The file is there.
+    final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
 
     id: str
     final: str | None

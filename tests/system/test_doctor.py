@@ -188,8 +188,8 @@ def test_planted_faults_are_found_each_with_its_cure(board: Board) -> None:
         "battery": "Charge the battery.",
         "card": "made for continuous recording",
         "camera": "from the lens",
-        "microphone": "that it is not muted",
-        "display": "Reseat its cable",
+        "microphone": "that the microphone is not muted",
+        "display": "Reseat the display's cable",
         "light_green": "Look for a short circuit at GPIO 22",
         "button_main": "Clean the button",
     }
@@ -227,7 +227,7 @@ def test_other_faults_of_the_same_parts_are_told_apart_from_those(board: Board) 
         "space": "camerad offload",
         "camera": "ribbon cable",
         "microphone": "arecord -L",
-        "display": "Reseat its cable",
+        "display": "Reseat the display's cable",
     }
     for check, cure in cures.items():
         assert cure in results[check]["cure"], check

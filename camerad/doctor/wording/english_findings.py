@@ -12,7 +12,10 @@ _STOP: Final = (
     "To test it, stop the daemon: sudo systemctl stop camerad. Run camerad doctor. Then start the "
     "daemon again: sudo systemctl start camerad."
 )
-_TAKEN: Final = "End the program that uses it (gpioinfo names it), or run the command with sudo."
+_TAKEN: Final = (
+    "End the program that uses this GPIO (gpioinfo names the program), or run the command with "
+    "sudo."
+)
 
 FINDINGS: Final = {
     FindingId.CONFIGURATION_OK: Sentence("{file} is valid; policy {policy}."),
@@ -46,8 +49,8 @@ FINDINGS: Final = {
     ),
     FindingId.RECIPIENTS_NONE: Sentence(
         "Nobody could open a recording, so the camera makes none.",
-        "Put the public keys of the evidence desk and of its spare under 'recipients' in "
-        "{file}. The office makes them: camerad keys new",
+        "Put the public keys of the evidence desk, its own and the spare one, under "
+        "'recipients' in {file}. The office makes them: camerad keys new",
     ),
     FindingId.RECIPIENTS_WRONG: Sentence(
         "{why}",
@@ -58,35 +61,38 @@ FINDINGS: Final = {
     ),
     FindingId.KEY_NONE: Sentence(
         "The camera has no key yet: {path} is missing.",
-        "Start the daemon, which makes the key: sudo systemctl start camerad. Then register "
-        "the key at the office: camerad identity show --pem",
+        "Start the daemon, which makes the key: sudo systemctl start camerad. Then take the "
+        "public key to the office; this prints it: camerad identity show --pem",
     ),
     FindingId.KEY_LOST: Sentence(
         "The private half of the key {thumbprint} is gone: {path}",
         "If somebody moved the file, put it back. If it is lost, start the daemon: it makes a "
-        "new key. Register the new key at the office: camerad identity show --pem",
+        "new key. Take the new public key to the office; this prints it: camerad identity show "
+        "--pem",
     ),
     FindingId.KEY_OPEN: Sentence(
         "Other users can read the private key (mode {mode}): {path}",
         "If you are sure that nobody copied the key, run sudo chmod 600 {path}. Otherwise "
-        "move the file away and start the daemon: it makes a new key. Register the new key at "
-        "the office: camerad identity show --pem",
+        "move the file away and start the daemon: it makes a new key. Take the new public key "
+        "to the office; this prints it: camerad identity show --pem",
     ),
     FindingId.KEY_DAMAGED: Sentence(
         "The key's file is damaged: {path}: {why}",
-        "Start the daemon: it sets the file aside and makes a new key. Register the new key "
-        "at the office: camerad identity show --pem. If the card is old, replace it.",
+        "Start the daemon: it sets the file aside and makes a new key. Take the new public key "
+        "to the office; this prints it: camerad identity show --pem. If the card is old, "
+        "replace it.",
     ),
     FindingId.KEY_OTHER: Sentence(
         "The camera's key is {thumbprint}, but the ledger knows {known}.",
         "If this card was copied from another camera, set the camera up with a card of its "
         "own. If the key was changed on purpose, start the daemon once, so that the ledger "
-        "knows the new key. Register the new key at the office: camerad identity show --pem",
+        "knows the new key. Take the new public key to the office; this prints it: camerad "
+        "identity show --pem",
     ),
     FindingId.KEY_CREDENTIAL: Sentence(
         "The ledger knows a key that is not on the card. Perhaps systemd passes it to the "
         "daemon. The doctor cannot see that.",
-        "Start the daemon and run the doctor again: sudo systemctl start camerad",
+        "Start the daemon: sudo systemctl start camerad. Then run the doctor again.",
     ),
     FindingId.KEY_FORBIDDEN: Sentence("This user may not read the key: {path}", _SUDO),
     FindingId.LEDGER_OK: Sentence("{entries} entries in the newest part, no errors."),
@@ -96,7 +102,8 @@ FINDINGS: Final = {
     FindingId.LEDGER_DAMAGED: Sentence(
         "The ledger is damaged ({count} error(s)). The first: {why}",
         "Offload the recordings, then check everything: camerad evidence verify {directory}. "
-        "Either somebody changed the ledger, or the card is failing: then replace the card.",
+        "Either somebody changed the ledger, or the card is failing. If it is the card, replace "
+        "it.",
     ),
     FindingId.LEDGER_UNREADABLE: Sentence("The ledger cannot be read: {why}", _SUDO),
     FindingId.CLOCK_SYNCHRONISED: Sentence("The clock was synchronised: {time}"),
@@ -104,7 +111,8 @@ FINDINGS: Final = {
     FindingId.CLOCK_UNKNOWN: Sentence(
         "The clock is not confirmed ({time}); deletion by date is paused.",
         "Put the camera on a network once, so that it synchronises its clock. timedatectl "
-        "shows whether it has. If it has a battery-backed clock, check the cell of that clock.",
+        "shows whether that has happened. If the camera has a battery-backed clock, check the "
+        "cell of that clock.",
     ),
     FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
     FindingId.BATTERY_LOW: Sentence(
@@ -123,8 +131,8 @@ FINDINGS: Final = {
     ),
     FindingId.BATTERY_GONE: Sentence(
         "This camera had a battery gauge ({rates} is there), but {directory} shows none now.",
-        "Check the wires of the battery gauge (I2C), and dmesg. Until then the camera may "
-        "stop without a warning. If the gauge was removed on purpose: sudo rm {rates}",
+        "Check the wires of the battery gauge (I2C), and dmesg. Until the gauge works, the "
+        "camera may stop without a warning. If the gauge was removed on purpose: sudo rm {rates}",
     ),
     FindingId.BATTERY_NONE: Sentence("No battery gauge was found in {directory}."),
     FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} degrees Celsius."),
@@ -135,7 +143,7 @@ FINDINGS: Final = {
         "program that keeps the processor busy (top), then check the heat sink.",
     ),
     FindingId.TEMPERATURE_VOLTAGE: Sentence(
-        "The supply is below 4.63 V, so the firmware slows the processor down.",
+        "The supply is below 4.63 V, so the firmware may slow the processor down.",
         "Use a better cable and a stronger supply. On battery, check the converter, and "
         "replace an old battery.",
     ),
@@ -154,7 +162,7 @@ FINDINGS: Final = {
     ),
     FindingId.SPACE_READ_ONLY: Sentence(
         "The card is read-only: {directory}",
-        "The kernel makes a card read-only when it fails (sudo dmesg). Offload the "
+        "When a card fails, the kernel makes it read-only (sudo dmesg says why). Offload the "
         "recordings, then replace the card.",
     ),
     FindingId.SPACE_MISSING: Sentence(
@@ -167,7 +175,7 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_HESITATES: Sentence(
         "The slowest of {syncs} write tests took {worst_ms:.0f} ms. More than {limit_ms:.0f} "
-        "ms is too slow; a recording notes it.",
+        "ms is too slow; a recording states each such delay.",
         "Run the doctor again. If the card is still slow, replace it with one made for "
         "continuous recording (video surveillance, class V30).",
     ),
@@ -182,10 +190,11 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_NO_ROOM: Sentence(
         "The card has no room for the test.",
-        "First do what 'free space' says above.",
+        "First mend 'free space': camerad doctor --only space",
     ),
     FindingId.CARD_MISSING: Sentence(
-        "There is no directory for recordings yet. First do what 'free space' says above.",
+        "There is no directory for recordings yet. First mend 'free space': camerad doctor "
+        "--only space",
     ),
     FindingId.CARD_BUSY: Sentence(
         "The camera is recording.",
@@ -196,13 +205,14 @@ FINDINGS: Final = {
         _SUDO,
     ),
     FindingId.HARDENING_OK: Sentence(
-        "The service has few rights: exposure {exposure:.1f} of 10 (0 is safest).",
+        "The service has few rights: systemd rates its exposure {exposure:.1f} of 10 (0 is "
+        "safest).",
     ),
     FindingId.HARDENING_WEAK: Sentence(
-        "The service has too many rights: exposure {exposure:.1f} of 10 (0 is safest). At most "
-        "{limit:.1f} is normal.",
-        "Find what weakens it: systemctl cat {unit}, and systemd-analyze security {unit}. "
-        "Remove the file that weakens it, or install the shipped unit again.",
+        "The service has too many rights: systemd rates its exposure {exposure:.1f} of 10 (0 is "
+        "safest). At most {limit:.1f} is normal.",
+        "Find the cause: systemctl cat {unit}, and systemd-analyze security {unit}. Remove the "
+        "file that gives the service these rights, or install the shipped unit again.",
     ),
     FindingId.HARDENING_ALONE: Sentence(
         "These units are missing or not enabled: {missing}. Without them the camera cannot "
@@ -219,25 +229,25 @@ FINDINGS: Final = {
         "255, {encoder} encoder.",
     ),
     FindingId.CAMERA_DOWN: Sentence(
-        "The camera delivers no picture: {why}",
+        "The camera module delivers no picture: {why}",
         "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. If "
         "rpicam-hello --list-cameras does not list the camera module, set "
         "camera_auto_detect=1 in /boot/firmware/config.txt. If nothing helps, replace the "
         "camera module.",
     ),
     FindingId.CAMERA_SILENT: Sentence(
-        "The camera was opened, but no picture has come for {age_s:.0f} s.",
+        "The camera module was opened, but no picture has come for {age_s:.0f} s.",
         "Switch the camera off and on. If it happens again, reseat the ribbon cable at both "
         "ends, then replace the camera module.",
     ),
     FindingId.CAMERA_SIZE: Sentence(
-        "The camera delivers {width} x {height}, but the configuration wants {wanted_width} x "
-        "{wanted_height}.",
+        "The camera module delivers {width} x {height}, but the configuration wants "
+        "{wanted_width} x {wanted_height}.",
         "Set camera.width and camera.height to a size that this camera module has "
         "(rpicam-hello --list-cameras).",
     ),
     FindingId.CAMERA_RATE: Sentence(
-        "The camera delivers {rate:.1f} pictures a second, but the configuration wants "
+        "The camera module delivers {rate:.1f} pictures a second, but the configuration wants "
         "{wanted:.0f}.",
         "Test again in good light, with a cool camera: darkness and heat lower the rate. If "
         "the rate is still too low, set camera.fps to a rate that this camera module can "
@@ -253,12 +263,12 @@ FINDINGS: Final = {
         "black, replace the camera module.",
     ),
     FindingId.MICROPHONE_OK: Sentence(
-        "The microphone hears; the loudest sound was {peak_db:.0f} dB below full scale.",
+        "The microphone works; the loudest sound was {peak_db:.0f} dB below full scale.",
     ),
     FindingId.MICROPHONE_SILENT: Sentence(
         "The microphone delivers only silence.",
-        "Speak during the test. Check that it is not muted (alsamixer -c, F4) and that "
-        "microphone.device names the right one (arecord -L). Check its wires. If nothing "
+        "Speak during the test. Check that the microphone is not muted (alsamixer, F4) and "
+        "that microphone.device names the right one (arecord -L). Check its wires. If nothing "
         "helps, replace it.",
     ),
     FindingId.MICROPHONE_CLIPS: Sentence(
@@ -267,7 +277,7 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_MISSING: Sentence(
         "The microphone cannot be opened: {why}",
-        "Plug it in. Set microphone.device to one that arecord -L lists.",
+        "Plug it in. Set microphone.device to a name that arecord -L lists.",
     ),
     FindingId.MICROPHONE_HANGS: Sentence(
         "The microphone is there but delivers no sound.",
@@ -276,7 +286,7 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_UNWANTED: Sentence("The policy or the configuration wants no sound."),
     FindingId.MICROPHONE_CLOSED: Sentence(
-        "The daemon keeps the microphone closed in this stage.",
+        "The daemon takes no sound from the microphone now.",
         _STOP,
     ),
     FindingId.MICROPHONE_SERVES: Sentence(
@@ -297,10 +307,10 @@ FINDINGS: Final = {
     ),
     FindingId.LOUDSPEAKER_FAILS: Sentence(
         "The loudspeaker plays nothing: {why}",
-        "Plug it in. Set announcements.device to one that aplay -L lists.",
+        "Plug it in. Set announcements.device to a name that aplay -L lists.",
     ),
     FindingId.LOUDSPEAKER_NO_FILE: Sentence(
-        "Files of announcements are missing: {missing}",
+        "Announcement files are missing: {missing}",
         "Put the files into announcements.directory (WAV, PCM). Or install camerad again: it "
         "contains them.",
     ),
@@ -314,9 +324,9 @@ FINDINGS: Final = {
     FindingId.DISPLAY_OK: Sentence("The display accepted the test picture."),
     FindingId.DISPLAY_DOWN: Sentence(
         "The display shows nothing: {why}",
-        "Reseat its cable. Check that the kernel knows it (ls /dev/fb*), that "
-        "/boot/firmware/config.txt has its overlay, and that self_view.device and "
-        "self_view.sysfs name it. If nothing helps, replace it.",
+        "Reseat the display's cable. Check that the kernel knows the display (ls /dev/fb*), "
+        "that /boot/firmware/config.txt has its overlay, and that self_view.device and "
+        "self_view.sysfs name it. If nothing helps, replace the display.",
     ),
     FindingId.DISPLAY_UNSEEN: Sentence(
         "The display accepted the test picture, but nobody saw it.",
@@ -344,14 +354,14 @@ FINDINGS: Final = {
     FindingId.OUTPUT_TAKEN: Sentence("Its GPIO cannot be opened: {why}", _TAKEN),
     FindingId.OUTPUT_SERVES: Sentence("The daemon switches it without an error (GPIO {gpio})."),
     FindingId.BUTTON_FREE: Sentence(
-        "The button is not stuck (GPIO {gpio}). With --interactive the doctor asks you to "
-        "press it.",
+        "The button is not stuck (GPIO {gpio}). To test a press, stop the daemon and use "
+        "--interactive.",
     ),
     FindingId.BUTTON_WORKS: Sentence("The button works (GPIO {gpio})."),
     FindingId.BUTTON_STUCK: Sentence(
         "The button is pressed all the time (GPIO {gpio}).",
-        "Clean the button, and check that the housing does not press on it. If it is free, "
-        "look for a short circuit at its wires, and check that active_low is right. If "
+        "Clean the button, and check that the housing does not press on it. If the button moves "
+        "freely, look for a short circuit at its wires, and check that active_low is right. If "
         "nothing helps, replace the button.",
     ),
     FindingId.BUTTON_UNPRESSED: Sentence(

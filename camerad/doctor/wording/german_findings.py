@@ -56,7 +56,7 @@ FINDINGS: Final = {
     ),
     FindingId.RECIPIENTS_NONE: Sentence(
         "Niemand könnte eine Aufzeichnung öffnen, darum macht die Kamera keine.",
-        "Den öffentlichen Schlüssel der Auswertestelle und den Reserveschlüssel unter "
+        "Die öffentlichen Schlüssel der Auswertestelle, auch den der Reserve, unter "
         "'recipients' in {file} eintragen. Die Dienststelle erzeugt sie: camerad keys new",
     ),
     FindingId.RECIPIENTS_WRONG: Sentence(
@@ -64,42 +64,46 @@ FINDINGS: Final = {
         "'recipients' in {file} berichtigen: Öffentliche Schlüssel beginnen mit age1.",
     ),
     FindingId.KEY_OK: Sentence(
-        "Er ist da, nur die Kamera kann ihn lesen, und das Protokoll kennt ihn: {thumbprint}",
+        "Der Schlüssel ist da, nur die Kamera kann ihn lesen, und das Protokoll kennt ihn: "
+        "{thumbprint}",
     ),
     FindingId.KEY_NONE: Sentence(
         "Die Kamera hat noch keinen Schlüssel: {path} fehlt.",
         "Das Hauptprogramm starten, das den Schlüssel erzeugt: sudo systemctl start camerad. "
-        "Dann den Schlüssel in der Dienststelle eintragen: camerad identity show --pem",
+        "Dann den öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; Ausgabe mit: "
+        "camerad identity show --pem",
     ),
     FindingId.KEY_LOST: Sentence(
         "Die private Hälfte des Schlüssels {thumbprint} fehlt: {path}",
         "Wenn jemand die Datei verschoben hat, sie zurücklegen. Wenn sie verloren ist, das "
-        "Hauptprogramm starten: Es erzeugt einen neuen Schlüssel. Den neuen in der "
-        "Dienststelle eintragen: camerad identity show --pem",
+        "Hauptprogramm starten: Es erzeugt einen neuen Schlüssel. Den neuen öffentlichen "
+        "Schlüssel der Dienststelle zum Eintragen bringen; Ausgabe mit: camerad identity show "
+        "--pem",
     ),
     FindingId.KEY_OPEN: Sentence(
         "Andere Benutzer können den privaten Schlüssel lesen (Modus {mode}): {path}",
-        "Wenn ihn sicher niemand kopiert hat: sudo chmod 600 {path}. Wenn doch, die Datei an "
-        "einen anderen Ort verschieben und das Hauptprogramm starten: Es erzeugt einen neuen "
-        "Schlüssel. Den neuen in der Dienststelle eintragen: camerad identity show --pem",
+        "Wenn ihn sicher niemand kopiert hat: sudo chmod 600 {path}. Sonst die Datei an einen "
+        "anderen Ort verschieben und das Hauptprogramm starten: Es erzeugt einen neuen "
+        "Schlüssel. Den neuen öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; "
+        "Ausgabe mit: camerad identity show --pem",
     ),
     FindingId.KEY_DAMAGED: Sentence(
         "Die Datei des Schlüssels ist beschädigt: {path}: {why}",
         "Das Hauptprogramm starten: Es legt die Datei beiseite und erzeugt einen neuen "
-        "Schlüssel. Den neuen in der Dienststelle eintragen: camerad identity show --pem. "
-        "Wenn die Karte alt ist, sie ersetzen.",
+        "Schlüssel. Den neuen öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; "
+        "Ausgabe mit: camerad identity show --pem. Wenn die Karte alt ist, sie ersetzen.",
     ),
     FindingId.KEY_OTHER: Sentence(
         "Der Schlüssel der Kamera ist {thumbprint}, aber das Protokoll kennt {known}.",
         "Wenn diese Karte die Kopie einer anderen ist: Diese Kamera mit einer eigenen Karte "
         "einrichten. Wenn der Schlüssel absichtlich gewechselt wurde: Das Hauptprogramm "
-        "einmal starten, damit das Protokoll den neuen kennt. Den neuen in der Dienststelle "
-        "eintragen: camerad identity show --pem",
+        "einmal starten, damit das Protokoll den neuen kennt. Den neuen öffentlichen Schlüssel "
+        "der Dienststelle zum Eintragen bringen; Ausgabe mit: camerad identity show --pem",
     ),
     FindingId.KEY_CREDENTIAL: Sentence(
         "Das Protokoll kennt einen Schlüssel, der nicht auf der Karte ist. Vielleicht gibt "
         "systemd ihn dem Hauptprogramm. Das kann diese Prüfung nicht sehen.",
-        "Das Hauptprogramm starten und noch einmal prüfen: sudo systemctl start camerad",
+        "Das Hauptprogramm starten: sudo systemctl start camerad. Dann noch einmal prüfen.",
     ),
     FindingId.KEY_FORBIDDEN: Sentence(
         "Dieser Benutzer darf den Schlüssel nicht lesen: {path}",
@@ -107,51 +111,53 @@ FINDINGS: Final = {
     ),
     FindingId.LEDGER_OK: Sentence("{entries} Einträge im neuesten Teil, keine Fehler."),
     FindingId.LEDGER_NONE: Sentence(
-        "Es gibt noch kein Protokoll; das Hauptprogramm beginnt es beim ersten Start.",
+        "Es gibt noch kein Protokoll; das Hauptprogramm legt es beim ersten Start an.",
     ),
     FindingId.LEDGER_DAMAGED: Sentence(
         "Das Protokoll ist beschädigt ({count} Fehler). Der erste: {why}",
         "Die Aufzeichnungen auslesen, dann alles prüfen: camerad evidence verify {directory}. "
-        "Entweder hat jemand das Protokoll verändert, oder die Karte ist defekt: Dann die "
-        "Karte ersetzen.",
+        "Entweder hat jemand das Protokoll verändert, oder die Karte ist defekt. Ist es die "
+        "Karte, sie ersetzen.",
     ),
     FindingId.LEDGER_UNREADABLE: Sentence("Das Protokoll lässt sich nicht lesen: {why}", _SUDO),
     FindingId.CLOCK_SYNCHRONISED: Sentence("Die Uhr wurde abgeglichen: {time}"),
-    FindingId.CLOCK_RTC: Sentence("Die Uhrzeit kommt von der Batterieuhr: {time}"),
+    FindingId.CLOCK_RTC: Sentence(
+        "Die Uhrzeit kommt von der Echtzeituhr (batteriegepuffert): {time}",
+    ),
     FindingId.CLOCK_UNKNOWN: Sentence(
         "Die Uhrzeit ist nicht bestätigt ({time}). Bis sie bestätigt ist, löscht die Kamera "
         "nichts nach Datum.",
         "Die Kamera einmal an ein Netz anschließen, damit sie ihre Uhr abgleicht. timedatectl "
-        "zeigt, ob sie es getan hat. Wenn die Kamera eine Batterieuhr hat, deren Knopfzelle "
-        "prüfen.",
+        "zeigt, ob das geschehen ist. Wenn die Kamera eine Echtzeituhr hat (batteriegepuffert), "
+        "deren Knopfzelle prüfen.",
     ),
     FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
     FindingId.BATTERY_LOW: Sentence("Nur {percent:.0f} %.", "Den Akku vor der Ausgabe laden."),
     FindingId.BATTERY_CRITICAL: Sentence(
         "Fast leer: {percent:.0f} %.",
-        "Den Akku laden. Wenn er nicht lädt, Kabel und Ladeschale prüfen, dann den Akku ersetzen.",
+        "Den Akku laden. Wenn er nicht lädt, Kabel und Dock prüfen, dann den Akku ersetzen.",
     ),
     FindingId.BATTERY_SILENT: Sentence(
-        "Die Akkuanzeige antwortet nicht: {why}",
-        "Die Kamera aus- und einschalten. Wenn das nicht hilft, die Drähte der Akkuanzeige "
-        "(I2C) und ihren Treiber prüfen: ls {directory}",
+        "Der Messchip des Akkus antwortet nicht: {why}",
+        "Die Kamera aus- und einschalten. Wenn das nicht hilft, die Drähte des Messchips (I2C) "
+        "und seinen Treiber prüfen: ls {directory}",
     ),
     FindingId.BATTERY_GONE: Sentence(
-        "Diese Kamera hatte eine Akkuanzeige ({rates} ist noch da). Jetzt findet sich unter "
-        "{directory} keine.",
-        "Die Drähte der Akkuanzeige (I2C) und dmesg prüfen. Bis dahin kann die Kamera ohne "
-        "Warnung ausgehen. Wenn die Anzeige absichtlich ausgebaut wurde: sudo rm {rates}",
+        "Diese Kamera hatte einen Messchip für den Akku ({rates} ist noch da). Jetzt findet "
+        "sich unter {directory} keiner.",
+        "Die Drähte des Messchips (I2C) und dmesg prüfen. Solange er fehlt, kann die Kamera "
+        "ohne Warnung ausgehen. Wenn er absichtlich ausgebaut wurde: sudo rm {rates}",
     ),
-    FindingId.BATTERY_NONE: Sentence("Keine Akkuanzeige unter {directory} gefunden."),
+    FindingId.BATTERY_NONE: Sentence("Kein Messchip für den Akku unter {directory} gefunden."),
     FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} Grad Celsius."),
     FindingId.TEMPERATURE_HOT: Sentence(
         "{celsius:.0f} Grad Celsius. Ab {limit:.0f} Grad, oder wenn die Firmware den "
-        "Prozessor bremst, nimmt die Kamera weniger Bilder auf.",
+        "Prozessor bremst, nimmt die Kamera weniger Bilder je Sekunde auf.",
         "Die Kamera abkühlen lassen und noch einmal prüfen. Wenn sie auf dem Tisch heiß wird, "
         "das Programm beenden, das den Prozessor auslastet (top), dann den Kühlkörper prüfen.",
     ),
     FindingId.TEMPERATURE_VOLTAGE: Sentence(
-        "Die Versorgung liegt unter 4,63 V, darum bremst die Firmware den Prozessor.",
+        "Die Versorgung liegt unter 4,63 V, darum kann die Firmware den Prozessor bremsen.",
         "Ein besseres Kabel und ein stärkeres Netzteil nehmen. Im Akkubetrieb den Wandler "
         "prüfen und einen alten Akku ersetzen.",
     ),
@@ -170,8 +176,8 @@ FINDINGS: Final = {
     ),
     FindingId.SPACE_READ_ONLY: Sentence(
         "Die Karte ist schreibgeschützt: {directory}",
-        "Wenn eine Karte defekt ist, lässt der Kernel sie nur noch lesen (sudo dmesg). Die "
-        "Aufzeichnungen auslesen, dann die Karte ersetzen.",
+        "Wenn eine Karte defekt ist, stellt der Kernel sie auf Nur-Lesen um (sudo dmesg nennt "
+        "den Grund). Die Aufzeichnungen auslesen, dann die Karte ersetzen.",
     ),
     FindingId.SPACE_MISSING: Sentence(
         "Das Verzeichnis der Aufzeichnungen ist nicht benutzbar: {why}",
@@ -183,7 +189,7 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_HESITATES: Sentence(
         "Der langsamste von {syncs} Schreibvorgängen dauerte {worst_ms:.0f} ms. Mehr als "
-        "{limit_ms:.0f} ms ist zu langsam; eine Aufzeichnung vermerkt es.",
+        "{limit_ms:.0f} ms ist zu langsam; eine Aufzeichnung vermerkt jede solche Verzögerung.",
         "Noch einmal prüfen. Wenn die Karte immer noch langsam ist, sie durch eine Karte für "
         "Dauerbetrieb ersetzen (Videoüberwachung, Klasse V30).",
     ),
@@ -198,11 +204,11 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_NO_ROOM: Sentence(
         "Die Karte hat keinen Platz für die Prüfung.",
-        "Erst tun, was oben unter 'freier Platz' steht.",
+        "Erst 'freier Platz' beheben: camerad doctor --only space",
     ),
     FindingId.CARD_MISSING: Sentence(
-        "Es gibt noch kein Verzeichnis für Aufzeichnungen. Erst tun, was oben unter 'freier "
-        "Platz' steht.",
+        "Es gibt noch kein Verzeichnis für Aufzeichnungen. Erst 'freier Platz' beheben: camerad "
+        "doctor --only space",
     ),
     FindingId.CARD_BUSY: Sentence(
         "Die Kamera zeichnet auf.",
@@ -213,13 +219,15 @@ FINDINGS: Final = {
         _SUDO,
     ),
     FindingId.HARDENING_OK: Sentence(
-        "Der Dienst hat wenige Rechte: {exposure:.1f} von 10 (0 ist am sichersten).",
+        "Der Dienst hat wenige Rechte: Angriffsfläche laut systemd {exposure:.1f} von 10 (0 ist "
+        "am sichersten).",
     ),
     FindingId.HARDENING_WEAK: Sentence(
-        "Der Dienst hat zu viele Rechte: {exposure:.1f} von 10 (0 ist am sichersten). Üblich "
-        "sind höchstens {limit:.1f}.",
+        "Der Dienst hat zu viele Rechte: Angriffsfläche laut systemd {exposure:.1f} von 10 (0 "
+        "ist am sichersten). Üblich sind höchstens {limit:.1f}.",
         "Die Ursache suchen: systemctl cat {unit}, und systemd-analyze security {unit}. Die "
-        "Datei entfernen, die ihn schwächt, oder den mitgelieferten Dienst neu installieren.",
+        "Datei entfernen, die dem Dienst diese Rechte gibt, oder den mitgelieferten Dienst neu "
+        "installieren.",
     ),
     FindingId.HARDENING_ALONE: Sentence(
         "Diese Dienste fehlen oder sind nicht aktiviert: {missing}. Ohne sie schaltet sich die "
@@ -271,11 +279,12 @@ FINDINGS: Final = {
         "schwarz bleibt, das Kameramodul ersetzen.",
     ),
     FindingId.MICROPHONE_OK: Sentence(
-        "Das Mikrofon hört; das lauteste Geräusch lag {peak_db:.0f} dB unter Vollaussteuerung.",
+        "Das Mikrofon funktioniert; das lauteste Geräusch lag {peak_db:.0f} dB unter "
+        "Vollaussteuerung.",
     ),
     FindingId.MICROPHONE_SILENT: Sentence(
         "Das Mikrofon liefert nur Stille.",
-        "Während der Prüfung sprechen. Prüfen: Ist es stumm geschaltet (alsamixer -c, F4)? "
+        "Während der Prüfung sprechen. Prüfen: Ist es stumm geschaltet (alsamixer, F4)? "
         "Nennt microphone.device das richtige (arecord -L)? Sind die Drähte heil? Hilft das "
         "alles nicht, das Mikrofon ersetzen.",
     ),
@@ -285,7 +294,7 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_MISSING: Sentence(
         "Das Mikrofon lässt sich nicht öffnen: {why}",
-        "Das Mikrofon einstecken. Bei microphone.device ein Gerät eintragen, das arecord -L "
+        "Das Mikrofon einstecken. Bei microphone.device einen Namen eintragen, den arecord -L "
         "auflistet.",
     ),
     FindingId.MICROPHONE_HANGS: Sentence(
@@ -295,7 +304,7 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_UNWANTED: Sentence("Regelwerk oder Konfiguration wollen keinen Ton."),
     FindingId.MICROPHONE_CLOSED: Sentence(
-        "Das Hauptprogramm hält das Mikrofon in dieser Stufe geschlossen.",
+        "Das Hauptprogramm nimmt gerade keinen Ton vom Mikrofon.",
         _STOP,
     ),
     FindingId.MICROPHONE_SERVES: Sentence(
@@ -320,7 +329,7 @@ FINDINGS: Final = {
     ),
     FindingId.LOUDSPEAKER_FAILS: Sentence(
         "Der Lautsprecher spielt nichts ab: {why}",
-        "Den Lautsprecher einstecken. Bei announcements.device ein Gerät eintragen, das aplay "
+        "Den Lautsprecher einstecken. Bei announcements.device einen Namen eintragen, den aplay "
         "-L auflistet.",
     ),
     FindingId.LOUDSPEAKER_NO_FILE: Sentence(
@@ -370,18 +379,18 @@ FINDINGS: Final = {
         "Das Hauptprogramm schaltet es ohne Fehler (GPIO {gpio}).",
     ),
     FindingId.BUTTON_FREE: Sentence(
-        "Die Taste klemmt nicht (GPIO {gpio}). Mit --interactive werden Sie gebeten, die "
-        "Taste zu drücken.",
+        "Die Taste klemmt nicht (GPIO {gpio}). Zum Prüfen eines Drucks das Hauptprogramm "
+        "anhalten und --interactive verwenden.",
     ),
     FindingId.BUTTON_WORKS: Sentence("Die Taste funktioniert (GPIO {gpio})."),
     FindingId.BUTTON_STUCK: Sentence(
         "Die Taste ist die ganze Zeit gedrückt (GPIO {gpio}).",
-        "Die Taste reinigen und prüfen, ob das Gehäuse auf sie drückt. Wenn sie frei ist, "
-        "nach einem Kurzschluss an den Drähten suchen, und prüfen, ob active_low stimmt. "
+        "Die Taste reinigen und prüfen, ob das Gehäuse auf sie drückt. Wenn sie sich frei "
+        "bewegt, nach einem Kurzschluss an den Drähten suchen, und prüfen, ob active_low stimmt. "
         "Hilft das alles nicht, die Taste ersetzen.",
     ),
     FindingId.BUTTON_UNPRESSED: Sentence(
-        "In {seconds:.0f} s kam kein Druck an (GPIO {gpio}).",
+        "In {seconds:.0f} s kam kein Tastendruck an (GPIO {gpio}).",
         "Die Drähte prüfen. Prüfen, ob die Konfiguration den richtigen GPIO nennt. Hilft das "
         "alles nicht, die Taste ersetzen.",
     ),
