@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from hw_mocks.worldclock import ASIDE
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.waiting import DEADLINE
 
@@ -156,7 +156,8 @@ def person(
         one.is_content()
     except BaseException:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        one.page.screenshot(path=SCREENSHOTS / f"{story}-failed.png", full_page=True)
+        with contextlib.suppress(Error):  # as where the page itself has crashed
+            one.page.screenshot(path=SCREENSHOTS / f"{story}-failed.png", full_page=True)
         raise
     finally:
         context.close()
