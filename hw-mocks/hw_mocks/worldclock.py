@@ -27,7 +27,6 @@ import hashlib
 import mmap
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -58,7 +57,6 @@ _LATELY_TICKS: Final = 10
 """A thread that has not run for so many ticks is taken to sleep. Most do, and are not asked."""
 _LOOK_TICKS: Final = 20
 """Ticks from one look at which threads there are to the next."""
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _PRIORITY: Final = 2
 """In the real-time class, before what stands for hardware (`hw_mocks.priority`)."""
 
@@ -241,8 +239,7 @@ def threads(root: int) -> Iterator[int]:
 
 
 def keep(path: Path, root: int) -> None:
-    """Keep the time of a world until `root` ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """Keep the time of a world until `root` ends, and remove its page then."""
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
     with path.open("r+b") as file:
@@ -259,6 +256,7 @@ def keep(path: Path, root: int) -> None:
         count += 1
         due_ns = max(due_ns + _TICK_NS, time.monotonic_ns())
         time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)
+    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

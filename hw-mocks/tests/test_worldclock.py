@@ -251,6 +251,26 @@ def test_whoever_leaves_a_world_goes_by_the_machine_s_time() -> None:
     subprocess.run([sys.executable, "-c", code], env=variables, check=True, timeout=60)
 
 
+def test_a_world_whose_maker_is_killed_leaves_nothing_behind() -> None:
+    code = (
+        "import os, signal\n"
+        "from hw_mocks import worldclock\n"
+        "worldclock.World()\n"
+        "print(os.environ[worldclock.CLOCK_VARIABLE], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    variables = {**os.environ, "LD_PRELOAD": str(worldclock.library())}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False
+    )
+    page = Path(done.stdout.strip())
+    assert done.returncode == -signal.SIGKILL and page.name == "page"
+    deadline = time.monotonic() + 60
+    while page.parent.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_without_the_library_there_is_no_world() -> None:
     variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     code = "from hw_mocks.worldclock import World; World()"
