@@ -7,6 +7,8 @@ to anywhere but the page's own origin, and at the end of every step nothing that
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +40,9 @@ WIDE: Final = (1920, 1080)
 NARROW: Final = (360, 740)
 
 _AXE: Final = Axe()
+_LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
+"""What this process's browser says, for when a page crashes."""
+_TOLD: Final = 4000
 
 
 @dataclass
@@ -128,9 +133,10 @@ class Person:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window. It steps aside (`tests/system/aside.py`): a world whose
     time waited for each of its hundred threads would hardly go on."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         aside = Path(directory) / "chromium.sh"
-        aside.write_text(f'#!/bin/sh\nexec nice -n {ASIDE} {CHROMIUM} "$@"\n')
+        aside.write_text(f'#!/bin/sh\nexec nice -n {ASIDE} {CHROMIUM} "$@" 2>"{_LOG}"\n')
         aside.chmod(0o700)
         started = playwright.chromium.launch(executable_path=aside, headless=True, args=list(FLAGS))
         try:
@@ -158,6 +164,7 @@ def person(
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(Error):  # as where the page itself has crashed
             one.page.screenshot(path=SCREENSHOTS / f"{story}-failed.png", full_page=True)
+        sys.stderr.write(_LOG.read_text(errors="replace")[-_TOLD:])
         raise
     finally:
         context.close()

@@ -162,7 +162,8 @@ def served(image: Path, directory: Path, log: Path) -> Iterator[Path]:
             assert server.stdout.readline() == "ready\n", "the block device does not come up"
             yield directory / _NAME
         finally:
-            subprocess.run(["umount", str(directory)], check=False)
+            # The loop device may have the file for a moment; the server ends with its last user.
+            subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
 @contextlib.contextmanager
