@@ -73,7 +73,8 @@ class MemberSeen:
 
 @dataclass(frozen=True, slots=True)
 class LostBytes:
-    """Bytes from `offset` on that are no member, with members behind them."""
+    """Bytes from `offset` on that are no member: with members behind them, or from the last header
+    on, which is damaged."""
 
     offset: int
     size: int
@@ -191,6 +192,11 @@ def walk_members(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Foun
         if member is None:
             following = _next_header(source, offset + ustar.BLOCK)
             if following is None:
+                # Storage tears no block within itself: a whole one that was a header is damage.
+                if len(block) == ustar.BLOCK and block[_MAGIC_AT : _MAGIC_AT + 5] == b"ustar":
+                    yield LostBytes(offset, source.size - offset)
+                    yield Tail(TailKind.ZEROS, source.size, 0)
+                    return
                 kind = TailKind.TORN if source.size > offset else TailKind.ZEROS
                 yield Tail(kind, offset, source.size - offset)
                 return

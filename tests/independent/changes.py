@@ -42,6 +42,8 @@ OTHER: Final = "20261124T153000Z-000001-00000009"
 RANGES: Final = """0-1F 7F-A0 AD 600-605 61C 6DD 70F 890-891 8E2 1680 180E 2000-200F
 2028-202F 205F-206F 3000 D800-F8FF FDD0-FDEF FEFF FFF0-FFFB 110BD 110CD 13430-1343F
 1BCA0-1BCA3 1D173-1D17A E0000-E00FF"""
+SIZE_AT: Final = 124
+"""The byte of a member's header at which its size begins (docs/evidence-format.md, 3.1)."""
 GAP: Final = {"frames": None, "from_us": ORIGIN + SECOND, "reason": "x", "to_us": ORIGIN}
 STATE: Final = {"at_us": ORIGIN, "state": "muted", "why": None}
 STAGE: Final = {"at_us": ORIGIN + 200 * SECOND, "display": True, "stage": "idle"}
@@ -309,4 +311,9 @@ def running(chance: random.Random) -> Iterator[Change]:
             place = chance.randrange(len(open_file))
             changed = flipped(open_file, place, chance.randrange(8))
             yield Change(f"{what}, {place} flipped", changed, runs=True, name=name)
+        for place in range(len(members) - 1):
+            # The archive's header of each member says, in its first digit, far too much.
+            header = len(pack(members[:place], b""))
+            changed = flipped(pack(members[:-1], room), header + SIZE_AT, 2)
+            yield Change(f"{what}, size of {members[place][0]}", changed, runs=True, name=name)
         yield Change(f"{what}, whole", data, runs=True, name=name)

@@ -82,6 +82,17 @@ def test_of_any_recording_both_come_to_the_same_verdict(tmp_path: Path, family: 
     assert not SEED or seen.total() >= least
 
 
+def test_a_damaged_header_is_damage_wherever_it_is_also_in_a_recording_that_runs(
+    tmp_path: Path,
+) -> None:
+    """Also the last one's: no block is torn within itself, so it is not just being written."""
+    changes = [one for one in running(random.Random(SEED)) if ", size of " in one.what]
+    assert len({one.what.split(", ")[0] for one in changes}) > 1
+    for change in changes:
+        theirs, ours = both(tmp_path, change)
+        assert theirs == ours >= 2, change.what
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> ledgers.Original:
     return ledgers.Original(tmp_path_factory.mktemp("ledgers"))
