@@ -73,15 +73,14 @@ def test_every_frame_is_on_the_grid_and_none_is_missing() -> None:
 
 
 def test_a_frame_is_there_soon_after_its_instant() -> None:
-    """Half of the frames before the next one is exposed, 33 ms later, on a busy machine too:
-    none is held back for another. (How soon, `make bench` measures.)"""
+    """Half of the frames within 10 ms; a frame lasts 33 ms."""
     late_ms = []
     with running() as app:
         for _ in range(20):
             frame = app.frames(1)[-1]
             late_ms.append((boottime_ns() - frame.at_ns) / 1e6)
     assert min(late_ms) >= 0
-    assert sorted(late_ms)[10] < 33
+    assert sorted(late_ms)[10] < 10
 
 
 def test_pacing_costs_little() -> None:

@@ -16,6 +16,7 @@ import pytest
 from camerad.behaviour.supervision import Budget
 from tests.system import judge
 from tests.system.gaps import (
+    edges,
     felt_us,
     judge_gaps,
     marks,
@@ -29,6 +30,10 @@ pytestmark = pytest.mark.system
 
 ANSWER_US = 100_000
 """From the release of a button to the vibration that answers it: nobody notices that long."""
+CUE_OVER_US = 400_000
+"""Longer than any pause within a cue."""
+NEWS_SECONDS = 2.1
+"""After this, what the camera says of its going down is over: 1.6 s, and such a pause."""
 AGAIN_SECONDS = 2.0
 """What the design allows from the loss of the camera to the next picture."""
 STALL_SECONDS = 3.0
@@ -238,10 +243,14 @@ def test_a_start_that_fails_at_a_restart_is_tried_again(tmp_path: Path) -> None:
 
 
 def refused_at_once(camera: BodyCamera) -> None:
-    """A hold that asks for a recording is refused while the finger is still there, and before a
-    camera that stays away has failed so often that the board is started again."""
+    """A hold that asks for a recording is refused while the finger is still there. To be called as
+    soon as the camera is down: after 3.4 s of failing it has the board started again."""
+    camera.pass_time(NEWS_SECONDS - 1)
     press = camera.press("main", 1.3)
     decided_us = press["down_us"] + 1_000_000
+    # So the next vibration is the answer.
+    before = edges(camera, "vibration", decided_us - CUE_OVER_US)
+    assert [at for at, _ in before if at < decided_us] == []
     assert felt_us(camera, decided_us) - decided_us < ANSWER_US
     state = camera.state
     assert state["lights"] == {"red": False, "green": False, "amber": True}
