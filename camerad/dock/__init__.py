@@ -1,0 +1,6 @@
+"""How a camera in its dock hands its recordings to the office, and how it signs its requests.
+
+The office's server imports it, for the signatures; it imports `base`, `config`, `container`,
+`control`, `ledger` and `store`, and never `daemon`. Begin with `handover`, which is the procedure;
+`request_signature` is what both ends have in common. docs/office-api.md is the same for strangers.
+"""
