@@ -94,7 +94,7 @@ help:
 run:
 	$(prepare) run
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
-		--config '$(CONFIG)' --browse
+		--config '$(CONFIG)' --office --browse
 
 # Every part runs, whatever the ones before said, so that one run tells everything.
 test:

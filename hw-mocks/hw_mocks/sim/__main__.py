@@ -93,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--browse", action="store_true", help="open the page in this desktop's browser, if any"
     )
+    top.add_argument(
+        "--office",
+        action="store_true",
+        help="start an office beside the camera; in its dock the camera hands over to it",
+    )
     top.add_argument("--no-page", action="store_true", help="only JSON, no web page")
     return top
 
@@ -137,6 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         sound=None if given.sound == "none" else given.sound,
         sound_ppm=given.sound_ppm,
         browse=given.browse,
+        office=given.office,
         doctor=doctor,
         faults=tuple(given.fault) if doctor is not None else (),
     )

@@ -9,7 +9,7 @@ from camerad.config import Settings
 from camerad.hardware import from_settings
 
 from hw_mocks.sensor import Sensor
-from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.faults import DOCK, FAULTS
 
 
 def about_buttons(settings: Settings) -> list[dict[str, Any]]:
@@ -33,12 +33,14 @@ def about_buttons(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def about_faults(settings: Settings, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+def about_faults(
+    settings: Settings, environment: Mapping[str, str], *, office: bool = False
+) -> list[dict[str, Any]]:
     """[{"name", "what": for people, "group": "camera" | "card" | "button" | "light" | "clock" |
     "process" or the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can
     happen on this board.
 
-    environment: the daemon's, which says what board it is.
+    environment: the daemon's, which says what board it is. office: whether its dock has one.
     """
     encodes = Sensor(environment).has_encoder and settings.camera.encoder != "software"
     return [
@@ -50,7 +52,7 @@ def about_faults(settings: Settings, environment: Mapping[str, str]) -> list[dic
             "on_button": kind.on_button,
         }
         for kind in FAULTS.values()
-        if encodes or not kind.of_encoder
+        if (encodes or not kind.of_encoder) and (office or kind.role != DOCK)
     ]
 
 

@@ -15,14 +15,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from camerad.config import Settings
 
 from hw_mocks.bus import Message, now_us
 from hw_mocks.lateness import told
 from hw_mocks.sim import gauges
-from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.process import find
 from hw_mocks.sim.timepiece import STEP, Timepiece
 from hw_mocks.timeofday import FOLLOWER
@@ -50,6 +50,16 @@ STEP_SECONDS: Final = 3600.0
 
 class NotNow(Exception):
     """Error raised when a request is right but cannot be carried out at present."""
+
+
+class DockSwitch(Protocol):
+    """A dock that has an office behind it."""
+
+    def docked(self, inside: bool) -> None:
+        """The camera was put in, or taken out."""
+
+    def cut(self, seconds: float, bytes_left: int) -> None:
+        """Its network goes when so many bytes more have gone to the office, for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,8 @@ class Board:
     `daemon_pid` says under which process the capture process is to be found; None if it is not
     running. `kill_daemon` kills it now and starts it again so many seconds after its end; it
     returns the process id, None if nothing runs. `clock` is a directory for the files of the
-    machine's clocks, and `files` one for those of its battery and temperature.
+    machine's clocks, and `files` one for those of its battery and temperature. `dock`: None if no
+    office is behind it.
     """
 
     def __init__(
@@ -116,6 +127,7 @@ class Board:
         *,
         files: Path,
         kill_daemon: Callable[[float], int | None],
+        dock: DockSwitch | None = None,
     ) -> None:
         self.wiring = wiring
         self.edges: deque[Message] = deque(maxlen=EDGES_KEPT)
@@ -129,7 +141,8 @@ class Board:
         """What the other mocks reported: (role, message), oldest first."""
         self.world = World(world, self._hear)
         self.timepiece = Timepiece(clock, self._set_wall)
-        self.gauges = gauges.Gauges(files)
+        self.gauges = gauges.Gauges(files, dock.docked if dock is not None else lambda _: None)
+        self._dock = dock
         self._daemon_pid = daemon_pid
         self._on_change = on_change
         self._kill_daemon = kill_daemon
@@ -195,10 +208,10 @@ class Board:
         `more`: ``button`` (for faults of a button; the first one unless told), ``light`` (for
         light_dead; green unless told), ``count`` (for
         faults that happen so many times; 1), ``delay`` (for disk_slow: seconds per sync; 3),
-        ``bytes_left`` (for disk_full; 0), ``lasts`` (for clock_step, whose `seconds` say by how
-        much the clock jumps, either way, an hour unless told: seconds after which it is set right;
-        never). A fault of the clock ends with a synchronisation. Raises KeyError for an unknown
-        name or button, NotNow if there is nothing that it could happen to.
+        ``bytes_left`` (for disk_full and network_gone; 0), ``lasts`` (for clock_step, whose
+        `seconds` say by how much the clock jumps, either way, an hour unless told: seconds after
+        which it is set right; never). A fault of the clock ends with a synchronisation. Raises
+        KeyError for an unknown name or button, NotNow if there is nothing that it could happen to.
         """
         kind, more = FAULTS[name], more or {}
         if name in _KILLS:
@@ -225,6 +238,14 @@ class Board:
             done = self.gauges.fault(name, FAULT_SECONDS if seconds is None else seconds)
             self._last(name, done["until_us"])
             return {"name": name, **done}
+        if kind.role == DOCK:
+            if self._dock is None:
+                raise NotNow("there is no office behind this dock: start bodycam-sim with --office")
+            length = FAULT_SECONDS if seconds is None else seconds
+            self._dock.cut(length, int(more.get("bytes_left", 0)))
+            until_us = now_us() + round(length * 1_000_000)
+            self._last(name, until_us)
+            return {"name": name, "until_us": until_us}
         message: Message = {"fault": name}
         keep = name
         if kind.counts:

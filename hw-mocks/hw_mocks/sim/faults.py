@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+DOCK: Final = "dock"
+"""The role of what happens between a dock and its office, which not every simulator has."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
@@ -44,6 +47,7 @@ _GROUPS: Final = {
     "clock": "clock",
     "": "process",
     "gauges": "power",
+    DOCK: "power",
 }
 
 _KINDS: Final = (
@@ -88,6 +92,7 @@ _KINDS: Final = (
     FaultKind("battery_critical", "gauges", "the battery is nearly empty"),
     FaultKind("battery_unknown", "gauges", "the battery's gauge fails"),
     FaultKind("docked", "gauges", "the camera is in its dock"),
+    FaultKind("network_gone", DOCK, "the dock's network is gone"),
     FaultKind("hot", "gauges", "the camera is hot"),
     FaultKind("throttled", "gauges", "the firmware slows the processor down"),
     FaultKind("button_stuck", "pins", "a button is stuck", on_button=True),

@@ -49,6 +49,7 @@ RECORDING: Final = (
     "continues",
     "state",
     "reason",
+    "acknowledged",
 )
 
 log = logging.getLogger("hw_mocks.sim")

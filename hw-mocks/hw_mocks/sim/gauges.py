@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,15 +43,18 @@ _LEVELS: Final = {LOW: "6", CRITICAL: "2"}
 
 
 class Gauges:
-    """`root` is the board's directory; the files are made, all well. Raises OSError if they cannot
-    be."""
+    """`root` is the board's directory; the files are made, all well. on_dock: told whether the
+    charger supplies the board, each time that this changes. Raises OSError if the files cannot be
+    made."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, on_dock: Callable[[bool], None] = lambda _: None) -> None:
         sysfs = root / "sys"
         self.power_supply: Final = sysfs / "class" / "power_supply"
         self.zone: Final = sysfs / "class" / "thermal" / "thermal_zone0"
         self.firmware: Final = sysfs / "devices/platform/soc/soc:firmware/get_throttled"
         self._holding: dict[str, asyncio.TimerHandle] = {}
+        self._on_dock = on_dock
+        self._docked = False
         battery = self.power_supply / "BAT0"
         for path, text in (
             (battery / "type", "Battery"),
@@ -79,6 +83,9 @@ class Gauges:
         _show(self.zone / "temp", "78000" if HOT in faults else "48250")
         # What has happened since the start (the upper half) stays; nobody needs it here.
         _show(self.firmware, "6" if THROTTLED in faults else "0")
+        if docked != self._docked:
+            self._docked = docked
+            self._on_dock(docked)
 
     def fault(self, name: str, seconds: float) -> dict[str, Any]:
         """Let one hold for so long, on the running loop; returns what was done."""

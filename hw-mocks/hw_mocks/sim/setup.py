@@ -101,6 +101,11 @@ class StateDir:
         return self.root / "camerad"
 
     @property
+    def configuration(self) -> Path:
+        """The daemon's configuration, as the simulator derives it."""
+        return self.root / "config" / "camerad.yaml"
+
+    @property
     def panel(self) -> Path:
         """The device file of the display."""
         return self.root / "board" / "dev" / "fb0"
@@ -185,9 +190,10 @@ def derive_configuration(
     *,
     policy: str | None = None,
     recipient: str | None = None,
+    office: dict[str, Any] | None = None,
 ) -> Path:
     """Write the daemon's configuration: the file of `settings`, with the paths of this simulator
-    and, if they are given, another policy and a recipient.
+    and, if they are given, another policy, a recipient, and the office behind the dock.
 
     Everything else stays as it is: buttons, lights, camera.
     """
@@ -210,14 +216,16 @@ def derive_configuration(
         document["policy"] = policy
     if recipient is not None:
         document["recipients"] = [recipient]
+    if office is not None:
+        changed["office"] = office
     for section, values in changed.items():
         document[section] = {**(document.get(section) or {}), **values}
-    directory = state.root / "config"
+    directory = state.configuration.parent
     # Policies are looked for beside the configuration; these are the ones that it was checked by.
     beside = directory / "policies"
     beside.unlink(missing_ok=True)
     beside.symlink_to(settings.policy.path.resolve().parent)
-    derived = directory / "camerad.yaml"
+    derived = state.configuration
     derived.write_text(
         f"# Made by bodycam-sim from {settings.path}; changes here are lost.\n"
         + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -17,6 +17,7 @@ from typing import Final
 
 from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 from camerad.config import Settings, load
+from camerad.control.client import request
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
@@ -26,6 +27,7 @@ from hw_mocks.sim.about import about_buttons, about_faults, about_policy
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
+from hw_mocks.sim.dock import Dock
 from hw_mocks.sim.doctor import Doctor
 from hw_mocks.sim.film import hold_footage, prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
@@ -59,7 +61,7 @@ class Options:
     one. `port`: 0 is any free one. `daemon`: the module that is run, another one only in tests.
     `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much too fast its
     clock runs. `doctor`: arguments of ``camerad doctor``, which then runs in place of the daemon.
-    `faults`: that hold from before the start.
+    `faults`: that hold from before the start. `office`: whether there is one behind the dock.
     """
 
     state_dir: Path
@@ -74,6 +76,7 @@ class Options:
     sound_ppm: float = 0.0
     doctor: tuple[str, ...] | None = None
     faults: tuple[str, ...] = ()
+    office: bool = False
 
 
 def _browse(url: str) -> bool:
@@ -104,6 +107,7 @@ class Simulator:
         self._process: DaemonProcess | Doctor | None = None
         self._control: ControlClient | None = None
         self._server: Server | None = None
+        self._dock: Dock | None = None
 
     async def run(self) -> int:
         """Run until SIGINT or SIGTERM, or `end`; returns the exit code.
@@ -192,6 +196,12 @@ class Simulator:
                 return None
             return daemon.kill_and_revive(seconds, tell)
 
+        office = None
+        if self.options.office:
+            self._dock = Dock(state.root / "office", state.control, state.configuration)
+            parts.push_async_callback(self._dock.stop)
+            office = await self._dock.prepare()
+            await self._dock.start()
         wiring = Wiring.of(settings)
         board = Board(
             wiring,
@@ -201,9 +211,10 @@ class Simulator:
             self._changed,
             files=state.root / "board",
             kill_daemon=kill,
+            dock=self._dock,
         )
         derived = derive_configuration(
-            settings, state, panel, board, policy=policy, recipient=recipient
+            settings, state, panel, board, policy=policy, recipient=recipient, office=office
         )
         try:
             await board.world.start()
@@ -248,7 +259,7 @@ class Simulator:
             "config": str(derived),
             "buttons": about_buttons(settings),
             "policy": about_policy(load(derived)),
-            "faults": about_faults(settings, environment),
+            "faults": about_faults(settings, environment, office=self.options.office),
         }
         desk = Desk(state.root / "desk", state.card, self._desk_changed)
         desk.start()
@@ -273,7 +284,7 @@ class Simulator:
         tell()
         if self.options.doctor is not None:
             return
-        greeting = asyncio.get_running_loop().create_task(self._greet())
+        greeting = asyncio.get_running_loop().create_task(self._greet(state.control))
         parts.callback(greeting.cancel)
 
     def _make_process(
@@ -303,9 +314,13 @@ class Simulator:
         beside.write_text(json.dumps(facts) + "\n")
         os.replace(beside, path)
 
-    async def _greet(self) -> None:
+    async def _greet(self, control: Path) -> None:
         assert self._control is not None
         await self._control.answered.wait()
+        if self._dock is not None:
+            _, identity = await asyncio.to_thread(request, str(control), "GET", "/identity")
+            self._dock.register(identity)
+            say(f"bodycam-sim: its office keeps recordings in {self._dock.directory}")
         if self.options.page:
             browsing = self.options.browse and await asyncio.to_thread(_browse, f"{self.url}/")
             to_do = "your browser shows it" if browsing else "open that"

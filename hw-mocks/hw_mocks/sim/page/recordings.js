@@ -114,7 +114,7 @@ class Entry {
     mark(element, "aria-disabled", String(locked));
   }
 
-  says({ state, seconds, pre_event_seconds: before, frames, gaps, sound, sound_gaps: soundGaps, marks, continues, wearer }) {
+  says({ state, seconds, pre_event_seconds: before, frames, gaps, sound, sound_gaps: soundGaps, marks, continues, wearer, acknowledged }) {
     const text = words();
     // A running one grows while this is read; the stage says how long it is.
     if (state === "recording") return say("states", state);
@@ -127,6 +127,7 @@ class Entry {
     if (!sound) parts.push(text.soundNow.none);
     else if (soundGaps.length) parts.push(text.soundGaps(soundGaps.length));
     if (state !== "closed") parts.push(say("states", state));
+    if (acknowledged) parts.push(text.acknowledged);
     return parts.join(" · ");
   }
 

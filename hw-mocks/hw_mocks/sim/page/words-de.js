@@ -101,6 +101,7 @@ export const DE = {
   gaps: (count) => (count === 1 ? "1 Lücke" : `${count} Lücken`),
   by: (wearer) => `getragen von ${wearer}`,
   continued: "Fortsetzung nach einem Ausfall",
+  acknowledged: "der Dienststelle übergeben",
   marks: (count) => (count === 1 ? "1 Markierung" : `${count} Markierungen`),
   states: {
     recording: "läuft",
@@ -171,7 +172,8 @@ export const DE = {
     battery_low: "Akku ist schwach",
     battery_critical: "Akku ist fast leer",
     battery_unknown: "Messchip des Akkus fällt aus",
-    docked: "Kamera steht in der Ladestation",
+    docked: "Kamera ist im Dock",
+    network_gone: "Dock hat kein Netz",
     hot: "Kamera ist heiß",
     throttled: "Prozessor ist gedrosselt",
     button_stuck: "klemmt",
@@ -203,6 +205,6 @@ export const DE = {
     microphone_down: "Mikrofon gestört",
     display_down: "Display gestört",
     light_down: "Leuchte gestört",
-    docked: "in der Ladestation",
+    docked: "im Dock",
   },
 };

@@ -101,6 +101,7 @@ export const EN = {
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
   by: (wearer) => `worn by ${wearer}`,
   continued: "continued after a failure",
+  acknowledged: "handed over to the office",
   marks: (count) => (count === 1 ? "1 mark" : `${count} marks`),
   states: {
     recording: "running",
@@ -172,6 +173,7 @@ export const EN = {
     battery_critical: "battery is nearly empty",
     battery_unknown: "battery's gauge fails",
     docked: "camera is docked",
+    network_gone: "dock has no network",
     hot: "camera is hot",
     throttled: "processor is slowed down",
     button_stuck: "is stuck",

@@ -1,0 +1,205 @@
+"""A dock and the office behind it, for a simulated camera: charger and network in one switch.
+
+The office is the real one (``camerad office serve``) in a directory of its own, with the camera in
+its register; what hands over is the real client (``python -m camerad.dock``), which a camera's
+service manager starts while a charger supplies the board. Between both is a cable that can be
+pulled at any byte (`hw_mocks.sim.relay`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office import load_public_key
+
+from hw_mocks.sim import SimError
+from hw_mocks.sim.relay import HOST, Relay
+
+START_SECONDS: Final = 20.0
+END_SECONDS: Final = 10.0
+_SOFTWARE: Final = 70
+
+
+class Dock:
+    """The dock and its office, whose directory and files are below `root`.
+
+    control: the camera's control socket. configuration: where the camera's is, when it is docked.
+    """
+
+    def __init__(self, root: Path, control: Path, configuration: Path) -> None:
+        self._root = root
+        self._control = control
+        self._configuration = configuration
+        self._office: asyncio.subprocess.Process | None = None
+        self._client: asyncio.subprocess.Process | None = None
+        self._manager: asyncio.Task[None] | None = None
+        self._cut: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+        self._inside = False
+        self._port = _free_port()
+        self.relay: Final = Relay(self._port)
+
+    @property
+    def directory(self) -> Path:
+        """The office's directory, for `camerad evidence`."""
+        return self._root / "directory"
+
+    @property
+    def _config(self) -> Path:
+        return self._root / "office.yaml"
+
+    @property
+    def _register(self) -> Path:
+        return self._root / "cameras.json"
+
+    @property
+    def office_key(self) -> Path:
+        """The office's private key, of a demonstration."""
+        return self._root / "office.pem"
+
+    async def prepare(self) -> dict[str, Any]:
+        """Make the office; returns the section ``office`` of a camera's configuration."""
+        self._root.mkdir(exist_ok=True)
+        await self._command(
+            "office",
+            "init",
+            str(self.directory),
+            *("--config", str(self._config)),
+            *("--office-key", str(self.office_key)),
+            *("--register", str(self._register)),
+            *("--url", f"https://{HOST}:{self.relay.port}"),
+            *("--port", str(self._port)),
+        )
+        made = yaml.safe_load(self._config.read_text())
+        key = load_public_key(str(self.office_key))
+        assert key is not None
+        return {
+            "url": made["url"],
+            "ca": Path(made["tls"]["ca"]).read_text(),
+            "key": key.jwk["x"],
+        }
+
+    async def start(self) -> None:
+        """Start the office. Raises SimError if it does not come up."""
+        await self.relay.start()
+        self._manager = asyncio.get_running_loop().create_task(self._manage())
+        self._office = await self._spawn("camerad", "office", "serve", "--config", self._config)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await _answers(self._port):
+                    if self._office.returncode is not None:
+                        raise SimError("the office has ended; it says why above", _SOFTWARE)
+        except TimeoutError:
+            raise SimError("the office does not answer", _SOFTWARE) from None
+
+    def register(self, identity: dict[str, Any]) -> None:
+        """Have the office know the camera. identity: as the control socket gives it."""
+        camera = RegisteredCamera(
+            name=identity["device"],
+            thumbprint=identity["thumbprint"],
+            jwk=identity["jwk"],
+            serial=None,
+            office=None,
+            doctor=None,
+            collected=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        camera_register.write(str(self._register), Register((camera,)))
+
+    def docked(self, inside: bool) -> None:
+        """The camera was put in, or taken out: the network is there or gone at once, and then its
+        service manager starts the client, or ends it."""
+        self._inside = inside
+        if inside and self._cut is None:
+            self.relay.plug()
+        elif not inside:
+            self.relay.pull()
+        self._changed.set()
+
+    def cut(self, seconds: float, bytes_left: int) -> None:
+        """The network goes when so many bytes more have gone to the office, for so long."""
+        if self._cut is not None:
+            self._cut.cancel()
+        self._cut = asyncio.get_running_loop().call_later(seconds, self._mend)
+        if self._inside and bytes_left:
+            self.relay.plug(bytes_left)
+        else:
+            self.relay.pull()
+
+    def _mend(self) -> None:
+        self._cut = None
+        if self._inside:
+            self.relay.plug()
+
+    async def _manage(self) -> None:
+        """What the camera's service manager does: the client runs while a charger is there."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._inside and (self._client is None or self._client.returncode is not None):
+                self._client = await self._spawn("camerad.dock", "--config", self._configuration)
+            elif not self._inside:
+                await _end(self._client)
+
+    async def stop(self) -> None:
+        """End the client, the office and the network."""
+        if self._cut is not None:
+            self._cut.cancel()
+        if self._manager is not None:
+            self._manager.cancel()
+            await asyncio.gather(self._manager, return_exceptions=True)
+        await _end(self._client)
+        await _end(self._office)
+        await self.relay.stop()
+
+    async def _spawn(self, module: str, *arguments: object) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module),
+            *map(str, arguments),
+            env={**os.environ, "CAMERAD_SOCKET": str(self._control)},
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def _command(self, *arguments: str) -> None:
+        process = await self._spawn("camerad", *arguments)
+        if await process.wait() != 0:
+            raise SimError(f"'camerad {' '.join(arguments[:2])}' failed; see above", _SOFTWARE)
+
+
+async def _end(process: asyncio.subprocess.Process | None) -> None:
+    """End a process in order, or, when it has not ended in `END_SECONDS`, at once."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        await asyncio.sleep(0.05)
+        return False
+    writer.close()
+    return True
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,78 @@
+"""In its dock a camera hands its recordings to the office by itself, whatever comes between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import BodyCamera, body_camera, configuration, until
+
+pytestmark = pytest.mark.system
+
+HANDED_OVER_SECONDS = 40.0
+
+
+def docked(camera: BodyCamera, seconds: float = 600.0) -> None:
+    camera.fault("docked", seconds=seconds)
+
+
+def undocked(camera: BodyCamera) -> None:
+    camera.fault("docked", seconds=0)
+
+
+def handed_over(camera: BodyCamera, count: int) -> bool:
+    return sum(bool(one["acknowledged"]) for one in camera.recordings) == count
+
+
+def verified(tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """What the office's own check says of its directory."""
+    office = tmp_path / "state" / "office"
+    (key,) = (office / "directory").glob("*/device.jwk")
+    command = [sys.executable, "-m", "camerad", "evidence", "verify", str(office / "directory")]
+    command += ["--key", str(key), "--office-key", str(office / "office.pem")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path: Path) -> None:
+    config = configuration(tmp_path, camera={"bitrate": 2_000_000})
+    with body_camera(tmp_path, config, options=("--office",)) as camera:
+        camera.record(2)
+        camera.record(3)
+        docked(camera)
+        until(lambda: handed_over(camera, 2), HANDED_OVER_SECONDS, "both are handed over")
+        files = sorted((tmp_path / "state/office/directory").glob("*/recordings/*.tar"))
+        own = sorted((tmp_path / "state/camerad/recordings").glob("*.tar"))
+        assert [one.name for one in files] == [one.name for one in own]
+        assert [one.read_bytes() for one in files] == [one.read_bytes() for one in own]
+    found = verified(tmp_path)
+    assert found.returncode in (0, 1), found.stdout + found.stderr
+    assert "missing" not in found.stdout
+
+
+def test_taken_out_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    config = configuration(tmp_path, camera={"bitrate": 4_000_000})
+    with body_camera(tmp_path, config, options=("--office",)) as camera:
+        camera.record(6)
+        camera.fault("network_gone", seconds=2, bytes_left=1_000_000)
+        docked(camera)
+        camera.pass_time(1)
+        undocked(camera)
+        camera.pass_time(2)
+        assert handed_over(camera, 0)
+        docked(camera)
+        until(lambda: handed_over(camera, 1), HANDED_OVER_SECONDS, "it is handed over")
+        assert len(list((tmp_path / "state/office/directory").glob("*/recordings/*"))) == 1
+    assert verified(tmp_path).returncode in (0, 1)
+
+
+def test_a_press_ends_it_at_once_and_costs_no_picture(tmp_path: Path) -> None:
+    config = configuration(tmp_path, camera={"bitrate": 4_000_000})
+    with body_camera(tmp_path, config, options=("--office",)) as camera:
+        camera.record(6)
+        docked(camera)
+        newest = camera.record(3)
+        assert newest["gaps"] == []
+        until(lambda: handed_over(camera, 2), HANDED_OVER_SECONDS, "both are handed over")
