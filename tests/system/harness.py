@@ -93,8 +93,8 @@ class BodyCamera:
         body: dict[str, Any] = reply.body
         return body
 
-    def fault(self, name: str, seconds: float | None = None) -> None:
-        body: dict[str, Any] = {"name": name}
+    def fault(self, name: str, seconds: float | None = None, **more: Any) -> None:
+        body: dict[str, Any] = {"name": name, **more}
         if seconds is not None:
             body["seconds"] = seconds
         reply = self.ask("POST", "/api/fault", body)
