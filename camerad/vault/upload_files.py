@@ -84,7 +84,8 @@ class UploadFiles:
             durable_files.sync(descriptor, self._offset)
         finally:
             durable_files.close(descriptor, self._offset)
-        # Its renaming is synchronised, and so are the names of the two before.
+        # Names survive in any order, and this one must not without the two before.
+        durable_files.sync_directory(self.directory)
         durable_files.publish(self._declaration, msgspec.json.encode(declaration))
 
     def declaration(self) -> Declaration | None:
