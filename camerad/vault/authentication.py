@@ -69,13 +69,17 @@ class Authentication:
         self._cameras = cameras
         self._nonces = nonces
         self._clock = clock
-        self.middleware = web.middleware(self._let_through)
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer a fresh nonce, whatever it says."""
         response.headers[NONCE] = self._nonces.issue(self._clock.now_us())
 
-    async def _let_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Carry out a request whose signature holds, and whose nonce counts; `OPTIONS` needs none.
+
+        Raises RefusedRequestError, and the log says why.
+        """
         if request.method != hdrs.METH_OPTIONS:
             try:
                 request[CALLER] = self._caller(request)

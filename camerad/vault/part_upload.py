@@ -34,6 +34,7 @@ class PartUpload:
         wall_us: Callable[[], int],
         on_close: Callable[[], None],
     ) -> None:
+        self.declaration: Final = declaration
         self.most: Final = declaration.bytes - progress.offset
         """Bytes that are missing."""
         self._files = files
