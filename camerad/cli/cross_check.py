@@ -1,8 +1,9 @@
 """Whether a place's files, receipts and ledgers agree: a part of ``camerad evidence verify``.
 
 Each signs for something else. The place's own ledger says what must be here, and what was deleted;
-a device's receipt, what an office has; the copy of a device's ledger, which of its recordings have
-a receipt, and its hash. Whoever takes away one of them has the others against him.
+a receipt, by the device or by the office, what an office has; the copy of a device's ledger, which
+of its recordings have a receipt, and its hash. Whoever takes away one of them has the others
+against him.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
-from camerad.container.keys import KeyFileError
+from camerad.container.keys import KeyFileError, KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
@@ -52,14 +53,16 @@ class CheckedLedger:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPlace:
-    """What was checked. receipts: by trusted devices, of each holding whose receipts could be read.
-    partly: only some of an office's devices were asked for."""
+    """What was checked. receipts: those that count, of each holding whose receipts could be read.
+    partly: only some of an office's devices were asked for. unproven: keys that may be the
+    office's, where its own is not at hand."""
 
     place: Place
     receipts: Mapping[Holding, Sequence[FiledReceipt]]
     ledgers: Sequence[CheckedLedger]
     reports: Sequence[Report]
     partly: bool
+    unproven: KeyRing
 
 
 def find_disagreements(checked: CheckedPlace) -> Iterator[Remark]:
@@ -153,7 +156,15 @@ class _Comparison:
             return  # that is told; nothing can be missed by what was not seen
         counted = {one.path for one in filed}
         for path in receipts.paths(holding.receipts):
-            if path not in counted:
+            if path in counted:
+                continue
+            if receipts.is_signed(path, self._checked.unproven):
+                text = (
+                    f"{path}: it is signed by a key that lies beside it: this finds accidents, but "
+                    "not somebody who could change both; name the office's key with --office-key"
+                )
+                yield Severity.NOTE, text
+            else:
                 text = f"{path}: it is named like a receipt, and is none that a trusted key signed"
                 yield Severity.DAMAGE, text
         received = receipts.by_recording(filed)

@@ -146,6 +146,35 @@ def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     return office.ledger_keys(place, office_key(options)).ring
 
 
+def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> KeyRing:
+    """The keys by which a receipt in this place counts. keys: those of devices that are trusted.
+
+    Those of the office are there only if its key is at hand, and then it and those that it
+    replaced: whoever can write in the directory can put a key there. Raises OfficeKeyError.
+    """
+    own = office_key(options) if place.kind is PlaceKind.OFFICE else None
+    if own is None:
+        return keys
+    try:
+        found = office.ledger_keys(place, own)
+    except StorageError:
+        before = KeyRing()  # that the ledger cannot be read is told where that is checked
+    else:
+        before = KeyRing() if found.problem or found.remark else found.ring
+    return KeyRing([*keys.values(), own, *before.values()])
+
+
+def unproven_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The keys that an office's directory says are the office's, where none is at hand to compare
+    them with: a receipt by one of them is neither believed nor called forged."""
+    if place.kind is not PlaceKind.OFFICE or office_key(options) is not None:
+        return KeyRing()
+    try:
+        return office.known_keys(place)
+    except StorageError:
+        return KeyRing()  # that they cannot be read is told where the office's ledger is checked
+
+
 def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     """The keys that a place's own ledger is read with, without trusting it."""
     return (

@@ -35,18 +35,22 @@ class RunningDevice:
     `camerad.store.store.Store`.
 
     place: its state directory. socket: where its daemon listens. closed: it is asked because this
-    user may not read the recordings; otherwise because another process has them. Everything raises
-    ControlError if the daemon does not answer, RefusedError if what it is asked for cannot be,
-    NotAllowedError if this user may not, NotNowError if it was asked too often, and StorageError if
-    its storage fails.
+    user may not read the recordings; otherwise because another process has them. office: the keys
+    of its office, whose receipts the daemon accepts; none if it does not know them. Everything
+    raises ControlError if the daemon does not answer, RefusedError if what it is asked for cannot
+    be, NotAllowedError if this user may not, NotNowError if it was asked too often, and
+    StorageError if its storage fails.
     """
 
-    def __init__(self, place: Place, socket: str, *, closed: bool = False) -> None:
+    def __init__(
+        self, place: Place, socket: str, *, closed: bool = False, office: KeyRing | None = None
+    ) -> None:
         self.place: Final = place
         self._socket = socket
         self._closed = closed
         self.key, former = published(place.root)
         self.keys: Final = KeyRing([self.key, *former])
+        self.receipt_keys: Final = KeyRing([*self.keys.values(), *(office or {}).values()])
         self._compare_keys()
 
     def state(self) -> LedgerState:

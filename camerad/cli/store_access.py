@@ -68,19 +68,23 @@ def open_writer(
 
 
 @contextlib.contextmanager
-def open_device(options: argparse.Namespace, place: Place) -> Iterator[RunningDevice | OwnedDevice]:
-    """The device whose state directory this is. Raises as `open_writer`."""
+def open_device(
+    options: argparse.Namespace, place: Place, office_keys: KeyRing | None = None
+) -> Iterator[RunningDevice | OwnedDevice]:
+    """The device whose state directory this is. office_keys: those of its office, whose receipts it
+    accepts beside its own. Raises as `open_writer`."""
     if place.kind is not PlaceKind.DEVICE:
         raise desk.DeskError(
             f"{place.root}: this is not a device's state directory, and only a device offloads; "
             "name the device's with --state"
         )
     if (access := _access(place)) is not _Access.FREE:
-        yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
+        closed = access is _Access.CLOSED
+        yield RunningDevice(place, options.socket, closed=closed, office=office_keys)
         return
     with open_store(options, place) as (store, key):
         current, former = identity.published(place.root)
-        yield OwnedDevice(store, key, KeyRing([key.public, current, *former]))
+        yield OwnedDevice(store, key, KeyRing([key.public, current, *former]), office_keys)
 
 
 class _Access(Enum):

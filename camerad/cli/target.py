@@ -84,10 +84,8 @@ def _named_by(place: Place, recording: str) -> str:
     if known is not None:
         return "the ledger" if known.deleted is None else ""
     if place.kind is PlaceKind.OFFICE:
-        keys = desk.accompanying_keys(place)
         for holding in (one for one in place.holdings if not one.broken):
-            filed = receipts.read(holding.receipts, keys, recording)
-            if recording in receipts.by_recording(filed):
+            if receipts.mentions(holding.receipts, recording):
                 return "a receipt"
     return ""
 

@@ -53,17 +53,22 @@ def run(options: argparse.Namespace) -> int:
     except MissingError as error:
         raise _LostError(str(error)) from error
     keys = desk.trusted_keys(options, target.place, allow_own=True)
+    vouching = desk.receipt_keys(options, target.place, keys)
     summary = Summary()
-    filed = dict(_receipts(target, keys, summary))
+    filed = dict(_receipts(target, vouching, summary))
     if target.file is None:
-        ledgers = summary.ledgers = list(_ledgers(options, target.place, keys, filed, summary))
+        head = _head(options, vouching)
+        ledgers = summary.ledgers = list(
+            _ledgers(options, target.place, keys, filed, summary, head=head)
+        )
         paths = list(_files(target.place, summary))
     else:
         # They are wrong, or not, whatever they are compared with.
-        _head(options, keys)
+        _head(options, vouching)
         _noted(options, target.place)
         paths = [target.file]
         ledgers = list(_ledgers_about(options, target.place, target.file, keys, summary))
+    filed = dict(_with_named(target, filed, ledgers, summary))
     finals = _receipted(filed) | _finals(ledgers)
     begun = _begun(ledgers)
     may_run = desk.may_run(target.place, keys)
@@ -88,7 +93,14 @@ def run(options: argparse.Namespace) -> int:
             target.place.root
         )
         summary.differences += find_disagreements(
-            CheckedPlace(target.place, filed, ledgers, summary.reports, partly)
+            CheckedPlace(
+                target.place,
+                filed,
+                ledgers,
+                summary.reports,
+                partly,
+                desk.unproven_keys(options, target.place),
+            )
         )
         if target.place.kind is PlaceKind.OFFICE:
             _look_beside(options, target.place, summary)
@@ -154,19 +166,25 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
 
 
 def _ledgers(
-    options: argparse.Namespace, place: Place, keys: KeyRing, filed: _Filed, summary: Summary
+    options: argparse.Namespace,
+    place: Place,
+    keys: KeyRing,
+    filed: _Filed,
+    summary: Summary,
+    *,
+    head: Head | None,
 ) -> Iterator[CheckedLedger]:
     noted = _noted(options, place)
     if place.kind is PlaceKind.DEVICE:
-        yield from _read(place.ledger, keys, Witnessed(_head(options, keys)), summary, own=True)
+        yield from _read(place.ledger, keys, Witnessed(head), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
-        if options.head is not None and len(place.holdings) != 1:
+        if head is not None and len(place.holdings) != 1:
             raise desk.DeskError(
                 "--head is the head of one device's ledger: name that device's directory, as "
                 f"{place.root}/DEVICE"
             )
         for holding in (one for one in place.holdings if not one.broken):
-            witnessed = Witnessed(_head(options, keys))
+            witnessed = Witnessed(head)
             if witnessed.head is None:
                 witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
             yield from _read(holding.ledger, keys, witnessed, summary, own=False)
@@ -223,8 +241,9 @@ def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger
 def _receipts(
     target: Target, keys: KeyRing, summary: Summary
 ) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
-    """What devices signed about the copies in an office; what cannot be read is added to the
-    summary. Of one recording only its own device's receipts count, where it lies among those."""
+    """What devices and the office signed about the copies in an office; what cannot be read is
+    added to the summary. Of one recording only its own device's receipts count, where it lies among
+    those."""
     place, file = target.place, target.file
     if place.kind is not PlaceKind.OFFICE:
         return
@@ -238,6 +257,31 @@ def _receipts(
             summary.add_unread(error)
         except StorageError as error:
             summary.differences.append((Severity.DAMAGE, str(error)))
+
+
+def _with_named(
+    target: Target, filed: _Filed, ledgers: Sequence[CheckedLedger], summary: Summary
+) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
+    """The receipts, and those by other keys that the device's own ledger names: it accepted them,
+    and nobody else can have others with these hashes. They are no witness of that ledger."""
+    about = None if target.file is None else os.path.basename(target.file).removesuffix(SUFFIX)
+    for holding, counted in filed.items():
+        named = {
+            one.acknowledged
+            for ledger in ledgers
+            if ledger.name == holding.ledger
+            for one in ledger.state.recordings.values()
+            if one.acknowledged is not None and about in (None, one.id)
+        }
+        missing = named - {one.sha256 for one in counted}
+        more: list[FiledReceipt] = []
+        try:
+            if missing:
+                seen = {one.path for one in counted}
+                more = receipts.read_named(holding.receipts, missing, seen)
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        yield holding, sorted([*counted, *more], key=lambda one: one.path)
 
 
 def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
@@ -262,7 +306,7 @@ def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tup
 
 
 def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
-    """The head that was witnessed, as the command line names it."""
+    """The head that was witnessed, as the command line names it. keys: those of receipts."""
     text = options.head
     if text is None:
         return None

@@ -17,11 +17,8 @@ again. Recordings without an end stay where they are until the device has closed
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -29,20 +26,18 @@ from typing import Protocol
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
-from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState, describe_harm
+from camerad.office.holdings import directory_id, find_holdings, make_holding, put_key
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
 from camerad.store.device_client import OffloadError, OffloadSource
 from camerad.store.inventory import list_place
 from camerad.store.listing import INTERRUPTED, RECORDING, read_info
 from camerad.store.locations import (
-    DIRECTORY_ID,
     KEYS,
     LEDGER,
     OFFICE,
@@ -112,14 +107,14 @@ class _Offload:
         self._target = target
         self._watcher = watcher
         self._done = OffloadResult()
-        self._directory_id = _directory_id(target)
+        self._directory_id = directory_id(target)
         self._deleted = _deleted_in(target)
         self._state = LedgerState()
         self._receipts = {
             recording: found
             for holding in self._holdings()
             for recording, found in receipts.by_recording(
-                receipts.read(holding.receipts, device.keys)
+                receipts.read(holding.receipts, device.receipt_keys)
             ).items()
         }
 
@@ -130,7 +125,7 @@ class _Offload:
         self._hand_in_again()
         wanted = [info for info in infos if self._is_wanted(info)]
         if wanted:
-            holding = self._holding(wanted[-1].device)
+            holding = make_holding(self._target, wanted[-1].device, self._device.key)
             self._mirror(holding)
             self._copy_all(holding, wanted)
         for holding in self._holdings():
@@ -170,25 +165,12 @@ class _Offload:
 
     def _holdings(self) -> list[Holding]:
         """What the directory has of this device, under any of its keys."""
-        endings = tuple(holding_name("", key) for key in self._device.keys.values())
-        return [one for one in office_place(self._target).holdings if one.root.endswith(endings)]
-
-    def _holding(self, device: str) -> Holding:
-        """Where this device's recordings go; made if it is not there."""
-        root = os.path.join(self._target, holding_name(device, self._device.key))
-        holding = Holding(root, os.path.join(root, RECORDINGS))
-        for directory in (root, holding.recordings, holding.receipts, holding.ledger):
-            durable_files.make_directory(directory)
-        self._put_key(holding)
-        return holding
+        return find_holdings(self._target, self._device.keys)
 
     def _put_key(self, holding: Holding) -> None:
         """The key by which these recordings were made, beside them, whatever lies there."""
         keys = self._device.keys.values()
-        key = next(one for one in keys if holding.root.endswith(holding_name("", one)))
-        content = (json.dumps(key.jwk, indent=2) + "\n").encode()
-        if _read(holding.key) != content:
-            verified_copy.publish(holding.key, content)
+        put_key(holding, next(one for one in keys if holding.root.endswith(holding_name("", one))))
 
     def _hand_in_again(self) -> None:
         """Receipts that were written, but never reached the ledger."""
@@ -199,7 +181,7 @@ class _Offload:
             known = state.recordings.get(copied.id)
             if known is None or not known.here or known.acknowledged is not None:
                 continue
-            if filed.receipt.kid == self._device.key.thumbprint:
+            if self._is_accepted(filed.receipt.kid):
                 pending[filed.sha256] = filed
             else:
                 # By a key that was replaced since: the copy is compared, and gets another one.
@@ -208,6 +190,13 @@ class _Offload:
             del self._receipts[recording]
         for filed in pending.values():
             self._device.acknowledge(filed.token)
+
+    def _is_accepted(self, kid: str) -> bool:
+        """Whether a receipt by this key still makes the device call a recording acknowledged."""
+        device = self._device
+        return kid == device.key.thumbprint or (
+            kid in device.receipt_keys and kid not in device.keys
+        )
 
     def _is_wanted(self, info: RecordingInfo) -> bool:
         if info.state in (RECORDING, INTERRUPTED) or info.final is None:
@@ -321,17 +310,6 @@ def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
         )
 
 
-def _directory_id(target: str) -> str:
-    """The id of an office's directory; it gets one at its first offload."""
-    path = os.path.join(target, OFFICE, DIRECTORY_ID)
-    content = _read(path)
-    if content is None:
-        durable_files.make_directory(os.path.dirname(path))
-        content = secrets.token_hex(16).encode() + b"\n"
-        verified_copy.publish(path, content)
-    return content.decode("ascii", "replace").strip()[:64]
-
-
 def _deleted_in(target: str) -> frozenset[str]:
     """Recordings that the office's ledger calls deleted, so far as it can be read.
 
@@ -351,16 +329,6 @@ def _deleted_in(target: str) -> frozenset[str]:
         )
         return frozenset()
     return frozenset(known.id for known in state.recordings.values() if known.deleted is not None)
-
-
-def _read(path: str) -> bytes | None:
-    """A small file's content; None if there is none."""
-    try:
-        return read_plain(path, "file", jws.LONGEST)
-    except StorageError as error:
-        if error.errno == errno.ENOENT:
-            return None
-        raise
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """A device as an offload sees it: what it has, and its receipt for what the office has.
 
 The device signs a receipt over copies that were read back, with the head of its ledger. Only what a
-receipt names is acknowledged (`camerad.office.offload`).
+receipt names is acknowledged (`camerad.office.offload`). A receipt that the office's server signed
+(`camerad.vault.intake`) counts alike, where the device knows the office's key.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class OffloadSource(Protocol):
     def keys(self) -> KeyRing:
         """That key, and those before it."""
 
+    @property
+    def receipt_keys(self) -> KeyRing:
+        """The keys whose receipts it accepts: its own, and its office's if it knows that."""
+
     def state(self) -> LedgerState:
         """What its ledger says."""
 
@@ -51,12 +56,16 @@ class OffloadSource(Protocol):
 
 
 class OwnedDevice:
-    """A device whose daemon does not run. store: its store, claimed. key: its private key."""
+    """A device whose daemon does not run. store: its store, claimed. key: its private key. office:
+    the keys of its office, whose receipts count as well; none if it does not know them."""
 
-    def __init__(self, store: Store, key: SigningKey, keys: KeyRing) -> None:
+    def __init__(
+        self, store: Store, key: SigningKey, keys: KeyRing, office: KeyRing | None = None
+    ) -> None:
         self._store = store
         self._signing = key
         self.keys: Final = keys
+        self.receipt_keys: Final = KeyRing([*keys.values(), *(office or {}).values()])
 
     @property
     def place(self) -> Place:
@@ -78,7 +87,7 @@ class OwnedDevice:
 
     def acknowledge(self, token: bytes) -> None:
         """See `accept_receipt`."""
-        accept_receipt(self._store, self.keys, token)
+        accept_receipt(self._store, self.receipt_keys, token)
 
 
 def sign_receipt(
@@ -113,8 +122,10 @@ def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
     """Write into the ledger that a receipt's recordings are acknowledged; returns the ids of those
     that were not before.
 
-    keys: the device's. Recordings that are gone are passed over. Raises JwsError if it is no
-    receipt of this device, and StorageError.
+    keys: the device's own, and its office's where it knows that: who signs with one of them decides
+    what the device may delete. A receipt is about what the ledger knows by the SHA-256 of its end;
+    any other recording is passed over, and so is one that is gone. Raises JwsError if it is no
+    receipt by one of `keys`, and StorageError.
     """
     receipt = receipts.parse(token, keys)
     sha256 = jws.digest(token)

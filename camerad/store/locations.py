@@ -17,7 +17,7 @@ An office's directory, as `camerad offload` makes it:
 ``office/keys/``               the public halves of every key that signed it
 ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a dash, and the
                                first eight characters of its key's thumbprint
-``DEVICE/receipts/NNNN.jws``   what the device signed about these copies
+``DEVICE/receipts/NNNN.jws``   what the device or the office signed about these copies
 ``DEVICE/ledger/``             a copy of the device's ledger
 ``DEVICE/earlier-ledger/``     what the device's ledger said that does not go on from that copy
 ``DEVICE/device.jwk``          the device's key as it came with the recordings; it proves nothing
@@ -109,7 +109,7 @@ class Holding:
 
     @property
     def receipts(self) -> str:
-        """What the device signed about copies."""
+        """What the device or the office signed about copies."""
         return os.path.join(self.root, RECEIPTS)
 
     @property

@@ -1,9 +1,13 @@
-"""Receipts: a device signs that an office has copies of its recordings.
+"""Receipts: a device, or an office, signs that the office has copies of the device's recordings.
 
 A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
 whether that ledger was put back. It is written durably where the copies are, before the device's
 ledger calls them acknowledged. It is removed when its recordings are deleted there.
+
+The device signs what was copied by stick or card, the office what came through the dock. Both count
+alike. The office's key vouches for receipts alone: never for a recording, nor for a device's
+ledger.
 """
 
 from __future__ import annotations
@@ -47,8 +51,9 @@ class CopiedRecording:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a device signs. directory: id of the office's directory. head: of the device's ledger;
-    boot_id, clock: when."""
+    """What a device or an office signs. device: whose recordings they are. kid: the key that signs.
+    directory: id of the office's directory. head: of the device's ledger; where the office signs,
+    of its copy of that. boot_id, clock: when, by the machine that signs."""
 
     device: str
     kid: str
@@ -117,12 +122,67 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceip
             )
 
 
+def read_named(
+    directory: str, named: Container[str], counted: Container[str]
+) -> list[FiledReceipt]:
+    """The receipts in a directory that something else vouches for, whoever signed them.
+
+    named: SHA-256 of their tokens, as a device's own ledger has them. counted: paths to pass over.
+    Raises StorageError if the directory cannot be read; a file that cannot be is left out.
+    """
+    found = []
+    for path in paths(directory):
+        if path in counted:
+            continue
+        try:
+            token = read_plain(path, "receipt", jws.LONGEST + 1)
+            sha256 = jws.digest(token)
+            if sha256 in named:
+                statement = jws.parse(token)
+                receipt = jws.decode(statement, RECEIPT, Receipt)
+                if receipt.kid == statement.kid:
+                    found.append(FiledReceipt(path, receipt, token, sha256))
+        except storage_errors.ForbiddenError:
+            raise  # what is there, and unknown, must not be taken for what is not there
+        except (StorageError, jws.JwsError):
+            continue  # it is no receipt, which `read` has logged
+    return found
+
+
+def is_signed(path: str, keys: KeyRing) -> bool:
+    """Whether one of `keys` signed the receipt in a file. Raises ForbiddenError."""
+    try:
+        parse(read_plain(path, "receipt", jws.LONGEST + 1), keys)
+    except storage_errors.ForbiddenError:
+        raise
+    except (StorageError, jws.JwsError):
+        return False
+    return True
+
+
 def write(directory: str, token: bytes) -> str:
     """Put a receipt into a file of its own, durably; returns its path. Raises StorageError."""
     numbers = [int(name.partition(".")[0]) for name in _names(directory)]
     path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
     verified_copy.publish(path, token)
     return path
+
+
+def mentions(directory: str, recording: str) -> bool:
+    """Whether a receipt in a directory names a recording, whoever signed it. Raises as `read`."""
+    spelled = jws.spellings(jws.canonical(recording)[1:-1])
+    for path in paths(directory):
+        try:
+            token = read_plain(path, "receipt", jws.LONGEST + 1)
+            if any(one in token for one in spelled):
+                receipt = jws.decode(jws.parse(token), RECEIPT, Receipt)
+                if any(one.id == recording for one in receipt.recordings):
+                    return True
+        except storage_errors.ForbiddenError:
+            raise
+        except (StorageError, jws.JwsError):
+            continue  # a check of the directory reports it
+    return False
 
 
 def remove(directory: str, gone: Container[str]) -> None:

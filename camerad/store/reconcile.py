@@ -86,12 +86,13 @@ class Comparison:
         return [difference for difference in compared if difference is not None]
 
     def _receipted(self, about: str = "") -> dict[str, CopiedRecording]:
-        """What trusted devices signed about the copies in an office, about one recording or all.
-        Where receipts cannot be read, nothing is taken over."""
+        """What trusted devices, and the office itself, signed about the copies in an office, about
+        one recording or all. Where receipts cannot be read, nothing is taken over."""
         found: dict[str, CopiedRecording] = {}
+        keys = KeyRing([*self._trusted.values(), *self._ledger.keys.values()])
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
-                filed = list(receipts.read(holding.receipts, self._trusted, about))
+                filed = list(receipts.read(holding.receipts, keys, about))
             except StorageError as error:
                 self.unread.append(error)
                 self._closed.add(holding.recordings)
@@ -212,7 +213,7 @@ class Comparison:
         if closed is None:
             return "it has no end that fits its beginning; only whole recordings are handed over"
         if receipted is not None and receipted.final != closed.sha256:
-            return f"its device signed a receipt for another end, {receipted.final}"
+            return f"there is a receipt for another end of it, {receipted.final}"
         return ""
 
     def _take_in_unvouched(self, recording: str, doubted: str, *, recorded: bool) -> Discrepancy:

@@ -1,0 +1,81 @@
+"""A camera's part of an office's directory: found, and made where it is not there yet.
+
+By stick and by dock recordings come to the same place. So `camerad.office.offload` and the office's
+server share what is here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.store import verified_copy
+from camerad.store.locations import (
+    DIRECTORY_ID,
+    OFFICE,
+    RECORDINGS,
+    Holding,
+    holding_name,
+    office_place,
+)
+
+
+def find_holdings(root: str, keys: KeyRing) -> list[Holding]:
+    """What an office's directory has of the camera with these keys, whatever its name was.
+
+    root: the office's directory. Raises StorageError if it cannot be read.
+    """
+    endings = tuple(holding_name("", key) for key in keys.values())
+    return [one for one in office_place(root).holdings if one.root.endswith(endings)]
+
+
+def make_holding(root: str, device: str, key: PublicKey) -> Holding:
+    """Where recordings by this key go, if the camera has this name; durably made.
+
+    root: the office's directory. What is there stays as it is. Raises StorageError.
+    """
+    directory = os.path.join(root, holding_name(device, key))
+    holding = Holding(directory, os.path.join(directory, RECORDINGS))
+    for one in (directory, holding.recordings, holding.receipts, holding.ledger):
+        durable_files.make_directory(one)
+    put_key(holding, key)
+    return holding
+
+
+def put_key(holding: Holding, key: PublicKey) -> None:
+    """Put the key by which these recordings were made beside them, whatever lies there. Raises
+    StorageError."""
+    content = (json.dumps(key.jwk, indent=2) + "\n").encode()
+    if _read(holding.key) != content:
+        verified_copy.publish(holding.key, content)
+
+
+def directory_id(root: str) -> str:
+    """The id of an office's directory, by which receipts name it; made if it has none yet.
+
+    Raises StorageError.
+    """
+    path = os.path.join(root, OFFICE, DIRECTORY_ID)
+    content = _read(path)
+    if content is None:
+        durable_files.make_directory(os.path.dirname(path))
+        content = secrets.token_hex(16).encode() + b"\n"
+        verified_copy.publish(path, content)
+    return content.decode("ascii", "replace").strip()[:64]
+
+
+def _read(path: str) -> bytes | None:
+    """A small file's content; None if there is none."""
+    try:
+        return read_plain(path, "file", jws.LONGEST)
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise

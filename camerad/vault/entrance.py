@@ -1,0 +1,159 @@
+"""Who comes in: connections are counted before they have said anything, TLS included.
+
+A connection that is one too many is closed as soon as it is made. So nobody who only opens
+connections takes up more than a few, or for longer than the handshake may last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import Counter
+from typing import Any, Final
+
+from aiohttp import web
+
+from camerad.base.errors import EX_UNAVAILABLE, CameradError
+from camerad.base.message_ids import MessageId
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 256
+"""Connections at once;"""
+MOST_OF_ONE: Final = 32
+"""of one address."""
+BACKLOG: Final = 64
+HANDSHAKE_SECONDS: Final = 10.0
+UNSENT_SECONDS: Final = 60
+"""How long a peer may leave what was sent to it unread."""
+_PAUSE_SECONDS: Final = 1.0
+"""After the system had no more of something; the next connection waits meanwhile."""
+
+
+class ListenError(CameradError, OSError):
+    """Error raised when the server cannot listen where its settings say."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+def tls_context(certificate: str, key: str) -> ssl.SSLContext:
+    """TLS 1.2 or later with this certificate; both are files in PEM. Raises ListenError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # The empty password: nobody is there to be asked for one.
+        context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise ListenError(
+            f"{certificate}, {key}: cannot be used as a certificate and its private key in PEM: "
+            f"{error}; make them with 'camerad office init', or name others under tls"
+        ) from error
+    return context
+
+
+def listen(host: str | None, port: int) -> socket.socket:
+    """A socket that listens there. host: None for every address. Raises ListenError."""
+    every = host is None
+    try:
+        if every and not socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), backlog=BACKLOG)
+        if every:
+            return socket.create_server(
+                ("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen at {host or 'every address'}, port {port}: {error.strerror or error}; "
+            "end what listens there, or change listen in the office's settings"
+        ) from error
+
+
+class Entrance:
+    """Accepts connections at a socket, and hands those that may come in to `server`."""
+
+    def __init__(
+        self,
+        server: web.Server[Any],
+        listener: socket.socket,
+        context: ssl.SSLContext,
+        most: int = MOST,
+        most_of_one: int = MOST_OF_ONE,
+    ) -> None:
+        self._server = server
+        self._listener = listener
+        self._context = context
+        self._most = most
+        self._most_of_one = most_of_one
+        self._shaking: dict[asyncio.Task[None], str] = {}
+        self._accepting: asyncio.Task[None] | None = None
+        listener.setblocking(False)
+
+    def open(self) -> None:
+        """Begin to accept."""
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    async def close(self) -> None:
+        """Accept no more, and end handshakes; connections that came in go on. Safe to call
+        again."""
+        tasks = [*self._shaking, *([self._accepting] if self._accepting else [])]
+        for task in tasks:
+            task.cancel()
+        self._listener.close()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._accepting = None
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(self._listener)
+            except OSError as error:
+                log.warning(
+                    "cannot accept a connection: %s; it is tried again",
+                    error.strerror,
+                    extra=MessageId.SCARCE.extra,
+                )
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            peer = str(address[0])
+            if self._may_come(peer):
+                task = loop.create_task(self._shake(connection))
+                self._shaking[task] = peer
+                task.add_done_callback(self._shaking.pop)
+            else:
+                connection.close()
+
+    def _may_come(self, peer: str) -> bool:
+        transports = (one.transport for one in self._server.connections)
+        names = [one.get_extra_info("peername") for one in transports if one is not None]
+        there = Counter([str(name[0]) for name in names if name] + list(self._shaking.values()))
+        every = len(self._server.connections) + len(self._shaking)
+        return every < self._most and there[peer] < self._most_of_one
+
+    async def _shake(self, connection: socket.socket) -> None:
+        try:
+            connection.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_SECONDS * 1000
+            )
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._server,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+            )
+        except OSError as error:  # those of TLS and of time-outs included
+            log.debug("no TLS came about: %s", error, extra=MessageId.DETAIL.extra)
+        except BaseException:
+            connection.close()
+            raise

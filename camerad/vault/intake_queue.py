@@ -1,0 +1,134 @@
+"""Complete uploads on their way to being taken over: a few at a time, and again after a failure."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.vault.upload_files import Declaration
+
+log = logging.getLogger(__name__)
+
+THREADS: Final = 2
+"""To check a recording keeps one processor busy."""
+FIRST_RETRY_SECONDS: Final = 60
+LAST_RETRY_SECONDS: Final = 3600
+
+_Task = tuple[str, Declaration]
+
+
+class IntakeQueue:
+    """Calls `take` for every upload that was added, on threads of its own, never twice at once for
+    one upload. After an error it is called again: in a minute at first, in an hour at last.
+
+    take: blocks, and may be called again for the same upload. clock: for the pauses.
+    """
+
+    def __init__(self, take: Callable[[str, Declaration], None], clock: Clock) -> None:
+        self._take = take
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._due: list[tuple[int, int, _Task]] = []
+        self._number = 0
+        self._known: set[_Task] = set()
+        self._again: set[_Task] = set()
+        self._running: set[_Task] = set()
+        self._failed: dict[_Task, int] = {}
+        self._closing = False
+        # Daemons: one that reads 64 GiB does not keep the server from ending; the next start begins
+        # again with what it was at.
+        self._threads = [
+            threading.Thread(target=self._work, name=f"intake-{number}", daemon=True)
+            for number in range(THREADS)
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, kid: str, declaration: Declaration) -> None:
+        """Have an upload taken over, soon; any thread may ask. One that waits already is not added
+        again; one that is just being taken is taken once more."""
+        task = (kid, declaration)
+        with self._changed:
+            if task in self._running:
+                self._again.add(task)
+            elif task not in self._known:
+                self._put(task, 0)
+
+    def close(self, seconds: float) -> None:
+        """Take nothing more; what is being taken has so long to end. Safe to call again."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        until_us = self._clock.now_us() + round(seconds * SECOND)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0, until_us - self._clock.now_us()) / SECOND)
+
+    def _put(self, task: _Task, pause_seconds: int) -> None:
+        self._known.add(task)
+        self._number += 1
+        due_us = self._clock.now_us() + pause_seconds * SECOND
+        heapq.heappush(self._due, (due_us, self._number, task))
+        self._changed.notify()
+
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            failed = self._carry_out(task)
+            with self._changed:
+                self._running.discard(task)
+                count = self._failed.get(task, 0) + 1 if failed else 0
+                if failed:
+                    self._failed[task] = count
+                else:
+                    self._failed.pop(task, None)
+                if failed or task in self._again:
+                    pause = FIRST_RETRY_SECONDS << min(count - 1, 10) if failed else 0
+                    self._put(task, min(pause, LAST_RETRY_SECONDS))
+                self._again.discard(task)
+
+    def _next(self) -> _Task | None:
+        """The next task that is due; None at the end."""
+        with self._changed:
+            while not self._closing:
+                pause_us = self._due[0][0] - self._clock.now_us() if self._due else None
+                if pause_us is not None and pause_us <= 0:
+                    task = heapq.heappop(self._due)[2]
+                    self._known.discard(task)
+                    self._running.add(task)
+                    return task
+                self._changed.wait(None if pause_us is None else pause_us / SECOND)
+            return None
+
+    def _carry_out(self, task: _Task) -> bool:
+        """Whether it failed."""
+        kid, declaration = task
+        try:
+            self._take(kid, declaration)
+        except CameradError as error:
+            log.warning(
+                "%s of the camera %s was not taken over, which is tried again: %s",
+                declaration.recording,
+                kid,
+                printable(error),
+                extra=MessageId.NOT_TAKEN.extra,
+            )
+            return True
+        except Exception:
+            log.exception(
+                "%s of the camera %s was not taken over, which is tried again",
+                declaration.recording,
+                kid,
+                extra=MessageId.MISTAKE.extra,
+            )
+            return True
+        return False

@@ -1,0 +1,190 @@
+"""``office.yaml``: what the office's server works with. Every mistake is named with its line.
+
+`camerad.config.fields` explains how a setting is declared. `example` writes an annotated file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from camerad.base import file_status
+from camerad.base.errors import ConfigError, StorageError
+from camerad.config.document import read_document
+from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
+from camerad.config.settings_reader import SettingsReader
+
+NAME: Final = "office.yaml"
+DEFAULT_PORT: Final = 8443
+_HINT: Final = "; 'camerad office init DIR' makes one"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """Where the server listens."""
+
+    host: Annotated[
+        str | None,
+        "Address of this machine that cameras reach it by. Left out: every one that it has.",
+        Matches(r"[A-Za-z0-9.:_-]{1,253}", "an address, such as 192.0.2.7 or ::1, or a name"),
+    ] = None
+    port: Annotated[int, "Port of TCP.", Range(1, 65535)] = DEFAULT_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How cameras know this server."""
+
+    certificate: Annotated[
+        Path, "The server's certificate, and those above it but the last; PEM.", ABSOLUTE_PATH
+    ]
+    key: Annotated[Path, "The certificate's private key; PEM.", ABSOLUTE_PATH]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveSettings:
+    """What the server takes."""
+
+    uploads: Annotated[
+        int, "Parts that are received at once, of all cameras.", Range(1, 1000, "parts")
+    ] = 20
+    largest_gib: Annotated[
+        int, "The largest recording that is taken.", Range(1, 4096, "GiB of 1024 MiB")
+    ] = 64
+    reserve_gib: Annotated[
+        int, "Room that stays free on the storage.", Range(0, 65536, "GiB of 1024 MiB")
+    ] = 5
+    unfinished_days: Annotated[
+        int,
+        "Days after which an upload to which nothing comes is removed. The camera still has it.",
+        Range(1, 366, "days"),
+    ] = 7
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeFile:
+    """The whole file."""
+
+    directory: Annotated[Path, "The office's directory, with all recordings.", ABSOLUTE_PATH]
+    url: Annotated[
+        str,
+        "The server's address, letter by letter as the cameras' settings have it.",
+        Matches(
+            r"https://([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+            r"(:[1-9][0-9]{0,4})?",
+            "an address such as https://office.example:8443, without a path,",
+        ),
+    ]
+    tls: Annotated[TlsSettings, "How cameras know this server."]
+    office_key: Annotated[
+        Path,
+        "The office's private key, which signs receipts and the ledger of the directory.",
+        ABSOLUTE_PATH,
+    ]
+    register: Annotated[
+        Path, "The register of cameras, which `camerad provision collect` keeps.", ABSOLUTE_PATH
+    ]
+    listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
+    receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
+
+
+def load(path: str, *, with_files: bool = True) -> OfficeFile:
+    """The settings in a file. with_files: what it names has to be there too.
+
+    Raises ConfigError naming every mistake in it, each as ``FILE:LINE: key.path: what was found;
+    what to do``.
+    """
+    reader = SettingsReader(path)
+    read = reader.section(read_document(Path(path), _HINT), OfficeFile)
+    if read is not None and with_files:
+        _check_files(read, reader)
+    if read is None or reader.mistakes:
+        ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
+        raise ConfigError([str(mistake) for mistake in ordered])
+    return read
+
+
+def check_file(path: str) -> list[str]:
+    """Every mistake in the file at `path`; an empty list if it is sound."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return list(error.mistakes)
+    return []
+
+
+def _check_files(settings: OfficeFile, reader: SettingsReader) -> None:
+    """What has to be there before the server starts. The register may come later."""
+    needed = (
+        ("directory", settings.directory, True),
+        ("tls.certificate", settings.tls.certificate, False),
+        ("tls.key", settings.tls.key, False),
+        ("office_key", settings.office_key, False),
+        ("register", settings.register.parent, True),
+    )
+    for where, path, directory in needed:
+        if not reader.is_sound(where):
+            continue
+        what = "directory" if directory else "file"
+        try:
+            there = file_status.mode_of(str(path), linked=True) is not None
+            right = file_status.is_directory(str(path), linked=True) == directory
+        except StorageError as error:
+            reader.add_mistake(where, str(error))
+            continue
+        if not there or not right:
+            reader.add_mistake(
+                where, f"there is no {what} {path}; make it with 'camerad office init', or name it"
+            )
+
+
+def example(settings: OfficeFile) -> str:
+    """An annotated file with these settings, which `load` reads; limits are the defaults."""
+    said = {
+        "directory": settings.directory,
+        "url": settings.url,
+        "certificate": settings.tls.certificate,
+        "key": settings.tls.key,
+        "office_key": settings.office_key,
+        "register": settings.register,
+    }
+    quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
+    return _EXAMPLE.format(**quoted, port=settings.listen.port)
+
+
+_EXAMPLE: Final = """\
+# Settings of the office's server: camerad office serve --config FILE
+# 'camerad office config check FILE' names every mistake. docs/office.md explains the rest.
+
+# The office's directory, with all recordings: the one that 'camerad offload' fills as well.
+directory: {directory}
+
+# The server's address, letter by letter as the cameras' settings have it (office.url): cameras sign
+# it with every request.
+url: {url}
+
+# Where the server listens. A line more, host: 192.0.2.7, has it listen at that address only.
+listen:
+  port: {port}
+
+# How cameras know this server. 'camerad office init' made these, and a certificate authority that
+# the cameras' settings name (office.ca). They may be the city's own instead.
+tls:
+  certificate: {certificate}
+  key: {key}
+
+# The office's private key. It signs receipts, and the cameras' settings. Keep a copy of it.
+office_key: {office_key}
+
+# The register of cameras. Only those in it may bring recordings.
+register: {register}
+
+# What the server takes. These are the defaults.
+receive:
+  uploads: 20          # parts at once, of all cameras
+  largest_gib: 64      # of one recording
+  reserve_gib: 5       # stays free on the storage
+  unfinished_days: 7   # an upload to which nothing comes is removed then
+"""

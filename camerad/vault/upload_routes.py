@@ -1,0 +1,298 @@
+"""Uploads over HTTP: tus 1.0.0, core and four extensions, as docs/office-api.md has it.
+
+https://tus.io/protocols/resumable-upload is the standard. Bodies go to the storage piece by piece,
+on threads, so that a part takes no more memory than two pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from camerad.base.clock import SECOND
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.vault import bodies
+from camerad.vault import upload_errors as errors
+from camerad.vault.authentication import CALLER, Caller
+from camerad.vault.part_upload import PartUpload
+from camerad.vault.refusals import RETRY_SECONDS, Handler, RefusedRequestError, later
+from camerad.vault.upload_files import Declaration
+from camerad.vault.uploads import CHECKSUMS, Uploads
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/v1/uploads"
+VERSION: Final = "1.0.0"
+EXTENSIONS: Final = "creation,checksum,expiration,termination"
+PART_TYPE: Final = "application/offset+octet-stream"
+LARGEST_PART: Final = 64 << 20
+BUSY_SECONDS: Final = 5
+"""When somebody asks again who has to wait for others' parts."""
+WRONG_CHECKSUM: Final = 460
+"""Of tus' extension "checksum"."""
+
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_KEYS: Final = ("recording", "final")
+_STATUS: Final[Mapping[type[CameradError], int]] = {
+    errors.BadDeclarationError: HTTPStatus.BAD_REQUEST,
+    errors.DeclaredDifferentlyError: HTTPStatus.CONFLICT,
+    errors.NoUploadError: HTTPStatus.NOT_FOUND,
+    errors.CompleteError: HTTPStatus.CONFLICT,
+    errors.UploadBusyError: HTTPStatus.LOCKED,
+    errors.WrongOffsetError: HTTPStatus.CONFLICT,
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TooManyUploadsError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.WrongBodyError: HTTPStatus.BAD_REQUEST,
+    errors.WrongChecksumError: WRONG_CHECKSUM,
+}
+_WAIT: Final = {
+    HTTPStatus.LOCKED: BUSY_SECONDS,
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY_SECONDS,
+    HTTPStatus.INSUFFICIENT_STORAGE: RETRY_SECONDS,
+}
+_USUAL: Final = (errors.NoUploadError, errors.CompleteError, errors.WrongOffsetError)
+"""What a client meets that goes on after an interruption; not worth a line in the log."""
+
+
+class UploadRoutes:
+    """Receives recordings.
+
+    most: parts that are received at once, of all cameras. on_complete: is told, on the event loop,
+    of an upload that has all its bytes, perhaps several times of one. why_not: the sentence that a
+    camera is told if the office does not want a recording, by its key and id; None if it does. It
+    may block.
+    """
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        on_complete: Callable[[str, Declaration], None],
+        most: int = 20,
+        why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
+    ) -> None:
+        self._uploads = uploads
+        self._on_complete = on_complete
+        self._most = most
+        self._why_not = why_not
+        self._running = 0
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Answer below `PATH`."""
+        one = PATH + "/{recording}"
+        for method, path, handler in (
+            (hdrs.METH_OPTIONS, PATH, self._options),
+            (hdrs.METH_POST, PATH, self._post),
+            (hdrs.METH_HEAD, one, self._head),
+            (hdrs.METH_PATCH, one, self._patch),
+            (hdrs.METH_DELETE, one, self._delete),
+        ):
+            router.add_route(
+                method, path, _as_tus(handler), expect_handler=bodies.leave_expectation
+            )
+
+    async def _options(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            status=HTTPStatus.NO_CONTENT,
+            headers={
+                "Tus-Version": VERSION,
+                "Tus-Extension": EXTENSIONS,
+                "Tus-Checksum-Algorithm": ",".join(CHECKSUMS),
+                "Tus-Max-Size": str(self._uploads.limits.largest),
+            },
+        )
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        if request.body_exists:
+            raise _bad("send no body with POST: parts go to the upload by PATCH")
+        kid = request[CALLER].kid
+        recording, final = _metadata(request.headers.get("Upload-Metadata", ""))
+        declaration = Declaration(recording, final, _number(request, "Upload-Length"))
+        why = await asyncio.to_thread(self._why_not, kid, recording)
+        if why is not None:
+            raise RefusedRequestError(HTTPStatus.CONFLICT, why)
+        offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
+        headers = await self._where(kid, declaration, offset)
+        headers[hdrs.LOCATION] = f"{PATH}/{recording}"
+        return web.Response(status=HTTPStatus.CREATED, headers=headers)
+
+    async def _head(self, request: web.Request) -> web.StreamResponse:
+        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        declaration = await asyncio.to_thread(self._uploads.declared, kid, recording)
+        offset = await asyncio.to_thread(self._uploads.offset, kid, recording)
+        headers = await self._where(kid, declaration, offset)
+        headers["Upload-Length"] = str(declaration.bytes)
+        headers["Upload-Metadata"] = ",".join(
+            f"{key} {base64.b64encode(value.encode()).decode()}"
+            for key, value in zip(_KEYS, (recording, declaration.final), strict=True)
+        )
+        headers[hdrs.CACHE_CONTROL] = "no-store"
+        return web.Response(headers=headers)
+
+    async def _patch(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get(hdrs.CONTENT_TYPE) != PART_TYPE:
+            raise RefusedRequestError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"a part has the Content-Type {PART_TYPE}"
+            )
+        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        offset = _number(request, "Upload-Offset")
+        algorithm, checksum = _checksum(request.headers.get("Upload-Checksum"))
+        with self._slot():
+            part = await asyncio.to_thread(self._uploads.begin, kid, recording, offset, algorithm)
+            try:
+                offset = await self._receive(request, part, checksum)
+            finally:
+                await asyncio.to_thread(part.close)
+        headers = await self._where(kid, part.declaration, offset)
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+
+    async def _receive(self, request: web.Request, part: PartUpload, checksum: bytes | None) -> int:
+        most = min(part.most, LARGEST_PART)
+        said = request.content_length
+        if said is not None and said > most:
+            raise errors.TooLargeError(
+                f"the part has {said} bytes; at most {most} are taken here: {part.most} are "
+                f"missing, and a part has at most {LARGEST_PART}"
+            )
+        if not await asyncio.to_thread(self._uploads.has_room, most if said is None else said):
+            raise errors.NoRoomError("the office's storage has no room left; let it make room")
+        async for piece in bodies.pieces(request, most):
+            await asyncio.to_thread(part.write, piece)
+        return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        kid, recording = request[CALLER].kid, request.match_info["recording"]
+        await asyncio.to_thread(self._uploads.withdraw, kid, recording)
+        log.info(
+            "%s: the camera %s withdrew its upload",
+            recording,
+            printable(request[CALLER].camera.name),
+            extra=MessageId.UPLOAD.extra,
+        )
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _where(self, kid: str, declaration: Declaration, offset: int) -> dict[str, str]:
+        """The fields that say how far an upload is; whoever takes it over is told if it has all."""
+        headers = {"Upload-Offset": str(offset)}
+        if offset == declaration.bytes:
+            self._on_complete(kid, declaration)
+        else:
+            until = await asyncio.to_thread(self._uploads.expires_us, kid, declaration.recording)
+            headers["Upload-Expires"] = formatdate(until // SECOND, usegmt=True)
+        return headers
+
+    @contextlib.contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._running >= self._most:
+            raise later(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"the office receives {self._most} parts already; try again soon",
+                BUSY_SECONDS,
+            )
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+def _as_tus(handler: Handler) -> Handler:
+    """A handler that speaks tus, whatever it answers."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            if (
+                request.method != hdrs.METH_OPTIONS
+                and request.headers.get("Tus-Resumable") != VERSION
+            ):
+                raise RefusedRequestError(
+                    HTTPStatus.PRECONDITION_FAILED,
+                    f"this office speaks tus {VERSION}; send Tus-Resumable: {VERSION}",
+                    {"Tus-Version": VERSION},
+                )
+            response = await handler(request)
+        except RefusedRequestError as refused:
+            refused.headers["Tus-Resumable"] = VERSION
+            raise
+        except tuple(_STATUS) as error:
+            raise _refusal(request, error) from error
+        response.headers["Tus-Resumable"] = VERSION
+        return response
+
+    return handle
+
+
+def _refusal(request: web.Request, error: CameradError) -> RefusedRequestError:
+    """What a camera is told; what is not usual is told in the log too."""
+    status = _STATUS[type(error)]
+    headers = {"Tus-Resumable": VERSION}
+    if isinstance(error, errors.WrongOffsetError):
+        headers["Upload-Offset"] = str(error.offset)
+    if status in _WAIT:
+        headers["Retry-After"] = str(_WAIT[HTTPStatus(status)])
+    if not isinstance(error, _USUAL):
+        caller: Caller = request[CALLER]
+        log.warning(
+            "refused %s %s of the camera %s (%s): %s",
+            request.method,
+            printable(request.raw_path)[:200],
+            printable(caller.camera.name),
+            caller.kid,
+            printable(error),
+            extra=MessageId.REQUEST_REFUSED.extra,
+        )
+    return RefusedRequestError(status, str(error), headers)
+
+
+def _metadata(field: str) -> tuple[str, str]:
+    """The recording's id and its `final`. Raises RefusedRequestError."""
+    found: dict[str, str] = {}
+    for entry in field.split(","):
+        key, _, value = entry.strip().partition(" ")
+        if key not in _KEYS or key in found:
+            raise _bad("Upload-Metadata has to have the keys recording and final, each once")
+        try:
+            found[key] = base64.b64decode(value, validate=True).decode("ascii")
+        except (binascii.Error, UnicodeDecodeError):
+            raise _bad(f"the value of {key} in Upload-Metadata has to be base64 of ASCII") from None
+    if len(found) < len(_KEYS):
+        raise _bad("Upload-Metadata has to have the keys recording and final, each once")
+    return found["recording"], found["final"]
+
+
+def _checksum(field: str | None) -> tuple[str, bytes | None]:
+    """Algorithm and value of the client's own checksum, if it sent one. Raises
+    RefusedRequestError."""
+    if field is None:
+        return "", None
+    algorithm, _, value = field.partition(" ")
+    if algorithm not in CHECKSUMS:
+        raise _bad(f"Upload-Checksum has to be of {' or '.join(CHECKSUMS)}")
+    try:
+        return algorithm, base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise _bad("Upload-Checksum has to be an algorithm, a space, and base64") from None
+
+
+def _number(request: web.Request, name: str) -> int:
+    """The number in a header field. Raises RefusedRequestError."""
+    value = request.headers.get(name, "")
+    if not _NUMBER.fullmatch(value):
+        raise _bad(f"{name} has to be a whole number of bytes, with at most 18 digits")
+    return int(value)
+
+
+def _bad(text: str) -> RefusedRequestError:
+    return RefusedRequestError(HTTPStatus.BAD_REQUEST, text)

@@ -1,0 +1,343 @@
+"""Uploads that are not taken over yet: what counts of them survives a loss of power at any instant.
+
+They lie in ``office/incoming/KID/RECORDING/`` below the office's directory (`upload_files`). A part
+counts as a whole or not at all: its bytes are written behind those that count and synchronised,
+and only then the offset. Whatever lies behind the offset is cut off before the next part.
+
+Every method may be called by any thread. One part at a time is written of an upload.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import file_status
+from camerad.base.clock import DAY, Clock, Moment, SystemClock
+from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explaining
+from camerad.base.text import printable
+from camerad.store.locations import OFFICE, is_id
+from camerad.vault.part_upload import PartUpload
+from camerad.vault.upload_errors import (
+    BadDeclarationError,
+    CompleteError,
+    DeclaredDifferentlyError,
+    NoRoomError,
+    NoUploadError,
+    TooLargeError,
+    TooManyUploadsError,
+    UploadBusyError,
+    WrongOffsetError,
+)
+from camerad.vault.upload_files import Declaration, UploadFiles
+
+log = logging.getLogger(__name__)
+
+INCOMING: Final = "incoming"
+"""The directory of unfinished uploads, in the office's own part."""
+CHECKSUMS: Final = ("sha256", "sha1")
+"""Algorithms of a client's own checksum."""
+GIB: Final = 1 << 30
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_FINAL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+_Name = tuple[str, str]
+"""A camera's key and a recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
+    file system. unfinished: uploads of one camera at once. unfinished_days: how long an upload
+    waits for its next part."""
+
+    largest: int = 64 * GIB
+    reserve: int = 5 * GIB
+    unfinished: int = 8
+    unfinished_days: int = 7
+
+
+class Uploads:
+    """All of them. directory: the office's. clock: for when a part came."""
+
+    def __init__(
+        self, directory: str, limits: UploadLimits = UploadLimits(), clock: Clock | None = None
+    ) -> None:
+        self._office = os.path.join(os.path.abspath(directory), OFFICE)
+        self._root = os.path.join(self._office, INCOMING)
+        self._limits = limits
+        self._clock = clock or SystemClock()
+        self._declaring = threading.Lock()
+        self._claims: set[_Name] = set()
+        self._claiming = threading.Lock()
+        self._seen: dict[_Name, int] = {}
+
+    @property
+    def limits(self) -> UploadLimits:
+        """What the office takes."""
+        return self._limits
+
+    def declare(self, kid: str, declaration: Declaration) -> int:
+        """Begin an upload, or go on with the same one; returns the bytes that count already.
+
+        Raises BadDeclarationError, DeclaredDifferentlyError, TooLargeError, TooManyUploadsError,
+        NoRoomError and StorageError.
+        """
+        if not _FINAL.fullmatch(declaration.final) or declaration.bytes < 1:
+            raise BadDeclarationError(
+                "Upload-Length has to be above 0, and final a SHA-256 in 64 small hexadecimal "
+                "digits"
+            )
+        files = self._files(kid, declaration.recording)
+        with self._declaring:
+            there = files.declaration()
+            if there == declaration:
+                return files.progress().offset
+            if there is not None:
+                log.warning(
+                    "%s: the camera %s declared it with %d bytes and final %s, and now with %d and "
+                    "%s; the first counts",
+                    declaration.recording,
+                    kid,
+                    there.bytes,
+                    there.final,
+                    declaration.bytes,
+                    declaration.final,
+                    extra=MessageId.DECLARED_TWICE.extra,
+                )
+                raise DeclaredDifferentlyError(
+                    f"{declaration.recording} was declared with {there.bytes} bytes and final "
+                    f"{there.final} before; a recording that has ended never changes"
+                )
+            self._check_quotas(kid, declaration)
+            files.remove()
+            files.make(declaration, self._clock.wall_us())
+            self._touch((kid, declaration.recording))
+            return 0
+
+    def declared(self, kid: str, recording: str) -> Declaration:
+        """What the camera declared. Raises NoUploadError and StorageError."""
+        return self._there(kid, recording)[1]
+
+    def offset(self, kid: str, recording: str) -> int:
+        """How many bytes count. Raises NoUploadError and StorageError."""
+        return self._there(kid, recording)[0].progress().offset
+
+    def expires_us(self, kid: str, recording: str) -> int:
+        """When the upload is removed if nothing comes, microseconds since 1970. Raises
+        NoUploadError and StorageError."""
+        files, _ = self._there(kid, recording)
+        return files.progress().wall_us + self._limits.unfinished_days * DAY
+
+    def begin(self, kid: str, recording: str, offset: int, checksum: str = "") -> PartUpload:
+        """Begin a part, which whoever asked closes. offset: where it begins. checksum: one of
+        `CHECKSUMS` if the client has one of its own.
+
+        Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError and StorageError.
+        """
+        self._check_incomplete(kid, recording)
+        name = (kid, recording)
+        self._claim(name)
+        try:
+            files, declaration = self._check_incomplete(kid, recording)
+            progress = files.progress()
+            if offset != progress.offset:
+                raise WrongOffsetError(progress.offset)
+            return PartUpload(
+                files,
+                declaration,
+                progress,
+                checksum,
+                wall_us=self._clock.wall_us,
+                on_close=lambda: self._end_part(name),
+            )
+        except BaseException:
+            self._release(name)
+            raise
+
+    def complete(self) -> Iterator[tuple[str, Declaration]]:
+        """Yields every upload that has all its bytes, with its camera's key. One that cannot be
+        read is left out, and the log says so."""
+        for kid, declaration, offset in self._each():
+            if offset >= declaration.bytes:
+                yield kid, declaration
+
+    def content_path(self, kid: str, recording: str) -> str:
+        """Where the bytes of an upload are. Raises NoUploadError and StorageError."""
+        return self._files(kid, recording).content
+
+    def remove(self, kid: str, recording: str) -> None:
+        """Remove an upload, or what is left of one; nothing if there is none. Raises
+        UploadBusyError while a part is being written, NoUploadError if this is no name, and
+        StorageError."""
+        files = self._files(kid, recording)
+        self._claim((kid, recording))
+        try:
+            self._forget(files, (kid, recording))
+        finally:
+            self._release((kid, recording))
+
+    def withdraw(self, kid: str, recording: str) -> None:
+        """Remove an upload that is not complete, as its camera asks. Raises as `begin`."""
+        self._check_incomplete(kid, recording)
+        self._claim((kid, recording))
+        try:
+            files, _ = self._check_incomplete(kid, recording)
+            self._forget(files, (kid, recording))
+        finally:
+            self._release((kid, recording))
+
+    def tidy(self) -> None:
+        """Remove what a loss of power left of uploads that were being made or removed. For a start:
+        nobody may work on one meanwhile. Raises StorageError."""
+        for kid, recording in self._names():
+            files = self._files(kid, recording)
+            if files.declaration() is None:
+                files.remove()
+
+    def expire(self, now: Moment) -> list[_Name]:
+        """Remove the uploads to which nothing came for `UploadLimits.unfinished_days`; returns
+        them. now: whose wall time has to be trusted, else nothing is removed.
+
+        An upload's age is what wall time says since its last part. One that got a part since this
+        object was made is removed by boot time besides, which never steps. So a wall clock that was
+        wrong costs at the most what was sent before the server's last start, and the camera sends
+        that again. Complete ones stay. Raises StorageError.
+        """
+        if not now.trusted:
+            return []
+        limit_us = self._limits.unfinished_days * DAY
+        removed = []
+        for kid, recording in list(self._names()):
+            with contextlib.suppress(NoUploadError, UploadBusyError, CompleteError):
+                files, _ = self._check_incomplete(kid, recording)
+                seen_us = self._seen.get((kid, recording))
+                idle = seen_us is None or now.boot_us - seen_us >= limit_us
+                if idle and now.wall_us - files.progress().wall_us >= limit_us:
+                    self.withdraw(kid, recording)
+                    removed.append((kid, recording))
+        return removed
+
+    def has_room(self, length: int) -> bool:
+        """Whether so many bytes leave the reserve free. Raises StorageError."""
+        place = self._office if file_status.exists(self._office) else os.path.dirname(self._office)
+        with explaining("ask for free room", place):
+            state = os.statvfs(place)
+        return state.f_bavail * state.f_frsize - length >= self._limits.reserve
+
+    # ------------------------------------------------------------------ names
+
+    def _files(self, kid: str, recording: str) -> UploadFiles:
+        """The files of an upload, whether there is one or not. Nothing else becomes a path, and
+        nothing on the way is a link. Raises NoUploadError and StorageError."""
+        if not _KID.fullmatch(kid) or not is_id(recording):
+            raise NoUploadError("this is no recording's id; name one as the camera's ledger has it")
+        above = os.path.join(self._root, kid)
+        directory = os.path.join(above, recording)
+        for path in (self._office, self._root, above, directory):
+            file_status.check_directory(path)
+        return UploadFiles(directory)
+
+    def _there(self, kid: str, recording: str) -> tuple[UploadFiles, Declaration]:
+        files = self._files(kid, recording)
+        declaration = files.declaration()
+        if declaration is None:
+            raise NoUploadError(f"there is no upload of {recording} by this camera; declare it")
+        return files, declaration
+
+    def _check_incomplete(self, kid: str, recording: str) -> tuple[UploadFiles, Declaration]:
+        files, declaration = self._there(kid, recording)
+        if files.progress().offset >= declaration.bytes:
+            raise CompleteError(f"the upload of {recording} is complete; ask for its receipt")
+        return files, declaration
+
+    def _names(self) -> Iterator[_Name]:
+        """Yields every upload, and what is left of one."""
+        file_status.check_directory(self._root)
+        for kid in _directories(self._root, _KID.fullmatch):
+            for recording in _directories(os.path.join(self._root, kid), is_id):
+                yield kid, recording
+
+    def _each(self) -> Iterator[tuple[str, Declaration, int]]:
+        """Yields every upload that can be read: its camera's key, and how many bytes count."""
+        for kid, recording in self._names():
+            try:
+                files, declaration = self._there(kid, recording)
+                yield kid, declaration, files.progress().offset
+            except NoUploadError:
+                continue  # what is left of one
+            except StorageError as error:
+                log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+
+    # ------------------------------------------------------------------ quotas
+
+    def _check_quotas(self, kid: str, declaration: Declaration) -> None:
+        if declaration.bytes > self._limits.largest:
+            raise TooLargeError(
+                f"{declaration.bytes} bytes are more than this office takes of one recording "
+                f"({self._limits.largest}); raise receive.largest_gib in the office's settings if "
+                "it is one"
+            )
+        own = missing = 0
+        for other, there, offset in self._each():
+            missing += max(there.bytes - offset, 0)
+            own += other == kid and offset < there.bytes
+        if own >= self._limits.unfinished:
+            raise TooManyUploadsError(
+                f"this camera has {own} unfinished uploads, and may have "
+                f"{self._limits.unfinished}; finish or delete one first"
+            )
+        if not self.has_room(missing + declaration.bytes):
+            raise NoRoomError(
+                f"the office's storage has no room for {declaration.bytes} bytes more; let the "
+                "office make room"
+            )
+
+    # ------------------------------------------------------------------ one at a time
+
+    def _claim(self, name: _Name) -> None:
+        with self._claiming:
+            if name in self._claims:
+                raise UploadBusyError(
+                    f"another request works on the upload of {name[1]}; ask again when it has ended"
+                )
+            self._claims.add(name)
+
+    def _release(self, name: _Name) -> None:
+        with self._claiming:
+            self._claims.discard(name)
+
+    def _end_part(self, name: _Name) -> None:
+        self._touch(name)
+        self._release(name)
+
+    def _forget(self, files: UploadFiles, name: _Name) -> None:
+        with self._declaring:
+            files.remove()
+        self._seen.pop(name, None)
+
+    def _touch(self, name: _Name) -> None:
+        """Note that something came just now."""
+        self._seen[name] = self._clock.now_us()
+
+
+def _directories(above: str, fits: Callable[[str], object]) -> list[str]:
+    """The names of directories that fit, none of them a link; none if there is nothing above."""
+    try:
+        with explaining("list the directory", above), os.scandir(above) as entries:
+            return sorted(
+                one.name for one in entries if fits(one.name) and one.is_dir(follow_symlinks=False)
+            )
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise

@@ -1,0 +1,429 @@
+"""An upload has what was signed and synchronised, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, ClockSource, ManualClock
+from camerad.base.errors import CameradError, StorageError
+from camerad.vault import upload_errors as errors
+from camerad.vault.upload_files import Declaration
+from camerad.vault.uploads import UploadLimits, Uploads
+
+KID, OTHER = "k" * 43, "-" + "o" * 42
+ID = "20261128T120000Z-000001-0123abcd"
+FINAL = "ab" * 32
+SMALL = UploadLimits(largest=1 << 20, reserve=0)
+
+
+def number(count: int) -> str:
+    return f"20261128T120000Z-{count:06d}-0123abcd"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def uploads(tmp_path: Path, clock: ManualClock) -> Uploads:
+    return Uploads(str(tmp_path), SMALL, clock)
+
+
+def declare(uploads: Uploads, length: int = 10, recording: str = ID, kid: str = KID) -> int:
+    return uploads.declare(kid, Declaration(recording, FINAL, length))
+
+
+def send(uploads: Uploads, body: bytes, offset: int = 0, kid: str = KID, rec: str = ID) -> int:
+    part = uploads.begin(kid, rec, offset)
+    try:
+        part.write(body)
+        return part.finish(hashlib.sha256(body).digest())
+    finally:
+        part.close()
+
+
+def content(uploads: Uploads) -> bytes:
+    return Path(uploads.content_path(KID, ID)).read_bytes()
+
+
+def test_parts_come_one_behind_the_other_until_the_upload_is_complete(uploads: Uploads) -> None:
+    assert declare(uploads) == 0
+    assert send(uploads, b"01234") == 5
+    assert list(uploads.complete()) == []
+    assert send(uploads, b"56789", 5) == 10
+    assert content(uploads) == b"0123456789"
+    assert list(uploads.complete()) == [(KID, Declaration(ID, FINAL, 10))]
+
+
+def test_another_server_on_the_same_directory_goes_on_where_this_one_was(
+    uploads: Uploads, tmp_path: Path, clock: ManualClock
+) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    again = Uploads(str(tmp_path), SMALL, clock)
+    assert again.offset(KID, ID) == 4
+    assert declare(again) == 4
+
+
+def test_who_declares_the_same_again_is_told_where_it_is(uploads: Uploads) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    assert declare(uploads) == 4
+    assert content(uploads) == b"0123"
+
+
+@pytest.mark.parametrize(("final", "length"), [("cd" * 32, 10), (FINAL, 11)])
+def test_who_declares_something_else_is_refused_and_the_log_says_so(
+    uploads: Uploads, caplog: pytest.LogCaptureFixture, final: str, length: int
+) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    with pytest.raises(errors.DeclaredDifferentlyError, match="was declared with 10 bytes"):
+        uploads.declare(KID, Declaration(ID, final, length))
+    assert f"and now with {length}" in caplog.text
+    assert uploads.offset(KID, ID) == 4
+
+
+@pytest.mark.parametrize("offset", [0, 3, 5, 10, 1 << 70])
+def test_a_part_begins_where_the_upload_ends(uploads: Uploads, offset: int) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    with pytest.raises(errors.WrongOffsetError) as wrong:
+        uploads.begin(KID, ID, offset)
+    assert wrong.value.offset == 4
+
+
+def test_a_part_with_another_body_than_the_signed_one_leaves_nothing(uploads: Uploads) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    part = uploads.begin(KID, ID, 4)
+    part.write(b"forged")
+    with pytest.raises(errors.WrongBodyError):
+        part.finish(hashlib.sha256(b"456789").digest())
+    part.close()
+    assert (uploads.offset(KID, ID), content(uploads)) == (4, b"0123")
+
+
+def test_a_part_that_is_given_up_leaves_nothing(uploads: Uploads) -> None:
+    declare(uploads)
+    part = uploads.begin(KID, ID, 0)
+    part.write(b"0123")
+    part.close()
+    part.close()  # as whoever is cancelled may do
+    assert (uploads.offset(KID, ID), content(uploads)) == (0, b"")
+    with pytest.raises(StorageError, match="given up"):
+        part.write(b"4")
+
+
+def test_the_client_s_own_checksum_is_compared_too(uploads: Uploads) -> None:
+    declare(uploads)
+    right = {
+        "sha1": hashlib.sha1(b"01", usedforsecurity=False).digest(),
+        "sha256": hashlib.sha256(b"01").digest(),
+    }
+    for name in right:
+        part = uploads.begin(KID, ID, 0, name)
+        part.write(b"01")
+        with pytest.raises(errors.WrongChecksumError):
+            part.finish(right["sha256"], b"wrong")
+        part.close()
+        assert content(uploads) == b""
+    for at, (name, checksum) in enumerate(right.items()):
+        part = uploads.begin(KID, ID, 2 * at, name)
+        part.write(b"01")
+        assert part.finish(right["sha256"], checksum) == 2 * at + 2
+        part.close()
+
+
+def test_nothing_goes_beyond_what_was_declared(uploads: Uploads) -> None:
+    declare(uploads)
+    part = uploads.begin(KID, ID, 0)
+    part.write(b"0123456789")
+    with pytest.raises(errors.TooLargeError):
+        part.write(b"x")
+    part.close()
+    assert content(uploads) == b""
+
+
+def test_one_part_at_a_time(uploads: Uploads) -> None:
+    declare(uploads)
+    part = uploads.begin(KID, ID, 0)
+    for other in (lambda: uploads.begin(KID, ID, 0), lambda: uploads.withdraw(KID, ID)):
+        with pytest.raises(errors.UploadBusyError):
+            other()
+    part.close()
+    uploads.begin(KID, ID, 0).close()
+
+
+def test_a_complete_upload_is_neither_added_to_nor_withdrawn(uploads: Uploads) -> None:
+    declare(uploads, 2)
+    send(uploads, b"01")
+    for change in (lambda: uploads.begin(KID, ID, 2), lambda: uploads.withdraw(KID, ID)):
+        with pytest.raises(errors.CompleteError):
+            change()
+    uploads.remove(KID, ID)  # whoever took it over does this
+    with pytest.raises(errors.NoUploadError):
+        uploads.offset(KID, ID)
+
+
+def test_an_upload_that_was_removed_is_gone_and_can_begin_again(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    declare(uploads)
+    send(uploads, b"01")
+    uploads.withdraw(KID, ID)
+    assert not (tmp_path / "office/incoming" / KID / ID).exists()
+    uploads.remove(KID, ID)
+    assert declare(uploads) == 0
+
+
+def test_a_camera_has_nothing_of_another_one_s(uploads: Uploads) -> None:
+    declare(uploads)
+    for ask in (uploads.offset, uploads.declared, uploads.withdraw):
+        with pytest.raises(errors.NoUploadError):
+            ask(OTHER, ID)
+    declare(uploads, 5, kid=OTHER)  # the same id, of another camera
+    assert uploads.declared(KID, ID).bytes == 10
+
+
+TRAVERSALS = ["..", "../x", f"../{KID}/{ID}", "/etc", f"{ID}/..", f"{ID}\n", "", ".", f"{ID}.tar"]
+
+
+@pytest.mark.parametrize("name", TRAVERSALS)
+def test_no_other_name_than_an_id_becomes_a_path(
+    uploads: Uploads, tmp_path: Path, name: str
+) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: uploads.declare(KID, Declaration(name, FINAL, 10)),
+        lambda: uploads.begin(KID, name, 0),
+        lambda: uploads.remove(KID, name),
+        lambda: uploads.content_path(KID, name),
+        lambda: uploads.declare(name, Declaration(ID, FINAL, 10)),
+        lambda: uploads.remove(name, ID),
+    ]
+    for call in calls:
+        with pytest.raises(errors.NoUploadError):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["office", "office/incoming", f"office/incoming/{KID}"])
+def test_nothing_follows_a_link(tmp_path: Path, place: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    root = tmp_path / "root"
+    link = root / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(StorageError, match="symbolic link"):
+        declare(Uploads(str(root), SMALL))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_content_is_not_written_through(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    declare(uploads)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    path = Path(uploads.content_path(KID, ID))
+    path.unlink()
+    path.symlink_to(victim)
+    with pytest.raises(StorageError, match="symbolic link"):
+        uploads.begin(KID, ID, 0)
+    assert victim.read_bytes() == b"mine"
+    path.unlink()
+    path.write_bytes(b"")
+    send(uploads, b"01")  # and the upload is not claimed for ever
+
+
+@pytest.mark.parametrize("wrong", [Declaration(ID, "AB" * 32, 10), Declaration(ID, FINAL, 0)])
+def test_what_can_be_no_recording_is_not_declared(uploads: Uploads, wrong: Declaration) -> None:
+    with pytest.raises(errors.BadDeclarationError):
+        uploads.declare(KID, wrong)
+
+
+def test_ten_terabytes_are_refused_before_anything_is_written(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.TooLargeError, match="10995116277760 bytes"):
+        declare(uploads, 10 << 40)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_camera_has_so_many_unfinished_uploads_and_complete_ones_do_not_count(
+    uploads: Uploads,
+) -> None:
+    declare(uploads, 2, number(99))
+    send(uploads, b"01", rec=number(99))
+    for count in range(8):
+        declare(uploads, recording=number(count))
+    with pytest.raises(errors.TooManyUploadsError, match="8 unfinished"):
+        declare(uploads, recording=number(8))
+    declare(uploads, kid=OTHER)
+    assert declare(uploads, recording=number(3)) == 0, "one of the eight goes on"
+    uploads.withdraw(KID, number(0))
+    declare(uploads, recording=number(8))
+
+
+def test_room_is_kept_for_all_that_was_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = os.statvfs(tmp_path)
+    free = 1_000_000 // state.f_frsize * state.f_frsize
+
+    class Full:
+        f_bavail, f_frsize = free // state.f_frsize, state.f_frsize
+
+    monkeypatch.setattr(os, "statvfs", lambda path: Full)
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=100_000))
+    declare(uploads, free - 200_000)
+    with pytest.raises(errors.NoRoomError):
+        declare(uploads, 100_001, number(2))
+    declare(uploads, 100_000, number(2))
+
+
+def test_what_got_nothing_for_a_week_is_removed_and_nothing_else(
+    uploads: Uploads, clock: ManualClock
+) -> None:
+    declare(uploads)
+    declare(uploads, 2, number(2))
+    send(uploads, b"01", rec=number(2))
+    clock.advance(7 * DAY - 1)
+    assert uploads.expire(clock.moment()) == []
+    declare(uploads, recording=number(3))
+    clock.advance(1)
+    assert uploads.expires_us(KID, ID) == clock.wall_us()
+    assert uploads.expire(clock.moment()) == [(KID, ID)]
+    assert uploads.offset(KID, number(3)) == 0
+    assert [one.recording for _, one in uploads.complete()] == [number(2)], "it waits to be taken"
+
+
+def test_an_upload_that_gets_a_part_begins_its_week_anew(
+    uploads: Uploads, clock: ManualClock
+) -> None:
+    declare(uploads)
+    clock.advance(6 * DAY)
+    send(uploads, b"0")
+    clock.advance(6 * DAY)
+    assert uploads.expire(clock.moment()) == []
+
+
+def test_a_clock_that_jumps_or_is_not_trusted_removes_nothing(
+    uploads: Uploads, clock: ManualClock, tmp_path: Path
+) -> None:
+    declare(uploads)
+    clock.step_wall(365 * DAY)
+    assert uploads.expire(clock.moment()) == [], "not a second has passed"
+    clock.source = ClockSource.UNKNOWN
+    clock.advance(8 * DAY)
+    assert uploads.expire(clock.moment()) == []
+    assert Uploads(str(tmp_path), SMALL, clock).expire(clock.moment()) == []
+
+
+def test_what_is_being_written_does_not_expire(uploads: Uploads, clock: ManualClock) -> None:
+    declare(uploads)
+    part = uploads.begin(KID, ID, 0)
+    clock.advance(8 * DAY)
+    assert uploads.expire(clock.moment()) == []
+    part.close()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_damaged_record_of_the_offset_leaves_the_one_before(uploads: Uploads, slot: int) -> None:
+    declare(uploads)
+    send(uploads, b"01")
+    send(uploads, b"23", 2)  # records 0 and 2 went to the first slot, 1 to the second
+    path = Path(uploads.content_path(KID, ID)).with_name("offset")
+    damaged = bytearray(path.read_bytes())
+    damaged[slot * 512 + 20] ^= 1
+    path.write_bytes(damaged)
+    assert uploads.offset(KID, ID) == (2 if slot == 0 else 4)
+
+
+def test_an_offset_that_cannot_be_read_counts_as_nothing(
+    uploads: Uploads, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(uploads)
+    send(uploads, b"01")
+    Path(uploads.content_path(KID, ID)).with_name("offset").write_bytes(b"\xff" * 1024)
+    assert uploads.offset(KID, ID) == 0
+    assert "damaged" in caplog.text
+    assert send(uploads, b"0123456789") == 10
+
+
+def test_content_that_the_storage_lost_is_brought_again(uploads: Uploads) -> None:
+    declare(uploads)
+    send(uploads, b"0123")
+    os.truncate(uploads.content_path(KID, ID), 3)
+    with pytest.raises(StorageError, match="4 were durable"):
+        uploads.begin(KID, ID, 4)
+    assert send(uploads, b"0123456789") == 10
+
+
+def test_a_broken_upload_of_one_camera_keeps_no_other_out(
+    uploads: Uploads, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(uploads)
+    Path(uploads.content_path(KID, ID)).with_name("declaration").write_text("nonsense")
+    declare(uploads, kid=OTHER)
+    assert "no declaration" in caplog.text
+    with pytest.raises(StorageError, match="no declaration"):
+        declare(uploads)
+
+
+@pytest.mark.parametrize("failing", ["sync", "write"])
+def test_a_part_that_the_storage_refuses_does_not_count(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    declare(uploads)
+    send(uploads, b"01")
+
+    def refuse(*_: object) -> int:
+        raise StorageError("EIO")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable_files, failing, refuse)
+        with pytest.raises(CameradError, match="EIO"):
+            send(uploads, b"23", 2)
+    assert (uploads.offset(KID, ID), content(uploads)) == (2, b"01")
+    assert send(uploads, b"23", 2) == 4
+
+
+def test_bytes_stay_where_the_offset_may_say_that_they_count(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The offset is written, and its synchronisation fails: the storage may have it."""
+    declare(uploads)
+    synced = []
+
+    def second_fails(_: int, path: str) -> None:
+        synced.append(os.path.basename(path))
+        if len(synced) == 2:
+            raise StorageError("EIO")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable_files, "sync", second_fails)
+        with pytest.raises(StorageError, match="EIO"):
+            send(uploads, b"0123")
+    assert synced == ["content", "offset"]
+    assert content(uploads) == b"0123"
+    assert uploads.offset(KID, ID) == 4
+
+
+def test_what_a_loss_of_power_left_is_tidied_up(uploads: Uploads, tmp_path: Path) -> None:
+    declare(uploads)
+    half = tmp_path / "office/incoming" / KID / number(2)
+    half.mkdir()
+    (half / "content").touch()
+    (half / "declaration.new").touch()
+    uploads.tidy()
+    assert not half.exists()
+    assert uploads.offset(KID, ID) == 0
