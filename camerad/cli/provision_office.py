@@ -8,12 +8,19 @@ import os
 import sys
 from typing import Any, Final
 
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import printable
 from camerad.cli import provision_key
 from camerad.cli.options import default_office_key
 
 _NAMED: Final = 3
 """Cameras that a message names one by one."""
+
+
+class HalfAServerError(CameradError, ValueError):
+    """Error raised when the office's server is named by one of its two options only."""
+
+    exit_code = EX_USAGE
 
 
 def add_actions(actions: Any) -> None:
@@ -57,6 +64,17 @@ def add_actions(actions: Any) -> None:
         metavar="THUMBPRINT",
         help="thumbprint of a camera that is to give up its key, because it was another office's "
         "or that office's key is lost",
+    )
+    new.add_argument(
+        "--office-url",
+        metavar="URL",
+        help="the office's server, to which the camera hands over in its dock, such as "
+        "https://office.example:8443; needs --office-ca",
+    )
+    new.add_argument(
+        "--office-ca",
+        metavar="FILE",
+        help="certificate (PEM) of the authority that the server's own is by",
     )
     provision_key.add_output_option(new, "directory for the two files; it is made", "DIR")
     provision_key.add_office_key_option(new)
@@ -139,6 +157,20 @@ def _content(path: str) -> bytes:
     return read_plain(path, "file", MAX_BYTES + 1, linked=True)
 
 
+def _server(options: argparse.Namespace) -> Any:
+    """The office's server, if it is named."""
+    from camerad.office.server_section import ServerSpec, read_authority  # noqa: PLC0415
+
+    if options.office_url is None and options.office_ca is None:
+        return None
+    if options.office_url is None or options.office_ca is None:
+        raise HalfAServerError(
+            "the office's server needs both --office-url and --office-ca; give the one that is "
+            "missing, or neither"
+        )
+    return ServerSpec(options.office_url, read_authority(options.office_ca))
+
+
 def _new(options: argparse.Namespace) -> int:
     from camerad.office import (  # noqa: PLC0415
         office,
@@ -153,6 +185,7 @@ def _new(options: argparse.Namespace) -> int:
         serial=provisioning_files.serial_now(),
         camera_key=options.camera_key,
         reset=options.reset,
+        server=_server(options),
     )
     provisioning_files.run_all(
         lambda: provisioning_files.check_no_file_in([options.output]),

@@ -39,3 +39,10 @@ class Access:
         "acknowledge copies, and ask how the parts do.",
         WHO,
     ] = ()
+    hand_over: Annotated[
+        tuple[str, ...],
+        "Who may hand recordings over to the office: have its requests signed with the camera's "
+        "key, and hand in the office's receipts. Besides that, a user who is named here may read "
+        "as a member of device.socket_group does, and not press.",
+        WHO,
+    ] = ()

@@ -11,6 +11,7 @@ from camerad.behaviour.stages import Stage
 from camerad.config import button_tables, policies
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain_number
+from camerad.config.office_section import Office, OfficeServer
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.settings_reader import SettingsReader
@@ -43,6 +44,7 @@ def make_settings(
     _check_numbers(file, reader)
     made = button_tables.build_tables(file.buttons, reader)
     _check_gpio(file, made, reader)
+    office = _office(file.office, reader)
     policy, overridden, of_policy = policies.resolve_policy(file, reader, places)
     if policy is not None:
         _check_idle(file, Stage.IDLE in policy.pre_event.armed_in, reader)
@@ -73,6 +75,7 @@ def make_settings(
         announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
         shift=file.shift,
         access=file.access,
+        office=office,
         storage=file.storage,
         idle=file.idle.camera
         or ("encode" if Stage.IDLE in policy.pre_event.armed_in else "sensor"),
@@ -132,6 +135,19 @@ def _check_idle(file: ConfigFile, armed: bool, reader: SettingsReader) -> None:
     if not armed and chosen == "encode":
         text = "encode, and no pre-event buffer is armed in idle; write sensor, or add idle to"
         reader.add_mistake("idle.camera", f"{text} pre_event.armed_in")
+
+
+def _office(server: OfficeServer | None, reader: SettingsReader) -> Office | None:
+    """The office's server, if it is named with its key."""
+    if server is None:
+        return None
+    if server.key is None:
+        if reader.is_sound("office.key"):
+            reader.add_mistake(
+                "office.key", "missing; write the office's public key, which signs its receipts"
+            )
+        return None
+    return Office(server.url, server.ca, server.key, server.mbit_per_second)
 
 
 def _at_most(reader: SettingsReader, small: str, value: float, large: str, bound: float) -> None:

@@ -20,6 +20,7 @@ from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
 from camerad.config.loader import DEFAULT_PATH, make_settings
+from camerad.config.office_section import KEY, OfficeServer
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
 from camerad.config.settings_reader import SettingsReader
@@ -29,7 +30,6 @@ NAME: Final = "camerad-provision.yaml"
 MAX_BYTES: Final = 64 * 1024
 """The longest file that is read."""
 
-_KEY = r"[A-Za-z0-9_-]{43}"
 _IMAGE_S: Final = ("state_dir", "runtime_dir", "provision_dir", "socket_group")
 _SPEAKING: Final = ("self_view", "announcements")
 _NO_DIRECTORIES: Final = frozenset(
@@ -46,7 +46,7 @@ class Provision:
     office_key: Annotated[
         str,
         "The office's public key (Ed25519); its private half signs this file and every later one.",
-        Matches(_KEY, "a public key as `camerad provision new` writes it (43 characters)"),
+        Matches(KEY, "a public key as `camerad provision new` writes it (43 characters)"),
     ]
     serial: Annotated[
         int,
@@ -58,13 +58,13 @@ class Provision:
         str | None,
         "Thumbprint of the camera's own key. Every file but a camera's first needs it. Left out: "
         "for any camera that has had none.",
-        Matches(_KEY, "a thumbprint, as the camera's label has it (43 characters)"),
+        Matches(KEY, "a thumbprint, as the camera's label has it (43 characters)"),
     ] = None
     reset: Annotated[
         str | None,
         "Thumbprint of the camera's own key, which is given up: the camera then belongs to the "
         "office of this file, and makes itself another key.",
-        Matches(_KEY, "a thumbprint, as the camera's label has it (43 characters)"),
+        Matches(KEY, "a thumbprint, as the camera's label has it (43 characters)"),
     ] = None
 
 
@@ -163,11 +163,13 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
         if not reader.is_given(f"{section}.language"):
             config[section] = dataclasses.replace(config[section], language=language)
     config["device"] = dataclasses.replace(config["device"], provision_dir=provision_dir)
+    config["office"] = _with_office_key(config["office"], provision, reader)
     places = policies.policy_directories(DEFAULT_PATH)
     settings = make_settings(ConfigFile(**config), reader, DEFAULT_PATH, places)
     # Without its section the file has a mistake, and that was raised.
     file = ProvisionFile(**values, provision=provision)
-    return Provisioning(file, settings, _configuration(document, language, provision_dir))
+    text = _configuration(document, language, provision_dir, file.provision.office_key)
+    return Provisioning(file, settings, text)
 
 
 def _check_device(reader: SettingsReader, name: str) -> None:
@@ -188,7 +190,21 @@ def _check_device(reader: SettingsReader, name: str) -> None:
             )
 
 
-def _configuration(document: yaml.Node, language: str, provision_dir: Path) -> str:
+def _with_office_key(
+    server: OfficeServer | None, provision: Provision | None, reader: SettingsReader
+) -> OfficeServer | None:
+    """The office's server with the key that the whole file names: it is the same office."""
+    if server is None or provision is None:
+        return None
+    if server.key not in (None, provision.office_key) and reader.is_sound("office.key"):
+        reader.add_mistake(
+            "office.key",
+            "another key than provision.office_key, whose office the camera is; remove this line",
+        )
+    return dataclasses.replace(server, key=provision.office_key)
+
+
+def _configuration(document: yaml.Node, language: str, provision_dir: Path, office_key: str) -> str:
     """The camera's configuration, word for word as the file has it, without what is not of it."""
     sections = [(key, node) for key, node in _pairs(document) if key in _CONFIG]
     made = [
@@ -196,6 +212,10 @@ def _configuration(document: yaml.Node, language: str, provision_dir: Path) -> s
         for key, node in sections
     ]
     given = dict(sections)
+    server = given.get("office")
+    if _pairs(server) and "key" not in dict(_pairs(server)):
+        made = [pair for pair in made if pair[0] != "office"]
+        made.append(("office", _with(server, "key", office_key)))
     for key in _SPEAKING:
         node = given.get(key)
         if node is None or "language" not in dict(_pairs(node)):
@@ -208,7 +228,7 @@ def _configuration(document: yaml.Node, language: str, provision_dir: Path) -> s
     return f"# Made by `camerad provision apply` from {NAME}; the next one writes it anew.\n{text}"
 
 
-def _pairs(node: yaml.Node) -> list[tuple[str, yaml.Node]]:
+def _pairs(node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
     """The entries of a mapping; none of a section whose lines are all commented out."""
     entries = node.value if isinstance(node, yaml.MappingNode) else []
     return [(str(key.value), value) for key, value in entries]

@@ -80,6 +80,8 @@ def render(settings: Settings) -> str:
     }
     if settings.overrides:
         sections["overrides"] = settings.overrides
+    if settings.office:
+        sections["office"] = settings.office
     comments = "".join(f"# {' '.join(line.splitlines())}\n" for line in head)
     body = yaml.dump(
         _written(sections),

@@ -34,6 +34,7 @@ from camerad.config.fields import (
     Range,
     Recipient,
 )
+from camerad.config.office_section import OfficeServer
 
 DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 POLICY_NAME: Final = r"[a-z0-9](-?[a-z0-9]){0,99}"
@@ -374,6 +375,7 @@ class ConfigFile:
     announcements: Announcements = Announcements()
     shift: ShiftSettings = ShiftSettings()
     access: Access = Access()
+    office: OfficeServer | None = None
     storage: Storage = Storage()
     idle: Idle = Idle()
     battery: BatteryWatch = BatteryWatch()

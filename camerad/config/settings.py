@@ -18,6 +18,7 @@ from camerad.config.controls import (
     SelfViewSettings,
     ShiftSettings,
 )
+from camerad.config.office_section import Office
 from camerad.config.sections import (
     BatteryWatch,
     CameraSettings,
@@ -87,7 +88,8 @@ class Settings:
     recipients: public keys (age) of those who can open what is recorded; without any, nothing may
     be recorded. announcements.enabled: as it holds, also where the configuration leaves it out.
     idle: what runs in idle, "encode", "sensor" or "none", as it holds where it is left out.
-    display_wording: what the display says, with the office's own texts in it.
+    display_wording: what the display says, with the office's own texts in it. office: None where
+    the camera hands over nothing by its dock.
     """
 
     path: Path = field(compare=False)
@@ -107,6 +109,7 @@ class Settings:
     announcements: Announcements
     shift: ShiftSettings
     access: Access
+    office: Office | None
     storage: Storage
     idle: str
     battery: BatteryWatch

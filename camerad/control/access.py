@@ -36,6 +36,8 @@ RATE: Final = 20.0
 """Requests and new connections of one user in a second, all in all,"""
 BURST: Final = 40.0
 """and at once after a rest."""
+HAND_OVER_PATHS: Final = ("/dock/signature", "/dock/receipt")
+"""What is asked by POST there needs a role of its own (`camerad.control.dock_routes`)."""
 MAX_USERS: Final = 256
 """Users whose rate is remembered."""
 
@@ -50,6 +52,8 @@ class Role(Enum):
     CONFIGURE = "configure"
     """What concerns shifts, what is kept and what goes, and how the parts do: brightness and
     loudness, asked for again and again, tell something of what happens before the camera."""
+    HAND_OVER = "hand_over"
+    """Have requests to the office's server signed, and hand in its receipts."""
 
 
 def role_of(method: str, path: str) -> Role:
@@ -59,6 +63,8 @@ def role_of(method: str, path: str) -> Role:
         return Role.CONFIGURE if path == "/health" else Role.READ
     if method == "POST" and path.startswith("/intents/"):
         return Role.PRESS
+    if method == "POST" and path in HAND_OVER_PATHS:
+        return Role.HAND_OVER
     return Role.CONFIGURE
 
 
@@ -98,7 +104,9 @@ class Permissions:
     """The configuration's names as the kernel's numbers, looked up once.
 
     group: name of the socket's group, None if it has none of its own; who may read and press unless
-    `access` names others. Raises ControlError if there is no such user or group.
+    `access` names others. A user that hands recordings over is in that group to read, and does not
+    press for it: what speaks with a network has no hand on the buttons. Raises ControlError if
+    there is no such user or group.
     """
 
     def __init__(self, access: Access, group: str | None) -> None:
@@ -107,7 +115,10 @@ class Permissions:
             Role.READ: _numbers("read", members if access.read is None else access.read),
             Role.PRESS: _numbers("press", members if access.press is None else access.press),
             Role.CONFIGURE: _numbers("configure", access.configure),
+            Role.HAND_OVER: _numbers("hand_over", access.hand_over),
         }
+        handing_over, _ = self._who[Role.HAND_OVER]
+        self._not_pressing = handing_over if access.press is None else frozenset[int]()
         self._own = frozenset({0, os.geteuid()})
 
     def is_own(self, peer: Peer) -> bool:
@@ -117,6 +128,8 @@ class Permissions:
 
     def may(self, peer: Peer, role: Role) -> bool:
         """Whether `peer` has the role."""
+        if role is Role.PRESS and peer.uid in self._not_pressing:
+            return self.is_own(peer)
         users, groups = self._who[role]
         return self.is_own(peer) or peer.uid in users or not groups.isdisjoint(peer.gids)
 

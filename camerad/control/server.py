@@ -25,6 +25,11 @@ POST /purge            delete what is due now; answers {"complete", "deleted", "
 POST /acknowledge      sign a receipt over copies at an office; body {"directory": id,
                        "recordings": [{"id", "final", "sha256", "bytes"}]}. Then, with the body
                        {"receipt": ...}: note that it is written down beside the copies
+POST /dock/signature   body {"base": text}: sign the signature base (RFC 9421) of a request to the
+                       office's server; answers {"signature": base64}. For whoever hands recordings
+                       over, as the next
+POST /dock/receipt     body {"receipt": token}: take note of a receipt that the office signed;
+                       answers {"acknowledged": [id, ...]}, those that were not before
 =====================  ====================================================================
 
 A request that the store refuses is answered with 409 and one sentence, and with 503 if its storage
@@ -53,8 +58,10 @@ from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
 from camerad.config.control_section import Access
+from camerad.config.office_section import Office
 from camerad.control.access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control.client import SOCKET_NAME
+from camerad.control.dock_routes import DockRequests
 from camerad.control.listener import BACKLOG, ControlSocket, claim_socket
 from camerad.control.metrics import CONTENT_TYPE
 from camerad.control.routes import StoreRequests, refusal_of
@@ -156,7 +163,7 @@ class _Door(asyncio.Protocol):
 
 class Control:
     """The server. `changed` is called by the daemon after every change of the status. entrance: its
-    socket, if that was taken before."""
+    socket, if that was taken before. office: whose requests it signs, None if there is none."""
 
     def __init__(
         self,
@@ -165,6 +172,8 @@ class Control:
         group: str | None,
         access: Access = Access(),
         entrance: ControlSocket | None = None,
+        *,
+        office: Office | None = None,
     ) -> None:
         self._daemon = daemon
         self._runtime_dir = runtime_dir
@@ -172,6 +181,7 @@ class Control:
         self._path = os.path.join(runtime_dir, SOCKET_NAME)
         self._group = group
         self._access = access
+        self._office = office
         self._permissions = Permissions(Access(read=(), press=()), None)
         self._rates = Rates()
         self._listeners: dict[asyncio.Queue[str], bool] = {}
@@ -196,6 +206,7 @@ class Control:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
+        DockRequests(self._daemon, self._office).add_to(app.router)
         ShiftRequests(lambda: self._daemon.shifts).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(

@@ -310,8 +310,14 @@ class App:
             status=lambda: self._status.report(self._core.state, self._rings),
             health=self._health,
         )
-        directory = str(device.runtime_dir)
-        return Control(target, directory, device.socket_group, settings.access, self._entrance)
+        return Control(
+            target,
+            str(device.runtime_dir),
+            device.socket_group,
+            settings.access,
+            self._entrance,
+            office=settings.office,
+        )
 
     def _make_announcer(self) -> Announcer:
         def load() -> Awaitable[dict[Announcement, Clip]]:

@@ -16,6 +16,7 @@ from camerad.base.errors import EX_CONFIG, CameradError, ConfigError
 from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
 from camerad.container.keys import PublicKey, SigningKey, encode_base64url
+from camerad.office.server_section import ServerSpec, section_text
 from camerad.provisioning import signing, validation
 
 CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
@@ -58,7 +59,8 @@ class OtherKeyError(CameradError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NewFileSpec:
-    """What `new_file` puts into a file. camera_key, reset: see `Provision`."""
+    """What `new_file` puts into a file. camera_key, reset: see `Provision`. server: to which the
+    camera hands over in its dock, None if it is emptied otherwise."""
 
     device: str
     policy: str
@@ -67,6 +69,7 @@ class NewFileSpec:
     serial: int
     camera_key: str | None = None
     reset: str | None = None
+    server: ServerSpec | None = None
 
 
 def serial_now() -> int:
@@ -96,6 +99,8 @@ def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
         device=wanted.device,
         language=wanted.language,
     )
+    if wanted.server is not None:
+        text += section_text(wanted.server)
     content = text.encode()
     try:
         parse_file(NAME, content)

@@ -13,6 +13,7 @@ from typing import Any
 import pyrage
 import pytest
 import yaml
+from authority import authority
 
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.config.provisioning import NAME
@@ -898,3 +899,51 @@ def test_a_camera_whose_daemon_does_not_come_up_leaves_no_key(
     camera = Camera(desk, tmp_path / "camera")
     camera.given(made(desk, tmp_path / "first"))
     assert camera.publish() == EX_TEMPFAIL
+
+
+def test_a_new_file_names_the_office_s_server_and_who_hands_over_to_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    office_s, url = authority(), "https://office.example:8443"
+    ca = tmp_path / "ca.pem"
+    ca.write_text(f"what stands before it\n{office_s.pem}")
+    given = ("--office-url", url, "--office-ca", ca)
+    path = made(desk, tmp_path / "07", "camera-07", *given) / NAME
+    assert desk("provision", "check", path).code == 0
+    found = provisioning_files.parse_file(NAME, path.read_bytes()).settings
+    assert found.office is not None
+    key = office.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
+    assert found.office.key == provisioning_files.encode_key(key)
+    assert (found.office.url, found.office.ca) == (url, office_s.pem)
+    assert found.access.hand_over == ("user:camerad-upload",)
+    # And so do those that are made from it.
+    table = tmp_path / "cameras.csv"
+    table.write_text("device.id\ncamera-02\n")
+    said = desk("provision", "batch", path, table, "--output", tmp_path / "cards")
+    assert said.code == 0, said.err
+    other = (tmp_path / "cards/camera-02" / NAME).read_bytes()
+    assert provisioning_files.parse_file(NAME, other).settings.office == found.office
+
+
+def test_a_server_that_cannot_be_is_told_and_nothing_is_written(desk: Desk, tmp_path: Path) -> None:
+    good, url = tmp_path / "ca.pem", ("--office-url", "https://office.example")
+    good.write_text(authority().pem)
+    for name, text in (
+        ("none.pem", "no certificate"),
+        ("two.pem", authority().pem * 2),
+        ("leaf.pem", authority(ca=False).pem),
+    ):
+        (tmp_path / name).write_text(text)
+    new = ("provision", "new", "--device", "camera-07", *NEW, "--output", tmp_path / "07")
+    for options, code, what in (
+        (url, EX_USAGE, "both --office-url and --office-ca"),
+        (("--office-ca", good), EX_USAGE, "both --office-url and --office-ca"),
+        ((*url, "--office-ca", tmp_path / "none.pem"), EX_CONFIG, "no certificate in PEM"),
+        ((*url, "--office-ca", tmp_path / "two.pem"), EX_CONFIG, "2 certificates"),
+        ((*url, "--office-ca", tmp_path / "leaf.pem"), EX_CONFIG, "no authority's certificate"),
+        ((*url, "--office-ca", tmp_path / "gone.pem"), EX_IOERR, "gone.pem"),
+        (("--office-url", "http://a", "--office-ca", good), EX_CONFIG, "office.url"),
+    ):
+        said = desk(*new, *options)
+        assert (said.code, what in said.err) == (code, True), said.err
+        assert not (tmp_path / "07").exists()

@@ -197,3 +197,95 @@ def test_an_empty_file_is_told_from_one_with_mistakes() -> None:
     with pytest.raises(NoDocumentError, match="the file is empty"):
         read("")
     assert len(FULL) < MAX_BYTES
+
+
+# --------------------------------------------------------------------------- the office's server
+
+CA = f"-----BEGIN CERTIFICATE-----\n{('A' * 64 + chr(10)) * 3}-----END CERTIFICATE-----\n"
+SERVER = "office:\n  url: https://office.example:8443\n  ca: |\n" + "".join(
+    f"    {line}\n" for line in CA.splitlines()
+)
+
+
+@pytest.mark.parametrize("given", ["", f"  key: {KEY}\n"])
+def test_the_office_s_server_has_the_key_that_the_file_names(given: str, tmp_path: Path) -> None:
+    found = read(f"{HEAD}{SERVER}{given}")
+    office = found.settings.office
+    assert office is not None
+    assert (office.url, office.ca, office.key) == ("https://office.example:8443", CA, KEY)
+    assert office.mbit_per_second == 100
+    path = tmp_path / "camerad.yaml"
+    path.write_text(found.config)
+    assert load(path).office == office
+
+
+def test_a_file_without_a_server_hands_over_to_none() -> None:
+    assert read(HEAD).settings.office is None
+    assert "office:" not in read(HEAD).config
+
+
+def test_another_key_for_the_receipts_is_a_mistake() -> None:
+    (found,) = mistakes(f"{HEAD}{SERVER}  key: {'A' * 43}\n")
+    assert "office.key: another key than provision.office_key" in found
+
+
+def test_a_configuration_by_hand_names_the_key_itself(tmp_path: Path) -> None:
+    path = tmp_path / "camerad.yaml"
+    path.write_text(f"policy: generic\n{SERVER}")
+    with pytest.raises(ConfigError, match=r"office\.key: missing; write the office's public key"):
+        load(path)
+    path.write_text(f"policy: generic\n{SERVER}  key: {KEY}\n  mbit_per_second: 25\n")
+    office = load(path).office
+    assert office is not None
+    assert (office.key, office.mbit_per_second) == (KEY, 25)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://office.example",
+        "https://office.example/",
+        "https://office.example/v1",
+        "https://office.example:0",
+        "https://office.example:65536",
+        "https://user@office.example",
+        "https://",
+        "https://-a.example",
+        "https://a..example",
+        "office.example",
+        "https://" + "a." * 130 + "example",
+    ],
+)
+def test_an_address_with_more_or_less_than_a_host_is_a_mistake(url: str) -> None:
+    (found,) = mistakes(f"{HEAD}{SERVER}".replace("https://office.example:8443", url))
+    assert "office.url: " in found
+    assert "an address without a path" in found
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://office", "https://192.0.2.7", "https://[2001:db8::1]:65535", "https://a-b.c1:1"],
+)
+def test_a_name_or_an_address_is_one(url: str) -> None:
+    office = read(f"{HEAD}{SERVER}".replace("https://office.example:8443", url)).settings.office
+    assert office is not None
+    assert office.url == url
+
+
+@pytest.mark.parametrize(
+    "ca",
+    [
+        "ca: nothing",
+        "ca: |\n    -----BEGIN CERTIFICATE-----\n    AAAA\n    -----END CERTIFICATE-----",
+        "ca: |\n    -----BEGIN PUBLIC KEY-----\n    AAAA\n    -----END PUBLIC KEY-----",
+    ],
+)
+def test_what_is_no_certificate_is_a_mistake(ca: str) -> None:
+    (found,) = mistakes(f"{HEAD}office:\n  url: https://office.example\n  {ca}\n")
+    assert "office.ca: " in found
+    assert "one certificate in PEM" in found
+
+
+def test_a_mistake_beside_it_brings_none_about_the_server() -> None:
+    (found,) = mistakes(f"{HEAD}{SERVER}".replace("serial: 2026", "serial: x2026"))
+    assert "provision.serial" in found

@@ -40,6 +40,16 @@ microphone: {device: "plughw:CARD=mic", rate: 16000, bitrate: 32000, delay_ms: 4
 idle: {camera: encode}
 battery: {power_supply: /tmp/power, low_minutes: 20, critical_percent: 5, recording_hours: 7.5}
 thermal: {zone: /tmp/zone, firmware: /tmp/firmware, hot_celsius: 65}
+access: {hand_over: [user:camerad-upload]}
+office:
+  url: https://office.example
+  key: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
+  ca: |
+    -----BEGIN CERTIFICATE-----
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+    AAA=
+    -----END CERTIFICATE-----
 overrides:
   reason: "Trial: until June,\\nin Köln"
   authorised_by: E. Mustermann

@@ -41,6 +41,13 @@ def leaves(kind: type, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield path, inner
 
 
+SERVER = {
+    "url": "https://office.example:8443",
+    "ca": f"-----BEGIN CERTIFICATE-----\n{('A' * 64 + chr(10)) * 3}-----END CERTIFICATE-----\n",
+    "key": "A" * 43,
+}
+"""What a configuration has to say of the office's server, if it says anything."""
+
 LEAVES = dict(leaves(ConfigFile))
 NUMBERS = {path: one for path, one in LEAVES.items() if one.kind in (int, float)}
 
@@ -53,6 +60,8 @@ def nest(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     """A configuration with this one value beside its policy."""
     for key in reversed(path):
         value = {key: value}
+    if path[0] == "office":
+        value = {"office": {**SERVER, **value["office"]}}
     return {"policy": "generic", **value}
 
 

@@ -58,6 +58,26 @@ def test_users_and_groups_are_named_for_each_role_apart() -> None:
     assert everything(permissions, Peer(GAMES, frozenset({NOBODY.pw_uid}))) == set()
 
 
+def test_who_hands_recordings_over_reads_as_a_member_and_does_not_press() -> None:
+    uploader = Peer(NOBODY.pw_uid, frozenset({GAMES}))
+    named = Access(hand_over=("user:nobody",))
+    assert everything(Permissions(named, "games"), uploader) == {Role.READ, Role.HAND_OVER}
+    # Nobody else loses anything by it, nor does who is named to press.
+    member = Peer(STRANGER, frozenset({GAMES}))
+    assert everything(Permissions(named, "games"), member) == {Role.READ, Role.PRESS}
+    both = Access(press=("user:nobody",), hand_over=("user:nobody",))
+    assert everything(Permissions(both, None), uploader) == {Role.PRESS, Role.HAND_OVER}
+    ours = f"user:{pwd.getpwuid(os.geteuid()).pw_name}"
+    own = Permissions(Access(hand_over=(ours,)), "games")
+    assert everything(own, Peer(os.geteuid(), frozenset())) == set(Role)
+
+
+def test_a_group_that_hands_over_presses_all_the_same() -> None:
+    member = Peer(STRANGER, frozenset({GAMES}))
+    permissions = Permissions(Access(hand_over=("group:games",)), "games")
+    assert everything(permissions, member) == {Role.READ, Role.PRESS, Role.HAND_OVER}
+
+
 @pytest.mark.parametrize("entry", ["user:no-such-user", "group:no-such-group"])
 def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> None:
     with pytest.raises(ControlError, match=r"there is no (user|group) 'no-such-.*access\.press"):
@@ -76,6 +96,9 @@ def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> Non
         ("POST", "/shift", Role.CONFIGURE),
         ("POST", "/recordings/{id}/hold", Role.CONFIGURE),
         ("POST", "/intents", Role.CONFIGURE),
+        ("POST", "/dock/signature", Role.HAND_OVER),
+        ("POST", "/dock/receipt", Role.HAND_OVER),
+        ("POST", "/dock/other", Role.CONFIGURE),
         ("POST", "", Role.CONFIGURE),
         ("DELETE", "/intents/{name}", Role.CONFIGURE),
         ("BREW", "/status", Role.CONFIGURE),

@@ -17,6 +17,7 @@ from sink_helpers import DESK, a_closing, a_facts, fragments
 from camerad.base.clock import DAY, ManualClock
 from camerad.base.errors import StorageError
 from camerad.config import load
+from camerad.config.office_section import Office
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.control import routes
 from camerad.control.server import Control
@@ -87,9 +88,14 @@ def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[StoreWorker]:
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
-def play(keeping: StoreWorker, directory: Path, scene: Callable[[Ask], Awaitable[None]]) -> None:
+def play(
+    keeping: StoreWorker,
+    directory: Path,
+    scene: Callable[[Ask], Awaitable[None]],
+    office: Office | None = None,
+) -> None:
     async def run() -> None:
-        control = Control(Daemon(keeping), str(directory / "run"), None)
+        control = Control(Daemon(keeping), str(directory / "run"), None, office=office)
         await control.open()
         connector = aiohttp.UnixConnector(control.path)
         try:

@@ -297,7 +297,12 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> list[Peer]:
 
 
 NOBODY = 65_534
-ALL = Access(read=("user:nobody",), press=("user:nobody",), configure=("user:nobody",))
+ALL = Access(
+    read=("user:nobody",),
+    press=("user:nobody",),
+    configure=("user:nobody",),
+    hand_over=("user:nobody",),
+)
 REQUESTS = {
     "read": [
         ("GET", "/status"),
@@ -309,6 +314,7 @@ REQUESTS = {
         ("GET", "/no/such/thing"),
     ],
     "press": [("POST", f"/intents/{intent.value}") for intent in Intent],
+    "hand_over": [("POST", "/dock/signature"), ("POST", "/dock/receipt")],
     "configure": [
         ("GET", "/health"),
         ("POST", "/shift"),

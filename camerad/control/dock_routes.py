@@ -1,0 +1,162 @@
+"""The part of the control socket for whoever hands recordings over to the office's server.
+
+The requests are in `camerad.control.server`; docs/office-api.md is the protocol that they serve.
+Whoever takes over the process that asks here can speak to the office as this camera, as long as it
+has that process, and no more: what is signed is the signature base of one such request, which no
+statement of the camera's can be; and only the office's own signature acknowledges a recording.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aiohttp import web
+
+from camerad.base.errors import CameradError
+from camerad.config.office_section import Office
+from camerad.control.routes import StoreAccess, parse_body, refusal_of
+
+if TYPE_CHECKING:
+    from camerad.container.keys import SigningKey
+    from camerad.store.store import Store
+
+TAG: Final = "camerad-dock"
+"""Of a request's signature, as `camerad.dock.request_signature` has it."""
+LONGEST: Final = 4096
+"""Characters of a signature base that is signed."""
+_LINE: Final = re.compile(r'"(@?[a-z][a-z0-9-]{0,40})": ([ -~]*)')
+_COVERED: Final = frozenset(
+    (
+        "@method",
+        "@target-uri",
+        "content-digest",
+        "upload-length",
+        "upload-metadata",
+        "upload-offset",
+        "upload-checksum",
+    )
+)
+_PARAMETERS: Final = re.compile(
+    r'"@signature-params": \(([ -~]*)\);created=[0-9]{1,12};keyid="([A-Za-z0-9_-]{43})"'
+    r';alg="ed25519";nonce="[A-Za-z0-9_-]{16,64}";tag="' + TAG + '"'
+)
+
+
+class _Base(msgspec.Struct, forbid_unknown_fields=True):
+    base: str
+
+
+class _OfficeReceipt(msgspec.Struct, forbid_unknown_fields=True):
+    receipt: str
+
+
+class NotSignedError(CameradError, ValueError):
+    """Error raised when a text is none that the camera signs for its office; it says why."""
+
+
+class NotThisCameraError(CameradError, ValueError):
+    """Error raised when a receipt is for recordings of another camera, or for other ends of them
+    than the ledger has."""
+
+
+class DockRequests:
+    """Answers them. Without an office, or if what is asked cannot be, that becomes 409."""
+
+    def __init__(self, keeper: StoreAccess, office: Office | None) -> None:
+        self._keeper = keeper
+        self._office = office
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Have `router` route to these requests."""
+        router.add_post("/dock/signature", self._signature)
+        router.add_post("/dock/receipt", self._receipt)
+
+    async def _signature(self, request: web.Request) -> web.Response:
+        asked, office = await parse_body(request, _Base), self._server()
+
+        def work(_store: Store, key: SigningKey) -> dict[str, Any]:
+            check_base(asked.base, office.url, key.public.thumbprint)
+            signature = key.sign(asked.base.encode("ascii"))
+            return {"signature": base64.b64encode(signature).decode("ascii")}
+
+        return await self._do(work)
+
+    async def _receipt(self, request: web.Request) -> web.Response:
+        from camerad.container.keys import KeyRing, PublicKey  # noqa: PLC0415 - slow to import
+        from camerad.store import receipts  # noqa: PLC0415
+        from camerad.store.device_client import accept_receipt  # noqa: PLC0415
+
+        asked, office = await parse_body(request, _OfficeReceipt), self._server()
+        try:
+            key = PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": office.key})
+        except ValueError:
+            raise web.HTTPConflict(
+                text="office.key in the camera's configuration is no key, so no receipt is "
+                "accepted: write the office's public key there"
+            ) from None
+
+        def work(store: Store, _key: SigningKey) -> dict[str, Any]:
+            token, keys = asked.receipt.encode("ascii", "replace"), KeyRing([key])
+            known = store.ledger.state.recordings
+            named = receipts.parse(token, keys).recordings
+            if not any(one.id in known and known[one.id].final == one.final for one in named):
+                raise NotThisCameraError(
+                    "this receipt is for no recording of this camera as its ledger has it"
+                )
+            return {"acknowledged": accept_receipt(store, keys, token)}
+
+        return await self._do(work)
+
+    def _server(self) -> Office:
+        if self._office is None:
+            raise web.HTTPConflict(
+                text="this camera has no office to hand over to: its configuration needs the "
+                "section office"
+            )
+        return self._office
+
+    async def _do(self, work: Callable[[Store, SigningKey], dict[str, Any]]) -> web.Response:
+        answer: Awaitable[dict[str, Any]] = self._keeper.ask(work)
+        try:
+            return web.json_response(await answer)
+        except CameradError as error:
+            raise refusal_of(error) from error
+
+
+def check_base(base: str, url: str, kid: str) -> None:
+    """Make sure that a text is the signature base (RFC 9421, 2.5) of a request to the office.
+
+    url: the office's address. kid: thumbprint of the camera's key. The text covers method and
+    address, and what docs/office-api.md lists besides, each once, as its last line says. Raises
+    NotSignedError.
+    """
+    if len(base) > LONGEST:
+        raise NotSignedError(f"this is no request's signature base: longer than {LONGEST}")
+    *lines, last = base.split("\n")
+    found = [_LINE.fullmatch(line) for line in lines]
+    fields = [(one[1], one[2]) for one in found if one is not None]
+    names = [name for name, _ in fields]
+    parameters = _PARAMETERS.fullmatch(last)
+    if len(fields) < len(lines) or parameters is None:
+        raise NotSignedError(
+            "this is no request's signature base: its lines are not of the form that "
+            "docs/office-api.md gives"
+        )
+    if parameters[2] != kid:
+        raise NotSignedError(f"this request names another key than the camera's: {parameters[2]}")
+    if (
+        names[:2] != ["@method", "@target-uri"]
+        or len(set(names)) < len(names)
+        or not _COVERED.issuperset(names)
+        or parameters[1].split(" ") != [f'"{name}"' for name in names]
+    ):
+        raise NotSignedError(
+            "this request's signature does not cover what it has to, each once: the method, the "
+            "address, and those fields that docs/office-api.md lists"
+        )
+    if not fields[1][1].startswith(f"{url}/v1/"):
+        raise NotSignedError(f"this request is not to the camera's office, {url}/v1/")

@@ -1,0 +1,122 @@
+"""The process that hands recordings over: `python -m camerad.dock [--config FILE]`.
+
+It runs beside the daemon, as a user of its own, with the network of the dock, and ends with it
+(systemd/camerad-upload.service). It reads recordings and the ledger, and writes no file. What it
+does now is told to systemd in words (`systemctl status camerad-upload`). Exit status: 0 it was told
+to end, or the camera has no office; 64 wrong arguments; 77 the daemon refuses this user; 78 the
+configuration has mistakes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Final
+
+from camerad.base import journal, process, sd_notify
+from camerad.base.clock import SystemClock
+from camerad.base.errors import CameradError, ConfigError, NotAllowedError
+from camerad.base.message_ids import MessageId
+from camerad.config import Settings, load
+from camerad.config.loader import DEFAULT_PATH
+from camerad.config.office_section import Office
+from camerad.dock.dock_watch import GONE, DockState, DockWatch
+from camerad.dock.event_stream import EventStream
+from camerad.dock.handover import HandoverMemory
+from camerad.dock.office_pass import OfficePass, socket_of
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 2.0
+"""Between two looks for a daemon that is not there."""
+
+
+def main() -> int:
+    """Run the process; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m camerad.dock")
+    parser.add_argument("--config", default=str(DEFAULT_PATH), metavar="FILE")
+    options = parser.parse_args()
+    journal.set_up(logging.INFO)
+    process.forbid_dumps()
+    try:
+        settings = load(options.config)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    if settings.office is None:
+        sd_notify.notify("READY=1\nSTATUS=this camera has no office to hand over to")
+        log.info(
+            "this camera has no office to hand over to: its configuration lacks the section office",
+            extra=MessageId.DETAIL.extra,
+        )
+        return 0
+    stream = EventStream(socket_of(settings))
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stream.interrupt()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return serve(settings, settings.office, stream)
+
+
+def serve(settings: Settings, office: Office, stream: EventStream) -> int:
+    """Hand over whenever it is time, until `stream` is interrupted; returns the exit status."""
+    clock, memory, tell = SystemClock(), HandoverMemory(), _Status()
+
+    def make_pass(clock_vouched_for: bool) -> OfficePass:
+        return OfficePass(
+            settings, office, clock, memory, clock_vouched_for=clock_vouched_for, report=tell
+        )
+
+    watch = DockWatch(make_pass, clock, tell)
+    watch.start()
+    sd_notify.notify("READY=1")
+    try:
+        return _follow(stream, watch)
+    finally:
+        sd_notify.notify("STOPPING=1")
+        watch.close()
+
+
+def _follow(stream: EventStream, watch: DockWatch) -> int:
+    """Tell the watch each state of the camera. A daemon that is not there is waited for."""
+    said = ""
+    while True:
+        try:
+            for state in stream.states():
+                said = ""
+                watch.tell(DockState.of(state))
+            why = "the daemon has ended"
+        except NotAllowedError as error:
+            log.error("%s", error, extra=MessageId.HANDOVER_FAILED.extra)
+            return error.exit_code
+        except CameradError as error:
+            why = str(error)
+        watch.tell(GONE)
+        if not stream.pause(0):
+            return 0
+        if why != said:
+            log.info("waiting for the camera's daemon: %s", why, extra=MessageId.DETAIL.extra)
+            said = why
+        if not stream.pause(AGAIN_SECONDS):
+            return 0
+
+
+class _Status:
+    """Tells systemd in words what this process does, whenever that is something else."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        if text != self._last:
+            self._last = text
+            sd_notify.notify(f"STATUS={text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The camera's daemon as a hand-over needs it: by its control socket, and by nothing else.
+
+Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). No request changes
+anything but that a recording is acknowledged, and that by the office's own signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from camerad.base.errors import CameradError, ControlError
+from camerad.control.client import refusal, request
+from camerad.store.listing import INTERRUPTED, RECORDING
+
+PATIENCE_SECONDS: Final = 60.0
+"""A ledger is written between fragments of a running recording."""
+SIGN_SECONDS: Final = 10.0
+MOST_ATTEMPTS: Final = 10
+"""At a daemon that says that it was asked too often."""
+BUSY_SECONDS: Final = 1.0
+
+
+class ReceiptRefusedError(CameradError, ValueError):
+    """Error raised when the daemon does not take a receipt for the office's; it says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToHandOver:
+    """A recording that no office has acknowledged. final: SHA-256 of its last statement, None while
+    it has no end."""
+
+    id: str
+    path: str
+    final: str | None
+
+
+class DaemonClient:
+    """Asks the daemon behind a control socket. pause: waits so many seconds, or raises.
+
+    Raises ControlError if the daemon does not answer, and what
+    `camerad.control.client.refusal` makes of its refusal.
+    """
+
+    def __init__(self, socket: str, pause: Callable[[float], None]) -> None:
+        self._socket = socket
+        self._pause = pause
+        self._kid: str | None = None
+
+    def to_hand_over(self) -> list[ToHandOver]:
+        """The recordings without acknowledgement: those with a mark first, then the newest."""
+        found = self._ask("GET", "/recordings", None, PATIENCE_SECONDS)
+        try:
+            return [
+                ToHandOver(
+                    str(one["id"]),
+                    str(one["path"]),
+                    None if one["state"] in (RECORDING, INTERRUPTED) else one["final"],
+                )
+                for one in found
+                if not one["acknowledged"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise self._stranger(error) from error
+
+    def is_clock_vouched_for(self) -> bool:
+        """Whether something vouches for the camera's date and time."""
+        return bool(self._ask("GET", "/status", None, SIGN_SECONDS).get("clock") != "unknown")
+
+    def accept(self, token: bytes) -> list[str]:
+        """Hand in a receipt of the office's; which recordings are acknowledged by it that were not
+        before. Raises ReceiptRefusedError if it is none."""
+        body = {"receipt": token.decode("ascii", "replace")}
+        answer = self._ask("POST", "/dock/receipt", body, PATIENCE_SECONDS)
+        return [str(one) for one in answer.get("acknowledged", [])]
+
+    # ------------------------------------------------------------------ a Signer
+
+    @property
+    def kid(self) -> str:
+        """Thumbprint of the device's key."""
+        if self._kid is None:
+            self._kid = str(self._ask("GET", "/identity", None, SIGN_SECONDS).get("thumbprint", ""))
+        return self._kid
+
+    def sign(self, base: bytes) -> bytes:
+        """See `camerad.dock.signers.Signer`."""
+        body = {"base": base.decode("ascii", "replace")}
+        answer = self._ask("POST", "/dock/signature", body, SIGN_SECONDS)
+        try:
+            return base64.b64decode(str(answer["signature"]), validate=True)
+        except (KeyError, binascii.Error) as error:
+            raise self._stranger(error) from error
+
+    # ------------------------------------------------------------------ asking
+
+    def _ask(self, method: str, target: str, body: dict[str, Any] | None, seconds: float) -> Any:
+        for attempt in range(MOST_ATTEMPTS):
+            if attempt:
+                self._pause(BUSY_SECONDS)
+            status, answer = request(self._socket, method, target, body, seconds)
+            if status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+        if status == HTTPStatus.OK:
+            return answer
+        said = answer.get("error", status) if isinstance(answer, dict) else status
+        if target == "/dock/receipt" and status == HTTPStatus.CONFLICT:
+            raise ReceiptRefusedError(str(said))
+        raise refusal(status, str(said))
+
+    def _stranger(self, error: Exception) -> ControlError:
+        return ControlError(
+            f"what listens at {self._socket} does not answer as this version's daemon ({error}): "
+            "the camera's daemon and what hands over have to be of one version"
+        )

@@ -1,0 +1,209 @@
+"""When recordings are handed over: in the dock, while the camera does nothing else.
+
+The daemon tells each change of the camera's state. As soon as it is taken out of its dock, shows a
+self-view, or records, what is under way is ended: within `STOP_SECONDS` no byte is sent any more.
+It goes on where it was when the camera is at rest again. If the office cannot be reached, it is
+tried again and again, less and less often, and at each docking at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from camerad.base.clock import SECOND, Clock, ClockSource
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.behaviour.stages import Condition, Stage
+from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.handover import HandoverResult
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 0.2
+AGAIN_SECONDS: Final = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Between one attempt that failed and the next; the last of them again and again."""
+LOOK_SECONDS: Final = 900.0
+"""Between two passes of a camera that has handed over everything."""
+
+
+class HandoverPass(Protocol):
+    """One pass, from its connection to its result."""
+
+    def run(self) -> HandoverResult:
+        """See `camerad.dock.handover.Handover.run`."""
+
+    def interrupt(self) -> None:
+        """End it from another thread."""
+
+    def close(self) -> None:
+        """Let go of its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockState:
+    """What a hand-over needs to know of the camera's state."""
+
+    docked: bool = False
+    at_rest: bool = False
+    clock_vouched_for: bool = False
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> DockState:
+        """From the daemon's status. What it does not say counts as what stops a hand-over."""
+        return cls(
+            docked=Condition.DOCKED.value in (status.get("conditions") or ()),
+            at_rest=status.get("stage") == Stage.IDLE.value and not status.get("recording"),
+            clock_vouched_for=status.get("clock") in (ClockSource.SYNCHRONISED, ClockSource.RTC),
+        )
+
+
+GONE: Final = DockState()
+"""A camera whose daemon says nothing."""
+
+
+class DockWatch:
+    """Runs passes on a thread of its own, from `start` to `close`.
+
+    make_pass: makes one; it is told whether something vouches for the camera's clock. report: is
+    told in words how it gets on. again_seconds, look_seconds: as the constants.
+    """
+
+    def __init__(
+        self,
+        make_pass: Callable[[bool], HandoverPass],
+        clock: Clock,
+        report: Callable[[str], None],
+        *,
+        again_seconds: tuple[float, ...] = AGAIN_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._make_pass = make_pass
+        self._clock = clock
+        self._report = report
+        self._again_seconds = again_seconds
+        self._look_seconds = look_seconds
+        self._changed = threading.Condition()
+        self._state = GONE
+        self._ended = False
+        self._failures = 0
+        self._next_us = 0
+        self._dockings = 0
+        self._running: HandoverPass | None = None
+        self._thread = threading.Thread(target=self._work, name="handing-over", daemon=True)
+
+    def start(self) -> None:
+        """Begin; nothing is handed over before a state is told."""
+        self._report("waiting for the dock")
+        self._thread.start()
+
+    def tell(self, state: DockState) -> None:
+        """The camera is in this state now."""
+        with self._changed:
+            before, self._state = self._state, state
+            wanted = state.docked and state.at_rest
+            if state.docked and not before.docked:
+                self._dockings += 1
+                self._failures = 0
+                self._next_us = 0
+            elif wanted and not before.at_rest and not self._failures:
+                self._next_us = 0  # something may have been recorded
+            if not wanted and self._running is not None:
+                self._running.interrupt()
+            self._changed.notify_all()
+        if not wanted:
+            self._report("waiting for the dock" if not state.docked else "the camera is in use")
+
+    def close(self) -> None:
+        """End what is under way, and wait until it has."""
+        with self._changed:
+            self._ended = True
+            if self._running is not None:
+                self._running.interrupt()
+            self._changed.notify_all()
+        self._thread.join()
+
+    # ------------------------------------------------------------------ on its thread
+
+    def _work(self) -> None:
+        while (handover := self._next_pass()) is not None:
+            with self._changed:
+                docking = self._dockings
+            try:
+                result = handover.run()
+            except HandoverStoppedError:
+                log.info("handing over stopped", extra=MessageId.DETAIL.extra)
+            except CameradError as error:
+                self._failed(error, docking)
+            except Exception:
+                log.exception("handing over failed", extra=MessageId.MISTAKE.extra)
+                self._put_off(self._again_after(None), docking)
+            else:
+                self._finished(result, docking)
+            finally:
+                with self._changed:
+                    self._running = None
+                handover.close()
+
+    def _next_pass(self) -> HandoverPass | None:
+        """The next pass, once it is time for it; None at the end."""
+        with self._changed:
+            while not self._ended:
+                wanted = self._state.docked and self._state.at_rest
+                wait_us = self._next_us - self._clock.now_us()
+                if wanted and wait_us <= 0:
+                    try:
+                        self._running = self._make_pass(self._state.clock_vouched_for)
+                    except CameradError as error:
+                        self._failed(error, self._dockings)
+                        continue
+                    return self._running
+                self._changed.wait(wait_us / SECOND if wanted else None)
+            return None
+
+    def _finished(self, result: HandoverResult, docking: int) -> None:
+        if not result.complete:
+            left = len(result.failed) + len(result.checking)
+            self._report(f"the office has not taken {left} recordings yet")
+            self._put_off(self._again_after(None), docking)
+            return
+        refused = f"; it does not take {len(result.refused)}" if result.refused else ""
+        self._report(f"everything is handed over{refused}")
+        with self._changed:
+            self._failures = 0
+        self._put_off(self._look_seconds, docking)
+
+    def _failed(self, error: CameradError, docking: int) -> None:
+        asked = error.retry_after if isinstance(error, OfficeUnavailableError) else None
+        first = self._failures == 0
+        wait = self._again_after(asked)
+        level = logging.WARNING if first else logging.INFO
+        log.log(
+            level,
+            "handing over did not work, again in %.0f s: %s",
+            wait,
+            error,
+            extra=MessageId.HANDOVER_FAILED.extra,
+        )
+        self._report("it does not work: see the log")
+        self._put_off(wait, docking)
+
+    def _again_after(self, asked: float | None) -> float:
+        """Seconds until the next attempt; a quarter more or less, so that the cameras of a dock do
+        not come all at once."""
+        with self._changed:
+            step = min(self._failures, len(self._again_seconds) - 1)
+            self._failures += 1
+        spread = 0.75 + secrets.randbelow(500) / 1000
+        return max(self._again_seconds[step] * spread, asked or 0.0)
+
+    def _put_off(self, seconds: float, docking: int) -> None:
+        """No attempt before so many seconds are over, or the camera is docked again."""
+        with self._changed:
+            if docking != self._dockings:
+                return
+            self._next_us = self._clock.now_us() + round(seconds * SECOND)

@@ -1,0 +1,43 @@
+"""Why a hand-over, or a part of it, came to nothing."""
+
+from __future__ import annotations
+
+from camerad.base.errors import EX_TEMPFAIL, CameradError
+
+
+class OfficeUnavailableError(CameradError, ConnectionError):
+    """Error raised when the office's server cannot be reached, or takes nothing from this camera
+    just now. retry_after: seconds that it asks to wait, None if it asks for nothing."""
+
+    exit_code = EX_TEMPFAIL
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class OfficeAnswerError(CameradError, ValueError):
+    """Error raised when the office's server answers one request as docs/office-api.md has not."""
+
+
+class RecordingRefusedError(CameradError, ValueError):
+    """Error raised when the office will not take a recording; the text is its reason."""
+
+
+class UploadDeferredError(CameradError, RuntimeError):
+    """Error raised when the office begins no further upload just now; those that have begun go on.
+    retry_after: seconds that it asks to wait, None if it asks for nothing."""
+
+    exit_code = EX_TEMPFAIL
+
+    def __init__(self, text: str, retry_after: float | None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class OffsetMovedError(CameradError, ValueError):
+    """Error raised when a part did not count; where the upload goes on has to be asked for."""
+
+
+class HandoverStoppedError(CameradError, InterruptedError):
+    """Error raised when a hand-over was told to stop."""

@@ -1,0 +1,301 @@
+"""Handing over: what an office lacks of a camera is brought to it, and its receipts come back.
+
+Procedure of one pass; it needs no state of its own, since everything is found again by asking, and
+so one that was cut off anywhere is completed by the next:
+
+1. the ledger, with which the office compares;
+2. each recording that no office has acknowledged, those with a mark first, then the newest. Its
+   receipt is asked for first: one that got lost on its way costs no upload. Then it is sent in
+   parts, from the offset that the office names; while the office checks it, the next is sent;
+3. each receipt goes to the daemon as soon as it is there. The daemon alone judges it, and its
+   ledger calls the recording acknowledged;
+4. the ledger again, which has the acknowledgements by now.
+
+Recordings without an end stay until they have one. One that the office refuses, or that goes wrong
+at either end, is told once and left out of the pass; it holds up no other. Nothing of the daemon's
+is written, nor locked.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.dock.bodies import FilePart
+from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
+from camerad.dock.errors import (
+    OfficeAnswerError,
+    OfficeUnavailableError,
+    OffsetMovedError,
+    RecordingRefusedError,
+    UploadDeferredError,
+)
+from camerad.dock.ledger_handover import bring_ledger, opened
+from camerad.dock.office_client import PAUSE_SECONDS, OfficeClient
+
+log = logging.getLogger(__name__)
+
+PART: Final = 8 << 20
+"""Bytes of a part: what a loss of the connection costs at most."""
+MOST_CHECKED: Final = 3
+"""Recordings that may be being checked while the next is sent. An office takes eight unfinished
+uploads of one camera, and these are some of them."""
+MOST_MOVED: Final = 5
+"""Parts of one recording, in one pass, that did not count before it is left."""
+MOST_FAILED: Final = 3
+"""Recordings in a row that go wrong before the office counts as one that takes nothing."""
+PATIENCE_US: Final = 600 * SECOND
+"""A check that brings nothing for so long is left to the next pass."""
+
+
+class DaemonToAsk(Protocol):
+    """The camera's daemon; see `camerad.dock.daemon_client.DaemonClient`."""
+
+    def to_hand_over(self) -> list[ToHandOver]:
+        """The recordings without acknowledgement, in the order in which they are handed over."""
+
+    def accept(self, token: bytes) -> list[str]:
+        """Hand in a receipt; which recordings are acknowledged by it."""
+
+
+class Pause(Protocol):
+    """What can be told to stop; see `camerad.dock.office_connection.OfficeConnection`."""
+
+    def raise_if_stopped(self) -> None:
+        """Raises HandoverStoppedError if it was."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until it is."""
+
+
+@dataclass(slots=True)
+class HandoverMemory:
+    """What a process remembers from pass to pass, for good manners and not for safety.
+
+    postponed: recordings at which a pass broke off; the others go first. said: what was logged.
+    """
+
+    postponed: set[str] = field(default_factory=set)
+    said: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverResult:
+    """What came of a pass: ids of recordings.
+
+    acknowledged: by receipts of this pass. open: those without an end. refused: those that the
+    office will not take, with its reason. failed: those that went wrong, and how; the next pass
+    tries again. checking: those that the office was still checking. problems: what the office finds
+    wrong with the ledger.
+    """
+
+    acknowledged: tuple[str, ...]
+    open: tuple[str, ...]
+    refused: Mapping[str, str]
+    failed: Mapping[str, str]
+    checking: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether another pass would find nothing to do before something is recorded."""
+        return not (self.failed or self.checking)
+
+
+class Handover:
+    """One pass. ledger: the directory of the camera's. report: is told in words how far it is."""
+
+    def __init__(
+        self,
+        ledger: str,
+        daemon: DaemonToAsk,
+        client: OfficeClient,
+        pausing: Pause,
+        clock: Clock,
+        *,
+        memory: HandoverMemory,
+        report: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self._ledger = ledger
+        self._daemon = daemon
+        self._client = client
+        self._pausing = pausing
+        self._clock = clock
+        self._memory = memory
+        self._report = report
+        self._acknowledged: list[str] = []
+        self._refused: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        self._deferred: dict[str, tuple[ToHandOver, float | None]] = {}
+        self._checking: dict[str, tuple[ToHandOver, int]] = {}
+        self._in_a_row = 0
+
+    def run(self) -> HandoverResult:
+        """All of it.
+
+        Raises OfficeUnavailableError if the office takes nothing just now, HandoverStoppedError if
+        it was told to stop, ControlError and what else the daemon refuses with, and StorageError if
+        the ledger cannot be read. What was acknowledged before stays so.
+        """
+        self._report("bringing the ledger to the office")
+        problems = self._bring_ledger()
+        found = self._daemon.to_hand_over()
+        wanted = [one for one in found if one.final is not None]
+        # Stable: within each half the order is that of the daemon.
+        wanted.sort(key=lambda one: one.id in self._memory.postponed)
+        for number, one in enumerate(wanted, 1):
+            self._report(f"handing over recording {number} of {len(wanted)}")
+            if one.id in self._memory.postponed:
+                self._collect(most=0)
+            self._try(one, self._hand_over)
+            self._collect(most=MOST_CHECKED)
+        self._report("waiting for the office's receipts")
+        self._collect(most=0)
+        for one, _ in list(self._deferred.values()):
+            # By now there may be room: what had begun before is complete.
+            self._try(one, self._hand_over)
+        self._collect(most=0)
+        if self._acknowledged:
+            problems = self._bring_ledger()
+        if self._deferred:
+            wait = max((wait or 0.0) for _, wait in self._deferred.values())
+            raise OfficeUnavailableError(
+                f"the office begins no upload of {len(self._deferred)} recordings just now", wait
+            )
+        return HandoverResult(
+            acknowledged=tuple(self._acknowledged),
+            open=tuple(one.id for one in found if one.final is None),
+            refused=dict(self._refused),
+            failed=dict(self._failed),
+            checking=tuple(self._checking),
+            problems=tuple(problems),
+        )
+
+    def _bring_ledger(self) -> list[str]:
+        try:
+            problems = bring_ledger(self._ledger, self._client, self._pausing.raise_if_stopped)
+        except OfficeAnswerError as error:
+            # Without it the office signs no receipt.
+            raise OfficeUnavailableError(str(error)) from error
+        for problem in problems:
+            self._say(
+                "the office's copy of the ledger", printable(problem), MessageId.HANDOVER_REFUSED
+            )
+        return problems
+
+    # ------------------------------------------------------------------ one recording
+
+    def _try(self, one: ToHandOver, do: Callable[[ToHandOver], None]) -> None:
+        """Do something about a recording; what goes wrong with it alone is noted."""
+        self._deferred.pop(one.id, None)
+        try:
+            do(one)
+        except RecordingRefusedError as error:
+            self._refused[one.id] = str(error)
+            self._say(one.id, f"the office does not take it: {error}", MessageId.HANDOVER_REFUSED)
+        except UploadDeferredError as error:
+            self._deferred[one.id] = (one, error.retry_after)
+        except StorageError as error:
+            if error.errno != errno.ENOENT:  # else it was deleted meanwhile, in time
+                self._failed[one.id] = str(error)
+                self._say(one.id, str(error), MessageId.STORAGE)
+        except (OfficeAnswerError, ReceiptRefusedError) as error:
+            self._failed[one.id] = str(error)
+            self._say(one.id, str(error), MessageId.HANDOVER_REFUSED)
+            self._in_a_row += 1
+            if self._in_a_row >= MOST_FAILED:
+                raise OfficeUnavailableError(
+                    f"{self._in_a_row} recordings in a row went wrong, the last one so: {error}"
+                ) from error
+        except OfficeUnavailableError:
+            self._memory.postponed.add(one.id)
+            raise
+        else:
+            self._in_a_row = 0
+            self._memory.postponed.discard(one.id)
+
+    def _hand_over(self, one: ToHandOver) -> None:
+        """Send what the office lacks of a recording, unless it has it."""
+        answer = self._client.receipt(one.id)
+        if answer.token is not None:
+            self._accept(one, answer.token)
+            return
+        if answer.wait is None:
+            self._send(one)
+        self._look_again(one, PAUSE_SECONDS if answer.wait is None else answer.wait)
+
+    def _send(self, one: ToHandOver) -> None:
+        with opened(one.path) as descriptor:
+            length = os.fstat(descriptor).st_size
+            offset = self._begin(one, length)
+            moved = 0
+            while offset < length:
+                part = FilePart(descriptor, one.path, offset, min(PART, length - offset))
+                try:
+                    offset = self._client.send_part(one.id, offset, part)
+                    part.forget()
+                except OffsetMovedError as error:
+                    moved += 1
+                    if moved > MOST_MOVED:
+                        raise OfficeAnswerError(
+                            f"{moved} parts of {one.id} did not count, the last one so: {error}"
+                        ) from error
+                    offset = self._begin(one, length)
+
+    def _begin(self, one: ToHandOver, length: int) -> int:
+        """The offset at which a recording's upload begins, or goes on."""
+        found = self._client.find_upload(one.id)
+        if found is not None and found[1] == length:
+            return found[0]
+        return self._client.begin_upload(one.id, one.final or "", length)
+
+    # ------------------------------------------------------------------ receipts
+
+    def _look_again(self, one: ToHandOver, seconds: float) -> None:
+        self._checking[one.id] = (one, self._clock.now_us() + round(seconds * SECOND))
+
+    def _collect(self, most: int) -> None:
+        """Ask for the receipts that are due, until at most so many are left; each question that
+        brings something begins the office's patience anew."""
+        until_us = self._clock.now_us() + PATIENCE_US
+        while self._checking:
+            now_us = self._clock.now_us()
+            left = len(self._checking)
+            for one, due_us in list(self._checking.values()):
+                if due_us <= now_us:
+                    del self._checking[one.id]
+                    self._try(one, self._ask_again)
+            if len(self._checking) < left:
+                until_us = self._clock.now_us() + PATIENCE_US
+            if len(self._checking) <= most or self._clock.now_us() >= until_us:
+                return
+            first_us = min(due_us for _, due_us in self._checking.values())
+            self._pausing.pause(max(0.05, (first_us - self._clock.now_us()) / SECOND))
+
+    def _ask_again(self, one: ToHandOver) -> None:
+        answer = self._client.receipt(one.id)
+        if answer.token is not None:
+            self._accept(one, answer.token)
+        elif answer.wait is not None:
+            self._look_again(one, answer.wait)
+        else:
+            raise OfficeAnswerError(f"the office has nothing of {one.id}, which it had as a whole")
+
+    def _accept(self, one: ToHandOver, token: bytes) -> None:
+        if one.id in self._daemon.accept(token):
+            self._acknowledged.append(one.id)
+            log.info("%s: handed over", one.id, extra=MessageId.HANDED_OVER.extra)
+
+    def _say(self, about: str, text: str, kind: MessageId) -> None:
+        """Warn of something, once in this process."""
+        if (about, text) not in self._memory.said:
+            self._memory.said.add((about, text))
+            log.warning("%s: %s", about, text, extra=kind.extra)

@@ -1,0 +1,307 @@
+"""The requests of docs/office-api.md, each signed by the camera's key, and what their answers mean.
+
+How they get there is `camerad.dock.office_connection`; in which order they are made,
+`camerad.dock.handover`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from http_message_signatures import HTTPMessageSignaturesException
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.text import printable
+from camerad.dock import request_signature
+from camerad.dock.bodies import Body, Text
+from camerad.dock.errors import (
+    OfficeAnswerError,
+    OfficeUnavailableError,
+    OffsetMovedError,
+    RecordingRefusedError,
+    UploadDeferredError,
+)
+from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
+from camerad.dock.request_signature import NONCE, RequestToSign
+from camerad.dock.signers import Signer
+
+TUS: Final = "1.0.0"
+LONGEST_RECEIPT: Final = 8192
+"""Bytes; the daemon takes no longer request."""
+PAUSE_SECONDS: Final = 2.0
+"""Between two questions for a receipt, where the server asks for no other."""
+LONGEST_PAUSE_SECONDS: Final = 900.0
+"""What a server asks for beyond that is cut to it."""
+_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_FRESH_US: Final = (request_signature.WINDOW_SECONDS - 60) * SECOND
+"""A nonce of the server's is used this long: a part may be a minute on its way."""
+_SHOWN: Final = 300
+_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class Exchange(Protocol):
+    """Sends requests; see `camerad.dock.office_connection.OfficeConnection`."""
+
+    def exchange(self, request: OfficeRequest) -> OfficeAnswer:
+        """Send one, and read its answer."""
+
+    def raise_if_stopped(self) -> None:
+        """Raises HandoverStoppedError if it was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptAnswer:
+    """What the office says of a recording. token: its receipt, if it has it safe. wait: seconds
+    after which to ask again, if it is being checked. Both None: the office does not have it."""
+
+    token: bytes | None = None
+    wait: float | None = None
+
+
+class OfficeClient:
+    """Asks one office's server in the name of one camera. url: the server's address.
+
+    Every method raises OfficeUnavailableError if nothing can be had of the server just now,
+    OfficeAnswerError if its answer to this one request makes no sense or is an error of its own,
+    and what connection and signer raise.
+    """
+
+    def __init__(self, url: str, connection: Exchange, signer: Signer, clock: Clock) -> None:
+        self._url = url
+        self._connection = connection
+        self._signer = signer
+        self._clock = clock
+        self._nonce: tuple[str, int] | None = None
+
+    # ------------------------------------------------------------------ recordings
+
+    def receipt(self, recording: str) -> ReceiptAnswer:
+        """Whether the office has a recording. Raises RecordingRefusedError if it will not take
+        it."""
+        answer = self._ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt")
+        match answer.status:
+            case HTTPStatus.OK:
+                if len(answer.body) > LONGEST_RECEIPT:
+                    raise OfficeAnswerError(f"{self._url}: a receipt longer than any")
+                return ReceiptAnswer(token=answer.body)
+            case HTTPStatus.ACCEPTED:
+                return ReceiptAnswer(wait=_retry_after(answer) or PAUSE_SECONDS)
+            case HTTPStatus.NOT_FOUND:
+                return ReceiptAnswer()
+            case HTTPStatus.CONFLICT:
+                raise RecordingRefusedError(_said(answer))
+        raise self._unexpected(answer, "the question for a receipt")
+
+    def find_upload(self, recording: str) -> tuple[int, int] | None:
+        """Offset and length of a recording's upload, if it has begun."""
+        answer = self._ask("HEAD", _upload(recording), {"Tus-Resumable": TUS})
+        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise self._unexpected(answer, "the question for an upload")
+        offset, length = _number(answer, "upload-offset"), _number(answer, "upload-length")
+        if offset is None or length is None or offset > length:
+            raise OfficeAnswerError(f"{self._url}: an upload without a sound offset and length")
+        return offset, length
+
+    def begin_upload(self, recording: str, final: str, length: int) -> int:
+        """Begin a recording's upload, or find the one of the same declaration; the offset at which
+        it goes on. Raises RecordingRefusedError and UploadDeferredError."""
+        said = ",".join(
+            f"{key} {base64.b64encode(value.encode()).decode('ascii')}"
+            for key, value in (("recording", recording), ("final", final))
+        )
+        headers = {
+            "Tus-Resumable": TUS,
+            "Upload-Length": str(length),
+            "Upload-Metadata": said,
+            "Content-Length": "0",
+        }
+        answer = self._ask("POST", "/v1/uploads", headers)
+        if answer.status in (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+            raise RecordingRefusedError(_said(answer))
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise UploadDeferredError(
+                f"{self._url}: the office begins no further upload just now: {_said(answer)}",
+                _retry_after(answer),
+            )
+        if answer.status != HTTPStatus.CREATED:
+            raise self._unexpected(answer, "the beginning of an upload")
+        offset = _number(answer, "upload-offset") or 0
+        if offset > length:
+            raise OfficeAnswerError(f"{self._url}: an upload that is longer than its recording")
+        return offset
+
+    def send_part(self, recording: str, offset: int, part: Body) -> int:
+        """Send a part of a recording; the offset behind it, when it is durable.
+
+        Raises OffsetMovedError if it did not count, and RecordingRefusedError.
+        """
+        headers = {
+            "Tus-Resumable": TUS,
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+        }
+        answer = self._ask("PATCH", _upload(recording), headers, part)
+        match answer.status:
+            case HTTPStatus.NO_CONTENT:
+                if _number(answer, "upload-offset") != offset + part.length:
+                    raise OffsetMovedError("the part counted for another length than it has")
+                return offset + part.length
+            case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                raise RecordingRefusedError(_said(answer))
+            case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+                raise OffsetMovedError(_said(answer))
+            case HTTPStatus.BAD_REQUEST | 460:
+                raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
+        raise self._unexpected(answer, "a part of a recording")
+
+    # ------------------------------------------------------------------ the ledger
+
+    def ledger(self) -> dict[str, str]:
+        """What the office has of the camera's ledger: SHA-256 in hexadecimal, by the file."""
+        answer = self._ask("GET", "/v1/ledger")
+        if answer.status != HTTPStatus.OK:
+            raise self._unexpected(answer, "the question for the ledger")
+        files = self._json(answer).get("files")
+        if not isinstance(files, dict):
+            raise OfficeAnswerError(f"{self._url}: an answer about the ledger without its files")
+        return {str(name): str(sha256) for name, sha256 in files.items()}
+
+    def put_ledger_file(self, name: str, content: Body) -> None:
+        """Bring a file of the ledger."""
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = self._ask("PUT", f"/v1/ledger/{quote(name, safe='')}", headers, content)
+        if answer.status != HTTPStatus.NO_CONTENT:
+            raise self._unexpected(answer, f"the ledger's file {name}")
+
+    def declare_ledger(self, files: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Say that the ledger is exactly these files. Either the office's copy goes on with them:
+        what is to be looked at by a person, if anything. Or: which of them it still lacks."""
+        body = json.dumps({"files": dict(files)}, separators=(",", ":")).encode()
+        answer = self._ask("POST", "/v1/ledger", {"Content-Type": "application/json"}, Text(body))
+        match answer.status:
+            case HTTPStatus.OK:
+                return [str(one) for one in _list(self._json(answer), "problems")], []
+            case HTTPStatus.CONFLICT:
+                missing = [str(one) for one in _list(self._json(answer), "missing")]
+                if missing:
+                    return [], missing
+        raise self._unexpected(answer, "the ledger")
+
+    # ------------------------------------------------------------------ signed requests
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> OfficeAnswer:
+        """A request's answer; sent once more if its signature's nonce or time was not taken."""
+        given = dict(headers or {})
+        if body is not None:
+            given["Content-Digest"] = f"sha-256=:{self._digest(body)}:"
+        answer = self._signed(method, path, given, body)
+        if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
+            answer = self._signed(method, path, given, body)
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise OfficeUnavailableError(
+                f"{self._url}: the office does not take this camera's signature "
+                f"({_said(answer) or answer.status}): look whether the camera is in the office's "
+                "register ('camerad provision collect')"
+            )
+        return answer
+
+    def _signed(
+        self, method: str, path: str, given: Mapping[str, str], body: Body | None
+    ) -> OfficeAnswer:
+        request = RequestToSign(method, self._url + path, dict(given))
+        created = self._clock.wall_us() // SECOND
+        try:
+            prepared = request_signature.prepare(
+                request, self._signer.kid, self._fresh_nonce(), created
+            )
+        except (HTTPMessageSignaturesException, ValueError, OverflowError, OSError) as error:
+            raise OfficeUnavailableError(
+                f"{self._url}: no request to this address can be signed ({error}): look at "
+                "office.url in the camera's configuration, and at the camera's clock"
+            ) from error
+        request_signature.attach(request, prepared, self._signer.sign(prepared.signature_base))
+        answer = self._connection.exchange(OfficeRequest(method, path, request.headers, body))
+        nonce = answer.headers.get(NONCE.lower(), "")
+        if _NONCE.fullmatch(nonce):
+            self._nonce = (nonce, self._clock.now_us())
+        return answer
+
+    def _fresh_nonce(self) -> str:
+        """The server's last one, if it holds still and was not used; else one of our own."""
+        found, self._nonce = self._nonce, None
+        if found is not None and self._clock.now_us() - found[1] < _FRESH_US:
+            return found[0]
+        return secrets.token_urlsafe(24)
+
+    def _digest(self, body: Body) -> str:
+        """SHA-256 of a body, in base64."""
+        sha256 = hashlib.sha256()
+        for piece in body.pieces():
+            self._connection.raise_if_stopped()
+            sha256.update(piece)
+        return base64.b64encode(sha256.digest()).decode("ascii")
+
+    # ------------------------------------------------------------------ answers
+
+    def _unexpected(self, answer: OfficeAnswer, what: str) -> Exception:
+        """The error for a status that is none of the request's own."""
+        text = f"{self._url}: the office answers {answer.status} to {what}: {_said(answer)}"
+        if answer.status in _BUSY or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
+            return OfficeUnavailableError(text, _retry_after(answer))
+        return OfficeAnswerError(text)
+
+    def _json(self, answer: OfficeAnswer) -> dict[str, Any]:
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise OfficeAnswerError(f"{self._url}: an answer that is no JSON object")
+        return found
+
+
+def _upload(recording: str) -> str:
+    return f"/v1/uploads/{quote(recording, safe='')}"
+
+
+def _said(answer: OfficeAnswer) -> str:
+    """The sentence of an error, on one line."""
+    try:
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return ""
+    text = said.get("error") if isinstance(said, dict) else None
+    return printable(str(text))[:_SHOWN] if text else ""
+
+
+def _list(found: Mapping[str, Any], key: str) -> list[Any]:
+    value = found.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _number(answer: OfficeAnswer, name: str) -> int | None:
+    text = answer.headers.get(name, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+def _retry_after(answer: OfficeAnswer) -> float | None:
+    """Seconds that the server asks to wait; a date is not looked at."""
+    seconds = _number(answer, "retry-after")
+    return None if seconds is None else min(max(float(seconds), 0.1), LONGEST_PAUSE_SECONDS)

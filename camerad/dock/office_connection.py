@@ -1,0 +1,374 @@
+"""One kept connection to the office's server: HTTPS, bounded in time, and ended at once when told.
+
+It is `http.client` and `ssl` of the standard library: a client of some thousand lines that is in
+memory already would otherwise be a second one of megabytes. It runs on a thread of its own beside a
+camera on a board of 512 MB; nothing in here waits without a bound, and nothing is awaited.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.text import printable
+from camerad.config.office_section import Office
+from camerad.dock.bodies import Body
+from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.pace import Pace
+
+CONNECT_SECONDS: Final = 10.0
+"""How long it may take to find an address of the server's, and to be let in there."""
+SILENCE_SECONDS: Final = 30.0
+"""How long the server may say nothing and take nothing."""
+ANSWER_SECONDS: Final = 60.0
+"""How long a request may take, beside the time that its body needs."""
+SLOWEST: Final = 32 * 1024
+"""Bytes of a body that have to go in a second, or it is given up."""
+LARGEST_ANSWER: Final = 4 << 20
+"""Bytes of an answer that are read."""
+_HTTPS: Final = 443
+_LOOK_SECONDS: Final = 0.05
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL (X509_VERIFY_PARAM_set_flags(3ssl)); `ssl` has no name for
+it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeRequest:
+    """A request. path: behind the office's address. headers: all but Host and Content-Length."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Body | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeAnswer:
+    """An answer, read to its end. headers: by their names in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Bytes of bodies that were given to the connection."""
+
+    sent: int = field(default=0)
+
+
+def trusting(ca: str, *, check_time: bool) -> ssl.SSLContext:
+    """What a connection to the office has to hold against: certificates by this authority alone.
+
+    ca: certificate in PEM. check_time: whether certificates count only within their time. A camera
+    whose clock nothing vouches for cannot ask that: it would never reach its office, from which the
+    time comes. Raises OfficeUnavailableError if `ca` is no certificate.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cadata=ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise OfficeUnavailableError(
+            f"office.ca in the camera's configuration is no certificate ({error}): have the office "
+            "make the camera's file again ('camerad provision new --office-ca FILE')"
+        ) from error
+    if not check_time:
+        context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
+    return context
+
+
+class OfficeConnection:
+    """Used on one thread; `interrupt` is called from any other.
+
+    context: see `trusting`. Everything raises HandoverStoppedError from the instant of `interrupt`
+    on, OfficeUnavailableError if the server cannot be reached or does not answer in time, and
+    StorageError if a body cannot be read.
+    """
+
+    def __init__(self, office: Office, context: ssl.SSLContext, clock: Clock) -> None:
+        address = urlsplit(office.url)
+        self._url = office.url
+        self._host = address.hostname or ""
+        self._port = address.port or _HTTPS
+        self._authority = address.netloc
+        self._context = context
+        self._clock = clock
+        self._pace = Pace(office.mbit_per_second, clock.now_us())
+        self._http: http.client.HTTPConnection | None = None
+        self._timed: _TimedSocket | None = None
+        self._lock = threading.Lock()
+        self._channel: socket.socket | None = None
+        self._stopped = threading.Event()
+        self.traffic = Traffic()
+
+    # ------------------------------------------------------------------ from any thread
+
+    def interrupt(self) -> None:
+        """End whatever is under way, for good: no byte more is sent. Returns at once."""
+        self._stopped.set()
+        with self._lock:
+            if self._channel is not None:
+                # Not SSLSocket.shutdown, behind which a write of the other thread goes unencrypted.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._channel, socket.SHUT_RDWR)
+
+    # ------------------------------------------------------------------ on its thread
+
+    def raise_if_stopped(self) -> None:
+        """Raises HandoverStoppedError after `interrupt`."""
+        if self._stopped.is_set():
+            raise HandoverStoppedError("the hand-over was told to stop")
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until `interrupt`."""
+        self._stopped.wait(seconds)
+        self.raise_if_stopped()
+
+    def exchange(self, request: OfficeRequest) -> OfficeAnswer:
+        """Send a request, on the kept connection if there is one, and read its answer.
+
+        If a kept connection turns out to be closed before a byte of the answer came, and the
+        request has no body, it is sent once more: servers close what was silent for a while.
+        """
+        kept = self._http is not None
+        try:
+            return self._once(request)
+        except _ClosedByServerError as error:
+            if not kept or request.body is not None:
+                raise OfficeUnavailableError(f"{self._url}: {error}") from error
+        try:
+            return self._once(request)
+        except _ClosedByServerError as error:
+            raise OfficeUnavailableError(f"{self._url}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next request makes another."""
+        self._http = self._timed = None
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _once(self, request: OfficeRequest) -> OfficeAnswer:
+        self.raise_if_stopped()
+        done = False
+        try:
+            answer = self._attempt(request)
+            done = True
+            return answer
+        except (StorageError, OfficeUnavailableError, HandoverStoppedError):
+            self.raise_if_stopped()
+            raise
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            self.raise_if_stopped()
+            raise _ClosedByServerError("the office's server closed the connection") from error
+        except http.client.IncompleteRead as error:
+            self.raise_if_stopped()
+            raise OfficeUnavailableError(
+                f"{self._url}: the office's server broke off its answer"
+            ) from error
+        except TimeoutError as error:
+            self.raise_if_stopped()
+            raise OfficeUnavailableError(
+                f"{self._url}: the server did not answer in time: look whether it runs, and at its "
+                "network"
+            ) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self.raise_if_stopped()
+            raise OfficeUnavailableError(
+                f"{self._url}: what answers there is not the office's server, or its certificate "
+                f"does not hold ({printable(str(error))}): compare office.url and office.ca in the "
+                "camera's configuration with the server's"
+            ) from error
+        finally:
+            if not done:
+                self.close()
+
+    def _attempt(self, request: OfficeRequest) -> OfficeAnswer:
+        length = 0 if request.body is None else request.body.length
+        needed = ANSWER_SECONDS + length / SLOWEST
+        now_us = self._clock.now_us()
+        if self._http is None or self._timed is None:
+            self._connect(now_us + round(CONNECT_SECONDS * SECOND))
+        connection, timed = self._http, self._timed
+        if connection is None or timed is None:
+            raise HandoverStoppedError("the hand-over was told to stop")
+        timed.deadline_us = now_us + round(needed * SECOND)
+        connection.putrequest(request.method, request.path, skip_host=True)
+        connection.putheader("Host", self._authority)
+        for name, value in request.headers.items():
+            connection.putheader(name, value)
+        if request.body is not None:
+            connection.putheader("Content-Length", str(length))
+        refused: OSError | None = None
+        try:
+            connection.endheaders()
+            if request.body is not None:
+                self._send(connection, request.body)
+        except ConnectionError as error:
+            # A server that will not have a body answers before its end, and may close then.
+            refused = error
+        try:
+            return self._answer(connection)
+        except (OSError, http.client.HTTPException):
+            if refused is not None:
+                raise refused from None
+            raise
+
+    def _send(self, connection: http.client.HTTPConnection, body: Body) -> None:
+        for piece in body.pieces():
+            self.raise_if_stopped()
+            wait = self._pace.take(len(piece), self._clock.now_us())
+            if wait:
+                self.pause(wait)
+            connection.send(piece)
+            self.traffic.sent += len(piece)
+
+    def _answer(self, connection: http.client.HTTPConnection) -> OfficeAnswer:
+        response = connection.getresponse()
+        body = response.read(LARGEST_ANSWER + 1)
+        if len(body) > LARGEST_ANSWER:
+            raise ValueError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB")
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        if not response.isclosed() or connection.sock is None:
+            self.close()
+        return OfficeAnswer(response.status, headers, body)
+
+    # ------------------------------------------------------------------ connecting
+
+    def _connect(self, until_us: int) -> None:
+        raw = self._dial(until_us)
+        with self._lock:
+            # Both in one: `interrupt` has to find the one that has the descriptor.
+            channel = self._context.wrap_socket(
+                raw, server_hostname=self._host, do_handshake_on_connect=False
+            )
+            self._channel = channel
+        self.raise_if_stopped()
+        timed = _TimedSocket(channel, self._clock)
+        timed.deadline_us = until_us
+        timed.handshake()
+        made = http.client.HTTPConnection(self._host, self._port)
+        made.auto_open = 0
+        made.sock = timed  # type: ignore[assignment]
+        self._http, self._timed = made, timed
+
+    def _dial(self, until_us: int) -> socket.socket:
+        """A connection to the first of the server's addresses that lets one in."""
+        failure: OSError | None = None
+        for family, address in self._addresses(until_us):
+            raw = socket.socket(family, socket.SOCK_STREAM)
+            with self._lock:
+                self._channel = raw
+            try:
+                self.raise_if_stopped()
+                raw.settimeout(max(0.1, (until_us - self._clock.now_us()) / SECOND))
+                raw.connect(address)
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                failure = error
+                self.close()
+                self.raise_if_stopped()
+            else:
+                return raw
+        why = "it has no address" if failure is None else str(failure.strerror or failure)
+        raise OfficeUnavailableError(
+            f"{self._url}: the office's server cannot be reached ({why}): look whether it runs, "
+            "and at the dock's network"
+        )
+
+    def _addresses(self, until_us: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
+        """The server's addresses. The library that is asked cannot be interrupted, so that is done
+        on a thread that nobody waits for once time is up."""
+        found: list[tuple[socket.AddressFamily, tuple[str | int, ...]]] = []
+        failures: list[OSError | UnicodeError] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            try:
+                told = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                found.extend((family, address) for family, _, _, _, address in told)
+            except (OSError, UnicodeError) as error:
+                failures.append(error)
+            finally:
+                done.set()
+
+        threading.Thread(target=ask, name="resolver", daemon=True).start()
+        while not done.wait(_LOOK_SECONDS):
+            self.raise_if_stopped()
+            if self._clock.now_us() >= until_us:
+                break
+        self.raise_if_stopped()
+        if done.is_set() and not failures:
+            return found
+        why = str(failures[0]) if failures else "no answer in time"
+        raise OfficeUnavailableError(
+            f"{self._url}: nobody knows the address of {self._host} ({why}): look at the dock's "
+            "network, and at office.url in the camera's configuration"
+        )
+
+
+class _ClosedByServerError(Exception):
+    """The server closed the connection, or it broke."""
+
+
+class _TimedSocket:
+    """What `http.client` takes for a socket: each call is bounded by a deadline for all of them."""
+
+    def __init__(self, channel: ssl.SSLSocket, clock: Clock) -> None:
+        self._channel = channel
+        self._clock = clock
+        self.deadline_us = 0
+
+    def handshake(self) -> None:
+        self._bound()
+        self._channel.do_handshake()
+
+    def sendall(self, data: bytes) -> None:
+        self._bound()
+        self._channel.sendall(data)
+
+    def receive_into(self, buffer: memoryview) -> int:
+        self._bound()
+        return self._channel.recv_into(buffer)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self))
+
+    def close(self) -> None:
+        """Whoever made the connection closes it: its answer is still to be read."""
+
+    def _bound(self) -> None:
+        left = (self.deadline_us - self._clock.now_us()) / SECOND
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._channel.settimeout(min(left, SILENCE_SECONDS))
+
+
+class _Incoming(io.RawIOBase):
+    """The stream of what the server says."""
+
+    def __init__(self, channel: _TimedSocket) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._channel.receive_into(buffer)

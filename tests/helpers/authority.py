@@ -1,0 +1,73 @@
+"""An authority of a test's own, and certificates by it."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Authority:
+    """pem: its certificate."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode()
+
+    def context(
+        self, directory: Path, address: str = "127.0.0.1", day: datetime | None = None
+    ) -> ssl.SSLContext:
+        """A server's side of TLS, with a certificate for this address, valid around that day."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.IPAddress(ipaddress.ip_address(address))
+        made = _builder("server", self.certificate.subject, key, day)
+        made = made.add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        made = made.add_extension(x509.BasicConstraints(False, None), critical=True)
+        file = directory / "server.pem"
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certificate = made.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        file.write_bytes(private + certificate)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+
+def authority(*, ca: bool = True) -> Authority:
+    """A new one, valid for centuries. ca: whether its certificate says that it is one."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "office")])
+    made = _builder("office", name, key, None, timedelta(days=300 * 365))
+    made = made.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    return Authority(key, made.sign(key, hashes.SHA256()))
+
+
+def _builder(
+    name: str,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    day: datetime | None,
+    span: timedelta = timedelta(days=1),
+) -> x509.CertificateBuilder:
+    day = day or datetime.now(UTC)
+    begin = max(day - span, datetime(1960, 1, 1, tzinfo=UTC))
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(day + span)
+    )

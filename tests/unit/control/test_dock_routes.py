@@ -1,0 +1,190 @@
+"""What the camera signs for its office, and what acknowledges a recording, over the socket."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.config.office_section import Office
+from camerad.container import jws
+from camerad.container.keys import PublicKey, SigningKey, encode_base64url
+from camerad.control import dock_routes
+from camerad.control.access import HAND_OVER_PATHS
+from camerad.control.dock_routes import LONGEST, TAG, NotSignedError, check_base
+from camerad.daemon.store_worker import StoreWorker
+from camerad.dock import request_signature
+from camerad.dock.request_signature import RequestToSign
+from camerad.store import receipts
+from camerad.store.receipts import CopiedRecording, Receipt
+from tests.unit.control.test_routes import ID, Ask, clock, keeping, play
+
+__all__ = ["clock", "keeping"]
+
+DESK = SigningKey.generate()
+OFFICE = Office("https://office.example:8443", "", encode_base64url(DESK.public.raw), 100)
+CAMERA = SigningKey.generate().public.thumbprint
+NONCE = "n" * 22
+
+
+def base_of(url: str = OFFICE.url, kid: str = CAMERA, **headers: str) -> str:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = RequestToSign("PATCH", f"{url}/v1/uploads/{ID}", fields)
+    return request_signature.prepare(request, kid, NONCE, 1_764_000_000).signature_base.decode()
+
+
+FULL = {
+    "Content_Digest": request_signature.content_digest(b"x"),
+    "Upload_Offset": "0",
+    "Upload_Length": "5",
+    "Upload_Metadata": "recording UjE=,final UjI=",
+    "Upload_Checksum": "sha256 UjE=",
+}
+
+
+def test_both_ends_mean_the_same_requests() -> None:
+    assert request_signature.TAG == TAG
+    assert {*request_signature.COVERED_IF_PRESENT, "@method", "@target-uri"} == dock_routes._COVERED
+
+
+@pytest.mark.parametrize("headers", [{}, FULL])
+def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str]) -> None:
+    check_base(base_of(**headers), OFFICE.url, CAMERA)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "\n",
+        "a.b.c",
+        jws.sign(SigningKey.generate(), "camerad-receipt", {"a": 1}).decode().rpartition(".")[0],
+        base_of() + "\n",
+        "\n" + base_of(),
+        base_of().replace('"@method": PATCH\n', ""),
+        base_of().replace('"@method": PATCH\n', '"@method": PATCH\n"@method": PATCH\n'),
+        base_of().replace(' "@target-uri"', ""),
+        base_of().replace("camerad-dock", "camerad-other"),
+        base_of().replace('tag="', 'x="1";tag="'),
+        base_of().replace("ed25519", "rsa-v1_5-sha256"),
+        base_of().replace(f';nonce="{NONCE}"', ""),
+        base_of(kid="A" * 43),
+        base_of("https://office.example:84431"),
+        base_of().replace(":8443/", ":8443.evil.example/"),
+        base_of("https://other.example"),
+        base_of().replace('"@method": PATCH', '"@method": PATCH\r'),
+        base_of().replace('"@method": PATCH', '"@method": PÄTCH'),
+        base_of().replace('"@target-uri"', '"cookie": a\n"@target-uri"', 1),
+        base_of(Upload_Offset="0" * LONGEST),
+    ],
+)
+def test_nothing_else_is_signed(base: str) -> None:
+    with pytest.raises(NotSignedError):
+        check_base(base, OFFICE.url, CAMERA)
+
+
+def test_a_request_is_signed_over_the_socket_with_the_cameras_key(
+    keeping: StoreWorker, tmp_path: Path
+) -> None:
+    async def scene(ask: Ask) -> None:
+        _, identity = await ask("GET", "/identity")
+        base = base_of(kid=identity["thumbprint"], **FULL)
+        status, answer = await ask("POST", "/dock/signature", {"base": base})
+        assert status == 200, answer
+        signature = base64.b64decode(answer["signature"], validate=True)
+        assert PublicKey.from_jwk(identity["jwk"]).verify(signature, base.encode())
+        status, answer = await ask("POST", "/dock/signature", {"base": base_of()})
+        assert (status, "names another key" in answer["error"]) == (409, True)
+
+    play(keeping, tmp_path, scene, OFFICE)
+
+
+def test_without_an_office_nothing_is_signed_and_nothing_acknowledged(
+    keeping: StoreWorker, tmp_path: Path
+) -> None:
+    async def scene(ask: Ask) -> None:
+        for path, body in (
+            ("/dock/signature", {"base": base_of()}),
+            ("/dock/receipt", {"receipt": "a.b.c"}),
+        ):
+            status, answer = await ask("POST", path, body)
+            assert (status, "section office" in answer["error"]) == (409, True)
+
+    play(keeping, tmp_path, scene)
+
+
+def receipt_for(listed: dict[str, Any], keeping: StoreWorker, key: SigningKey = DESK) -> Receipt:
+    head = keeping.ask(lambda store, _key: store.ledger.head).result(20)
+    boot_id, now = keeping.ask(lambda store, _key: store.ledger.now()).result(20)
+    copied = CopiedRecording(listed["id"], listed["final"], "0" * 64, 5)
+    return Receipt("camera-07", key.public.thumbprint, "d1", (copied,), head, boot_id, now)
+
+
+def test_the_offices_receipt_acknowledges_a_recording_once(
+    keeping: StoreWorker, tmp_path: Path
+) -> None:
+    async def scene(ask: Ask) -> None:
+        ((listed,),) = [(await ask("GET", "/recordings"))[1]]
+        token = receipts.sign(DESK, receipt_for(listed, keeping)).decode()
+        done = await ask("POST", "/dock/receipt", {"receipt": token})
+        assert done == (200, {"acknowledged": [ID]})
+        assert (await ask("GET", "/recordings"))[1][0]["acknowledged"] is True
+        again = await ask("POST", "/dock/receipt", {"receipt": token})
+        assert again == (200, {"acknowledged": []})
+
+    play(keeping, tmp_path, scene, OFFICE)
+
+
+def test_no_other_word_acknowledges_one(keeping: StoreWorker, tmp_path: Path) -> None:
+    async def scene(ask: Ask) -> None:
+        ((listed,),) = [(await ask("GET", "/recordings"))[1]]
+        good = receipt_for(listed, keeping)
+        stranger = SigningKey.generate()
+        # The device's own receipt is for sticks, where somebody carries it.
+        own = await ask(
+            "POST",
+            "/acknowledge",
+            {
+                "directory": "d1",
+                "recordings": [{"id": ID, "final": listed["final"], "sha256": "", "bytes": 5}],
+            },
+        )
+        (copied,) = good.recordings
+        for token in (
+            receipts.sign(stranger, receipt_for(listed, keeping, stranger)),
+            receipts.sign(stranger, good),
+            receipts.sign(DESK, replace(good, kid=stranger.public.thumbprint)),
+            receipts.sign(DESK, replace(good, recordings=(replace(copied, final="0" * 64),))),
+            receipts.sign(DESK, replace(good, recordings=(replace(copied, id="x" + ID),))),
+            jws.sign(DESK, "camerad-ledger", good),
+            receipts.sign(DESK, good)[:-1],
+            own[1]["receipt"].encode(),
+        ):
+            status, answer = await ask("POST", "/dock/receipt", {"receipt": token.decode()})
+            assert status == 409, answer
+        assert (await ask("GET", "/recordings"))[1][0]["acknowledged"] is False
+
+    play(keeping, tmp_path, scene, OFFICE)
+
+
+def test_an_office_key_that_is_none_is_said(keeping: StoreWorker, tmp_path: Path) -> None:
+    async def scene(ask: Ask) -> None:
+        status, answer = await ask("POST", "/dock/receipt", {"receipt": "a.b.c"})
+        assert (status, "office.key" in answer["error"]) == (409, True)
+
+    play(keeping, tmp_path, scene, replace(OFFICE, key="_" * 43))
+
+
+@pytest.mark.parametrize("path", HAND_OVER_PATHS)
+@pytest.mark.parametrize("body", [None, [], {}, {"base": 1}, {"receipt": None}])
+def test_a_body_that_is_another_is_one_sentence(
+    keeping: StoreWorker, tmp_path: Path, path: str, body: Any
+) -> None:
+    async def scene(ask: Ask) -> None:
+        status, answer = await ask("POST", path, body)
+        assert (status, "another body" in answer["error"]) == (400, True)
+
+    play(keeping, tmp_path, scene, OFFICE)
