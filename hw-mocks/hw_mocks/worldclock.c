@@ -31,16 +31,9 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef struct {
-    _Atomic uint64_t version; /* odd while it is written */
-    _Atomic int64_t real, world, lease;
-    int64_t boottime; /* what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC */
-    _Atomic int64_t latest; /* what anybody has read last: time never goes back */
-} Page;
+#include "worldclock.h"
 
-#define SECOND 1000000000LL
 #define FOREVER INT64_MAX
-#define CREEP 32
 #define DEAD (60 * SECOND)
 #define AGAIN (SECOND / 500) /* from one look to the next, while time stands still */
 
