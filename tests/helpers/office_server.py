@@ -1,0 +1,116 @@
+"""The office's real server, in a process of its own, behind a network that can be pulled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+from hw_mocks.sim.relay import HOST, Relay
+
+from camerad.config.office_section import Office
+from camerad.container.keys import PublicKey
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office import load_public_key
+
+PATIENCE: Final = 30.0
+_T = TypeVar("_T")
+
+
+class OfficeServer:
+    """An office below `root`, with one camera in its register. `directory`: the office's."""
+
+    def __init__(self, root: Path, camera: PublicKey, name: str) -> None:
+        self.root = root
+        self.directory = root / "directory"
+        self.config = root / "office.yaml"
+        self.log = root / "log"
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self.relay = self._on_loop(_relay(self._port))
+        root.mkdir(parents=True, exist_ok=True)
+        register = root / "cameras.json"
+        known = RegisteredCamera(name, camera.thumbprint, camera.jwk, None, None, None, "")
+        camera_register.write(str(register), Register((known,)))
+        command = ["office", "init", str(self.directory), "--config", str(self.config)]
+        command += ["--office-key", str(root / "office.pem"), "--register", str(register)]
+        command += ["--url", f"https://{HOST}:{self.relay.port}", "--port", str(self._port)]
+        subprocess.run([sys.executable, "-m", "camerad", *command], check=True, capture_output=True)
+
+    @property
+    def section(self) -> Office:
+        """The section ``office`` of the camera's configuration."""
+        made = yaml.safe_load(self.config.read_text())
+        key = load_public_key(str(self.root / "office.pem"))
+        assert key is not None
+        return Office(made["url"], Path(made["tls"]["ca"]).read_text(), key.jwk["x"], 1000)
+
+    def start(self) -> None:
+        """Start the server, and wait until it listens."""
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "camerad", "office", "serve", "--config"]
+            self._process = subprocess.Popen([*command, self.config], stderr=log, stdout=log)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self._port), 1):
+                return
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, "the office does not listen"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def plug(self, after: int | None = None) -> None:
+        """Plug the network in; see `Relay.plug`."""
+        self._loop.call_soon_threadsafe(self.relay.plug, after)
+
+    def pull(self) -> None:
+        """Pull the network."""
+        self._loop.call_soon_threadsafe(self.relay.pull)
+
+    def close(self) -> None:
+        """End the server in order, and the network. The server must not have said anything of a
+        mistake of ours."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(PATIENCE) == 0, self.log.read_text()
+        self._on_loop(self.relay.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        said = self.log.read_text() if self.log.exists() else ""
+        assert "Traceback" not in said, said
+
+    def _on_loop(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+
+async def _relay(port: int) -> Relay:
+    made = Relay(port)
+    await made.start()
+    return made
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Of a program that is not to find this user's own keys."""
+    return {**os.environ, "XDG_CONFIG_HOME": os.devnull}
