@@ -47,16 +47,21 @@ class OfficeServer:
         camera_register.write(str(register), Register((known,)))
         command = ["office", "init", str(self.directory), "--config", str(self.config)]
         command += ["--office-key", str(root / "office.pem"), "--register", str(register)]
-        command += ["--url", f"https://{HOST}:{self.relay.port}", "--port", str(self._port)]
+        command += ["--url", f"https://{HOST}:{self.relay.port}"]
         subprocess.run([sys.executable, "-m", "camerad", *command], check=True, capture_output=True)
+        settings = yaml.safe_load(self.config.read_text())
+        settings["listen"] = {"host": HOST, "port": self._port}  # behind the network
+        settings["receive"]["reserve_gib"] = 0
+        self.config.write_text(yaml.safe_dump(settings))
 
     @property
     def section(self) -> Office:
         """The section ``office`` of the camera's configuration."""
-        made = yaml.safe_load(self.config.read_text())
         key = load_public_key(str(self.root / "office.pem"))
         assert key is not None
-        return Office(made["url"], Path(made["tls"]["ca"]).read_text(), key.jwk["x"], 1000)
+        authority = self.root / "office-tls" / "authority.pem"
+        url = f"https://{HOST}:{self.relay.port}"
+        return Office(url, authority.read_text(), key.jwk["x"], 1000)
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""

@@ -71,6 +71,7 @@ class Dock:
     async def prepare(self) -> dict[str, Any]:
         """Make the office; returns the section ``office`` of a camera's configuration."""
         self._root.mkdir(exist_ok=True)
+        url = f"https://{HOST}:{self.relay.port}"
         await self._command(
             "office",
             "init",
@@ -78,17 +79,16 @@ class Dock:
             *("--config", str(self._config)),
             *("--office-key", str(self.office_key)),
             *("--register", str(self._register)),
-            *("--url", f"https://{HOST}:{self.relay.port}"),
-            *("--port", str(self._port)),
+            *("--url", url),
         )
-        made = yaml.safe_load(self._config.read_text())
+        settings = yaml.safe_load(self._config.read_text())
+        settings["listen"] = {"host": HOST, "port": self._port}  # behind the network
+        settings["receive"]["reserve_gib"] = 0
+        self._config.write_text(yaml.safe_dump(settings))
         key = load_public_key(str(self.office_key))
         assert key is not None
-        return {
-            "url": made["url"],
-            "ca": Path(made["tls"]["ca"]).read_text(),
-            "key": key.jwk["x"],
-        }
+        authority = self._root / "office-tls" / "authority.pem"
+        return {"url": url, "ca": authority.read_text(), "key": key.jwk["x"]}
 
     async def start(self) -> None:
         """Start the office. Raises SimError if it does not come up."""
