@@ -33,6 +33,8 @@ TEMPORARY: Final = ".new"
 
 _NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 """Errors of a file system without unnamed files, and of an old kernel."""
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""Errors of a file system on which a file has one name (``link(2)``): FAT, and some networks'."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -230,6 +232,27 @@ def rename(path: str, to: str) -> None:
     with explaining(f"rename to {os.path.basename(to)}", path):
         os.rename(path, to)
     sync_directory(_directory_of(to))
+
+
+def move(path: str, to: str) -> None:
+    """Move a file into another directory of the same file system, durably. Its bytes are not
+    written again, and must be synchronised before.
+
+    Nothing is ever replaced: raises StorageError with the errno EEXIST if anything has the name
+    `to`. After a loss of power at any instant the file has its old name, the new one, or both; on a
+    file system on which a file has one name only (FAT), what `rename(2)` leaves there.
+    """
+    with explaining(f"move it to {to}", path):
+        try:
+            os.link(path, to, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if file_status.exists(to):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+            os.rename(path, to)
+    sync_directory(_directory_of(to))
+    remove(path, missing_ok=True)
 
 
 def remove(path: str, *, missing_ok: bool = False) -> None:

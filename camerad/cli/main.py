@@ -39,6 +39,7 @@ DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
 COMMANDS: Final = (
     "evidence",
     "offload",
+    "office",
     "identity",
     "keys",
     "shift",

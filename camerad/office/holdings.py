@@ -42,8 +42,13 @@ def make_holding(root: str, device: str, key: PublicKey) -> Holding:
     root: the office's directory. What is there stays as it is. Raises StorageError.
     """
     directory = os.path.join(root, holding_name(device, key))
-    holding = Holding(directory, os.path.join(directory, RECORDINGS))
-    for one in (directory, holding.recordings, holding.receipts, holding.ledger):
+    return complete_holding(Holding(directory, os.path.join(directory, RECORDINGS)), key)
+
+
+def complete_holding(holding: Holding, key: PublicKey) -> Holding:
+    """Make what a holding lacks of its directories, and its key; returns it. Raises
+    StorageError."""
+    for one in (holding.root, holding.recordings, holding.receipts, holding.ledger):
         durable_files.make_directory(one)
     put_key(holding, key)
     return holding

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import weakref
 from collections import Counter
 from typing import Any, Final
 
@@ -94,6 +95,7 @@ class Entrance:
         self._most_of_one = most_of_one
         self._shaking: dict[asyncio.Task[None], str] = {}
         self._accepting: asyncio.Task[None] | None = None
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         listener.setblocking(False)
 
     def open(self) -> None:
@@ -111,6 +113,14 @@ class Entrance:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._accepting = None
+
+    async def cut_off(self) -> None:
+        """End every connection that is left, without waiting for its peer."""
+        for transport in list(self._transports):
+            transport.abort()
+        # A transport gives its socket back in the loop's next turn, TLS in the one after.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -145,13 +155,14 @@ class Entrance:
             connection.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_SECONDS * 1000
             )
-            await asyncio.get_running_loop().connect_accepted_socket(
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 self._server,
                 connection,
                 ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=HANDSHAKE_SECONDS,
             )
+            self._transports.add(transport)
         except OSError as error:  # those of TLS and of time-outs included
             log.debug("no TLS came about: %s", error, extra=MessageId.DETAIL.extra)
         except BaseException:

@@ -10,7 +10,8 @@ clock, and is remembered for that long. What was forgotten is refused by its tim
 whose `created` is not above the floor. The floor rises to the time of whatever is forgotten, and
 never falls. So a wall clock that is set back lets nobody in twice. A server that has just started
 remembers nothing, so its floor is the latest time that it may have taken before. For five minutes
-it takes its own nonces only, which every client can use.
+it takes its own nonces only, which every client can use. (A machine whose clock is set back by more
+than that between two runs of the server would need a floor on its storage, which there is not.)
 
 Time is an argument. Nothing here is for several threads.
 """

@@ -179,6 +179,9 @@ class Disk:
         else:
             if kind is Kind.CREATE:
                 self._inodes[op.file] = _Inode([b""], [op.mode])
+            if kind is Kind.LINK:
+                self._names.append(_NameChange(Kind.CREATE, op.to, op.file))
+                return
             if kind is Kind.RENAME and not self._atomic:
                 self._names.append(_NameChange(Kind.CREATE, op.to, op.file))
                 self._names.append(_NameChange(Kind.UNLINK, op.path, op.file))

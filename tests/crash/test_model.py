@@ -255,19 +255,44 @@ def test_files_from_before_the_recording_are_followed(tmp_path: Path) -> None:
     assert disk.cached().files["b"].data == b"1!"
 
 
+def test_a_file_with_two_names_keeps_one_of_them(tmp_path: Path) -> None:
+    """A link and the removal of the old name, synchronised in between: it is never without a
+    name."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "a").write_bytes(b"1")
+    before = Workspace(str(tmp_path)).read()
+    recorder = Recorder(str(tmp_path))
+    with recorder.recording():
+        os.link(tmp_path / "a", tmp_path / "d" / "b")
+        descriptor = os.open(tmp_path / "d", os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        os.unlink(tmp_path / "a")
+    disk, seen = Disk(before, recorder.numbers), set[tuple[str, ...]]()
+    for op in recorder.ops:
+        disk.apply(op)
+        for tree in disk.states(20, 0, Random(1), Survey()):
+            assert {stored.data for stored in tree.files.values()} == {b"1"}
+            seen.add(tuple(sorted(tree.files)))
+    assert seen == {("a",), ("a", "d/b"), ("d/b",)}
+    assert disk.cached() == Workspace(str(tmp_path)).read()
+
+
 @pytest.mark.parametrize("change", ["link", "symlink", "truncate", "move"])
 def test_a_change_that_cannot_be_replayed_stops_the_recording(tmp_path: Path, change: str) -> None:
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "d").mkdir()
     recorder = Recorder(str(tmp_path))
+    directory = os.open(tmp_path, os.O_RDONLY)
     calls: dict[str, Callable[[], object]] = {
-        "link": lambda: os.link(tmp_path / "a", tmp_path / "b"),
+        "link": lambda: os.link(tmp_path / "a", "b", dst_dir_fd=directory),
         "symlink": lambda: os.symlink("a", tmp_path / "b"),
         "truncate": lambda: os.truncate(tmp_path / "a", 0),
         "move": lambda: os.rename(tmp_path / "a", tmp_path / "d" / "a"),
     }
     with recorder.recording(), pytest.raises(UnknownOperationError):
         calls[change]()
+    os.close(directory)
 
 
 def test_a_workspace_shows_one_tree_after_another(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ class Kind(StrEnum):
     SYNC_ALL = "sync all"
     """sync(2)."""
     RENAME = "rename"
+    LINK = "link"
+    """One more name for a file, in whatever directory."""
     UNLINK = "unlink"
     MKDIR = "mkdir"
     RMDIR = "rmdir"
@@ -81,7 +83,7 @@ class Op:
 
     file: number of the file, the same for as long as it exists, whatever it is called; 0 for an
     operation on a directory. path: relative to the root, as it was called then. to: new name of a
-    rename. offset, size: bytes. data: what was written.
+    rename, or one more name. offset, size: bytes. data: what was written.
     """
 
     kind: Kind
@@ -378,6 +380,23 @@ def _rename(recorder: Recorder, call: Call) -> Call:
     return wrapper
 
 
+def _link(recorder: Recorder, call: Call) -> Call:
+    def wrapper(path: Any, to: Any, **more: Any) -> None:
+        with recorder.locked():
+            old = recorder.relative(path, more.get("src_dir_fd"))
+            new = recorder.relative(to, more.get("dst_dir_fd"))
+            if old is None and new is None:
+                call(path, to, **more)
+                return
+            number = recorder.number(os.fspath(path))
+            if old is None or new is None or number is None:
+                raise UnknownOperationError(f"a link from elsewhere: {path} to {to}")
+            call(path, to, **more)
+            recorder.note(Kind.LINK, number, old, to=new)
+
+    return wrapper
+
+
 def _unlink(recorder: Recorder, call: Call) -> Call:
     def wrapper(path: Any, *, dir_fd: int | None = None) -> None:
         with recorder.locked():
@@ -447,6 +466,7 @@ _WRAPPERS: Final[dict[str, Callable[[Recorder, Call], Call]]] = {
     "sync": _sync_all,
     "rename": _rename,
     "replace": _rename,
+    "link": _link,
     "unlink": _unlink,
     "remove": _unlink,
     "mkdir": _mkdir,
@@ -457,7 +477,6 @@ _WRAPPERS: Final[dict[str, Callable[[Recorder, Call], Call]]] = {
             ("chmod", 1),
             ("copy_file_range", 2),
             ("lchown", 1),
-            ("link", 2),
             ("mkfifo", 1),
             ("mknod", 1),
             ("sendfile", 1),

@@ -392,7 +392,7 @@ def check_receipts(
             found = read_statement(token, "camerad-receipt", trusted)
             if found.payload["kid"] != found.kid:
                 raise NoStatementError("names another key than that of its signature")
-            receipts.append(found.payload | {"token": found.sha256})
+            receipts.append(found.payload)
         except NoStatementError as error:
             report.note(2, f"Receipt {name} {error}.")
         except OSError as error:
@@ -490,10 +490,10 @@ def check_office(office: Path, keys: Keys) -> Report:
         report.add(f"{place.name}/receipts", receipts)
         if not all(own.has(receipt["head"]) for receipt in said):
             report.note(2, f"{place.name}: the ledger has not a receipt's head: it was put back.")
-        there = {receipt["token"] for receipt in said}
+        there = {recording["id"] for receipt in said for recording in receipt["recordings"]}
         for stem, one in own.known.items():
             copied = (place / f"recordings/{stem}.tar").exists()
-            if copied and one.receipt and one.receipt not in there:
+            if copied and one.receipt and stem not in there:
                 report.note(2, f"{place.name}: the receipt for {stem} is gone.")
         here = {one: ledger.known[one] for one in ledger.known if _here(place, one, said)}
         folder, ledgers = place / "recordings", [own, Ledger(known=here)]

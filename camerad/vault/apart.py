@@ -1,0 +1,94 @@
+"""What cameras handed over and the office does not take: kept as it came, with the reason.
+
+``office/apart/KID/ID.tar`` is the file, and ``ID.json`` beside it says why. Another file of that
+recording is called ``ID-2``, and so on. Nothing here is ever overwritten or removed: a person looks
+at it, and decides.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from itertools import count
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container.recording_files import SUFFIX
+from camerad.store import verified_copy
+from camerad.store.locations import OFFICE
+from camerad.store.verified_copy import Digest
+
+NAME: Final = "apart"
+_REASON: Final = ".json"
+_LARGEST: Final = 64 * 1024
+
+
+class _Reason(msgspec.Struct, frozen=True):
+    """Why a file is here, and which it is. sha256, bytes: of all of it."""
+
+    why: str
+    sha256: str
+    bytes: int
+
+
+class Apart:
+    """root: the office's directory. Whoever calls sees to it that one camera's files come one after
+    another."""
+
+    def __init__(self, root: str) -> None:
+        self._directory = os.path.join(root, OFFICE, NAME)
+
+    def keep(self, kid: str, recording: str, path: str, written: Digest, why: str) -> str:
+        """Move a file here, durably, with the reason beside it; returns its new path.
+
+        path: where it is. written: what it contains. If the same bytes are here already, they are
+        kept once, and the file stays where it is. Raises StorageError; the next call goes on.
+        """
+        directory = os.path.join(self._directory, kid)
+        durable_files.make_directory(directory)
+        content = msgspec.json.encode(_Reason(why, *written))
+        for number in count(1):
+            stem = os.path.join(directory, recording if number == 1 else f"{recording}-{number}")
+            target = stem + SUFFIX
+            if file_status.exists(target):
+                if not _contains(target, written):
+                    continue
+                durable_files.sync_directory(directory)
+                return target
+            # The reason first: no file is here without one.
+            verified_copy.publish(stem + _REASON, content)
+            durable_files.move(path, target)
+            return target
+        raise AssertionError("unreachable")
+
+    def why(self, kid: str, recording: str) -> str | None:
+        """Why the last file of this recording is here; None if there is none. Raises
+        StorageError."""
+        said = None
+        for number in count(1):
+            stem = recording if number == 1 else f"{recording}-{number}"
+            path = os.path.join(self._directory, kid, stem)
+            if not file_status.exists(path + SUFFIX):
+                return said
+            said = _read(path + _REASON) or "it did not verify"
+        raise AssertionError("unreachable")
+
+
+def _contains(path: str, written: Digest) -> bool:
+    return os.lstat(path).st_size == written.bytes and verified_copy.digest(path) == written
+
+
+def _read(path: str) -> str | None:
+    """What a reason's file says; None if it cannot be understood."""
+    try:
+        return msgspec.json.decode(read_plain(path, "reason", _LARGEST), type=_Reason).why
+    except msgspec.MsgspecError:
+        return None
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise

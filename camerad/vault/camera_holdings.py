@@ -1,0 +1,126 @@
+"""Where the recordings of a registered camera are in an office's directory, and its ledger's copy.
+
+A camera is known by the one key that the register has for it. What it signed with keys before that
+is read in its ledger, and nothing new is taken over by them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Final, Protocol
+
+from camerad.base import file_status
+from camerad.base.storage_errors import explain
+from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
+from camerad.ledger import log_segments
+from camerad.ledger.ledger import read_state
+from camerad.ledger.ledger_state import LedgerState
+from camerad.office import holdings
+from camerad.office.camera_register import RegisteredCamera
+from camerad.store.locations import Holding, check_directories, holding_name, office_place
+
+_MAKING: Final = threading.Lock()
+"""Held while a holding is made: two threads that make the same one would meet in its files."""
+
+
+class Register(Protocol):
+    """Knows which cameras count: `camerad.vault.cameras.Cameras`."""
+
+    def find(self, kid: str) -> RegisteredCamera:
+        """The camera with this key. Raises UnregisteredError."""
+
+
+class Turns:
+    """One lock for each camera: what is done in it happens once at a time for one camera, and at
+    the same time for several."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, kid: str) -> threading.Lock:
+        """The lock of the camera with this key."""
+        with self._lock:
+            return self._locks.setdefault(kid, threading.Lock())
+
+
+class CameraHoldings:
+    """root: the office's directory. Any thread may ask. Everything raises UnregisteredError for a
+    key that is not in the register, and StorageError."""
+
+    def __init__(self, root: str, cameras: Register) -> None:
+        self.root: Final = os.path.abspath(root)
+        self._cameras = cameras
+
+    def key(self, kid: str) -> PublicKey:
+        """The camera's key."""
+        return PublicKey.from_jwk(self._cameras.find(kid).jwk)
+
+    def name(self, kid: str) -> str:
+        """The camera's name in the register."""
+        return self._cameras.find(kid).name
+
+    def list_all(self, kid: str) -> list[Holding]:
+        """Every holding of this key, that of the camera's present name first: a camera that was
+        renamed may have several."""
+        camera = self._cameras.find(kid)
+        key = self.key(kid)
+        name = holding_name(camera.name, key)
+        found = holdings.find_holdings(self.root, KeyRing([key]))
+        return sorted(found, key=lambda one: (os.path.basename(one.root) != name, one.root))
+
+    def find(self, kid: str) -> Holding | None:
+        """The holding to which this camera's recordings go; None if it is not there yet. Raises
+        StorageError also if something else than a directory lies in the place of one of its own."""
+        found = self.list_all(kid)
+        if not found:
+            return None
+        check_directories(office_place(self.root))
+        return found[0]
+
+    def make(self, kid: str) -> Holding:
+        """The same, with all its directories and its key; made if it is not there."""
+        with _MAKING:
+            there = self.find(kid)
+            key = self.key(kid)
+            if there is None:
+                return holdings.make_holding(self.root, self._cameras.find(kid).name, key)
+            return holdings.complete_holding(there, key)
+
+    def ledger_keys(self, kid: str) -> KeyRing:
+        """The keys by which this camera's ledger is read: its own, and those that the register says
+        it had before, where an office's directory still has them."""
+        camera = self._cameras.find(kid)
+        keys = [self.key(kid)]
+        if camera.former:
+            for one in office_place(self.root).holdings:
+                try:
+                    key = read_public_key(one.key)
+                except KeyFileError:
+                    continue  # a check of the directory says so
+                if key.thumbprint in camera.former:
+                    keys.append(key)
+        return KeyRing(keys)
+
+    def ledger_state(self, kid: str) -> LedgerState | None:
+        """What the copy of the camera's ledger says; None if there is no copy yet."""
+        holding = self.find(kid)
+        if holding is None or not file_status.is_directory(holding.ledger):
+            return None
+        files = log_segments.list_files(holding.ledger)
+        if not files.newest and not files.checkpoints:
+            return None
+        return read_state(holding.ledger, self.ledger_keys(kid))
+
+
+def size_of(path: str) -> int | None:
+    """Bytes of a plain file; None if there is none of that name. Raises StorageError."""
+    if not file_status.is_file(path):
+        return None
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise explain("look at it", path, error) from error

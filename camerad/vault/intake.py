@@ -1,0 +1,258 @@
+"""Takes a complete upload over into the office's directory, and signs the receipt for it.
+
+What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
+before the next begins, and what was interrupted anywhere is completed by the next `Intake.take`:
+
+1. check the file with the camera's registered key alone, and against its declaration and the copy
+   of its ledger; SHA-256 of all of it;
+2. give it its place among the camera's recordings; it is not written twice;
+3. read it back from the storage, and compare;
+4. publish the receipt, signed by the office's key;
+5. remove what the upload left.
+
+What does not verify goes apart as it came (`camerad.vault.apart`), and is never acknowledged. What
+the copy of the ledger does not know yet waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.clock import Clock
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.recording_files import SUFFIX
+from camerad.ledger.entries import Head
+from camerad.office.holdings import directory_id
+from camerad.store import receipts, verified_copy
+from camerad.store.locations import Holding, is_id
+from camerad.store.receipts import CopiedRecording, Receipt
+from camerad.store.verified_copy import CopyError, Digest
+from camerad.vault.apart import Apart
+from camerad.vault.camera_holdings import CameraHoldings, Register, Turns, size_of
+from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.tombstones import was_deleted
+from camerad.vault.upload_files import Declaration
+from camerad.vault.uploads import Uploads
+
+_log = logging.getLogger(__name__)
+
+WAITS: Final = (
+    "the office's copy of the camera's ledger does not know the end of this recording yet: bring "
+    "the ledger first, and ask again"
+)
+DELETED: Final = "the office had this recording, and deleted it in its time"
+_OTHER: Final = (
+    "the office has another file under this recording's id, which is not replaced: compare both"
+)
+
+
+class Intake:
+    """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
+
+    Any thread may call it; of one camera one recording is taken at a time. Everything raises
+    UnregisteredError for a key that is not in the register, and StorageError.
+    """
+
+    def __init__(
+        self, directory: str, uploads: Uploads, cameras: Register, key: SigningKey, clock: Clock
+    ) -> None:
+        self._holdings = CameraHoldings(directory, cameras)
+        self._root = self._holdings.root
+        self._uploads = uploads
+        self._key = key
+        self._clock = clock
+        self._apart = Apart(self._root)
+        self._taking = Turns()
+        self._filing = Turns()
+        self._waiting: set[tuple[str, str]] = set()
+        # A process that was killed may have left what a loss of power could still take back.
+        durable_files.sync_all()
+        self._directory_id = directory_id(self._root)
+
+    def take(self, kid: str, declaration: Declaration) -> None:
+        """Take a complete upload over, or put it apart, or leave it until the ledger came.
+
+        kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
+        `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
+        ValueError if the declaration names no recording, OfficeKeyError if the office's ledger is
+        not by its key, and CopyError if the storage returns other bytes than were written; then
+        nothing is acknowledged, and another call begins again.
+        """
+        if not is_id(declaration.recording):
+            raise ValueError(f"{printable(declaration.recording)[:80]}: this is no recording's id")
+        with self._taking.of(kid):
+            self._take(kid, declaration)
+
+    def receipt(self, kid: str, recording: str) -> bytes | None:
+        """The receipt for a recording of this camera; None if there is none that the camera would
+        accept, or the copy is not there any more with that size."""
+        with self._filing.of(kid):
+            for holding in self._holdings.list_all(kid):
+                path = _copy_in(holding, recording)
+                found = self._filed(kid, holding, recording)
+                if found is not None and size_of(path) == found[0].bytes:
+                    return found[1]
+        return None
+
+    def refusal(self, kid: str, recording: str) -> str | None:
+        """Why the office does not take a recording over, in a sentence for people; None if nothing
+        is against it. `is_waiting` tells that only the ledger has to come first."""
+        if self.is_waiting(kid, recording):
+            return WAITS
+        said = self._apart.why(kid, recording)
+        if said is None and was_deleted(self._root, self._key.public, recording):
+            said = DELETED
+        return said
+
+    def is_waiting(self, kid: str, recording: str) -> bool:
+        """Whether a complete upload waits for the camera's ledger."""
+        return (kid, recording) in self._waiting
+
+    def pending(self, kid: str) -> list[Declaration]:
+        """The complete uploads of a camera that are still to be taken. Call `take` with each when
+        its ledger came."""
+        return [declared for owner, declared in self._uploads.complete() if owner == kid]
+
+    # ------------------------------------------------------------------ one upload
+
+    def _take(self, kid: str, declared: Declaration) -> None:
+        recording = declared.recording
+        self._waiting.discard((kid, recording))
+        if (kid, declared) not in self._uploads.complete():
+            return  # it was dealt with before, and may have been begun anew since
+        content = self._uploads.content_path(kid, recording)
+        placed = self._placed(kid, recording)
+        # An upload that was interrupted behind step 2 has its place already.
+        source = content if file_status.is_file(content) else placed
+        if source is None:
+            self._uploads.remove(kid, recording)
+            self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
+            return
+        if was_deleted(self._root, self._key.public, recording):
+            self._uploads.remove(kid, recording)
+            self._warn(kid, recording, DELETED)
+            return
+        state = self._holdings.ledger_state(kid)
+        known = None if state is None else state.recordings.get(recording)
+        if state is None or known is None or known.final is None:
+            self._waiting.add((kid, recording))
+            return
+        written = verified_copy.digest(source)
+        try:
+            key = self._holdings.key(kid)
+            device = check_recording(source, declared, key, written, known.final)
+        except UnfitError as error:
+            self._put_apart(kid, declared, source, written, str(error))
+            return
+        other = placed is not None and not _is_same_file(source, placed)
+        target = self._place(self._holdings.make(kid), recording, source, placed)
+        if verified_copy.digest(target, fresh=True) != written:
+            if not other:
+                raise CopyError(
+                    f"{target}: it reads back with other bytes than were checked; do not use this "
+                    "storage: take another one"
+                )
+            self._put_apart(kid, declared, source, written, _OTHER)
+            return
+        copied = CopiedRecording(recording, declared.final, *written)
+        self._file(kid, target, device, copied, state.head)
+        self._uploads.remove(kid, recording)
+        _log.info("%s: taken over from %s", recording, device, extra=MessageId.UPLOAD.extra)
+
+    def _placed(self, kid: str, recording: str) -> str | None:
+        """The file that the office has of a recording; None if it has none."""
+        paths = (_copy_in(one, recording) for one in self._holdings.list_all(kid))
+        return next((path for path in paths if file_status.exists(path)), None)
+
+    def _place(self, holding: Holding, recording: str, source: str, placed: str | None) -> str:
+        """Give an upload its place, unless there is a file; durably, its bytes and its name."""
+        durable_files.sync_path(source)
+        if placed is None:
+            placed = _copy_in(holding, recording)
+            durable_files.move(source, placed)
+            return placed
+        # Whoever gave it the name may have been interrupted before that was durable.
+        durable_files.sync_path(placed)
+        durable_files.sync_directory(os.path.dirname(placed))
+        if source != placed and _is_same_file(source, placed):
+            durable_files.remove(source)
+        return placed
+
+    def _file(
+        self, kid: str, placed: str, device: str, copied: CopiedRecording, head: Head
+    ) -> None:
+        """Publish the receipt for a copy that was read back, unless the same is there."""
+        root = os.path.dirname(os.path.dirname(placed))
+        holding = Holding(root, os.path.dirname(placed))
+        with self._filing.of(kid):
+            found = self._filed(kid, holding, copied.id)
+            if found is not None and found[0] == copied:
+                durable_files.sync_directory(holding.receipts)
+                return
+            receipt = Receipt(
+                device=device,
+                kid=self._key.public.thumbprint,
+                directory=self._directory_id,
+                recordings=(copied,),
+                head=head,
+                boot_id=self._clock.boot_id,
+                clock=self._clock.moment(),
+            )
+            receipts.write(holding.receipts, receipts.sign(self._key, receipt))
+
+    def _filed(
+        self, kid: str, holding: Holding, recording: str
+    ) -> tuple[CopiedRecording, bytes] | None:
+        """What the last receipt for a recording says that this camera accepts, and its token."""
+        keys = KeyRing([self._holdings.key(kid), self._key.public])
+        filed = receipts.by_recording(receipts.read(holding.receipts, keys, recording))
+        found = filed.get(recording)
+        return None if found is None else (found[0], found[1].token)
+
+    def _put_apart(
+        self, kid: str, declared: Declaration, source: str, written: Digest, why: str
+    ) -> None:
+        """Keep a file that is not taken over, and say so. Nothing of it is lost."""
+        recording = declared.recording
+        placed = self._placed(kid, recording)
+        if source == placed and _is_receipted(placed):
+            # It was taken over, and has come to harm since: a check of the directory says so.
+            kept = placed
+        else:
+            same = placed is not None and _is_same_file(source, placed)
+            kept = self._apart.keep(kid, recording, source, written, why)
+            if placed is not None and same and not _is_receipted(placed):
+                # It got its place before it was found unfit.
+                durable_files.remove(placed, missing_ok=True)
+        self._uploads.remove(kid, recording)
+        self._warn(kid, recording, f"{why}; it is kept as {kept}")
+
+    def _warn(self, kid: str, recording: str, why: str) -> None:
+        _log.warning(
+            "%s of camera %s is not taken over: %s; look at both, and at the camera",
+            recording,
+            self._holdings.name(kid),
+            printable(why),
+            extra=MessageId.NOT_TAKEN.extra,
+        )
+
+
+def _copy_in(holding: Holding, recording: str) -> str:
+    return os.path.join(holding.recordings, recording + SUFFIX)
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    """Whether two names are those of one file, so that removing either loses nothing."""
+    return file_status.identity_of(one) == file_status.identity_of(other)
+
+
+def _is_receipted(placed: str) -> bool:
+    """Whether anybody's receipt names the copy: then it stays where it is."""
+    recording = os.path.basename(placed).removesuffix(SUFFIX)
+    root = os.path.dirname(os.path.dirname(placed))
+    return receipts.mentions(Holding(root, os.path.dirname(placed)).receipts, recording)

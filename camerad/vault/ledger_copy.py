@@ -1,0 +1,201 @@
+"""Takes a camera's ledger over, file by file, into the copy that the office has of it.
+
+The camera brings what changed; what it brought is staged in ``office/incoming/KID/ledger``, where
+nothing counts. With the list of all its files it says what the ledger is. If all of them are there,
+the copy goes on with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is
+emptied.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.safe_read import read_plain, sha256_plain
+from camerad.base.storage_errors import explaining
+from camerad.base.text import printable
+from camerad.ledger import log_segments
+from camerad.office.ledger_mirror import mirror_ledger
+from camerad.store.locations import LEDGER, OFFICE
+from camerad.vault.camera_holdings import CameraHoldings, Register, Turns, size_of
+from camerad.vault.uploads import INCOMING
+
+_log = logging.getLogger(__name__)
+
+LARGEST: Final = 16 << 20
+"""Bytes of one file of a ledger."""
+MOST_FILES: Final = 10_000
+"""A checkpoint is left of each day: that is 27 years."""
+MOST_BYTES: Final = 256 << 20
+"""Bytes that are staged of one camera's ledger."""
+_NAME: Final = re.compile(r"([0-9]{6,9})\.(jws|damaged|checkpoint)", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_ENTRIES: Final = (log_segments.EPOCH_ENDING, log_segments.DAMAGED_ENDING)
+
+
+class LedgerFileError(CameradError, ValueError):
+    """Error raised when a ledger cannot have such a file, or be made of such files."""
+
+    exit_code = EX_USAGE
+
+
+class StageFullError(CameradError):
+    """Error raised when a camera brings more than any ledger has."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult:
+    """missing: names of files that are not there with the SHA-256 that was named; then nothing was
+    done. problems: what a person has to look at, as `mirror_ledger` says it."""
+
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class LedgerCopies:
+    """directory: the office's. cameras: its register.
+
+    Any thread may call it; one thing at a time is done with one camera's ledger. kid: thumbprint of
+    a camera's key. Everything raises UnregisteredError for a key that is not in the register, and
+    StorageError.
+    """
+
+    def __init__(self, directory: str, cameras: Register) -> None:
+        self._holdings = CameraHoldings(directory, cameras)
+        self._office = os.path.join(self._holdings.root, OFFICE)
+        self._turns = Turns()
+
+    def files(self, kid: str) -> dict[str, str]:
+        """What the office has of a camera's ledger, staged or in its copy: SHA-256 by name."""
+        with self._turns.of(kid):
+            holding = self._holdings.find(kid)
+            copied = {} if holding is None else _hashes(holding.ledger)
+            return copied | _hashes(self._stage(kid))
+
+    def put(self, kid: str, name: str, content: bytes) -> None:
+        """Stage a file. Raises LedgerFileError, and StageFullError if it or all that is staged is
+        too much."""
+        check_name(name)
+        if len(content) > LARGEST:
+            raise StageFullError(f"{name}: a ledger's file has at most {LARGEST} bytes")
+        with self._turns.of(kid):
+            stage = self._stage(kid)
+            durable_files.make_directory(stage)
+            there = {one: size_of(os.path.join(stage, one)) or 0 for one in _names(stage)}
+            there[name] = len(content)
+            if len(there) > MOST_FILES or sum(there.values()) > MOST_BYTES:
+                raise StageFullError(
+                    f"{name}: no ledger has more than {MOST_FILES} files, nor so many bytes "
+                    f"({MOST_BYTES}) in those that changed"
+                )
+            durable_files.publish(os.path.join(stage, name), content)
+
+    def adopt(self, kid: str, files: Mapping[str, str]) -> AdoptResult:
+        """Have the office's copy of a camera's ledger go on with exactly these files.
+
+        files: all of the ledger's, SHA-256 by name. Nothing is done if any is missing. Raises
+        LedgerFileError if no ledger has such files.
+        """
+        _check_list(files)
+        with self._turns.of(kid):
+            stage = self._stage(kid)
+            durable_files.make_directory(stage)
+            holding = self._holdings.make(kid)
+            missing = [
+                name
+                for name, sha256 in files.items()
+                if sha256 not in (_hash(stage, name), _hash(holding.ledger, name))
+            ]
+            if missing:
+                return AdoptResult(missing=tuple(sorted(missing)))
+            for name in _names(stage):
+                if name not in files:
+                    durable_files.discard(os.path.join(stage, name))
+            for name, sha256 in files.items():
+                if _hash(stage, name) != sha256:
+                    _copy(holding.ledger, stage, name)
+            problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
+            self._tell(kid, problems)
+            for name in _names(stage):
+                durable_files.discard(os.path.join(stage, name))
+            # A camera is not told how this machine's directories are called.
+            root = self._holdings.root + os.sep
+            return AdoptResult(problems=tuple(one.replace(root, "") for one in problems))
+
+    def _stage(self, kid: str) -> str:
+        """Where a camera's files are staged; nothing on the way is a link. Raises
+        UnregisteredError, since nothing else becomes a path, and StorageError."""
+        path = self._office
+        file_status.check_directory(path)
+        for name in (INCOMING, self._holdings.key(kid).thumbprint, LEDGER):
+            path = os.path.join(path, name)
+            file_status.check_directory(path)
+        return path
+
+    def _tell(self, kid: str, problems: list[str]) -> None:
+        for problem in problems:
+            _log.warning(
+                "ledger of camera %s: %s",
+                self._holdings.name(kid),
+                printable(problem),
+                extra=MessageId.LEDGER.extra,
+            )
+
+
+def check_name(name: str) -> None:
+    """Raise LedgerFileError unless a file of a ledger can be called so."""
+    found = _NAME.fullmatch(name)
+    if found is None or int(found[1]) < 1 or f"{int(found[1]):06d}" != found[1]:
+        raise LedgerFileError(
+            f"{printable(name)[:80]}: no file of a ledger is called so; name one as it is in the "
+            "camera's directory ledger"
+        )
+
+
+def _check_list(files: Mapping[str, str]) -> None:
+    for name, sha256 in files.items():
+        check_name(name)
+        if not _SHA256.fullmatch(sha256):
+            raise LedgerFileError(f"{name}: SHA-256 is written as 64 small hexadecimal digits")
+    if not any(name.endswith(_ENTRIES) for name in files):
+        raise LedgerFileError("a ledger has one file with entries at least; name all of its files")
+    if len(files) > MOST_FILES:
+        raise LedgerFileError(f"no ledger has more than {MOST_FILES} files")
+
+
+def _names(directory: str) -> list[str]:
+    """The files of a ledger in a directory; none if it is not there."""
+    if not file_status.is_directory(directory):
+        return []
+    with explaining("list the ledger", directory):
+        return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+
+
+def _hashes(directory: str) -> dict[str, str]:
+    return {name: _hash(directory, name) for name in _names(directory)}
+
+
+def _hash(directory: str, name: str) -> str:
+    """SHA-256 of a file; "" if there is none."""
+    path = os.path.join(directory, name)
+    return sha256_plain(path, "ledger") if file_status.is_file(path) else ""
+
+
+def _copy(source: str, stage: str, name: str) -> None:
+    """Stage a file that the office's copy has already. It need not be durable: it is there."""
+    path = os.path.join(stage, name)
+    if file_status.exists(path):
+        durable_files.discard(path)
+    content = read_plain(os.path.join(source, name), "ledger", LARGEST + 1)
+    descriptor = durable_files.create(path)
+    try:
+        durable_files.write(descriptor, [content], 0, path)
+    finally:
+        durable_files.close(descriptor, path)

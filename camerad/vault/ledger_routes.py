@@ -1,0 +1,86 @@
+"""The camera's ledger over HTTP: what the office has of it, what changed, and all of its files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from aiohttp import hdrs, web
+
+from camerad.vault import bodies
+from camerad.vault.authentication import CALLER
+from camerad.vault.ledger_copy import (
+    LARGEST,
+    LedgerCopies,
+    LedgerFileError,
+    StageFullError,
+    check_name,
+)
+from camerad.vault.refusals import RefusedRequestError
+
+PATH: Final = "/v1/ledger"
+_LARGEST_LIST: Final = 2 << 20
+"""Bytes of the list of a ledger's files."""
+_MISSING: Final = "some of these files are not here with these SHA-256; bring them first"
+
+
+class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All files of a ledger: SHA-256 by name."""
+
+    files: dict[str, str]
+
+
+class LedgerRoutes:
+    """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
+    What waits for that ledger can be taken then (`camerad.vault.intake.Intake.pending`)."""
+
+    def __init__(self, copies: LedgerCopies, on_adopted: Callable[[str], None]) -> None:
+        self._copies = copies
+        self._on_adopted = on_adopted
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Answer below `PATH`."""
+        router.add_get(PATH, self._get, allow_head=False)
+        for method, path, handler in (
+            (hdrs.METH_PUT, PATH + "/{name}", self._put),
+            (hdrs.METH_POST, PATH, self._post),
+        ):
+            router.add_route(method, path, handler, expect_handler=bodies.leave_expectation)
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        files = await asyncio.to_thread(self._copies.files, request[CALLER].kid)
+        return web.json_response({"files": files})
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        try:
+            check_name(name)
+            content = await bodies.read_signed(request, LARGEST)
+            await asyncio.to_thread(self._copies.put, request[CALLER].kid, name, content)
+        except LedgerFileError as error:
+            raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except StageFullError as error:
+            raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        body = await bodies.read_signed(request, _LARGEST_LIST)
+        kid = request[CALLER].kid
+        try:
+            files = msgspec.json.decode(body, type=_Files).files
+            adopted = await asyncio.to_thread(self._copies.adopt, kid, files)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RefusedRequestError(
+                HTTPStatus.BAD_REQUEST,
+                'send {"files": {NAME: SHA-256}} with all files of the ledger, as JSON',
+            ) from error
+        except LedgerFileError as error:
+            raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        if adopted.missing:
+            said = {"error": _MISSING, "missing": list(adopted.missing)}
+            return web.json_response(said, status=HTTPStatus.CONFLICT)
+        self._on_adopted(kid)
+        return web.json_response({"problems": list(adopted.problems)})

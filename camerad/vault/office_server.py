@@ -1,0 +1,277 @@
+"""The office's server, put together from parts.
+
+==========================================  ======================================================
+`entrance`                                  connections, counted; TLS
+`refusals`, `authentication`                every error is one sentence; who asks
+`upload_routes`, `uploads`, `part_upload`   recordings come, by tus
+`intake_queue`, `intake`                    they are checked, stored, read back and receipted
+`receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
+`cameras`                                   the register
+==========================================  ======================================================
+
+Everything is bounded: connections, heads, bodies, pieces, parts at once, nonces, and the threads
+that check recordings. The event loop never waits for storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from camerad.base import durable_files
+from camerad.base.async_utils import watched
+from camerad.base.clock import Clock
+from camerad.base.errors import EX_UNAVAILABLE, CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.sd_notify import notify
+from camerad.office import office
+from camerad.office.office import OfficeKeyError
+from camerad.store.locations import OFFICE, check_directories, office_place
+from camerad.vault.authentication import Authentication
+from camerad.vault.cameras import Cameras
+from camerad.vault.entrance import Entrance, listen, tls_context
+from camerad.vault.intake import Intake
+from camerad.vault.intake_queue import IntakeQueue
+from camerad.vault.ledger_copy import LedgerCopies
+from camerad.vault.ledger_routes import LedgerRoutes
+from camerad.vault.nonces import Nonces
+from camerad.vault.office_settings import OfficeFile
+from camerad.vault.receipt_routes import ReceiptRoutes
+from camerad.vault.refusals import plain_errors
+from camerad.vault.upload_files import Declaration
+from camerad.vault.upload_routes import UploadRoutes
+from camerad.vault.uploads import GIB, INCOMING, UploadLimits, Uploads
+
+log = logging.getLogger(__name__)
+
+# aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
+_parser_log = logging.getLogger("camerad.vault.office_server.parser")
+_parser_log.setLevel(logging.CRITICAL)
+
+IDLE_SECONDS: Final = 30.0
+"""How long a head may take, from the beginning of its connection or the end of the request
+before."""
+LINGER_SECONDS: Final = 2.0
+"""How long what follows a refused request is still read, so that the answer arrives."""
+LARGEST_BODY: Final = 1 << 20
+"""Of what is not read in pieces."""
+END_SECONDS: Final = 5.0
+"""At the end: how long requests have, what is cut off then to leave, and a recording that is being
+taken over."""
+EXPIRY_SECONDS: Final = 3600.0
+"""Between two looks for uploads to which nothing comes."""
+
+HAS_IT: Final = "the office has this recording; ask for its receipt"
+
+
+class OccupiedError(CameradError, BlockingIOError):
+    """Error raised when another server works in the office's directory."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class Vault:
+    """The server. settings: as `camerad.vault.office_settings.load` read them. clock: whose moments
+    say whether wall time is trusted."""
+
+    def __init__(self, settings: OfficeFile, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._claim: int | None = None
+        self._runner: web.AppRunner | None = None
+        self._entrance: Entrance | None = None
+        self._queue: IntakeQueue | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = settings.listen.port
+        """Where it listens."""
+
+    async def open(self) -> None:
+        """Begin to answer.
+
+        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError and StorageError.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        settings = self._settings
+        directory = str(settings.directory)
+        key = office.load_key(str(settings.office_key))
+        if key is None:
+            raise OfficeKeyError(
+                f"{settings.office_key}: there is no key; name the office's with office_key"
+            )
+        context = tls_context(str(settings.tls.certificate), str(settings.tls.key))
+        check_directories(office_place(directory), all_of_it=False)
+        self._claim = await asyncio.to_thread(_claim, directory)
+        cameras = Cameras(str(settings.register))
+        receive = settings.receive
+        limits = UploadLimits(
+            largest=receive.largest_gib * GIB,
+            reserve=receive.reserve_gib * GIB,
+            unfinished_days=receive.unfinished_days,
+        )
+        uploads = Uploads(directory, limits, self._clock)
+        await asyncio.to_thread(uploads.tidy)
+        intake = await asyncio.to_thread(Intake, directory, uploads, cameras, key, self._clock)
+        queue = self._queue = IntakeQueue(intake.take, self._clock)
+        app = self._make_app(cameras)
+        UploadRoutes(
+            uploads,
+            lambda kid, declared: _queue_up(intake, queue, kid, declared),
+            receive.uploads,
+            lambda kid, recording: _why_not(intake, kid, recording),
+        ).add_to(app.router)
+        ReceiptRoutes(intake, uploads).add_to(app.router)
+        LedgerRoutes(
+            LedgerCopies(directory, cameras),
+            lambda kid: self._background(asyncio.to_thread(_queue_pending, intake, queue, kid)),
+        ).add_to(app.router)
+        await self._listen(app, context)
+        for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
+            queue.add(kid, declaration)
+        queue.start()
+        self._background(self._expire(uploads))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
+        task = watched(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _make_app(self, cameras: Cameras) -> web.Application:
+        nonces = Nonces(self._clock.wall_us())
+        guard = Authentication(self._settings.url, cameras, nonces, self._clock)
+        app = web.Application(
+            middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
+        )
+        app.on_response_prepare.append(guard.add_nonce)
+        app.on_response_prepare.append(_call_it_camerad)
+        return app
+
+    async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
+        # No access log: it would say when whose camera was where.
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=END_SECONDS,
+            logger=_parser_log,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+        )
+        await self._runner.setup()
+        if self._runner.server is None:
+            raise RuntimeError("aiohttp has set up no server")
+        listener = listen(self._settings.listen.host, self._settings.listen.port)
+        self.port = listener.getsockname()[1]
+        self._entrance = Entrance(self._runner.server, listener, context)
+        self._entrance.open()
+
+    async def close(self) -> None:
+        """Accept nothing more, let requests and what is being taken over end for a few seconds, cut
+        off the rest, and give up the directory. Safe to call again."""
+        for task in self._tasks:
+            task.cancel()
+        if self._entrance is not None:
+            await self._entrance.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._entrance is not None:
+            await self._entrance.cut_off()
+            self._entrance = None
+        if self._queue is not None:
+            await asyncio.to_thread(self._queue.close, END_SECONDS)
+            self._queue = None
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, and tell the service manager. Raises as `open`."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        await self.open()
+        try:
+            log.info(
+                "ready: cameras reach %s here, at port %d",
+                self._settings.url,
+                self.port,
+                extra=MessageId.SERVING.extra,
+            )
+            notify("READY=1")
+            await ended.wait()
+            notify("STOPPING=1")
+            log.info("the server ends", extra=MessageId.SERVING.extra)
+        finally:
+            await self.close()
+
+    async def _expire(self, uploads: Uploads) -> None:
+        """Look for uploads to which nothing comes, now and then."""
+        while True:
+            try:
+                gone = await asyncio.to_thread(uploads.expire, self._clock.moment())
+            except CameradError as error:
+                log.warning("%s", error, extra=MessageId.STORAGE.extra)
+                gone = []
+            for kid, recording in gone:
+                log.info(
+                    "%s: nothing came of it for %d days, so what the camera %s had brought was "
+                    "removed",
+                    recording,
+                    uploads.limits.unfinished_days,
+                    kid,
+                    extra=MessageId.UPLOAD.extra,
+                )
+            await asyncio.sleep(EXPIRY_SECONDS)
+
+
+async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which libraries run here, and of which version, is nobody's business."""
+    response.headers[hdrs.SERVER] = "camerad"
+
+
+def _claim(directory: str) -> int:
+    """Make sure that no other server works there. Raises OccupiedError and StorageError."""
+    incoming = os.path.join(directory, OFFICE, INCOMING)
+    durable_files.make_directory(incoming)
+    try:
+        return durable_files.lock_directory(incoming)
+    except BlockingIOError as error:
+        raise OccupiedError(
+            f"{directory}: another server works in this directory; end it first"
+        ) from error
+
+
+def _queue_up(intake: Intake, queue: IntakeQueue, kid: str, declaration: Declaration) -> None:
+    # What waits for the ledger is queued when that comes, and not at every question of its client.
+    if not intake.is_waiting(kid, declaration.recording):
+        queue.add(kid, declaration)
+
+
+def _queue_pending(intake: Intake, queue: IntakeQueue, kid: str) -> None:
+    for declaration in intake.pending(kid):
+        queue.add(kid, declaration)
+
+
+def _why_not(intake: Intake, kid: str, recording: str) -> str | None:
+    """Why a recording is not to be brought, if it is not."""
+    if intake.is_waiting(kid, recording):
+        return None
+    if intake.receipt(kid, recording) is not None:
+        return HAS_IT
+    return intake.refusal(kid, recording)

@@ -1,0 +1,57 @@
+"""Receipts over HTTP: what became of a recording that a camera handed over."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from camerad.store.locations import is_id
+from camerad.vault.authentication import CALLER
+from camerad.vault.intake import WAITS, Intake
+from camerad.vault.refusals import RefusedRequestError
+from camerad.vault.uploads import Uploads
+
+PATH: Final = "/v1/recordings/{recording}/receipt"
+TYPE: Final = "application/jose"
+AGAIN_SECONDS: Final = 2
+"""When a camera asks again whose recording is being checked: a minute of footage takes less."""
+_MISSING: Final = "the office does not have this recording; hand it over, and ask again"
+
+
+class ReceiptRoutes:
+    """Answers with the receipt, or why there is none."""
+
+    def __init__(self, intake: Intake, uploads: Uploads) -> None:
+        self._intake = intake
+        self._uploads = uploads
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Answer at `PATH`."""
+        router.add_get(PATH, self._get, allow_head=False)
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        recording = request.match_info["recording"]
+        if not is_id(recording):
+            raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
+        return await asyncio.to_thread(self._answer, request[CALLER].kid, recording)
+
+    def _answer(self, kid: str, recording: str) -> web.Response:
+        # Before the receipt is looked for: an upload is gone only when that is there.
+        complete = any(
+            owner == kid and one.recording == recording for owner, one in self._uploads.complete()
+        )
+        token = self._intake.receipt(kid, recording)
+        if token is not None:
+            return web.Response(body=token, content_type=TYPE)
+        if complete and self._intake.is_waiting(kid, recording):
+            said = {"error": WAITS, "waits_for": "ledger"}
+            return web.json_response(said, status=HTTPStatus.CONFLICT)
+        if complete:
+            headers = {"Retry-After": str(AGAIN_SECONDS)}
+            return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
+        if (why := self._intake.refusal(kid, recording)) is not None:
+            raise RefusedRequestError(HTTPStatus.CONFLICT, why)
+        raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)

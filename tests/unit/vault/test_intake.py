@@ -1,0 +1,523 @@
+"""A receipt means safe: only what is whole, authentic, stored and read back is acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import DAYS, KEY, KEYS, ONE, TWO, Camera, open_office, recording
+from sealed_helpers import altered, flipped, pack
+from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY
+from camerad.base.errors import StorageError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.office import office
+from camerad.office.office import OfficeKeyError
+from camerad.store import receipts, verified_copy
+from camerad.store.locations import place_of
+from camerad.vault.cameras import UnregisteredError
+from camerad.vault.intake import DELETED, WAITS
+from camerad.vault.upload_files import Declaration
+
+OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return Vault(tmp_path / "archive")
+
+
+def copies(vault: Vault) -> list[str]:
+    return sorted(os.listdir(vault.holding.recordings))
+
+
+def apart(vault: Vault) -> dict[str, bytes]:
+    directory = vault.root / "office" / "apart" / KID
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("*"))}
+
+
+def waiting(vault: Vault) -> list[str]:
+    return [declared.recording for _, declared in vault.uploads.complete()]
+
+
+def test_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    vault.bring_ledger(camera)
+    token = vault.hand_over(path)
+    assert token is not None
+    assert Path(vault.holding.recordings, f"{ONE}.tar").read_bytes() == content
+    receipt = receipts.parse(token, OFFICE_KEYS)
+    (copied,) = receipt.recordings
+    assert copied.sha256 == hashlib.sha256(content).hexdigest()
+    assert (copied.id, copied.bytes, receipt.device) == (ONE, len(content), NAME)
+    with camera.open() as store:
+        assert copied.final == store.ledger.state.recordings[ONE].final
+        # The office has the ledger as it was brought.
+        assert receipt.head == store.ledger.head
+    assert receipt.kid == OFFICE_KEY.public.thumbprint
+    assert receipt.directory == (vault.root / "office" / "id").read_text().strip()
+    assert waiting(vault) == []
+    assert not (vault.root / "office" / "incoming" / KID / ONE).exists()
+    assert vault.intake.refusal(KID, ONE) is None
+
+
+def test_the_camera_calls_it_acknowledged_and_its_ledger_says_by_which_receipt(
+    camera: Camera, vault: Vault
+) -> None:
+    camera.put(ONE)
+    camera.put(TWO)
+    assert vault.dock(camera) == [ONE, TWO]
+    assert vault.dock(camera) == []  # a second docking changes nothing
+    named = {filed.sha256 for filed in receipts.read(vault.holding.receipts, OFFICE_KEYS)}
+    with camera.open() as store:
+        known = store.ledger.state.recordings
+        assert {known[one].acknowledged for one in (ONE, TWO)} == named
+
+
+def test_a_recording_that_was_recovered_is_taken_over(camera: Camera, vault: Vault) -> None:
+    """Its remarks are known, and it is authentic."""
+    path = camera.put(ONE, torn=b"x" * 100)
+    vault.bring_ledger(camera)
+    assert vault.hand_over(path) is not None
+
+
+# ------------------------------------------------------------------------- what is not taken over
+
+
+def damaged(one: bytes) -> bytes:
+    """A recording in which a byte of footage was flipped."""
+    members = altered(
+        recording(ONE).members, "000001.m4s.age", lambda data: flipped(data, len(data) // 2)
+    )
+    return pack(members)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (damaged, "not authentic"),
+        (lambda one: one[:-4096], "not authentic"),
+        (lambda one: one[: len(one) // 2], "not authentic"),
+        (lambda one: bytes(len(one)), "not authentic"),
+    ],
+    ids=["flipped", "cut", "half", "zeros"],
+)
+def test_what_does_not_verify_is_kept_apart_with_the_reason(
+    camera: Camera,
+    vault: Vault,
+    change: Callable[[bytes], bytes],
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = camera.put(ONE)
+    with camera.open() as store:
+        final = store.ledger.state.recordings[ONE].final
+    vault.bring_ledger(camera)
+    bad = change(path.read_bytes())
+    path.write_bytes(bad)
+    with caplog.at_level(logging.WARNING):
+        declaration = vault.upload(path, final=final) if _readable(path) else None
+        if declaration is None:
+            declaration = _upload_raw(vault, bad, str(final))
+        vault.intake.take(KID, declaration)
+    assert vault.intake.receipt(KID, ONE) is None
+    assert why in str(vault.intake.refusal(KID, ONE))
+    found = apart(vault)
+    assert found[f"{ONE}.tar"] == bad
+    assert why in json.loads(found[f"{ONE}.json"])["why"]
+    assert copies(vault) == []
+    assert waiting(vault) == []
+    assert any(ONE in one.getMessage() and why in one.getMessage() for one in caplog.records)
+    # A server that begins anew says the same.
+    vault.restart()
+    assert why in str(vault.intake.refusal(KID, ONE))
+
+
+def _readable(path: Path) -> bool:
+    from camerad.container.members import NotARecordingError
+    from camerad.container.skeleton import skeleton
+
+    try:
+        skeleton(str(path))
+    except NotARecordingError:
+        return False
+    return True
+
+
+def _upload_raw(vault: Vault, content: bytes, final: str) -> Declaration:
+    declaration = Declaration(ONE, final, len(content))
+    vault.uploads.declare(KID, declaration)
+    part = vault.uploads.begin(KID, ONE, 0)
+    part.write(content)
+    part.finish(hashlib.sha256(content).digest())
+    part.close()
+    return declaration
+
+
+def test_a_second_bad_file_gets_another_name_and_the_same_one_is_kept_once(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    vault.bring_ledger(camera)
+    for cut in (4096, 4096, 8192):
+        path.write_bytes(content[:-cut])
+        with camera.open() as store:
+            final = store.ledger.state.recordings[ONE].final
+        vault.hand_over(path, final=final)
+    found = apart(vault)
+    assert sorted(name for name in found if name.endswith(".tar")) == [f"{ONE}-2.tar", f"{ONE}.tar"]
+    assert found[f"{ONE}.tar"] == content[:-4096]
+    assert found[f"{ONE}-2.tar"] == content[:-8192]
+
+
+def test_another_cameras_recording_is_not_taken_over(
+    camera: Camera, vault: Vault, tmp_path: Path
+) -> None:
+    """By a registered key all the same: only the key of the camera that brings it counts."""
+    other = SigningKey.generate()
+    register(vault.register, (NAME, KEY.public, ()), ("cam-2", other.public, ()))
+    vault.restart()
+    path = camera.put(ONE)
+    thief = Camera(tmp_path / "thief")
+    thief.key = other
+    kid = other.public.thumbprint
+    # The thief's own ledger names the other camera's recording, end and all.
+    with camera.open() as store:
+        known = store.ledger.state.recordings[ONE]
+    ledger = tmp_path / "thief-ledger"
+    _ledger_that_names(ledger, other, camera, ONE)
+    for file in sorted(ledger.glob("*.jws")):
+        vault.copies.put(kid, file.name, file.read_bytes())
+    hashes = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in ledger.glob("*.jws")
+    }
+    assert vault.copies.adopt(kid, hashes).problems == ()
+    assert vault.hand_over(path, kid, final=known.final) is None
+    assert "not authentic" in str(vault.intake.refusal(kid, ONE))
+
+
+def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: str) -> None:
+    from camerad.container import jws
+    from camerad.container.chain import HEADER_NAME
+    from camerad.ledger.ledger import Ledger
+    from camerad.store.inventory import facts_of
+
+    ledger = Ledger.open(str(directory), key, camera.clock)
+    ledger.append("opened", id=name, header=jws.digest(recording(name).content(HEADER_NAME)))
+    path = str(camera.recordings / f"{name}.tar")
+    ledger.append("closed", **facts_of(path, "closed", own=True))
+    ledger.close()
+
+
+def test_a_recording_under_another_id_is_not_taken_over(camera: Camera, vault: Vault) -> None:
+    one = camera.put(ONE)
+    two = camera.put(TWO)
+    with camera.open() as store:
+        final = store.ledger.state.recordings[TWO].final
+    vault.bring_ledger(camera)
+    two.write_bytes(one.read_bytes())
+    assert vault.hand_over(two, final=final) is None
+    assert "another recording than was declared" in str(vault.intake.refusal(KID, TWO))
+
+
+def test_another_end_than_the_ledger_knows_is_not_taken_over(
+    camera: Camera, vault: Vault, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    vault.bring_ledger(camera)
+    other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
+    assert vault.hand_over(other) is None
+    assert "the camera's ledger knows" in str(vault.intake.refusal(KID, ONE))
+
+
+def test_an_end_that_only_the_declaration_has_is_not_taken_over(
+    camera: Camera, vault: Vault, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        final = store.ledger.state.recordings[ONE].final
+    vault.bring_ledger(camera)
+    other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
+    assert vault.hand_over(other, final=final) is None
+    assert "it ends with" in str(vault.intake.refusal(KID, ONE))
+
+
+def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    register(vault.register)
+    with pytest.raises(UnregisteredError):
+        vault.intake.take(KID, declaration)
+    with pytest.raises(UnregisteredError):
+        vault.intake.receipt(KID, ONE)
+
+
+def test_a_name_that_leads_elsewhere_is_no_recording(vault: Vault) -> None:
+    with pytest.raises(ValueError, match="no recording's id"):
+        vault.intake.take(KID, Declaration("../../evil", "0" * 64, 1))
+
+
+# --------------------------------------------------------------------------------- the ledger first
+
+
+def test_what_the_ledger_does_not_know_yet_waits_for_it(camera: Camera, vault: Vault) -> None:
+    vault.bring_ledger(camera)
+    path = camera.put(ONE)
+    declaration = vault.upload(path)
+    vault.intake.take(KID, declaration)
+    assert vault.intake.refusal(KID, ONE) == WAITS
+    assert vault.intake.receipt(KID, ONE) is None
+    assert (waiting(vault), apart(vault)) == ([ONE], {})
+    vault.bring_ledger(camera)
+    assert vault.intake.pending(KID) == [declaration]
+    vault.intake.take(KID, declaration)
+    assert vault.intake.receipt(KID, ONE) is not None
+    assert vault.intake.refusal(KID, ONE) is None
+
+
+def test_a_camera_that_never_brought_its_ledger_gets_no_receipt(
+    camera: Camera, vault: Vault
+) -> None:
+    assert vault.hand_over(camera.put(ONE)) is None
+    assert vault.intake.refusal(KID, ONE) == WAITS
+
+
+# ------------------------------------------------------------------------------- what is there
+
+
+def test_what_came_by_stick_is_acknowledged_from_the_copy_that_is_there(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    camera.offload(vault.root)
+    before = os.stat(os.path.join(vault.holding.recordings, f"{ONE}.tar")).st_ino
+    token = vault.hand_over(path)
+    # The device's own receipt is filed, and counts for it.
+    assert token is not None
+    assert receipts.parse(token, KEYS).kid == KID
+    assert len(receipts.paths(vault.holding.receipts)) == 1
+    assert os.stat(os.path.join(vault.holding.recordings, f"{ONE}.tar")).st_ino == before
+    assert waiting(vault) == []
+
+
+def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    first = vault.hand_over(path)
+    assert vault.intake.receipt(KID, ONE) == first
+    vault.restart()
+    assert vault.intake.receipt(KID, ONE) == first
+    # Even if it brings all of it once more, nothing is there twice.
+    assert vault.hand_over(path) == first
+    assert copies(vault) == [f"{ONE}.tar"]
+    assert len(receipts.paths(vault.holding.receipts)) == 1
+
+
+def test_no_receipt_is_given_for_a_copy_that_is_gone_or_shorter(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    vault.hand_over(path)
+    copy = Path(vault.holding.recordings, f"{ONE}.tar")
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-512])
+    assert vault.intake.receipt(KID, ONE) is None
+    copy.unlink()
+    assert vault.intake.receipt(KID, ONE) is None
+
+
+def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    vault.bring_ledger(camera)
+    copy = Path(vault.holding.recordings, f"{ONE}.tar")
+    copy.write_bytes(b"something else")
+    assert vault.hand_over(path) is None
+    assert copy.read_bytes() == b"something else"
+    assert apart(vault)[f"{ONE}.tar"] == content
+    assert "another file" in str(vault.intake.refusal(KID, ONE))
+
+
+def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    genuine = vault.hand_over(path)
+    assert genuine is not None
+    stranger = SigningKey.generate()
+    forged = receipts.sign(
+        stranger,
+        receipts.parse(genuine, OFFICE_KEYS).__class__(
+            **{
+                name: getattr(receipts.parse(genuine, OFFICE_KEYS), name)
+                for name in ("device", "directory", "recordings", "head", "boot_id", "clock")
+            },
+            kid=stranger.public.thumbprint,
+        ),
+    )
+    receipts.write(vault.holding.receipts, forged)
+    assert vault.intake.receipt(KID, ONE) == genuine
+
+
+def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    vault.dock(camera)
+    with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
+        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        store.reconcile()
+        camera.clock.advance(DAYS * DAY)
+        assert [one.id for one in store.purge()] == [ONE]
+    assert vault.hand_over(path) is None
+    assert vault.intake.refusal(KID, ONE) == DELETED
+    assert (copies(vault), waiting(vault), apart(vault)) == ([], [], {})
+    vault.restart()
+    assert vault.intake.refusal(KID, ONE) == DELETED
+
+
+def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault: Vault) -> None:
+    """Nobody could tell what it had deleted."""
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+    declaration = vault.upload(path)
+    with pytest.raises(OfficeKeyError, match="gone"):
+        vault.intake.take(KID, declaration)
+    assert waiting(vault) == [ONE]
+
+
+# ----------------------------------------------------------------------------- the order of writes
+
+
+def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    real = verified_copy.digest
+
+    def worn_out(path: str, *args: Any, **named: Any) -> verified_copy.Digest:
+        found = real(path, *args, **named)
+        return found._replace(sha256="0" * 64) if named.get("fresh") else found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verified_copy, "digest", worn_out)
+        with pytest.raises(verified_copy.CopyError, match="take another"):
+            vault.intake.take(KID, declaration)
+    assert receipts.paths(vault.holding.receipts) == []
+    assert vault.intake.receipt(KID, ONE) is None
+    # What was a fault of that moment is completed by the next call.
+    vault.intake.take(KID, declaration)
+    assert vault.intake.receipt(KID, ONE) is not None
+
+
+def test_the_receipt_comes_after_the_sync_and_the_reading_back(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    seen: list[str] = []
+    copy = os.path.join(vault.holding.recordings, f"{ONE}.tar")
+
+    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            done = real(*args, **named)
+            where = args[0] if isinstance(args[0], str) else os.readlink(f"/proc/self/fd/{args[0]}")
+            if name == "posix_fadvise":
+                assert args[3] == os.POSIX_FADV_DONTNEED
+            seen.append(f"{name} {os.path.relpath(where, vault.root)}")
+            return done
+
+        return call
+
+    for name in ("posix_fadvise", "fdatasync", "fsync"):
+        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
+    monkeypatch.setattr(receipts, "write", noted("receipt", receipts.write))
+    vault.intake.take(KID, declaration)
+    inside = os.path.relpath(copy, vault.root)
+    content = f"office/incoming/{KID}/{ONE}/content"
+    order = [
+        seen.index(f"fdatasync {content}"),
+        seen.index(f"fsync {os.path.dirname(inside)}"),
+        seen.index(f"posix_fadvise {inside}"),
+        seen.index(f"receipt {os.path.relpath(vault.holding.receipts, vault.root)}"),
+    ]
+    assert order == sorted(order)
+
+
+def test_a_storage_that_fails_loses_nothing_and_acknowledges_nothing(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    calls = 0
+    at = 0
+    names = ("sync_path", "sync_directory", "move", "remove", "rename")
+
+    def failing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls - 1 == at:
+                raise StorageError("the disk is gone")
+            return real(*args, **named)
+
+        return call
+
+    finished = False
+    while not finished:
+        calls = 0
+        with monkeypatch.context() as patched:
+            for name in names:
+                patched.setattr(durable_files, name, failing(getattr(durable_files, name)))
+            try:
+                vault.intake.take(KID, declaration)
+                finished = True
+            except StorageError:
+                at += 1
+        assert apart(vault) == {}
+    assert at > 3
+    assert vault.intake.receipt(KID, ONE) is not None
+    assert copies(vault) == [f"{ONE}.tar"]
+
+
+def test_memory_does_not_grow_with_the_file(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    with camera.open() as store:
+        final = str(store.ledger.state.recordings[ONE].final)
+    vault.bring_ledger(camera)
+    declaration = _upload_raw(vault, path.read_bytes() + bytes(64 << 20), final)
+    tracemalloc.start()
+    try:
+        vault.intake.take(KID, declaration)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert f"{ONE}.tar" in copies(vault) or f"{ONE}.tar" in apart(vault)
+    # Buffers of the reader and of the hash, 1 and 4 MiB, and not the file.
+    assert peak < 16 << 20

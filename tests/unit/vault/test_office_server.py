@@ -1,0 +1,417 @@
+"""The whole server, over TLS, with a camera's real recordings, and with whom it keeps out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, TWO, Camera
+
+from camerad.base.clock import SECOND
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
+from camerad.dock.request_signature import NONCE
+from camerad.store.device_client import accept_receipt
+from camerad.vault.entrance import MOST_OF_ONE, ListenError, listen
+from camerad.vault.office_server import HAS_IT, OccupiedError, Vault
+from tests.unit.vault.office_scene import (
+    DEADLINE,
+    ID,
+    NAME,
+    DockClient,
+    OfficeScene,
+    Running,
+    write_register,
+)
+
+ONE_OF = f"/v1/uploads/{ID}"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> OfficeScene:
+    return OfficeScene(tmp_path)
+
+
+@pytest.fixture
+def client(scene: OfficeScene) -> Iterator[DockClient]:
+    with scene.serving() as client:
+        yield client
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+def final_of(path: Path) -> str:
+    closed = skeleton(str(path)).closed_by
+    assert closed is not None
+    return closed.sha256
+
+
+def acknowledge(camera: Camera, scene: OfficeScene, token: bytes) -> list[str]:
+    with camera.open() as store:
+        return list(accept_receipt(store, KeyRing([KEY.public, scene.office_key.public]), token))
+
+
+# ---------------------------------------------------------------------------------- as it should be
+
+
+def test_a_recording_goes_the_whole_way_and_the_camera_calls_it_acknowledged(
+    client: DockClient, scene: OfficeScene, camera: Camera
+) -> None:
+    path = camera.put(ONE)
+    assert client.ask("GET", f"/v1/recordings/{ONE}/receipt").status == 404
+    assert client.bring_ledger(camera.root / "ledger").status == 200
+    client.upload(path, final_of(path))
+    said = client.receipt(ONE)
+    assert (said.status, said["Content-Type"]) == (200, "application/jose")
+    assert acknowledge(camera, scene, said.body) == [ONE]
+    (stored,) = scene.directory.glob(f"*/recordings/{ONE}.tar")
+    assert stored.read_bytes() == path.read_bytes()
+    # Whoever brings it again is told that it is there.
+    again = client.declare(path.stat().st_size, ONE, final_of(path))
+    assert (again.status, again.error) == (409, HAS_IT)
+
+
+def test_what_came_before_its_ledger_is_taken_when_that_comes(
+    client: DockClient, camera: Camera
+) -> None:
+    path = camera.put(ONE)
+    client.upload(path, final_of(path))
+    said = client.receipt(ONE)
+    assert (said.status, json.loads(said.body)["waits_for"]) == (409, "ledger")
+    assert client.declare(path.stat().st_size, ONE, final_of(path)).status == 201
+    client.bring_ledger(camera.root / "ledger")
+    for _ in range(500):
+        said = client.receipt(ONE)
+        if said.status == 200:
+            break
+    assert said.status == 200
+
+
+def test_a_client_that_was_cut_off_in_a_part_goes_on_where_that_began(
+    client: DockClient, scene: OfficeScene, camera: Camera
+) -> None:
+    path = camera.put(ONE)
+    client.bring_ledger(camera.root / "ledger")
+    content = path.read_bytes()
+    client.declare(len(content), ONE, final_of(path))
+    client.patch(0, content[:5000], ONE)
+    target = f"/v1/uploads/{ONE}"
+    fields = {"Upload-Offset": "5000", "Content-Type": "application/offset+octet-stream"}
+    headers = client.sign("PATCH", target, content[5000:9000], fields)
+    broken = client.connect()
+    broken.putrequest("PATCH", target)
+    for name, value in (*headers.items(), ("Content-Length", "4000")):
+        broken.putheader(name, value)
+    broken.endheaders(content[5000:7000])
+    broken.close()
+    client.nonce = ""
+    assert client.offset(ONE) == 5000
+    client.upload(path, final_of(path))
+    assert client.receipt(ONE).status == 200
+
+
+def test_a_server_that_is_started_again_goes_on(scene: OfficeScene, camera: Camera) -> None:
+    path, content = camera.put(ONE), b""
+    content = path.read_bytes()
+    with scene.serving() as client:
+        client.bring_ledger(camera.root / "ledger")
+        client.declare(len(content), ONE, final_of(path))
+        client.patch(0, content[:5000], ONE)
+    with scene.serving() as client:
+        assert client.offset(ONE) == 5000
+        client.upload(path, final_of(path))
+        assert client.receipt(ONE).status == 200
+
+
+def test_a_complete_upload_that_nobody_took_is_taken_at_the_start(
+    scene: OfficeScene, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    with monkeypatch.context() as patch:
+        patch.setattr("camerad.vault.intake_queue.IntakeQueue.start", lambda _: None)
+        with scene.serving() as client:
+            client.bring_ledger(camera.root / "ledger")
+            client.upload(path, final_of(path))
+            assert client.ask("GET", f"/v1/recordings/{ONE}/receipt").status == 202
+    with scene.serving() as client:
+        assert client.receipt(ONE).status == 200
+
+
+def test_two_recordings_on_one_connection(client: DockClient, camera: Camera) -> None:
+    paths = [camera.put(ONE), camera.put(TWO)]
+    client.bring_ledger(camera.root / "ledger")
+    for path in paths:
+        client.upload(path, final_of(path))
+    assert [client.receipt(one).status for one in (ONE, TWO)] == [200, 200]
+
+
+def test_what_does_not_verify_is_refused_with_a_reason_and_not_asked_for_again(
+    client: DockClient, camera: Camera, scene: OfficeScene
+) -> None:
+    path = camera.put(ONE)
+    client.bring_ledger(camera.root / "ledger")
+    final, content = final_of(path), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    client.upload(path, final)
+    said = client.receipt(ONE)
+    assert said.status == 409 and said.error
+    assert client.declare(len(content), ONE, final).status == 409
+    assert not list(scene.directory.glob(f"*/recordings/{ONE}.tar"))
+
+
+# -------------------------------------------------------------------------------------- who is kept
+
+
+def test_a_camera_that_is_not_registered_is_refused_and_the_log_names_its_key(
+    scene: OfficeScene, client: DockClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = SigningKey.generate()
+    with caplog.at_level(logging.WARNING):
+        said = client.declare(key=stranger)
+    assert said.status == 403
+    assert stranger.public.thumbprint in said.error
+    assert stranger.public.thumbprint in caplog.text
+    assert not (scene.directory / "office/incoming" / stranger.public.thumbprint).exists()
+
+
+def test_a_stolen_key_counts_no_more_once_it_was_replaced(
+    scene: OfficeScene, client: DockClient
+) -> None:
+    assert client.declare().status == 201
+    new = SigningKey.generate()
+    write_register(scene.register, (NAME, new.public, (KEY.public.thumbprint,)))
+    said = client.patch(0, b"0123")
+    assert said.status == 403 and "was replaced" in said.error
+    assert client.declare(key=new).status == 201
+    write_register(scene.register)
+    assert client.declare(key=new).status == 403
+
+
+def test_a_request_that_is_sent_again_is_refused(client: DockClient) -> None:
+    client.declare()
+    headers = client.sign("DELETE", ONE_OF)
+    assert client.send("DELETE", ONE_OF, None, headers).status == 204
+    client.declare()
+    said = client.send("DELETE", ONE_OF, None, headers)
+    assert said.status == 401 and "used before" in said.error
+    assert client.offset() == 0
+
+
+def test_a_body_that_was_exchanged_behind_its_signature_leaves_nothing(
+    client: DockClient, scene: OfficeScene
+) -> None:
+    client.declare()
+    fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    headers = client.sign("PATCH", ONE_OF, b"0123456789", fields)
+    for body in (b"forged9876", b"01234"):
+        said = client.send("PATCH", ONE_OF, body, headers)
+        assert said.status == 400 and "not the one that was signed" in said.error
+        headers = client.sign("PATCH", ONE_OF, b"0123456789", fields)
+    (content,) = scene.directory.glob("office/incoming/*/*/content")
+    assert content.read_bytes() == b""
+    # Nor does one that was taken away.
+    said = client.send_lines("PATCH", ONE_OF, None, [*headers.items(), ("Content-Length", "0")])
+    assert said.status == 400
+
+
+@pytest.mark.parametrize("name", ["Content-Digest", "Upload-Offset", "Signature", "Tus-Resumable"])
+def test_a_header_field_that_counts_comes_once(client: DockClient, name: str) -> None:
+    client.declare()
+    fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    headers = client.sign("PATCH", ONE_OF, b"0123", fields)
+    lines = [*headers.items(), (name.upper(), headers[name])]
+    said = client.send_lines("PATCH", ONE_OF, b"0123", lines)
+    assert said.status == 400 and "twice" in said.error
+    assert client.offset() == 0
+
+
+def test_a_signature_is_for_this_office_and_this_path(client: DockClient) -> None:
+    for wrong in ("https://localhost:9999", "http://localhost:8443", "https://other:8443"):
+        assert client.declare(url=wrong).status == 401
+    headers = client.sign("HEAD", ONE_OF)
+    assert client.send("HEAD", ONE_OF + "?x=1", None, headers).status == 401
+    headers = client.sign("HEAD", ONE_OF) | {"X-HTTP-Method-Override": "DELETE"}
+    assert client.send("HEAD", ONE_OF, None, headers).status == 400
+
+
+def test_an_unsigned_request_gets_a_nonce_and_nothing_else(client: DockClient) -> None:
+    for method, path in (("POST", "/v1/uploads"), ("GET", "/v1/ledger"), ("GET", "/")):
+        said = client.send(method, path, None, {"Tus-Resumable": "1.0.0"})
+        assert (said.status, bool(said[NONCE])) == (401, True)
+        assert said.error
+
+
+def test_a_camera_whose_clock_is_wrong_gets_through_with_the_servers_nonce_alone(
+    client: DockClient, scene: OfficeScene
+) -> None:
+    client.send("OPTIONS", "/v1/uploads", None, {})
+    scene.clock.advance(301 * SECOND)
+    assert client.declare(created=7).status == 401, "its nonce of before the pause is too old"
+    assert client.declare(created=7).status == 201
+    own = iter(f"{number:043d}" for number in range(9))
+    now = scene.clock.wall_us() // SECOND
+    assert client.declare(nonce=next(own), created=now - 301).status == 401
+    assert client.declare(nonce=next(own), created=7).status == 401
+    assert client.declare(nonce="0" * 43, created=now).status == 201
+    assert client.declare(nonce="0" * 43, created=now).status == 401
+
+
+def test_the_office_s_server_takes_no_client_s_nonce_in_its_first_minutes(
+    client: DockClient, scene: OfficeScene
+) -> None:
+    """It does not remember what it took before its start."""
+    said = client.declare(nonce="n" * 22)
+    assert said.status == 401 and "has started" in said.error
+    scene.clock.advance(300 * SECOND)
+    assert client.declare(nonce="n" * 22).status == 401
+    scene.clock.advance(SECOND)
+    assert client.declare(nonce="m" * 22).status == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "%2e%2e", "..%2f..%2fregister.json", "%2fetc%2fpasswd", f"{ID}%00", f"{ID}.tar"]
+)
+def test_no_name_leads_out_of_the_office_s_directory(
+    client: DockClient, scene: OfficeScene, name: str
+) -> None:
+    before = sorted(scene.root.rglob("*"))
+    requests = [
+        ("HEAD", f"/v1/uploads/{name}"),
+        ("DELETE", f"/v1/uploads/{name}"),
+        ("GET", f"/v1/recordings/{name}/receipt"),
+    ]
+    for method, path in requests:
+        assert client.ask(method, path).status == 404
+    for path in (f"/v1/uploads/{name}", f"/v1/ledger/{name}"):
+        method = "PATCH" if "uploads" in path else "PUT"
+        fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        assert client.ask(method, path, b"x", fields).status in (400, 404)
+    assert client.declare(recording=name).status == 404
+    assert sorted(scene.root.rglob("*")) == before
+
+
+def test_ten_terabytes_are_refused_at_once(client: DockClient) -> None:
+    said = client.declare(10 << 40)
+    assert said.status == 413 and "largest_gib" in said.error
+
+
+# ------------------------------------------------------------------------------------------- bounds
+
+
+def closed_by_peer(connection: socket.socket) -> bool:
+    connection.settimeout(0.2)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_who_only_opens_connections_keeps_nobody_out(
+    scene: OfficeScene, client: DockClient
+) -> None:
+    opened = [
+        socket.create_connection(("127.0.0.1", client.port), DEADLINE, ("127.0.0.2", 0))
+        for _ in range(MOST_OF_ONE + 8)
+    ]
+    try:
+        # Each is waited for at the most 0.2 s: those beyond the bound are closed at once.
+        assert sum(map(closed_by_peer, opened[MOST_OF_ONE:])) == 8
+        assert not any(map(closed_by_peer, opened[:2]))
+        assert client.declare().status == 201
+    finally:
+        for one in opened:
+            one.close()
+
+
+def test_what_is_no_tls_is_closed_and_harms_nobody(client: DockClient) -> None:
+    with socket.create_connection(("127.0.0.1", client.port), DEADLINE) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert plain.recv(100)[:3] != b"HTT"
+    assert client.declare().status == 201
+
+
+def test_old_tls_is_refused(client: DockClient) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection(("127.0.0.1", client.port), DEADLINE) as plain,
+        pytest.raises((ssl.SSLError, OSError)),
+    ):
+        context.wrap_socket(plain)
+
+
+def test_bytes_that_are_no_http_are_answered_and_leave_the_server_alone(
+    client: DockClient,
+) -> None:
+    connection = client.connect()
+    connection.connect()
+    connection.sock.sendall(b"\x00\x01 nonsense\r\n\r\n")
+    assert connection.sock.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.0 400")
+    connection.close()
+    assert client.declare().status == 201
+
+
+def test_a_head_that_does_not_end_is_given_up(
+    scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("camerad.vault.office_server.IDLE_SECONDS", 0.3)
+    with scene.serving() as client:
+        connection = client.connect()
+        connection.connect()
+        connection.sock.sendall(b"GET / HTTP/1.1\r\nA: ")
+        assert connection.sock.recv(1) == b""
+        connection.close()
+
+
+def test_a_second_server_on_the_same_directory_is_refused(
+    scene: OfficeScene, client: DockClient
+) -> None:
+    with (
+        pytest.raises(OccupiedError, match="another server works"),
+        Running(Vault(scene.settings, scene.clock)),
+    ):
+        pass
+    assert client.declare().status == 201
+
+
+def test_a_port_that_is_taken_is_said(client: DockClient) -> None:
+    with pytest.raises(ListenError, match=f"port {client.port}"):
+        listen("127.0.0.1", client.port)
+
+
+def test_the_end_cuts_off_what_does_not_end(
+    scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that never ends: the server ends all the same, and nothing of it counts."""
+    monkeypatch.setattr("camerad.vault.office_server.END_SECONDS", 0.2)
+    with scene.serving() as client:
+        client.declare()
+        fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        headers = client.sign("PATCH", ONE_OF, b"0123456789", fields)
+        hanging = client.connect()
+        hanging.putrequest("PATCH", ONE_OF)
+        for name, value in (*headers.items(), ("Content-Length", "10")):
+            hanging.putheader(name, value)
+        hanging.endheaders(b"01234")
+        client.nonce = ""
+        assert client.offset() == 0
+    hanging.close()
+    with scene.serving() as client:
+        assert client.offset() == 0
+        assert client.patch(0, b"0123456789").status == 204
+    (content,) = scene.directory.glob("office/incoming/*/*/content")
+    assert os.path.getsize(content) == 10
