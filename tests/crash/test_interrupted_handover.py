@@ -36,7 +36,7 @@ from camerad.store.listing import read_info
 from tests.breadth import breadth
 
 POINTS = breadth(15, 500)
-PART = 16 * 1024
+PART = 4 * 1024
 HEADS = 24 * 1024
 """More than what a pass sends beside footage and ledger: handshake, and heads of requests."""
 KINDS = ("network", "client", "office", "network and office")

@@ -79,10 +79,12 @@ class Dock:
             *("--config", str(self._config)),
             *("--office-key", str(self.office_key)),
             *("--register", str(self._register)),
-            *("--url", url),
+            *(() if self._config.exists() else ("--url", url)),
         )
         settings = yaml.safe_load(self._config.read_text())
-        settings["listen"] = {"host": HOST, "port": self._port}  # behind the network
+        # Each time at other ports, whatever has the former ones now; behind the network.
+        settings["url"] = url
+        settings["listen"] = {"host": HOST, "port": self._port}
         settings["receive"]["reserve_gib"] = 0
         self._config.write_text(yaml.safe_dump(settings))
         key = load_public_key(str(self.office_key))
