@@ -39,7 +39,8 @@ class OfficeServer:
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self.relay = self._on_loop(_relay(self._port))
         root.mkdir(parents=True, exist_ok=True)
         register = root / "cameras.json"
@@ -98,6 +99,8 @@ class OfficeServer:
             assert self._process.wait(PATIENCE) == 0, self.log.read_text()
         self._on_loop(self.relay.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
         said = self.log.read_text() if self.log.exists() else ""
         assert "Traceback" not in said, said
 
