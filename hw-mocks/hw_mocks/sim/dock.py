@@ -164,19 +164,24 @@ class Dock:
         await _end(self._office)
         await self.relay.stop()
 
-    async def _spawn(self, module: str, *arguments: object) -> asyncio.subprocess.Process:
+    async def _spawn(
+        self, module: str, *arguments: object, output: int | None = None
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module),
             *map(str, arguments),
             env={**os.environ, "CAMERAD_SOCKET": str(self._control)},
             stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output and asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
 
     async def _command(self, *arguments: str) -> None:
-        process = await self._spawn("camerad", *arguments)
-        if await process.wait() != 0:
-            raise SimError(f"'camerad {' '.join(arguments[:2])}' failed; see above", _SOFTWARE)
+        process = await self._spawn("camerad", *arguments, output=asyncio.subprocess.PIPE)
+        said, _ = await process.communicate()
+        if process.returncode != 0:
+            raise SimError(said.decode(errors="replace").strip(), _SOFTWARE)
 
 
 async def _end(process: asyncio.subprocess.Process | None) -> None:
