@@ -111,7 +111,7 @@ class World:
         self._page = Path(tempfile.mkdtemp(prefix="worldclock-", dir=_SHARED)) / "page"
         new_page(self._page)
         ours = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        command = [_compiled("worldkeeper", ""), self._page, str(os.getpid())]
+        command = [str(_compiled("worldkeeper", "")), str(self._page), str(os.getpid())]
         self._keeper = subprocess.Popen(command, env=ours, stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
         if not self._keeper.stdout.read(1):
