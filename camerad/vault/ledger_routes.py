@@ -35,7 +35,7 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class LedgerRoutes:
     """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
-    What waits for that ledger can be taken then (`camerad.vault.intake.Intake.pending`)."""
+    What waits for that ledger can be taken then (`camerad.vault.takeover.Takeover.pending`)."""
 
     def __init__(self, copies: LedgerCopies, on_adopted: Callable[[str], None]) -> None:
         self._copies = copies

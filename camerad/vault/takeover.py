@@ -1,7 +1,7 @@
 """Takes a complete upload over into the office's directory, and signs the receipt for it.
 
 What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
-before the next begins, and what was interrupted anywhere is completed by the next `Intake.take`:
+before the next begins, and what was interrupted anywhere is completed by the next `Takeover.take`:
 
 1. check the file with the camera's registered key alone, and against its declaration and the copy
    of its ledger; SHA-256 of all of it;
@@ -33,7 +33,7 @@ from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.apart import Apart
-from camerad.vault.camera_holdings import CameraHoldings, Register, Turns, size_of
+from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.tombstones import was_deleted
 from camerad.vault.upload_files import Declaration
@@ -51,7 +51,7 @@ _OTHER: Final = (
 )
 
 
-class Intake:
+class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
@@ -59,7 +59,7 @@ class Intake:
     """
 
     def __init__(
-        self, directory: str, uploads: Uploads, cameras: Register, key: SigningKey, clock: Clock
+        self, directory: str, uploads: Uploads, cameras: KnownCameras, key: SigningKey, clock: Clock
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root

@@ -24,7 +24,7 @@ from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, place_of
-from camerad.vault.intake import Intake
+from camerad.vault.takeover import Takeover
 from camerad.vault.upload_files import Declaration
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Kind, Op, Recorder
@@ -71,8 +71,8 @@ class World:
         with recorder.recording():
             if upload is not None:
                 declaration = upload(vault, path)
-            vault.intake.take(KID, declaration)
-        assert vault.intake.receipt(KID, ONE) is not None
+            vault.takeover.take(KID, declaration)
+        assert vault.takeover.receipt(KID, ONE) is not None
         return Life(path.read_bytes(), tree, recorder.numbers, recorder.ops)
 
     def states(self, life: Life, rules: Rules) -> Iterator[tuple[int, Tree]]:
@@ -109,12 +109,12 @@ class World:
             vault = Vault(archive)
             complete = list(vault.uploads.complete())
             for kid, declaration in complete:
-                vault.intake.take(kid, declaration)
-                vault.intake.take(kid, declaration)
+                vault.takeover.take(kid, declaration)
+                vault.takeover.take(kid, declaration)
         _check(archive, life.content)
-        if complete or vault.intake.receipt(KID, ONE) is not None:
-            assert vault.intake.receipt(KID, ONE) is not None, "it was not completed"
-            assert vault.intake.refusal(KID, ONE) is None
+        if complete or vault.takeover.receipt(KID, ONE) is not None:
+            assert vault.takeover.receipt(KID, ONE) is not None, "it was not completed"
+            assert vault.takeover.refusal(KID, ONE) is None
         else:
             # Not all of it had come: what counts is there, and is the beginning of it.
             assert not _copies(archive)
@@ -228,31 +228,31 @@ def test_a_receipt_before_its_copys_name_is_durable_is_found(
 def test_a_receipt_before_the_copy_has_its_place_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Intake._take
-    real = Intake._place
+    take = Takeover._take
+    real = Takeover._place
 
-    def late(self: Intake, kid: str, declared: object) -> None:
+    def late(self: Takeover, kid: str, declared: object) -> None:
         placing: list[Callable[[], object]] = []
 
         def remembered(*args: object) -> object:
             placing.append(lambda: real(self, *args))  # type: ignore[arg-type]
             return args[2]
 
-        file = Intake._file
+        file = Takeover._file
 
-        def hasty(intake: Intake, kid: str, _source: str, *rest: object) -> None:
-            holding = intake._holdings.make(kid)
+        def hasty(takeover: Takeover, kid: str, _source: str, *rest: object) -> None:
+            holding = takeover._holdings.make(kid)
             target = os.path.join(holding.recordings, f"{ONE}.tar")
-            file(intake, kid, target, *rest)  # type: ignore[arg-type]
+            file(takeover, kid, target, *rest)  # type: ignore[arg-type]
             placing[0]()
 
         with monkeypatch.context() as patched:
-            patched.setattr(Intake, "_place", lambda _self, *args: remembered(*args))
-            patched.setattr(Intake, "_file", hasty)
+            patched.setattr(Takeover, "_place", lambda _self, *args: remembered(*args))
+            patched.setattr(Takeover, "_file", hasty)
             take(self, kid, declared)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Intake, "_take", late)
+        patched.setattr(Takeover, "_take", late)
         life = world.live()
     with pytest.raises(AssertionError, match="without its copy"):
         world.judge(life, Rules.JOURNAL)
