@@ -24,7 +24,7 @@ LAST_RETRY_SECONDS: Final = 3600
 _Task = tuple[str, Declaration]
 
 
-class IntakeQueue:
+class TakeoverQueue:
     """Calls `take` for every upload that was added, on threads of its own, never twice at once for
     one upload. After an error it is called again: in a minute at first, in an hour at last.
 
@@ -45,7 +45,7 @@ class IntakeQueue:
         # Daemons: one that reads 64 GiB does not keep the server from ending; the next start begins
         # again with what it was at.
         self._threads = [
-            threading.Thread(target=self._work, name=f"intake-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"takeover-{number}", daemon=True)
             for number in range(THREADS)
         ]
 
