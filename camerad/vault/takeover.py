@@ -35,7 +35,7 @@ from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.apart import Apart
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
-from camerad.vault.tombstones import was_deleted
+from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
@@ -44,6 +44,11 @@ _log = logging.getLogger(__name__)
 WAITS: Final = (
     "the office's copy of the camera's ledger does not know the end of this recording yet: bring "
     "the ledger first, and ask again"
+)
+BRANCHED: Final = (
+    "the office's copy of the camera's ledger does not know the end of this recording, and the "
+    "camera's ledger does not go on from that copy: its card was put back, or its ledger was "
+    "replaced. Look into it, and set the camera up anew"
 )
 DELETED: Final = "the office had this recording, and deleted it in its time"
 _OTHER: Final = (
@@ -67,6 +72,7 @@ class Takeover:
         self._key = key
         self._clock = clock
         self._apart = Apart(self._root)
+        self._tombstones = Tombstones(self._root, key.public)
         self._taking = Turns()
         self._filing = Turns()
         self._waiting: set[tuple[str, str]] = set()
@@ -103,9 +109,11 @@ class Takeover:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
         is against it. `is_waiting` tells that only the ledger has to come first."""
         if self.is_waiting(kid, recording):
-            return WAITS
+            holding = self._holdings.find(kid)
+            branched = holding is not None and file_status.exists(holding.earlier_ledger)
+            return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and was_deleted(self._root, self._key.public, recording):
+        if said is None and self._tombstones.has(recording):
             said = DELETED
         return said
 
@@ -133,7 +141,7 @@ class Takeover:
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
             return
-        if was_deleted(self._root, self._key.public, recording):
+        if self._tombstones.has(recording):
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, DELETED)
             return

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, TWO, Camera, open_office, recording
 from sealed_helpers import altered, flipped, pack
-from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
+from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY
@@ -25,7 +25,7 @@ from camerad.office.office import OfficeKeyError
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import place_of
 from camerad.vault.cameras import UnregisteredError
-from camerad.vault.takeover import DELETED, WAITS
+from camerad.vault.takeover import BRANCHED, DELETED, WAITS
 from camerad.vault.upload_files import Declaration
 
 OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
@@ -301,6 +301,22 @@ def test_a_camera_that_never_brought_its_ledger_gets_no_receipt(
     assert vault.takeover.refusal(KID, ONE) == WAITS
 
 
+def test_what_only_a_ledger_knows_that_was_put_back_is_not_taken_over(
+    camera: Camera, vault: Vault
+) -> None:
+    ledger = {path: path.read_bytes() for path in ledger_files(camera)}
+    camera.put(ONE)
+    vault.bring_ledger(camera)
+    for path, content in ledger.items():
+        path.write_bytes(content)
+    camera.clock.advance(DAY)
+    two = camera.put(TWO)
+    assert vault.bring_ledger(camera).problems != ()
+    assert vault.hand_over(two) is None
+    assert vault.takeover.refusal(KID, TWO) == BRANCHED
+    assert (waiting(vault), apart(vault)) == ([TWO], {})
+
+
 # ------------------------------------------------------------------------------- what is there
 
 
@@ -395,6 +411,24 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
     assert (copies(vault), waiting(vault), apart(vault)) == ([], [], {})
     vault.restart()
     assert vault.takeover.refusal(KID, ONE) == DELETED
+
+
+def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, vault: Vault) -> None:
+    """Two epochs later the ledger's state does not name it any more, and its entries do."""
+    path = camera.put(ONE)
+    vault.dock(camera)
+    assert vault.takeover.refusal(KID, ONE) is None
+    with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
+        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        store.reconcile()
+        camera.clock.advance(DAYS * DAY)
+        store.purge()
+        for _ in range(3):
+            camera.clock.advance(DAY)
+            store.ledger.rotate()
+        assert ONE not in store.ledger.state.recordings
+    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.hand_over(path) is None
 
 
 def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault: Vault) -> None:
