@@ -20,7 +20,7 @@ from desk_helpers import ONE, Camera
 from vault_helpers import KID, OFFICE_KEY, Vault
 
 from camerad.base import durable_files
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.container.keys import KeyRing
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, place_of
@@ -155,6 +155,29 @@ def test_no_receipt_is_without_its_copy_and_the_next_server_completes_it(
     world.judge(world.live(), rules)
     # Eight synchronisations and what is between two of them; and those of take-overs behind them.
     assert world.tried > 20
+
+
+def _interrupted(vault: Vault, path: Path) -> Declaration:
+    """An upload that got its place, whose name there the storage then refused to make durable."""
+    declaration = vault.upload(path)
+    real = durable_files.sync_directory
+
+    def failing(directory: str) -> None:
+        if directory.endswith("/recordings"):
+            raise StorageError("the disk is gone")
+        real(directory)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(durable_files, "sync_directory", failing)
+        with pytest.raises(StorageError):
+            vault.takeover.take(KID, declaration)
+    return declaration
+
+
+@pytest.mark.parametrize("rules", Rules)
+def test_neither_is_one_that_was_interrupted_without_a_start(world: World, rules: Rules) -> None:
+    """The name that is there is not believed to be durable."""
+    world.judge(world.live(_interrupted), rules, nested=False)
 
 
 @pytest.mark.parametrize("rules", Rules)
