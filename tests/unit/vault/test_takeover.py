@@ -186,6 +186,25 @@ def test_a_second_bad_file_gets_another_name_and_the_same_one_is_kept_once(
     assert found[f"{ONE}-2.tar"] == content[:-8192]
 
 
+def test_a_call_that_comes_late_does_nothing_to_what_was_begun_anew(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    vault.takeover.take(KID, declaration)
+    Path(vault.holding.recordings, f"{ONE}.tar").unlink()
+    vault.uploads.declare(KID, declaration)
+    part = vault.uploads.begin(KID, ONE, 0)
+    part.write(content[:1000])
+    part.finish(hashlib.sha256(content[:1000]).digest())
+    part.close()
+    vault.takeover.take(KID, declaration)
+    assert vault.uploads.offset(KID, ONE) == 1000
+    assert apart(vault) == {}
+
+
 def test_another_cameras_recording_is_not_taken_over(
     camera: Camera, vault: Vault, tmp_path: Path
 ) -> None:
