@@ -277,6 +277,19 @@ def test_an_end_that_only_the_declaration_has_is_not_taken_over(
     assert "it ends with" in str(vault.takeover.refusal(KID, ONE))
 
 
+def test_a_file_that_is_longer_than_was_declared_is_not_taken_over(
+    camera: Camera, vault: Vault
+) -> None:
+    """Zeros behind the end change nothing that is signed, and the receipt is for the whole file."""
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    with Path(vault.uploads.content_path(KID, ONE)).open("ab") as file:
+        file.write(bytes(512))
+    vault.takeover.take(KID, declaration)
+    assert "were declared" in str(vault.takeover.refusal(KID, ONE))
+
+
 def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
     camera: Camera, vault: Vault
 ) -> None:
@@ -414,6 +427,7 @@ def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
         ),
     )
     receipts.write(vault.holding.receipts, forged)
+    office.remember_key(place_of(str(vault.root)), stranger.public)
     assert vault.takeover.receipt(KID, ONE) == genuine
 
 
