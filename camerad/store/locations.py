@@ -9,12 +9,14 @@ A device's state directory:
 ``keys/``               the public halves of every key that it ever had
 ======================  ==========================================================================
 
-An office's directory, as `camerad offload` makes it:
+An office's directory, as `camerad offload` and the office's server make it:
 
 =============================  ===================================================================
 ``office/id``                  names this directory in receipts
 ``office/ledger/``             the office's own ledger, signed by the office's own key
 ``office/keys/``               the public halves of every key that signed it
+``office/incoming/``           what cameras in their docks are still handing over
+``office/apart/``              what they handed over and the office did not take, with the reason
 ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a dash, and the
                                first eight characters of its key's thumbprint
 ``DEVICE/receipts/NNNN.jws``   what the device or the office signed about these copies

@@ -161,11 +161,24 @@ def is_signed(path: str, keys: KeyRing) -> bool:
 
 
 def write(directory: str, token: bytes) -> str:
-    """Put a receipt into a file of its own, durably; returns its path. Raises StorageError."""
-    numbers = [int(name.partition(".")[0]) for name in _names(directory)]
-    path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
-    verified_copy.publish(path, token)
-    return path
+    """Put a receipt into a file of its own, durably; returns its path.
+
+    Raises StorageError, also if another program writes one there just then: an offload and the
+    office's server must not take the same number.
+    """
+    try:
+        claim = durable_files.lock_directory(directory)
+    except BlockingIOError as error:
+        raise StorageError(
+            f"{directory}: another program writes a receipt there just now; try again"
+        ) from error
+    try:
+        numbers = [int(name.partition(".")[0]) for name in _names(directory)]
+        path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
+        verified_copy.publish(path, token)
+        return path
+    finally:
+        os.close(claim)
 
 
 def mentions(directory: str, recording: str) -> bool:

@@ -86,9 +86,9 @@ def _read(path: str) -> str | None:
     """What a reason's file says; None if it cannot be understood."""
     try:
         return msgspec.json.decode(read_plain(path, "reason", _LARGEST), type=_Reason).why
-    except msgspec.MsgspecError:
-        return None
     except StorageError as error:
         if error.errno == errno.ENOENT:
             return None
         raise
+    except (ValueError, RecursionError):
+        return None

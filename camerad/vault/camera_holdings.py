@@ -24,7 +24,7 @@ _MAKING: Final = threading.Lock()
 """Held while a holding is made: two threads that make the same one would meet in its files."""
 
 
-class Register(Protocol):
+class KnownCameras(Protocol):
     """Knows which cameras count: `camerad.vault.cameras.Cameras`."""
 
     def find(self, kid: str) -> RegisteredCamera:
@@ -49,7 +49,7 @@ class CameraHoldings:
     """root: the office's directory. Any thread may ask. Everything raises UnregisteredError for a
     key that is not in the register, and StorageError."""
 
-    def __init__(self, root: str, cameras: Register) -> None:
+    def __init__(self, root: str, cameras: KnownCameras) -> None:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 import weakref
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -82,7 +82,7 @@ class Entrance:
 
     def __init__(
         self,
-        server: web.Server[Any],
+        server: web.Server,
         listener: socket.socket,
         context: ssl.SSLContext,
         most: int = MOST,

@@ -24,7 +24,7 @@ from camerad.base.text import printable
 from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
-from camerad.vault.camera_holdings import CameraHoldings, Register, Turns, size_of
+from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.uploads import INCOMING
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class LedgerCopies:
     StorageError.
     """
 
-    def __init__(self, directory: str, cameras: Register) -> None:
+    def __init__(self, directory: str, cameras: KnownCameras) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._office = os.path.join(self._holdings.root, OFFICE)
         self._turns = Turns()

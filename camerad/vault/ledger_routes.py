@@ -35,7 +35,7 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class LedgerRoutes:
     """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
-    What waits for that ledger can be taken then (`camerad.vault.intake.Intake.pending`)."""
+    What waits for that ledger can be taken then (`camerad.vault.takeover.Takeover.pending`)."""
 
     def __init__(self, copies: LedgerCopies, on_adopted: Callable[[str], None]) -> None:
         self._copies = copies
@@ -69,14 +69,9 @@ class LedgerRoutes:
     async def _post(self, request: web.Request) -> web.StreamResponse:
         body = await bodies.read_signed(request, _LARGEST_LIST)
         kid = request[CALLER].kid
+        files = _files_in(body)
         try:
-            files = msgspec.json.decode(body, type=_Files).files
             adopted = await asyncio.to_thread(self._copies.adopt, kid, files)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise RefusedRequestError(
-                HTTPStatus.BAD_REQUEST,
-                'send {"files": {NAME: SHA-256}} with all files of the ledger, as JSON',
-            ) from error
         except LedgerFileError as error:
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         if adopted.missing:
@@ -84,3 +79,15 @@ class LedgerRoutes:
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         self._on_adopted(kid)
         return web.json_response({"problems": list(adopted.problems)})
+
+
+def _files_in(body: bytes) -> dict[str, str]:
+    """The files that a request names. Raises RefusedRequestError."""
+    try:
+        return msgspec.json.decode(body, type=_Files).files
+    except (ValueError, RecursionError) as error:
+        # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
+        raise RefusedRequestError(
+            HTTPStatus.BAD_REQUEST,
+            'send {"files": {NAME: SHA-256}} with all files of the ledger, as JSON',
+        ) from error

@@ -4,7 +4,7 @@
 `entrance`                                  connections, counted; TLS
 `refusals`, `authentication`                every error is one sentence; who asks
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
-`intake_queue`, `intake`                    they are checked, stored, read back and receipted
+`takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `cameras`                                   the register
 ==========================================  ======================================================
@@ -37,14 +37,14 @@ from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
 from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
-from camerad.vault.intake import Intake
-from camerad.vault.intake_queue import IntakeQueue
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.nonces import Nonces
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusals import plain_errors
+from camerad.vault.takeover import Takeover
+from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_routes import UploadRoutes
 from camerad.vault.uploads import GIB, INCOMING, UploadLimits, Uploads
@@ -87,7 +87,7 @@ class Vault:
         self._claim: int | None = None
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
-        self._queue: IntakeQueue | None = None
+        self._queue: TakeoverQueue | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -123,19 +123,19 @@ class Vault:
         )
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
-        intake = await asyncio.to_thread(Intake, directory, uploads, cameras, key, self._clock)
-        queue = self._queue = IntakeQueue(intake.take, self._clock)
+        takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
+        queue = self._queue = TakeoverQueue(takeover.take, self._clock)
         app = self._make_app(cameras)
         UploadRoutes(
             uploads,
-            lambda kid, declared: _queue_up(intake, queue, kid, declared),
+            lambda kid, declared: _queue_up(takeover, queue, kid, declared),
             receive.uploads,
-            lambda kid, recording: _why_not(intake, kid, recording),
+            lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(intake, uploads).add_to(app.router)
+        ReceiptRoutes(takeover, uploads).add_to(app.router)
         LedgerRoutes(
             LedgerCopies(directory, cameras),
-            lambda kid: self._background(asyncio.to_thread(_queue_pending, intake, queue, kid)),
+            lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),
         ).add_to(app.router)
         await self._listen(app, context)
         for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
@@ -157,6 +157,7 @@ class Vault:
         )
         app.on_response_prepare.append(guard.add_nonce)
         app.on_response_prepare.append(_call_it_camerad)
+        app.on_response_prepare.append(_close_behind_what_is_not_read)
         return app
 
     async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
@@ -245,6 +246,16 @@ async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) 
     response.headers[hdrs.SERVER] = "camerad"
 
 
+async def _close_behind_what_is_not_read(
+    request: web.Request, response: web.StreamResponse
+) -> None:
+    """The next request would stand behind a body that nobody wants, so it needs another
+    connection; the answer says so."""
+    if not request.content.is_eof():
+        response.headers[hdrs.CONNECTION] = "close"
+        response.force_close()
+
+
 def _claim(directory: str) -> int:
     """Make sure that no other server works there. Raises OccupiedError and StorageError."""
     incoming = os.path.join(directory, OFFICE, INCOMING)
@@ -257,21 +268,21 @@ def _claim(directory: str) -> int:
         ) from error
 
 
-def _queue_up(intake: Intake, queue: IntakeQueue, kid: str, declaration: Declaration) -> None:
+def _queue_up(takeover: Takeover, queue: TakeoverQueue, kid: str, declaration: Declaration) -> None:
     # What waits for the ledger is queued when that comes, and not at every question of its client.
-    if not intake.is_waiting(kid, declaration.recording):
+    if not takeover.is_waiting(kid, declaration.recording):
         queue.add(kid, declaration)
 
 
-def _queue_pending(intake: Intake, queue: IntakeQueue, kid: str) -> None:
-    for declaration in intake.pending(kid):
+def _queue_pending(takeover: Takeover, queue: TakeoverQueue, kid: str) -> None:
+    for declaration in takeover.pending(kid):
         queue.add(kid, declaration)
 
 
-def _why_not(intake: Intake, kid: str, recording: str) -> str | None:
+def _why_not(takeover: Takeover, kid: str, recording: str) -> str | None:
     """Why a recording is not to be brought, if it is not."""
-    if intake.is_waiting(kid, recording):
+    if takeover.is_waiting(kid, recording):
         return None
-    if intake.receipt(kid, recording) is not None:
+    if takeover.receipt(kid, recording) is not None:
         return HAS_IT
-    return intake.refusal(kid, recording)
+    return takeover.refusal(kid, recording)

@@ -18,6 +18,10 @@ from camerad.config.settings_reader import SettingsReader
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
+_PORT: Final = (
+    r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+"""1 to 65535."""
 _HINT: Final = "; 'camerad office init DIR' makes one"
 
 
@@ -73,7 +77,7 @@ class OfficeFile:
         "The server's address, letter by letter as the cameras' settings have it.",
         Matches(
             r"https://([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
-            r"(:[1-9][0-9]{0,4})?",
+            rf"(:{_PORT})?",
             "an address such as https://office.example:8443, without a path,",
         ),
     ]

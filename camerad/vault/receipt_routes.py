@@ -10,8 +10,8 @@ from aiohttp import web
 
 from camerad.store.locations import is_id
 from camerad.vault.authentication import CALLER
-from camerad.vault.intake import WAITS, Intake
 from camerad.vault.refusals import RefusedRequestError
+from camerad.vault.takeover import WAITS, Takeover
 from camerad.vault.uploads import Uploads
 
 PATH: Final = "/v1/recordings/{recording}/receipt"
@@ -24,8 +24,8 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 class ReceiptRoutes:
     """Answers with the receipt, or why there is none."""
 
-    def __init__(self, intake: Intake, uploads: Uploads) -> None:
-        self._intake = intake
+    def __init__(self, takeover: Takeover, uploads: Uploads) -> None:
+        self._takeover = takeover
         self._uploads = uploads
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -43,15 +43,16 @@ class ReceiptRoutes:
         complete = any(
             owner == kid and one.recording == recording for owner, one in self._uploads.complete()
         )
-        token = self._intake.receipt(kid, recording)
+        token = self._takeover.receipt(kid, recording)
         if token is not None:
             return web.Response(body=token, content_type=TYPE)
-        if complete and self._intake.is_waiting(kid, recording):
-            said = {"error": WAITS, "waits_for": "ledger"}
+        if complete and self._takeover.is_waiting(kid, recording):
+            why = self._takeover.refusal(kid, recording) or WAITS
+            said = {"error": why, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         if complete:
             headers = {"Retry-After": str(AGAIN_SECONDS)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
-        if (why := self._intake.refusal(kid, recording)) is not None:
+        if (why := self._takeover.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)

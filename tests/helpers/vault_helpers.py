@@ -16,8 +16,8 @@ from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import Holding, place_of
 from camerad.vault.cameras import Cameras
-from camerad.vault.intake import Intake
 from camerad.vault.ledger_copy import AdoptResult, LedgerCopies
+from camerad.vault.takeover import Takeover
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import UploadLimits, Uploads
 
@@ -57,7 +57,7 @@ class Vault:
         self.uploads = Uploads(str(self.root), UploadLimits(reserve=0), self.clock)
         self.uploads.tidy()
         self.copies = LedgerCopies(str(self.root), self.cameras)
-        self.intake = Intake(str(self.root), self.uploads, self.cameras, self.key, self.clock)
+        self.takeover = Takeover(str(self.root), self.uploads, self.cameras, self.key, self.clock)
 
     @property
     def holding(self) -> Holding:
@@ -99,8 +99,8 @@ class Vault:
     def hand_over(self, path: Path, kid: str = KID, **said: object) -> bytes | None:
         """The same, and take it over; returns the receipt."""
         declaration = self.upload(path, kid, **said)
-        self.intake.take(kid, declaration)
-        return self.intake.receipt(kid, declaration.recording)
+        self.takeover.take(kid, declaration)
+        return self.takeover.receipt(kid, declaration.recording)
 
     def dock(self, camera: Camera) -> list[str]:
         """All that a camera in its dock does; returns what it calls acknowledged since."""

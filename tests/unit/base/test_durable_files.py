@@ -98,3 +98,51 @@ def test_what_root_makes_belongs_to_whoever_has_the_directory(
     durable_files.publish(str(tmp_path / "shared"), b"x")
     assert owner("shared") == (0, 0)
     assert "cannot give it to the directory's owner" in caplog.text
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    """A file, and where it is to go."""
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "from" / "a").write_bytes(b"1")
+    return tmp_path / "from" / "a", tmp_path / "to" / "b"
+
+
+def one_name_only(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "FAT"])
+def test_a_file_is_moved_and_not_written_again(
+    two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", one_name_only)
+    path, to = two
+    before = path.stat().st_ino
+    durable_files.move(str(path), str(to))
+    assert (to.read_bytes(), to.stat().st_ino, path.exists()) == (b"1", before, False)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "FAT"])
+@pytest.mark.parametrize("there", ["file", "directory", "link"])
+def test_a_move_replaces_nothing(
+    two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, there: str, *, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", one_name_only)
+    path, to = two
+    {"file": to.touch, "directory": to.mkdir, "link": lambda: to.symlink_to("nowhere")}[there]()
+    with pytest.raises(StorageError) as told:
+        durable_files.move(str(path), str(to))
+    assert told.value.errno == errno.EEXIST
+    assert path.read_bytes() == b"1"
+    assert to.lstat().st_size == {"file": 0, "link": len("nowhere")}.get(there, to.lstat().st_size)
+
+
+def test_a_move_of_nothing_is_told(two: tuple[Path, Path]) -> None:
+    path, to = two
+    path.unlink()
+    with pytest.raises(StorageError, match="move it to"):
+        durable_files.move(str(path), str(to))

@@ -137,7 +137,7 @@ def test_a_complete_upload_that_nobody_took_is_taken_at_the_start(
 ) -> None:
     path = camera.put(ONE)
     with monkeypatch.context() as patch:
-        patch.setattr("camerad.vault.intake_queue.IntakeQueue.start", lambda _: None)
+        patch.setattr("camerad.vault.takeover_queue.TakeoverQueue.start", lambda _: None)
         with scene.serving() as client:
             client.bring_ledger(camera.root / "ledger")
             client.upload(path, final_of(path))

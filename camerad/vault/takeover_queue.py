@@ -24,7 +24,7 @@ LAST_RETRY_SECONDS: Final = 3600
 _Task = tuple[str, Declaration]
 
 
-class IntakeQueue:
+class TakeoverQueue:
     """Calls `take` for every upload that was added, on threads of its own, never twice at once for
     one upload. After an error it is called again: in a minute at first, in an hour at last.
 
@@ -45,7 +45,7 @@ class IntakeQueue:
         # Daemons: one that reads 64 GiB does not keep the server from ending; the next start begins
         # again with what it was at.
         self._threads = [
-            threading.Thread(target=self._work, name=f"intake-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"takeover-{number}", daemon=True)
             for number in range(THREADS)
         ]
 
@@ -83,18 +83,21 @@ class IntakeQueue:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            failed = self._carry_out(task)
-            with self._changed:
-                self._running.discard(task)
-                count = self._failed.get(task, 0) + 1 if failed else 0
-                if failed:
-                    self._failed[task] = count
-                else:
-                    self._failed.pop(task, None)
-                if failed or task in self._again:
-                    pause = FIRST_RETRY_SECONDS << min(count - 1, 10) if failed else 0
-                    self._put(task, min(pause, LAST_RETRY_SECONDS))
-                self._again.discard(task)
+            self._settle(task, failed=self._carry_out(task))
+
+    def _settle(self, task: _Task, *, failed: bool) -> None:
+        """Note that a task was carried out, and when it comes again if it does."""
+        with self._changed:
+            self._running.discard(task)
+            again = task in self._again
+            self._again.discard(task)
+            if failed:
+                count = self._failed[task] = self._failed.get(task, 0) + 1
+                self._put(task, min(FIRST_RETRY_SECONDS << min(count - 1, 10), LAST_RETRY_SECONDS))
+                return
+            self._failed.pop(task, None)
+            if again:
+                self._put(task, 0)
 
     def _next(self) -> _Task | None:
         """The next task that is due; None at the end."""

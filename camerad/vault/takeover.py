@@ -1,7 +1,7 @@
 """Takes a complete upload over into the office's directory, and signs the receipt for it.
 
 What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
-before the next begins, and what was interrupted anywhere is completed by the next `Intake.take`:
+before the next begins, and what was interrupted anywhere is completed by the next `Takeover.take`:
 
 1. check the file with the camera's registered key alone, and against its declaration and the copy
    of its ledger; SHA-256 of all of it;
@@ -33,9 +33,9 @@ from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.apart import Apart
-from camerad.vault.camera_holdings import CameraHoldings, Register, Turns, size_of
+from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
-from camerad.vault.tombstones import was_deleted
+from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
@@ -45,13 +45,18 @@ WAITS: Final = (
     "the office's copy of the camera's ledger does not know the end of this recording yet: bring "
     "the ledger first, and ask again"
 )
+BRANCHED: Final = (
+    "the office's copy of the camera's ledger does not know the end of this recording, and the "
+    "camera's ledger does not go on from that copy: its card was put back, or its ledger was "
+    "replaced. Look into it, and set the camera up anew"
+)
 DELETED: Final = "the office had this recording, and deleted it in its time"
 _OTHER: Final = (
     "the office has another file under this recording's id, which is not replaced: compare both"
 )
 
 
-class Intake:
+class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
@@ -59,7 +64,7 @@ class Intake:
     """
 
     def __init__(
-        self, directory: str, uploads: Uploads, cameras: Register, key: SigningKey, clock: Clock
+        self, directory: str, uploads: Uploads, cameras: KnownCameras, key: SigningKey, clock: Clock
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
@@ -67,6 +72,7 @@ class Intake:
         self._key = key
         self._clock = clock
         self._apart = Apart(self._root)
+        self._tombstones = Tombstones(self._root, key.public)
         self._taking = Turns()
         self._filing = Turns()
         self._waiting: set[tuple[str, str]] = set()
@@ -103,9 +109,11 @@ class Intake:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
         is against it. `is_waiting` tells that only the ledger has to come first."""
         if self.is_waiting(kid, recording):
-            return WAITS
+            holding = self._holdings.find(kid)
+            branched = holding is not None and file_status.exists(holding.earlier_ledger)
+            return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and was_deleted(self._root, self._key.public, recording):
+        if said is None and self._tombstones.has(recording):
             said = DELETED
         return said
 
@@ -133,7 +141,7 @@ class Intake:
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
             return
-        if was_deleted(self._root, self._key.public, recording):
+        if self._tombstones.has(recording):
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, DELETED)
             return

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, TWO, Camera, open_office, recording
 from sealed_helpers import altered, flipped, pack
-from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
+from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY
@@ -25,7 +25,7 @@ from camerad.office.office import OfficeKeyError
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import place_of
 from camerad.vault.cameras import UnregisteredError
-from camerad.vault.intake import DELETED, WAITS
+from camerad.vault.takeover import BRANCHED, DELETED, WAITS
 from camerad.vault.upload_files import Declaration
 
 OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
@@ -73,7 +73,7 @@ def test_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Va
     assert receipt.directory == (vault.root / "office" / "id").read_text().strip()
     assert waiting(vault) == []
     assert not (vault.root / "office" / "incoming" / KID / ONE).exists()
-    assert vault.intake.refusal(KID, ONE) is None
+    assert vault.takeover.refusal(KID, ONE) is None
 
 
 def test_the_camera_calls_it_acknowledged_and_its_ledger_says_by_which_receipt(
@@ -134,9 +134,9 @@ def test_what_does_not_verify_is_kept_apart_with_the_reason(
         declaration = vault.upload(path, final=final) if _readable(path) else None
         if declaration is None:
             declaration = _upload_raw(vault, bad, str(final))
-        vault.intake.take(KID, declaration)
-    assert vault.intake.receipt(KID, ONE) is None
-    assert why in str(vault.intake.refusal(KID, ONE))
+        vault.takeover.take(KID, declaration)
+    assert vault.takeover.receipt(KID, ONE) is None
+    assert why in str(vault.takeover.refusal(KID, ONE))
     found = apart(vault)
     assert found[f"{ONE}.tar"] == bad
     assert why in json.loads(found[f"{ONE}.json"])["why"]
@@ -145,7 +145,7 @@ def test_what_does_not_verify_is_kept_apart_with_the_reason(
     assert any(ONE in one.getMessage() and why in one.getMessage() for one in caplog.records)
     # A server that begins anew says the same.
     vault.restart()
-    assert why in str(vault.intake.refusal(KID, ONE))
+    assert why in str(vault.takeover.refusal(KID, ONE))
 
 
 def _readable(path: Path) -> bool:
@@ -186,6 +186,25 @@ def test_a_second_bad_file_gets_another_name_and_the_same_one_is_kept_once(
     assert found[f"{ONE}-2.tar"] == content[:-8192]
 
 
+def test_a_call_that_comes_late_does_nothing_to_what_was_begun_anew(
+    camera: Camera, vault: Vault
+) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    vault.takeover.take(KID, declaration)
+    Path(vault.holding.recordings, f"{ONE}.tar").unlink()
+    vault.uploads.declare(KID, declaration)
+    part = vault.uploads.begin(KID, ONE, 0)
+    part.write(content[:1000])
+    part.finish(hashlib.sha256(content[:1000]).digest())
+    part.close()
+    vault.takeover.take(KID, declaration)
+    assert vault.uploads.offset(KID, ONE) == 1000
+    assert apart(vault) == {}
+
+
 def test_another_cameras_recording_is_not_taken_over(
     camera: Camera, vault: Vault, tmp_path: Path
 ) -> None:
@@ -209,7 +228,7 @@ def test_another_cameras_recording_is_not_taken_over(
     }
     assert vault.copies.adopt(kid, hashes).problems == ()
     assert vault.hand_over(path, kid, final=known.final) is None
-    assert "not authentic" in str(vault.intake.refusal(kid, ONE))
+    assert "not authentic" in str(vault.takeover.refusal(kid, ONE))
 
 
 def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: str) -> None:
@@ -233,7 +252,7 @@ def test_a_recording_under_another_id_is_not_taken_over(camera: Camera, vault: V
     vault.bring_ledger(camera)
     two.write_bytes(one.read_bytes())
     assert vault.hand_over(two, final=final) is None
-    assert "another recording than was declared" in str(vault.intake.refusal(KID, TWO))
+    assert "another recording than was declared" in str(vault.takeover.refusal(KID, TWO))
 
 
 def test_another_end_than_the_ledger_knows_is_not_taken_over(
@@ -243,7 +262,7 @@ def test_another_end_than_the_ledger_knows_is_not_taken_over(
     vault.bring_ledger(camera)
     other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
     assert vault.hand_over(other) is None
-    assert "the camera's ledger knows" in str(vault.intake.refusal(KID, ONE))
+    assert "the camera's ledger knows" in str(vault.takeover.refusal(KID, ONE))
 
 
 def test_an_end_that_only_the_declaration_has_is_not_taken_over(
@@ -255,7 +274,20 @@ def test_an_end_that_only_the_declaration_has_is_not_taken_over(
     vault.bring_ledger(camera)
     other = Camera(tmp_path / "other").put(ONE, marks=(500_000,))
     assert vault.hand_over(other, final=final) is None
-    assert "it ends with" in str(vault.intake.refusal(KID, ONE))
+    assert "it ends with" in str(vault.takeover.refusal(KID, ONE))
+
+
+def test_a_file_that_is_longer_than_was_declared_is_not_taken_over(
+    camera: Camera, vault: Vault
+) -> None:
+    """Zeros behind the end change nothing that is signed, and the receipt is for the whole file."""
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    with Path(vault.uploads.content_path(KID, ONE)).open("ab") as file:
+        file.write(bytes(512))
+    vault.takeover.take(KID, declaration)
+    assert "were declared" in str(vault.takeover.refusal(KID, ONE))
 
 
 def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
@@ -266,14 +298,14 @@ def test_a_key_that_is_not_in_the_register_any_more_gets_nothing(
     declaration = vault.upload(path)
     register(vault.register)
     with pytest.raises(UnregisteredError):
-        vault.intake.take(KID, declaration)
+        vault.takeover.take(KID, declaration)
     with pytest.raises(UnregisteredError):
-        vault.intake.receipt(KID, ONE)
+        vault.takeover.receipt(KID, ONE)
 
 
 def test_a_name_that_leads_elsewhere_is_no_recording(vault: Vault) -> None:
     with pytest.raises(ValueError, match="no recording's id"):
-        vault.intake.take(KID, Declaration("../../evil", "0" * 64, 1))
+        vault.takeover.take(KID, Declaration("../../evil", "0" * 64, 1))
 
 
 # --------------------------------------------------------------------------------- the ledger first
@@ -283,22 +315,38 @@ def test_what_the_ledger_does_not_know_yet_waits_for_it(camera: Camera, vault: V
     vault.bring_ledger(camera)
     path = camera.put(ONE)
     declaration = vault.upload(path)
-    vault.intake.take(KID, declaration)
-    assert vault.intake.refusal(KID, ONE) == WAITS
-    assert vault.intake.receipt(KID, ONE) is None
+    vault.takeover.take(KID, declaration)
+    assert vault.takeover.refusal(KID, ONE) == WAITS
+    assert vault.takeover.receipt(KID, ONE) is None
     assert (waiting(vault), apart(vault)) == ([ONE], {})
     vault.bring_ledger(camera)
-    assert vault.intake.pending(KID) == [declaration]
-    vault.intake.take(KID, declaration)
-    assert vault.intake.receipt(KID, ONE) is not None
-    assert vault.intake.refusal(KID, ONE) is None
+    assert vault.takeover.pending(KID) == [declaration]
+    vault.takeover.take(KID, declaration)
+    assert vault.takeover.receipt(KID, ONE) is not None
+    assert vault.takeover.refusal(KID, ONE) is None
 
 
 def test_a_camera_that_never_brought_its_ledger_gets_no_receipt(
     camera: Camera, vault: Vault
 ) -> None:
     assert vault.hand_over(camera.put(ONE)) is None
-    assert vault.intake.refusal(KID, ONE) == WAITS
+    assert vault.takeover.refusal(KID, ONE) == WAITS
+
+
+def test_what_only_a_ledger_knows_that_was_put_back_is_not_taken_over(
+    camera: Camera, vault: Vault
+) -> None:
+    ledger = {path: path.read_bytes() for path in ledger_files(camera)}
+    camera.put(ONE)
+    vault.bring_ledger(camera)
+    for path, content in ledger.items():
+        path.write_bytes(content)
+    camera.clock.advance(DAY)
+    two = camera.put(TWO)
+    assert vault.bring_ledger(camera).problems != ()
+    assert vault.hand_over(two) is None
+    assert vault.takeover.refusal(KID, TWO) == BRANCHED
+    assert (waiting(vault), apart(vault)) == ([TWO], {})
 
 
 # ------------------------------------------------------------------------------- what is there
@@ -325,9 +373,9 @@ def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     path = camera.put(ONE)
     vault.bring_ledger(camera)
     first = vault.hand_over(path)
-    assert vault.intake.receipt(KID, ONE) == first
+    assert vault.takeover.receipt(KID, ONE) == first
     vault.restart()
-    assert vault.intake.receipt(KID, ONE) == first
+    assert vault.takeover.receipt(KID, ONE) == first
     # Even if it brings all of it once more, nothing is there twice.
     assert vault.hand_over(path) == first
     assert copies(vault) == [f"{ONE}.tar"]
@@ -343,9 +391,9 @@ def test_no_receipt_is_given_for_a_copy_that_is_gone_or_shorter(
     copy = Path(vault.holding.recordings, f"{ONE}.tar")
     content = copy.read_bytes()
     copy.write_bytes(content[:-512])
-    assert vault.intake.receipt(KID, ONE) is None
+    assert vault.takeover.receipt(KID, ONE) is None
     copy.unlink()
-    assert vault.intake.receipt(KID, ONE) is None
+    assert vault.takeover.receipt(KID, ONE) is None
 
 
 def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault: Vault) -> None:
@@ -357,7 +405,7 @@ def test_the_office_never_replaces_a_copy_by_another_file(camera: Camera, vault:
     assert vault.hand_over(path) is None
     assert copy.read_bytes() == b"something else"
     assert apart(vault)[f"{ONE}.tar"] == content
-    assert "another file" in str(vault.intake.refusal(KID, ONE))
+    assert "another file" in str(vault.takeover.refusal(KID, ONE))
 
 
 def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
@@ -379,7 +427,8 @@ def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
         ),
     )
     receipts.write(vault.holding.receipts, forged)
-    assert vault.intake.receipt(KID, ONE) == genuine
+    office.remember_key(place_of(str(vault.root)), stranger.public)
+    assert vault.takeover.receipt(KID, ONE) == genuine
 
 
 def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: Vault) -> None:
@@ -391,10 +440,28 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
     assert vault.hand_over(path) is None
-    assert vault.intake.refusal(KID, ONE) == DELETED
+    assert vault.takeover.refusal(KID, ONE) == DELETED
     assert (copies(vault), waiting(vault), apart(vault)) == ([], [], {})
     vault.restart()
-    assert vault.intake.refusal(KID, ONE) == DELETED
+    assert vault.takeover.refusal(KID, ONE) == DELETED
+
+
+def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, vault: Vault) -> None:
+    """Two epochs later the ledger's state does not name it any more, and its entries do."""
+    path = camera.put(ONE)
+    vault.dock(camera)
+    assert vault.takeover.refusal(KID, ONE) is None
+    with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
+        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        store.reconcile()
+        camera.clock.advance(DAYS * DAY)
+        store.purge()
+        for _ in range(3):
+            camera.clock.advance(DAY)
+            store.ledger.rotate()
+        assert ONE not in store.ledger.state.recordings
+    assert vault.takeover.refusal(KID, ONE) == DELETED
+    assert vault.hand_over(path) is None
 
 
 def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault: Vault) -> None:
@@ -404,7 +471,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
     office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
     declaration = vault.upload(path)
     with pytest.raises(OfficeKeyError, match="gone"):
-        vault.intake.take(KID, declaration)
+        vault.takeover.take(KID, declaration)
     assert waiting(vault) == [ONE]
 
 
@@ -426,12 +493,12 @@ def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     with monkeypatch.context() as patched:
         patched.setattr(verified_copy, "digest", worn_out)
         with pytest.raises(verified_copy.CopyError, match="take another"):
-            vault.intake.take(KID, declaration)
+            vault.takeover.take(KID, declaration)
     assert receipts.paths(vault.holding.receipts) == []
-    assert vault.intake.receipt(KID, ONE) is None
+    assert vault.takeover.receipt(KID, ONE) is None
     # What was a fault of that moment is completed by the next call.
-    vault.intake.take(KID, declaration)
-    assert vault.intake.receipt(KID, ONE) is not None
+    vault.takeover.take(KID, declaration)
+    assert vault.takeover.receipt(KID, ONE) is not None
 
 
 def test_the_receipt_comes_after_the_sync_and_the_reading_back(
@@ -457,7 +524,7 @@ def test_the_receipt_comes_after_the_sync_and_the_reading_back(
     for name in ("posix_fadvise", "fdatasync", "fsync"):
         monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
     monkeypatch.setattr(receipts, "write", noted("receipt", receipts.write))
-    vault.intake.take(KID, declaration)
+    vault.takeover.take(KID, declaration)
     inside = os.path.relpath(copy, vault.root)
     content = f"office/incoming/{KID}/{ONE}/content"
     order = [
@@ -496,13 +563,13 @@ def test_a_storage_that_fails_loses_nothing_and_acknowledges_nothing(
             for name in names:
                 patched.setattr(durable_files, name, failing(getattr(durable_files, name)))
             try:
-                vault.intake.take(KID, declaration)
+                vault.takeover.take(KID, declaration)
                 finished = True
             except StorageError:
                 at += 1
         assert apart(vault) == {}
     assert at > 3
-    assert vault.intake.receipt(KID, ONE) is not None
+    assert vault.takeover.receipt(KID, ONE) is not None
     assert copies(vault) == [f"{ONE}.tar"]
 
 
@@ -514,7 +581,7 @@ def test_memory_does_not_grow_with_the_file(camera: Camera, vault: Vault) -> Non
     declaration = _upload_raw(vault, path.read_bytes() + bytes(64 << 20), final)
     tracemalloc.start()
     try:
-        vault.intake.take(KID, declaration)
+        vault.takeover.take(KID, declaration)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -1,0 +1,236 @@
+"""`camerad office`: two commands are all that a small office types."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import ONE, Camera
+
+from camerad.base.errors import EX_CONFIG, EX_USAGE
+from camerad.container.keys import SigningKey
+from camerad.office.office import load_or_create_key
+from camerad.store.locations import PlaceKind, place_of
+from camerad.vault import office_settings
+from tests.unit.cli.conftest import Desk
+
+URL = "https://office.example:9443"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "camerad"
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_init_makes_everything_that_serve_needs(desk: Desk, home: Path, tmp_path: Path) -> None:
+    said = desk("office", "init", "archive", "--url", URL)
+    assert (said.code, "made the office's own key" in said.err) == (0, True)
+    settings = office_settings.load(str(home / "office.yaml"))
+    assert (settings.url, settings.listen.port) == (URL, 9443)
+    assert settings.directory == tmp_path / "archive"
+    assert place_of(str(tmp_path / "archive")).kind is PlaceKind.OFFICE
+    for name in ("office.pem", "office-tls/server.key", "office-tls/authority.key"):
+        assert os.stat(home / name).st_mode & 0o777 == 0o600
+    for word in (URL, "office-tls/authority.pem", "fingerprint  ", "0 cameras", "office serve"):
+        assert word in said.out
+    assert desk("office", "config", "check", home / "office.yaml").out.endswith(": in order\n")
+
+
+def test_init_run_again_changes_nothing(desk: Desk, tmp_path: Path) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    before = everything(tmp_path)
+    assert desk("office", "init", "archive").code == 0
+    assert desk("office", "init", "archive", "--url", URL).code == 0
+    assert everything(tmp_path) == before
+
+
+def test_another_url_in_the_settings_gets_another_certificate_of_the_same_authority(
+    desk: Desk, home: Path
+) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    path = home / "office.yaml"
+    path.write_text(path.read_text().replace("office.example", "other.example"))
+    authority = (home / "office-tls/authority.pem").read_bytes()
+    said = desk("office", "init", "archive")
+    assert "new: start the server again" in said.out
+    assert (home / "office-tls/authority.pem").read_bytes() == authority
+    shown = ssl._ssl._test_decode_cert(str(home / "office-tls/server.pem"))  # type: ignore[attr-defined]
+    assert shown["subjectAltName"] == (("DNS", "other.example"),)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [["elsewhere"], ["archive", "--url", "https://x"], ["archive", "--register", "y.json"]],
+)
+def test_what_the_settings_say_otherwise_is_not_changed_but_said(
+    desk: Desk, tmp_path: Path, different: list[str]
+) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    before = everything(tmp_path)
+    said = desk("office", "init", *different)
+    assert said.code == EX_CONFIG and "change it there" in said.err
+    assert everything(tmp_path) == before
+
+
+def test_certificates_of_the_city_are_left_alone(desk: Desk, home: Path) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    path = home / "office.yaml"
+    own = home / "city.pem"
+    path.write_text(path.read_text().replace("office-tls/server.pem", "city.pem"))
+    said = desk("office", "init", "archive")
+    assert (said.code, f"{own}, your own" in said.out) == (0, True)
+    assert not own.exists()
+
+
+def test_a_directory_that_cameras_offloaded_to_is_taken_as_it_is(
+    desk: Desk, tmp_path: Path
+) -> None:
+    camera = Camera(tmp_path / "state")
+    camera.put(ONE)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    assert desk("offload", archive, "--same-disk").code == 0
+    before = everything(archive)
+    assert desk("office", "init", archive, "--url", URL).code == 0
+    assert everything(archive) == before
+
+
+def test_a_directory_whose_ledger_another_key_signed_is_refused(
+    desk: Desk, tmp_path: Path, home: Path
+) -> None:
+    camera = Camera(tmp_path / "state")
+    camera.put(ONE)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    desk("offload", archive, "--same-disk")
+    (home / "keys").mkdir(parents=True)
+    (home / "keys/camera.pem").write_text(camera.key.public.pem)
+    (copy,) = archive.glob("*/recordings/*.tar")
+    # The first command that changes something there begins the office's own ledger.
+    held = desk("evidence", "hold", copy, "--reason", "a", "--who", "b", "--trust-clock")
+    assert held.code == 0, held.err
+    (home / "office.pem").rename(home / "former.pem")
+    said = desk("office", "init", archive, "--url", URL)
+    assert said.code == EX_CONFIG and "name that key with --office-key" in said.err
+    load_or_create_key(str(home / "wrong.pem"))
+    said = desk("office", "init", archive, "--url", URL, "--office-key", home / "wrong.pem")
+    assert said.code == EX_CONFIG and "signed by another key" in said.err
+    assert (
+        desk("office", "init", archive, "--url", URL, "--office-key", home / "former.pem").code == 0
+    )
+
+
+def test_a_camera_s_state_directory_is_no_office_s(desk: Desk, tmp_path: Path) -> None:
+    Camera(tmp_path / "state")
+    said = desk("office", "init", tmp_path / "state", "--url", URL)
+    assert said.code == EX_CONFIG and "a camera's state directory" in said.err
+
+
+@pytest.mark.parametrize("url", ["http://x", "https://x/y", "x", "https://x:99999"])
+def test_a_url_that_is_none_is_said_before_anything_is_made(
+    desk: Desk, tmp_path: Path, url: str
+) -> None:
+    said = desk("office", "init", "archive", "--url", url)
+    assert said.code == EX_CONFIG and "url: found the text" in said.err
+    assert everything(tmp_path) == {}
+
+
+def test_check_names_every_mistake_by_its_line(desk: Desk, home: Path) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    path = home / "office.yaml"
+    path.write_text(path.read_text().replace("uploads: 20", "uploads: many"))
+    (home / "office.pem").unlink()
+    said = desk("office", "config", "check", path)
+    assert said.code == EX_CONFIG
+    assert len(said.err.splitlines()) == 2
+    assert "receive.uploads: " in said.err and "office_key: there is no file" in said.err
+
+
+def test_serve_says_what_is_missing(desk: Desk, home: Path) -> None:
+    said = desk("office", "serve")
+    assert said.code == EX_CONFIG and "camerad office init DIR" in said.err
+    assert desk("office").code == EX_USAGE
+
+
+def test_serve_without_its_libraries_says_how_to_install_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    usual = builtins.__import__
+
+    def missing(name: str, *more: Any) -> Any:
+        if name.startswith("aiohttp"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name="aiohttp")
+        return usual(name, *more)
+
+    for name in [name for name in sys.modules if name.startswith(("camerad.vault", "aiohttp"))]:
+        if name != "camerad.vault.office_settings":
+            monkeypatch.delitem(sys.modules, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", missing)
+        said = desk("office", "serve")
+    assert said.code == EX_CONFIG
+    assert "aiohttp is missing" in said.err and "pip install 'camerad[office]'" in said.err
+
+
+def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path: Path) -> None:
+    """A process of its own, which ends in order when it is told to."""
+    assert desk("office", "init", "archive", "--url", "https://localhost:8443").code == 0
+    path = home / "office.yaml"
+    port = free_port()
+    path.write_text(path.read_text().replace("port: 8443", f"host: localhost\n  port: {port}"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "camerad", "office", "serve"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert f"at port {port}" in line, line
+        context = ssl.create_default_context(cafile=str(home / "office-tls/authority.pem"))
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(
+                f"https://localhost:{port}/v1/ledger", context=context, timeout=20
+            )
+        with refused.value as answer:
+            assert answer.code == 401
+            assert answer.headers["Camerad-Nonce"]
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=20)
+        assert (process.returncode, "the server ends" in rest) == (0, True)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    """A port that nobody listens at just then."""
+    with socket.create_server(("localhost", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_the_office_s_key_is_one_that_signs(desk: Desk, home: Path, tmp_path: Path) -> None:
+    home.mkdir(parents=True)
+    (home / "office.pem").write_text(SigningKey.generate().public.pem)
+    said = desk("office", "init", "archive", "--url", URL)
+    assert said.code == EX_CONFIG and "public half" in said.err

@@ -1,0 +1,101 @@
+"""Receipts in their files: who signed them, who vouches for them, and that none is written over."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from desk_helpers import BOOT, KEY, KEYS, ONE, TWO
+
+from camerad.base import durable_files
+from camerad.base.clock import ManualClock
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import Head
+from camerad.store import receipts
+from camerad.store.receipts import CopiedRecording, Receipt
+
+OTHER = SigningKey.generate()
+
+
+def token(recording: str = ONE, key: SigningKey = KEY) -> bytes:
+    receipt = Receipt(
+        device="cam-1",
+        kid=key.public.thumbprint,
+        directory="0" * 32,
+        recordings=(CopiedRecording(recording, "0" * 64, "1" * 64, 10),),
+        head=Head(1, 1, "2" * 64),
+        boot_id=BOOT,
+        clock=ManualClock().moment(),
+    )
+    return receipts.sign(key, receipt)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+def test_a_receipt_gets_the_number_behind_the_highest(directory: str) -> None:
+    receipts.write(directory, token())
+    Path(directory, "0007.jws").write_bytes(token(TWO))
+    assert os.path.basename(receipts.write(directory, token())) == "0008.jws"
+
+
+def test_two_programs_never_take_the_same_number(directory: str) -> None:
+    first = receipts.write(directory, token())
+    claim = durable_files.lock_directory(directory)
+    try:
+        with pytest.raises(StorageError, match="try again"):
+            receipts.write(directory, token(TWO))
+    finally:
+        os.close(claim)
+    assert receipts.paths(directory) == [first]
+    receipts.write(directory, token(TWO))
+    assert len(receipts.paths(directory)) == 2
+
+
+def test_only_those_by_the_keys_count(directory: str) -> None:
+    own, other = token(), token(TWO, OTHER)
+    receipts.write(directory, own)
+    receipts.write(directory, other)
+    assert [one.token for one in receipts.read(directory, KEYS)] == [own]
+    both = KeyRing([KEY.public, OTHER.public])
+    assert [one.token for one in receipts.read(directory, both)] == [own, other]
+    path = receipts.paths(directory)[1]
+    assert receipts.is_signed(path, both)
+    assert not receipts.is_signed(path, KEYS)
+    assert not receipts.is_signed(path, KeyRing())
+
+
+def test_one_that_something_else_names_by_its_hash_counts_whoever_signed_it(
+    directory: str,
+) -> None:
+    other = token(TWO, OTHER)
+    path = receipts.write(directory, other)
+    (found,) = receipts.read_named(directory, {jws.digest(other)}, set())
+    assert (found.path, found.token) == (path, other)
+    assert receipts.read_named(directory, {jws.digest(other)}, {path}) == []
+    assert receipts.read_named(directory, {jws.digest(token())}, set()) == []
+
+
+def test_one_that_names_another_key_than_its_own_is_none(directory: str) -> None:
+    """Also where its hash is named."""
+    receipt = replace(receipts.parse(token(), KEYS), kid=OTHER.public.thumbprint)
+    forged = receipts.sign(KEY, receipt)
+    receipts.write(directory, forged)
+    assert list(receipts.read(directory, KEYS)) == []
+    assert receipts.read_named(directory, {jws.digest(forged)}, set()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"a.b.c", bytes(4096)])
+def test_what_is_no_receipt_names_nothing(directory: str, content: bytes) -> None:
+    Path(directory, "0001.jws").write_bytes(content)
+    assert receipts.read_named(directory, {jws.digest(content)}, set()) == []
+    assert not receipts.mentions(directory, ONE)
+    receipts.write(directory, token(TWO, OTHER))
+    assert receipts.mentions(directory, TWO)
+    assert not receipts.mentions(directory, ONE)
