@@ -39,12 +39,14 @@ from camerad.dock.errors import (
     UploadDeferredError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
-from camerad.dock.office_client import PAUSE_SECONDS, OfficeClient
+from camerad.dock.office_client import OfficeClient
 
 log = logging.getLogger(__name__)
 
 PART: Final = 8 << 20
 """Bytes of a part: what a loss of the connection costs at most."""
+FIRST_LOOK_SECONDS: Final = 0.5
+"""From a recording's last byte to the first question for its receipt."""
 MOST_CHECKED: Final = 3
 """Recordings that may be being checked while the next is sent. An office takes eight unfinished
 uploads of one camera, and these are some of them."""
@@ -230,7 +232,7 @@ class Handover:
             return
         if answer.wait is None:
             self._send(one)
-        self._look_again(one, PAUSE_SECONDS if answer.wait is None else answer.wait)
+        self._look_again(one, FIRST_LOOK_SECONDS if answer.wait is None else answer.wait)
 
     def _send(self, one: ToHandOver) -> None:
         with opened(one.path) as descriptor:

@@ -105,6 +105,8 @@ class SmallOffice:
             ready.set()
             loop.run_forever()
             loop.run_until_complete(runner.cleanup())
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
             # Also of connections that never came to a request, each end is seen.
             loop.run_until_complete(asyncio.sleep(0.1))
             loop.run_until_complete(loop.shutdown_asyncgens())

@@ -261,6 +261,7 @@ def test_an_office_that_is_away_harms_nothing_and_is_found_at_the_next_docking(
     scene.hear("STATUS=it does not work: see the log")
     scene.office.start()
     scene.camera.tell(IDLE)
+    scene.hear("STATUS=waiting for the dock")
     scene.camera.tell(DOCKED)
     scene.hear(ALL)
     assert scene.camera.acknowledged() == {name}
