@@ -181,14 +181,17 @@ class DockWatch:
         asked = error.retry_after if isinstance(error, OfficeUnavailableError) else None
         first = self._failures == 0
         wait = self._again_after(asked)
-        level = logging.WARNING if first else logging.INFO
-        log.log(
-            level,
-            "handing over did not work, again in %.0f s: %s",
-            wait,
-            error,
-            extra=MessageId.HANDOVER_FAILED.extra,
-        )
+        if first:
+            log.warning(
+                "handing over did not work, again in %.0f s: %s",
+                wait,
+                error,
+                extra=MessageId.HANDOVER_FAILED.extra,
+            )
+        else:
+            log.info(
+                "handing over does not work yet: %s", error, extra=MessageId.HANDOVER_FAILED.extra
+            )
         self._report("it does not work: see the log")
         self._put_off(wait, docking)
 

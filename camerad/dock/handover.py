@@ -39,12 +39,14 @@ from camerad.dock.errors import (
     UploadDeferredError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
-from camerad.dock.office_client import PAUSE_SECONDS, OfficeClient
+from camerad.dock.office_client import OfficeClient
 
 log = logging.getLogger(__name__)
 
 PART: Final = 8 << 20
 """Bytes of a part: what a loss of the connection costs at most."""
+FIRST_LOOK_SECONDS: Final = 0.5
+"""From a recording's last byte to the first question for its receipt."""
 MOST_CHECKED: Final = 3
 """Recordings that may be being checked while the next is sent. An office takes eight unfinished
 uploads of one camera, and these are some of them."""
@@ -186,9 +188,7 @@ class Handover:
             # Without it the office signs no receipt.
             raise OfficeUnavailableError(str(error)) from error
         for problem in problems:
-            self._say(
-                "the office's copy of the ledger", printable(problem), MessageId.HANDOVER_REFUSED
-            )
+            self._say("the office's copy of the ledger", printable(problem))
         return problems
 
     # ------------------------------------------------------------------ one recording
@@ -200,16 +200,17 @@ class Handover:
             do(one)
         except RecordingRefusedError as error:
             self._refused[one.id] = str(error)
-            self._say(one.id, f"the office does not take it: {error}", MessageId.HANDOVER_REFUSED)
+            self._say(one.id, f"the office does not take it: {error}")
         except UploadDeferredError as error:
             self._deferred[one.id] = (one, error.retry_after)
         except StorageError as error:
             if error.errno != errno.ENOENT:  # else it was deleted meanwhile, in time
                 self._failed[one.id] = str(error)
-                self._say(one.id, str(error), MessageId.STORAGE)
+                if self._is_new(one.id, str(error)):
+                    log.warning("%s: %s", one.id, error, extra=MessageId.STORAGE.extra)
         except (OfficeAnswerError, ReceiptRefusedError) as error:
             self._failed[one.id] = str(error)
-            self._say(one.id, str(error), MessageId.HANDOVER_REFUSED)
+            self._say(one.id, str(error))
             self._in_a_row += 1
             if self._in_a_row >= MOST_FAILED:
                 raise OfficeUnavailableError(
@@ -230,7 +231,7 @@ class Handover:
             return
         if answer.wait is None:
             self._send(one)
-        self._look_again(one, PAUSE_SECONDS if answer.wait is None else answer.wait)
+        self._look_again(one, FIRST_LOOK_SECONDS if answer.wait is None else answer.wait)
 
     def _send(self, one: ToHandOver) -> None:
         with opened(one.path) as descriptor:
@@ -294,8 +295,13 @@ class Handover:
             self._acknowledged.append(one.id)
             log.info("%s: handed over", one.id, extra=MessageId.HANDED_OVER.extra)
 
-    def _say(self, about: str, text: str, kind: MessageId) -> None:
+    def _say(self, about: str, text: str) -> None:
         """Warn of something, once in this process."""
-        if (about, text) not in self._memory.said:
-            self._memory.said.add((about, text))
-            log.warning("%s: %s", about, text, extra=kind.extra)
+        if self._is_new(about, text):
+            log.warning("%s: %s", about, text, extra=MessageId.HANDOVER_REFUSED.extra)
+
+    def _is_new(self, about: str, text: str) -> bool:
+        if (about, text) in self._memory.said:
+            return False
+        self._memory.said.add((about, text))
+        return True

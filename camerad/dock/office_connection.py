@@ -15,7 +15,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from camerad.base.clock import SECOND, Clock
@@ -37,6 +37,7 @@ SLOWEST: Final = 32 * 1024
 LARGEST_ANSWER: Final = 4 << 20
 """Bytes of an answer that are read."""
 _HTTPS: Final = 443
+_CLOSED: Final = "the office's server closed the connection"
 _LOOK_SECONDS: Final = 0.05
 _NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL (X509_VERIFY_PARAM_set_flags(3ssl)); `ssl` has no name for
@@ -172,9 +173,9 @@ class OfficeConnection:
         except (StorageError, OfficeUnavailableError, HandoverStoppedError):
             self.raise_if_stopped()
             raise
-        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        except ConnectionError as error:
             self.raise_if_stopped()
-            raise _ClosedByServerError("the office's server closed the connection") from error
+            raise _ClosedByServerError(_CLOSED) from error
         except http.client.IncompleteRead as error:
             self.raise_if_stopped()
             raise OfficeUnavailableError(
@@ -188,6 +189,8 @@ class OfficeConnection:
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.raise_if_stopped()
+            if isinstance(error, ssl.SSLError) and self._timed is not None:
+                raise _ClosedByServerError(_CLOSED) from error  # a connection that was one
             raise OfficeUnavailableError(
                 f"{self._url}: what answers there is not the office's server, or its certificate "
                 f"does not hold ({printable(str(error))}): compare office.url and office.ca in the "
@@ -265,7 +268,7 @@ class OfficeConnection:
         timed.handshake()
         made = http.client.HTTPConnection(self._host, self._port)
         made.auto_open = 0
-        made.sock = timed  # type: ignore[assignment]
+        made.sock = timed
         self._http, self._timed = made, timed
 
     def _dial(self, until_us: int) -> socket.socket:
@@ -292,10 +295,10 @@ class OfficeConnection:
             "and at the dock's network"
         )
 
-    def _addresses(self, until_us: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
+    def _addresses(self, until_us: int) -> list[tuple[socket.AddressFamily, Any]]:
         """The server's addresses. The library that is asked cannot be interrupted, so that is done
         on a thread that nobody waits for once time is up."""
-        found: list[tuple[socket.AddressFamily, tuple[str | int, ...]]] = []
+        found: list[tuple[socket.AddressFamily, Any]] = []
         failures: list[OSError | UnicodeError] = []
         done = threading.Event()
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 
 from camerad.config.provisioning import Provisioning, Wifi
-from camerad.provisioning.provisioning_state import CONFIG, NETWORK, SSH, TIME, WIFI
+from camerad.provisioning.provisioning_state import CONFIG, NETWORK, OFFICE, SSH, TIME, WIFI
 
 _ROUNDS = 4096
 _KEY_BYTES = 32
@@ -27,6 +27,8 @@ def derive_files(provisioning: Provisioning) -> dict[str, str]:
         made[TIME] = f"[Time]\nNTP={' '.join(file.time.servers)}\nFallbackNTP=\n"
     if file.ssh is not None:
         made[SSH] = f"{file.ssh.key}\n"
+    if file.office is not None:
+        made[OFFICE] = f"{file.office.url}\n"
     if file.wifi is not None:
         made[WIFI] = _wifi(file.wifi)
     return made

@@ -25,11 +25,13 @@ TIME: Final = "timesyncd.conf"
 SSH: Final = "authorized_keys"
 WIFI: Final = "wpa_supplicant-wlan0.conf"
 NETWORK: Final = "dock.network"
+OFFICE: Final = "office-url"
+"""Is there if the camera has an office's server; what has a network begins in the dock for it."""
 
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
 _MODES: Final[Mapping[str, int]] = {
-    **dict.fromkeys((CONFIG, TIME, SSH, NETWORK), _PUBLIC),
+    **dict.fromkeys((CONFIG, TIME, SSH, NETWORK, OFFICE), _PUBLIC),
     WIFI: _PRIVATE,
 }
 """Everything that a decision may make, and who may read it."""

@@ -105,6 +105,10 @@ class SmallOffice:
             ready.set()
             loop.run_forever()
             loop.run_until_complete(runner.cleanup())
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            # Also of connections that never came to a request, each end is seen.
+            loop.run_until_complete(asyncio.sleep(0.1))
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
@@ -347,6 +351,8 @@ class CuttingWire:
             except OSError:
                 near.close()
                 continue
+            for one in (near, far):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open |= {near, far}
             for source, target, left in ((near, far, up), (far, near, down)):
                 thread = threading.Thread(target=self._pump, args=(source, target, left))

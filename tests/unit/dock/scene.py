@@ -133,7 +133,7 @@ def scene(
 ) -> Iterator[Scene]:
     """With parts of 4 KiB, so that a small recording has many."""
     monkeypatch.setattr(handover, "PART", PART)
-    monkeypatch.setattr(handover, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(handover, "FIRST_LOOK_SECONDS", 0.0)
     made = Scene(tmp_path, ca, context)
     made.office.start()
     yield made

@@ -20,6 +20,8 @@ MEMBERS = sorted((SYSTEM / "camerad-dock.target.wants").iterdir())
 OWN = sorted(p for p in SYSTEM.iterdir() if p.is_file())
 KEPT_AT = "/var/lib/camerad-provision"
 BEGIN = "camerad-dock-begin@.service"
+UPLOAD = "camerad-upload.service"
+"""Comes from systemd/, and is enabled for the dock's target."""
 
 
 def settings(unit: str) -> list[tuple[str, str]]:
@@ -29,7 +31,7 @@ def settings(unit: str) -> list[tuple[str, str]]:
     return re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("unit", [path.name for path in MEMBERS])
+@pytest.mark.parametrize("unit", [*(path.name for path in MEMBERS), UPLOAD])
 def test_what_has_a_network_ends_with_the_dock_and_begins_for_the_offices_file_only(
     unit: str,
 ) -> None:
@@ -40,7 +42,12 @@ def test_what_has_a_network_ends_with_the_dock_and_begins_for_the_offices_file_o
     assert files
     assert files <= {
         f"{KEPT_AT}/{name}"
-        for name in (provisioning_state.SSH, provisioning_state.TIME, provisioning_state.WIFI)
+        for name in (
+            provisioning_state.SSH,
+            provisioning_state.TIME,
+            provisioning_state.WIFI,
+            provisioning_state.OFFICE,
+        )
     }
     # At a camera's first start the file comes while the dock is there already, so the dock's target
     # waits for it; some of its members cannot (camerad-dock-begin@.service).
@@ -54,6 +61,7 @@ def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
     for unit, name in (
         ("ssh.socket", provisioning_state.SSH),
         ("ssh.service", provisioning_state.SSH),
+        (UPLOAD, provisioning_state.OFFICE),
         ("camerad-wifi.service", provisioning_state.WIFI),
         ("wpa_supplicant@wlan0.service", provisioning_state.WIFI),
     ):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from authority import authority
 
 from camerad.base import durable_files, storage_errors
 from camerad.config import load
@@ -72,7 +74,14 @@ def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
 
 def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> None:
     ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
-    scene.set_up(1, f"{WIFI}ssh: {{key: {ssh} erika}}\ntime: {{servers: [ntp.stadt.example]}}\n")
+    ca = authority()
+    server = f"office: {{url: https://office.example, ca: {json.dumps(ca.pem)}}}\n"
+    time = "time: {servers: [ntp.stadt.example]}\n"
+    scene.set_up(1, f"{WIFI}ssh: {{key: {ssh} erika}}\n{time}{server}")
+    assert (scene.data / provisioning_state.OFFICE).read_text() == "https://office.example\n"
+    office = load(scene.data / provisioning_state.CONFIG).office
+    assert office is not None
+    assert (office.key, office.ca) == (raw(OFFICE), ca.pem)
     assert (
         scene.data / provisioning_state.TIME
     ).read_text() == "[Time]\nNTP=ntp.stadt.example\nFallbackNTP=\n"

@@ -6,9 +6,11 @@ That they do what they say is shown with a real service manager in
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ import yaml
 from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from camerad.behaviour import budget
 from camerad.cli import main, options
+from camerad.config.loader import DEFAULT_PATH
 from camerad.config.provisioning import NAME
 from camerad.config.sections import DeviceSettings
 from camerad.provisioning import provisioning_status
@@ -36,6 +39,7 @@ from tests.unit.systemd.units import (
 )
 
 POLICIES = SOURCE.parent / "config" / "policies"
+UPLOAD = "camerad-upload.service"
 LIMIT = 1.0
 """The exposure that no unit may exceed, of 10."""
 
@@ -45,7 +49,8 @@ def root(tmp_path: Path) -> Path:
     """A machine's files, as far as units need them, with everything of systemd/ in its place."""
     install(tmp_path)
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
-    for program in ("opt/camerad/bin/camerad", "usr/bin/cat", "usr/bin/true", "usr/sbin/fstrim"):
+    own = ("opt/camerad/bin/camerad", "opt/camerad/bin/python3")
+    for program in (*own, "usr/bin/cat", "usr/bin/true", "usr/sbin/fstrim"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/sh\n")
@@ -106,13 +111,46 @@ def test_whatever_a_unit_may_do_all_the_same_is_explained_in_it(unit: str) -> No
     assert rating.explained(SOURCE / unit) == rating.allowed(SOURCE / unit)
 
 
-@pytest.mark.parametrize("unit", SERVICES)
-def test_no_unit_reaches_a_network(unit: str) -> None:
+@pytest.mark.parametrize("unit", [unit for unit in SERVICES if unit != UPLOAD])
+def test_no_unit_reaches_a_network_but_the_one_that_hands_over(unit: str) -> None:
     given = settings(unit)
     assert given["Service.PrivateNetwork"] == ["yes"]
     assert given["Service.IPAddressDeny"] == ["any"]
     assert given["Service.SocketBindDeny"] == ["any"]
     assert given["Service.RestrictAddressFamilies"] in (["none"], ["AF_UNIX"])
+
+
+def test_what_hands_over_has_the_dock_s_network_and_no_right_besides() -> None:
+    given = settings(UPLOAD)
+    assert given["Service.RestrictAddressFamilies"] == ["AF_UNIX AF_INET AF_INET6"]
+    assert given["Service.IPAddressDeny"] == ["any"]
+    (allowed,) = given["Service.IPAddressAllow"]
+    networks = [ip_network(one) for one in allowed.split() if "/" in one]
+    assert networks
+    assert all(one.is_private for one in networks), "nothing on the Internet"
+    assert given["Service.SocketBindDeny"] == ["any"], "nobody calls"
+    assert given["Service.CapabilityBoundingSet"] == given["Service.AmbientCapabilities"] == [""]
+    # Neither the device's key nor a file of its own.
+    assert one(UPLOAD, "Service.User") not in {
+        one("camerad.service", "Service.User"),
+        one("camerad-provision.service", "Service.User"),
+    }
+    assert not {"Service.StateDirectory", "Service.ReadWritePaths"} & set(given)
+    assert given["Unit.PartOf"] == given["Install.WantedBy"] == ["camerad-dock.target"]
+
+
+def test_what_hands_over_gives_way_to_the_camera() -> None:
+    given = settings(UPLOAD)
+    assert given["Service.Nice"] == ["19"]
+    assert given["Service.IOSchedulingClass"] == given["Service.CPUWeight"] == ["idle"]
+    assert int(one(UPLOAD, "Service.CPUQuota").removesuffix("%")) <= 100, "of four processors"
+
+
+def test_what_hands_over_is_a_program_that_there_is() -> None:
+    program, option, module, *rest = one(UPLOAD, "Service.ExecStart").split()
+    assert (program, option) == ("/opt/camerad/bin/python3", "-m")
+    assert importlib.util.find_spec(f"{module}.__main__") is not None
+    assert rest == ["--config", str(DEFAULT_PATH)]
 
 
 def test_the_unit_has_the_time_outs_of_the_budget() -> None:

@@ -1,0 +1,206 @@
+"""When it is handed over: docked and at rest, at once, and less and less often if that fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from camerad.base.clock import SystemClock
+from camerad.base.errors import CameradError
+from camerad.dock.dock_watch import GONE, DockState, DockWatch
+from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.handover import HandoverResult
+
+DOCKED = DockState(docked=True, at_rest=True, clock_vouched_for=True)
+WORN = DockState(docked=False, at_rest=True)
+BUSY = DockState(docked=True, at_rest=False)
+DONE = HandoverResult(("one",), (), {}, {}, (), ())
+LEFT = HandoverResult((), (), {}, {"one": "it went wrong"}, (), ())
+DEADLINE = 20.0
+
+
+class Pass:
+    """A pass that ends as it is told to: with a result, an error, or when it is stopped."""
+
+    def __init__(self, outcome: Any, vouched: bool) -> None:
+        self.outcome = outcome
+        self.vouched = vouched
+        self.stopped = threading.Event()
+        self.running = threading.Event()
+        self.closed = threading.Event()
+
+    def run(self) -> HandoverResult:
+        self.running.set()
+        if self.outcome is None:
+            assert self.stopped.wait(DEADLINE)
+            raise HandoverStoppedError("stopped")
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        assert isinstance(self.outcome, HandoverResult)
+        return self.outcome
+
+    def interrupt(self) -> None:
+        self.stopped.set()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Bench:
+    def __init__(self, *outcomes: Any, again: tuple[float, ...], look: float) -> None:
+        self.outcomes = list(outcomes)
+        self.passes: list[Pass] = []
+        self.told: list[str] = []
+        self.watch = DockWatch(
+            self.make, SystemClock(), self.told.append, again_seconds=again, look_seconds=look
+        )
+        self.watch.start()
+
+    def make(self, vouched: bool) -> Pass:
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if isinstance(outcome, CameradError) and outcome.args[0] == "no certificate":
+            raise outcome
+        self.passes.append(Pass(outcome, vouched))
+        return self.passes[-1]
+
+    def wait_for(self, count: int) -> Pass:
+        """The pass of this number, once it runs."""
+        until = time.monotonic() + DEADLINE
+        while len(self.passes) < count:
+            assert time.monotonic() < until, f"{len(self.passes)} passes"
+            time.sleep(0.005)
+        assert self.passes[count - 1].running.wait(DEADLINE)
+        return self.passes[count - 1]
+
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench() -> Iterator[Make]:
+    made: list[Bench] = []
+
+    def make(*outcomes: Any, again: tuple[float, ...] = (60.0,), look: float = 60.0) -> Bench:
+        made.append(Bench(*outcomes, again=again, look=look))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.watch.close()
+        assert all(handed.closed.is_set() for handed in one.passes)
+
+
+@pytest.mark.parametrize("state", [GONE, WORN, BUSY])
+def test_nothing_begins_unless_docked_and_at_rest(bench: Make, state: DockState) -> None:
+    one = bench()
+    one.watch.tell(state)
+    one.watch.close()
+    assert one.passes == []
+
+
+@pytest.mark.parametrize("state", [GONE, WORN, BUSY])
+def test_what_runs_is_ended_at_once_and_goes_on_later(bench: Make, state: DockState) -> None:
+    one = bench()
+    one.watch.tell(DOCKED)
+    first = one.wait_for(1)
+    assert first.vouched
+    one.watch.tell(DOCKED)
+    assert not first.stopped.is_set()
+    one.watch.tell(state)
+    assert first.stopped.is_set()
+    one.watch.tell(DOCKED)
+    assert one.wait_for(2) is not first
+
+
+def test_it_is_looked_again_after_a_while(bench: Make) -> None:
+    one = bench(DONE, DONE, look=0.05)
+    one.watch.tell(DOCKED)
+    one.wait_for(3)
+    assert "everything is handed over" in one.told
+
+
+def test_what_was_recorded_meanwhile_is_handed_over_at_once(bench: Make) -> None:
+    one = bench(DONE)
+    one.watch.tell(DOCKED)
+    one.wait_for(1)
+    one.watch.tell(BUSY)
+    one.watch.tell(DOCKED)
+    one.wait_for(2)
+
+
+def test_an_office_that_is_away_is_tried_less_and_less_often(bench: Make) -> None:
+    away = [OfficeUnavailableError("away") for _ in range(4)]
+    one = bench(*away, again=(0.01, 0.05, 0.4))
+    begun = time.monotonic()
+    one.watch.tell(DOCKED)
+    one.wait_for(5)
+    # 0.01, 0.05, 0.4 and 0.4 s, each a quarter less at the least.
+    assert time.monotonic() - begun >= 0.75 * 0.86
+    assert one.told.count("it does not work: see the log") == 4
+
+
+def test_what_the_office_asks_to_wait_is_waited(bench: Make) -> None:
+    one = bench(OfficeUnavailableError("busy", 0.5), again=(0.01,))
+    begun = time.monotonic()
+    one.watch.tell(DOCKED)
+    one.wait_for(2)
+    assert time.monotonic() - begun >= 0.5
+
+
+@pytest.mark.parametrize("outcome", [OfficeUnavailableError("away", 600.0), LEFT, RuntimeError("")])
+def test_at_each_docking_it_is_tried_at_once(bench: Make, outcome: Any) -> None:
+    one = bench(outcome)
+    one.watch.tell(DOCKED)
+    one.wait_for(1)
+    one.watch.tell(WORN)
+    one.watch.tell(DOCKED)
+    one.wait_for(2)
+
+
+def test_a_press_does_not_shorten_the_wait_for_an_office_that_is_away(bench: Make) -> None:
+    one = bench(OfficeUnavailableError("away"))
+    one.watch.tell(DOCKED)
+    first = one.wait_for(1)
+    assert first.closed.wait(DEADLINE)
+    one.watch.tell(BUSY)
+    one.watch.tell(DOCKED)
+    one.watch.close()
+    assert len(one.passes) == 1
+
+
+@pytest.mark.parametrize("outcome", [LEFT, RuntimeError("a mistake"), CameradError("no daemon")])
+def test_whatever_goes_wrong_it_is_tried_again(
+    bench: Make, outcome: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = bench(outcome, again=(0.01,))
+    one.watch.tell(DOCKED)
+    one.wait_for(2)
+    if isinstance(outcome, RuntimeError):
+        assert "handing over failed" in caplog.text
+
+
+def test_a_pass_that_cannot_be_made_is_tried_again(bench: Make) -> None:
+    one = bench(OfficeUnavailableError("no certificate"), again=(0.01,))
+    one.watch.tell(DOCKED)
+    one.wait_for(1)
+    assert "it does not work: see the log" in one.told
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, GONE),
+        ({"conditions": ["docked"], "stage": "idle", "clock": "unknown"}, (True, True, False)),
+        ({"conditions": ["docked"], "stage": "idle", "clock": "rtc"}, (True, True, True)),
+        ({"conditions": [], "stage": "idle", "clock": "synchronised"}, (False, True, True)),
+        ({"conditions": None, "stage": "self_view"}, GONE),
+        ({"conditions": ["docked"], "stage": "idle", "recording": {"id": 1}}, (True, False, False)),
+        ({"conditions": ["docked"], "stage": "recording"}, (True, False, False)),
+    ],
+)
+def test_what_the_daemon_says_decides(status: dict[str, Any], state: Any) -> None:
+    assert DockState.of(status) == (state if isinstance(state, DockState) else DockState(*state))
