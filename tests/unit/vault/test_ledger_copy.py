@@ -179,6 +179,22 @@ def test_a_list_that_is_no_ledgers_is_refused(
     assert vault.copies.files(KID) == hashes(camera)
 
 
+def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) -> None:
+    started = vault.copies.begin(KID, "000001.jws")
+    started.write(b"a part")
+    assert vault.copies.files(KID) == {}
+    started.close()
+    assert staged(vault) == []
+    # Nor does what a server left that was killed meanwhile.
+    killed = vault.copies.begin(KID, "000001.jws")
+    killed.write(b"a part")
+    os.close(killed._descriptor)
+    assert len(staged(vault)) == 1
+    camera.put(ONE)
+    assert vault.bring_ledger(camera) == AdoptResult()
+    assert staged(vault) == []
+
+
 def test_a_file_and_all_of_them_are_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageFullError):
         vault.copies.put(KID, "000001.jws", bytes(ledger_copy.LARGEST + 1))
