@@ -38,6 +38,11 @@ MOST_BYTES: Final = 256 << 20
 """Bytes that are staged of one camera's ledger."""
 _NAME: Final = re.compile(r"([0-9]{6,9})\.(jws|damaged|checkpoint)", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_BEHIND: Final = (
+    "this ledger ends before the office's copy of it does, which has come another way meanwhile, "
+    "as by an offload: bring it again; if that does not help, the card was put back to an earlier "
+    "state"
+)
 _ENTRIES: Final = (log_segments.EPOCH_ENDING, log_segments.DAMAGED_ENDING)
 
 
@@ -167,7 +172,10 @@ class LedgerCopies:
             for name, sha256 in files.items():
                 if _hash(stage, name) != sha256:
                     _copy(holding.ledger, stage, name)
-            problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
+            if _is_behind(stage, holding.ledger):
+                problems = [_BEHIND]
+            else:
+                problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
             self._tell(kid, problems)
             for name in _names(stage):
                 durable_files.discard(os.path.join(stage, name))
@@ -193,6 +201,28 @@ class LedgerCopies:
                 printable(problem),
                 extra=MessageId.LEDGER.extra,
             )
+
+
+def _is_behind(stage: str, copy: str) -> bool:
+    """Whether the copy has all that is staged, and goes on from there.
+
+    Somebody else brought more meanwhile. A card that was put back looks the same until its camera
+    writes its next entry, which it does at its next start; then it is told as what it is.
+    """
+    theirs, ours = log_segments.list_files(stage), log_segments.list_files(copy)
+    if theirs.newest > ours.newest:
+        return False
+    more = theirs.newest < ours.newest
+    for number in theirs.epochs | theirs.damaged:
+        name, there = theirs.name(number), ours.name(number)
+        if there is None and number in ours.checkpoints:
+            continue
+        content = log_segments.read_file(stage, name or "")
+        copied = b"" if there is None else log_segments.read_file(copy, there)
+        if name != there or not copied.startswith(content[: content.rfind(b"\n") + 1]):
+            return False
+        more = more or len(copied) > len(content)
+    return more
 
 
 def check_name(name: str) -> None:

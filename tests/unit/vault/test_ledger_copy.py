@@ -139,6 +139,25 @@ def test_a_ledger_that_was_put_back_is_told_and_the_copy_stays(
     assert os.listdir(vault.holding.earlier_ledger) != []
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_ledger_that_was_overtaken_by_an_offload_is_not_taken_for_one_that_was_put_back(
+    camera: Camera, vault: Vault, *, rotated: bool
+) -> None:
+    camera.put(ONE)
+    older, said = {p.name: p.read_bytes() for p in ledger_files(camera)}, hashes(camera)
+    for name, content in older.items():
+        vault.copies.put(KID, name, content)
+    if rotated:
+        with camera.open() as store:
+            store.ledger.rotate()
+    camera.offload(vault.root)
+    (problem,) = vault.copies.adopt(KID, said).problems
+    assert "bring it again" in problem
+    assert not os.path.exists(vault.holding.earlier_ledger)
+    assert vault.bring_ledger(camera) == AdoptResult()
+    assert vault.copies.files(KID) == hashes(camera)
+
+
 @pytest.mark.parametrize(
     "name",
     [

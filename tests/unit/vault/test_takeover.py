@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -378,6 +379,29 @@ def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     assert vault.takeover.receipt(KID, ONE) == first
     # Even if it brings all of it once more, nothing is there twice.
     assert vault.hand_over(path) == first
+    assert copies(vault) == [f"{ONE}.tar"]
+    assert len(receipts.paths(vault.holding.receipts)) == 1
+
+
+def test_of_two_that_take_the_same_at_once_one_does(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    both, failed = threading.Barrier(4), list[BaseException]()
+
+    def work() -> None:
+        both.wait(10)
+        try:
+            vault.takeover.take(KID, declaration)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert failed == []
     assert copies(vault) == [f"{ONE}.tar"]
     assert len(receipts.paths(vault.holding.receipts)) == 1
 
