@@ -39,6 +39,7 @@ UNTRACED: Final = (
     "cli/test_manners.py",
     "cli/test_missing_recordings.py",
     "cli/test_named_by_links.py",
+    "cli/test_office_command.py",
     "cli/test_office_machine.py",
     "cli/test_provision_office_key.py",
     "cli/test_unreadable_office.py",
