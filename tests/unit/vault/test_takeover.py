@@ -55,7 +55,7 @@ def waiting(vault: Vault) -> list[str]:
     return [declared.recording for _, declared in vault.uploads.complete()]
 
 
-def test_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
+def test_o2_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
     path = camera.put(ONE)
     content = path.read_bytes()
     vault.bring_ledger(camera)
@@ -368,7 +368,7 @@ def test_what_came_by_stick_is_acknowledged_from_the_copy_that_is_there(
     assert waiting(vault) == []
 
 
-def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
+def test_o3_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     camera: Camera, vault: Vault
 ) -> None:
     path = camera.put(ONE)
@@ -502,7 +502,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
 # ----------------------------------------------------------------------------- the order of writes
 
 
-def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
+def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = camera.put(ONE)
@@ -525,7 +525,7 @@ def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     assert vault.takeover.receipt(KID, ONE) is not None
 
 
-def test_the_receipt_comes_after_the_sync_and_the_reading_back(
+def test_o2_the_receipt_comes_after_the_sync_and_the_reading_back(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = camera.put(ONE)

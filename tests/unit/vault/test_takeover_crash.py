@@ -150,7 +150,7 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.mark.parametrize("rules", Rules)
-def test_no_receipt_is_without_its_copy_and_the_next_server_completes_it(
+def test_o2_no_receipt_is_without_its_copy_and_the_next_server_completes_it(
     world: World, rules: Rules
 ) -> None:
     world.judge(world.live(), rules)
@@ -182,7 +182,7 @@ def test_neither_is_one_that_was_interrupted_without_a_start(world: World, rules
 
 
 @pytest.mark.parametrize("rules", Rules)
-def test_neither_is_one_whose_upload_was_interrupted(world: World, rules: Rules) -> None:
+def test_o3_neither_is_one_whose_upload_was_interrupted(world: World, rules: Rules) -> None:
     world.judge(world.live(Vault.upload), rules)
     assert world.tried > 60
 
