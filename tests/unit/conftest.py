@@ -65,6 +65,7 @@ UNTRACED: Final = (
     "systemd/",
     "test_clapper.py",
     "test_leftovers.py",
+    "vault/test_killed_server.py",
     "vault/test_nonces.py",
     "vault/test_office_server.py",
     "vault/test_strange_requests.py",
