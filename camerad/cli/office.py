@@ -184,8 +184,14 @@ def _new_settings(options: argparse.Namespace, config: str) -> OfficeFile:
         listen=ListenSettings(port=_port(url)),
     )
     # What was typed is judged as if it stood in the file, before anything is made.
+    try:
+        text = office_settings.example(settings).encode()
+    except UnicodeEncodeError as error:
+        raise OfficeCommandError(
+            f"{options.directory}: one of the names is no text (UTF-8), so the settings cannot "
+            "have it; choose another one"
+        ) from error
     reader = SettingsReader("--url")
-    text = office_settings.example(settings).encode()
     reader.section(parse_document("--url", text), OfficeFile)
     if reader.mistakes:
         raise OfficeCommandError("; ".join(f"{one.where}: {one.text}" for one in reader.mistakes))

@@ -155,6 +155,10 @@ class Entrance:
             connection.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_SECONDS * 1000
             )
+        except OSError:  # the peer has gone already
+            connection.close()
+            return
+        try:
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 self._server,
                 connection,

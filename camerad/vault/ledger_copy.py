@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,11 @@ MOST_BYTES: Final = 256 << 20
 """Bytes that are staged of one camera's ledger."""
 _NAME: Final = re.compile(r"([0-9]{6,9})\.(jws|damaged|checkpoint)", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_BEHIND: Final = (
+    "this ledger ends before the office's copy of it does, which has come another way meanwhile, "
+    "as by an offload: bring it again; if that does not help, the card was put back to an earlier "
+    "state"
+)
 _ENTRIES: Final = (log_segments.EPOCH_ENDING, log_segments.DAMAGED_ENDING)
 
 
@@ -59,6 +65,38 @@ class AdoptResult:
     problems: tuple[str, ...] = ()
 
 
+class StagedFile:
+    """A file of a ledger while it comes; it counts for nothing before `finish`. Memory is constant.
+
+    temporary: where its bytes are until then. on_finish: gives it its name; is told its size.
+    """
+
+    def __init__(self, temporary: str, on_finish: Callable[[int], None]) -> None:
+        self._temporary = temporary
+        self._on_finish = on_finish
+        self._size = 0
+        self._descriptor = durable_files.create(temporary)
+
+    def write(self, piece: bytes) -> None:
+        """Add bytes. Raises StageFullError if it is too long, and StorageError."""
+        if self._size + len(piece) > LARGEST:
+            raise StageFullError(f"a ledger's file has at most {LARGEST} bytes")
+        end = durable_files.write(self._descriptor, [piece], self._size, self._temporary)
+        self._size = end
+
+    def finish(self) -> None:
+        """Stage what came. Raises StageFullError if all that is staged is too much, and
+        StorageError."""
+        durable_files.sync(self._descriptor, self._temporary)
+        self._on_finish(self._size)
+
+    def close(self) -> None:
+        """Leave nothing behind of a file that was not finished. Raises StorageError."""
+        durable_files.close(self._descriptor, self._temporary)
+        if file_status.exists(self._temporary):
+            durable_files.discard(self._temporary)
+
+
 class LedgerCopies:
     """directory: the office's. cameras: its register.
 
@@ -79,23 +117,35 @@ class LedgerCopies:
             copied = {} if holding is None else _hashes(holding.ledger)
             return copied | _hashes(self._stage(kid))
 
-    def put(self, kid: str, name: str, content: bytes) -> None:
-        """Stage a file. Raises LedgerFileError, and StageFullError if it or all that is staged is
-        too much."""
+    def begin(self, kid: str, name: str) -> StagedFile:
+        """Begin to stage a file, which whoever asked closes. Raises LedgerFileError."""
         check_name(name)
-        if len(content) > LARGEST:
-            raise StageFullError(f"{name}: a ledger's file has at most {LARGEST} bytes")
+        stage = self._stage(kid)
+        durable_files.make_directory(stage)
+        temporary = os.path.join(stage, f"{name}-{secrets.token_hex(8)}{durable_files.TEMPORARY}")
+        return StagedFile(temporary, lambda size: self._stage_file(kid, name, temporary, size))
+
+    def put(self, kid: str, name: str, content: bytes) -> None:
+        """Stage a file at once. Raises as `begin` and `StagedFile`."""
+        staged = self.begin(kid, name)
+        try:
+            staged.write(content)
+            staged.finish()
+        finally:
+            staged.close()
+
+    def _stage_file(self, kid: str, name: str, temporary: str, size: int) -> None:
+        """Give a file that came its name, in place of what was staged before."""
         with self._turns.of(kid):
             stage = self._stage(kid)
-            durable_files.make_directory(stage)
             there = {one: size_of(os.path.join(stage, one)) or 0 for one in _names(stage)}
-            there[name] = len(content)
+            there[name] = size
             if len(there) > MOST_FILES or sum(there.values()) > MOST_BYTES:
                 raise StageFullError(
                     f"{name}: no ledger has more than {MOST_FILES} files, nor so many bytes "
                     f"({MOST_BYTES}) in those that changed"
                 )
-            durable_files.publish(os.path.join(stage, name), content)
+            durable_files.rename(temporary, os.path.join(stage, name))
 
     def adopt(self, kid: str, files: Mapping[str, str]) -> AdoptResult:
         """Have the office's copy of a camera's ledger go on with exactly these files.
@@ -115,13 +165,17 @@ class LedgerCopies:
             ]
             if missing:
                 return AdoptResult(missing=tuple(sorted(missing)))
-            for name in _names(stage):
+            for name in os.listdir(stage):
+                # Also what was left of a file that did not come whole.
                 if name not in files:
                     durable_files.discard(os.path.join(stage, name))
             for name, sha256 in files.items():
                 if _hash(stage, name) != sha256:
                     _copy(holding.ledger, stage, name)
-            problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
+            if _is_behind(stage, holding.ledger):
+                problems = [_BEHIND]
+            else:
+                problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
             self._tell(kid, problems)
             for name in _names(stage):
                 durable_files.discard(os.path.join(stage, name))
@@ -147,6 +201,28 @@ class LedgerCopies:
                 printable(problem),
                 extra=MessageId.LEDGER.extra,
             )
+
+
+def _is_behind(stage: str, copy: str) -> bool:
+    """Whether the copy has all that is staged, and goes on from there.
+
+    Somebody else brought more meanwhile. A card that was put back looks the same until its camera
+    writes its next entry, which it does at its next start; then it is told as what it is.
+    """
+    theirs, ours = log_segments.list_files(stage), log_segments.list_files(copy)
+    if theirs.newest > ours.newest:
+        return False
+    more = theirs.newest < ours.newest
+    for number in theirs.epochs | theirs.damaged:
+        name, there = theirs.name(number), ours.name(number)
+        if there is None and number in ours.checkpoints:
+            continue
+        content = log_segments.read_file(stage, name or "")
+        copied = b"" if there is None else log_segments.read_file(copy, there)
+        if name != there or not copied.startswith(content[: content.rfind(b"\n") + 1]):
+            return False
+        more = more or len(copied) > len(content)
+    return more
 
 
 def check_name(name: str) -> None:

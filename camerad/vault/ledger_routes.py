@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -16,8 +17,8 @@ from camerad.vault.ledger_copy import (
     LARGEST,
     LedgerCopies,
     LedgerFileError,
+    StagedFile,
     StageFullError,
-    check_name,
 )
 from camerad.vault.refusals import RefusedRequestError
 
@@ -57,9 +58,11 @@ class LedgerRoutes:
     async def _put(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         try:
-            check_name(name)
-            content = await bodies.read_signed(request, LARGEST)
-            await asyncio.to_thread(self._copies.put, request[CALLER].kid, name, content)
+            staged = await asyncio.to_thread(self._copies.begin, request[CALLER].kid, name)
+            try:
+                await _receive(request, staged)
+            finally:
+                await asyncio.to_thread(staged.close)
         except LedgerFileError as error:
             raise RefusedRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except StageFullError as error:
@@ -79,6 +82,16 @@ class LedgerRoutes:
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         self._on_adopted(kid)
         return web.json_response({"problems": list(adopted.problems)})
+
+
+async def _receive(request: web.Request, staged: StagedFile) -> None:
+    """Stage the body piece by piece, if it is the one that was signed."""
+    sha256 = hashlib.sha256()
+    async for piece in bodies.pieces(request, LARGEST):
+        sha256.update(piece)
+        await asyncio.to_thread(staged.write, piece)
+    bodies.check_digest(request, sha256.digest())
+    await asyncio.to_thread(staged.finish)
 
 
 def _files_in(body: bytes) -> dict[str, str]:

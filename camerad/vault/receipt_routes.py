@@ -47,8 +47,8 @@ class ReceiptRoutes:
         if token is not None:
             return web.Response(body=token, content_type=TYPE)
         if complete and self._takeover.is_waiting(kid, recording):
-            why = self._takeover.refusal(kid, recording) or WAITS
-            said = {"error": why, "waits_for": "ledger"}
+            waits = self._takeover.refusal(kid, recording) or WAITS
+            said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         if complete:
             headers = {"Retry-After": str(AGAIN_SECONDS)}

@@ -156,6 +156,14 @@ class UploadRoutes:
             finally:
                 await asyncio.to_thread(part.close)
         headers = await self._where(kid, part.declaration, offset)
+        if offset == part.declaration.bytes:
+            log.info(
+                "%s: the camera %s has brought all of its %d bytes",
+                recording,
+                printable(request[CALLER].camera.name),
+                offset,
+                extra=MessageId.UPLOAD.extra,
+            )
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
     async def _receive(self, request: web.Request, part: PartUpload, checksum: bytes | None) -> int:

@@ -139,6 +139,25 @@ def test_a_ledger_that_was_put_back_is_told_and_the_copy_stays(
     assert os.listdir(vault.holding.earlier_ledger) != []
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_ledger_that_was_overtaken_by_an_offload_is_not_taken_for_one_that_was_put_back(
+    camera: Camera, vault: Vault, *, rotated: bool
+) -> None:
+    camera.put(ONE)
+    older, said = {p.name: p.read_bytes() for p in ledger_files(camera)}, hashes(camera)
+    for name, content in older.items():
+        vault.copies.put(KID, name, content)
+    if rotated:
+        with camera.open() as store:
+            store.ledger.rotate()
+    camera.offload(vault.root)
+    (problem,) = vault.copies.adopt(KID, said).problems
+    assert "bring it again" in problem
+    assert not os.path.exists(vault.holding.earlier_ledger)
+    assert vault.bring_ledger(camera) == AdoptResult()
+    assert vault.copies.files(KID) == hashes(camera)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -177,6 +196,22 @@ def test_a_list_that_is_no_ledgers_is_refused(
     with pytest.raises(LedgerFileError):
         vault.copies.adopt(KID, files)
     assert vault.copies.files(KID) == hashes(camera)
+
+
+def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) -> None:
+    started = vault.copies.begin(KID, "000001.jws")
+    started.write(b"a part")
+    assert vault.copies.files(KID) == {}
+    started.close()
+    assert staged(vault) == []
+    # Nor does what a server left that was killed meanwhile.
+    killed = vault.copies.begin(KID, "000001.jws")
+    killed.write(b"a part")
+    os.close(killed._descriptor)
+    assert len(staged(vault)) == 1
+    camera.put(ONE)
+    assert vault.bring_ledger(camera) == AdoptResult()
+    assert staged(vault) == []
 
 
 def test_a_file_and_all_of_them_are_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

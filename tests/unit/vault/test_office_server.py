@@ -18,6 +18,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.dock.request_signature import NONCE
 from camerad.store.device_client import accept_receipt
+from camerad.vault.authentication import MOST_LOGGED
 from camerad.vault.entrance import MOST_OF_ONE, ListenError, listen
 from camerad.vault.office_server import HAS_IT, OccupiedError, Vault
 from tests.unit.vault.office_scene import (
@@ -249,6 +250,18 @@ def test_an_unsigned_request_gets_a_nonce_and_nothing_else(client: DockClient) -
         said = client.send(method, path, None, {"Tus-Resumable": "1.0.0"})
         assert (said.status, bool(said[NONCE])) == (401, True)
         assert said.error
+
+
+def test_who_is_refused_again_and_again_fills_no_log(
+    client: DockClient, scene: OfficeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(MOST_LOGGED + 30):
+        client.send("GET", "/v1/ledger", None, {})
+    assert caplog.text.count("refused GET") == MOST_LOGGED
+    scene.clock.advance(60 * SECOND)
+    client.send("GET", "/v1/ledger", None, {})
+    assert caplog.text.count("refused GET") == MOST_LOGGED + 1
+    assert "30 more requests were refused" in caplog.text
 
 
 def test_a_camera_whose_clock_is_wrong_gets_through_with_the_servers_nonce_alone(

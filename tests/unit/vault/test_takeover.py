@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def waiting(vault: Vault) -> list[str]:
     return [declared.recording for _, declared in vault.uploads.complete()]
 
 
-def test_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
+def test_o2_what_is_authentic_is_taken_over_and_receipted(camera: Camera, vault: Vault) -> None:
     path = camera.put(ONE)
     content = path.read_bytes()
     vault.bring_ledger(camera)
@@ -367,7 +368,7 @@ def test_what_came_by_stick_is_acknowledged_from_the_copy_that_is_there(
     assert waiting(vault) == []
 
 
-def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
+def test_o3_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     camera: Camera, vault: Vault
 ) -> None:
     path = camera.put(ONE)
@@ -378,6 +379,29 @@ def test_a_camera_whose_acknowledgement_was_lost_gets_its_receipt_again(
     assert vault.takeover.receipt(KID, ONE) == first
     # Even if it brings all of it once more, nothing is there twice.
     assert vault.hand_over(path) == first
+    assert copies(vault) == [f"{ONE}.tar"]
+    assert len(receipts.paths(vault.holding.receipts)) == 1
+
+
+def test_of_two_that_take_the_same_at_once_one_does(camera: Camera, vault: Vault) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    both, failed = threading.Barrier(4), list[BaseException]()
+
+    def work() -> None:
+        both.wait(10)
+        try:
+            vault.takeover.take(KID, declaration)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert failed == []
     assert copies(vault) == [f"{ONE}.tar"]
     assert len(receipts.paths(vault.holding.receipts)) == 1
 
@@ -478,7 +502,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
 # ----------------------------------------------------------------------------- the order of writes
 
 
-def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
+def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = camera.put(ONE)
@@ -501,7 +525,7 @@ def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     assert vault.takeover.receipt(KID, ONE) is not None
 
 
-def test_the_receipt_comes_after_the_sync_and_the_reading_back(
+def test_o2_the_receipt_comes_after_the_sync_and_the_reading_back(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = camera.put(ONE)
