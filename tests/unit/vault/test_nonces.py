@@ -8,7 +8,7 @@ import secrets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from camerad.base.clock import SECOND
 from camerad.vault import nonces as module
@@ -160,24 +160,28 @@ class Requests(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.now, self.wall = 0, WALL
+        self.now, self.wall, self.latest = 0, WALL, WALL
         self.taken: set[tuple[str, str, int]] = set()
         self.known: list[tuple[str, str, int]] = []
         self.nonces = Nonces(self.wall * SECOND, most=50, most_of_one=40)
 
+    @precondition(lambda self: self.wall >= self.latest)
     @rule()
     def restart(self) -> None:
+        """Not with an earlier clock than it had: then it does not know what it took."""
         self.nonces = Nonces(self.wall * SECOND, most=50, most_of_one=40)
 
     @rule(seconds=st.integers(0, 700))
     def wait(self, seconds: int) -> None:
         self.now += seconds * SECOND
         self.wall += seconds
+        self.latest = max(self.latest, self.wall)
 
     @rule(seconds=st.integers(-2000, 2000))
     def step(self, seconds: int) -> None:
-        """While it runs, it knows its floor. A start with an earlier clock is no promise."""
+        """While it runs, it knows its floor, whatever its clock is set to."""
         self.wall += seconds
+        self.latest = max(self.latest, self.wall)
         self.nonces._forget(self.now, self.wall * SECOND)
 
     @rule(kid=st.sampled_from(KIDS), off=st.integers(-310, 310))
