@@ -76,6 +76,12 @@ def add_actions(actions: Any) -> None:
         metavar="FILE",
         help="certificate (PEM) of the authority that the server's own is by",
     )
+    new.add_argument(
+        "--office-server-key",
+        metavar="FILE",
+        help="the server's own public key (PEM or JWK), by which it signs receipts; default: the "
+        "key that signs this file",
+    )
     provision_key.add_output_option(new, "directory for the two files; it is made", "DIR")
     provision_key.add_office_key_option(new)
 
@@ -159,16 +165,23 @@ def _content(path: str) -> bytes:
 
 def _server(options: argparse.Namespace) -> Any:
     """The office's server, if it is named."""
+    from camerad.container.keys import read_public_key  # noqa: PLC0415 - slow to import
     from camerad.office.server_section import ServerSpec, read_authority  # noqa: PLC0415
 
-    if options.office_url is None and options.office_ca is None:
+    named = (options.office_url, options.office_ca, options.office_server_key)
+    if named == (None, None, None):
         return None
     if options.office_url is None or options.office_ca is None:
         raise HalfAServerError(
             "the office's server needs both --office-url and --office-ca; give the one that is "
             "missing, or neither"
         )
-    return ServerSpec(options.office_url, read_authority(options.office_ca))
+    key = options.office_server_key
+    return ServerSpec(
+        options.office_url,
+        read_authority(options.office_ca),
+        None if key is None else read_public_key(key, linked=True),
+    )
 
 
 def _new(options: argparse.Namespace) -> int:

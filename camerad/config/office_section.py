@@ -46,8 +46,8 @@ class OfficeServer:
     ]
     key: Annotated[
         str | None,
-        "The office's public key (Ed25519), which signs its receipts. In a provisioning file it is "
-        "provision.office_key, and may be left out.",
+        "The server's public key (Ed25519), which signs receipts. Left out in a provisioning file: "
+        "it is provision.office_key.",
         Matches(KEY, "a public key as provision.office_key has it (43 characters)"),
     ] = None
     mbit_per_second: Annotated[

@@ -163,7 +163,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
         if not reader.is_given(f"{section}.language"):
             config[section] = dataclasses.replace(config[section], language=language)
     config["device"] = dataclasses.replace(config["device"], provision_dir=provision_dir)
-    config["office"] = _with_office_key(config["office"], provision, reader)
+    config["office"] = _with_office_key(config["office"], provision)
     places = policies.policy_directories(DEFAULT_PATH)
     settings = make_settings(ConfigFile(**config), reader, DEFAULT_PATH, places)
     # Without its section the file has a mistake, and that was raised.
@@ -191,16 +191,14 @@ def _check_device(reader: SettingsReader, name: str) -> None:
 
 
 def _with_office_key(
-    server: OfficeServer | None, provision: Provision | None, reader: SettingsReader
+    server: OfficeServer | None, provision: Provision | None
 ) -> OfficeServer | None:
-    """The office's server with the key that the whole file names: it is the same office."""
+    """The office's server with the key by which receipts are signed; None if there is none, or the
+    file has a mistake in what names the key."""
     if server is None or provision is None:
         return None
-    if server.key not in (None, provision.office_key) and reader.is_sound("office.key"):
-        reader.add_mistake(
-            "office.key",
-            "another key than provision.office_key, whose office the camera is; remove this line",
-        )
+    if server.key is not None:
+        return server
     return dataclasses.replace(server, key=provision.office_key)
 
 

@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from camerad.base.errors import ConfigError
 from camerad.base.safe_read import read_plain
+from camerad.container.keys import PublicKey, encode_base64url
 
 _LARGEST: Final = 64 * 1024
 _SECTION: Final = """
 # The office's server, to which the camera hands its recordings over in its dock; by this user.
 office:
   url: "{url}"
-  ca: |
+{key}  ca: |
 {ca}
 access:
   hand_over: [user:camerad-upload]
@@ -27,10 +28,12 @@ access:
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """url: the server's address. ca: certificate, in PEM, of the authority that its own is by."""
+    """url: the server's address. ca: certificate, in PEM, of the authority that its own is by. key:
+    by which it signs receipts, None if that is the one that signs the file."""
 
     url: str
     ca: str
+    key: PublicKey | None = None
 
 
 def read_authority(path: str) -> str:
@@ -60,7 +63,9 @@ def read_authority(path: str) -> str:
 def section_text(server: ServerSpec) -> str:
     """The section of a provisioning file that names the server, and who hands over to it."""
     ca = "".join(f"    {line}\n" for line in server.ca.splitlines())
-    return _SECTION.format(url=server.url.replace("\\", "\\\\").replace('"', '\\"'), ca=ca)
+    key = "" if server.key is None else f"  key: {encode_base64url(server.key.raw)}\n"
+    url = server.url.replace("\\", "\\\\").replace('"', '\\"')
+    return _SECTION.format(url=url, key=key, ca=ca)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

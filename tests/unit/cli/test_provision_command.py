@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -916,13 +917,20 @@ def test_a_new_file_names_the_office_s_server_and_who_hands_over_to_it(
     assert found.office.key == provisioning_files.encode_key(key)
     assert (found.office.url, found.office.ca) == (url, office_s.pem)
     assert found.access.hand_over == ("user:camerad-upload",)
+    # The server may have a key of its own.
+    own = SigningKey.generate().public
+    (tmp_path / "server.jwk").write_text(json.dumps(own.jwk))
+    given = (*given, "--office-server-key", tmp_path / "server.jwk")
+    with_key = made(desk, tmp_path / "08", "camera-08", *given) / NAME
+    other = provisioning_files.parse_file(NAME, with_key.read_bytes()).settings.office
+    assert other == dataclasses.replace(found.office, key=provisioning_files.encode_key(own))
     # And so do those that are made from it.
     table = tmp_path / "cameras.csv"
     table.write_text("device.id\ncamera-02\n")
     said = desk("provision", "batch", path, table, "--output", tmp_path / "cards")
     assert said.code == 0, said.err
-    other = (tmp_path / "cards/camera-02" / NAME).read_bytes()
-    assert provisioning_files.parse_file(NAME, other).settings.office == found.office
+    second = (tmp_path / "cards/camera-02" / NAME).read_bytes()
+    assert provisioning_files.parse_file(NAME, second).settings.office == found.office
 
 
 def test_a_server_that_cannot_be_is_told_and_nothing_is_written(desk: Desk, tmp_path: Path) -> None:
@@ -943,6 +951,8 @@ def test_a_server_that_cannot_be_is_told_and_nothing_is_written(desk: Desk, tmp_
         ((*url, "--office-ca", tmp_path / "leaf.pem"), EX_CONFIG, "no authority's certificate"),
         ((*url, "--office-ca", tmp_path / "gone.pem"), EX_IOERR, "gone.pem"),
         (("--office-url", "http://a", "--office-ca", good), EX_CONFIG, "office.url"),
+        (("--office-server-key", good), EX_USAGE, "both --office-url and --office-ca"),
+        ((*url, "--office-ca", good, "--office-server-key", good), EX_CONFIG, "ca.pem"),
     ):
         said = desk(*new, *options)
         assert (said.code, what in said.err) == (code, True), said.err

@@ -224,9 +224,14 @@ def test_a_file_without_a_server_hands_over_to_none() -> None:
     assert "office:" not in read(HEAD).config
 
 
-def test_another_key_for_the_receipts_is_a_mistake() -> None:
-    (found,) = mistakes(f"{HEAD}{SERVER}  key: {'A' * 43}\n")
-    assert "office.key: another key than provision.office_key" in found
+def test_the_server_may_have_a_key_of_its_own_for_receipts(tmp_path: Path) -> None:
+    """So the key that says who may open what is recorded need not be where the network is."""
+    found = read(f"{HEAD}{SERVER}  key: {'A' * 43}\n")
+    assert found.settings.office is not None
+    assert found.settings.office.key == "A" * 43 != found.file.provision.office_key
+    path = tmp_path / "camerad.yaml"
+    path.write_text(found.config)
+    assert load(path).office == found.settings.office
 
 
 def test_a_configuration_by_hand_names_the_key_itself(tmp_path: Path) -> None:
