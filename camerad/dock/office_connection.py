@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import socket
 import ssl
 import threading
@@ -22,14 +21,13 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.text import printable
 from camerad.config.office_section import Office
-from camerad.dock.bodies import Body
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.pace import Pace
+from camerad.dock.request_bodies import Body
+from camerad.dock.timed_socket import TimedSocket
 
 CONNECT_SECONDS: Final = 10.0
 """How long it may take to find an address of the server's, and to be let in there."""
-SILENCE_SECONDS: Final = 30.0
-"""How long the server may say nothing and take nothing."""
 ANSWER_SECONDS: Final = 60.0
 """How long a request may take, beside the time that its body needs."""
 SLOWEST: Final = 32 * 1024
@@ -109,7 +107,7 @@ class OfficeConnection:
         self._clock = clock
         self._pace = Pace(office.mbit_per_second, clock.now_us())
         self._http: http.client.HTTPConnection | None = None
-        self._timed: _TimedSocket | None = None
+        self._timed: TimedSocket | None = None
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
         self._stopped = threading.Event()
@@ -216,20 +214,27 @@ class OfficeConnection:
             connection.putheader(name, value)
         if request.body is not None:
             connection.putheader("Content-Length", str(length))
+            connection.putheader("Expect", "100-continue")
         refused: OSError | None = None
+        kept = True
         try:
             connection.endheaders()
             if request.body is not None:
-                self._send(connection, request.body)
+                kept = timed.is_invited()
+                if kept:
+                    self._send(connection, request.body)
         except ConnectionError as error:
             # A server that will not have a body answers before its end, and may close then.
             refused = error
         try:
-            return self._answer(connection)
+            answer = self._answer(connection)
         except (OSError, http.client.HTTPException):
             if refused is not None:
                 raise refused from None
             raise
+        if not kept:
+            self.close()  # what was announced never came
+        return answer
 
     def _send(self, connection: http.client.HTTPConnection, body: Body) -> None:
         for piece in body.pieces():
@@ -263,7 +268,7 @@ class OfficeConnection:
             )
             self._channel = channel
         self.raise_if_stopped()
-        timed = _TimedSocket(channel, self._clock)
+        timed = TimedSocket(channel, self._clock)
         timed.deadline_us = until_us
         timed.handshake()
         made = http.client.HTTPConnection(self._host, self._port)
@@ -328,50 +333,3 @@ class OfficeConnection:
 
 class _ClosedByServerError(Exception):
     """The server closed the connection, or it broke."""
-
-
-class _TimedSocket:
-    """What `http.client` takes for a socket: each call is bounded by a deadline for all of them."""
-
-    def __init__(self, channel: ssl.SSLSocket, clock: Clock) -> None:
-        self._channel = channel
-        self._clock = clock
-        self.deadline_us = 0
-
-    def handshake(self) -> None:
-        self._bound()
-        self._channel.do_handshake()
-
-    def sendall(self, data: bytes) -> None:
-        self._bound()
-        self._channel.sendall(data)
-
-    def receive_into(self, buffer: memoryview) -> int:
-        self._bound()
-        return self._channel.recv_into(buffer)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
-
-    def close(self) -> None:
-        """Whoever made the connection closes it: its answer is still to be read."""
-
-    def _bound(self) -> None:
-        left = (self.deadline_us - self._clock.now_us()) / SECOND
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        self._channel.settimeout(min(left, SILENCE_SECONDS))
-
-
-class _Incoming(io.RawIOBase):
-    """The stream of what the server says."""
-
-    def __init__(self, channel: _TimedSocket) -> None:
-        super().__init__()
-        self._channel = channel
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._channel.receive_into(buffer)

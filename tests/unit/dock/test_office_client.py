@@ -10,10 +10,10 @@ from small_office import Fault
 from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.dock import request_signature
-from camerad.dock.bodies import Text
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import LONGEST_PAUSE_SECONDS, OfficeClient
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
+from camerad.dock.request_bodies import Text
 from camerad.dock.signers import KeySigner
 from tests.unit.dock.scene import Scene
 

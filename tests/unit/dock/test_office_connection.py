@@ -17,11 +17,11 @@ from small_office import free_port
 
 from camerad.base.clock import SystemClock
 from camerad.config.office_section import Office
-from camerad.dock import office_connection
-from camerad.dock.bodies import Text
+from camerad.dock import office_connection, timed_socket
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trusting
 from camerad.dock.pace import BURST, Pace
+from camerad.dock.request_bodies import Text
 from tests.unit.dock.scene import Scene
 
 ASK = OfficeRequest("GET", "/v1/ledger", {})
@@ -242,6 +242,37 @@ def test_a_server_that_will_not_have_a_body_is_heard(serve: Serve) -> None:
     assert connection.exchange(big).status == 413
 
 
+def test_a_part_that_is_refused_costs_its_head_and_no_more(serve: Serve) -> None:
+    """And the connection is made anew, on which the part was announced."""
+    said = b"HTTP/1.1 429 Later\r\nContent-Length: 2\r\nRetry-After: 1\r\n\r\n{}"
+    connection = serve(answering(said))
+    part = OfficeRequest("PATCH", "/v1/uploads/one", {}, Text(b"x" * (1 << 20)))
+    for _ in range(2):
+        assert connection.exchange(part).status == 429
+    assert connection.traffic.sent == 0
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 1", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_server_that_does_not_invite_a_body_is_sent_it(
+    serve: Serve, first: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timed_socket, "INVITATION_SECONDS", 0.2)
+    seen = []
+
+    def speak(channel: ssl.SSLSocket) -> None:
+        read_head(channel)
+        channel.sendall(first)
+        seen.append(channel.recv(100))
+        rest = b"00 Continue\r\n\r\n" if first.endswith(b" 1") else b""
+        channel.sendall(rest + OK)
+        read_head(channel)
+
+    connection = serve(speak)
+    part = OfficeRequest("PATCH", "/v1/uploads/one", {}, Text(b"a part"))
+    assert connection.exchange(part).body == b"{}"
+    assert seen == [b"a part"]
+
+
 # ------------------------------------------------------------------------------------ time
 
 
@@ -260,7 +291,7 @@ def test_a_name_that_nobody_knows(ca: Authority) -> None:
 def test_a_server_that_says_nothing_is_given_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(office_connection, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(timed_socket, "SILENCE_SECONDS", 0.3)
     with pytest.raises(OfficeUnavailableError, match="did not answer in time"):
         serve(answering(b"")).exchange(ASK)
 
