@@ -42,7 +42,8 @@ PAUSE_SECONDS: Final = 2.0
 """Between two questions for a receipt, where the server asks for no other."""
 LONGEST_PAUSE_SECONDS: Final = 900.0
 """What a server asks for beyond that is cut to it."""
-_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NONCE: Final = re.compile(r"[!#-\[\]-~]{1,128}")
+"""What can stand between quotation marks as it is (RFC 9651, 3.3.3); the office chooses."""
 _FRESH_US: Final = (request_signature.WINDOW_SECONDS - 60) * SECOND
 """A nonce of the server's is used this long: a part may be a minute on its way."""
 _SHOWN: Final = 300
