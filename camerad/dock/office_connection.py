@@ -187,8 +187,9 @@ class OfficeConnection:
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.raise_if_stopped()
-            if isinstance(error, ssl.SSLError) and self._timed is not None:
-                raise _ClosedByServerError(_CLOSED) from error  # a connection that was one
+            broken = isinstance(error, ssl.SSLError) and self._timed is not None
+            if broken or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+                raise _ClosedByServerError(_CLOSED) from error
             raise OfficeUnavailableError(
                 f"{self._url}: what answers there is not the office's server, or its certificate "
                 f"does not hold ({printable(str(error))}): compare office.url and office.ca in the "
