@@ -292,7 +292,8 @@ class Handover:
             if len(self._checking) <= most or self._clock.now_us() >= until_us:
                 return
             first_us = min(due_us for _, due_us in self._checking.values())
-            self._pausing.pause(max(0.05, (first_us - self._clock.now_us()) / SECOND))
+            wait_us = min(first_us, until_us) - self._clock.now_us()
+            self._pausing.pause(max(0.05, wait_us / SECOND))
 
     def _ask_again(self, one: ToHandOver) -> None:
         answer = self._client.receipt(one.id)
