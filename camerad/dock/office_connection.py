@@ -106,8 +106,7 @@ class OfficeConnection:
         self._context = context
         self._clock = clock
         self._pace = Pace(office.mbit_per_second, clock.now_us())
-        self._http: http.client.HTTPConnection | None = None
-        self._timed: TimedSocket | None = None
+        self._kept: tuple[http.client.HTTPConnection, TimedSocket] | None = None
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
         self._stopped = threading.Event()
@@ -142,7 +141,7 @@ class OfficeConnection:
         If a kept connection turns out to be closed before a byte of the answer came, and the
         request has no body, it is sent once more: servers close what was silent for a while.
         """
-        kept = self._http is not None
+        kept = self._kept is not None
         try:
             return self._once(request)
         except _ClosedByServerError as error:
@@ -155,7 +154,7 @@ class OfficeConnection:
 
     def close(self) -> None:
         """Close the connection, if there is one; the next request makes another."""
-        self._http = self._timed = None
+        self._kept = None
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:
@@ -187,7 +186,7 @@ class OfficeConnection:
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.raise_if_stopped()
-            broken = isinstance(error, ssl.SSLError) and self._timed is not None
+            broken = isinstance(error, ssl.SSLError) and self._kept is not None
             if broken or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
                 raise _ClosedByServerError(_CLOSED) from error
             raise OfficeUnavailableError(
@@ -203,11 +202,8 @@ class OfficeConnection:
         length = 0 if request.body is None else request.body.length
         needed = ANSWER_SECONDS + length / SLOWEST
         now_us = self._clock.now_us()
-        if self._http is None or self._timed is None:
-            self._connect(now_us + round(CONNECT_SECONDS * SECOND))
-        connection, timed = self._http, self._timed
-        if connection is None or timed is None:
-            raise HandoverStoppedError("the hand-over was told to stop")
+        connect_us = now_us + round(CONNECT_SECONDS * SECOND)
+        connection, timed = self._kept or self._connect(connect_us)
         timed.deadline_us = now_us + round(needed * SECOND)
         connection.putrequest(request.method, request.path, skip_host=True)
         connection.putheader("Host", self._authority)
@@ -217,12 +213,12 @@ class OfficeConnection:
             connection.putheader("Content-Length", str(length))
             connection.putheader("Expect", "100-continue")
         refused: OSError | None = None
-        kept = True
+        invited = True
         try:
             connection.endheaders()
             if request.body is not None:
-                kept = timed.is_invited()
-                if kept:
+                invited = timed.is_invited()
+                if invited:
                     self._send(connection, request.body)
         except ConnectionError as error:
             # A server that will not have a body answers before its end, and may close then.
@@ -233,7 +229,7 @@ class OfficeConnection:
             if refused is not None:
                 raise refused from None
             raise
-        if not kept:
+        if not invited:
             self.close()  # what was announced never came
         return answer
 
@@ -260,7 +256,7 @@ class OfficeConnection:
 
     # ------------------------------------------------------------------ connecting
 
-    def _connect(self, until_us: int) -> None:
+    def _connect(self, until_us: int) -> tuple[http.client.HTTPConnection, TimedSocket]:
         raw = self._dial(until_us)
         with self._lock:
             # Both in one: `interrupt` has to find the one that has the descriptor.
@@ -275,7 +271,8 @@ class OfficeConnection:
         made = http.client.HTTPConnection(self._host, self._port)
         made.auto_open = 0
         made.sock = timed
-        self._http, self._timed = made, timed
+        self._kept = made, timed
+        return self._kept
 
     def _dial(self, until_us: int) -> socket.socket:
         """A connection to the first of the server's addresses that lets one in."""
