@@ -42,7 +42,7 @@ _COVERED: Final = frozenset(
 )
 _PARAMETERS: Final = re.compile(
     r'"@signature-params": \(([ -~]*)\);created=[0-9]{1,12};keyid="([A-Za-z0-9_-]{43})"'
-    r';alg="ed25519";nonce="[A-Za-z0-9._~-]{1,128}";tag="' + TAG + '"'
+    r';alg="ed25519";nonce="[!#-\[\]-~]{1,128}";tag="' + TAG + '"'
 )
 
 

@@ -60,7 +60,12 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    return serve(settings, settings.office, stream)
+    try:
+        return serve(settings, settings.office, stream)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        stream.close()
 
 
 def serve(settings: Settings, office: Office, stream: EventStream) -> int:

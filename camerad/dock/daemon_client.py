@@ -7,7 +7,6 @@ anything but that a recording is acknowledged, and that by the office's own sign
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -93,7 +92,7 @@ class DaemonClient:
         answer = self._ask("POST", "/dock/signature", body, SIGN_SECONDS)
         try:
             return base64.b64decode(str(answer["signature"]), validate=True)
-        except (KeyError, binascii.Error) as error:
+        except (KeyError, ValueError) as error:
             raise self._stranger(error) from error
 
     # ------------------------------------------------------------------ asking

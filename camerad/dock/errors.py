@@ -39,5 +39,16 @@ class OffsetMovedError(CameradError, ValueError):
     """Error raised when a part did not count; where the upload goes on has to be asked for."""
 
 
+class PartDeferredError(CameradError, RuntimeError):
+    """Error raised when the office takes no part of an upload just now. retry_after: seconds to
+    wait."""
+
+    exit_code = EX_TEMPFAIL
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class HandoverStoppedError(CameradError, InterruptedError):
     """Error raised when a hand-over was told to stop."""

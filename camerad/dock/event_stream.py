@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import select
 import socket
-import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,12 +26,16 @@ class EventStream:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._stopped = threading.Event()
+        self._stopped = False
+        # No lock: a signal's handler would wait for the very code that it interrupts.
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._channel: socket.socket | None = None
 
     def interrupt(self) -> None:
         """End `states`, whatever it waits for."""
-        self._stopped.set()
+        self._stopped = True
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake, b"!")
         channel = self._channel
         if channel is not None:
             with contextlib.suppress(OSError):
@@ -38,7 +43,13 @@ class EventStream:
 
     def pause(self, seconds: float) -> bool:
         """Wait so long, or until `interrupt`; whether it may go on."""
-        return not self._stopped.wait(seconds)
+        select.select([self._woken], [], [], seconds)
+        return not self._stopped
+
+    def close(self) -> None:
+        """Let go of what it waits by; it is of no use afterwards."""
+        os.close(self._woken)
+        os.close(self._wake)
 
     def states(self) -> Iterator[dict[str, Any]]:
         """Each state of the camera, at first the present one, until the daemon ends or `interrupt`.
@@ -51,14 +62,14 @@ class EventStream:
         try:
             channel.settimeout(SILENCE_SECONDS)
             channel.connect(self._path)
-            if not self._stopped.is_set():
+            if not self._stopped:
                 yield from self._read(channel)
         except (FileNotFoundError, ConnectionRefusedError):
             raise NoDaemonError(f"no daemon listens at {self._path}") from None
         except CameradError:
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if not self._stopped.is_set():
+            if not self._stopped:
                 raise ControlError(
                     f"the daemon at {self._path} does not tell the camera's state ({error}); look "
                     "at its log ('journalctl -u camerad')"

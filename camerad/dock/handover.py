@@ -29,17 +29,18 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.dock.bodies import FilePart
 from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
 from camerad.dock.errors import (
     OfficeAnswerError,
     OfficeUnavailableError,
     OffsetMovedError,
+    PartDeferredError,
     RecordingRefusedError,
     UploadDeferredError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.request_bodies import FilePart
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ MOST_CHECKED: Final = 3
 uploads of one camera, and these are some of them."""
 MOST_MOVED: Final = 5
 """Parts of one recording, in one pass, that did not count before it is left."""
+MOST_DEFERRED: Final = 20
+"""Times that a part is put off before the pass is, too: every dock is full at a change of shift."""
 MOST_FAILED: Final = 3
 """Recordings in a row that go wrong before the office counts as one that takes nothing."""
 PATIENCE_US: Final = 600 * SECOND
@@ -138,6 +141,7 @@ class Handover:
         self._failed: dict[str, str] = {}
         self._deferred: dict[str, tuple[ToHandOver, float | None]] = {}
         self._checking: dict[str, tuple[ToHandOver, int]] = {}
+        self._with_ledger: set[str] = set()
         self._in_a_row = 0
 
     def run(self) -> HandoverResult:
@@ -231,18 +235,27 @@ class Handover:
             return
         if answer.wait is None:
             self._send(one)
+        if answer.wants_ledger:
+            self._bring_ledger_for(one)
         self._look_again(one, FIRST_LOOK_SECONDS if answer.wait is None else answer.wait)
 
     def _send(self, one: ToHandOver) -> None:
         with opened(one.path) as descriptor:
             length = os.fstat(descriptor).st_size
             offset = self._begin(one, length)
-            moved = 0
+            moved = deferred = 0
             while offset < length:
                 part = FilePart(descriptor, one.path, offset, min(PART, length - offset))
                 try:
                     offset = self._client.send_part(one.id, offset, part)
                     part.forget()
+                except PartDeferredError as error:
+                    deferred += 1
+                    if deferred > MOST_DEFERRED:
+                        text = f"the office takes no part of {one.id} just now: {error}"
+                        raise OfficeUnavailableError(text, error.retry_after) from error
+                    self._pausing.pause(error.retry_after)
+                    offset = self._begin(one, length)
                 except OffsetMovedError as error:
                     moved += 1
                     if moved > MOST_MOVED:
@@ -279,16 +292,28 @@ class Handover:
             if len(self._checking) <= most or self._clock.now_us() >= until_us:
                 return
             first_us = min(due_us for _, due_us in self._checking.values())
-            self._pausing.pause(max(0.05, (first_us - self._clock.now_us()) / SECOND))
+            wait_us = min(first_us, until_us) - self._clock.now_us()
+            self._pausing.pause(max(0.05, wait_us / SECOND))
 
     def _ask_again(self, one: ToHandOver) -> None:
         answer = self._client.receipt(one.id)
         if answer.token is not None:
             self._accept(one, answer.token)
         elif answer.wait is not None:
+            if answer.wants_ledger:
+                self._bring_ledger_for(one)
             self._look_again(one, answer.wait)
         else:
             raise OfficeAnswerError(f"the office has nothing of {one.id}, which it had as a whole")
+
+    def _bring_ledger_for(self, one: ToHandOver) -> None:
+        """A recording that ended since the ledger was brought needs it again, once."""
+        if one.id in self._with_ledger:
+            raise OfficeAnswerError(
+                f"the office waits for a ledger that knows {one.id}, and it has the newest"
+            )
+        self._with_ledger.add(one.id)
+        self._bring_ledger()
 
     def _accept(self, one: ToHandOver, token: bytes) -> None:
         if one.id in self._daemon.accept(token):

@@ -18,9 +18,9 @@ from typing import Final
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
-from camerad.dock.bodies import FilePart
 from camerad.dock.errors import OfficeAnswerError
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.request_bodies import FilePart
 from camerad.ledger import log_segments
 
 LARGEST: Final = 16 << 20

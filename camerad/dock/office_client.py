@@ -22,15 +22,16 @@ from http_message_signatures import HTTPMessageSignaturesException
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.dock import request_signature
-from camerad.dock.bodies import Body, Text
 from camerad.dock.errors import (
     OfficeAnswerError,
     OfficeUnavailableError,
     OffsetMovedError,
+    PartDeferredError,
     RecordingRefusedError,
     UploadDeferredError,
 )
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
+from camerad.dock.request_bodies import Body, Text
 from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.dock.signers import Signer
 
@@ -41,11 +42,17 @@ PAUSE_SECONDS: Final = 2.0
 """Between two questions for a receipt, where the server asks for no other."""
 LONGEST_PAUSE_SECONDS: Final = 900.0
 """What a server asks for beyond that is cut to it."""
-_NONCE: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_NONCE: Final = re.compile(r"[!#-\[\]-~]{1,128}")
+"""What can stand between quotation marks as it is (RFC 9651, 3.3.3); the office chooses."""
 _FRESH_US: Final = (request_signature.WINDOW_SECONDS - 60) * SECOND
 """A nonce of the server's is used this long: a part may be a minute on its way."""
 _SHOWN: Final = 300
-_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_BUSY: Final = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
 
 
 class Exchange(Protocol):
@@ -61,10 +68,12 @@ class Exchange(Protocol):
 @dataclass(frozen=True, slots=True)
 class ReceiptAnswer:
     """What the office says of a recording. token: its receipt, if it has it safe. wait: seconds
-    after which to ask again, if it is being checked. Both None: the office does not have it."""
+    after which to ask again, if it is being checked. Both None: the office does not have it.
+    wants_ledger: it is checked once the ledger was brought again."""
 
     token: bytes | None = None
     wait: float | None = None
+    wants_ledger: bool = False
 
 
 class OfficeClient:
@@ -98,6 +107,8 @@ class OfficeClient:
             case HTTPStatus.NOT_FOUND:
                 return ReceiptAnswer()
             case HTTPStatus.CONFLICT:
+                if _json_of(answer).get("waits_for") == "ledger":
+                    return ReceiptAnswer(wait=PAUSE_SECONDS, wants_ledger=True)
                 raise RecordingRefusedError(_said(answer))
         raise self._unexpected(answer, "the question for a receipt")
 
@@ -144,7 +155,8 @@ class OfficeClient:
     def send_part(self, recording: str, offset: int, part: Body) -> int:
         """Send a part of a recording; the offset behind it, when it is durable.
 
-        Raises OffsetMovedError if it did not count, and RecordingRefusedError.
+        Raises OffsetMovedError if it did not count, PartDeferredError if the office takes none just
+        now, and RecordingRefusedError.
         """
         headers = {
             "Tus-Resumable": TUS,
@@ -161,6 +173,8 @@ class OfficeClient:
                 raise RecordingRefusedError(_said(answer))
             case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
                 raise OffsetMovedError(_said(answer))
+            case HTTPStatus.LOCKED | HTTPStatus.TOO_MANY_REQUESTS:
+                raise PartDeferredError(_said(answer), _retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.BAD_REQUEST | 460:
                 raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
         raise self._unexpected(answer, "a part of a recording")
@@ -263,16 +277,13 @@ class OfficeClient:
     def _unexpected(self, answer: OfficeAnswer, what: str) -> Exception:
         """The error for a status that is none of the request's own."""
         text = f"{self._url}: the office answers {answer.status} to {what}: {_said(answer)}"
-        if answer.status in _BUSY or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
+        if answer.status in _BUSY:
             return OfficeUnavailableError(text, _retry_after(answer))
         return OfficeAnswerError(text)
 
     def _json(self, answer: OfficeAnswer) -> dict[str, Any]:
-        try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
+        found = _json_of(answer)
+        if not found:
             raise OfficeAnswerError(f"{self._url}: an answer that is no JSON object")
         return found
 
@@ -283,12 +294,17 @@ def _upload(recording: str) -> str:
 
 def _said(answer: OfficeAnswer) -> str:
     """The sentence of an error, on one line."""
+    text = _json_of(answer).get("error")
+    return printable(str(text))[:_SHOWN] if text else ""
+
+
+def _json_of(answer: OfficeAnswer) -> dict[str, Any]:
+    """What an answer says; nothing if it is no JSON object."""
     try:
         said = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return ""
-    text = said.get("error") if isinstance(said, dict) else None
-    return printable(str(text))[:_SHOWN] if text else ""
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _list(found: Mapping[str, Any], key: str) -> list[Any]:

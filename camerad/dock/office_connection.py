@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import socket
 import ssl
 import threading
@@ -22,14 +21,13 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.text import printable
 from camerad.config.office_section import Office
-from camerad.dock.bodies import Body
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.pace import Pace
+from camerad.dock.request_bodies import Body
+from camerad.dock.timed_socket import TimedSocket
 
 CONNECT_SECONDS: Final = 10.0
 """How long it may take to find an address of the server's, and to be let in there."""
-SILENCE_SECONDS: Final = 30.0
-"""How long the server may say nothing and take nothing."""
 ANSWER_SECONDS: Final = 60.0
 """How long a request may take, beside the time that its body needs."""
 SLOWEST: Final = 32 * 1024
@@ -108,8 +106,7 @@ class OfficeConnection:
         self._context = context
         self._clock = clock
         self._pace = Pace(office.mbit_per_second, clock.now_us())
-        self._http: http.client.HTTPConnection | None = None
-        self._timed: _TimedSocket | None = None
+        self._kept: tuple[http.client.HTTPConnection, TimedSocket] | None = None
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
         self._stopped = threading.Event()
@@ -144,7 +141,7 @@ class OfficeConnection:
         If a kept connection turns out to be closed before a byte of the answer came, and the
         request has no body, it is sent once more: servers close what was silent for a while.
         """
-        kept = self._http is not None
+        kept = self._kept is not None
         try:
             return self._once(request)
         except _ClosedByServerError as error:
@@ -157,7 +154,7 @@ class OfficeConnection:
 
     def close(self) -> None:
         """Close the connection, if there is one; the next request makes another."""
-        self._http = self._timed = None
+        self._kept = None
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:
@@ -189,8 +186,9 @@ class OfficeConnection:
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.raise_if_stopped()
-            if isinstance(error, ssl.SSLError) and self._timed is not None:
-                raise _ClosedByServerError(_CLOSED) from error  # a connection that was one
+            broken = isinstance(error, ssl.SSLError) and self._kept is not None
+            if broken or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+                raise _ClosedByServerError(_CLOSED) from error
             raise OfficeUnavailableError(
                 f"{self._url}: what answers there is not the office's server, or its certificate "
                 f"does not hold ({printable(str(error))}): compare office.url and office.ca in the "
@@ -204,11 +202,8 @@ class OfficeConnection:
         length = 0 if request.body is None else request.body.length
         needed = ANSWER_SECONDS + length / SLOWEST
         now_us = self._clock.now_us()
-        if self._http is None or self._timed is None:
-            self._connect(now_us + round(CONNECT_SECONDS * SECOND))
-        connection, timed = self._http, self._timed
-        if connection is None or timed is None:
-            raise HandoverStoppedError("the hand-over was told to stop")
+        connect_us = now_us + round(CONNECT_SECONDS * SECOND)
+        connection, timed = self._kept or self._connect(connect_us)
         timed.deadline_us = now_us + round(needed * SECOND)
         connection.putrequest(request.method, request.path, skip_host=True)
         connection.putheader("Host", self._authority)
@@ -216,20 +211,27 @@ class OfficeConnection:
             connection.putheader(name, value)
         if request.body is not None:
             connection.putheader("Content-Length", str(length))
+            connection.putheader("Expect", "100-continue")
         refused: OSError | None = None
+        invited = True
         try:
             connection.endheaders()
             if request.body is not None:
-                self._send(connection, request.body)
+                invited = timed.is_invited()
+                if invited:
+                    self._send(connection, request.body)
         except ConnectionError as error:
             # A server that will not have a body answers before its end, and may close then.
             refused = error
         try:
-            return self._answer(connection)
+            answer = self._answer(connection)
         except (OSError, http.client.HTTPException):
             if refused is not None:
                 raise refused from None
             raise
+        if not invited:
+            self.close()  # what was announced never came
+        return answer
 
     def _send(self, connection: http.client.HTTPConnection, body: Body) -> None:
         for piece in body.pieces():
@@ -254,7 +256,7 @@ class OfficeConnection:
 
     # ------------------------------------------------------------------ connecting
 
-    def _connect(self, until_us: int) -> None:
+    def _connect(self, until_us: int) -> tuple[http.client.HTTPConnection, TimedSocket]:
         raw = self._dial(until_us)
         with self._lock:
             # Both in one: `interrupt` has to find the one that has the descriptor.
@@ -263,13 +265,14 @@ class OfficeConnection:
             )
             self._channel = channel
         self.raise_if_stopped()
-        timed = _TimedSocket(channel, self._clock)
+        timed = TimedSocket(channel, self._clock)
         timed.deadline_us = until_us
         timed.handshake()
         made = http.client.HTTPConnection(self._host, self._port)
         made.auto_open = 0
         made.sock = timed
-        self._http, self._timed = made, timed
+        self._kept = made, timed
+        return self._kept
 
     def _dial(self, until_us: int) -> socket.socket:
         """A connection to the first of the server's addresses that lets one in."""
@@ -328,50 +331,3 @@ class OfficeConnection:
 
 class _ClosedByServerError(Exception):
     """The server closed the connection, or it broke."""
-
-
-class _TimedSocket:
-    """What `http.client` takes for a socket: each call is bounded by a deadline for all of them."""
-
-    def __init__(self, channel: ssl.SSLSocket, clock: Clock) -> None:
-        self._channel = channel
-        self._clock = clock
-        self.deadline_us = 0
-
-    def handshake(self) -> None:
-        self._bound()
-        self._channel.do_handshake()
-
-    def sendall(self, data: bytes) -> None:
-        self._bound()
-        self._channel.sendall(data)
-
-    def receive_into(self, buffer: memoryview) -> int:
-        self._bound()
-        return self._channel.recv_into(buffer)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
-
-    def close(self) -> None:
-        """Whoever made the connection closes it: its answer is still to be read."""
-
-    def _bound(self) -> None:
-        left = (self.deadline_us - self._clock.now_us()) / SECOND
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        self._channel.settimeout(min(left, SILENCE_SECONDS))
-
-
-class _Incoming(io.RawIOBase):
-    """The stream of what the server says."""
-
-    def __init__(self, channel: _TimedSocket) -> None:
-        super().__init__()
-        self._channel = channel
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._channel.receive_into(buffer)

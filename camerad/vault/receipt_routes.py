@@ -16,7 +16,7 @@ from camerad.vault.uploads import Uploads
 
 PATH: Final = "/v1/recordings/{recording}/receipt"
 TYPE: Final = "application/jose"
-AGAIN_SECONDS: Final = 2
+AGAIN_SECONDS: Final = 1
 """When a camera asks again whose recording is being checked: a minute of footage takes less."""
 _MISSING: Final = "the office does not have this recording; hand it over, and ask again"
 

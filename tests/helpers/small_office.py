@@ -153,7 +153,7 @@ class SmallOffice:
         if fault is not None and fault.after:
             await asyncio.sleep(fault.seconds)
             return await self._faulty(request, fault)
-        nonce = secrets.token_urlsafe(16)
+        nonce = f"s.{secrets.token_urlsafe(16)}"  # the office chooses its form
         self._nonces[nonce] = time.monotonic()
         answer.headers[request_signature.NONCE] = nonce
         return answer

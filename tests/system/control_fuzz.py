@@ -57,6 +57,8 @@ CONFIGURING: Final[tuple[tuple[str, object], ...]] = (
     ("/purge", None),
     ("/acknowledge", {"directory": "0" * 32, "recordings": []}),
     ("/acknowledge", {"receipt": "e30.e30.e30"}),
+    ("/dock/signature", {"base": '"@method": GET'}),
+    ("/dock/receipt", {"receipt": "e30.e30.e30"}),
     ("/recordings/20260101T000000Z-0001/hold", {"reason": "fuzz", "who": "fuzz"}),
     ("/recordings/20260101T000000Z-0001/release", {"who": "fuzz"}),
 )

@@ -148,7 +148,11 @@ def test_the_document_names_every_exit_code() -> None:
 def test_all_that_camerad_imports_comes_with_it_or_is_a_camera_s() -> None:
     """What README installs at a desk, and `make run`: no command wants more than that."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    called = {"opencv-python-headless": "cv2", "pyyaml": "yaml"}
+    called = {
+        "http-message-signatures": "http_message_signatures",
+        "opencv-python-headless": "cv2",
+        "pyyaml": "yaml",
+    }
     declared = {
         called.get(name.lower(), name)
         for name in (*project["dependencies"], *project["optional-dependencies"]["device"])

@@ -51,8 +51,9 @@ def test_both_ends_mean_the_same_requests() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, FULL])
-def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str]) -> None:
-    check_base(base_of(**headers), OFFICE.url, CAMERA)
+@pytest.mark.parametrize("nonce", [NONCE, "s.Az-_09", "n" * 128])
+def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str], nonce: str) -> None:
+    check_base(base_of(**headers).replace(NONCE, nonce), OFFICE.url, CAMERA)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,8 @@ def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str]) 
         base_of().replace('tag="', 'x="1";tag="'),
         base_of().replace("ed25519", "rsa-v1_5-sha256"),
         base_of().replace(f';nonce="{NONCE}"', ""),
+        base_of().replace(NONCE, 'a";tag="camerad-dock"'),
+        base_of().replace(NONCE, "n" * 129),
         base_of(kid="A" * 43),
         base_of("https://office.example:84431"),
         base_of().replace(":8443/", ":8443.evil.example/"),

@@ -17,7 +17,7 @@ from camerad.base.clock import SystemClock
 from camerad.config.office_section import Office
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, encode_base64url
-from camerad.dock import handover
+from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_client import OfficeClient
@@ -134,6 +134,7 @@ def scene(
     """With parts of 4 KiB, so that a small recording has many."""
     monkeypatch.setattr(handover, "PART", PART)
     monkeypatch.setattr(handover, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(office_client, "PAUSE_SECONDS", 0.05)
     made = Scene(tmp_path, ca, context)
     made.office.start()
     yield made

@@ -271,3 +271,41 @@ def test_an_office_that_loses_what_was_brought_of_the_ledger_is_left_alone(scene
     scene.office.faults.clear()
     scene.office.faults = [Fault("POST", "/v1/ledger", 409, body=missing)]
     assert scene.run().complete
+
+
+@pytest.mark.parametrize("status", [423, 429])
+def test_a_part_that_must_wait_is_sent_when_the_office_says(scene: Scene, status: int) -> None:
+    scene.record("one", SIZE)
+    scene.office.faults = [Fault("PATCH", "/v1/", status, {"Retry-After": "0"}) for _ in range(3)]
+    assert scene.run().acknowledged == ("one",)
+
+
+def test_an_office_that_puts_every_part_off_ends_the_pass(scene: Scene) -> None:
+    scene.record("one", SIZE)
+    later = {"Retry-After": "0"}
+    scene.office.faults = [Fault("PATCH", "/v1/", 429, later) for _ in range(30)]
+    with pytest.raises(OfficeUnavailableError, match="takes no part of one"):
+        scene.run()
+
+
+WAITS = b'{"error": "the ledger does not know it", "waits_for": "ledger"}'
+
+
+def test_a_recording_that_ended_meanwhile_brings_the_ledger_again(scene: Scene) -> None:
+    scene.record("one", SIZE)
+    waits = Fault("GET", "/v1/recordings/one/receipt", 409, body=WAITS)
+    scene.office.faults = [Fault("GET", "/v1/recordings/one/receipt"), waits]
+    assert scene.run().acknowledged == ("one",)
+    # At first, for this recording, and at last.
+    assert scene.office.requests.count(("POST", "/v1/ledger")) == 3
+
+
+def test_a_recording_that_no_ledger_helps_is_left_for_the_next_pass(scene: Scene) -> None:
+    scene.record("one", SIZE)
+    waits = Fault("GET", "/v1/recordings/one/receipt", 409, body=WAITS)
+    scene.office.faults = [waits for _ in range(9)]
+    found = scene.run()
+    assert set(found.failed) == {"one"}
+    assert dict(found.refused) == {}
+    scene.office.faults.clear()
+    assert scene.run().acknowledged == ("one",)

@@ -10,10 +10,10 @@ from small_office import Fault
 from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.dock import request_signature
-from camerad.dock.bodies import Text
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import LONGEST_PAUSE_SECONDS, OfficeClient
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
+from camerad.dock.request_bodies import Text
 from camerad.dock.signers import KeySigner
 from tests.unit.dock.scene import Scene
 
@@ -63,14 +63,14 @@ def client(office: Office, clock: ManualClock | None = None) -> OfficeClient:
 
 
 def test_the_first_nonce_is_its_own_and_the_next_are_the_servers() -> None:
-    office = Office(answer(404, "first"), answer(404, "second"), answer(404))
+    office = Office(answer(404, "first"), answer(404, "s.se-c_ond"), answer(404))
     asking = client(office)
     for _ in range(3):
         asking.receipt("one")
     (own, created), *others = office.said()
     assert re.fullmatch(r"[A-Za-z0-9_-]{16,64}", own)
     assert created == NOW_US // 1_000_000
-    assert [nonce for nonce, _ in others] == ["first", "second"]
+    assert [nonce for nonce, _ in others] == ["first", "s.se-c_ond"]
 
 
 def test_no_nonce_is_used_twice() -> None:
@@ -91,7 +91,7 @@ def test_a_nonce_of_the_servers_that_is_old_is_left() -> None:
     assert office.said()[1][0] != "first"
 
 
-@pytest.mark.parametrize("nonce", ["a b", "ä", "x" * 200, '"', "a;tag=b"])
+@pytest.mark.parametrize("nonce", ["a b", "ä", "x" * 200, '"', "a\\b", ""])
 def test_a_nonce_that_is_none_is_left(nonce: str) -> None:
     office = Office(answer(404, nonce), answer(404))
     asking = client(office)
