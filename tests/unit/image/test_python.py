@@ -6,9 +6,12 @@ import io
 import re
 import subprocess
 import tarfile
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from camerad_image import materials, python
 from camerad_image.errors import ImageError
@@ -30,6 +33,21 @@ def test_every_version_is_the_one_that_the_tests_were_run_with() -> None:
     assert {n: locked[n] for n in locked if n in tested} == {
         n: tested[n] for n in locked if n in tested
     }
+
+
+def test_what_a_package_imports_is_locked_as_well() -> None:
+    """An import that fails shows only on the board. Debian has the one that the lock leaves out."""
+    locked = {canonicalize_name(name) for name in python.requirements(python.LOCK.read_text())}
+    board = {"python_version": "3.13", "python_full_version": "3.13.5", "extra": ""}
+    board["platform_machine"] = "aarch64"
+    missing = {
+        (name, wanted.name)
+        for name in locked - {"adafruit-lgpio"}  # which no machine of the tests has
+        for wanted in map(Requirement, metadata.requires(name) or ())
+        if wanted.marker is None or wanted.marker.evaluate(board)
+        if canonicalize_name(wanted.name) not in locked
+    }
+    assert missing == {("picamera2", "python-prctl")}
 
 
 def test_every_file_is_named_by_its_hash() -> None:
