@@ -30,7 +30,7 @@ from camerad.vault.uploads import INCOMING
 
 _log = logging.getLogger(__name__)
 
-LARGEST: Final = 16 << 20
+LARGEST: Final = 64 << 20
 """Bytes of one file of a ledger."""
 MOST_FILES: Final = 10_000
 """A checkpoint is left of each day: that is 27 years."""
