@@ -34,7 +34,9 @@ def test_a_key_that_was_replaced_has_a_sentence_of_its_own(path: Path) -> None:
         Cameras(str(path)).find(OLD.thumbprint)
 
 
-@pytest.mark.parametrize("kid", ["", "x", "\x1b[2J" * 20, TWO.thumbprint])
+@pytest.mark.parametrize(
+    "kid", ["", "x", "\x1b[2J" * 20, TWO.thumbprint], ids=["none", "short", "odd", "another"]
+)
 def test_another_key_is_nobody_s(path: Path, kid: str) -> None:
     with pytest.raises(UnregisteredError, match="no camera with the key") as said:
         Cameras(str(path)).find(kid)
