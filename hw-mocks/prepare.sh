@@ -47,7 +47,7 @@ case $level in
         # and checks a recording without camerad, file systems to lose power on, a linter for this
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
-        system_packages="$system_packages strace age openssl e2fsprogs fdisk mount util-linux"
+        system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount util-linux"
         system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
         # A disk of an emulator, whose log of losses of power is read.
         system_packages="$system_packages qemu-utils"
