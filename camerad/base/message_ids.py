@@ -132,5 +132,7 @@ class MessageId(Enum):
     """The office does not take a recording, or finds something wrong."""
     HANDOVER_FAILED = "e4fe80f540684503ac7c2673f64204df"
     """Nothing could be handed over to the office."""
+    OVERDUE = "b2586f4e1b2c4b2f90432c2e03c68b6b"
+    """The office may keep a recording beyond its day."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""

@@ -18,7 +18,6 @@ from camerad.base import file_status, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
-from camerad.cli import desk
 from camerad.container.keys import KeyFileError, KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
@@ -26,6 +25,7 @@ from camerad.ledger import log_segments
 from camerad.ledger.ledger import LedgerFinding
 from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.ledger.recording_state import RecordingState
+from camerad.office.holdings import holding_key
 from camerad.store import receipts
 from camerad.store.locations import (
     Holding,
@@ -245,7 +245,7 @@ def _about_key(holding: Holding) -> Iterator[Remark]:
     """About the key that came with the recordings: that it is gone, and that there is another file
     in its place, is the same."""
     try:
-        desk.holding_key(holding)
+        holding_key(holding)
     except KeyFileError as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno in storage_errors.FORBIDDEN:

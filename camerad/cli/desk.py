@@ -33,19 +33,18 @@ from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.text import printable
 from camerad.base.wall_clock import KnownTime, TimeKeeper, office_clock
 from camerad.cli.options import config_home
-from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
+from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.office import office
+from camerad.office import office, office_store
 from camerad.store import camera_holds, identity
 from camerad.store.locations import (
     Holding,
     Place,
     PlaceKind,
-    holding_name,
 )
 from camerad.verify.judge import MayRun, never_runs
 
@@ -114,10 +113,8 @@ def accompanying_keys(place: Place) -> KeyRing:
         with contextlib.suppress(CameradError):
             current, former = identity.published(place.root)
             found = [current, *former]
-    for holding in place.holdings:
-        if place.kind is PlaceKind.OFFICE:
-            with contextlib.suppress(KeyFileError):
-                found.append(holding_key(holding))
+    if place.kind is PlaceKind.OFFICE:
+        found += office_store.brought_keys(place).values()
     return KeyRing(found)
 
 
@@ -125,15 +122,6 @@ def published_keys(place: Place) -> KeyRing:
     """The keys that a device has published in its state directory."""
     current, former = identity.published(place.root)
     return KeyRing([current, *former])
-
-
-def holding_key(holding: Holding) -> PublicKey:
-    """The key that came with a device's recordings. Raises KeyFileError if it is gone, is none, or
-    is another one than the directory is named after, which all come to the same."""
-    key = read_public_key(holding.key)
-    if not holding.root.endswith(holding_name("", key)):
-        raise KeyFileError(f"{holding.key}: this is the key {key.thumbprint}, of another camera")
-    return key
 
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
@@ -252,7 +240,8 @@ def holds_on_cameras(
         return {}
     held: dict[str, tuple[Hold, ...]] = {}
     with contextlib.nullcontext() if unread is None else unread.take():
-        own, keys = office_keys(options, place), camera_keys(place, trusted or KeyRing())
+        own = office_keys(options, place)
+        keys = office_store.camera_keys(place, trusted or KeyRing())
         state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
         for holding in place.holdings:
             part = Place(place.kind, place.root, (holding,), place.unread)
@@ -260,11 +249,6 @@ def holds_on_cameras(
                 for recording, holds in camera_holds.pending(part, state, own, keys).items():
                     held[recording] = (*held.get(recording, ()), *holds)
     return held
-
-
-def camera_keys(place: Place, trusted: KeyRing) -> KeyRing:
-    """The keys that a camera's hold may be signed by: it is better believed than deleted."""
-    return KeyRing([*trusted.values(), *accompanying_keys(place).values()])
 
 
 def holdings_of(place: Place, path: str) -> tuple[Holding, ...]:

@@ -20,8 +20,8 @@ from camerad.base.safe_read import read_plain
 from camerad.cli import desk
 from camerad.cli.running import RunningDevice
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office
-from camerad.store import camera_holds, disk, identity
+from camerad.office import office, office_store
+from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import Purged
@@ -116,26 +116,27 @@ def open_store(
     """The store, claimed and compared with its files, and the key of its ledger. about: id of the
     one recording that it is about; then only that is compared, and what is new."""
     check_store(place)
-    had_one = False
     if place.kind is PlaceKind.OFFICE:
         key, made = office.load_or_create_key(options.office_key)
         if made:
             desk.say(f"made the office's own key: {options.office_key}; keep a copy of it")
-        former = office.admit_key(place, key, replace=options.new_office_key)
-        had_one = bool(office.known_keys(place))
-        trusted = _enrolled(options, place)
-    else:
-        key, former, trusted = _own_key(place), desk.published_keys(place), None
+        with office_store.open_office_store(
+            place,
+            key,
+            desk.clock_of(options, place),
+            _enrolled(options, place),
+            desk.say,
+            about=about,
+            replace=options.new_office_key,
+        ) as store:
+            yield store, key
+        return
+    key = _own_key(place)
     clock = desk.clock_of(options, place)
-    with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
-        if place.kind is PlaceKind.OFFICE:
-            office.remember_key(place, key.public)
+    with Store.open(place, key, clock, desk.published_keys(place)) as store:
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 desk.say(str(difference))
-        known = trusted or KeyRing()
-        for text in camera_holds.take_over(store, desk.camera_keys(place, known), known):
-            desk.say(text)
         yield store, key
 
 

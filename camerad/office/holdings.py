@@ -15,7 +15,7 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
-from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
 from camerad.store import verified_copy
 from camerad.store.locations import (
     DIRECTORY_ID,
@@ -84,3 +84,12 @@ def _read(path: str) -> bytes | None:
         if error.errno == errno.ENOENT:
             return None
         raise
+
+
+def holding_key(holding: Holding) -> PublicKey:
+    """The key that came with a device's recordings. Raises KeyFileError if it is gone, is none, or
+    is another one than the directory is named after, which all come to the same."""
+    key = read_public_key(holding.key)
+    if not holding.root.endswith(holding_name("", key)):
+        raise KeyFileError(f"{holding.key}: this is the key {key.thumbprint}, of another camera")
+    return key

@@ -12,7 +12,7 @@ from camerad.base import storage_errors
 from camerad.base.errors import EX_NOPERM, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
-from camerad.container.keys import PublicKey
+from camerad.container.keys import KeyRing, PublicKey
 from camerad.office import camera_register
 from camerad.office.camera_register import RegisteredCamera
 
@@ -60,6 +60,10 @@ class Cameras:
     def key(self, kid: str) -> PublicKey:
         """The key itself. Raises UnregisteredError."""
         return self._find(kid)[1]
+
+    def keys(self) -> KeyRing:
+        """The keys of all of them."""
+        return KeyRing(key for _, key in self._present().cameras.values())
 
     def _find(self, kid: str) -> tuple[RegisteredCamera, PublicKey]:
         known = self._present()

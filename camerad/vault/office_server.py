@@ -6,6 +6,7 @@
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
+`retention_worker`                          deletes what is due
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -43,6 +44,7 @@ from camerad.vault.nonces import Nonces
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusals import plain_errors
+from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
@@ -142,6 +144,7 @@ class Vault:
             queue.add(kid, declaration)
         queue.start()
         self._background(self._expire(uploads))
+        self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -239,6 +242,11 @@ class Vault:
                     extra=MessageId.UPLOAD.extra,
                 )
             await asyncio.sleep(EXPIRY_SECONDS)
+
+
+async def _delete_what_is_due(worker: RetentionWorker) -> None:
+    while True:
+        await asyncio.sleep(await asyncio.to_thread(worker.look))
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:

@@ -1,0 +1,67 @@
+"""An office's directory as a store: opened with the office's key, and compared with its files.
+
+Whoever holds, releases or deletes there opens it so: the commands of the desk, and the office's
+server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from camerad.base.clock import Clock
+from camerad.container.keys import KeyFileError, KeyRing, SigningKey
+from camerad.office import office
+from camerad.office.holdings import holding_key
+from camerad.store import camera_holds
+from camerad.store.locations import Place
+from camerad.store.store import Store
+
+
+@contextlib.contextmanager
+def open_office_store(
+    place: Place,
+    key: SigningKey,
+    clock: Clock,
+    trusted: KeyRing,
+    say: Callable[[str], None],
+    *,
+    about: str | None = None,
+    replace: bool = False,
+) -> Iterator[Store]:
+    """The store of an office's directory, claimed until the end of the context.
+
+    It is compared with its files before, new recordings are taken over, and so are the cameras'
+    holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
+    say: is told what is no alarm; the others are logged. about: id of the one recording that it is
+    about; then only that is compared, and what is new. replace: `key` comes in the place of another
+    one.
+
+    Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
+    the store, and StorageError.
+    """
+    former = office.admit_key(place, key, replace=replace)
+    had_one = bool(office.known_keys(place))
+    with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
+        office.remember_key(place, key.public)
+        for difference in store.reconcile() if about is None else store.reconcile_for(about):
+            if not difference.alarm:
+                say(str(difference))
+        for text in camera_holds.take_over(store, camera_keys(place, trusted), trusted):
+            say(text)
+        yield store
+
+
+def camera_keys(place: Place, trusted: KeyRing) -> KeyRing:
+    """The keys that a camera's hold may be signed by: it is better believed than deleted."""
+    return KeyRing([*trusted.values(), *brought_keys(place).values()])
+
+
+def brought_keys(place: Place) -> KeyRing:
+    """The keys that came with an office's recordings: good for reading ledgers, not for trusting
+    them."""
+    found = []
+    for holding in place.holdings:
+        with contextlib.suppress(KeyFileError):
+            found.append(holding_key(holding))
+    return KeyRing(found)

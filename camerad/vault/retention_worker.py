@@ -1,0 +1,80 @@
+"""Deletes what is due, by itself (O4).
+
+Every recording that is not held goes within an hour of its legal end: the server looks every
+quarter of an hour. It does what ``camerad evidence purge`` does, with the same store: new
+recordings are taken over into the office's ledger, the tombstone comes first, and only trusted time
+counts.
+
+What keeps a recording beyond its day is logged as a warning, once until it is something else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from camerad.base.clock import Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.keys import SigningKey
+from camerad.office.office_store import open_office_store
+from camerad.store.disk import TakenError
+from camerad.store.locations import office_place
+from camerad.store.purging import Purged
+from camerad.vault.cameras import Cameras
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 900.0
+"""Between two looks,"""
+AGAIN_SECONDS: Final = 60.0
+"""and before the next one if somebody else works with the store."""
+
+
+class RetentionWorker:
+    """directory: the office's. cameras: whose recordings are taken over. key: signs the office's
+    ledger. clock: whose moments say whether wall time is trusted."""
+
+    def __init__(self, directory: str, cameras: Cameras, key: SigningKey, clock: Clock) -> None:
+        self._directory = directory
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._said: frozenset[str] = frozenset()
+
+    def look(self) -> float:
+        """Delete what is due now; returns after how many seconds to look again. It blocks.
+
+        Whatever goes wrong is logged, and tried again.
+        """
+        try:
+            done = self._purge()
+        except TakenError:
+            return AGAIN_SECONDS  # a command of the desk has the store, and compares it as well
+        except CameradError as error:
+            self._warn({f"nothing was deleted: {error}"})
+        else:
+            for one in done.deleted:
+                log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)
+            self._warn({one.text for one in done.reasons})
+        return LOOK_SECONDS
+
+    def _purge(self) -> Purged:
+        place = office_place(self._directory)
+        trusted = self._cameras.keys()
+        with open_office_store(place, self._key, self._clock, trusted, _tell) as store:
+            return store.purge_and_explain()
+
+    def _warn(self, reasons: set[str]) -> None:
+        for text in sorted(reasons - self._said):
+            log.warning(
+                "recordings may be kept beyond their day: %s",
+                printable(text),
+                extra=MessageId.OVERDUE.extra,
+            )
+        self._said = frozenset(reasons)
+
+
+def _tell(text: str) -> None:
+    log.info("%s", printable(text), extra=MessageId.DETAIL.extra)

@@ -1,0 +1,184 @@
+"""O4: what is due goes by itself, within an hour of trusted time; what is held stays."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
+
+from camerad.base.clock import DAY, ClockSource
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.ledger import read_state
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office_store import open_office_store
+from camerad.store.locations import office_place
+from camerad.vault.cameras import Cameras
+from camerad.vault.retention_worker import AGAIN_SECONDS, LOOK_SECONDS, RetentionWorker
+
+OFFICE = SigningKey.generate()
+HOUR = DAY // 24
+
+
+class Office:
+    """An office's directory that one camera has filled, and its worker."""
+
+    def __init__(self, root: Path) -> None:
+        self.camera = Camera(root / "camera")
+        self.directory = root / "office"
+        self.register = root / "register.json"
+        known = RegisteredCamera("cam-1", KEY.public.thumbprint, KEY.public.jwk, 1, None, None, "")
+        camera_register.write(str(self.register), Register((known,)))
+        self.clock = self.camera.clock
+        self.worker = RetentionWorker(
+            str(self.directory), Cameras(str(self.register)), OFFICE, self.clock
+        )
+
+    def take(self, *recordings: str) -> None:
+        for one in recordings:
+            self.camera.put(one)
+        self.camera.offload(self.directory)
+
+    @property
+    def there(self) -> set[str]:
+        return {path.stem for path in self.directory.glob("*/recordings/*.tar")}
+
+    def hold(self, recording: str) -> None:
+        place = office_place(str(self.directory))
+        trusted = KeyRing([KEY.public])
+        with open_office_store(place, OFFICE, self.clock, trusted, lambda _: None) as store:
+            store.hold(recording, "prosecutor 1 Js 1/26", "Desk")
+
+    def release(self, recording: str) -> None:
+        place = office_place(str(self.directory))
+        trusted = KeyRing([KEY.public])
+        with open_office_store(place, OFFICE, self.clock, trusted, lambda _: None) as store:
+            store.release(recording, "Desk")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_o4_what_is_due_goes_by_itself_and_leaves_a_tombstone(office: Office) -> None:
+    office.take(ONE, TWO)
+    assert office.worker.look() == LOOK_SECONDS
+    office.clock.advance(DAYS * DAY - 2 * HOUR)
+    office.worker.look()
+    assert office.there == {ONE, TWO}, "early"
+    office.clock.advance(2 * HOUR)
+    office.worker.look()
+    assert office.there == set()
+    place = office_place(str(office.directory))
+    state = read_state(place.ledger, KeyRing([OFFICE.public]))
+    assert all(state.recordings[one].deleted is not None for one in (ONE, TWO))
+
+
+def test_o4_nothing_goes_early_and_nothing_late_through_months(office: Office) -> None:
+    """Recordings come every few hours, the server looks as it does, or was down over the day."""
+    office.take(ONE)
+    ends = {ONE: office.clock.wall_us()}
+    for step in range(1, 40):
+        office.clock.advance(9 * HOUR if step % 7 else 3 * DAY)
+        before = office.there
+        office.worker.look()
+        for gone in before - office.there:
+            assert office.clock.wall_us() >= ends[gone] + DAYS * DAY - 2 * HOUR, "early"
+        for kept in office.there:
+            assert office.clock.wall_us() < ends[kept] + DAYS * DAY + HOUR, "late"
+        if step % 5 == 0 and step < 30:
+            name = f"20261124T153000Z-{step:06d}-{step:08x}"
+            office.take(name)
+            # Its footage is of the same day: it is as old as the first one.
+            ends[name] = ends[ONE]
+    assert office.there == set()
+
+
+def test_o4_a_hold_outlasts_the_day_and_its_release_ends_that(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.worker.look()
+    office.hold(ONE)
+    office.clock.advance(20 * DAYS * DAY)
+    office.worker.look()
+    assert office.there == {ONE}
+    office.release(ONE)
+    office.worker.look()
+    assert office.there == set()
+
+
+def test_a_clock_that_nobody_vouches_for_deletes_nothing_early(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.worker.look()
+    office.clock.source = ClockSource.UNKNOWN
+    office.clock.step_wall(400 * DAY)
+    with caplog.at_level(logging.WARNING):
+        office.worker.look()
+    assert office.there == {ONE}
+    assert "beyond their day" in caplog.text
+    office.clock.advance((DAYS + 1) * DAY)
+    office.worker.look()
+    assert office.there == set(), "uptime counts all the same"
+
+
+def test_what_keeps_something_is_said_once_until_it_is_something_else(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.worker.look()
+    office.clock.source = ClockSource.UNKNOWN
+    with caplog.at_level(logging.WARNING):
+        office.worker.look()
+        said = len(caplog.records)
+        office.worker.look()
+        assert (said, len(caplog.records)) == (1, 1)
+        office.clock.source = ClockSource.SYNCHRONISED
+        office.worker.look()
+        office.clock.source = ClockSource.UNKNOWN
+        office.worker.look()
+        assert len(caplog.records) == 2
+
+
+def test_recordings_of_a_camera_that_is_in_no_register_are_not_taken_over(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    camera_register.write(str(office.register), Register(()))
+    office.clock.advance(DAYS * DAY)
+    with caplog.at_level(logging.WARNING):
+        office.worker.look()
+    assert office.there == {ONE}
+    assert "key" in caplog.text
+
+
+def test_while_a_command_of_the_desk_works_it_looks_again_soon(office: Office) -> None:
+    office.take(ONE)
+    place = office_place(str(office.directory))
+    trusted = KeyRing([KEY.public])
+    office.clock.advance(DAYS * DAY)
+    with open_office_store(place, OFFICE, office.clock, trusted, lambda _: None):
+        assert office.worker.look() == AGAIN_SECONDS
+        assert office.there == {ONE}
+    office.worker.look()
+    assert office.there == set()
+
+
+def test_a_ledger_by_another_key_deletes_nothing_and_says_what_to_do(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE, THREE)
+    office.worker.look()
+    office.clock.advance(DAYS * DAY)
+    other = RetentionWorker(
+        str(office.directory), Cameras(str(office.register)), SigningKey.generate(), office.clock
+    )
+    with caplog.at_level(logging.WARNING):
+        assert other.look() == LOOK_SECONDS
+    assert office.there == {ONE, THREE}
+    assert "nothing was deleted" in caplog.text
+    office.worker.look()
+    assert office.there == set()
