@@ -18,7 +18,7 @@ from sim_support import Sim, running, to_idle
 from waiting import until
 
 from hw_mocks.sim.about import about_faults
-from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
 from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 
@@ -105,7 +105,7 @@ def test_the_recordings_are_the_daemons(sim: Sim) -> None:
     assert status == 200
     fields = {"id", "path", "started", "seconds", "pre_event_seconds", "frames", "gaps"}
     fields |= {"sound", "sound_gaps"}
-    fields |= {"marks", "continues", "state", "reason"}
+    fields |= {"marks", "continues", "state", "reason", "acknowledged"}
     assert [set(recording) for recording in recordings] == [fields]
 
 
@@ -197,7 +197,9 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     # What policies/generic.yaml allows: half a minute, in self-view only.
     policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
     assert board["policy"] == policy | {"sound": True, "may_mute": True}
-    assert [fault["name"] for fault in board["faults"]] == list(FAULTS)
+    # No office is behind its dock.
+    offered = [name for name, kind in FAULTS.items() if kind.role != DOCK]
+    assert [fault["name"] for fault in board["faults"]] == offered
     assert board["daemon"] == {"pid": sim.facts()["daemon_pid"], "exit_code": None}
 
 
@@ -218,7 +220,9 @@ def test_nobody_is_offered_a_fault_that_does_nothing_here(
     names = {fault["name"] for fault in about_faults(load(path), environment)}
     left_out = set(FAULTS) - names
     encoders = {"encoder_error", "encoder_empty", "encoder_hang"}
-    assert left_out == (set() if offered else encoders)
+    assert left_out == {"network_gone"} | (set() if offered else encoders)
+    with_office = {one["name"] for one in about_faults(load(path), environment, office=True)}
+    assert with_office == names | {"network_gone"}
 
 
 def test_a_fault_that_does_nothing_here_is_refused(tmp_path: Path) -> None:
@@ -226,6 +230,11 @@ def test_a_fault_that_does_nothing_here_is_refused(tmp_path: Path) -> None:
         status, said = sim.raw("POST", "/api/fault", {"name": "encoder_hang", "seconds": 1})
         error = {"error": "encoder_hang: the camera uses no hardware encoder"}
         assert (status, json.loads(said)) == (409, error)
+        status, said = sim.raw("POST", "/api/fault", {"name": "network_gone", "seconds": 1})
+        assert (status, json.loads(said)) == (
+            409,
+            {"error": "network_gone: the camera has no office"},
+        )
         assert sim.ask("POST", "/api/fault", {"name": "camera_stall", "seconds": 0})[0] == 200
 
 
@@ -254,10 +263,11 @@ def test_a_name_that_is_made_up_is_not_found(sim: Sim, folder: str, name: str) -
 
 
 def test_every_fault_is_taken(sim: Sim) -> None:
-    displays = {"display_crash", "display_kill"}  # the stand-in of the daemon has no display
+    # The stand-in of the daemon has no display, and no office.
+    without = {"display_crash", "display_kill", "network_gone"}
     for name in FAULTS:
         status, answer = sim.ask("POST", "/api/fault", {"name": name, "seconds": 0})
-        assert status == (409 if name in displays else 200), answer
+        assert status == (409 if name in without else 200), answer
     sim.reaches("idle")
 
 

@@ -24,7 +24,7 @@ from office_server import OfficeServer, environment
 from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, PublicKey, decode_base64url
-from camerad.dock import handover
+from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
@@ -130,7 +130,7 @@ class Dock:
 @pytest.fixture
 def dock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dock]:
     monkeypatch.setattr(handover, "PART", PART)
-    monkeypatch.setattr(handover, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(office_client, "PAUSE_SECONDS", 0.05)
     made = Dock(tmp_path)
     made.server.start()
     yield made

@@ -50,7 +50,7 @@ from hw_mocks.panel import Panel
 from hw_mocks.sim.board import LIGHTS, Board, NotNow
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
-from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.live import Live
 from hw_mocks.sim.origin import Handler, names_of, only_from_here
@@ -296,7 +296,8 @@ class Server:
         if not isinstance(name, str) or name not in FAULTS:
             raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")
         if all(fault["name"] != name for fault in self._about["faults"]):
-            raise web.HTTPConflict(text=f"{name}: the camera uses no hardware encoder")
+            why = "has no office" if FAULTS[name].role == DOCK else "uses no hardware encoder"
+            raise web.HTTPConflict(text=f"{name}: the camera {why}")
         low, high = (-MAX_STEP, MAX_STEP) if name == STEP else (0, MAX_SECONDS)
         seconds = None
         if "seconds" in body:

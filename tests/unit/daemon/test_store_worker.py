@@ -136,7 +136,8 @@ def scenes(tmp_path: Path) -> Iterator[Any]:
 
 def recorded(scene: Scene, *, ended: bool = True, marks: tuple[int, ...] = ()) -> str:
     """A recording through the keeping thread's own sink; its path."""
-    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    # What a start has to do is done: it would find the file before the ledger has heard of it.
+    until(lambda: scene.kept, WAIT, "the first housekeeping")
     init, made = fragments(seconds_of_footage(1))
     moment = scene.clock.moment()
     header = replace(a_header(), id=ID, boot_id=scene.clock.boot_id, clock=moment)

@@ -95,7 +95,8 @@ def test_of_systemd_s_own_sockets_a_camera_has_those_of_log_devices_and_bus() ->
 
 def test_everything_in_systemd_has_its_place_and_the_daemon_is_enabled() -> None:
     readme = (SYSTEMD / "README.md").read_text()
-    there = {path.name for path in SYSTEMD.iterdir()} - {"README.md"}
+    # office/ is for another machine.
+    there = {path.name for path in SYSTEMD.iterdir()} - {"README.md", "office"}
     assert set(units.places(readme)) == there
     enabled = units.enabled(readme)
     # The second command is for cards made from the image.
