@@ -64,6 +64,12 @@ def add_parser(commands: Any) -> None:
         f"{os.path.join(config_home(), REGISTER)}",
     )
 
+    init.add_argument(
+        "--new-authority",
+        action="store_true",
+        help="make another certificate authority; every camera then needs a file that names it",
+    )
+
     serve = actions.add_parser("serve", help="run the server until it is told to end")
     for action in (init, serve):
         action.add_argument(
@@ -105,12 +111,14 @@ def _init(options: argparse.Namespace) -> int:
         f"directory    {settings.directory}",
         f"settings     {config}",
         f"url          {settings.url}",
-        f"office key   {settings.office_key}, {key.thumbprint}",
+        f"office key   {settings.office_key}, thumbprint {key.thumbprint}",
         f"register     {settings.register}, {_cameras(settings)}",
     ]
     if os.fspath(settings.tls.certificate) == own.certificate:
         now = datetime.now(UTC)
         durable_files.make_directory(os.path.dirname(own.certificate), 0o700, linked=True)
+        if known and not options.new_authority:
+            certificates.check_authority(authority)
         certificates.make_authority(authority, f"camerad office {_host(settings.url)}", now)
         made = certificates.make_certificate(authority, own, [_host(settings.url)], now)
         issuer = certificates.read_certificate(authority.certificate)
@@ -226,6 +234,12 @@ def _prepare_directory(settings: OfficeFile) -> Any:
             f"{path}: there is no key, but {directory} has a ledger that an office's key signed; "
             "name that key with --office-key"
         )
+    if office.load_key(path) is None and (signers := office.receipt_signers(place)):
+        raise office.OfficeKeyError(
+            f"{path}: there is no key, but {directory} has receipts that an office's key signed "
+            f"({', '.join(sorted(signers))}): put that key back from its backup, since cameras "
+            "believe no other one; or name it with --office-key"
+        )
     key, made = office.load_or_create_key(path)
     if made:
         sys.stderr.write(f"camerad: made the office's own key: {printable(path)}; keep a copy\n")
@@ -279,24 +293,28 @@ def _absolute(path: str | None) -> str | None:
 def _serve(options: argparse.Namespace) -> int:
     from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
 
-    settings = load(options.config)
+    settings = load(options.config, with_files=False)  # those are looked at more closely
+    warnings = _checked(settings)
     try:
         from camerad.vault.office_server import Vault  # noqa: PLC0415 - slow to import
     except ModuleNotFoundError as error:
         raise OfficeCommandError(
             f"the library {error.name} is missing, which only an office's server needs: install "
-            "it with pip install 'camerad[office]'"
+            "camerad with its extra 'office', as docs/office.md says"
         ) from error
     import asyncio  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
     from camerad.base import journal, process  # noqa: PLC0415
+    from camerad.base.message_ids import MessageId  # noqa: PLC0415
     from camerad.cli import desk  # noqa: PLC0415
     from camerad.store.locations import office_place  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     process.forbid_dumps()  # the office's key is in its memory
+    for text in warnings:
+        logging.getLogger(__name__).warning("%s", printable(text), extra=MessageId.SERVING.extra)
     place = office_place(str(settings.directory))
     clock = desk.clock_of(
         argparse.Namespace(trust_clock=False, office_key=str(settings.office_key)), place
@@ -305,10 +323,21 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _checked(settings: OfficeFile) -> list[str]:
+    """See `camerad.vault.start_check.check_start`."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from camerad.vault.start_check import check_start  # noqa: PLC0415 - slow to import
+
+    return check_start(settings, datetime.now(UTC))
+
+
 def _check(options: argparse.Namespace) -> int:
-    from camerad.vault.office_settings import check_file  # noqa: PLC0415 - slow to import
+    from camerad.vault.office_settings import check_file, load  # noqa: PLC0415 - slow to import
 
     mistakes = check_file(options.file)
+    if not mistakes:
+        mistakes = _checked(load(options.file))
     for mistake in mistakes:
         sys.stderr.write(f"{printable(mistake)}\n")
     if not mistakes:

@@ -20,10 +20,11 @@ from camerad.base.errors import EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
+from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
 from camerad.ledger.audit import Signers, signers
-from camerad.store import verified_copy
-from camerad.store.locations import KEYS, OFFICE, Place
+from camerad.store import receipts, verified_copy
+from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 
 _UNPROVEN: Final = (
     "the office's own ledger was checked with the keys that lie beside it: this finds accidents, "
@@ -196,6 +197,20 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     return LedgerKeys(ring, problem)
 
 
+def receipt_signers(place: Place) -> frozenset[str]:
+    """Thumbprints of the keys that receipts in an office's directory name, without the cameras'.
+
+    Nothing is checked. Raises StorageError.
+    """
+    found = set()
+    for holding in place.holdings:
+        for path in () if holding.broken else receipts.paths(holding.receipts):
+            kid = jws.named_key(read_plain(path, "receipt", jws.LONGEST + 1))
+            if kid and not holding.root.endswith(f"-{kid[:THUMBPRINT]}"):
+                found.add(kid)
+    return frozenset(found)
+
+
 def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     """Make sure that `key` may sign the directory's ledger; returns the keys that did so before.
 
@@ -205,6 +220,15 @@ def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     """
     known = known_keys(place)
     found = ledger_keys(place, key.public)
+    others = frozenset() if known or replace else receipt_signers(place)
+    if others - {key.public.thumbprint}:
+        # Whoever begins the ledger is the office from then on, also for its server.
+        raise OfficeKeyError(
+            f"{place.root}: receipts here are signed by the office's key "
+            f"{', '.join(sorted(others))}, and the one at hand is {key.public.thumbprint}; name "
+            "that key with --office-key. If it is lost, and you know what that means: "
+            "--new-office-key"
+        )
     if not replace and (found.problem or found.remark):
         raise OfficeKeyError(
             f"{found.problem or found.remark}; nothing was changed. Put the directory back from "

@@ -59,7 +59,7 @@ _OF_FILE_SYSTEM: Final = "lost+found"
 """Made with a file system, and root's; what a repair of it puts there has no recording's name."""
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
-_THUMBPRINT: Final = 8
+THUMBPRINT: Final = 8
 """Characters of a key's thumbprint in the name of a directory."""
 
 
@@ -199,13 +199,13 @@ class Place:
 
 def holding_name(device: str, key: PublicKey) -> str:
     """Name of a device's directory in an office's directory."""
-    return f"{device_stem(device)}-{key.thumbprint[:_THUMBPRINT]}"
+    return f"{device_stem(device)}-{key.thumbprint[:THUMBPRINT]}"
 
 
 def holding_stem(name: str) -> str:
     """How the names of a device's directories begin, from one of them. The thumbprint behind it may
     have dashes itself."""
-    return name[: -1 - _THUMBPRINT]
+    return name[: -1 - THUMBPRINT]
 
 
 def device_stem(device: str) -> str:

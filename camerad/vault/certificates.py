@@ -60,6 +60,17 @@ class Issuer:
     key: ec.EllipticCurvePrivateKey
 
 
+def check_authority(files: KeyPairFiles) -> None:
+    """That an authority that was made before is still there: cameras trust it and no other one.
+    Raises CertificateError if its certificate is gone, and StorageError."""
+    if not file_status.exists(files.certificate):
+        raise CertificateError(
+            f"{files.certificate}: the authority is gone, and cameras trust no other one: put it "
+            "and its key back from their backup. If they are lost: --new-authority, and then every "
+            "camera needs a new file"
+        )
+
+
 def make_authority(files: KeyPairFiles, name: str, now: datetime) -> bool:
     """Make an authority, unless one is there; returns whether it was made. name: of the office, for
     people. The directory has to be there. Raises CertificateError if one is there that ends within
@@ -165,9 +176,10 @@ def read_certificate(path: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(
             read_plain(path, "certificate", _LARGEST, linked=True)
         )
-    except ValueError as error:
+    except ValueError:
         raise CertificateError(
-            f"{path}: this is no certificate in PEM: {error}; name another file"
+            f"{path}: this is no certificate in PEM: put it back from its backup; the server's own "
+            "may also be deleted, together with its key, and 'camerad office init' makes another"
         ) from None
 
 

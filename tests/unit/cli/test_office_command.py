@@ -10,14 +10,16 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk_helpers import ONE, Camera
+from desk_helpers import KEY, ONE, Camera
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
-from camerad.container.keys import SigningKey
+from camerad.container.keys import KeyRing, SigningKey
 from camerad.office.office import load_or_create_key
+from camerad.store import receipts
 from camerad.store.locations import PlaceKind, place_of
 from camerad.vault import office_settings
 from tests.unit.cli.conftest import Desk
@@ -50,6 +52,34 @@ def test_init_makes_everything_that_serve_needs(desk: Desk, home: Path, tmp_path
     for word in (URL, "office-tls/authority.pem", "fingerprint  ", "0 cameras", "office serve"):
         assert word in said.out
     assert desk("office", "config", "check", home / "office.yaml").out.endswith(": in order\n")
+
+
+def test_an_authority_that_is_gone_is_not_made_anew(desk: Desk, home: Path) -> None:
+    """Cameras trust it and no other one; its key alone may lie there."""
+    desk("office", "init", "archive", "--url", URL)
+    tls = home / "office-tls"
+    key = (tls / "authority.key").read_bytes()
+    (tls / "authority.pem").unlink()
+    said = desk("office", "init", "archive")
+    assert (said.code, "cameras trust no other one" in said.err) == (EX_CONFIG, True)
+    assert (tls / "authority.key").read_bytes() == key
+    assert not (tls / "authority.pem").exists()
+    assert desk("office", "init", "archive", "--new-authority").code == 0
+    assert (tls / "authority.key").read_bytes() != key
+
+
+def test_a_key_that_signed_receipts_is_not_replaced(desk: Desk, home: Path, tmp_path: Path) -> None:
+    camera = Camera(tmp_path / "camera")
+    camera.put(ONE)
+    camera.offload(tmp_path / "archive")
+    place = place_of(str(tmp_path / "archive"))
+    (filed,) = receipts.read(place.holdings[0].receipts, KeyRing([KEY.public]))
+    lost = SigningKey.generate()
+    again = replace(filed.receipt, kid=lost.public.thumbprint)
+    receipts.write(place.holdings[0].receipts, receipts.sign(lost, again))
+    said = desk("office", "init", "archive", "--url", URL)
+    assert (said.code, lost.public.thumbprint in said.err) == (EX_CONFIG, True)
+    assert not (home / "office.pem").exists()
 
 
 def test_init_run_again_changes_nothing(desk: Desk, tmp_path: Path) -> None:
@@ -188,7 +218,7 @@ def test_serve_without_its_libraries_says_how_to_install_them(desk: Desk, librar
     )
     assert done.returncode == EX_CONFIG
     assert f"{library} is missing" in done.stderr
-    assert "pip install 'camerad[office]'" in done.stderr
+    assert "with its extra 'office'" in done.stderr
 
 
 def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path: Path) -> None:

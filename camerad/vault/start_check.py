@@ -1,0 +1,115 @@
+"""What has to be right before the server starts, beside its settings.
+
+A server that is up and that no camera can use looks like one that works. So what cameras would only
+notice in their docks is looked at here: the storage, the key, and the certificate.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from camerad.base import file_status
+from camerad.base.errors import EX_TEMPFAIL, CameradError
+from camerad.base.safe_read import read_plain
+from camerad.office import office
+from camerad.office.office import OfficeKeyError
+from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
+from camerad.vault.certificates import CertificateError, read_certificate
+from camerad.vault.office_settings import OfficeFile
+
+REMIND_DAYS: Final = 60
+_LARGEST: Final = 64 * 1024
+
+
+class NotMountedError(CameradError, FileNotFoundError):
+    """Error raised when the office's directory is not where it should be; it may come."""
+
+    exit_code = EX_TEMPFAIL
+
+
+def check_start(settings: OfficeFile, now: datetime) -> list[str]:
+    """What will keep cameras out before long, in words for people; an empty list if nothing will.
+
+    Raises NotMountedError if the directory is not there, or is none of an office's; OfficeKeyError
+    if another key has signed what is there; CertificateError if no camera could connect; and
+    StorageError.
+    """
+    _check_directory(str(settings.directory))
+    _check_key(settings)
+    return _check_certificate(settings, now)
+
+
+def _check_directory(directory: str) -> None:
+    if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
+        raise NotMountedError(
+            f"{directory}: there is no office's directory: mount the storage that has it; if this "
+            "is a new one, run 'camerad office init' first"
+        )
+
+
+def _check_key(settings: OfficeFile) -> None:
+    path = str(settings.office_key)
+    key = office.load_key(path)
+    if key is None:
+        raise OfficeKeyError(
+            f"{path}: the office's key is gone: put it back from its backup. Without it no camera "
+            "believes a receipt"
+        )
+    found = office.ledger_keys(office_place(str(settings.directory)), key.public)
+    if found.problem:
+        raise OfficeKeyError(
+            f"{found.problem}. If both are the office's, and this one is to go on: camerad "
+            f"evidence purge {settings.directory} --office-key {path} --new-office-key"
+        )
+
+
+def _check_certificate(settings: OfficeFile, now: datetime) -> list[str]:
+    path, key_path = str(settings.tls.certificate), str(settings.tls.key)
+    certificate = read_certificate(path)
+    try:
+        key = load_pem_private_key(read_plain(key_path, "key", _LARGEST, linked=True), None)
+    except (ValueError, TypeError):
+        raise CertificateError(
+            f"{key_path}: this is no unencrypted private key in PEM; put it back from its backup"
+        ) from None
+    if key.public_key() != certificate.public_key():
+        raise CertificateError(
+            f"{key_path}: this is not the key of {path}; put the two that belong together into "
+            "place, or run 'camerad office init' again"
+        )
+    end = certificate.not_valid_after_utc
+    if end <= now:
+        raise CertificateError(
+            f"{path}: this certificate ended on {end:%Y-%m-%d}, and no camera connects any more; "
+            "run 'camerad office init' again, or put a new one of the city's into place"
+        )
+    host = urlsplit(settings.url).hostname or ""
+    found = []
+    if end <= now + timedelta(days=REMIND_DAYS):
+        found.append(
+            f"{path}: this certificate ends on {end:%Y-%m-%d}, and then no camera connects any "
+            "more; run 'camerad office init' again, or put a new one into place, and start anew"
+        )
+    if not _is_for(certificate, host):
+        found.append(
+            f"{path}: this certificate is not for {host}, which url names, so cameras refuse it; "
+            "run 'camerad office init' again, or correct url"
+        )
+    return found
+
+
+def _is_for(certificate: x509.Certificate, host: str) -> bool:
+    """Whether a certificate is for this name or address (RFC 6125: an asterisk is one label)."""
+    try:
+        there = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    names = {name.lower() for name in there.get_values_for_type(x509.DNSName)}
+    addresses = {str(one) for one in there.get_values_for_type(x509.IPAddress)}
+    return host in names | addresses or f"*.{host.partition('.')[2]}" in names
