@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any, Final
 
-from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.errors import EX_CONFIG, EX_USAGE, CameradError
 from camerad.base.text import printable
 from camerad.cli import provision_key
 from camerad.cli.options import default_office_key
@@ -21,6 +21,12 @@ class HalfAServerError(CameradError, ValueError):
     """Error raised when the office's server is named by one of its two options only."""
 
     exit_code = EX_USAGE
+
+
+class NoServerKeyError(CameradError, ValueError):
+    """Error raised when a file is not the public key of the office's server."""
+
+    exit_code = EX_CONFIG
 
 
 def add_actions(actions: Any) -> None:
@@ -165,7 +171,7 @@ def _content(path: str) -> bytes:
 
 def _server(options: argparse.Namespace) -> Any:
     """The office's server, if it is named."""
-    from camerad.container.keys import read_public_key  # noqa: PLC0415 - slow to import
+    from camerad.container.keys import KeyFileError, read_public_key  # noqa: PLC0415
     from camerad.office.server_section import ServerSpec, read_authority  # noqa: PLC0415
 
     named = (options.office_url, options.office_ca, options.office_server_key)
@@ -176,12 +182,16 @@ def _server(options: argparse.Namespace) -> Any:
             "the office's server needs both --office-url and --office-ca; give the one that is "
             "missing, or neither"
         )
-    key = options.office_server_key
-    return ServerSpec(
-        options.office_url,
-        read_authority(options.office_ca),
-        None if key is None else read_public_key(key, linked=True),
-    )
+    key = None
+    if options.office_server_key is not None:
+        try:
+            key = read_public_key(options.office_server_key, linked=True)
+        except KeyFileError:
+            raise NoServerKeyError(
+                f"{options.office_server_key}: this is not the server's public key; name what "
+                "'camerad provision public-key' prints for the server's key"
+            ) from None
+    return ServerSpec(options.office_url, read_authority(options.office_ca), key)
 
 
 def _new(options: argparse.Namespace) -> int:

@@ -134,7 +134,9 @@ def check(
     except HTTPMessageSignaturesException as error:
         if keys.failure is not None:
             raise keys.failure from None
-        raise RequestSignatureError(f"the request is not signed as it has to be: {error}") from None
+        # The library has no words for a signature that is another request's.
+        why = str(error) or f"its signature is not one over {method} {url}, by that key"
+        raise RequestSignatureError(f"the request is not signed as it has to be: {why}") from None
     said = found.parameters
     if "nonce" not in said or "created" not in said:
         raise RequestSignatureError("a request's signature needs a nonce and its time (created)")

@@ -179,7 +179,7 @@ tls:
   certificate: {certificate}
   key: {key}
 
-# The office's private key. It signs receipts, and the cameras' settings. Keep a copy of it.
+# The server's private key. It signs receipts and the ledger of the directory. Keep a copy of it.
 office_key: {office_key}
 
 # The register of cameras. Only those in it may bring recordings.
