@@ -70,7 +70,7 @@ def test_a_clock_that_is_wrong_by_decades_is_the_callers_to_judge() -> None:
     ],
 )
 def test_another_request_is_not_signed_by_it(changed: dict[str, str]) -> None:
-    with pytest.raises(RequestSignatureError, match="is not one over .* https://"):
+    with pytest.raises(RequestSignatureError, match=r"is not one over .* https://"):
         check(signed(), **changed)
 
 
