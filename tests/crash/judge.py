@@ -195,6 +195,8 @@ class LifeJudge:
         for path, stored in before.files.items():
             if path.endswith(TEMPORARY):
                 continue
+            if path == IDENTITY and self.expected.thumbprint is None and not any(stored.data):
+                continue  # given up by a reset, which overwrites it before it removes it
             key = (path, stored.data, trusted)
             if key not in self._whole:
                 self._whole[key] = self._is_whole(path, stored, keys)

@@ -17,6 +17,7 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from camerad.base.clock import SystemClock
 from camerad.container.keys import KeyRing
 from camerad.container.skeleton import skeleton
+from camerad.office.holdings import directory_id
 from camerad.store.device_client import accept_receipt
 from camerad.vault.office_settings import example
 from tests.unit.vault.office_scene import DEADLINE, DockClient, OfficeScene
@@ -28,6 +29,7 @@ class KilledServer:
     """A process of `camerad office serve`, which is begun anew whenever it is gone."""
 
     def __init__(self, scene: OfficeScene) -> None:
+        directory_id(str(scene.directory))  # as 'camerad office init' makes it
         self._config = scene.root / "office.yaml"
         # Port 0 is none that a person may write; it is what the tests' server has.
         text = example(scene.settings).replace("port: 0", "host: 127.0.0.1\n  port: 1")
