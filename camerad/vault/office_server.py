@@ -43,6 +43,7 @@ from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.nonces import Nonces
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.receipt_routes import ReceiptRoutes
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
@@ -90,6 +91,7 @@ class Vault:
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
+        self._ledgers: LedgerRoutes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -127,18 +129,22 @@ class Vault:
         await asyncio.to_thread(uploads.tidy)
         takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
         queue = self._queue = TakeoverQueue(takeover.take, self._clock)
-        app = self._make_app(cameras)
+        refusals = RefusalLog(self._clock)
+        app = self._make_app(cameras, refusals)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
+            refusals,
             receive.uploads,
             lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
         ReceiptRoutes(takeover, uploads).add_to(app.router)
-        LedgerRoutes(
-            LedgerCopies(directory, cameras),
+        self._ledgers = LedgerRoutes(
+            LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),
-        ).add_to(app.router)
+            refusals,
+        )
+        self._ledgers.add_to(app.router)
         await self._listen(app, context)
         for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
             queue.add(kid, declaration)
@@ -152,9 +158,9 @@ class Vault:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _make_app(self, cameras: Cameras) -> web.Application:
+    def _make_app(self, cameras: Cameras, refusals: RefusalLog) -> web.Application:
         nonces = Nonces(self._clock.wall_us())
-        guard = Authentication(self._settings.url, cameras, nonces, self._clock)
+        guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
         app = web.Application(
             middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
         )
@@ -196,6 +202,9 @@ class Vault:
         if self._entrance is not None:
             await self._entrance.cut_off()
             self._entrance = None
+        if self._ledgers is not None:
+            self._ledgers.close()
+            self._ledgers = None
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None

@@ -6,9 +6,10 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from camerad.store.locations import is_id
+from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.takeover import WAITS, Takeover
@@ -30,7 +31,7 @@ class ReceiptRoutes:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Answer at `PATH`."""
-        router.add_get(PATH, self._get, allow_head=False)
+        router.add_route(hdrs.METH_GET, PATH, self._get, expect_handler=bodies.leave_expectation)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         recording = request.match_info["recording"]

@@ -21,6 +21,7 @@ from camerad.vault import ledger_copy
 from camerad.vault.authentication import CALLER, Caller
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.receipt_routes import ReceiptRoutes
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, plain_errors
 
 DEADLINE = 20.0
@@ -62,12 +63,17 @@ class Server:
 
         app = web.Application(middlewares=[plain_errors, authenticated])
         ReceiptRoutes(self.vault.takeover, self.vault.uploads).add_to(app.router)
-        LedgerRoutes(self.vault.copies, self.adopted.append).add_to(app.router)
-        async with (
-            TestClient(TestServer(app)) as client,
-            client.request(method, path, data=body) as answer,
-        ):
-            return Answer(answer.status, dict(answer.headers), await answer.read())
+        refusals = RefusalLog(self.vault.clock)
+        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals)
+        ledgers.add_to(app.router)
+        try:
+            async with (
+                TestClient(TestServer(app)) as client,
+                client.request(method, path, data=body) as answer,
+            ):
+                return Answer(answer.status, dict(answer.headers), await answer.read())
+        finally:
+            ledgers.close()
 
 
 @pytest.fixture
