@@ -61,6 +61,10 @@ _parser_log.setLevel(logging.CRITICAL)
 IDLE_SECONDS: Final = 30.0
 """How long a head may take, from the beginning of its connection or the end of the request
 before."""
+LONGEST_LINE: Final = 2048
+"""Bytes of a request's first line, and of one header field; Signature-Input has some 400."""
+MOST_FIELDS: Final = 40
+"""Header fields of a request. A camera sends some 12."""
 LINGER_SECONDS: Final = 2.0
 """How long what follows a refused request is still read, so that the answer arrives."""
 LARGEST_BODY: Final = 1 << 20
@@ -179,6 +183,9 @@ class Vault:
             logger=_parser_log,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_FIELDS,
             auto_decompress=False,
         )
         await self._runner.setup()

@@ -438,3 +438,24 @@ def test_the_end_cuts_off_what_does_not_end(
         assert client.patch(0, b"0123456789").status == 204
     (content,) = scene.directory.glob("office/incoming/*/*/content")
     assert os.path.getsize(content) == 10
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ([f"H{number}: x" for number in range(38)], 401),
+        ([f"H{number}: x" for number in range(60)], 400),
+        (["H: " + "x" * 2000], 401),
+        (["H: " + "x" * 2100], 400),
+    ],
+)
+def test_a_head_is_small_so_that_unfinished_ones_fill_no_memory(
+    client: DockClient, head: list[str], status: int
+) -> None:
+    connection = client.connect()
+    connection.connect()
+    lines = ["GET /v1/ledger HTTP/1.1", "Host: localhost", *head, "", ""]
+    connection.sock.sendall("\r\n".join(lines).encode())
+    said = connection.sock.recv(100)
+    connection.close()
+    assert int(said.split()[1]) == status
