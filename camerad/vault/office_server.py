@@ -250,7 +250,7 @@ class Vault:
                 gone = []
             for kid, recording in gone:
                 log.info(
-                    "%s: nothing came of it for %d days, so what the camera %s had brought was "
+                    "%s: it did not go on for %d days, so what the camera %s had brought was "
                     "removed",
                     recording,
                     uploads.limits.unfinished_days,

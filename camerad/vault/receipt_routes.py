@@ -41,19 +41,19 @@ class ReceiptRoutes:
 
     def _answer(self, kid: str, recording: str) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.
-        complete = any(
-            owner == kid and one.recording == recording for owner, one in self._uploads.complete()
-        )
+        complete = self._uploads.find_complete(kid, recording) is not None
         token = self._takeover.receipt(kid, recording)
         if token is not None:
             return web.Response(body=token, content_type=TYPE)
-        if complete and self._takeover.is_waiting(kid, recording):
+        waiting = self._takeover.is_waiting(kid, recording)
+        if complete and waiting:
             waits = self._takeover.refusal(kid, recording) or WAITS
             said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         if complete:
             headers = {"Retry-After": str(AGAIN_SECONDS)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
-        if (why := self._takeover.refusal(kid, recording)) is not None:
+        # What waited too long was removed, and may come again.
+        if not waiting and (why := self._takeover.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)

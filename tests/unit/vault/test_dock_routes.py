@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from desk_helpers import KEY, ONE, TWO, Camera
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
+from camerad.base.clock import DAY
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import receipts
 from camerad.vault import ledger_copy
@@ -133,6 +134,20 @@ def test_what_waits_for_the_ledger_says_so(camera: Camera, vault: Vault, server:
     said = server.ask("GET", receipt_of(ONE))
     assert (said.status, said.json["waits_for"]) == (409, "ledger")
     assert "ledger" in said.json["error"]
+
+
+def test_what_waited_too_long_for_the_ledger_may_come_again(
+    camera: Camera, vault: Vault, server: Server
+) -> None:
+    vault.bring_ledger(camera)
+    path = camera.put(ONE)
+    vault.takeover.take(KID, vault.upload(path))
+    vault.clock.advance(8 * DAY)
+    assert vault.uploads.expire(vault.clock.moment()) == [(KID, ONE)]
+    assert server.ask("GET", receipt_of(ONE)).status == 404
+    vault.bring_ledger(camera)
+    assert vault.hand_over(path) is not None
+    assert server.ask("GET", receipt_of(ONE)).status == 200
 
 
 def test_what_is_refused_says_why_without_paths(
