@@ -36,6 +36,7 @@ from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
@@ -133,16 +134,17 @@ class Vault:
         await asyncio.to_thread(uploads.tidy)
         takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
         queue = self._queue = TakeoverQueue(takeover.take, self._clock)
-        refusals = RefusalLog(self._clock)
+        refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
-            refusals,
-            receive.uploads,
-            lambda kid, recording: _why_not(takeover, kid, recording),
+            refusals=refusals,
+            turns=turns,
+            most=receive.uploads,
+            why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),

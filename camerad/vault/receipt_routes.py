@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from camerad.store.locations import is_id
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.takeover import WAITS, Takeover
 from camerad.vault.uploads import Uploads
@@ -23,9 +24,11 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 
 
 class ReceiptRoutes:
-    """Answers with the receipt, or why there is none."""
+    """Answers with the receipt, or why there is none. turns: of cameras, for what takes a
+    thread."""
 
-    def __init__(self, takeover: Takeover, uploads: Uploads) -> None:
+    def __init__(self, takeover: Takeover, uploads: Uploads, turns: CameraTurns) -> None:
+        self._turns = turns
         self._takeover = takeover
         self._uploads = uploads
 
@@ -37,7 +40,9 @@ class ReceiptRoutes:
         recording = request.match_info["recording"]
         if not is_id(recording):
             raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
-        return await asyncio.to_thread(self._answer, request[CALLER].kid, recording)
+        kid = request[CALLER].kid
+        async with self._turns.of(kid):
+            return await asyncio.to_thread(self._answer, kid, recording)
 
     def _answer(self, kid: str, recording: str) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.

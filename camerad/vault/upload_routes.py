@@ -27,6 +27,7 @@ from camerad.base.text import printable
 from camerad.vault import bodies
 from camerad.vault import upload_errors as errors
 from camerad.vault.authentication import CALLER
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.part_upload import PartUpload
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import RETRY_SECONDS, Handler, RefusedRequestError, later
@@ -77,14 +78,17 @@ class UploadRoutes:
     most: parts that are received at once, of all cameras. on_complete: is told, on the event loop,
     of an upload that has all its bytes, perhaps several times of one. why_not: the sentence that a
     camera is told if the office does not want a recording, by its key and id; None if it does. It
-    may block. refusals: where the log says what a registered camera was refused.
+    may block. refusals: where the log says what a registered camera was refused. turns: of cameras,
+    for what takes a thread.
     """
 
     def __init__(
         self,
         uploads: Uploads,
         on_complete: Callable[[str, Declaration], None],
+        *,
         refusals: RefusalLog,
+        turns: CameraTurns,
         most: int = 20,
         why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
     ) -> None:
@@ -93,6 +97,7 @@ class UploadRoutes:
         self._most = most
         self._why_not = why_not
         self._refusals = refusals
+        self._turns = turns
         self._receiving: Counter[str] = Counter()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -126,10 +131,11 @@ class UploadRoutes:
         kid = request[CALLER].kid
         recording, final = _metadata(request.headers.get("Upload-Metadata", ""))
         declaration = Declaration(recording, final, _number(request, "Upload-Length"))
-        why = await asyncio.to_thread(self._why_not, kid, recording)
-        if why is not None:
-            raise RefusedRequestError(HTTPStatus.CONFLICT, why)
-        offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
+        async with self._turns.of(kid):
+            why = await asyncio.to_thread(self._why_not, kid, recording)
+            if why is not None:
+                raise RefusedRequestError(HTTPStatus.CONFLICT, why)
+            offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
         headers = await self._where(kid, declaration, offset)
         headers[hdrs.LOCATION] = f"{PATH}/{recording}"
         return web.Response(status=HTTPStatus.CREATED, headers=headers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import receipts
 from camerad.vault import ledger_copy
 from camerad.vault.authentication import CALLER, Caller
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
@@ -55,7 +58,24 @@ class Server:
         """One request, on a server of its own."""
         return asyncio.run(asyncio.wait_for(self._ask(method, path, body), DEADLINE))
 
+    def ask_at_once(self, *paths: str) -> list[int]:
+        """The statuses of several requests that are made at the same time."""
+        return asyncio.run(asyncio.wait_for(self._ask_at_once(paths), DEADLINE))
+
+    async def _ask_at_once(self, paths: tuple[str, ...]) -> list[int]:
+        async with self._running() as client:
+            answers = await asyncio.gather(*(client.get(path) for path in paths))
+            return [answer.status for answer in answers]
+
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        async with (
+            self._running(body) as client,
+            client.request(method, path, data=body) as answer,
+        ):
+            return Answer(answer.status, dict(answer.headers), await answer.read())
+
+    @asynccontextmanager
+    async def _running(self, body: bytes | None = None) -> AsyncIterator[TestClient[Any, Any]]:
         @web.middleware
         async def authenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
             digest = None if body is None else self.signed or hashlib.sha256(body).digest()
@@ -63,16 +83,13 @@ class Server:
             return await handler(request)
 
         app = web.Application(middlewares=[plain_errors, authenticated])
-        ReceiptRoutes(self.vault.takeover, self.vault.uploads).add_to(app.router)
+        ReceiptRoutes(self.vault.takeover, self.vault.uploads, CameraTurns()).add_to(app.router)
         refusals = RefusalLog(self.vault.clock)
         ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals)
         ledgers.add_to(app.router)
         try:
-            async with (
-                TestClient(TestServer(app)) as client,
-                client.request(method, path, data=body) as answer,
-            ):
-                return Answer(answer.status, dict(answer.headers), await answer.read())
+            async with TestClient(TestServer(app)) as client:
+                yield client
         finally:
             ledgers.close()
 
