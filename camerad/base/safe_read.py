@@ -57,6 +57,19 @@ def sha256_plain(path: str, what: str) -> str:
         raise _unreadable(path, what, error) from error
 
 
+def open_plain(path: str, what: str) -> BufferedReader:
+    """A plain file, to be read in pieces by whoever closes it. Raises as `read_plain`, and also if
+    it is no plain file."""
+    try:
+        file = _opened(path, linked=False)
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+    if not _is_plain(file):
+        file.close()
+        raise StorageError(f"{path}: cannot read the {what}: this is no plain file; remove it")
+    return file
+
+
 def _at_most(file: BufferedReader, most: int) -> bytes:
     """What is left of a file, `most` bytes at most.
 

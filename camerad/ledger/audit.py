@@ -125,7 +125,7 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     last = 0
     for number, content in _contents(directory):
-        for token in content.split(b"\n")[:-1]:
+        for token in _tokens(content):
             entry = _entry(token, keys) if any(one in token for one in spelled) else None
             if entry is None or entry.recording != recording:
                 continue
@@ -139,6 +139,24 @@ def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
     shelf = log_segments.list_files(directory)
     for number in sorted(shelf.epochs | shelf.damaged):
         yield number, log_segments.read_file(directory, shelf.name(number) or "")
+
+
+def _tokens(content: bytes) -> Iterator[bytes]:
+    """The lines of an epoch's file that were not cut short. They are never all in memory: a file of
+    newlines has millions."""
+    begin = 0
+    while (end := content.find(b"\n", begin)) >= 0:
+        yield content[begin:end]
+        begin = end + 1
+
+
+def _tokens_backwards(content: bytes) -> Iterator[bytes]:
+    """The same, the last one first."""
+    end = content.rfind(b"\n")
+    while end >= 0:
+        begin = content.rfind(b"\n", 0, end)
+        yield content[begin + 1 : end]
+        end = begin
 
 
 def _entry(token: bytes, keys: KeyRing) -> Entry | None:
@@ -202,8 +220,7 @@ def signers(directory: str, keys: KeyRing) -> Signers:
     found: set[str] = set()
     replaced = {}
     for _, content in _contents(directory):
-        tokens = content.split(b"\n")[:-1]
-        for token in tokens:
+        for token in _tokens(content):
             if jws.named_key(token) in found and not any(one in token for one in spelled):
                 continue
             entry = _entry(token, keys)
@@ -213,8 +230,8 @@ def signers(directory: str, keys: KeyRing) -> Signers:
             before = getattr(entry.facts, "replaces", None)
             if before is not None:
                 replaced[entry.kid] = before
-        signed = (one for token in reversed(tokens) if (one := _entry(token, keys)) is not None)
-        last = next((entry.kid for entry in signed), last)
+        newest = (_entry(token, keys) for token in _tokens_backwards(content))
+        last = next((entry.kid for entry in newest if entry is not None), last)
     return Signers(last, frozenset(found), replaced)
 
 

@@ -37,6 +37,9 @@ _FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
 LONGEST_UNREAD: Final = jws.LONGEST * 3 // 4 - 4096
 """The longest token of an entry that this version cannot read, bytes. The next epoch carries it
 inside an entry of its own, and base64 makes four bytes of three."""
+_SHORTEST: Final = 200
+"""No entry has fewer bytes: its header has 132 digits of base64url, and its signature 86."""
+_TOO_SHORT: Final = "the line is too short for an entry"
 _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
@@ -239,6 +242,11 @@ def read_lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
             yield LedgerLine(number, begin, len(content), None, "the line was cut short", whole)
             return
         token = content[begin : end - 1]
+        if len(token) < _SHORTEST:
+            # Apart from the others, since a file may have millions of them.
+            yield LedgerLine(number, begin, end, None, _TOO_SHORT, b"\0" not in token)
+            begin = end
+            continue
         try:
             yield LedgerLine(number, begin, end, parse_entry(token, keys), "", whole=True)
         except jws.JwsError as error:

@@ -20,6 +20,7 @@ from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
+from camerad.base.text import count
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_carried, read_lines
@@ -36,6 +37,8 @@ CHECKPOINT_ENDING: Final = ".checkpoint"
 _LARGEST: Final = 64 << 20
 """The most bytes of one file: some 100,000 entries. An epoch ends after 2,000 and what it
 carries."""
+MOST_FINDINGS: Final = 1_000
+"""What is said of one epoch's damage; the rest is counted. A file of newlines has millions."""
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
@@ -170,7 +173,8 @@ class SegmentReading:
     state: after its last entry, None if no entry can be used. end: offset behind the last entry,
     bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
     lines and what is wrong with them. preamble: all of what the epoch began with could be read.
-    entries: those that were used, each with the number of its line.
+    entries: those that were used, each with the number of its line. left_out: how much damage is
+    not in `damage`.
     """
 
     state: LedgerState | None
@@ -179,6 +183,14 @@ class SegmentReading:
     damage: list[tuple[int, str]] = field(default_factory=list)
     preamble: bool = False
     entries: list[tuple[int, Entry]] = field(default_factory=list)
+    left_out: int = 0
+
+    def find(self, line: int, problem: str) -> None:
+        """Note what is wrong with a line; beyond `MOST_FINDINGS` it is counted only."""
+        if len(self.damage) < MOST_FINDINGS:
+            self.damage.append((line, problem))
+        else:
+            self.left_out += 1
 
 
 def read_epoch(
@@ -189,26 +201,54 @@ def read_epoch(
     before: the state at the end of the epoch before; None if that is not known, and then the
     epoch's own word is believed. Every signed entry of this epoch counts, also behind damage: a
     hold must not be lost because a line before it was. Entries that come twice or out of order do
-    not count.
+    not count. However many lines are no entries, few are kept in memory.
     """
     reading = SegmentReading(before)
     reader = _Reader(reading, before, number)
-    suspects: list[LedgerLine] = []
+    suspects = _Suspects()
     for line in read_lines(content, keys):
         if line.entry is None:
-            suspects.append(line)
+            suspects.add(line)
             continue
-        reading.damage += _problems_of(suspects)
-        suspects = []
+        suspects.report(reading)
+        suspects = _Suspects()
         reader.take(line, line.entry)
     reader.finish()
-    if suspects and (reading.damage or not reading.preamble or any(one.whole for one in suspects)):
-        reading.damage += _problems_of(suspects)
-    elif suspects:
-        reading.torn = content[suspects[0].begin :]
+    if suspects.kept and (reading.damage or not reading.preamble or suspects.whole):
+        suspects.report(reading)
+    elif suspects.kept:
+        reading.torn = content[suspects.kept[0].begin :]
     if not reading.entries:
         reading.damage.append((0, "there is no entry of the epoch in it"))
+    if reading.left_out:
+        reading.damage.append((0, f"{count(reading.left_out, 'line', 'lines')} more are damaged"))
     return reading
+
+
+class _Suspects:
+    """Lines that are no entries, one after another, until it is known whether an entry follows.
+
+    kept: the first of them. whole: whether no interrupted append can have left one of them.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[LedgerLine] = []
+        self.whole = False
+        self._more = 0
+
+    def add(self, line: LedgerLine) -> None:
+        """Take the next one."""
+        self.whole = self.whole or line.whole
+        if len(self.kept) < MOST_FINDINGS:
+            self.kept.append(line)
+        else:
+            self._more += 1
+
+    def report(self, reading: SegmentReading) -> None:
+        """They are damage."""
+        for line in self.kept:
+            reading.find(line.number, line.problem)
+        reading.left_out += self._more
 
 
 class _Reader:
@@ -236,13 +276,13 @@ class _Reader:
         if not problem and entry.epoch != self._number:
             problem = f"entry {entry.sequence} belongs to epoch {entry.epoch}"
         if problem:
-            reading.damage.append((line.number, problem))
+            reading.find(line.number, problem)
         if entry.epoch != self._number or entry.sequence <= state.head.sequence:
             return
         if self._inside and state.awaited and not isinstance(entry.facts, Carried):
             state = self._without_preamble(line.number, entry, state)
         elif not self._inside and not begins:
-            reading.damage.append((line.number, "the entry that begins the epoch is missing"))
+            reading.find(line.number, "the entry that begins the epoch is missing")
             state = (self._before or state).resumed_at(entry)
             self._complete = False
         self._inside = True
@@ -270,7 +310,7 @@ class _Reader:
         """What to go on from, if a part of what is carried is lost: the epoch before, or else what
         could be read."""
         text = f"{state.awaited} entries with what is needed of before are missing"
-        self._reading.damage.append((number, text))
+        self._reading.find(number, text)
         self._complete = False
         if self._before is None:
             return state.incomplete_at(entry)
@@ -324,7 +364,3 @@ def find_contradiction(state: LedgerState, entry: Entry) -> str:
         if ages.minimum_us(state.lost) < known.retention_days * DAY:
             return f"the recording {facts.id} was deleted although holds on it may have been lost"
     return ""
-
-
-def _problems_of(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
-    return ((line.number, line.problem) for line in suspects)

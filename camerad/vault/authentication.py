@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import hdrs, web
 
-from camerad.base.clock import SECOND, Clock
-from camerad.base.message_ids import MessageId
-from camerad.base.text import printable
+from camerad.base.clock import Clock
 from camerad.dock.request_signature import (
     COVERED_IF_PRESENT,
     DIGEST,
@@ -24,13 +20,9 @@ from camerad.dock.request_signature import (
 from camerad.office.camera_register import RegisteredCamera
 from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.nonces import NonceError, Nonces, NoncesFullError
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, RefusedRequestError, later
 
-log = logging.getLogger(__name__)
-
-MOST_LOGGED: Final = 20
-"""Refusals of one address that the log names in a minute; the others are counted."""
-_MINUTE_US: Final = 60 * SECOND
 OVERRIDE: Final = "X-HTTP-Method-Override"
 _ONCE: Final = (
     *COVERED_IF_PRESENT,
@@ -64,16 +56,19 @@ CALLER: Final = web.RequestKey("caller", Caller)
 class Authentication:
     """Lets through what a registered camera signed, and gives every answer a nonce.
 
-    url: the office's address as cameras call it, without a slash at its end. `middleware` comes
-    behind `camerad.vault.refusals.plain_errors`, and `add_nonce` belongs to `on_response_prepare`.
+    url: the office's address as cameras call it, without a slash at its end. refusals: where the
+    log says what was refused. `middleware` comes behind `camerad.vault.refusals.plain_errors`, and
+    `add_nonce` belongs to `on_response_prepare`.
     """
 
-    def __init__(self, url: str, cameras: Cameras, nonces: Nonces, clock: Clock) -> None:
+    def __init__(
+        self, url: str, cameras: Cameras, nonces: Nonces, clock: Clock, refusals: RefusalLog
+    ) -> None:
         self._url = url
         self._cameras = cameras
         self._nonces = nonces
         self._clock = clock
-        self._refusals = _RefusalLog()
+        self._refusals = refusals
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer a fresh nonce, whatever it says."""
@@ -89,7 +84,7 @@ class Authentication:
             try:
                 request[CALLER] = self._caller(request)
             except RefusedRequestError as refused:
-                self._refusals.tell(request, refused, self._clock.now_us())
+                self._refusals.tell_of_address(request, refused)
                 raise
         return await handler(request)
 
@@ -123,38 +118,6 @@ class Authentication:
             # A body that was signed and taken away on the way is missing, and not needless.
             has_body=request.body_exists or DIGEST in request.headers,
         )
-
-
-class _RefusalLog:
-    """Says in the log what was refused, so that whoever sends ever more of it fills no disk."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._since_us = 0
-
-    def tell(self, request: web.Request, refused: RefusedRequestError, now_us: int) -> None:
-        """Log a refusal, or count it. now_us: boot time."""
-        if now_us - self._since_us >= _MINUTE_US:
-            left_out = sum(max(0, count - MOST_LOGGED) for count in self._counts.values())
-            if left_out > 0:
-                log.warning(
-                    "%d more requests were refused in a minute, and are not named here",
-                    left_out,
-                    extra=MessageId.REQUEST_REFUSED.extra,
-                )
-            self._counts.clear()
-            self._since_us = now_us
-        peer = str(request.remote)
-        self._counts[peer] += 1
-        if self._counts[peer] <= MOST_LOGGED:
-            log.warning(
-                "refused %s %s of %s: %s",
-                request.method,
-                printable(request.raw_path)[:200],
-                peer,
-                printable(refused),
-                extra=MessageId.REQUEST_REFUSED.extra,
-            )
 
 
 def _check_fields(request: web.Request) -> None:

@@ -17,8 +17,9 @@ from camerad.vault.refusals import RefusedRequestError
 SILENT_SECONDS: Final = 30.0
 """How long a client may send nothing at all."""
 SLOWEST: Final = 32 * 1024
-"""Bytes in a second that a client brings at the least, on the average of a body; the first
-`SILENT_SECONDS` are given."""
+"""Bytes in a second that a client brings at the least, on the average of any minute."""
+SPARE_SECONDS: Final = 60.0
+"""How long a client may be slower than that. What it brings faster makes up for it."""
 PIECE: Final = 1 << 20
 """Bytes that are handed on at once."""
 
@@ -35,32 +36,34 @@ async def leave_expectation(_request: web.Request) -> None:
 async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
     """Yields what comes of a body, `PIECE` bytes at a time or what is left.
 
-    most: bytes that it may have. Raises RefusedRequestError if it has more, if it is damaged, or if
-    it comes too slowly; what was yielded before counts for nothing then.
+    most: bytes that it may have. Raises RefusedRequestError if it has more, if it does not say how
+    many, if it is damaged, or if it comes too slowly; what was yielded before counts for nothing
+    then. The time that whoever takes the pieces needs for them is not the client's.
     """
-    said = request.content_length
-    if said is not None and said > most:
-        raise _too_large(most)
+    length_of(request, most)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + SILENT_SECONDS + (most if said is None else said) / SLOWEST
+    spare = SPARE_SECONDS
     got = 0
     held = bytearray()
     while not request.content.at_eof():
+        asked = loop.time()
         try:
-            async with asyncio.timeout_at(min(deadline, loop.time() + SILENT_SECONDS)):
+            async with asyncio.timeout_at(asked + min(spare, SILENT_SECONDS)):
                 piece = await request.content.readany()
         except TimeoutError:
             raise RefusedRequestError(
                 HTTPStatus.REQUEST_TIMEOUT,
-                f"the body came too slowly: {SLOWEST // 1024} KiB are needed in each second, and "
-                f"no pause may be longer than {SILENT_SECONDS:g} s; send it again",
+                f"the body came too slowly: {SLOWEST // 1024} KiB are needed in a second, on the "
+                f"average of any minute, and no pause may be longer than {SILENT_SECONDS:g} s; "
+                "send it again",
             ) from None
         except web.RequestPayloadError:
             raise RefusedRequestError(
                 HTTPStatus.BAD_REQUEST, "the body of the request is damaged; send it again"
             ) from None
+        spare = min(spare - (loop.time() - asked) + len(piece) / SLOWEST, SPARE_SECONDS)
         got += len(piece)
         if got > most:
             raise _too_large(most)
@@ -70,6 +73,19 @@ async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
             held.clear()
     if held:
         yield bytes(held)
+
+
+def length_of(request: web.Request, most: int | None = None) -> int:
+    """Bytes that the body has, as the request says. most: that it may have. Raises
+    RefusedRequestError if it has more, or does not say so."""
+    said = request.content_length
+    if said is None and request.body_exists:
+        raise RefusedRequestError(
+            HTTPStatus.LENGTH_REQUIRED, "say with Content-Length how long the body is"
+        )
+    if most is not None and said is not None and said > most:
+        raise _too_large(most)
+    return said or 0
 
 
 async def read_signed(request: web.Request, most: int) -> bytes:

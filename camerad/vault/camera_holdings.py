@@ -61,6 +61,10 @@ class CameraHoldings:
         """The camera's name in the register."""
         return self._cameras.find(kid).name
 
+    def former(self, kid: str) -> tuple[str, ...]:
+        """Thumbprints of the keys that the camera had before, as the register says."""
+        return self._cameras.find(kid).former
+
     def list_all(self, kid: str) -> list[Holding]:
         """Every holding of this key, that of the camera's present name first: a camera that was
         renamed may have several."""

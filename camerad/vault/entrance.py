@@ -22,7 +22,7 @@ from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 256
+MOST: Final = 128
 """Connections at once;"""
 MOST_OF_ONE: Final = 32
 """of one address."""

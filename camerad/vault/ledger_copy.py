@@ -1,9 +1,9 @@
 """Takes a camera's ledger over, file by file, into the copy that the office has of it.
 
 The camera brings what changed; what it brought is staged in ``office/incoming/KID/ledger``, where
-nothing counts. With the list of all its files it says what the ledger is. If all of them are there,
-the copy goes on with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is
-emptied.
+nothing counts, and only if it can be part of that ledger (`camerad.vault.ledger_file_check`). With
+the list of all its files it says what the ledger is. If all of them are there, the copy goes on
+with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is emptied.
 """
 
 from __future__ import annotations
@@ -17,25 +17,30 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain, sha256_plain
+from camerad.base.safe_read import sha256_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
+from camerad.vault.ledger_file_check import LedgerFileError, check_ledger_file
+from camerad.vault.upload_errors import NoRoomError
 from camerad.vault.uploads import INCOMING
 
 _log = logging.getLogger(__name__)
 
-LARGEST: Final = 64 << 20
-"""Bytes of one file of a ledger."""
-MOST_FILES: Final = 10_000
-"""A checkpoint is left of each day: that is 27 years."""
+LARGEST: Final = 16 << 20
+"""Bytes of one file of a ledger. A day's epoch has less than one MiB."""
+MOST_EPOCHS: Final = 400
+"""Files with entries in one ledger. A camera keeps those of its time of retention, and an epoch
+lasts a day or 2,000 entries."""
+MOST_CHECKPOINTS: Final = 10_000
+"""One is left of each day: that is 27 years."""
 MOST_BYTES: Final = 256 << 20
-"""Bytes that are staged of one camera's ledger."""
+"""Bytes of one camera's ledger in all: of the copy, of what is kept beside it, and of the stage."""
 _NAME: Final = re.compile(r"([0-9]{6,9})\.(jws|damaged|checkpoint)", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BEHIND: Final = (
@@ -44,12 +49,6 @@ _BEHIND: Final = (
     "state"
 )
 _ENTRIES: Final = (log_segments.EPOCH_ENDING, log_segments.DAMAGED_ENDING)
-
-
-class LedgerFileError(CameradError, ValueError):
-    """Error raised when a ledger cannot have such a file, or be made of such files."""
-
-    exit_code = EX_USAGE
 
 
 class StageFullError(CameradError):
@@ -68,27 +67,29 @@ class AdoptResult:
 class StagedFile:
     """A file of a ledger while it comes; it counts for nothing before `finish`. Memory is constant.
 
-    temporary: where its bytes are until then. on_finish: gives it its name; is told its size.
+    temporary: where its bytes are until then. most: bytes that it may have. on_finish: checks it,
+    and gives it its name.
     """
 
-    def __init__(self, temporary: str, on_finish: Callable[[int], None]) -> None:
+    def __init__(self, temporary: str, most: int, on_finish: Callable[[], None]) -> None:
         self._temporary = temporary
+        self._most = most
         self._on_finish = on_finish
         self._size = 0
         self._descriptor = durable_files.create(temporary)
 
     def write(self, piece: bytes) -> None:
-        """Add bytes. Raises StageFullError if it is too long, and StorageError."""
-        if self._size + len(piece) > LARGEST:
-            raise StageFullError(f"a ledger's file has at most {LARGEST} bytes")
+        """Add bytes. Raises StageFullError if they are more than were said, and StorageError."""
+        if self._size + len(piece) > self._most:
+            raise StageFullError(f"this file was to have at most {self._most} bytes; send no more")
         end = durable_files.write(self._descriptor, [piece], self._size, self._temporary)
         self._size = end
 
     def finish(self) -> None:
-        """Stage what came. Raises StageFullError if all that is staged is too much, and
+        """Stage what came. Raises LedgerFileError if it is no part of the camera's ledger, and
         StorageError."""
         durable_files.sync(self._descriptor, self._temporary)
-        self._on_finish(self._size)
+        self._on_finish()
 
     def close(self) -> None:
         """Leave nothing behind of a file that was not finished. Raises StorageError."""
@@ -98,15 +99,22 @@ class StagedFile:
 
 
 class LedgerCopies:
-    """directory: the office's. cameras: its register.
+    """directory: the office's. cameras: its register. has_room: whether so many bytes leave the
+    storage's reserve free.
 
     Any thread may call it; one thing at a time is done with one camera's ledger. kid: thumbprint of
     a camera's key. Everything raises UnregisteredError for a key that is not in the register, and
     StorageError.
     """
 
-    def __init__(self, directory: str, cameras: KnownCameras) -> None:
+    def __init__(
+        self,
+        directory: str,
+        cameras: KnownCameras,
+        has_room: Callable[[int], bool] = lambda _length: True,
+    ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
+        self._has_room = has_room
         self._office = os.path.join(self._holdings.root, OFFICE)
         self._turns = Turns()
 
@@ -117,51 +125,71 @@ class LedgerCopies:
             copied = {} if holding is None else _hashes(holding.ledger)
             return copied | _hashes(self._stage(kid))
 
-    def begin(self, kid: str, name: str) -> StagedFile:
-        """Begin to stage a file, which whoever asked closes. Raises LedgerFileError."""
+    def begin(self, kid: str, name: str, length: int) -> StagedFile:
+        """Begin to stage a file of so many bytes, which whoever asked closes. Raises
+        LedgerFileError, StageFullError if the camera's ledger takes up too much with it, and
+        NoRoomError."""
         check_name(name)
         stage = self._stage(kid)
         durable_files.make_directory(stage)
-        temporary = os.path.join(stage, f"{name}-{secrets.token_hex(8)}{durable_files.TEMPORARY}")
-        return StagedFile(temporary, lambda size: self._stage_file(kid, name, temporary, size))
+        with self._turns.of(kid):
+            self._check_room(kid, stage, length)
+            temporary = f"{stage}{os.sep}{name}-{secrets.token_hex(8)}{durable_files.TEMPORARY}"
+            return StagedFile(
+                temporary, length, lambda: self._stage_file(kid, stage, name, temporary)
+            )
 
     def put(self, kid: str, name: str, content: bytes) -> None:
         """Stage a file at once. Raises as `begin` and `StagedFile`."""
-        staged = self.begin(kid, name)
+        staged = self.begin(kid, name, len(content))
         try:
             staged.write(content)
             staged.finish()
         finally:
             staged.close()
 
-    def _stage_file(self, kid: str, name: str, temporary: str, size: int) -> None:
-        """Give a file that came its name, in place of what was staged before."""
+    def _check_room(self, kid: str, stage: str, length: int) -> None:
+        if length > LARGEST:
+            raise StageFullError(f"a ledger's file has at most {LARGEST} bytes")
+        holding = self._holdings.find(kid)
+        kept = [] if holding is None else [holding.ledger, holding.earlier_ledger]
+        if length + sum(map(_size_of_all, (stage, *kept))) > MOST_BYTES:
+            raise StageFullError(
+                f"the office keeps no more than {MOST_BYTES} bytes of one camera's ledger, with "
+                "what it had said otherwise (earlier-ledger); look into the camera, and take what "
+                "is kept beside its ledger away"
+            )
+        if len(_names(stage)) >= MOST_EPOCHS + MOST_CHECKPOINTS:
+            raise StageFullError("no ledger has so many files; bring the list of those it has")
+        if not self._has_room(length):
+            raise NoRoomError("the office's storage has no room left; let it make room")
+
+    def _stage_file(self, kid: str, stage: str, name: str, temporary: str) -> None:
+        """Give a file that came its name, in place of what was staged before, if it can be one of
+        this camera's ledger."""
+        keys = self._holdings.ledger_keys(kid)
+        check_ledger_file(temporary, name, keys, self._holdings.former(kid))
         with self._turns.of(kid):
-            stage = self._stage(kid)
-            there = {one: size_of(os.path.join(stage, one)) or 0 for one in _names(stage)}
-            there[name] = size
-            if len(there) > MOST_FILES or sum(there.values()) > MOST_BYTES:
-                raise StageFullError(
-                    f"{name}: no ledger has more than {MOST_FILES} files, nor so many bytes "
-                    f"({MOST_BYTES}) in those that changed"
-                )
             durable_files.rename(temporary, os.path.join(stage, name))
 
     def adopt(self, kid: str, files: Mapping[str, str]) -> AdoptResult:
         """Have the office's copy of a camera's ledger go on with exactly these files.
 
         files: all of the ledger's, SHA-256 by name. Nothing is done if any is missing. Raises
-        LedgerFileError if no ledger has such files.
+        LedgerFileError if no ledger has such files, and NoRoomError.
         """
         _check_list(files)
         with self._turns.of(kid):
             stage = self._stage(kid)
+            if not self._has_room(_size_of_all(stage)):
+                raise NoRoomError("the office's storage has no room left; let it make room")
             durable_files.make_directory(stage)
             holding = self._holdings.make(kid)
+            staged, copied = _hashes(stage), _hashes(holding.ledger)
             missing = [
                 name
                 for name, sha256 in files.items()
-                if sha256 not in (_hash(stage, name), _hash(holding.ledger, name))
+                if sha256 not in (staged.get(name), copied.get(name))
             ]
             if missing:
                 return AdoptResult(missing=tuple(sorted(missing)))
@@ -170,8 +198,8 @@ class LedgerCopies:
                 if name not in files:
                     durable_files.discard(os.path.join(stage, name))
             for name, sha256 in files.items():
-                if _hash(stage, name) != sha256:
-                    _copy(holding.ledger, stage, name)
+                if staged.get(name) != sha256:
+                    _borrow(holding.ledger, stage, name)
             if _is_behind(stage, holding.ledger):
                 problems = [_BEHIND]
             else:
@@ -242,8 +270,12 @@ def _check_list(files: Mapping[str, str]) -> None:
             raise LedgerFileError(f"{name}: SHA-256 is written as 64 small hexadecimal digits")
     if not any(name.endswith(_ENTRIES) for name in files):
         raise LedgerFileError("a ledger has one file with entries at least; name all of its files")
-    if len(files) > MOST_FILES:
-        raise LedgerFileError(f"no ledger has more than {MOST_FILES} files")
+    epochs = sum(name.endswith(_ENTRIES) for name in files)
+    if epochs > MOST_EPOCHS or len(files) - epochs > MOST_CHECKPOINTS:
+        raise LedgerFileError(
+            f"no ledger has more than {MOST_EPOCHS} files with entries, and {MOST_CHECKPOINTS} "
+            "checkpoints"
+        )
 
 
 def _names(directory: str) -> list[str]:
@@ -255,23 +287,28 @@ def _names(directory: str) -> list[str]:
 
 
 def _hashes(directory: str) -> dict[str, str]:
-    return {name: _hash(directory, name) for name in _names(directory)}
+    """SHA-256 of a ledger's files in a directory; "" of what is no file."""
+    found = {name: os.path.join(directory, name) for name in _names(directory)}
+    return {
+        name: sha256_plain(path, "ledger") if file_status.is_file(path) else ""
+        for name, path in found.items()
+    }
 
 
-def _hash(directory: str, name: str) -> str:
-    """SHA-256 of a file; "" if there is none."""
-    path = os.path.join(directory, name)
-    return sha256_plain(path, "ledger") if file_status.is_file(path) else ""
+def _size_of_all(directory: str) -> int:
+    """Bytes of the files in a directory, those included that did not come whole."""
+    if not file_status.is_directory(directory):
+        return 0
+    with explaining("list the ledger", directory):
+        names = os.listdir(directory)
+    return sum(size_of(os.path.join(directory, name)) or 0 for name in names)
 
 
-def _copy(source: str, stage: str, name: str) -> None:
-    """Stage a file that the office's copy has already. It need not be durable: it is there."""
+def _borrow(source: str, stage: str, name: str) -> None:
+    """Stage a file that the office's copy has already: under both names, since neither is ever
+    written to."""
     path = os.path.join(stage, name)
     if file_status.exists(path):
         durable_files.discard(path)
-    content = read_plain(os.path.join(source, name), "ledger", LARGEST + 1)
-    descriptor = durable_files.create(path)
-    try:
-        durable_files.write(descriptor, [content], 0, path)
-    finally:
-        durable_files.close(descriptor, path)
+    with explaining("link the ledger's file", path):
+        os.link(os.path.join(source, name), path, follow_symlinks=False)

@@ -36,6 +36,7 @@ from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
@@ -43,6 +44,7 @@ from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.nonces import Nonces
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.receipt_routes import ReceiptRoutes
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
@@ -60,6 +62,10 @@ _parser_log.setLevel(logging.CRITICAL)
 IDLE_SECONDS: Final = 30.0
 """How long a head may take, from the beginning of its connection or the end of the request
 before."""
+LONGEST_LINE: Final = 2048
+"""Bytes of a request's first line, and of one header field; Signature-Input has some 400."""
+MOST_FIELDS: Final = 40
+"""Header fields of a request. A camera sends some 12."""
 LINGER_SECONDS: Final = 2.0
 """How long what follows a refused request is still read, so that the answer arrives."""
 LARGEST_BODY: Final = 1 << 20
@@ -90,6 +96,7 @@ class Vault:
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
+        self._ledgers: LedgerRoutes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -127,18 +134,23 @@ class Vault:
         await asyncio.to_thread(uploads.tidy)
         takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
         queue = self._queue = TakeoverQueue(takeover.take, self._clock)
-        app = self._make_app(cameras)
+        refusals, turns = RefusalLog(self._clock), CameraTurns()
+        app = self._make_app(cameras, refusals)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
-            receive.uploads,
-            lambda kid, recording: _why_not(takeover, kid, recording),
+            refusals=refusals,
+            turns=turns,
+            most=receive.uploads,
+            why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads).add_to(app.router)
-        LedgerRoutes(
-            LedgerCopies(directory, cameras),
+        ReceiptRoutes(takeover, uploads, turns).add_to(app.router)
+        self._ledgers = LedgerRoutes(
+            LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),
-        ).add_to(app.router)
+            refusals,
+        )
+        self._ledgers.add_to(app.router)
         await self._listen(app, context)
         for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
             queue.add(kid, declaration)
@@ -152,9 +164,9 @@ class Vault:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _make_app(self, cameras: Cameras) -> web.Application:
+    def _make_app(self, cameras: Cameras, refusals: RefusalLog) -> web.Application:
         nonces = Nonces(self._clock.wall_us())
-        guard = Authentication(self._settings.url, cameras, nonces, self._clock)
+        guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
         app = web.Application(
             middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
         )
@@ -173,6 +185,9 @@ class Vault:
             logger=_parser_log,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_FIELDS,
             auto_decompress=False,
         )
         await self._runner.setup()
@@ -196,6 +211,9 @@ class Vault:
         if self._entrance is not None:
             await self._entrance.cut_off()
             self._entrance = None
+        if self._ledgers is not None:
+            self._ledgers.close()
+            self._ledgers = None
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
@@ -234,7 +252,7 @@ class Vault:
                 gone = []
             for kid, recording in gone:
                 log.info(
-                    "%s: nothing came of it for %d days, so what the camera %s had brought was "
+                    "%s: it did not go on for %d days, so what the camera %s had brought was "
                     "removed",
                     recording,
                     uploads.limits.unfinished_days,

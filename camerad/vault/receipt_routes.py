@@ -6,10 +6,12 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from camerad.store.locations import is_id
+from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.takeover import WAITS, Takeover
 from camerad.vault.uploads import Uploads
@@ -22,37 +24,41 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 
 
 class ReceiptRoutes:
-    """Answers with the receipt, or why there is none."""
+    """Answers with the receipt, or why there is none. turns: of cameras, for what takes a
+    thread."""
 
-    def __init__(self, takeover: Takeover, uploads: Uploads) -> None:
+    def __init__(self, takeover: Takeover, uploads: Uploads, turns: CameraTurns) -> None:
+        self._turns = turns
         self._takeover = takeover
         self._uploads = uploads
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Answer at `PATH`."""
-        router.add_get(PATH, self._get, allow_head=False)
+        router.add_route(hdrs.METH_GET, PATH, self._get, expect_handler=bodies.leave_expectation)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         recording = request.match_info["recording"]
         if not is_id(recording):
             raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
-        return await asyncio.to_thread(self._answer, request[CALLER].kid, recording)
+        kid = request[CALLER].kid
+        async with self._turns.of(kid):
+            return await asyncio.to_thread(self._answer, kid, recording)
 
     def _answer(self, kid: str, recording: str) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.
-        complete = any(
-            owner == kid and one.recording == recording for owner, one in self._uploads.complete()
-        )
+        complete = self._uploads.find_complete(kid, recording) is not None
         token = self._takeover.receipt(kid, recording)
         if token is not None:
             return web.Response(body=token, content_type=TYPE)
-        if complete and self._takeover.is_waiting(kid, recording):
+        waiting = self._takeover.is_waiting(kid, recording)
+        if complete and waiting:
             waits = self._takeover.refusal(kid, recording) or WAITS
             said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
         if complete:
             headers = {"Retry-After": str(AGAIN_SECONDS)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
-        if (why := self._takeover.refusal(kid, recording)) is not None:
+        # What waited too long was removed, and may come again.
+        if not waiting and (why := self._takeover.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)

@@ -124,14 +124,14 @@ class Takeover:
     def pending(self, kid: str) -> list[Declaration]:
         """The complete uploads of a camera that are still to be taken. Call `take` with each when
         its ledger came."""
-        return [declared for owner, declared in self._uploads.complete() if owner == kid]
+        return [declared for _, declared in self._uploads.complete(kid)]
 
     # ------------------------------------------------------------------ one upload
 
     def _take(self, kid: str, declared: Declaration) -> None:
         recording = declared.recording
         self._waiting.discard((kid, recording))
-        if (kid, declared) not in self._uploads.complete():
+        if self._uploads.find_complete(kid, recording) != declared:
             return  # it was dealt with before, and may have been begun anew since
         content = self._uploads.content_path(kid, recording)
         placed = self._placed(kid, recording)

@@ -1,12 +1,15 @@
-"""Complete uploads on their way to being taken over: a few at a time, and again after a failure."""
+"""Complete uploads on their way to being taken over: a few at a time, and again after a failure.
+
+Of one camera one is taken at a time, and cameras take turns. So nobody waits behind all that
+another camera has brought.
+"""
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
@@ -24,9 +27,17 @@ LAST_RETRY_SECONDS: Final = 3600
 _Task = tuple[str, Declaration]
 
 
+class _Due(NamedTuple):
+    """A task that waits. due_us: boot time. number: counts them."""
+
+    due_us: int
+    number: int
+    task: _Task
+
+
 class TakeoverQueue:
     """Calls `take` for every upload that was added, on threads of its own, never twice at once for
-    one upload. After an error it is called again: in a minute at first, in an hour at last.
+    one camera. After an error it is called again: in a minute at first, in an hour at last.
 
     take: blocks, and may be called again for the same upload. clock: for the pauses.
     """
@@ -35,7 +46,9 @@ class TakeoverQueue:
         self._take = take
         self._clock = clock
         self._changed = threading.Condition()
-        self._due: list[tuple[int, int, _Task]] = []
+        self._due: list[_Due] = []
+        self._served: dict[str, int] = {}
+        """When each camera had its last turn, as a number that counts up."""
         self._number = 0
         self._known: set[_Task] = set()
         self._again: set[_Task] = set()
@@ -78,7 +91,7 @@ class TakeoverQueue:
         self._known.add(task)
         self._number += 1
         due_us = self._clock.now_us() + pause_seconds * SECOND
-        heapq.heappush(self._due, (due_us, self._number, task))
+        self._due.append(_Due(due_us, self._number, task))
         self._changed.notify()
 
     def _work(self) -> None:
@@ -89,6 +102,7 @@ class TakeoverQueue:
         """Note that a task was carried out, and when it comes again if it does."""
         with self._changed:
             self._running.discard(task)
+            self._changed.notify()
             again = task in self._again
             self._again.discard(task)
             if failed:
@@ -103,14 +117,24 @@ class TakeoverQueue:
         """The next task that is due; None at the end."""
         with self._changed:
             while not self._closing:
-                pause_us = self._due[0][0] - self._clock.now_us() if self._due else None
-                if pause_us is not None and pause_us <= 0:
-                    task = heapq.heappop(self._due)[2]
-                    self._known.discard(task)
-                    self._running.add(task)
-                    return task
+                busy = {kid for kid, _ in self._running}
+                free = [one for one in self._due if one.task[0] not in busy]
+                now_us = self._clock.now_us()
+                if ready := [one for one in free if one.due_us <= now_us]:
+                    return self._take_turn(ready)
+                pause_us = min((one.due_us - now_us for one in free), default=None)
                 self._changed.wait(None if pause_us is None else pause_us / SECOND)
             return None
+
+    def _take_turn(self, ready: list[_Due]) -> _Task:
+        """The first task of the camera whose last turn is longest ago."""
+        found = min(ready, key=lambda one: (self._served.get(one.task[0], 0), one))
+        self._due.remove(found)
+        self._known.discard(found.task)
+        self._running.add(found.task)
+        self._number += 1
+        self._served[found.task[0]] = self._number
+        return found.task
 
     def _carry_out(self, task: _Task) -> bool:
         """Whether it failed."""

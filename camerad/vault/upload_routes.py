@@ -12,6 +12,7 @@ import binascii
 import contextlib
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -25,8 +26,10 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.vault import bodies
 from camerad.vault import upload_errors as errors
-from camerad.vault.authentication import CALLER, Caller
+from camerad.vault.authentication import CALLER
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.part_upload import PartUpload
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import RETRY_SECONDS, Handler, RefusedRequestError, later
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import CHECKSUMS, Uploads
@@ -38,6 +41,8 @@ VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,checksum,expiration,termination"
 PART_TYPE: Final = "application/offset+octet-stream"
 LARGEST_PART: Final = 64 << 20
+MOST_OF_ONE: Final = 2
+"""Parts of one camera that are received at once."""
 BUSY_SECONDS: Final = 5
 """When somebody asks again who has to wait for others' parts."""
 WRONG_CHECKSUM: Final = 460
@@ -73,13 +78,17 @@ class UploadRoutes:
     most: parts that are received at once, of all cameras. on_complete: is told, on the event loop,
     of an upload that has all its bytes, perhaps several times of one. why_not: the sentence that a
     camera is told if the office does not want a recording, by its key and id; None if it does. It
-    may block.
+    may block. refusals: where the log says what a registered camera was refused. turns: of cameras,
+    for what takes a thread.
     """
 
     def __init__(
         self,
         uploads: Uploads,
         on_complete: Callable[[str, Declaration], None],
+        *,
+        refusals: RefusalLog,
+        turns: CameraTurns,
         most: int = 20,
         why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
     ) -> None:
@@ -87,7 +96,9 @@ class UploadRoutes:
         self._on_complete = on_complete
         self._most = most
         self._why_not = why_not
-        self._running = 0
+        self._refusals = refusals
+        self._turns = turns
+        self._receiving: Counter[str] = Counter()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Answer below `PATH`."""
@@ -100,7 +111,7 @@ class UploadRoutes:
             (hdrs.METH_DELETE, one, self._delete),
         ):
             router.add_route(
-                method, path, _as_tus(handler), expect_handler=bodies.leave_expectation
+                method, path, self._as_tus(handler), expect_handler=bodies.leave_expectation
             )
 
     async def _options(self, _request: web.Request) -> web.StreamResponse:
@@ -120,10 +131,11 @@ class UploadRoutes:
         kid = request[CALLER].kid
         recording, final = _metadata(request.headers.get("Upload-Metadata", ""))
         declaration = Declaration(recording, final, _number(request, "Upload-Length"))
-        why = await asyncio.to_thread(self._why_not, kid, recording)
-        if why is not None:
-            raise RefusedRequestError(HTTPStatus.CONFLICT, why)
-        offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
+        async with self._turns.of(kid):
+            why = await asyncio.to_thread(self._why_not, kid, recording)
+            if why is not None:
+                raise RefusedRequestError(HTTPStatus.CONFLICT, why)
+            offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
         headers = await self._where(kid, declaration, offset)
         headers[hdrs.LOCATION] = f"{PATH}/{recording}"
         return web.Response(status=HTTPStatus.CREATED, headers=headers)
@@ -149,7 +161,7 @@ class UploadRoutes:
         kid, recording = request[CALLER].kid, request.match_info["recording"]
         offset = _number(request, "Upload-Offset")
         algorithm, checksum = _checksum(request.headers.get("Upload-Checksum"))
-        with self._slot():
+        with self._slot(kid):
             part = await asyncio.to_thread(self._uploads.begin, kid, recording, offset, algorithm)
             try:
                 offset = await self._receive(request, part, checksum)
@@ -168,13 +180,13 @@ class UploadRoutes:
 
     async def _receive(self, request: web.Request, part: PartUpload, checksum: bytes | None) -> int:
         most = min(part.most, LARGEST_PART)
-        said = request.content_length
-        if said is not None and said > most:
+        said = bodies.length_of(request)
+        if said > most:
             raise errors.TooLargeError(
                 f"the part has {said} bytes; at most {most} are taken here: {part.most} are "
                 f"missing, and a part has at most {LARGEST_PART}"
             )
-        if not await asyncio.to_thread(self._uploads.has_room, most if said is None else said):
+        if not await asyncio.to_thread(self._uploads.has_room, said):
             raise errors.NoRoomError("the office's storage has no room left; let it make room")
         async for piece in bodies.pieces(request, most):
             await asyncio.to_thread(part.write, piece)
@@ -202,66 +214,62 @@ class UploadRoutes:
         return headers
 
     @contextlib.contextmanager
-    def _slot(self) -> Iterator[None]:
-        if self._running >= self._most:
+    def _slot(self, kid: str) -> Iterator[None]:
+        if self._receiving.total() >= self._most:
             raise later(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"the office receives {self._most} parts already; try again soon",
                 BUSY_SECONDS,
             )
-        self._running += 1
+        if self._receiving[kid] >= MOST_OF_ONE:
+            raise later(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"the office receives {MOST_OF_ONE} parts of this camera already; try again soon",
+                BUSY_SECONDS,
+            )
+        self._receiving[kid] += 1
         try:
             yield
         finally:
-            self._running -= 1
+            self._receiving[kid] -= 1
 
+    def _as_tus(self, handler: Handler) -> Handler:
+        """A handler that speaks tus, whatever it answers."""
 
-def _as_tus(handler: Handler) -> Handler:
-    """A handler that speaks tus, whatever it answers."""
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                if (
+                    request.method != hdrs.METH_OPTIONS
+                    and request.headers.get("Tus-Resumable") != VERSION
+                ):
+                    raise RefusedRequestError(
+                        HTTPStatus.PRECONDITION_FAILED,
+                        f"this office speaks tus {VERSION}; send Tus-Resumable: {VERSION}",
+                        {"Tus-Version": VERSION},
+                    )
+                response = await handler(request)
+            except RefusedRequestError as refused:
+                refused.headers["Tus-Resumable"] = VERSION
+                raise
+            except tuple(_STATUS) as error:
+                raise self._refusal(request, error) from error
+            response.headers["Tus-Resumable"] = VERSION
+            return response
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            if (
-                request.method != hdrs.METH_OPTIONS
-                and request.headers.get("Tus-Resumable") != VERSION
-            ):
-                raise RefusedRequestError(
-                    HTTPStatus.PRECONDITION_FAILED,
-                    f"this office speaks tus {VERSION}; send Tus-Resumable: {VERSION}",
-                    {"Tus-Version": VERSION},
-                )
-            response = await handler(request)
-        except RefusedRequestError as refused:
-            refused.headers["Tus-Resumable"] = VERSION
-            raise
-        except tuple(_STATUS) as error:
-            raise _refusal(request, error) from error
-        response.headers["Tus-Resumable"] = VERSION
-        return response
+        return handle
 
-    return handle
-
-
-def _refusal(request: web.Request, error: CameradError) -> RefusedRequestError:
-    """What a camera is told; what is not usual is told in the log too."""
-    status = _STATUS[type(error)]
-    headers = {"Tus-Resumable": VERSION}
-    if isinstance(error, errors.WrongOffsetError):
-        headers["Upload-Offset"] = str(error.offset)
-    if status in _WAIT:
-        headers["Retry-After"] = str(_WAIT[HTTPStatus(status)])
-    if not isinstance(error, _USUAL):
-        caller: Caller = request[CALLER]
-        log.warning(
-            "refused %s %s of the camera %s (%s): %s",
-            request.method,
-            printable(request.raw_path)[:200],
-            printable(caller.camera.name),
-            caller.kid,
-            printable(error),
-            extra=MessageId.REQUEST_REFUSED.extra,
-        )
-    return RefusedRequestError(status, str(error), headers)
+    def _refusal(self, request: web.Request, error: CameradError) -> RefusedRequestError:
+        """What a camera is told; what is not usual is told in the log too."""
+        status = _STATUS[type(error)]
+        headers = {"Tus-Resumable": VERSION}
+        if isinstance(error, errors.WrongOffsetError):
+            headers["Upload-Offset"] = str(error.offset)
+        if status in _WAIT:
+            headers["Retry-After"] = str(_WAIT[HTTPStatus(status)])
+        if not isinstance(error, _USUAL):
+            caller = request[CALLER]
+            self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
+        return RefusedRequestError(status, str(error), headers)
 
 
 def _metadata(field: str) -> tuple[str, str]:

@@ -57,12 +57,14 @@ _Name = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
     """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
-    file system. unfinished: uploads of one camera at once. unfinished_days: how long an upload
-    waits for its next part."""
+    file system. unfinished: uploads of one camera at once. complete: those that are not taken over
+    yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's
+    ledger."""
 
     largest: int = 64 * GIB
     reserve: int = 5 * GIB
     unfinished: int = 8
+    complete: int = 32
     unfinished_days: int = 7
 
 
@@ -80,6 +82,7 @@ class Uploads:
         self._claims: set[_Name] = set()
         self._claiming = threading.Lock()
         self._seen: dict[_Name, int] = {}
+        self._made_us = self._clock.now_us()
 
     @property
     def limits(self) -> UploadLimits:
@@ -164,12 +167,21 @@ class Uploads:
             self._release(name)
             raise
 
-    def complete(self) -> Iterator[tuple[str, Declaration]]:
-        """Yields every upload that has all its bytes, with its camera's key. One that cannot be
-        read is left out, and the log says so."""
-        for kid, declaration, offset in self._each():
+    def complete(self, kid: str | None = None) -> Iterator[tuple[str, Declaration]]:
+        """Yields every upload that has all its bytes, with its camera's key. kid: only those of
+        this camera. One that cannot be read is left out, and the log says so."""
+        for owner, declaration, offset in self._each(kid):
             if offset >= declaration.bytes:
-                yield kid, declaration
+                yield owner, declaration
+
+    def find_complete(self, kid: str, recording: str) -> Declaration | None:
+        """The declaration of an upload that has all its bytes; None if there is no such one. Raises
+        NoUploadError if this is no name, and StorageError."""
+        files = self._files(kid, recording)
+        declared = files.declaration()
+        if declared is None or files.progress().offset < declared.bytes:
+            return None
+        return declared
 
     def content_path(self, kid: str, recording: str) -> str:
         """Where the bytes of an upload are. Raises NoUploadError and StorageError."""
@@ -198,33 +210,42 @@ class Uploads:
 
     def tidy(self) -> None:
         """Remove what a loss of power left of uploads that were being made or removed. For a start:
-        nobody may work on one meanwhile. Raises StorageError."""
+        nobody may work on one meanwhile. One that cannot be read is left as it is, and the log says
+        so. Raises StorageError."""
         for kid, recording in self._names():
-            files = self._files(kid, recording)
-            if files.declaration() is None:
-                files.remove()
+            with _told():
+                files = self._files(kid, recording)
+                if files.declaration() is None:
+                    files.remove()
 
     def expire(self, now: Moment) -> list[_Name]:
         """Remove the uploads to which nothing came for `UploadLimits.unfinished_days`; returns
         them. now: whose wall time has to be trusted, else nothing is removed.
 
+        Those go as well that are complete, and were not taken over in all that time, of which this
+        object was there for a day: their ledger did not come, or their camera is not in the
+        register any more. Nothing was acknowledged of them, so their camera still has them.
+
         An upload's age is what wall time says since its last part. One that got a part since this
         object was made is removed by boot time besides, which never steps. So a wall clock that was
         wrong costs at the most what was sent before the server's last start, and the camera sends
-        that again. Complete ones stay. Raises StorageError.
+        that again. One that cannot be read stays, and the log says so. Raises StorageError.
         """
         if not now.trusted:
             return []
         limit_us = self._limits.unfinished_days * DAY
         removed = []
-        for kid, recording in list(self._names()):
-            with contextlib.suppress(NoUploadError, UploadBusyError, CompleteError):
-                files, _ = self._check_incomplete(kid, recording)
-                seen_us = self._seen.get((kid, recording))
+        for name in list(self._names()):
+            with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
+                files, declared = self._there(*name)
+                progress = files.progress()
+                seen_us = self._seen.get(name)
                 idle = seen_us is None or now.boot_us - seen_us >= limit_us
-                if idle and now.wall_us - files.progress().wall_us >= limit_us:
-                    self.withdraw(kid, recording)
-                    removed.append((kid, recording))
+                if progress.offset >= declared.bytes:
+                    idle = idle and now.boot_us - self._made_us >= DAY
+                if idle and now.wall_us - progress.wall_us >= limit_us:
+                    self.remove(*name)
+                    removed.append(name)
         return removed
 
     def has_room(self, length: int) -> bool:
@@ -260,23 +281,21 @@ class Uploads:
             raise CompleteError(f"the upload of {recording} is complete; ask for its receipt")
         return files, declaration
 
-    def _names(self) -> Iterator[_Name]:
-        """Yields every upload, and what is left of one."""
+    def _names(self, kid: str | None = None) -> Iterator[_Name]:
+        """Yields every upload, and what is left of one. kid: only those of this camera."""
         file_status.check_directory(self._root)
-        for kid in _directories(self._root, _KID.fullmatch):
-            for recording in _directories(os.path.join(self._root, kid), is_id):
-                yield kid, recording
+        for owner in _directories(self._root, _KID.fullmatch):
+            if kid in (None, owner):
+                for recording in _directories(os.path.join(self._root, owner), is_id):
+                    yield owner, recording
 
-    def _each(self) -> Iterator[tuple[str, Declaration, int]]:
+    def _each(self, kid: str | None = None) -> Iterator[tuple[str, Declaration, int]]:
         """Yields every upload that can be read: its camera's key, and how many bytes count."""
-        for kid, recording in self._names():
-            try:
-                files, declaration = self._there(kid, recording)
-                yield kid, declaration, files.progress().offset
-            except NoUploadError:
-                continue  # what is left of one
-            except StorageError as error:
-                log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        for owner, recording in self._names(kid):
+            # What is left of one is none.
+            with _told(), contextlib.suppress(NoUploadError):
+                files, declaration = self._there(owner, recording)
+                yield owner, declaration, files.progress().offset
 
     # ------------------------------------------------------------------ quotas
 
@@ -287,14 +306,20 @@ class Uploads:
                 f"({self._limits.largest}); raise receive.largest_gib in the office's settings if "
                 "it is one"
             )
-        own = missing = 0
+        own = complete = missing = 0
         for other, there, offset in self._each():
             missing += max(there.bytes - offset, 0)
             own += other == kid and offset < there.bytes
+            complete += other == kid and offset >= there.bytes
         if own >= self._limits.unfinished:
             raise TooManyUploadsError(
                 f"this camera has {own} unfinished uploads, and may have "
                 f"{self._limits.unfinished}; finish or delete one first"
+            )
+        if complete >= self._limits.complete:
+            raise TooManyUploadsError(
+                f"{complete} recordings of this camera are here and not taken over yet; bring its "
+                "ledger, or wait until they are checked"
             )
         if not self.has_room(missing + declaration.bytes):
             raise NoRoomError(
@@ -328,6 +353,15 @@ class Uploads:
     def _touch(self, name: _Name) -> None:
         """Note that something came just now."""
         self._seen[name] = self._clock.now_us()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Leave out an upload whose files cannot be read, and say so in the log."""
+    try:
+        yield
+    except StorageError as error:
+        log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
 
 
 def _directories(above: str, fits: Callable[[str], object]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -345,3 +346,26 @@ def test_signers_are_found_past_a_line_that_is_no_entry(book: Book) -> None:
     path.write_bytes(path.read_bytes() + b"no entry\n")
     found = signers(str(book.path), KEYS)
     assert (found.last, found.all) == (KEY.public.thumbprint, {KEY.public.thumbprint})
+
+
+@pytest.mark.parametrize("line", [b"\n", b"no entry of a ledger\n", b"." * 300 + b"\n"])
+def test_a_file_of_lines_that_are_no_entries_costs_little_memory(book: Book, line: bytes) -> None:
+    """Brought on a stick, say: the desk's check survives it, and tells of it."""
+    number = log_segments.list_files(str(book.path)).newest
+    path = book.path / log_segments.epoch_name(number)
+    junk = line * (400_000 // len(line))
+    path.write_bytes(path.read_bytes() + junk)
+    content = path.read_bytes()
+    tracemalloc.start()
+    try:
+        reading = log_segments.read_epoch(None, number, content, KEYS)
+        assert signers(str(book.path), KEYS).last == KEY.public.thumbprint
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000 + 2 * len(content)
+    lines = len(junk) // len(line)
+    assert len(reading.damage) == min(lines, log_segments.MOST_FINDINGS) + 1
+    assert reading.damage[-1][1] == f"{lines - log_segments.MOST_FINDINGS} lines more are damaged"
+    assert reading.state is not None
+    assert reading.state.head == book.ledger.head

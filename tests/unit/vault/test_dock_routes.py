@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from desk_helpers import KEY, ONE, TWO, Camera
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
+from camerad.base.clock import DAY
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import receipts
 from camerad.vault import ledger_copy
 from camerad.vault.authentication import CALLER, Caller
+from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.receipt_routes import ReceiptRoutes
+from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, plain_errors
 
 DEADLINE = 20.0
@@ -53,7 +58,24 @@ class Server:
         """One request, on a server of its own."""
         return asyncio.run(asyncio.wait_for(self._ask(method, path, body), DEADLINE))
 
+    def ask_at_once(self, *paths: str) -> list[int]:
+        """The statuses of several requests that are made at the same time."""
+        return asyncio.run(asyncio.wait_for(self._ask_at_once(paths), DEADLINE))
+
+    async def _ask_at_once(self, paths: tuple[str, ...]) -> list[int]:
+        async with self._running() as client:
+            answers = await asyncio.gather(*(client.get(path) for path in paths))
+            return [answer.status for answer in answers]
+
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        async with (
+            self._running(body) as client,
+            client.request(method, path, data=body) as answer,
+        ):
+            return Answer(answer.status, dict(answer.headers), await answer.read())
+
+    @asynccontextmanager
+    async def _running(self, body: bytes | None = None) -> AsyncIterator[TestClient[Any, Any]]:
         @web.middleware
         async def authenticated(request: web.Request, handler: Handler) -> web.StreamResponse:
             digest = None if body is None else self.signed or hashlib.sha256(body).digest()
@@ -61,13 +83,15 @@ class Server:
             return await handler(request)
 
         app = web.Application(middlewares=[plain_errors, authenticated])
-        ReceiptRoutes(self.vault.takeover, self.vault.uploads).add_to(app.router)
-        LedgerRoutes(self.vault.copies, self.adopted.append).add_to(app.router)
-        async with (
-            TestClient(TestServer(app)) as client,
-            client.request(method, path, data=body) as answer,
-        ):
-            return Answer(answer.status, dict(answer.headers), await answer.read())
+        ReceiptRoutes(self.vault.takeover, self.vault.uploads, CameraTurns()).add_to(app.router)
+        refusals = RefusalLog(self.vault.clock)
+        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals)
+        ledgers.add_to(app.router)
+        try:
+            async with TestClient(TestServer(app)) as client:
+                yield client
+        finally:
+            ledgers.close()
 
 
 @pytest.fixture
@@ -127,6 +151,20 @@ def test_what_waits_for_the_ledger_says_so(camera: Camera, vault: Vault, server:
     said = server.ask("GET", receipt_of(ONE))
     assert (said.status, said.json["waits_for"]) == (409, "ledger")
     assert "ledger" in said.json["error"]
+
+
+def test_what_waited_too_long_for_the_ledger_may_come_again(
+    camera: Camera, vault: Vault, server: Server
+) -> None:
+    vault.bring_ledger(camera)
+    path = camera.put(ONE)
+    vault.takeover.take(KID, vault.upload(path))
+    vault.clock.advance(8 * DAY)
+    assert vault.uploads.expire(vault.clock.moment()) == [(KID, ONE)]
+    assert server.ask("GET", receipt_of(ONE)).status == 404
+    vault.bring_ledger(camera)
+    assert vault.hand_over(path) is not None
+    assert server.ask("GET", receipt_of(ONE)).status == 200
 
 
 def test_what_is_refused_says_why_without_paths(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from camerad.ledger.ledger import Ledger, read_ledger
 from camerad.office import ledger_mirror
 from camerad.vault import ledger_copy
 from camerad.vault.cameras import UnregisteredError
-from camerad.vault.ledger_copy import AdoptResult, LedgerFileError, StageFullError
+from camerad.vault.ledger_copy import AdoptResult, LedgerCopies, StageFullError
+from camerad.vault.ledger_file_check import LedgerFileError
+from camerad.vault.upload_errors import NoRoomError
 
 NONE = hashlib.sha256(b"").hexdigest()
 
@@ -115,7 +118,7 @@ def test_a_file_that_was_staged_and_is_no_part_of_the_ledger_counts_for_nothing(
     camera: Camera, vault: Vault
 ) -> None:
     camera.put(ONE)
-    vault.copies.put(KID, "000009.jws", b"of another life\n")
+    vault.copies.put(KID, "000009.damaged", b"of another life\n")
     assert vault.bring_ledger(camera) == AdoptResult()
     assert vault.copies.files(KID) == hashes(camera)
 
@@ -199,13 +202,13 @@ def test_a_list_that_is_no_ledgers_is_refused(
 
 
 def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) -> None:
-    started = vault.copies.begin(KID, "000001.jws")
+    started = vault.copies.begin(KID, "000001.jws", 6)
     started.write(b"a part")
     assert vault.copies.files(KID) == {}
     started.close()
     assert staged(vault) == []
     # Nor does what a server left that was killed meanwhile.
-    killed = vault.copies.begin(KID, "000001.jws")
+    killed = vault.copies.begin(KID, "000001.jws", 6)
     killed.write(b"a part")
     os.close(killed._descriptor)
     assert len(staged(vault)) == 1
@@ -214,18 +217,117 @@ def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) ->
     assert staged(vault) == []
 
 
-def test_a_file_and_all_of_them_are_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_and_all_that_is_kept_are_bounded(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(StageFullError):
         vault.copies.put(KID, "000001.jws", bytes(ledger_copy.LARGEST + 1))
-    monkeypatch.setattr(ledger_copy, "MOST_FILES", 2)
-    vault.copies.put(KID, "000001.jws", b"x")
-    vault.copies.put(KID, "000002.jws", b"x")
+    staged = vault.copies.begin(KID, "000001.jws", 10)
     with pytest.raises(StageFullError):
-        vault.copies.put(KID, "000003.jws", b"x")
-    vault.copies.put(KID, "000002.jws", b"y")
-    monkeypatch.setattr(ledger_copy, "MOST_BYTES", 10)
-    with pytest.raises(StageFullError):
-        vault.copies.put(KID, "000002.jws", bytes(10))
+        staged.write(bytes(11))
+    staged.close()
+    vault.bring_ledger(camera)
+    (path,) = ledger_files(camera)
+    size = path.stat().st_size
+    monkeypatch.setattr(ledger_copy, "MOST_BYTES", 2 * size)
+    vault.copies.put(KID, path.name, path.read_bytes())
+    with pytest.raises(StageFullError, match="earlier-ledger"):
+        vault.copies.put(KID, path.name, path.read_bytes())
+    assert vault.copies.files(KID) == hashes(camera)
+
+
+def test_the_reserve_of_the_storage_is_left_free(camera: Camera, vault: Vault) -> None:
+    room = True
+    copies = LedgerCopies(str(vault.root), vault.cameras, lambda _length: room)
+    (path,) = ledger_files(camera)
+    copies.put(KID, path.name, path.read_bytes())
+    room = False
+    with pytest.raises(NoRoomError):
+        copies.put(KID, path.name, path.read_bytes())
+    with pytest.raises(NoRoomError):
+        copies.adopt(KID, hashes(camera))
+    assert not os.path.exists(vault.root / f"{NAME}-{KID[:8]}" / "ledger")
+    room = True
+    assert copies.adopt(KID, hashes(camera)) == AdoptResult()
+
+
+@pytest.fixture
+def epochs(camera: Camera) -> Camera:
+    """A camera with three epochs, the last one the newest."""
+    camera.put(ONE)
+    with camera.open() as store:
+        store.ledger.rotate()
+        store.ledger.rotate()
+    camera.put(TWO)
+    return camera
+
+
+def _lines(content: bytes) -> list[bytes]:
+    return content.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("000003.jws", lambda _: b"\n" * 1_000_000, "line 1: "),
+        ("000003.jws", lambda _: b"", "no entry in it"),
+        ("000003.jws", lambda c: c + b"no entry\n", "too short"),
+        ("000003.jws", lambda c: c[:-1] + b"A\n", "signature|base64url"),
+        ("000003.jws", lambda c: c + c, "does not follow"),
+        ("000003.jws", lambda c: b"".join(_lines(c)[1:]), "does not begin an epoch"),
+        ("000003.jws", lambda c: b"".join(_lines(c)[:1] + _lines(c)[2:]), "does not follow"),
+        ("000009.jws", lambda c: c, "belongs to epoch 3"),
+        ("000003.jws", lambda c: c[:-20] + b"\n" + c, "signature|base64url"),
+        ("000003.jws", lambda c: c + b"eyJ\0\n" + c, "too short"),
+        ("000003.checkpoint", lambda c: c, "no checkpoint"),
+        ("000003.damaged", lambda _: b"\n" * 2_001, "line 2001"),
+        ("000003.damaged", lambda c: _lines(c)[0] * 20_001, "20000 lines"),
+    ],
+)
+def test_a_file_with_anything_that_is_no_entry_is_refused_and_left_nowhere(
+    epochs: Camera, vault: Vault, name: str, change: Callable[[bytes], bytes], why: str
+) -> None:
+    content = (epochs.root / "ledger" / "000003.jws").read_bytes()
+    with pytest.raises(LedgerFileError, match=why) as refused:
+        vault.copies.put(KID, name, change(content))
+    assert name in str(refused.value)
+    assert staged(vault) == []
+
+
+def test_what_another_key_signed_is_refused(vault: Vault, tmp_path: Path) -> None:
+    key = SigningKey.generate()
+    Ledger.open(str(tmp_path / "strange"), key, vault.clock).close()
+    content = (tmp_path / "strange" / "000001.jws").read_bytes()
+    with pytest.raises(LedgerFileError, match="not among those trusted"):
+        vault.copies.put(KID, "000001.jws", content)
+
+
+def test_what_a_former_key_signed_is_taken_although_nobody_here_has_that_key(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """The register knows its thumbprint; the camera was never here with it."""
+    old = SigningKey.generate()
+    register(vault.register, (NAME, KEY.public, (old.public.thumbprint,)))
+    vault.restart()
+    place = str(tmp_path / "ledger")
+    ledger = Ledger.open(place, old, vault.clock)
+    ledger.rotate_and_expire(14)
+    ledger.close()
+    Ledger.open(place, KEY, vault.clock, KeyRing([old.public])).close()
+    content = Path(place, "000001.jws").read_bytes()
+    assert old.public.thumbprint.encode() not in content
+    vault.copies.put(KID, "000001.jws", content)
+    with pytest.raises(LedgerFileError, match="does not follow"):
+        vault.copies.put(KID, "000001.jws", b"".join(_lines(content)[:1] * 2))
+
+
+@pytest.mark.parametrize("torn", [b"eyJ", b"\0" * 500, b"eyJ\0\0\n"])
+def test_an_epoch_whose_last_append_was_interrupted_is_taken(
+    epochs: Camera, vault: Vault, torn: bytes
+) -> None:
+    content = (epochs.root / "ledger" / "000003.jws").read_bytes()
+    vault.copies.put(KID, "000003.jws", content + torn)
+    vault.copies.put(KID, "000002.damaged", b"\0" * 4096 + b"\n" + content)
 
 
 @pytest.mark.parametrize("where", ["incoming", "kid", "ledger"])

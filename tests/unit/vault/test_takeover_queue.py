@@ -89,7 +89,7 @@ def test_everything_that_was_added_is_taken_two_at_a_time(taker: Taker) -> None:
     with working(taker, ManualClock()) as queue:
         taker.let.clear()
         for number in range(5):
-            queue.add(KID, declared(number))
+            queue.add(f"{number:043}", declared(number))
         taker.until(lambda: taker.at_once == 2)
         taker.let.set()
         taker.until(lambda: len(taker.taken) == 5)
@@ -97,6 +97,24 @@ def test_everything_that_was_added_is_taken_two_at_a_time(taker: Taker) -> None:
         declared(number).recording for number in range(5)
     ]
     assert taker.most_at_once == 2
+
+
+def test_cameras_take_turns_and_none_has_both_threads(taker: Taker) -> None:
+    queue = TakeoverQueue(taker, ManualClock())
+    for number in range(30):
+        queue.add("a" * 43, declared(number))
+    queue.add("b" * 43, declared(90))
+    queue.add("c" * 43, declared(91))
+    queue.add("b" * 43, declared(92))
+    served = []
+    one, other = queue._next(), queue._next()
+    for _ in range(4):
+        assert one is not None and other is not None and one[0] != other[0]
+        served.append(one[0][0])
+        queue._settle(one, failed=False)
+        one, other = other, queue._next()
+    assert one is not None and other is not None
+    assert [*served, one[0][0], other[0][0]] == ["a", "b", "c", "a", "b", "a"]
 
 
 def test_what_waits_already_is_not_added_again(taker: Taker) -> None:

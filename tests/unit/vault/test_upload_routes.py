@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import json
 import os
 import re
 import threading
@@ -249,20 +250,41 @@ def test_no_part_is_larger_than_64_mib_and_none_goes_beyond_what_is_missing(
     assert client.offset(number(2)) == 0
 
 
-def test_a_body_without_a_length_is_bounded_too(client: DockClient) -> None:
+def test_a_body_has_to_say_its_length(client: DockClient) -> None:
+    """So nobody holds a place with a body that never ends."""
     client.declare(10)
-    for body, status in ((b"0123456789x", 413), (b"0123456789", 204)):
-        headers = client.sign("PATCH", ONE_OF, body, FIELDS) | {"Transfer-Encoding": "chunked"}
-        chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        connection = client.connect()
-        connection.putrequest("PATCH", ONE_OF)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders(chunked)
-        with connection.getresponse() as got:
-            assert got.status == status
-        connection.close()
-        client.nonce = ""
+    body = b"0123456789"
+    headers = client.sign("PATCH", ONE_OF, body, FIELDS) | {"Transfer-Encoding": "chunked"}
+    connection = client.connect()
+    connection.putrequest("PATCH", ONE_OF)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    with connection.getresponse() as got:
+        assert got.status == 411
+        assert "Content-Length" in json.loads(got.read())["error"]
+    connection.close()
+    client.nonce = ""
+    assert client.offset() == 0
+
+
+def test_one_camera_has_two_parts_at_once(tmp_path: Path) -> None:
+    with OfficeScene(tmp_path).serving() as client:
+        for count in (1, 2, 3):
+            assert client.declare(10, number(count)).status == 201
+        halves = [HalfPart(client, b"0123456789", number(count)) for count in (1, 2)]
+        pause = threading.Event()
+        for _ in range(round(DEADLINE / 0.01)):
+            said = client.patch(0, b"0123456789", number(3))
+            if said.status != 204:
+                break
+            client.ask("DELETE", f"/v1/uploads/{number(3)}")
+            client.declare(10, number(3))
+            pause.wait(0.01)
+        assert (said.status, "of this camera" in said.error) == (429, True)
+        assert [half.end() for half in halves] == [204, 204]
+        for half in halves:
+            half.close()
 
 
 def test_a_camera_has_at_most_eight_unfinished_uploads(client: DockClient) -> None:
@@ -313,7 +335,7 @@ def test_who_goes_silent_is_cut_off(
 
 def test_who_drips_is_cut_off_too(client: DockClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte in time, and the whole too late."""
-    monkeypatch.setattr(bodies, "SILENT_SECONDS", 0.4)
+    monkeypatch.setattr(bodies, "SPARE_SECONDS", 0.4)
     body = b"x" * 40
     client.declare(40)
     headers = client.sign("PATCH", ONE_OF, body, FIELDS)

@@ -295,8 +295,8 @@ def test_what_got_nothing_for_a_week_is_removed_and_nothing_else(
 ) -> None:
     declare(uploads)
     declare(uploads, 2, number(2))
-    send(uploads, b"01", rec=number(2))
     clock.advance(7 * DAY - 1)
+    send(uploads, b"01", rec=number(2))
     assert uploads.expire(clock.moment()) == []
     declare(uploads, recording=number(3))
     clock.advance(1)
@@ -427,3 +427,56 @@ def test_what_a_loss_of_power_left_is_tidied_up(uploads: Uploads, tmp_path: Path
     uploads.tidy()
     assert not half.exists()
     assert uploads.offset(KID, ID) == 0
+
+
+def _whole(uploads: Uploads, recording: str) -> None:
+    declare(uploads, 1, recording)
+    part = uploads.begin(KID, recording, 0)
+    part.write(b"x")
+    part.finish(hashlib.sha256(b"x").digest())
+    part.close()
+
+
+def test_complete_uploads_of_a_camera_are_bounded_and_found_by_name(tmp_path: Path) -> None:
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0, complete=2))
+    for count in (1, 2):
+        _whole(uploads, number(count))
+    with pytest.raises(errors.TooManyUploadsError, match="bring its ledger"):
+        declare(uploads, recording=number(3))
+    declare(uploads, recording=number(3), kid=OTHER)
+    assert uploads.find_complete(KID, number(1)) == Declaration(number(1), FINAL, 1)
+    assert uploads.find_complete(KID, number(3)) is None
+    assert uploads.find_complete(OTHER, number(3)) is None
+    assert list(uploads.complete(OTHER)) == []
+    uploads.remove(KID, number(1))
+    declare(uploads, recording=number(3))
+
+
+def test_a_complete_upload_that_nobody_takes_over_goes_in_its_time(
+    uploads: Uploads, clock: ManualClock, tmp_path: Path
+) -> None:
+    _whole(uploads, ID)
+    clock.advance(7 * DAY - 1)
+    assert uploads.expire(clock.moment()) == []
+    clock.advance(1)
+    # A server that was away meanwhile has a day to take it over.
+    again = Uploads(str(tmp_path), SMALL, clock)
+    assert again.expire(clock.moment()) == []
+    clock.advance(DAY)
+    assert again.expire(clock.moment()) == [(KID, ID)]
+    assert again.find_complete(KID, ID) is None
+
+
+def test_one_damaged_declaration_keeps_nothing_else_from_going_on(
+    uploads: Uploads, clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server starts, and what is due goes."""
+    for count in (1, 2, 3):
+        declare(uploads, recording=number(count))
+    (path,) = tmp_path.rglob(f"{number(2)}/declaration")
+    path.write_bytes(bytes(60))
+    uploads.tidy()
+    assert f"{number(2)}/declaration: this is no declaration" in caplog.text
+    clock.advance(8 * DAY)
+    assert uploads.expire(clock.moment()) == [(KID, number(1)), (KID, number(3))]
+    assert path.exists()
