@@ -217,6 +217,7 @@ class Handover:
             self._say(one.id, str(error))
             self._in_a_row += 1
             if self._in_a_row >= MOST_FAILED:
+                self._memory.postponed.update(self._failed)
                 raise OfficeUnavailableError(
                     f"{self._in_a_row} recordings in a row went wrong, the last one so: {error}"
                 ) from error

@@ -134,7 +134,7 @@ class Vault:
             receive.uploads,
             lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, queue.add).add_to(app.router)
         LedgerRoutes(
             LedgerCopies(directory, cameras),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),

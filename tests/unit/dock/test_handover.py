@@ -195,6 +195,21 @@ def test_a_recording_at_which_the_office_falls_silent_comes_last_the_next_time(
     assert scene.run().acknowledged == ("one",)
 
 
+def test_recordings_that_always_go_wrong_come_last_the_next_time(scene: Scene) -> None:
+    """However many: a pass that breaks off at them has brought the others before."""
+    for name in ("bad-1", "bad-2", "bad-3", "good"):
+        scene.record(name, SIZE)
+    for _ in range(2):
+        scene.office.faults = [
+            Fault("GET", f"/v1/recordings/bad-{one}", 200, body=b"a.b.c") for one in (1, 2, 3)
+        ]
+        with pytest.raises(OfficeUnavailableError):
+            scene.run()
+    assert scene.daemon.acknowledged == ["good"]
+    scene.office.faults = []
+    assert set(scene.run().acknowledged) == {"bad-1", "bad-2", "bad-3"}
+
+
 def test_an_upload_that_must_wait_lets_the_others_go_on(scene: Scene) -> None:
     scene.record("old", SIZE)
     scene.office.faults = [
