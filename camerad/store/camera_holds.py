@@ -26,7 +26,7 @@ from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
-from camerad.ledger.recording_state import Hold
+from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import Store
@@ -201,6 +201,13 @@ def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
     return {Hold(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
 
 
+def _is_same(theirs: RecordingState, ours: RecordingState) -> bool:
+    """Whether both are about one recording: an id is its camera's choice."""
+    return (theirs.final is not None and theirs.final == ours.final) or (
+        bool(theirs.header) and theirs.header == ours.header
+    )
+
+
 def _released(
     holding: Holding, state: LedgerState, keys: KeyRing, trusted: KeyRing
 ) -> Iterator[tuple[str, str]]:
@@ -217,7 +224,7 @@ def _released(
     still = _held_in(holding, keys)
     for one in ours:
         known = theirs.get(one.id)
-        if known is None or one.id in still:
+        if known is None or one.id in still or not _is_same(known, one):
             continue
         entries = [
             entry.facts

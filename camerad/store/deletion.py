@@ -66,6 +66,8 @@ class Deleter:
             for path in copies.files_of(known) if known.deleted is not None else ():
                 try:
                     deletable.check_plain(path)
+                    if deletable.is_another(known, path):
+                        continue
                     _unlink(path, known.id)
                 except StorageError as error:
                     text = f"is deleted by the ledger, and still here: {error}"

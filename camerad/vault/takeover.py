@@ -30,6 +30,7 @@ from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.entries import Head
+from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, is_id
@@ -119,10 +120,10 @@ class Takeover:
         size = None if placed is None else size_of(placed)
         if size is None or (kid, recording) in self._unfit or self.receipt(kid, recording):
             return None
-        final = self._final(kid, recording)
-        if final is None:
+        known = self._known(kid, recording)
+        if known is None or known.final is None:
             return None
-        found = Declaration(recording, final, size)
+        found = Declaration(recording, known.final, size)
         self._to_vouch_for.add((kid, found))
         return found
 
@@ -134,7 +135,7 @@ class Takeover:
             branched = holding is not None and file_status.exists(holding.earlier_ledger)
             return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and self._tombstones.has(recording):
+        if said is None and self._is_deleted(kid, recording):
             said = DELETED
         return said
 
@@ -166,7 +167,7 @@ class Takeover:
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
             return
-        if self._tombstones.has(recording):
+        if self._is_deleted(kid, recording, declared.final):
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, DELETED)
             return
@@ -193,7 +194,7 @@ class Takeover:
             self._put_apart(kid, declared, source, written, _OTHER)
             return
         copied = CopiedRecording(recording, declared.final, *written)
-        if self._tombstones.has(recording):
+        if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; whoever did that, or does so next, removes what was placed here.
             self._warn(kid, recording, DELETED)
         else:
@@ -216,16 +217,23 @@ class Takeover:
             self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
-        if not self._tombstones.has(recording):
+        if not self._is_deleted(kid, recording, declared.final):
             copied = CopiedRecording(recording, declared.final, *written)
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
 
-    def _final(self, kid: str, recording: str) -> str | None:
-        """A recording's end as the copy of the camera's ledger has it."""
+    def _known(self, kid: str, recording: str) -> RecordingState | None:
+        """What the copy of the camera's ledger says of a recording."""
         state = self._holdings.ledger_state(kid)
-        known = None if state is None else state.recordings.get(recording)
-        return None if known is None else known.final
+        return None if state is None else state.recordings.get(recording)
+
+    def _is_deleted(self, kid: str, recording: str, final: str | None = None) -> bool:
+        """Whether the office has deleted this camera's recording. final: as it is declared, if it
+        is; else as the camera's ledger has it."""
+        known = self._known(kid, recording)
+        if known is None:
+            return self._tombstones.has(recording, final)
+        return self._tombstones.has(recording, final or known.final, known.header)
 
     def _placed(self, kid: str, recording: str) -> str | None:
         """The file that the office has of a recording; None if it has none."""
