@@ -6,7 +6,7 @@ import pytest
 from small_office import Fault
 
 from camerad.dock.errors import OfficeUnavailableError
-from camerad.dock.handover import MOST_CHECKED
+from camerad.dock.handover import MOST_CHECKED, MOST_SAID, HandoverMemory
 from tests.unit.dock.scene import PART, Scene
 
 SIZE = 3 * PART + 100
@@ -324,3 +324,12 @@ def test_a_recording_that_no_ledger_helps_is_left_for_the_next_pass(scene: Scene
     assert dict(found.refused) == {}
     scene.office.faults.clear()
     assert scene.run().acknowledged == ("one",)
+
+
+def test_what_was_said_is_remembered_within_a_bound() -> None:
+    memory = HandoverMemory()
+    assert [memory.is_new("one", "a"), memory.is_new("one", "a")] == [True, False]
+    for number in range(10_000):
+        assert memory.is_new("one", f"{number}")
+        assert len(memory.said) <= MOST_SAID
+    assert not memory.is_new("one", "9999")
