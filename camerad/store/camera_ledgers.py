@@ -55,9 +55,11 @@ def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[D
     state: what the office's ledger says. trusted: keys of the devices, beside those that came with
     the recordings: a ledger goes on under another key.
     """
+    if place.kind is not PlaceKind.OFFICE:
+        return ()
     devices, keys = devices_here(state), _keys(place, trusted)
     found = []
-    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
+    for holding in place.holdings:
         if holding.listed and _device(holding) in devices:
             doubt = _doubt(holding, keys)
             if doubt is not None:
