@@ -278,5 +278,6 @@ def _kept_aside(holding: Holding) -> Iterator[Remark]:
     elif shelf.others:
         yield (
             Severity.NOTE,
-            f"{aside}: the device's ledger does not go on from these parts of its copy",
+            f"{aside}: these are parts of the device's ledger, or of its copy, from which nothing "
+            "goes on",
         )

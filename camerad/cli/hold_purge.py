@@ -19,6 +19,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
+from camerad.store.camera_ledgers import find_doubtful, stays
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, PlaceKind, is_id
@@ -97,14 +98,21 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     listing = Listing()
     infos = list_place(place, listing) if not without else ()
     errors = [*(one.error for one in place.unread), *listing.failed.values()]
-    found = find_reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
+    doubtful = find_doubtful(place, state, trusted)
+    found = find_reasons(
+        place, state, (boot_id, now), trusted, infos=infos, errors=errors, doubtful=doubtful
+    )
     found = (*without, *found)
     if damage:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
         found = (reason_of_damage(text), *found)
     held = desk.holds_on_cameras(options, place, trusted, unread)
-    going = [one for one in list_due(state, boot_id, now) if one.known.id not in held]
+    going = [
+        one
+        for one in list_due(state, boot_id, now)
+        if one.known.id not in held and not stays(one, place.files_of(one.known.id), doubtful)
+    ]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
     summary = f"{len(going)} due" if going else "nothing is due"

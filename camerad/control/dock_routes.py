@@ -2,8 +2,9 @@
 
 The requests are in `camerad.control.server`; docs/office-api.md is the protocol that they serve.
 Whoever takes over the process that asks here can speak to the office as this camera, as long as it
-has that process, and no more: what is signed is the signature base of one such request, which no
-statement of the camera's can be; and only the office's own signature acknowledges a recording.
+has that process, and no more: what is signed is the signature base of one such request, of now,
+which no statement of the camera's can be; and only the office's own signature acknowledges a
+recording.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiohttp import web
 
+from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.config.office_section import Office
 from camerad.control.routes import StoreAccess, parse_body, refusal_of
@@ -28,6 +30,19 @@ TAG: Final = "camerad-dock"
 """Of a request's signature, as `camerad.dock.request_signature` has it."""
 LONGEST: Final = 4096
 """Characters of a signature base that is signed."""
+NEAR_SECONDS: Final = 60
+"""How far the time of a request may be from the camera's, by the one clock that both ends of the
+socket have. What is dated further ahead would count when whoever asked has long been ended."""
+_ID: Final = r"[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}"
+"""As `camerad.container.recording_files.ID`."""
+_REQUEST: Final = re.compile(
+    "POST /v1/uploads"
+    rf"|(HEAD|PATCH|DELETE) /v1/uploads/{_ID}"
+    rf"|GET /v1/recordings/{_ID}/receipt"
+    "|(GET|POST) /v1/ledger"
+    r"|PUT /v1/ledger/[0-9]{6,9}\.(jws|damaged|checkpoint)"
+)
+"""The signed requests of docs/office-api.md."""
 _LINE: Final = re.compile(r'"(@?[a-z][a-z0-9-]{0,40})": ([ -~]*)')
 _COVERED: Final = frozenset(
     (
@@ -41,7 +56,7 @@ _COVERED: Final = frozenset(
     )
 )
 _PARAMETERS: Final = re.compile(
-    r'"@signature-params": \(([ -~]*)\);created=[0-9]{1,12};keyid="([A-Za-z0-9_-]{43})"'
+    r'"@signature-params": \(([ -~]*)\);created=([0-9]{1,12});keyid="([A-Za-z0-9_-]{43})"'
     r';alg="ed25519";nonce="[!#-\[\]-~]{1,128}";tag="' + TAG + '"'
 )
 
@@ -78,8 +93,9 @@ class DockRequests:
     async def _signature(self, request: web.Request) -> web.Response:
         asked, office = await parse_body(request, _Base), self._server()
 
-        def work(_store: Store, key: SigningKey) -> dict[str, Any]:
-            check_base(asked.base, office.url, key.public.thumbprint)
+        def work(store: Store, key: SigningKey) -> dict[str, Any]:
+            _, now = store.ledger.now()
+            check_base(asked.base, office.url, key.public.thumbprint, now.wall_us // SECOND)
             signature = key.sign(asked.base.encode("ascii"))
             return {"signature": base64.b64encode(signature).decode("ascii")}
 
@@ -127,12 +143,12 @@ class DockRequests:
             raise refusal_of(error) from error
 
 
-def check_base(base: str, url: str, kid: str) -> None:
+def check_base(base: str, url: str, kid: str, now_seconds: int) -> None:
     """Make sure that a text is the signature base (RFC 9421, 2.5) of a request to the office.
 
-    url: the office's address. kid: thumbprint of the camera's key. The text covers method and
-    address, and what docs/office-api.md lists besides, each once, as its last line says. Raises
-    NotSignedError.
+    url: the office's address. kid: thumbprint of the camera's key. now_seconds: since 1970, by the
+    camera's clock. The text is of now, covers a method and an address that docs/office-api.md has,
+    and what it lists besides, each once, as its last line says. Raises NotSignedError.
     """
     if len(base) > LONGEST:
         raise NotSignedError(f"this is no request's signature base: longer than {LONGEST}")
@@ -146,8 +162,13 @@ def check_base(base: str, url: str, kid: str) -> None:
             "this is no request's signature base: its lines are not of the form that "
             "docs/office-api.md gives"
         )
-    if parameters[2] != kid:
-        raise NotSignedError(f"this request names another key than the camera's: {parameters[2]}")
+    if parameters[3] != kid:
+        raise NotSignedError(f"this request names another key than the camera's: {parameters[3]}")
+    if abs(int(parameters[2]) - now_seconds) > NEAR_SECONDS:
+        raise NotSignedError(
+            f"this request is not of now: its time is {parameters[2]}, and the camera's clock says "
+            f"{now_seconds}; if that was set just now, ask again"
+        )
     if (
         names[:2] != ["@method", "@target-uri"]
         or len(set(names)) < len(names)
@@ -158,5 +179,9 @@ def check_base(base: str, url: str, kid: str) -> None:
             "this request's signature does not cover what it has to, each once: the method, the "
             "address, and those fields that docs/office-api.md lists"
         )
-    if not fields[1][1].startswith(f"{url}/v1/"):
+    method, target = fields[0][1], fields[1][1]
+    if not target.startswith(f"{url}/v1/"):
         raise NotSignedError(f"this request is not to the camera's office, {url}/v1/")
+    asked = f"{method} {target.removeprefix(url)}"
+    if _REQUEST.fullmatch(asked) is None:
+        raise NotSignedError(f"{asked[:200]}: docs/office-api.md has no such request")

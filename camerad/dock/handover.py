@@ -57,6 +57,7 @@ MOST_DEFERRED: Final = 20
 """Times that a part is put off before the pass is, too: every dock is full at a change of shift."""
 MOST_FAILED: Final = 3
 """Recordings in a row that go wrong before the office counts as one that takes nothing."""
+MOST_SAID: Final = 500
 PATIENCE_US: Final = 600 * SECOND
 """A check that brings nothing for so long is left to the next pass."""
 
@@ -85,11 +86,20 @@ class Pause(Protocol):
 class HandoverMemory:
     """What a process remembers from pass to pass, for good manners and not for safety.
 
-    postponed: recordings at which a pass broke off; the others go first. said: what was logged.
+    postponed: recordings at which a pass broke off; the others go first. said: what was logged, the
+    last `MOST_SAID` of it: an office could say something else each time.
     """
 
     postponed: set[str] = field(default_factory=set)
-    said: set[tuple[str, str]] = field(default_factory=set)
+    said: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def is_new(self, about: str, text: str) -> bool:
+        """Whether this was not said before, as far as that is remembered; now it was."""
+        new = (about, text) not in self.said
+        self.said[about, text] = None
+        if len(self.said) > MOST_SAID:
+            del self.said[next(iter(self.said))]
+        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +220,14 @@ class Handover:
         except StorageError as error:
             if error.errno != errno.ENOENT:  # else it was deleted meanwhile, in time
                 self._failed[one.id] = str(error)
-                if self._is_new(one.id, str(error)):
+                if self._memory.is_new(one.id, str(error)):
                     log.warning("%s: %s", one.id, error, extra=MessageId.STORAGE.extra)
         except (OfficeAnswerError, ReceiptRefusedError) as error:
             self._failed[one.id] = str(error)
             self._say(one.id, str(error))
             self._in_a_row += 1
             if self._in_a_row >= MOST_FAILED:
+                self._memory.postponed.update(self._failed)
                 raise OfficeUnavailableError(
                     f"{self._in_a_row} recordings in a row went wrong, the last one so: {error}"
                 ) from error
@@ -322,11 +333,5 @@ class Handover:
 
     def _say(self, about: str, text: str) -> None:
         """Warn of something, once in this process."""
-        if self._is_new(about, text):
+        if self._memory.is_new(about, text):
             log.warning("%s: %s", about, text, extra=MessageId.HANDOVER_REFUSED.extra)
-
-    def _is_new(self, about: str, text: str) -> bool:
-        if (about, text) in self._memory.said:
-            return False
-        self._memory.said.add((about, text))
-        return True

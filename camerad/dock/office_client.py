@@ -30,7 +30,7 @@ from camerad.dock.errors import (
     RecordingRefusedError,
     UploadDeferredError,
 )
-from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
+from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
 from camerad.dock.request_bodies import Body, Text
 from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.dock.signers import Signer
@@ -46,7 +46,16 @@ _NONCE: Final = re.compile(r"[!#-\[\]-~]{1,128}")
 """What can stand between quotation marks as it is (RFC 9651, 3.3.3); the office chooses."""
 _FRESH_US: Final = (request_signature.WINDOW_SECONDS - 60) * SECOND
 """A nonce of the server's is used this long: a part may be a minute on its way."""
+LARGEST_LIST: Final = 1 << 20
+"""Bytes of the office's list of a ledger's files: 10,000 with a SHA-256 each are as many."""
+LARGEST_MISSING: Final = 256 << 10
+"""The same of the names alone of those that it lacks."""
+MOST_PROBLEMS: Final = 20
+"""Problems that are told of what an office finds wrong with a ledger."""
 _SHOWN: Final = 300
+"""Characters of what an office says that are shown."""
+_LEDGER_FILE: Final = re.compile(r"[0-9]{6,9}\.(jws|damaged|checkpoint)", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BUSY: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -183,13 +192,19 @@ class OfficeClient:
 
     def ledger(self) -> dict[str, str]:
         """What the office has of the camera's ledger: SHA-256 in hexadecimal, by the file."""
-        answer = self._ask("GET", "/v1/ledger")
+        answer = self._ask("GET", "/v1/ledger", largest=LARGEST_LIST)
         if answer.status != HTTPStatus.OK:
             raise self._unexpected(answer, "the question for the ledger")
         files = self._json(answer).get("files")
         if not isinstance(files, dict):
             raise OfficeAnswerError(f"{self._url}: an answer about the ledger without its files")
-        return {str(name): str(sha256) for name, sha256 in files.items()}
+        return {
+            name: sha256
+            for name, sha256 in files.items()
+            if isinstance(sha256, str)
+            and _LEDGER_FILE.fullmatch(name)
+            and _SHA256.fullmatch(sha256)
+        }
 
     def put_ledger_file(self, name: str, content: Body) -> None:
         """Bring a file of the ledger."""
@@ -202,12 +217,15 @@ class OfficeClient:
         """Say that the ledger is exactly these files. Either the office's copy goes on with them:
         what is to be looked at by a person, if anything. Or: which of them it still lacks."""
         body = json.dumps({"files": dict(files)}, separators=(",", ":")).encode()
-        answer = self._ask("POST", "/v1/ledger", {"Content-Type": "application/json"}, Text(body))
+        headers = {"Content-Type": "application/json"}
+        answer = self._ask("POST", "/v1/ledger", headers, Text(body), LARGEST_MISSING)
         match answer.status:
             case HTTPStatus.OK:
-                return [str(one) for one in _list(self._json(answer), "problems")], []
+                problems = _list(self._json(answer), "problems")[:MOST_PROBLEMS]
+                return [_shown(one) for one in problems], []
             case HTTPStatus.CONFLICT:
-                missing = [str(one) for one in _list(self._json(answer), "missing")]
+                named = {str(one) for one in _list(self._json(answer), "missing")}
+                missing = [name for name in files if name in named]
                 if missing:
                     return [], missing
         raise self._unexpected(answer, "the ledger")
@@ -220,14 +238,16 @@ class OfficeClient:
         path: str,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        largest: int = LARGEST_ANSWER,
     ) -> OfficeAnswer:
-        """A request's answer; sent once more if its signature's nonce or time was not taken."""
+        """A request's answer; sent once more if its signature's nonce or time was not taken.
+        largest: bytes of it that are read."""
         given = dict(headers or {})
         if body is not None:
             given["Content-Digest"] = f"sha-256=:{self._digest(body)}:"
-        answer = self._signed(method, path, given, body)
+        answer = self._signed(method, path, given, body, largest)
         if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
-            answer = self._signed(method, path, given, body)
+            answer = self._signed(method, path, given, body, largest)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise OfficeUnavailableError(
                 f"{self._url}: the office does not take this camera's signature "
@@ -237,7 +257,12 @@ class OfficeClient:
         return answer
 
     def _signed(
-        self, method: str, path: str, given: Mapping[str, str], body: Body | None
+        self,
+        method: str,
+        path: str,
+        given: Mapping[str, str],
+        body: Body | None,
+        largest: int,
     ) -> OfficeAnswer:
         request = RequestToSign(method, self._url + path, dict(given))
         created = self._clock.wall_us() // SECOND
@@ -251,7 +276,9 @@ class OfficeClient:
                 "office.url in the camera's configuration, and at the camera's clock"
             ) from error
         request_signature.attach(request, prepared, self._signer.sign(prepared.signature_base))
-        answer = self._connection.exchange(OfficeRequest(method, path, request.headers, body))
+        answer = self._connection.exchange(
+            OfficeRequest(method, path, request.headers, body, largest)
+        )
         nonce = answer.headers.get(NONCE.lower(), "")
         if _NONCE.fullmatch(nonce):
             self._nonce = (nonce, self._clock.now_us())
@@ -295,7 +322,11 @@ def _upload(recording: str) -> str:
 def _said(answer: OfficeAnswer) -> str:
     """The sentence of an error, on one line."""
     text = _json_of(answer).get("error")
-    return printable(str(text))[:_SHOWN] if text else ""
+    return _shown(text) if text else ""
+
+
+def _shown(text: object) -> str:
+    return printable(str(text)[:_SHOWN])[:_SHOWN]
 
 
 def _json_of(answer: OfficeAnswer) -> dict[str, Any]:

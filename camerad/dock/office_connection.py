@@ -32,8 +32,9 @@ ANSWER_SECONDS: Final = 60.0
 """How long a request may take, beside the time that its body needs."""
 SLOWEST: Final = 32 * 1024
 """Bytes of a body that have to go in a second, or it is given up."""
-LARGEST_ANSWER: Final = 4 << 20
-"""Bytes of an answer that are read."""
+LARGEST_ANSWER: Final = 64 << 10
+"""Bytes of an answer that are read, unless the request expects more: none is so long otherwise, and
+JSON of some megabytes becomes a hundred in memory."""
 _HTTPS: Final = 443
 _CLOSED: Final = "the office's server closed the connection"
 _LOOK_SECONDS: Final = 0.05
@@ -44,12 +45,14 @@ it."""
 
 @dataclass(frozen=True, slots=True)
 class OfficeRequest:
-    """A request. path: behind the office's address. headers: all but Host and Content-Length."""
+    """A request. path: behind the office's address. headers: all but Host and Content-Length.
+    largest: bytes of its answer that are read."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: Body | None = None
+    largest: int = LARGEST_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ class OfficeConnection:
             # A server that will not have a body answers before its end, and may close then.
             refused = error
         try:
-            answer = self._answer(connection)
+            answer = self._answer(connection, request.largest)
         except (OSError, http.client.HTTPException):
             if refused is not None:
                 raise refused from None
@@ -242,11 +245,11 @@ class OfficeConnection:
             connection.send(piece)
             self.traffic.sent += len(piece)
 
-    def _answer(self, connection: http.client.HTTPConnection) -> OfficeAnswer:
+    def _answer(self, connection: http.client.HTTPConnection, largest: int) -> OfficeAnswer:
         response = connection.getresponse()
-        body = response.read(LARGEST_ANSWER + 1)
-        if len(body) > LARGEST_ANSWER:
-            raise ValueError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB")
+        body = response.read(largest + 1)
+        if len(body) > largest:
+            raise ValueError(f"an answer of more than {largest >> 10} KiB")
         if response.length:
             raise http.client.IncompleteRead(body, response.length)
         headers = {name.lower(): value for name, value in response.getheaders()}

@@ -8,6 +8,11 @@ says instead is kept aside, which grows in its turn.
 
 An epoch goes from the copy in one case: it expired on the device, and left a checkpoint that one of
 the device's keys signed and that fits what is here of it.
+
+What nobody signed takes nothing away and stands in nobody's way. A file called damaged takes the
+place of an epoch only if every entry of the copy still counts in it, or if a signed entry of a
+later epoch names it; a new epoch is taken only with an entry by one of the device's keys. Anything
+else is kept aside, and told.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -22,10 +28,15 @@ from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
-from camerad.ledger.entries import read_lines
+from camerad.ledger.entries import Entry, read_lines
+from camerad.ledger.entry_types import Damaged
 from camerad.ledger.log_segments import Checkpoint
 from camerad.store import verified_copy
 from camerad.store.locations import Holding
+
+MOST_REFUSED: Final = 16
+"""Parts that are kept aside at most of what was refused: whoever speaks for a device could bring
+others for ever."""
 
 
 def mirror_ledger(
@@ -34,10 +45,20 @@ def mirror_ledger(
     """Bring the copy of the ledger in `source` up to date; returns what a person has to look at.
 
     keys: the device's. recent: only from its newest epoch on, shortly after the whole was copied.
-    Raises StorageError; the next call goes on.
+    Raises StorageError, also if another program does the same just then; the next call goes on.
     """
     durable_files.make_directory(holding.ledger)
-    return _Mirror(source, holding, keys).run(recent=recent)
+    try:
+        claim = durable_files.lock_directory(holding.ledger)
+    except BlockingIOError as error:
+        raise StorageError(
+            f"{holding.ledger}: another program copies the device's ledger there just now; try "
+            "again"
+        ) from error
+    try:
+        return _Mirror(source, holding, keys).run(recent=recent)
+    finally:
+        os.close(claim)
 
 
 class _Mirror:
@@ -110,8 +131,55 @@ class _Mirror:
         if there is None:
             return False
         if name == log_segments.damaged_name(number) and number in self._ours.epochs:
-            return there[there[:-1].rfind(b"\n") + 1 :] not in content
-        return content != there if number < newest else not content.startswith(there)
+            last = there[there[:-1].rfind(b"\n") + 1 :]
+            return last not in content and self._is_named(number, content)
+        if number < newest:
+            return content != there
+        return not (content.startswith(there) or self._keeps(number, there, content))
+
+    def _keeps(self, number: int, there: bytes, content: bytes) -> bool:
+        """Whether every entry of the copy that counts also counts in other content, and there is
+        one: then only what nobody signed is lost with the copy."""
+        before = self._counting(number, there)
+        return bool(before) and before <= self._counting(number, content)
+
+    def _counting(self, number: int, content: bytes) -> set[str]:
+        """The entries of an epoch that count: by the device's keys, and in their order."""
+        reading = log_segments.read_epoch(None, number, content, self._keys)
+        return {entry.sha256 for _, entry in reading.entries}
+
+    def _is_named(self, number: int, content: bytes) -> bool:
+        """Whether a signed entry of a later epoch of the device's says that exactly this was found
+        damaged."""
+        said = Damaged(log_segments.damaged_name(number), hashlib.sha256(content).hexdigest())
+        return any(said == entry.facts for later in self._behind(number) for entry in later)
+
+    def _behind(self, number: int) -> Iterator[list[Entry]]:
+        """The entries that count of each epoch of the device's behind this one."""
+        for later in sorted(self._theirs.epochs | self._theirs.damaged):
+            if later <= number:
+                continue
+            content = self._content(self._theirs.name(later) or "")
+            reading = log_segments.read_epoch(None, later, content or b"", self._keys)
+            yield [entry for _, entry in reading.entries]
+
+    def _refusal(self, number: int, name: str, there: bytes | None, content: bytes) -> str:
+        """Why what the device has of an epoch may not take the copy's place; "" if it may."""
+        if name == log_segments.damaged_name(number):
+            first = there is None and not self._ours.newest
+            keeps = there is not None and (
+                content.startswith(there) or self._keeps(number, there, content)
+            )
+            if not (first or keeps or self._is_named(number, content)):
+                return (
+                    f"the device has this epoch only as {name}, which lacks entries of the copy or "
+                    "is new, and no signed entry says that the device found it so"
+                )
+            return ""
+        new = there is None and number > self._ours.newest
+        if new and not self._counting(number, content) and not any(self._behind(number)):
+            return f"no entry of {name} is by one of the device's keys"
+        return ""
 
     def _is_other_checkpoint(self, number: int) -> bool:
         """Whether a checkpoint tells of other entries than the copy has, or had."""
@@ -157,6 +225,16 @@ class _Mirror:
         before = self._ours.name(number)
         if there == content and before == name:
             return
+        refusal = self._refusal(number, name, there, content)
+        if refusal:
+            self._refuse(number, name, content, refusal)
+            return
+        if there is not None and before == name and not content.startswith(there):
+            self._problems.append(
+                f"{self._holding.ledger}: epoch {number} had lines that none of the device's keys "
+                "signed, and that the device does not have: they are gone from the copy. Find out "
+                "who brought them"
+            )
         if there is not None and before != name:
             kept = self._set_aside(log_segments.epoch_name(number), there)
             self._problems.append(
@@ -182,6 +260,19 @@ class _Mirror:
         for entries in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
             durable_files.remove(os.path.join(self._holding.ledger, entries), missing_ok=True)
 
+    def _refuse(self, number: int, name: str, content: bytes, why: str) -> None:
+        """Leave the copy as it is, and say so. What the device signed of it is kept."""
+        kept = "nothing of it was kept"
+        if self._counting(number, content):
+            aside = self._holding.earlier_ledger
+            there = log_segments.list_files(aside).others if file_status.exists(aside) else ()
+            if _part_name(name, content) in there or len(there) < MOST_REFUSED:
+                kept = f"it is kept as {self._set_aside(name, content)}"
+        self._problems.append(
+            f"{self._holding.ledger}: epoch {number} stays as it is: {why}; {kept}. Find out who "
+            "brought it; if the card fails, replace it"
+        )
+
     def _keep_aside(self, number: int) -> None:
         """Keep what the device says instead of the copy, where that does not have it already."""
         name = self._theirs.name(number)
@@ -203,8 +294,7 @@ class _Mirror:
     def _set_aside(self, name: str, content: bytes) -> str:
         """Keep a part that nothing goes on from; where."""
         durable_files.make_directory(self._holding.earlier_ledger)
-        sha256 = hashlib.sha256(content).hexdigest()
-        kept = os.path.join(self._holding.earlier_ledger, f"{name}-{sha256[:16]}")
+        kept = os.path.join(self._holding.earlier_ledger, _part_name(name, content))
         verified_copy.publish(kept, content)
         return kept
 
@@ -248,6 +338,11 @@ class _Mirror:
 def _numbers(shelf: log_segments.LedgerFiles) -> frozenset[int]:
     """Of all epochs of which there is anything."""
     return shelf.epochs | shelf.damaged | shelf.checkpoints
+
+
+def _part_name(name: str, content: bytes) -> str:
+    """What a part is called that nothing goes on from, by the epoch's file and all of it."""
+    return f"{name}-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _last(content: bytes) -> str:

@@ -4,29 +4,42 @@ A camera's ledger comes to an office as a copy, with the recordings. What it hol
 too. The office's ledger takes over each hold once, with the reason ``on the camera: REASON`` and
 the same person. Such a hold ends when the camera's ledger has a release, or by a release in the
 office; then it is not taken over again. A copy of a ledger that was put back to before the hold
-does not end it.
+does not end it, nor does damage that hides it: every hold counts that a signed entry placed and no
+signed release ended, also in what was set aside of the copy, or beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import LONGEST
+from camerad.container import jws
 from camerad.container.keys import KeyRing
+from camerad.ledger import log_segments
 from camerad.ledger.audit import entries_about
+from camerad.ledger.entries import Entry, parse_entry
+from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
-from camerad.ledger.recording_state import Hold
+from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
 """How the reason of a hold that was taken over begins."""
+_PART: Final = re.compile(r"[0-9]{6,}\.(jws|damaged)-[0-9a-f]{16}")
+"""What `camerad.office.ledger_mirror` calls a part that nothing goes on from."""
+_ABOUT_HOLDS: Final = (
+    *jws.spellings(b'"kind":"hold"'),
+    *jws.spellings(b'"kind":"release"'),
+    *jws.spellings(b'"holds":[{'),
+)
 
 
 def pending(
@@ -40,18 +53,18 @@ def pending(
     """
     found: dict[str, tuple[Hold, ...]] = {}
     for holding in _with_ledger(place):
-        for known in read_state(holding.ledger, keys).recordings.values():
-            if not known.held or not place.files_of(known.id):
+        for recording, holds in _held_in(holding, keys).items():
+            if not place.files_of(recording):
                 continue
-            ours = state.recordings.get(known.id) if state is not None else None
+            ours = state.recordings.get(recording) if state is not None else None
             if ours is not None and ours.deleted is not None:
                 continue
             there = set(ours.holds) if ours is not None else set()
             if state is not None:
-                there |= _ever_placed(place, own, known.id)
-            new = tuple(one for one in map(_as_ours, known.holds) if one not in there)
+                there |= _ever_placed(place, own, recording)
+            new = tuple(one for one in map(_as_ours, holds) if one not in there)
             if new:
-                found[known.id] = (*found.get(known.id, ()), *new)
+                found[recording] = (*found.get(recording, ()), *new)
     return found
 
 
@@ -66,7 +79,7 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
         part = Place(place.kind, place.root, (holding,), place.unread)
         try:
             held = pending(part, store.ledger.state, store.ledger.keys, keys)
-            ended = list(_released(holding, store.ledger.state, trusted))
+            ended = list(_released(holding, store.ledger.state, keys, trusted))
         except StorageError as error:
             store.unread += (error,)
             continue
@@ -88,8 +101,96 @@ def _as_ours(hold: Hold) -> Hold:
 
 def _with_ledger(place: Place) -> Iterator[Holding]:
     for one in place.holdings if place.kind is PlaceKind.OFFICE else ():
-        if not one.broken and file_status.is_directory(one.ledger):
+        parts = (one.ledger, one.earlier_ledger)
+        if not one.broken and any(file_status.is_directory(part) for part in parts):
             yield one
+
+
+def _held_in(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
+    """What a camera holds, by all that is here of its ledger."""
+    held = dict[str, tuple[Hold, ...]]()
+    if file_status.is_directory(holding.ledger):
+        state = read_state(holding.ledger, keys)
+        held = {one.id: one.holds for one in state.recordings.values() if one.held}
+    for recording, holds in _never_released(holding, keys):
+        there = held.get(recording, ())
+        held[recording] = (*there, *(one for one in holds if one not in there))
+    return held
+
+
+def _never_released(holding: Holding, keys: KeyRing) -> Iterator[tuple[str, tuple[Hold, ...]]]:
+    """The holds that a signed entry placed and no later signed release ended, in whatever file."""
+    for contents in _lineages(holding, keys):
+        placed: dict[tuple[str, Hold], int] = {}
+        released: dict[str, int] = {}
+        for entry in (found for content in contents for found in _about_holds(content, keys)):
+            if isinstance(entry.facts, HoldReleased):
+                recording = entry.facts.id
+                released[recording] = max(released.get(recording, 0), entry.sequence)
+            for one in _placed_by(entry):
+                placed[one] = max(placed.get(one, 0), entry.sequence)
+        for (recording, hold), sequence in placed.items():
+            if sequence > released.get(recording, 0):
+                yield recording, (hold,)
+
+
+def _placed_by(entry: Entry) -> Iterator[tuple[str, Hold]]:
+    """The holds that an entry tells of, with the recordings' ids."""
+    facts = entry.facts
+    if isinstance(facts, HoldPlaced):
+        yield facts.id, Hold(facts.reason, facts.who)
+    elif isinstance(facts, Carried):
+        yield from ((one.id, hold) for one in facts.recordings for hold in one.holds)
+
+
+def _about_holds(content: bytes, keys: KeyRing) -> Iterator[Entry]:
+    """The signed entries in a file that may say something about holds; no other is taken apart."""
+    for token in content.split(b"\n"):
+        if any(one in token for one in _ABOUT_HOLDS):
+            entry = _signed(token, keys)
+            if entry is not None:
+                yield entry
+
+
+def _signed(token: bytes, keys: KeyRing) -> Entry | None:
+    try:
+        return parse_entry(token, keys)
+    except jws.JwsError:
+        return None  # the verification of the directory says so
+
+
+def _lineages(holding: Holding, keys: KeyRing) -> Iterator[Sequence[bytes]]:
+    """All files with entries of a camera's ledger, by what goes on from what: a release counts only
+    behind the hold that it ends. The copy; what the camera said instead; and each part that was set
+    aside with that of both which has its last entry, else alone."""
+    copy = _contents(holding.ledger)
+    aside = holding.earlier_ledger
+    branch = _contents(aside)
+    tokens = [
+        {token for content in one for token in content.split(b"\n")} for one in (copy, branch)
+    ]
+    for part in _contents(aside, parts=True):
+        lines = reversed(part.split(b"\n"))
+        last = next((token for token in lines if _signed(token, keys) is not None), None)
+        if last in tokens[0]:
+            copy.append(part)
+        elif last in tokens[1]:
+            branch.append(part)
+        else:
+            yield [part]
+    yield copy
+    yield branch
+
+
+def _contents(directory: str, *, parts: bool = False) -> list[bytes]:
+    """The files with entries in a directory. parts: those that nothing goes on from."""
+    if not file_status.is_directory(directory):
+        return []
+    shelf = log_segments.list_files(directory)
+    names = [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
+    if parts:
+        names = [name for name in shelf.others if _PART.fullmatch(name)]
+    return [log_segments.read_file(directory, name) for name in names]
 
 
 def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
@@ -100,7 +201,16 @@ def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
     return {Hold(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
 
 
-def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterator[tuple[str, str]]:
+def _is_same(theirs: RecordingState, ours: RecordingState) -> bool:
+    """Whether both are about one recording: an id is its camera's choice."""
+    return (theirs.final is not None and theirs.final == ours.final) or (
+        bool(theirs.header) and theirs.header == ours.header
+    )
+
+
+def _released(
+    holding: Holding, state: LedgerState, keys: KeyRing, trusted: KeyRing
+) -> Iterator[tuple[str, str]]:
     """What the office holds only because its camera held it, and the camera's ledger has released:
     the id, and who released it."""
     ours = [
@@ -108,12 +218,13 @@ def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterato
         for one in state.recordings.values()
         if one.held and all(hold.reason.startswith(ON_CAMERA) for hold in one.holds)
     ]
-    if not ours:
+    if not ours or not file_status.is_directory(holding.ledger):
         return
     theirs = read_state(holding.ledger, trusted).recordings
+    still = _held_in(holding, keys)
     for one in ours:
         known = theirs.get(one.id)
-        if known is None or known.held:
+        if known is None or one.id in still or not _is_same(known, one):
             continue
         entries = [
             entry.facts

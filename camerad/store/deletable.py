@@ -75,6 +75,19 @@ def check_plain(path: str) -> None:
         raise explain("remove the recording", path, refused)
 
 
+def is_another(known: RecordingState, path: str) -> bool:
+    """Whether a file with a recording's name is another recording, by its header and its end: an id
+    is its camera's choice, and two may choose the same. Of what the ledger names neither, nothing
+    is another. Raises StorageError if it cannot be read."""
+    if os.path.basename(path) != known.id + SUFFIX or not (known.header or known.final):
+        return False
+    said = readable_skeleton(path)
+    if said is None or said.header.id != known.id:
+        return False
+    same = jws.digest(said.statement.token) == known.header
+    return not same and not (known.final and _ends_as_named(known, said))
+
+
 def final_of(known: RecordingState) -> str | None:
     """SHA-256 of the end that the ledger names for what is there now; None if it names none."""
     return known.final if known.changed is None else known.changed or None

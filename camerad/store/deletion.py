@@ -21,7 +21,8 @@ from camerad.ledger.audit import tombstones
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 from camerad.ledger.recording_state import RecordingState
-from camerad.store import deletable, receipts
+from camerad.store import camera_ledgers, deletable, receipts
+from camerad.store.camera_ledgers import DoubtfulLedger
 from camerad.store.copies import Copies
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
 from camerad.store.locations import Place, PlaceKind
@@ -65,6 +66,8 @@ class Deleter:
             for path in copies.files_of(known) if known.deleted is not None else ():
                 try:
                     deletable.check_plain(path)
+                    if deletable.is_another(known, path):
+                        continue
                     _unlink(path, known.id)
                 except StorageError as error:
                     text = f"is deleted by the ledger, and still here: {error}"
@@ -86,10 +89,13 @@ class Deleter:
                 DiscrepancyKind.DELETED, info.id, f"{info.path} was a copy of it, and is deleted"
             )
 
-    def purge(self, place: Place, copies: Copies) -> tuple[list[Deletion], list[StorageError]]:
+    def purge(
+        self, place: Place, copies: Copies, doubtful: Sequence[DoubtfulLedger] = ()
+    ) -> tuple[list[Deletion], list[StorageError]]:
         """Delete everything that is due.
 
-        Returns what was deleted, and the errors of what was not.
+        doubtful: copies of cameras' ledgers that may hide holds. Returns what was deleted, and the
+        errors of what was not.
         """
         deleted: list[Deletion] = []
         errors: list[StorageError] = []
@@ -103,6 +109,8 @@ class Deleter:
             try:
                 paths = copies.files_of(known)
                 if self._stays_as_changed(candidate, paths):
+                    continue
+                if camera_ledgers.stays(candidate, paths, doubtful):
                     continue
                 if paths:
                     deletable.check_deletable(known, paths)

@@ -8,15 +8,12 @@ recordings that nobody vouches for, the headers of their files count too.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from camerad.base import file_status
 from camerad.base.clock import DAY, Moment
 from camerad.base.errors import (
     EX_IOERR,
@@ -28,17 +25,16 @@ from camerad.base.errors import (
 )
 from camerad.base.storage_errors import FORBIDDEN
 from camerad.base.text import count, printable
-from camerad.container.keys import KeyFileError, KeyRing, read_public_key
+from camerad.container.keys import KeyRing
 from camerad.container.limits import MOST_DAYS
-from camerad.container.recording_files import UNREADABLE, list_names
-from camerad.container.severity import Severity
+from camerad.container.recording_files import UNREADABLE
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
-from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
+from camerad.store.camera_ledgers import DoubtfulLedger, devices_here
 from camerad.store.deletable import NotTheRecordingError
-from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
+from camerad.store.locations import Place, PlaceKind, office_place
 from camerad.store.trust import is_vouched
 from camerad.store.whereabouts import Whereabouts
 
@@ -180,18 +176,19 @@ def find_reasons(
     *,
     infos: Sequence[RecordingInfo] = (),
     errors: Iterable[StorageError] = (),
+    doubtful: Iterable[DoubtfulLedger] = (),
 ) -> tuple[Reason, ...]:
     """Everything that keeps recordings in `place` beyond their day.
 
     state: what its ledger says. present: boot and moment. trusted: keys of the devices that are
     believed. infos: the files that are there, if the ledger may not know all of them yet. errors:
-    those of the storage.
+    those of the storage. doubtful: copies of cameras' ledgers that may hide holds.
     """
     kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
     found: list[Reason] = [
         *_by_ledger(place, state, present, kept),
         *_by_loss(place, state, present),
-        *_by_device_ledgers(place, state, trusted),
+        *_by_device_ledgers(state, doubtful),
         *map(reason_of_error, errors),
         *_by_files(place, state, kept, trusted, infos),
     ]
@@ -266,32 +263,13 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
         yield _reason(ReasonKind.AWAY, text)
 
 
-def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
-    """What is wrong with the copies of the cameras' ledgers in an office."""
-    devices = {device_stem(one.device) for one in state.recordings.values() if one.here}
-    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
-        if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
-            continue
-        try:
-            there = file_status.is_directory(holding.ledger) and list_names(holding.ledger)
-            keys = trusted
-            with contextlib.suppress(KeyFileError):
-                keys = KeyRing([read_public_key(holding.key)])
-            found = read_ledger(holding.ledger, keys)[1] if there else []
-        except StorageError as error:
-            yield reason_of_error(error)
-            continue
-        damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
-        if not there:
-            text = (
-                f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
-                "whether recordings are: offload the camera once more"
-            )
-            yield reason_of_damage(text)
-        elif damage is not None:
-            yield reason_of_damage(
-                f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}"
-            )
+def _by_device_ledgers(state: LedgerState, doubtful: Iterable[DoubtfulLedger]) -> Iterator[Reason]:
+    """What is wrong with the copies of the cameras' ledgers in an office. One that is damaged
+    is told of also when all of its camera went just now; of others whoever reads them tells."""
+    devices = devices_here(state)
+    for one in doubtful:
+        if (one.hides and one.error is None) or one.device in devices:
+            yield reason_of_error(one.error) if one.error else reason_of_damage(one.text)
 
 
 def _by_files(

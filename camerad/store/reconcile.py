@@ -23,6 +23,7 @@ from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
+from camerad.store.deletable import is_another
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
@@ -105,8 +106,12 @@ class Comparison:
     ) -> Discrepancy | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
+        if known is not None and known.deleted is not None:
+            if self._place.kind is not PlaceKind.OFFICE or not is_another(known, info.path):
+                return None
+            known = None  # another camera's recording of that id was deleted
         running = info.state == RECORDING and (known is None or known.ended is None)
-        if running or (known is not None and known.deleted is not None):
+        if running:
             return None
         if known is not None and known.final is not None and known.final != info.final:
             ends = f"ends with {info.final}" if info.final is not None else "has no end"

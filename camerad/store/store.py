@@ -40,6 +40,7 @@ from camerad.container.recording_files import ID, SUFFIX, list_names
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.reserved_space import Reserve
 from camerad.store import deletable, disk, holds, identity
+from camerad.store.camera_ledgers import find_doubtful
 from camerad.store.copies import Copies
 from camerad.store.deletion import Deleter
 from camerad.store.discrepancies import Discrepancy
@@ -247,7 +248,8 @@ class Store:
         device's ledger is kept by its daemon.
         """
         place = self.place
-        deleted, errors = self._deleter.purge(place, self._copies(place))
+        doubtful = find_doubtful(place, self.ledger.state, self._trusted)
+        deleted, errors = self._deleter.purge(place, self._copies(place), doubtful)
         for error in errors:
             if isinstance(error, deletable.NotTheRecordingError):
                 self._deleter.log_once(error)  # the storage is well
@@ -261,7 +263,8 @@ class Store:
         Raises StorageError if the ledger fails.
         """
         place = self.place
-        deleted, errors = self._deleter.purge(place, self._copies(place))
+        doubtful = find_doubtful(place, self.ledger.state, self._trusted)
+        deleted, errors = self._deleter.purge(place, self._copies(place), doubtful)
         # A device's own recordings reach its ledger by themselves, while they are made.
         infos = list_place(place, self._listing) if place.kind is PlaceKind.OFFICE else ()
         kept = find_reasons(
@@ -271,6 +274,7 @@ class Store:
             self._trusted,
             infos=infos,
             errors=[*self.unread, *errors],
+            doubtful=doubtful,
         )
         return Purged(tuple(deleted), kept)
 

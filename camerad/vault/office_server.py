@@ -144,7 +144,7 @@ class Vault:
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.add).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -14,6 +15,7 @@ from camerad.vault.authentication import CALLER
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.takeover import WAITS, Takeover
+from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
 PATH: Final = "/v1/recordings/{recording}/receipt"
@@ -24,13 +26,23 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 
 
 class ReceiptRoutes:
-    """Answers with the receipt, or why there is none. turns: of cameras, for what takes a
-    thread."""
+    """Answers with the receipt, or why there is none.
 
-    def __init__(self, takeover: Takeover, uploads: Uploads, turns: CameraTurns) -> None:
+    turns: of cameras, for what takes a thread. check: has a copy compared that is here without a
+    receipt (`Takeover.find_unreceipted`), soon; without it such a recording has to be uploaded.
+    """
+
+    def __init__(
+        self,
+        takeover: Takeover,
+        uploads: Uploads,
+        turns: CameraTurns,
+        check: Callable[[str, Declaration], None] | None = None,
+    ) -> None:
         self._turns = turns
         self._takeover = takeover
         self._uploads = uploads
+        self._check = check
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Answer at `PATH`."""
@@ -55,10 +67,19 @@ class ReceiptRoutes:
             waits = self._takeover.refusal(kid, recording) or WAITS
             said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
-        if complete:
+        if complete or self._is_to_be_compared(kid, recording):
             headers = {"Retry-After": str(AGAIN_SECONDS)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
         # What waited too long was removed, and may come again.
         if not waiting and (why := self._takeover.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
+
+    def _is_to_be_compared(self, kid: str, recording: str) -> bool:
+        """Whether a copy is here that only lacks the office's receipt; then it is on its way."""
+        if self._check is None:
+            return False
+        found = self._takeover.find_unreceipted(kid, recording)
+        if found is not None:
+            self._check(kid, found)
+        return found is not None

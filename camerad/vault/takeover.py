@@ -10,6 +10,9 @@ before the next begins, and what was interrupted anywhere is completed by the ne
 4. publish the receipt, signed by the office's key;
 5. remove what the upload left.
 
+A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
+checked in the same way and gets one: nothing is sent again.
+
 What does not verify goes apart as it came (`camerad.vault.apart`), and is never acknowledged. What
 the copy of the ledger does not know yet waits for it.
 """
@@ -27,6 +30,7 @@ from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.entries import Head
+from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, is_id
@@ -76,6 +80,9 @@ class Takeover:
         self._taking = Turns()
         self._filing = Turns()
         self._waiting: set[tuple[str, str]] = set()
+        self._to_vouch_for: set[tuple[str, Declaration]] = set()
+        self._unfit: set[tuple[str, str]] = set()
+        """Copies that are not what the camera's ledger names, as this process found out."""
         # A process that was killed may have left what a loss of power could still take back.
         durable_files.sync_all()
         self._directory_id = directory_id(self._root)
@@ -95,8 +102,8 @@ class Takeover:
             self._take(kid, declaration)
 
     def receipt(self, kid: str, recording: str) -> bytes | None:
-        """The receipt for a recording of this camera; None if there is none that the camera would
-        accept, or the copy is not there any more with that size."""
+        """The receipt for a recording of this camera; None if there is none by the office's present
+        key, which alone the camera accepts, or the copy is not there any more with that size."""
         with self._filing.of(kid):
             for holding in self._holdings.list_all(kid):
                 path = _copy_in(holding, recording)
@@ -104,6 +111,21 @@ class Takeover:
                 if found is not None and size_of(path) == found[0].bytes:
                     return found[1]
         return None
+
+    def find_unreceipted(self, kid: str, recording: str) -> Declaration | None:
+        """A copy that came another way and has no receipt by the office's present key: hand what is
+        returned to `take`, which compares the copy with the camera's ledger and signs one. None if
+        there is no such copy, or it is not what the ledger names; then it has to be uploaded."""
+        placed = self._placed(kid, recording)
+        size = None if placed is None else size_of(placed)
+        if size is None or (kid, recording) in self._unfit or self.receipt(kid, recording):
+            return None
+        known = self._known(kid, recording)
+        if known is None or known.final is None:
+            return None
+        found = Declaration(recording, known.final, size)
+        self._to_vouch_for.add((kid, found))
+        return found
 
     def refusal(self, kid: str, recording: str) -> str | None:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
@@ -113,7 +135,7 @@ class Takeover:
             branched = holding is not None and file_status.exists(holding.earlier_ledger)
             return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and self._tombstones.has(recording):
+        if said is None and self._is_deleted(kid, recording):
             said = DELETED
         return said
 
@@ -132,7 +154,11 @@ class Takeover:
         recording = declared.recording
         self._waiting.discard((kid, recording))
         if self._uploads.find_complete(kid, recording) != declared:
-            return  # it was dealt with before, and may have been begun anew since
+            # It was dealt with before, and may have been begun anew since.
+            if (kid, declared) in self._to_vouch_for:
+                self._vouch_for(kid, declared)
+                self._to_vouch_for.discard((kid, declared))
+            return
         content = self._uploads.content_path(kid, recording)
         placed = self._placed(kid, recording)
         # An upload that was interrupted behind step 2 has its place already.
@@ -141,7 +167,7 @@ class Takeover:
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
             return
-        if self._tombstones.has(recording):
+        if self._is_deleted(kid, recording, declared.final):
             self._uploads.remove(kid, recording)
             self._warn(kid, recording, DELETED)
             return
@@ -168,9 +194,46 @@ class Takeover:
             self._put_apart(kid, declared, source, written, _OTHER)
             return
         copied = CopiedRecording(recording, declared.final, *written)
-        self._file(kid, target, device, copied, state.head)
+        if self._is_deleted(kid, recording, declared.final):
+            # It was deleted since; whoever did that, or does so next, removes what was placed here.
+            self._warn(kid, recording, DELETED)
+        else:
+            self._file(kid, target, copied, state.head)
+            _log.info("%s: taken over from %s", recording, device, extra=MessageId.UPLOAD.extra)
         self._uploads.remove(kid, recording)
-        _log.info("%s: taken over from %s", recording, device, extra=MessageId.UPLOAD.extra)
+
+    def _vouch_for(self, kid: str, declared: Declaration) -> None:
+        """Sign a receipt for a copy that is there, if it is the recording that the ledger names."""
+        recording = declared.recording
+        placed, state = self._placed(kid, recording), self._holdings.ledger_state(kid)
+        known = None if state is None else state.recordings.get(recording)
+        if placed is None or state is None or known is None or known.final is None:
+            return
+        written = verified_copy.digest(placed, fresh=True)
+        try:
+            check_recording(placed, declared, self._holdings.key(kid), written, known.final)
+        except UnfitError as error:
+            self._unfit.add((kid, recording))
+            self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
+            return
+        self._place(self._holdings.make(kid), recording, placed, placed)
+        if not self._is_deleted(kid, recording, declared.final):
+            copied = CopiedRecording(recording, declared.final, *written)
+            self._file(kid, placed, copied, state.head)
+            _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
+
+    def _known(self, kid: str, recording: str) -> RecordingState | None:
+        """What the copy of the camera's ledger says of a recording."""
+        state = self._holdings.ledger_state(kid)
+        return None if state is None else state.recordings.get(recording)
+
+    def _is_deleted(self, kid: str, recording: str, final: str | None = None) -> bool:
+        """Whether the office has deleted this camera's recording. final: as it is declared, if it
+        is; else as the camera's ledger has it."""
+        known = self._known(kid, recording)
+        if known is None:
+            return self._tombstones.has(recording, final)
+        return self._tombstones.has(recording, final or known.final, known.header)
 
     def _placed(self, kid: str, recording: str) -> str | None:
         """The file that the office has of a recording; None if it has none."""
@@ -191,9 +254,7 @@ class Takeover:
             durable_files.remove(source)
         return placed
 
-    def _file(
-        self, kid: str, placed: str, device: str, copied: CopiedRecording, head: Head
-    ) -> None:
+    def _file(self, kid: str, placed: str, copied: CopiedRecording, head: Head) -> None:
         """Publish the receipt for a copy that was read back, unless the same is there."""
         root = os.path.dirname(os.path.dirname(placed))
         holding = Holding(root, os.path.dirname(placed))
@@ -203,7 +264,7 @@ class Takeover:
                 durable_files.sync_directory(holding.receipts)
                 return
             receipt = Receipt(
-                device=device,
+                device=self._holdings.name(kid),
                 kid=self._key.public.thumbprint,
                 directory=self._directory_id,
                 recordings=(copied,),
@@ -216,10 +277,12 @@ class Takeover:
     def _filed(
         self, kid: str, holding: Holding, recording: str
     ) -> tuple[CopiedRecording, bytes] | None:
-        """What the last receipt for a recording says that this camera accepts, and its token."""
+        """What the last receipt for a recording by the office's present key says, and its token.
+        What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = receipts.by_recording(receipts.read(holding.receipts, keys, recording))
-        found = filed.get(recording)
+        filed = receipts.read(holding.receipts, keys, recording)
+        own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
+        found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
 
     def _put_apart(

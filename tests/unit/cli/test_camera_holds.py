@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from desk_helpers import ONE, TWO, Camera
+from desk_helpers import KEYS, ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
 from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.container import jws
+from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import place_of
 
 from .conftest import Desk, Said
@@ -137,3 +140,104 @@ def test_a_camera_s_ledger_that_cannot_be_read_is_named(
         large.truncate(1 << 40)
     said = purge()
     assert (said.code, f"{epoch}: larger than" in said.out) == (74, True)
+
+
+# ------------------------------------------------------------------------ what would hide a hold
+
+
+def brought(archive: Path, card: Path) -> list[str]:
+    """What a device's ledger, as it lies in `card`, does to the copy."""
+    (holding,) = place_of(str(archive)).holdings
+    return mirror_ledger(str(card), holding, KEYS)
+
+
+def test_a_file_that_nobody_signed_hides_no_hold(
+    archive: Path, purge: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can bring files in the camera's name, and has no key, says that its ledger is
+    damaged: by its last entry alone."""
+    (holding,) = place_of(str(archive)).holdings
+    card = tmp_path / "card"
+    card.mkdir()
+    last = Path(holding.ledger, "000001.jws").read_bytes().splitlines(keepends=True)[-1]
+    (card / "000001.damaged").write_bytes(last)
+    assert len(brought(archive, card)) == 1
+    at(monkeypatch, 20)
+    assert (purge().code, files(archive)) == (0, [ONE])
+
+
+@pytest.fixture
+def set_aside(archive: Path) -> Path:
+    """A part of the copy that was set aside, with the hold in it; the copy itself goes on without,
+    as behind damage on the card."""
+    (holding,) = place_of(str(archive)).holdings
+    (epoch,) = Path(holding.ledger).glob("000001.jws")
+    content = epoch.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    part = Path(holding.earlier_ledger, f"000001.jws-{sha256[:16]}")
+    part.parent.mkdir()
+    part.write_bytes(content)
+    lines = content.splitlines(keepends=True)
+    (hold,) = [line for line in lines if b'"kind":"hold"' in jws.parse(line[:-1]).payload]
+    epoch.write_bytes(content.replace(hold, b"x" * 20 + b"\n"))
+    return part
+
+
+def test_a_hold_in_what_was_set_aside_counts(
+    archive: Path, purge: Callable[..., Said], set_aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, 40)
+    assert ONE not in purge("--dry-run").out
+    purge()
+    assert (set_aside.exists(), files(archive)) == (True, [ONE])
+
+
+@pytest.mark.parametrize("name", ["000001.jws", "000001.damaged"])
+def test_a_hold_in_what_the_device_says_instead_counts(
+    archive: Path,
+    purge: Callable[..., Said],
+    set_aside: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    set_aside.rename(set_aside.parent / name)
+    at(monkeypatch, 40)
+    purge()
+    assert files(archive) == [ONE]
+
+
+def test_a_hold_in_what_was_set_aside_ends_by_a_release_of_the_camera(
+    archive: Path, camera: Camera, purge: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (holding,) = place_of(str(archive)).holdings
+    content = Path(holding.ledger, "000001.jws").read_bytes()
+    Path(holding.earlier_ledger).mkdir()
+    Path(holding.earlier_ledger, f"000001.jws-{'0' * 16}").write_bytes(content)
+    with camera.open() as store:
+        store.release(ONE, "Z")
+    camera.offload(archive)
+    at(monkeypatch, 20)
+    assert (purge().code, files(archive)) == (0, [])
+
+
+def test_what_a_damaged_copy_may_hide_has_its_days_once_more_and_is_told(
+    desk: Desk, archive: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also whoever deletes the last of it."""
+    (holding,) = place_of(str(archive)).holdings
+    (epoch,) = Path(holding.ledger).glob("000001.jws")
+    lines = epoch.read_bytes().splitlines(keepends=True)
+    epoch.write_bytes(b"".join([lines[0], b"x\n", lines[-1]]))
+    assert desk("evidence", "purge", archive, "--key", key).code == 2
+    at(monkeypatch, 20)
+    for more in (("--dry-run",), ()):
+        said = desk("evidence", "purge", archive, "--key", key, *more)
+        assert said.code == 2
+        assert "place every hold again" in said.out
+        assert files(archive) == [ONE, TWO]
+    at(monkeypatch, 27)
+    assert desk("evidence", "purge", archive, "--key", key).code == 2
+    assert files(archive) == [ONE, TWO]
+    at(monkeypatch, 28)
+    assert desk("evidence", "purge", archive, "--key", key).code == 2
+    assert files(archive) == []

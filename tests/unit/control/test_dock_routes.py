@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.config.office_section import Office
-from camerad.container import jws
+from camerad.container import jws, recording_files
 from camerad.container.keys import PublicKey, SigningKey, encode_base64url
 from camerad.control import dock_routes
 from camerad.control.access import HAND_OVER_PATHS
@@ -30,10 +31,21 @@ CAMERA = SigningKey.generate().public.thumbprint
 NONCE = "n" * 22
 
 
-def base_of(url: str = OFFICE.url, kid: str = CAMERA, **headers: str) -> str:
+NOW = 1_764_000_000
+
+
+def base_of(
+    url: str = OFFICE.url,
+    kid: str = CAMERA,
+    *,
+    asked: str = f"PATCH /v1/uploads/{ID}",
+    created: int = NOW,
+    **headers: str,
+) -> str:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = RequestToSign("PATCH", f"{url}/v1/uploads/{ID}", fields)
-    return request_signature.prepare(request, kid, NONCE, 1_764_000_000).signature_base.decode()
+    method, path = asked.split(" ", 1)
+    request = RequestToSign(method, url + path, fields)
+    return request_signature.prepare(request, kid, NONCE, created).signature_base.decode()
 
 
 FULL = {
@@ -53,7 +65,7 @@ def test_both_ends_mean_the_same_requests() -> None:
 @pytest.mark.parametrize("headers", [{}, FULL])
 @pytest.mark.parametrize("nonce", [NONCE, "s.Az-_09", "n" * 128])
 def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str], nonce: str) -> None:
-    check_base(base_of(**headers).replace(NONCE, nonce), OFFICE.url, CAMERA)
+    check_base(base_of(**headers).replace(NONCE, nonce), OFFICE.url, CAMERA, NOW)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +98,70 @@ def test_the_base_of_a_request_to_the_office_is_signed(headers: dict[str, str], 
 )
 def test_nothing_else_is_signed(base: str) -> None:
     with pytest.raises(NotSignedError):
-        check_base(base, OFFICE.url, CAMERA)
+        check_base(base, OFFICE.url, CAMERA, NOW)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "POST /v1/uploads",
+        f"HEAD /v1/uploads/{ID}",
+        f"PATCH /v1/uploads/{ID}",
+        f"DELETE /v1/uploads/{ID}",
+        f"GET /v1/recordings/{ID}/receipt",
+        "GET /v1/ledger",
+        "POST /v1/ledger",
+        "PUT /v1/ledger/000001.jws",
+        "PUT /v1/ledger/000001.damaged",
+        "PUT /v1/ledger/123456789.checkpoint",
+    ],
+)
+def test_each_request_of_the_protocol_is_signed_while_it_is_new(asked: str) -> None:
+    base = base_of(asked=asked)
+    for seconds in (-60, 0, 60):
+        check_base(base, OFFICE.url, CAMERA, NOW + seconds)
+    # What is signed for later would outlive the process that asked.
+    for seconds in (-61, 61, 300, 10**6):
+        with pytest.raises(NotSignedError, match="not of now"):
+            check_base(base, OFFICE.url, CAMERA, NOW + seconds)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "OPTIONS /v1/uploads",
+        "GET /v1/uploads",
+        "POST /v1/uploads/",
+        "POST /v1/uploads?x",
+        f"PUT /v1/uploads/{ID}",
+        f"PATCH /v1/uploads/../uploads/{ID}",
+        "PATCH /v1/uploads/..",
+        "PATCH /v1/uploads/one",
+        f"PATCH /v1/uploads/{ID}/x",
+        f"PATCH /v1/uploads/{ID}%2f",
+        f"DELETE /v1/recordings/{ID}/receipt",
+        f"GET /v1/recordings/{ID}",
+        "DELETE /v1/ledger",
+        "DELETE /v1/ledger/000001.jws",
+        "PUT /v1/ledger/../000001.jws",
+        "PUT /v1/ledger/1.jws",
+        "PUT /v1/ledger/000001.pem",
+        "GET /v1/ledger/",
+        "GET /v1/../admin",
+        "GET /v1/",
+        "BREW /v1/ledger",
+    ],
+)
+def test_a_request_that_the_protocol_does_not_have_is_not_signed(asked: str) -> None:
+    with pytest.raises(NotSignedError, match="no such request"):
+        check_base(base_of(asked=asked), OFFICE.url, CAMERA, NOW)
+
+
+def test_both_ends_mean_the_same_ids() -> None:
+    assert (
+        recording_files.ID.pattern.replace("(", "").replace(")", "").replace("\\d", "[0-9]")
+        == dock_routes._ID
+    )
 
 
 def test_a_request_is_signed_over_the_socket_with_the_cameras_key(
@@ -94,13 +169,17 @@ def test_a_request_is_signed_over_the_socket_with_the_cameras_key(
 ) -> None:
     async def scene(ask: Ask) -> None:
         _, identity = await ask("GET", "/identity")
-        base = base_of(kid=identity["thumbprint"], **FULL)
+        now = keeping.ask(lambda store, _key: store.ledger.now()[1]).result(20).wall_us // SECOND
+        base = base_of(kid=identity["thumbprint"], created=now, **FULL)
         status, answer = await ask("POST", "/dock/signature", {"base": base})
         assert status == 200, answer
         signature = base64.b64decode(answer["signature"], validate=True)
         assert PublicKey.from_jwk(identity["jwk"]).verify(signature, base.encode())
-        status, answer = await ask("POST", "/dock/signature", {"base": base_of()})
+        status, answer = await ask("POST", "/dock/signature", {"base": base_of(created=now)})
         assert (status, "names another key" in answer["error"]) == (409, True)
+        later = base_of(kid=identity["thumbprint"], created=now + 3600)
+        status, answer = await ask("POST", "/dock/signature", {"base": later})
+        assert (status, "not of now" in answer["error"]) == (409, True)
 
     play(keeping, tmp_path, scene, OFFICE)
 

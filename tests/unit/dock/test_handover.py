@@ -6,7 +6,7 @@ import pytest
 from small_office import Fault
 
 from camerad.dock.errors import OfficeUnavailableError
-from camerad.dock.handover import MOST_CHECKED
+from camerad.dock.handover import MOST_CHECKED, MOST_SAID, HandoverMemory
 from tests.unit.dock.scene import PART, Scene
 
 SIZE = 3 * PART + 100
@@ -195,6 +195,21 @@ def test_a_recording_at_which_the_office_falls_silent_comes_last_the_next_time(
     assert scene.run().acknowledged == ("one",)
 
 
+def test_recordings_that_always_go_wrong_come_last_the_next_time(scene: Scene) -> None:
+    """However many: a pass that breaks off at them has brought the others before."""
+    for name in ("bad-1", "bad-2", "bad-3", "good"):
+        scene.record(name, SIZE)
+    for _ in range(2):
+        scene.office.faults = [
+            Fault("GET", f"/v1/recordings/bad-{one}", 200, body=b"a.b.c") for one in (1, 2, 3)
+        ]
+        with pytest.raises(OfficeUnavailableError):
+            scene.run()
+    assert scene.daemon.acknowledged == ["good"]
+    scene.office.faults = []
+    assert set(scene.run().acknowledged) == {"bad-1", "bad-2", "bad-3"}
+
+
 def test_an_upload_that_must_wait_lets_the_others_go_on(scene: Scene) -> None:
     scene.record("old", SIZE)
     scene.office.faults = [
@@ -309,3 +324,12 @@ def test_a_recording_that_no_ledger_helps_is_left_for_the_next_pass(scene: Scene
     assert dict(found.refused) == {}
     scene.office.faults.clear()
     assert scene.run().acknowledged == ("one",)
+
+
+def test_what_was_said_is_remembered_within_a_bound() -> None:
+    memory = HandoverMemory()
+    assert [memory.is_new("one", "a"), memory.is_new("one", "a")] == [True, False]
+    for number in range(10_000):
+        assert memory.is_new("one", f"{number}")
+        assert len(memory.said) <= MOST_SAID
+    assert not memory.is_new("one", "9999")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,12 @@ from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.dock import request_signature
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
-from camerad.dock.office_client import LONGEST_PAUSE_SECONDS, OfficeClient
+from camerad.dock.office_client import (
+    LARGEST_LIST,
+    LARGEST_MISSING,
+    LONGEST_PAUSE_SECONDS,
+    OfficeClient,
+)
 from camerad.dock.office_connection import OfficeAnswer, OfficeRequest
 from camerad.dock.request_bodies import Text
 from camerad.dock.signers import KeySigner
@@ -192,3 +198,40 @@ def test_a_403_is_told_likewise(scene: Scene) -> None:
     scene.office.faults = [Fault("GET", "/v1/ledger", 403)]
     with pytest.raises(OfficeUnavailableError, match="register"):
         scene.client(scene.connection()).ledger()
+
+
+# ------------------------------------------------------------------- an office that says too much
+
+
+def test_only_the_list_of_the_ledgers_files_may_be_long() -> None:
+    office = Office(
+        answer(200, body=b'{"files": {}}'), answer(404), answer(200, body=b'{"problems": []}')
+    )
+    asking = client(office)
+    asking.ledger()
+    asking.receipt("one")
+    asking.declare_ledger({})
+    assert [one.largest for one in office.asked] == [1 << 20, 64 << 10, 256 << 10]
+    # All files that an office takes are no more than that.
+    files = {f"{number:06d}.checkpoint": "0" * 64 for number in range(10_000)}
+    assert len(json.dumps({"files": files})) < LARGEST_LIST
+    assert len(json.dumps({"missing": list(files), "error": "e" * 300})) < LARGEST_MISSING
+
+
+def test_of_what_is_wrong_with_a_ledger_so_much_is_told_and_no_more() -> None:
+    said = json.dumps({"problems": [f"{one}-\0\n" * 1000 for one in range(1000)]}).encode()
+    problems, missing = client(Office(answer(200, body=said))).declare_ledger({})
+    assert (len(problems), missing) == (20, [])
+    assert all(len(one) <= 300 and one.isprintable() for one in problems)
+
+
+def test_only_what_was_declared_can_be_missing() -> None:
+    said = b'{"missing": ["000001.jws", "000002.jws", 7, null, []]}'
+    asking = client(Office(answer(409, body=said)))
+    assert asking.declare_ledger({"000001.jws": "0" * 64}) == ([], ["000001.jws"])
+
+
+def test_only_a_ledgers_files_are_had_of_a_list() -> None:
+    good = {"000001.jws": "0" * 64}
+    said = json.dumps({"files": good | {"x" * 1000: "0" * 64, "000002.jws": ["0"] * 64}}).encode()
+    assert client(Office(answer(200, body=said))).ledger() == good

@@ -219,13 +219,20 @@ def test_an_answer_that_closes_is_read_to_its_end(serve: Serve) -> None:
         b"HTTP/1.1 2000 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * ((4 << 20) + 1),
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * ((64 << 10) + 1),
     ],
     ids=lambda answer: repr(answer[:60]),
 )
 def test_what_is_no_whole_answer_is_one_error(serve: Serve, answer: bytes) -> None:
     with pytest.raises(OfficeUnavailableError):
         serve(answering(answer, cut=True)).exchange(ASK)
+
+
+def test_a_request_may_expect_a_longer_answer(serve: Serve) -> None:
+    body = b"x" * (100 << 10)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    connection = serve(answering(head + body, cut=True))
+    assert connection.exchange(replace(ASK, largest=len(body))).body == body
 
 
 def test_a_server_that_will_not_have_a_body_is_heard(serve: Serve) -> None:

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from ledger_helpers import KEY, KEYS, OTHER, Book, damage_in
 
+from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ManualClock
+from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.recording_state import ClosedEpoch
 from camerad.ledger.timeline import Instant
+from camerad.office import ledger_mirror
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import Holding
 
@@ -364,3 +367,99 @@ def test_an_epoch_whose_last_entries_are_damaged_does_not_take_the_place_of_a_lo
     for _ in range(2):
         assert len(copied.mirror()) == 1
         assert copied.copied() == witnessed
+
+
+# ------------------------------------------------------------------------------- what nobody signed
+
+
+def named(copied: Copied, **files: bytes) -> None:
+    """The device's ledger is said to be these files: their names without the dot."""
+    copied.put_back({f"{name[1:7]}.{name[7:]}": content for name, content in files.items()})
+
+
+def selections(lines: list[bytes]) -> list[bytes]:
+    """Signed lines of an epoch, and not all of them, or not so that all count."""
+    return [lines[-1], b"".join([*lines[:2], lines[-1]]), b"".join([lines[-1], *lines])]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_file_called_damaged_takes_no_entry_from_the_copy(copied: Copied, which: int) -> None:
+    card, witnessed = copied.card(), copied.copied()
+    lines = card[EPOCH(2)].splitlines(keepends=True)
+    evil = selections(lines)[which]
+    named(copied, _000001jws=card[EPOCH(1)], _000002damaged=evil)
+    for _ in range(2):
+        (problem,) = copied.mirror()
+        assert "no signed entry says" in problem
+        assert copied.copied() == witnessed
+        (kept,) = copied.aside.iterdir()
+        assert kept.read_bytes() == evil
+    # It is no other branch: the device's own ledger goes on.
+    copied.put_back(card)
+    copied.book.open()
+    copied.say()
+    assert copied.mirror() == []
+    assert copied.copied() == copied.card()
+
+
+def test_a_file_called_damaged_takes_the_place_if_all_of_the_copy_counts_in_it(
+    copied: Copied,
+) -> None:
+    """As before the next epoch says so: the start was interrupted."""
+    card = copied.card()
+    more = card[EPOCH(2)] + b"what the card made of it\n"
+    named(copied, _000001jws=card[EPOCH(1)], _000002damaged=more)
+    assert len(copied.mirror()) == 1
+    assert copied.copied()[log_segments.damaged_name(2)] == more
+
+
+@pytest.mark.parametrize("content", [b"this is no entry of a ledger\n", b""])
+def test_an_epoch_that_nobody_signed_is_not_taken(copied: Copied, content: bytes) -> None:
+    card, witnessed = copied.card(), copied.copied()
+    for name in ("_000009jws", "_000009damaged"):
+        named(copied, _000001jws=card[EPOCH(1)], _000002jws=card[EPOCH(2)], **{name: content})
+        assert len(copied.mirror()) == 1
+        assert copied.copied() == witnessed
+        assert not copied.aside.exists()
+    copied.put_back(card)
+    assert copied.mirror() == []
+
+
+@pytest.mark.parametrize("at", [1, 99])
+def test_lines_that_nobody_signed_do_not_stand_in_the_way(copied: Copied, at: int) -> None:
+    card = copied.card()
+    lines = card[EPOCH(2)].splitlines(keepends=True)
+    copied.book.open()
+    copied.say()
+    after = copied.card()
+    # Behind what the copy has, or within what is new.
+    evil = after[EPOCH(2)].splitlines(keepends=True)
+    evil.insert(len(lines) + at, b"this is no entry\n")
+    named(copied, _000001jws=card[EPOCH(1)], _000002jws=b"".join(evil))
+    assert copied.mirror() == []
+    copied.put_back(after)
+    assert "none of the device's keys signed" in copied.mirror()[0]
+    assert copied.copied() == after
+    assert not copied.aside.exists()
+
+
+def test_what_is_refused_does_not_fill_the_storage(copied: Copied) -> None:
+    card = copied.card()
+    lines = card[EPOCH(2)].splitlines(keepends=True)
+    for number in range(ledger_mirror.MOST_REFUSED + 3):
+        evil = lines[-1] + b"%d\n" % number
+        named(copied, _000001jws=card[EPOCH(1)], _000002damaged=evil)
+        assert len(copied.mirror()) == 1
+    assert len(list(copied.aside.iterdir())) == ledger_mirror.MOST_REFUSED
+
+
+def test_two_that_copy_a_ledger_at_once_do_not_mix(copied: Copied) -> None:
+    claim = durable_files.lock_directory(str(copied.copy))
+    try:
+        copied.say()
+        with pytest.raises(StorageError, match="another program copies"):
+            copied.mirror()
+    finally:
+        os.close(claim)
+    assert copied.mirror() == []
+    assert copied.copied() == copied.card()

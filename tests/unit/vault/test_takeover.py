@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import DAYS, KEY, KEYS, ONE, TWO, Camera, open_office, recording
+from desk_helpers import DAYS, KEY, ONE, TWO, Camera, open_office, recording
 from sealed_helpers import altered, flipped, pack
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
@@ -360,10 +360,10 @@ def test_what_came_by_stick_is_acknowledged_from_the_copy_that_is_there(
     camera.offload(vault.root)
     before = os.stat(os.path.join(vault.holding.recordings, f"{ONE}.tar")).st_ino
     token = vault.hand_over(path)
-    # The device's own receipt is filed, and counts for it.
+    # The device's own receipt stays; in the dock only the office's word counts.
     assert token is not None
-    assert receipts.parse(token, KEYS).kid == KID
-    assert len(receipts.paths(vault.holding.receipts)) == 1
+    assert receipts.parse(token, OFFICE_KEYS).kid == OFFICE_KEY.public.thumbprint
+    assert len(receipts.paths(vault.holding.receipts)) == 2
     assert os.stat(os.path.join(vault.holding.recordings, f"{ONE}.tar")).st_ino == before
     assert waiting(vault) == []
 

@@ -1,0 +1,112 @@
+"""Copies of cameras' ledgers in an office that are damaged, and what that keeps from being deleted.
+
+Holds may be hidden by the damage. So a recording of such a camera goes only when it is twice its
+days old: that is the time that the policy gives anyway for asking to have one held. A shorter one
+would be a guess, and one without end would keep footage of people for the sake of a damaged file.
+
+A copy that is gone as a whole hides nothing that a camera or a stick could have brought: only
+somebody at the office's own storage can have removed it, or it never came. That is told, and what
+is due goes in time, by the holds in the office's own ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from camerad.base import file_status
+from camerad.base.clock import DAY
+from camerad.base.errors import StorageError
+from camerad.container.keys import KeyFileError, KeyRing, read_public_key
+from camerad.container.recording_files import list_names
+from camerad.container.severity import Severity
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.ledger_state import LedgerState
+from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
+from camerad.store.retention import Candidate
+
+_PLACE_AGAIN = (
+    "holds may be hidden by that: its recordings go only when they are twice their days old. "
+    "Within that time place every hold again that should be there ('camerad evidence hold')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulLedger:
+    """A copy that cannot be relied on.
+
+    device: how the names of the camera's directories begin. recordings: the directory whose
+    recordings it is about. text: what is wrong and what to do. hides: it may hide holds. error: of
+    the storage, if that is it.
+    """
+
+    device: str
+    recordings: str
+    text: str
+    hides: bool = True
+    error: StorageError | None = None
+
+
+def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[DoubtfulLedger, ...]:
+    """The copies that are damaged, gone, or cannot be read, of cameras with recordings here.
+
+    state: what the office's ledger says. trusted: keys of the devices, beside those that came with
+    the recordings: a ledger goes on under another key.
+    """
+    if place.kind is not PlaceKind.OFFICE:
+        return ()
+    devices, keys = devices_here(state), _keys(place, trusted)
+    found = []
+    for holding in place.holdings:
+        if holding.listed and _device(holding) in devices:
+            doubt = _doubt(holding, keys)
+            if doubt is not None:
+                found.append(doubt)
+    return tuple(found)
+
+
+def devices_here(state: LedgerState) -> set[str]:
+    """How the names of directories begin of the cameras that have recordings here."""
+    return {device_stem(one.device) for one in state.recordings.values() if one.here}
+
+
+def stays(candidate: Candidate, paths: Sequence[str], doubtful: Sequence[DoubtfulLedger]) -> bool:
+    """Whether a recording that is due stays because holds on it may be hidden. paths: its files."""
+    if candidate.age_us >= 2 * candidate.known.retention_days * DAY:
+        return False
+    directories = {os.path.dirname(path) for path in paths}
+    return any(one.hides and one.recordings in directories for one in doubtful)
+
+
+def _keys(place: Place, trusted: KeyRing) -> KeyRing:
+    found = [*trusted.values()]
+    for holding in place.holdings:
+        with contextlib.suppress(KeyFileError):
+            found.append(read_public_key(holding.key))
+    return KeyRing(found)
+
+
+def _device(holding: Holding) -> str:
+    return holding_stem(os.path.basename(holding.root))
+
+
+def _doubt(holding: Holding, keys: KeyRing) -> DoubtfulLedger | None:
+    """What is wrong with a copy; None if nothing is."""
+    device = _device(holding)
+    try:
+        if not (file_status.is_directory(holding.ledger) and list_names(holding.ledger)):
+            text = (
+                f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
+                "whether recordings are: offload the camera once more"
+            )
+            return DoubtfulLedger(device, holding.recordings, text, hides=False)
+        found = read_ledger(holding.ledger, keys)[1]
+    except StorageError as error:
+        return DoubtfulLedger(device, holding.recordings, str(error), error=error)
+    damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
+    if damage is None:
+        return None
+    text = f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}; {_PLACE_AGAIN}"
+    return DoubtfulLedger(device, holding.recordings, text)
