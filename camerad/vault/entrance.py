@@ -94,25 +94,30 @@ class Entrance:
         self._most = most
         self._most_of_one = most_of_one
         self._shaking: dict[asyncio.Task[None], str] = {}
-        self._accepting: asyncio.Task[None] | None = None
+        self._pausing: asyncio.TimerHandle | None = None
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         listener.setblocking(False)
 
     def open(self) -> None:
         """Begin to accept."""
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        # By a callback: a task that is cancelled just when it was given a connection loses it.
+        self._pausing = None
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     async def close(self) -> None:
         """Accept no more, and end handshakes; connections that came in go on. Safe to call
         again."""
-        tasks = [*self._shaking, *([self._accepting] if self._accepting else [])]
+        if self._pausing is not None:
+            self._pausing.cancel()
+        if self._listener.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        tasks = list(self._shaking)
         for task in tasks:
             task.cancel()
-        self._listener.close()
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._accepting = None
 
     async def cut_off(self) -> None:
         """End every connection that is left, without waiting for its peer."""
@@ -122,26 +127,29 @@ class Entrance:
         for _ in range(3):
             await asyncio.sleep(0)
 
-    async def _accept(self) -> None:
+    def _accept(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, address = await loop.sock_accept(self._listener)
-            except OSError as error:
-                log.warning(
-                    "cannot accept a connection: %s; it is tried again",
-                    error.strerror,
-                    extra=MessageId.SCARCE.extra,
-                )
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            peer = str(address[0])
-            if self._may_come(peer):
-                task = loop.create_task(self._shake(connection))
-                self._shaking[task] = peer
-                task.add_done_callback(self._shaking.pop)
-            else:
-                connection.close()
+        try:
+            connection, address = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # it has gone again
+        except OSError as error:
+            log.warning(
+                "cannot accept a connection: %s; it is tried again",
+                error.strerror,
+                extra=MessageId.SCARCE.extra,
+            )
+            loop.remove_reader(self._listener)
+            self._pausing = loop.call_later(_PAUSE_SECONDS, self.open)
+            return
+        connection.setblocking(False)
+        peer = str(address[0])
+        if self._may_come(peer):
+            task = loop.create_task(self._shake(connection))
+            self._shaking[task] = peer
+            task.add_done_callback(self._shaking.pop)
+        else:
+            connection.close()
 
     def _may_come(self, peer: str) -> bool:
         transports = (one.transport for one in self._server.connections)
