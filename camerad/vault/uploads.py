@@ -82,6 +82,7 @@ class Uploads:
         self._claims: set[_Name] = set()
         self._claiming = threading.Lock()
         self._seen: dict[_Name, int] = {}
+        self._told: set[_Name] = set()
         self._made_us = self._clock.now_us()
 
     @property
@@ -106,17 +107,7 @@ class Uploads:
             if there == declaration:
                 return files.progress().offset
             if there is not None:
-                log.warning(
-                    "%s: the camera %s declared it with %d bytes and final %s, and now with %d and "
-                    "%s; the first counts",
-                    declaration.recording,
-                    kid,
-                    there.bytes,
-                    there.final,
-                    declaration.bytes,
-                    declaration.final,
-                    extra=MessageId.DECLARED_TWICE.extra,
-                )
+                self._tell_of_two(kid, there, declaration)
                 raise DeclaredDifferentlyError(
                     f"{declaration.recording} was declared with {there.bytes} bytes and final "
                     f"{there.final} before; a recording that has ended never changes"
@@ -126,6 +117,23 @@ class Uploads:
             files.make(declaration, self._clock.wall_us())
             self._touch((kid, declaration.recording))
             return 0
+
+    def _tell_of_two(self, kid: str, there: Declaration, declaration: Declaration) -> None:
+        """Say once of an upload in the log that its camera declared it in two ways."""
+        name = (kid, declaration.recording)
+        if name not in self._told:
+            self._told.add(name)
+            log.warning(
+                "%s: the camera %s declared it with %d bytes and final %s, and now with %d and %s; "
+                "the first counts",
+                declaration.recording,
+                kid,
+                there.bytes,
+                there.final,
+                declaration.bytes,
+                declaration.final,
+                extra=MessageId.DECLARED_TWICE.extra,
+            )
 
     def declared(self, kid: str, recording: str) -> Declaration:
         """What the camera declared. Raises NoUploadError and StorageError."""
@@ -349,6 +357,7 @@ class Uploads:
         with self._declaring:
             files.remove()
         self._seen.pop(name, None)
+        self._told.discard(name)
 
     def _touch(self, name: _Name) -> None:
         """Note that something came just now."""

@@ -459,3 +459,17 @@ def test_a_head_is_small_so_that_unfinished_ones_fill_no_memory(
     said = connection.sock.recv(100)
     connection.close()
     assert int(said.split()[1]) == status
+
+
+def test_refusals_of_a_camera_fill_no_log_either(
+    client: DockClient, scene: OfficeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.declare(10)
+    for _ in range(MOST_LOGGED + 5):
+        assert client.declare(11).status == 409
+    lines = [one.getMessage() for one in caplog.records]
+    assert len([one for one in lines if "of the camera" in one]) == MOST_LOGGED
+    assert len([one for one in lines if "and now with 11" in one]) == 1
+    scene.clock.advance(60 * SECOND)
+    client.declare(11)
+    assert "5 more requests were refused in a minute" in caplog.text
