@@ -120,6 +120,8 @@ class Takeover:
         size = None if placed is None else size_of(placed)
         if size is None or (kid, recording) in self._unfit or self.receipt(kid, recording):
             return None
+        if self._is_deleted(kid, recording):
+            return None  # it is about to go
         known = self._known(kid, recording)
         if known is None or known.final is None:
             return None

@@ -130,6 +130,24 @@ def test_the_receipt_names_the_camera_as_the_register_does(vault: Vault) -> None
     assert NAME != receipts.parse(token, KeyRing([OFFICE_KEY.public])).device == "a camera"
 
 
+def bury(vault: Vault, camera: Camera) -> None:
+    """Another process writes its tombstone."""
+    with open_office(vault.root, OFFICE_KEY, camera.clock) as store, camera.open() as known:
+        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        final = known.ledger.state.recordings[ONE].final
+        store.ledger.append("deleted", id=ONE, final=final, why="expired", age_us=1)
+
+
+def test_a_copy_that_is_about_to_go_gets_no_receipt(vault: Vault, camera: Camera) -> None:
+    found = vault.takeover.find_unreceipted(KID, ONE)
+    assert found is not None
+    bury(vault, camera)
+    vault.takeover.take(KID, found)
+    assert vault.takeover.receipt(KID, ONE) is None
+    assert vault.takeover.find_unreceipted(KID, ONE) is None
+    assert vault.takeover.refusal(KID, ONE) == DELETED
+
+
 def test_no_receipt_is_filed_for_what_was_deleted_meanwhile(
     camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,11 +157,7 @@ def test_no_receipt_is_filed_for_what_was_deleted_meanwhile(
     real = vault.takeover._place
 
     def purged(*how: object) -> str:
-        with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-            office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
-            with camera.open() as known:
-                final = known.ledger.state.recordings[ONE].final
-            store.ledger.append("deleted", id=ONE, final=final, why="expired", age_us=1)
+        bury(vault, camera)
         return real(*how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(vault.takeover, "_place", purged)
