@@ -249,10 +249,12 @@ class OfficeClient:
         if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
             answer = self._signed(method, path, given, body, largest)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            remedy = "look whether the camera is in the office's register"
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                remedy = "compare office.url with url in the office's settings, letter by letter"
             raise OfficeUnavailableError(
                 f"{self._url}: the office does not take this camera's signature "
-                f"({_said(answer) or answer.status}): look whether the camera is in the office's "
-                "register ('camerad provision collect')"
+                f"({_said(answer) or answer.status}): {remedy}"
             )
         return answer
 
