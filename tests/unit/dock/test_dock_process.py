@@ -22,7 +22,7 @@ from evidence_helpers import a_header, seconds_of_footage, time_of
 from sink_helpers import DESK, a_closing, a_facts, fragments
 from small_office import Fault, SmallOffice
 
-from camerad.base.clock import ManualClock, SystemClock
+from camerad.base.clock import ManualClock, Moment, SystemClock
 from camerad.base.errors import EX_CONFIG
 from camerad.config import Settings, load
 from camerad.container.keys import encode_base64url
@@ -39,6 +39,13 @@ DOCKED = {**IDLE, "conditions": ["docked"]}
 RECORDING = {**DOCKED, "stage": "recording", "recording": {"id": "x"}}
 
 
+class _DaemonClock(ManualClock):
+    """Stands still, but for the date and time, which are the machine's."""
+
+    def moment(self) -> Moment:
+        return replace(super().moment(), wall_us=SystemClock().wall_us())
+
+
 class Camera:
     """A camera's store behind its control socket; its state is what a test says."""
 
@@ -48,7 +55,8 @@ class Camera:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state: dict[str, Any] = IDLE
-        clock = ManualClock(time_of(30))
+        # Both ends of the socket have one clock, by which the daemon signs what is of now.
+        clock = _DaemonClock(time_of(30))
         nothing: Callable[[object], None] = lambda _what: None  # noqa: E731
         self._keeping = StoreWorker(
             settings, clock, on_opened=nothing, on_trouble=nothing, on_broken=nothing
