@@ -249,9 +249,11 @@ class OfficeClient:
         if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
             answer = self._signed(method, path, given, body, largest)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            remedy = "look whether the camera is in the office's register"
+            remedy = "the camera has to be in the office's register ('camerad provision collect')"
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                remedy = "compare office.url with url in the office's settings, letter by letter"
+                remedy = (
+                    f"office.url has to be the url of the office's settings to the letter; {remedy}"
+                )
             raise OfficeUnavailableError(
                 f"{self._url}: the office does not take this camera's signature "
                 f"({_said(answer) or answer.status}): {remedy}"
