@@ -35,7 +35,7 @@ from camerad.store.device_client import accept_receipt
 from camerad.store.listing import read_info
 from tests.breadth import breadth
 
-POINTS = breadth(15, 500)
+POINTS = breadth(8, 500)
 PART = 4 * 1024
 HEADS = 24 * 1024
 """More than what a pass sends beside footage and ledger: handshake, and heads of requests."""

@@ -12,10 +12,11 @@ from small_office import CuttingWire, Fault
 
 from camerad.base.errors import CameradError
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from tests.breadth import breadth
 from tests.unit.dock.scene import PART, Scene
 
 SIZE = 5 * PART + 11
-SEEDS = 40
+SEEDS = breadth(12, 40)
 STATUSES = (400, 401, 404, 409, 413, 429, 460, 500, 502, 503, 507)
 
 
@@ -40,6 +41,7 @@ def test_a_pass_that_is_cut_anywhere_is_completed_by_the_next(scene: Scene) -> N
         wire.close()
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_faults_in_any_order(scene: Scene, seed: int, tmp_path: Path) -> None:
     """Passes run until one finds nothing to do; each may meet cuts, wrong answers, an office that

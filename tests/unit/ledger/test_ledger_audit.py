@@ -348,12 +348,26 @@ def test_signers_are_found_past_a_line_that_is_no_entry(book: Book) -> None:
     assert (found.last, found.all) == (KEY.public.thumbprint, {KEY.public.thumbprint})
 
 
+def test_a_file_without_any_entry_names_no_signer_and_takes_none_away(book: Book) -> None:
+    number = log_segments.list_files(str(book.path)).newest
+    (book.path / log_segments.epoch_name(number + 1)).write_bytes(b"none\n" * 3)
+    found = signers(str(book.path), KEYS)
+    assert (found.last, found.all) == (KEY.public.thumbprint, {KEY.public.thumbprint})
+
+
+def test_findings_beyond_the_most_are_counted_whatever_they_are() -> None:
+    reading = log_segments.SegmentReading(None)
+    for number in range(log_segments.MOST_FINDINGS + 3):
+        reading.find(number, "damaged")
+    assert (len(reading.damage), reading.left_out) == (log_segments.MOST_FINDINGS, 3)
+
+
 @pytest.mark.parametrize("line", [b"\n", b"no entry of a ledger\n", b"." * 300 + b"\n"])
 def test_a_file_of_lines_that_are_no_entries_costs_little_memory(book: Book, line: bytes) -> None:
     """Brought on a stick, say: the desk's check survives it, and tells of it."""
     number = log_segments.list_files(str(book.path)).newest
     path = book.path / log_segments.epoch_name(number)
-    junk = line * (400_000 // len(line))
+    junk = line * 20_000
     path.write_bytes(path.read_bytes() + junk)
     content = path.read_bytes()
     tracemalloc.start()
