@@ -54,6 +54,9 @@ class RetentionWorker:
             return AGAIN_SECONDS  # a command of the desk has the store, and compares it as well
         except CameradError as error:
             self._warn({f"nothing was deleted: {error}"})
+        except Exception:
+            # A mistake of ours ends this look, and not deletion for as long as the server runs.
+            log.exception("nothing was deleted", extra=MessageId.MISTAKE.extra)
         else:
             for one in done.deleted:
                 log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)

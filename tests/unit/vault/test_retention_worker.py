@@ -15,6 +15,7 @@ from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
+from camerad.store.store import Store
 from camerad.vault.cameras import Cameras
 from camerad.vault.retention_worker import AGAIN_SECONDS, LOOK_SECONDS, RetentionWorker
 
@@ -153,6 +154,21 @@ def test_recordings_of_a_camera_that_is_in_no_register_are_not_taken_over(
         office.worker.look()
     assert office.there == {ONE}
     assert "key" in caplog.text
+
+
+def test_a_mistake_of_ours_is_logged_and_ends_deletion_for_one_look_only(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.worker.look()
+    office.clock.advance(DAYS * DAY)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "purge_and_explain", lambda _: 1 / 0)
+        assert office.worker.look() == LOOK_SECONDS
+    assert "ZeroDivisionError" in caplog.text
+    assert office.there == {ONE}
+    office.worker.look()
+    assert office.there == set()
 
 
 def test_while_a_command_of_the_desk_works_it_looks_again_soon(office: Office) -> None:
