@@ -6,8 +6,8 @@ is read in its ledger, and nothing new is taken over by them.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
 from typing import Final, Protocol
 
 from camerad.base import file_status
@@ -19,9 +19,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.office import holdings
 from camerad.office.camera_register import RegisteredCamera
 from camerad.store.locations import Holding, check_directories, holding_name, office_place
-
-_MAKING: Final = threading.Lock()
-"""Held while a holding is made: two threads that make the same one would meet in its files."""
+from camerad.vault.directory_locks import DirectoryLocks
 
 
 class KnownCameras(Protocol):
@@ -31,20 +29,6 @@ class KnownCameras(Protocol):
         """The camera with this key. Raises UnregisteredError."""
 
 
-class Turns:
-    """One lock for each camera: what is done in it happens once at a time for one camera, and at
-    the same time for several."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-
-    def of(self, kid: str) -> threading.Lock:
-        """The lock of the camera with this key."""
-        with self._lock:
-            return self._locks.setdefault(kid, threading.Lock())
-
-
 class CameraHoldings:
     """root: the office's directory. Any thread may ask. Everything raises UnregisteredError for a
     key that is not in the register, and StorageError."""
@@ -52,6 +36,7 @@ class CameraHoldings:
     def __init__(self, root: str, cameras: KnownCameras) -> None:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
+        self._locks = DirectoryLocks(self.root)
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key."""
@@ -85,7 +70,8 @@ class CameraHoldings:
 
     def make(self, kid: str) -> Holding:
         """The same, with all its directories and its key; made if it is not there."""
-        with _MAKING:
+        # Two that make the same one would meet in its files.
+        with self._locks.hold("holdings"):
             there = self.find(kid)
             key = self.key(kid)
             if there is None:
@@ -116,6 +102,24 @@ class CameraHoldings:
         if not files.newest and not files.checkpoints:
             return None
         return read_state(holding.ledger, self.ledger_keys(kid))
+
+
+class Turns:
+    """One lock for each camera: what is done in it happens once at a time for one camera, whatever
+    servers share the directory, and at the same time for several cameras.
+
+    what: is done in turn, in small letters.
+    """
+
+    def __init__(self, holdings: CameraHoldings, what: str) -> None:
+        self._holdings = holdings
+        self._locks = DirectoryLocks(holdings.root)
+        self._what = what
+
+    def of(self, kid: str) -> contextlib.AbstractContextManager[None]:
+        """The lock of the camera with this key. Raises UnregisteredError, since nothing else
+        becomes a path; to enter it raises StorageError."""
+        return self._locks.hold(f"{self._what}-{self._holdings.key(kid).thumbprint}")
 
 
 def size_of(path: str) -> int | None:

@@ -116,7 +116,7 @@ class LedgerCopies:
         self._holdings = CameraHoldings(directory, cameras)
         self._has_room = has_room
         self._office = os.path.join(self._holdings.root, OFFICE)
-        self._turns = Turns()
+        self._turns = Turns(self._holdings, "ledger")
 
     def files(self, kid: str) -> dict[str, str]:
         """What the office has of a camera's ledger, staged or in its copy: SHA-256 by name."""

@@ -13,6 +13,9 @@ remembers nothing, so its floor is the latest time that it may have taken before
 it takes its own nonces only, which every client can use. (A machine whose clock is set back by more
 than that between two runs of the server would need a floor on its storage, which there is not.)
 
+Of several servers none knows what another one took. So each takes only nonces that it issued
+itself, and a client's own never count.
+
 Time is an argument. Nothing here is for several threads.
 """
 
@@ -77,15 +80,21 @@ class Nonces:
     """The nonces of one run of a server.
 
     started_wall_us: wall time at the start, in microseconds since 1970. most, most_of_one: how many
-    are remembered, in all and of one camera.
+    are remembered, in all and of one camera. one_of_several: other servers answer the same cameras.
     """
 
     def __init__(
-        self, started_wall_us: int, most: int = MOST, most_of_one: int = MOST_OF_ONE
+        self,
+        started_wall_us: int,
+        most: int = MOST,
+        most_of_one: int = MOST_OF_ONE,
+        *,
+        one_of_several: bool = False,
     ) -> None:
         self._secret = secrets.token_bytes(32)
         self._most = most
         self._most_of_one = most_of_one
+        self._one_of_several = one_of_several
         self._floor = started_wall_us // SECOND + WINDOW_SECONDS
         self._issued = _Remembered()
         self._theirs = _Remembered()
@@ -118,6 +127,11 @@ class Nonces:
         self._remember(self._issued, issued_us, kid, nonce)
 
     def _take_theirs(self, kid: str, nonce: str, created: int, wall: int) -> None:
+        if self._one_of_several:
+            raise NonceError(
+                "this server is one of several, which take no nonces but their own; use the one of "
+                "this answer"
+            )
         if not _CLIENT_S.fullmatch(nonce):
             raise NonceError(
                 "a nonce of the client's own has 16 to 64 characters of base64url; use the one of "

@@ -122,7 +122,7 @@ class Vault:
             )
         context = tls_context(str(settings.tls.certificate), str(settings.tls.key))
         check_directories(office_place(directory), all_of_it=False)
-        self._claim = await asyncio.to_thread(_claim, directory)
+        self._claim = await asyncio.to_thread(_claim, directory, settings.several_servers)
         cameras = Cameras(str(settings.register))
         receive = settings.receive
         limits = UploadLimits(
@@ -152,10 +152,8 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
-            queue.add(kid, declaration)
         queue.start()
-        self._background(self._expire(uploads))
+        self._background(self._expire(uploads, queue))
         self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -165,7 +163,8 @@ class Vault:
         task.add_done_callback(self._tasks.discard)
 
     def _make_app(self, cameras: Cameras, refusals: RefusalLog) -> web.Application:
-        nonces = Nonces(self._clock.wall_us())
+        several = self._settings.several_servers
+        nonces = Nonces(self._clock.wall_us(), one_of_several=several)
         guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
         app = web.Application(
             middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
@@ -242,11 +241,14 @@ class Vault:
         finally:
             await self.close()
 
-    async def _expire(self, uploads: Uploads) -> None:
-        """Look for uploads to which nothing comes, now and then."""
+    async def _expire(self, uploads: Uploads, queue: TakeoverQueue) -> None:
+        """Look for uploads to which nothing comes, now and then; and for complete ones that nobody
+        takes over, such as those of another server that ended."""
         while True:
             try:
                 gone = await asyncio.to_thread(uploads.expire, self._clock.moment())
+                for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
+                    queue.add(kid, declaration)
             except CameradError as error:
                 log.warning("%s", error, extra=MessageId.STORAGE.extra)
                 gone = []
@@ -282,15 +284,17 @@ async def _close_behind_what_is_not_read(
         response.force_close()
 
 
-def _claim(directory: str) -> int:
-    """Make sure that no other server works there. Raises OccupiedError and StorageError."""
+def _claim(directory: str, several: bool) -> int:
+    """Make sure that no other server works there that does not expect others. several: this one
+    does. Raises OccupiedError and StorageError."""
     incoming = os.path.join(directory, OFFICE, INCOMING)
     durable_files.make_directory(incoming)
     try:
-        return durable_files.lock_directory(incoming)
+        return durable_files.lock_directory(incoming, shared=several)
     except BlockingIOError as error:
         raise OccupiedError(
-            f"{directory}: another server works in this directory; end it first"
+            f"{directory}: another server works in this directory; end it first, or have the "
+            "settings of both say several_servers: true"
         ) from error
 
 

@@ -90,6 +90,9 @@ class OfficeFile:
     register: Annotated[
         Path, "The register of cameras, which `camerad provision collect` keeps.", ABSOLUTE_PATH
     ]
+    several_servers: Annotated[
+        bool, "Whether other servers, with the same settings, work on the directory as well."
+    ] = False
     listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
     receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
 
@@ -184,6 +187,8 @@ office_key: {office_key}
 
 # The register of cameras. Only those in it may bring recordings.
 register: {register}
+
+# Other servers, with the same settings, work on the directory as well: several_servers: true.
 
 # What the server takes. These are the defaults.
 receive:

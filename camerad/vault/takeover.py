@@ -77,8 +77,8 @@ class Takeover:
         self._clock = clock
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
-        self._taking = Turns()
-        self._filing = Turns()
+        self._taking = Turns(self._holdings, "taking")
+        self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[str, str]] = set()
         self._to_vouch_for: set[tuple[str, Declaration]] = set()
         self._unfit: set[tuple[str, str]] = set()

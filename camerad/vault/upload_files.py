@@ -71,19 +71,19 @@ class UploadFiles:
         self.directory: Final = directory
         self.content: Final = os.path.join(directory, _CONTENT)
         self._declaration = os.path.join(directory, _DECLARATION)
-        self._offset = os.path.join(directory, _OFFSET)
+        self.offset: Final = os.path.join(directory, _OFFSET)
 
     def make(self, declaration: Declaration, wall_us: int) -> None:
         """Begin an upload, durably; nothing of it is there yet."""
         durable_files.make_directory(self.directory)
         durable_files.close(durable_files.create(self.content), self.content)
-        descriptor = durable_files.create(self._offset)
+        descriptor = durable_files.create(self.offset)
         try:
             first = _packed(UploadProgress(0, wall_us))
-            durable_files.write(descriptor, [first, bytes(_SLOT)], 0, self._offset)
-            durable_files.sync(descriptor, self._offset)
+            durable_files.write(descriptor, [first, bytes(_SLOT)], 0, self.offset)
+            durable_files.sync(descriptor, self.offset)
         finally:
-            durable_files.close(descriptor, self._offset)
+            durable_files.close(descriptor, self.offset)
         # Names survive in any order, and this one must not without the two before.
         durable_files.sync_directory(self.directory)
         durable_files.publish(self._declaration, msgspec.json.encode(declaration))
@@ -103,7 +103,7 @@ class UploadFiles:
 
     def progress(self) -> UploadProgress:
         """How far the upload is. Nothing counts, and the log says so, if that cannot be told."""
-        content = read_plain(self._offset, "offset", 2 * _SLOT)
+        content = read_plain(self.offset, "offset", 2 * _SLOT)
         found = [_unpacked(content[at : at + _SLOT]) for at in (0, _SLOT)]
         valid = [one for one in found if one is not None]
         if valid:
@@ -111,7 +111,7 @@ class UploadFiles:
         log.warning(
             "%s: damaged, so the camera has to bring the recording from its beginning; check the "
             "storage",
-            printable(self._offset),
+            printable(self.offset),
             extra=MessageId.STORAGE.extra,
         )
         return UploadProgress(0, 0)
@@ -121,12 +121,12 @@ class UploadFiles:
         to be durable already."""
         number = before.number + 1
         record = _packed(UploadProgress(offset, wall_us, number))
-        descriptor = durable_files.open_existing(self._offset)
+        descriptor = durable_files.open_existing(self.offset)
         try:
-            durable_files.write(descriptor, [record], number % 2 * _SLOT, self._offset)
-            durable_files.sync(descriptor, self._offset)
+            durable_files.write(descriptor, [record], number % 2 * _SLOT, self.offset)
+            durable_files.sync(descriptor, self.offset)
         finally:
-            durable_files.close(descriptor, self._offset)
+            durable_files.close(descriptor, self.offset)
 
     def remove(self) -> None:
         """Remove the upload, or what is left of one. A loss of power leaves all of it, or nothing
@@ -134,7 +134,7 @@ class UploadFiles:
         if not file_status.is_directory(self.directory):
             return
         durable_files.remove(self._declaration, missing_ok=True)
-        for path in (self._declaration + TEMPORARY, self._offset, self.content):
+        for path in (self._declaration + TEMPORARY, self.offset, self.content):
             if file_status.exists(path):
                 durable_files.discard(path)
         with explaining("remove the directory", self.directory):

@@ -14,7 +14,6 @@ import errno
 import logging
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +25,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.store.locations import OFFICE, is_id
+from camerad.vault.directory_locks import DirectoryLocks, claim_file
 from camerad.vault.part_upload import PartUpload
 from camerad.vault.upload_errors import (
     BadDeclarationError,
@@ -78,9 +78,7 @@ class Uploads:
         self._root = os.path.join(self._office, INCOMING)
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._declaring = threading.Lock()
-        self._claims: set[_Name] = set()
-        self._claiming = threading.Lock()
+        self._locks = DirectoryLocks(os.path.abspath(directory))
         self._seen: dict[_Name, int] = {}
         self._told: set[_Name] = set()
         self._made_us = self._clock.now_us()
@@ -102,7 +100,7 @@ class Uploads:
                 "digits"
             )
         files = self._files(kid, declaration.recording)
-        with self._declaring:
+        with self._declaring():
             there = files.declaration()
             if there == declaration:
                 return files.progress().offset
@@ -155,9 +153,9 @@ class Uploads:
 
         Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError and StorageError.
         """
-        self._check_incomplete(kid, recording)
+        files, _ = self._check_incomplete(kid, recording)
         name = (kid, recording)
-        self._claim(name)
+        claim = _claim_there(files, recording)
         try:
             files, declaration = self._check_incomplete(kid, recording)
             progress = files.progress()
@@ -169,10 +167,10 @@ class Uploads:
                 progress,
                 checksum,
                 wall_us=self._clock.wall_us,
-                on_close=lambda: self._end_part(name),
+                on_close=lambda: self._end_part(name, claim),
             )
         except BaseException:
-            self._release(name)
+            os.close(claim)
             raise
 
     def complete(self, kid: str | None = None) -> Iterator[tuple[str, Declaration]]:
@@ -200,28 +198,28 @@ class Uploads:
         UploadBusyError while a part is being written, NoUploadError if this is no name, and
         StorageError."""
         files = self._files(kid, recording)
-        self._claim((kid, recording))
+        claim = _claim(files, recording)
         try:
             self._forget(files, (kid, recording))
         finally:
-            self._release((kid, recording))
+            if claim is not None:
+                os.close(claim)
 
     def withdraw(self, kid: str, recording: str) -> None:
         """Remove an upload that is not complete, as its camera asks. Raises as `begin`."""
-        self._check_incomplete(kid, recording)
-        self._claim((kid, recording))
+        files, _ = self._check_incomplete(kid, recording)
+        claim = _claim_there(files, recording)
         try:
             files, _ = self._check_incomplete(kid, recording)
             self._forget(files, (kid, recording))
         finally:
-            self._release((kid, recording))
+            os.close(claim)
 
     def tidy(self) -> None:
-        """Remove what a loss of power left of uploads that were being made or removed. For a start:
-        nobody may work on one meanwhile. One that cannot be read is left as it is, and the log says
-        so. Raises StorageError."""
+        """Remove what a loss of power left of uploads that were being made or removed. One that
+        cannot be read is left as it is, and the log says so. Raises StorageError."""
         for kid, recording in self._names():
-            with _told():
+            with _told(), self._declaring():
                 files = self._files(kid, recording)
                 if files.declaration() is None:
                     files.remove()
@@ -337,24 +335,16 @@ class Uploads:
 
     # ------------------------------------------------------------------ one at a time
 
-    def _claim(self, name: _Name) -> None:
-        with self._claiming:
-            if name in self._claims:
-                raise UploadBusyError(
-                    f"another request works on the upload of {name[1]}; ask again when it has ended"
-                )
-            self._claims.add(name)
+    def _declaring(self) -> contextlib.AbstractContextManager[None]:
+        """Held while an upload is made or removed, and while room is shared out."""
+        return self._locks.hold("declaring")
 
-    def _release(self, name: _Name) -> None:
-        with self._claiming:
-            self._claims.discard(name)
-
-    def _end_part(self, name: _Name) -> None:
+    def _end_part(self, name: _Name, claim: int) -> None:
         self._touch(name)
-        self._release(name)
+        os.close(claim)
 
     def _forget(self, files: UploadFiles, name: _Name) -> None:
-        with self._declaring:
+        with self._declaring():
             files.remove()
         self._seen.pop(name, None)
         self._told.discard(name)
@@ -362,6 +352,25 @@ class Uploads:
     def _touch(self, name: _Name) -> None:
         """Note that something came just now."""
         self._seen[name] = self._clock.now_us()
+
+
+def _claim(files: UploadFiles, recording: str) -> int | None:
+    """Claim an upload, so that nobody else writes or removes it, until the descriptor is closed;
+    None if there is none. Raises UploadBusyError if somebody else has it, and StorageError."""
+    try:
+        return claim_file(files.offset)
+    except BlockingIOError as error:
+        raise UploadBusyError(
+            f"another request works on the upload of {recording}; ask again when it has ended"
+        ) from error
+
+
+def _claim_there(files: UploadFiles, recording: str) -> int:
+    """The same; raises NoUploadError besides if it was removed just now."""
+    claim = _claim(files, recording)
+    if claim is None:
+        raise NoUploadError(f"the upload of {recording} was removed; declare it")
+    return claim
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ import pytest
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
+from camerad.store.locations import OFFICE
 from camerad.vault import upload_errors as errors
 from camerad.vault.upload_files import Declaration
-from camerad.vault.uploads import UploadLimits, Uploads
+from camerad.vault.uploads import INCOMING, UploadLimits, Uploads
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
 ID = "20261128T120000Z-000001-0123abcd"
@@ -255,7 +256,7 @@ def test_ten_terabytes_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(errors.TooLargeError, match="10995116277760 bytes"):
         declare(uploads, 10 << 40)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / OFFICE / INCOMING).exists()
 
 
 def test_a_camera_has_so_many_unfinished_uploads_and_complete_ones_do_not_count(
