@@ -21,7 +21,6 @@ settings.register_profile(
 )
 
 UNTRACED: Final = (
-    "badges/",
     "base/test_journal.py",
     "behaviour/test_gestures_machine.py",
     "behaviour/test_stages_machine.py",
