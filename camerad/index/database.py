@@ -175,14 +175,14 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            said = " ".join(printable(error.orig).split())[:300]
+            said = printable(" ".join(str(error.orig).split()))[:300]
             if _is_damage(error.orig):
                 raise IndexDamagedError(f"{self._name}: {said}") from error
             raise IndexUnavailableError(
                 f"{self._name}: the index does not answer: {said}"
             ) from error
         except (SQLAlchemyError, ImportError) as error:
-            said = " ".join(printable(error).split())[:300]
+            said = printable(" ".join(str(error).split()))[:300]
             raise IndexUnavailableError(f"{self._name}: {said}") from error
 
 

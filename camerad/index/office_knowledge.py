@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from camerad.base import file_status
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
 from camerad.index import ledger_rows
@@ -158,9 +158,12 @@ class KnowledgeReader:
         if holding.broken:
             return _CameraLedger(version)
         named: frozenset[str] = frozenset()
-        if file_status.is_directory(holding.ledger):
-            named = frozenset(read_state(holding.ledger, self.trusted).recordings)
-        return _CameraLedger(version, named, camera_holds.held_in(holding, self.trusted))
+        try:
+            if file_status.is_directory(holding.ledger):
+                named = frozenset(read_state(holding.ledger, self.trusted).recordings)
+            return _CameraLedger(version, named, camera_holds.held_in(holding, self.trusted))
+        except StorageError:
+            return _CameraLedger("", named)  # it is tried again, and keeps no other from its rows
 
     def _read_register(self) -> Register:
         if self._files.register is None:

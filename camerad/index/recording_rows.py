@@ -32,6 +32,7 @@ _FILE_COLUMNS: Final = (
     *("began_us", "ended_us", "clock", "length_us", "frames", "bytes", "marks", "gaps"),
     *("sound", "sound_gaps", "course", "reason", "continues", "header", "final", "stated_days"),
 )
+_OF_DELETION: Final = ("ended_us", "clock", "final", "flagged", "retention_days")
 _NOTHING: Final[Row] = {
     one.name: False if not one.nullable and str(one.type) == "BOOLEAN" else None
     for one in index_tables.recordings.columns
@@ -126,9 +127,9 @@ def row_of_file(
 
 
 def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
-    """The row of a recording that has no file here. state: what it is unless it is deleted."""
+    """The row of a recording that has no file here, and that the office's ledger names, or has
+    called deleted. state: what it is unless it is deleted."""
     ours = known.find(recording)
-    deleted = known.deletions.get(recording)
     row = _NOTHING | {"id": recording, "place": "", "part": LEDGER, "state": state}
     if ours is not None:
         ended = ours.ended
@@ -142,15 +143,16 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
             "changed": ours.changed is not None,
             "retention_days": ours.retention_days,
         }
-    elif deleted is not None:
+    else:
+        deleted = known.deletions[recording]
         row |= _tombstone(deleted) | {
             "camera": deleted["camera"] or None,
             "in_ledger": True,
             "in_device_ledger": recording in known.named,
             "vouched": bool(deleted["header"] or deleted["final"]),
+            "header": deleted["header"] or None,
         }
-        row |= {name: deleted[name] or None for name in ("ended_us", "clock", "header", "final")}
-        row |= {name: deleted[name] for name in ("flagged", "retention_days")}
+        row |= {name: deleted[name] for name in _OF_DELETION}
     if row["deleted_why"] is not None:
         row["state"] = GONE
     row["at_us"] = time_in(recording) if row["ended_us"] is None else row["ended_us"]

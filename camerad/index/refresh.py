@@ -12,7 +12,6 @@ same rows (`camerad.index.index.Index.dump`); the tests compare them after every
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import threading
@@ -121,11 +120,11 @@ class Refresher:
         listed = (one for one in place.holdings if one.listed)
         parts: list[_Part] = [_HoldingPart(place, one, self._reader) for one in listed]
         for part in (*parts, _ApartPart(place, self._reader)):
-            now[part.name] = part.version
             self._go_on()
             if before.get(part.name) != part.version:
                 stored = _stored(connection, part.name)
                 written += _put(connection, stored, self._each(part.rows(known, stored)))
+            now[part.name] = part.version
         left = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
         for name in left - set(now) - {LEDGER}:
             written += _put(connection, _stored(connection, name), ())
@@ -160,7 +159,7 @@ class Refresher:
 
 class _Part(Protocol):
     """A part of the index. name: in `sources` and in the rows. version: of everything that its rows
-    are made from."""
+    are made from; "" if some of it could not be read."""
 
     name: str
     version: str
@@ -203,10 +202,9 @@ class _HoldingPart:
         path = os.path.join(self._holding.recordings, name)
         try:
             info, said = listing.read_file(path)
-        except StorageError as error:
-            if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, None):
-                return None
-            raise
+        except StorageError:
+            self.version = ""  # it is tried again the next time, and keeps no other from its row
+            return None
         except (CameradError, ValueError, ArithmeticError):
             return None
         return facts_of_file(info, said, size, time_ns)

@@ -89,10 +89,10 @@ class PostgreSQL:
             else:
                 return
 
-    def stop(self) -> None:
-        """End it at once, whoever is connected."""
+    def stop(self, *, at_once: bool = True) -> None:
+        """End it, whoever is connected. at_once: what it was told last may be lost."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
             try:
                 self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:

@@ -46,6 +46,7 @@ UNTRACED: Final = (
     "config/test_config_shipped.py",
     "hardware/test_display.py",
     "image/",
+    "index/test_same_answers.py",
     "ledger/test_ledger_cut_short.py",
     "ledger/test_ledger_histories.py",
     "office/test_cover_sheet.py",

@@ -76,7 +76,10 @@ class IndexedOffice:
     def store(self) -> Iterator[Store]:
         """The desk's, or the worker's."""
         place = office_place(str(self.directory))
-        with open_office_store(place, OFFICE, self.clock, KEYS, lambda _: None) as store:
+        # As the desk goes on after a damage whose cause it knows: --new-office-key.
+        with open_office_store(
+            place, OFFICE, self.clock, KEYS, lambda _: None, replace=True
+        ) as store:
             yield store
 
     def hold(self, recording: str, reason: str = "1 Js 1/26") -> None:

@@ -148,7 +148,7 @@ def test_postgresql_that_is_away_is_asked_again(
     index = office.index(url)
     index.refresh()
     office.take(B)
-    postgresql.stop()
+    postgresql.stop(at_once=False)
     with pytest.raises(IndexUnavailableError, match="does not answer"):
         index.refresh()
     with pytest.raises(IndexUnavailableError):
