@@ -48,7 +48,7 @@ hours := --timeout=14400 -o faulthandler_timeout=21600
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit states realtime lint types generated generate announcements pictures bench
+.PHONY: help run test unit states realtime lint types generated generate announcements pictures bench bench-index
 .PHONY: campaign soak image image-check image-test image-cuts clean distclean
 
 help:
@@ -68,6 +68,7 @@ help:
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
+	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; examples of properties that no other'
 	@echo '                run tries; whole spaces of states and years of retention, of which make test'
@@ -152,6 +153,10 @@ pictures:
 bench:
 	$(prepare) bench
 	@$(python) -m tests.bench
+
+bench-index:
+	$(prepare) test
+	@PYTHONPATH=tests/helpers $(python) -m tests.bench.index_growth
 
 # The third is a test of the test: a card that lies about its syncs must be found out.
 campaign:

@@ -39,7 +39,7 @@ running='alsa-utils gcc libc6-dev libcap-dev pulseaudio libasound2-plugins espea
 
 level=${1:-}
 case $level in
-    run) system_packages=$running extras=device ;;
+    run) system_packages=$running extras=device,office ;;
     test | bench)
         system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
@@ -49,6 +49,8 @@ case $level in
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount util-linux"
         system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
+        # A database for the office's index; what Debian starts of it by itself is not used.
+        system_packages="$system_packages postgresql"
         # A disk of an emulator, whose log of losses of power is read.
         system_packages="$system_packages qemu-utils"
         # What installs updates, and makes a card to install them on.
@@ -58,7 +60,7 @@ case $level in
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions.
         [ "$level" = test ] || system_packages="$system_packages valgrind"
-        extras=device,test
+        extras=device,office,test
         ;;
     image)
         # What makes a root of packages for another processor; file systems and tables of a card,

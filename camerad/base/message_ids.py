@@ -136,3 +136,5 @@ class MessageId(Enum):
     """The office may keep a recording beyond its day."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
+    INDEX = "f844d2bc9cee4f3e969932fac938b23c"
+    """The office's index cannot be brought up to date, or is made anew."""

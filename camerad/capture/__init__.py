@@ -1,7 +1,10 @@
-"""The child that owns the camera: sensor, stamp, encoder, microphone. It may be killed at any
-moment.
+"""The children that see through the camera. Each may be killed at any moment.
 
-Nobody imports it but its tests and the doctor: it is a program, `python -m camerad.capture`. It
-imports `base` and `stream`. Begin with `__main__`, then `camera`; `stamp` writes date and time into
-each picture.
+Nobody imports them but their tests and the doctor: they are programs. They import `base` and
+`stream`; the badge reader imports `behaviour` as well.
+
+- `python -m camerad.capture` owns the camera: sensor, stamp, encoder, microphone. Begin with
+  `__main__`, then `camera`; `stamp` writes date and time into each picture.
+- `python -m camerad.capture.badge_reader` looks for a wearer's badge, a QR code, in the newest
+  small picture that the first one left. It opens no camera. `badge_detector` finds the code.
 """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
+from camerad.cli import office_find, office_reindex
 from camerad.cli.options import config_home, default_office_key
 
 if TYPE_CHECKING:
@@ -84,10 +85,19 @@ def add_parser(commands: Any) -> None:
     check = checks.add_parser("check", help="name every mistake in the server's settings")
     check.add_argument("file", metavar="FILE", help="an office.yaml")
 
+    for one in (office_find, office_reindex):
+        one.add_parser(actions, default_config())
+
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    actions = {"init": _init, "serve": _serve, "config": _check}
+    actions = {
+        "init": _init,
+        "serve": _serve,
+        "config": _check,
+        "find": office_find.run,
+        "reindex": office_reindex.run,
+    }
     return actions[options.action](options)
 
 

@@ -25,7 +25,7 @@ MAX_LINE: Final = 4096
 
 
 class BadgeProcess:
-    """Runs `python -m camerad.badges` between `start` and `stop`.
+    """Runs `python -m camerad.capture.badge_reader` between `start` and `stop`.
 
     frame_fd: the memfd with the newest frame. on_wearer is called on the event loop with what the
     process takes for a wearer's id. Used from the event loop.
@@ -72,7 +72,7 @@ class BadgeProcess:
 
     async def _run_once(self) -> str:
         """Run the process until it ends; returns what was wrong."""
-        process, ours = await frame_process.start("camerad.badges", self._frame_fd)
+        process, ours = await frame_process.start("camerad.capture.badge_reader", self._frame_fd)
         self.pid = process.pid
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from camerad.base.clock import DAY, SECOND, Moment
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.statements import Header
 from camerad.ledger.entries import NOTHING, Entry, Head, parse_carried
 from camerad.ledger.entry_types import (
@@ -161,6 +161,12 @@ class LedgerState:
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""
         return Ages(self.timeline, boot_id, now)
+
+    def ages_at_head(self) -> Ages:
+        """Tells ages at the last entry: by what the ledger says, and no present."""
+        last = self.timeline.runs[-1] if self.timeline.runs else None
+        boot_id, boot_us = ("", 0) if last is None else (last.boot_id, last.last_us)
+        return self.ages(boot_id, Moment(boot_us, 0, ClockSource.UNKNOWN))
 
     def counted_us(self, known: RecordingState, ages: Ages) -> int | None:
         """The age of a recording that counts towards its retention, microseconds; None while it has

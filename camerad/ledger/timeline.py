@@ -226,16 +226,24 @@ class Ages:
         """
         if instant.run not in self._bounds:
             return 0
+        run = self._bounds[instant.run][0]
+        latest = self.latest_us(instant, stated_us)
+        uptime_us = self.timeline.uptime_us - run.uptime_at_us(instant.boot_us)
+        if latest is None or self._now_us is None:
+            return uptime_us
+        return max(uptime_us, self._now_us - latest)
+
+    def latest_us(self, instant: Instant, stated_us: int | None = None) -> int | None:
+        """The latest wall time at which something can have been; None if nothing says so. As in
+        `minimum_us`."""
+        if instant.run not in self._bounds:
+            return None
         run, trusted, best = self._bounds[instant.run]
         if run.trusted:
             trusted = run.high_us + instant.boot_us
         if run.synchronised:
             best = _least(best, run.high_us + instant.boot_us)
-        latest = _least(trusted if stated_us is None else stated_us, best)
-        uptime_us = self.timeline.uptime_us - run.uptime_at_us(instant.boot_us)
-        if latest is None or self._now_us is None:
-            return uptime_us
-        return max(uptime_us, self._now_us - latest)
+        return _least(trusted if stated_us is None else stated_us, best)
 
 
 def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:

@@ -11,7 +11,7 @@ signed release ended, also in what was set aside of the copy, or beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from camerad.base import file_status
@@ -53,18 +53,29 @@ def pending(
     """
     found: dict[str, tuple[Hold, ...]] = {}
     for holding in _with_ledger(place):
-        for recording, holds in _held_in(holding, keys).items():
-            if not place.files_of(recording):
-                continue
-            ours = state.recordings.get(recording) if state is not None else None
-            if ours is not None and ours.deleted is not None:
-                continue
-            there = set(ours.holds) if ours is not None else set()
-            if state is not None:
-                there |= _ever_placed(place, own, recording)
-            new = tuple(one for one in map(_as_ours, holds) if one not in there)
-            if new:
-                found[recording] = (*found.get(recording, ()), *new)
+        for recording, holds in not_ours(place, held_in(holding, keys), state, own).items():
+            found[recording] = (*found.get(recording, ()), *holds)
+    return found
+
+
+def not_ours(
+    place: Place, held: Mapping[str, tuple[Hold, ...]], state: LedgerState | None, own: KeyRing
+) -> dict[str, tuple[Hold, ...]]:
+    """Of the holds on a camera, those that the office has to take over. held: as `held_in` says;
+    the rest, and raises: as `pending`."""
+    found: dict[str, tuple[Hold, ...]] = {}
+    for recording, holds in held.items():
+        if not place.files_of(recording):
+            continue
+        ours = state.recordings.get(recording) if state is not None else None
+        if ours is not None and ours.deleted is not None:
+            continue
+        there = set(ours.holds) if ours is not None else set()
+        if state is not None:
+            there |= _ever_placed(place, own, recording)
+        new = tuple(one for one in map(_as_ours, holds) if one not in there)
+        if new:
+            found[recording] = new
     return found
 
 
@@ -106,8 +117,8 @@ def _with_ledger(place: Place) -> Iterator[Holding]:
             yield one
 
 
-def _held_in(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
-    """What a camera holds, by all that is here of its ledger."""
+def held_in(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
+    """What a camera holds, by all that is here of its ledger. Raises StorageError."""
     held = dict[str, tuple[Hold, ...]]()
     if file_status.is_directory(holding.ledger):
         state = read_state(holding.ledger, keys)
@@ -221,7 +232,7 @@ def _released(
     if not ours or not file_status.is_directory(holding.ledger):
         return
     theirs = read_state(holding.ledger, trusted).recordings
-    still = _held_in(holding, keys)
+    still = held_in(holding, keys)
     for one in ours:
         known = theirs.get(one.id)
         if known is None or one.id in still or not _is_same(known, one):

@@ -27,7 +27,7 @@ from camerad.container.recording_files import (
     list_names,
     number_of,
 )
-from camerad.container.skeleton import header_of, skeleton
+from camerad.container.skeleton import Skeleton, header_of, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo, Tally
 
 _log = logging.getLogger(__name__)
@@ -233,18 +233,25 @@ def info_of(path: str) -> RecordingInfo:
 
 
 def _info(path: str, name: str | None) -> RecordingInfo:
+    return read_file(path, name)[0]
+
+
+def read_file(path: str, name: str | None = None) -> tuple[RecordingInfo, Skeleton]:
+    """What a file says about itself, summed up and in its parts. name: as which recording it is
+    stored, if that is to be looked at. Raises as `read_info`."""
     # The lock first: a recording that ends meanwhile has its end when the file is read.
     runs = _runs(path)
     header = header_of(path)
     if name is not None and header.id != name:
         raise RenamedError(path, f"this is the recording {header.id}, renamed")
     tally = Tally(header, path, 0)
-    ended = skeleton(path, tally.add).closed_by
+    said = skeleton(path, tally.add)
+    ended = said.closed_by
     if ended is None:
-        return tally.info(RECORDING if runs else INTERRUPTED)
+        return tally.info(RECORDING if runs else INTERRUPTED), said
     closing = ended.end.closing
     tally.finish(closing, ended.sha256)
-    return tally.info(RECOVERED if closing.reason == RECOVERED else CLOSED)
+    return tally.info(RECOVERED if closing.reason == RECOVERED else CLOSED), said
 
 
 def _runs(path: str) -> bool:

@@ -16,6 +16,7 @@ An office's directory, as `camerad offload` and the office's server make it:
 ``office/ledger/``             the office's own ledger, signed by the office's own key
 ``office/keys/``               the public halves of every key that signed it
 ``office/incoming/``           what cameras in their docks are still handing over
+``office/index.sqlite``        made from all of the rest, to answer questions (`camerad.index`)
 ``office/apart/``              what they handed over and the office did not take, with the reason
 ``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a dash, and the
                                first eight characters of its key's thumbprint

@@ -18,6 +18,7 @@ from typing import Final
 from camerad.base.clock import DAY, Moment
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
+from camerad.ledger.timeline import Ages
 
 WARNING_US: Final = 2 * DAY
 """The holder of a flagged recording is warned so long before it is due."""
@@ -46,6 +47,22 @@ def days_left(known: RecordingState, state: LedgerState, boot_id: str, now: Mome
     """The same in whole days, rounded up; 0 means due."""
     left = left_us(known, state, boot_id, now)
     return None if left is None else -(-left // DAY)
+
+
+def due_us(known: RecordingState, state: LedgerState, ages: Ages) -> int | None:
+    """Wall time at which a recording is due at the latest.
+
+    ages: at the ledger's head (`LedgerState.ages_at_head`), so that the answer is the ledger's
+    alone. None if nothing will delete it as things are, or if the ledger has no trusted time for
+    it.
+    """
+    if state.unread or known.held or known.ended is None or not known.here:
+        return None
+    latest = ages.latest_us(known.instant, known.stated_us)
+    if latest is not None and state.lost is not None:
+        lost = ages.latest_us(state.lost)
+        latest = None if lost is None else max(latest, lost)
+    return None if latest is None else latest + known.retention_days * DAY
 
 
 def list_due(

@@ -7,6 +7,7 @@
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `retention_worker`                          deletes what is due
+`index_worker`                              keeps the index up to date
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -32,6 +33,7 @@ from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
+from camerad.index.index_settings import url_of
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
@@ -39,6 +41,7 @@ from camerad.vault.authentication import Authentication
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
+from camerad.vault.index_worker import IndexWorker
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.nonces import Nonces
@@ -97,6 +100,7 @@ class Vault:
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
+        self._index: IndexWorker | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -155,6 +159,9 @@ class Vault:
         queue.start()
         self._background(self._expire(uploads, queue))
         self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
+        index = url_of(settings.index, directory)
+        self._index = IndexWorker(index, directory, key.public, str(settings.register))
+        self._background(_keep_index(self._index))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -202,6 +209,9 @@ class Vault:
         off the rest, and give up the directory. Safe to call again."""
         for task in self._tasks:
             task.cancel()
+        if self._index is not None:
+            self._index.close()
+            self._index = None
         if self._entrance is not None:
             await self._entrance.close()
         if self._runner is not None:
@@ -265,6 +275,11 @@ class Vault:
 
 
 async def _delete_what_is_due(worker: RetentionWorker) -> None:
+    while True:
+        await asyncio.sleep(await asyncio.to_thread(worker.look))
+
+
+async def _keep_index(worker: IndexWorker) -> None:
     while True:
         await asyncio.sleep(await asyncio.to_thread(worker.look))
 

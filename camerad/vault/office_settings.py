@@ -15,6 +15,7 @@ from camerad.base.errors import ConfigError, StorageError
 from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
+from camerad.index.index_settings import IndexSettings
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
@@ -95,6 +96,7 @@ class OfficeFile:
     ] = False
     listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
     receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
+    index: Annotated[IndexSettings, "Where the index is kept."] = IndexSettings()
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -196,4 +198,9 @@ receive:
   largest_gib: 64      # of one recording
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
+
+# Where the index is kept, by which recordings are found ('camerad office find'). Left out: in
+# office/index.sqlite of the office's directory. A password of PostgreSQL goes into ~/.pgpass.
+# index:
+#   url: postgresql+psycopg://camerad@database.example/camerad
 """

@@ -31,7 +31,7 @@ SLOPE_KB: Final = 1024.0
 """Kilobytes per hour that a process may seem to grow by."""
 RECORD_SECONDS: Final = (5.0, 40.0)
 FIRST_PART: Final = 0.25
-_MODULES: Final = ("camerad.capture", "camerad.selfview", "camerad.badges")
+_MODULES: Final = ("camerad.capture", "camerad.selfview", "camerad.capture.badge_reader")
 
 
 @dataclass

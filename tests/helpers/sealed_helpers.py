@@ -174,15 +174,18 @@ def made(
     torn: bytes | None = None,
     source: ClockSource = ClockSource.SYNCHRONISED,
     first: int = 0,
+    wearer: str | None = None,
+    later_us: int = 0,
 ) -> Made:
     """A closed recording of a script as `footage` takes it; ' ' and '.' become stated gaps.
 
     marks: microseconds of the recording, all in the first commit; rates: the same, their `at_us`
-    being such. torn: what repair found.
+    being such. torn: what repair found. later_us: its header says that it began so much later.
     """
     packets = footage(script, first)
     origin_us = packets[0][0].pts_us
     header = a_header(identity, origin_us=origin_us, trigger_us=origin_us, clock=at(0, source))
+    header = replace(header, wearer=wearer, started_wall_us=WALL_US + later_us)
     runs = runs_of(packets)
     with FragmentMaker(WIDTH, HEIGHT, packets[0][1]) as maker:
         plain = [maker.init]

@@ -59,7 +59,11 @@ def test_a_badge_names_the_wearer_in_what_is_recorded_and_after_a_restart(tmp_pa
         began_us = state["shift"]["since_us"]
         wait_for_quiet(camera)
         assert strokes(camera, began_us)[-3:] == [".", "-", "-"]
-        until(lambda: camera.child("camerad.badges") is None, PATIENCE, "nothing looks any more")
+        until(
+            lambda: camera.child("camerad.capture.badge_reader") is None,
+            PATIENCE,
+            "nothing looks any more",
+        )
         recording = camera.record(0.5)
         assert sealed.read(recording["path"]).header["wearer"] == "W-0815"
         killed = camera.daemon_pid

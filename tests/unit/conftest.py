@@ -21,7 +21,6 @@ settings.register_profile(
 )
 
 UNTRACED: Final = (
-    "badges/",
     "base/test_journal.py",
     "behaviour/test_gestures_machine.py",
     "behaviour/test_stages_machine.py",
@@ -47,6 +46,7 @@ UNTRACED: Final = (
     "config/test_config_shipped.py",
     "hardware/test_display.py",
     "image/",
+    "index/test_same_answers.py",
     "ledger/test_ledger_cut_short.py",
     "ledger/test_ledger_histories.py",
     "office/test_cover_sheet.py",

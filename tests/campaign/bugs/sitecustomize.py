@@ -132,7 +132,7 @@ def plant():  # type: ignore[no-untyped-def]
         if fault is not None and planted("P10"):
             for pid in children():
                 with open(f"/proc/{pid}/cmdline", "rb") as line:
-                    if b"camerad.capture" in line.read():
+                    if b"camerad.capture" in line.read().split(b"\0"):
                         os.kill(pid, signal.SIGKILL)
         tell(self, fault)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_helpers import DAYS, Book, ended
 
 from camerad.base.clock import DAY, ClockSource, ManualClock, Moment
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.timeline import Instant
 from camerad.store import retention
 
 
@@ -220,3 +223,65 @@ def test_the_stated_limit_is_an_rtc_set_ahead_within_what_is_plausible_without_p
     book.clock.source = ClockSource.RTC
     book.clock.step_wall(100 * DAY)
     assert due(book) == []
+
+
+# ---------------------------------------------------------------------------- the day, by itself
+
+
+def due_us(book: Book, name: str) -> int | None:
+    state = book.state
+    return retention.due_us(state.recordings[name], state, state.ages_at_head())
+
+
+def test_the_day_of_deletion_is_that_on_which_it_is_due(book: Book) -> None:
+    """To the microsecond, and the ledger alone says it: no present is asked."""
+    book.record("a")
+    when_us = due_us(book, "a")
+    assert when_us == book.clock.wall_us() + DAYS * DAY
+    book.clock.advance(DAYS * DAY - 1)
+    assert (due(book), due_us(book, "a")) == ([], when_us)
+    book.clock.advance(1)
+    assert (due(book), due_us(book, "a")) == (["a"], when_us)
+
+
+def test_nobody_knows_the_day_without_trusted_time(tmp_path: Path) -> None:
+    book = Book(tmp_path / "ledger", ManualClock(source=ClockSource.UNKNOWN))
+    book.record("a")
+    assert due_us(book, "a") is None
+    book.clock.source = ClockSource.SYNCHRONISED
+    book.ledger.append("uptime")
+    assert due_us(book, "a") == book.clock.wall_us() + DAYS * DAY
+
+
+def test_what_nothing_will_delete_has_no_day(book: Book) -> None:
+    book.record("held", "missing")
+    book.hold("held")
+    book.ledger.append("missing", id="missing")
+    book.opened("running")
+    assert {due_us(book, name) for name in ("held", "missing", "running")} == {None}
+
+
+def test_where_holds_may_be_lost_the_day_is_counted_anew(book: Book) -> None:
+    book.record("a")
+    book.clock.advance(3 * DAY)
+    book.ledger.record_loss("a test")
+    assert due_us(book, "a") == book.clock.wall_us() + DAYS * DAY
+
+
+def test_nothing_is_due_by_a_ledger_that_cannot_be_read_whole(book: Book) -> None:
+    book.record("a")
+    state = replace(book.state, unread=("token",))
+    assert retention.due_us(state.recordings["a"], state, state.ages_at_head()) is None
+
+
+def test_a_boot_that_the_ledger_has_forgotten_proves_no_day(book: Book) -> None:
+    book.record("a")
+    known = book.state.recordings["a"]
+    lost = replace(known, instant=Instant(99, 0))
+    assert retention.due_us(lost, book.state, book.state.ages_at_head()) is None
+    state = replace(book.state, lost=Instant(99, 0))
+    assert retention.due_us(known, state, state.ages_at_head()) is None
+
+
+def test_a_ledger_without_entries_tells_no_ages() -> None:
+    assert LedgerState().ages_at_head().latest_us(Instant(2, 0)) is None

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from camerad.badges.badge_reader import STALE_US, BadgeDetector
 from camerad.base.clock import ManualClock
 from camerad.behaviour.badge import badge
+from camerad.capture.badge_detector import STALE_US, BadgeDetector
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
-from tests.unit.badges.drawing import HEIGHT, WIDTH, Luma, code, scene
+from tests.unit.capture.badge_drawing import HEIGHT, WIDTH, Luma, code, scene
 
 GEOMETRY = Geometry(WIDTH, HEIGHT, WIDTH + 64)
 

@@ -1,4 +1,4 @@
-"""The badge's process: `python -m camerad.badges --frame-fd M --control-fd N`.
+"""The badge's process: `python -m camerad.capture.badge_reader --frame-fd M --control-fd N`.
 
 Looks at the newest low-resolution frame some times a second, with whatever processor time nobody
 else wants, and says {"wearer": ID} for each look in which there is a badge, one JSON object a line.
@@ -24,7 +24,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError
 
 if TYPE_CHECKING:
-    from camerad.badges.badge_reader import BadgeDetector
+    from camerad.capture.badge_detector import BadgeDetector
 
 LOOK_MS: Final = 400
 """Between two looks. Who holds a badge up holds it for a second at least."""
@@ -46,7 +46,7 @@ def serve(look: BadgeDetector, control: socket.socket) -> None:
 def main() -> int:
     """Run the process; returns the exit status."""
     parent = os.getppid()
-    parser = argparse.ArgumentParser(prog="python -m camerad.badges")
+    parser = argparse.ArgumentParser(prog="python -m camerad.capture.badge_reader")
     parser.add_argument("--frame-fd", required=True, type=int)
     parser.add_argument("--control-fd", required=True, type=int)
     arguments = parser.parse_args()
@@ -59,7 +59,7 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     except (OSError, CameradError) as error:
-        print(f"camerad.badges: {error}", file=sys.stderr)  # noqa: T201
+        print(f"camerad.capture.badge_reader: {error}", file=sys.stderr)  # noqa: T201
         return EX_USAGE
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -67,7 +67,7 @@ def main() -> int:
         # Slow to import, and the camera goes before it only by now.
         import cv2  # noqa: PLC0415
 
-        from camerad.badges.badge_reader import BadgeDetector  # noqa: PLC0415
+        from camerad.capture.badge_detector import BadgeDetector  # noqa: PLC0415
         from camerad.stream.newest import FrameReader  # noqa: PLC0415
 
         cv2.setNumThreads(1)
@@ -75,7 +75,7 @@ def main() -> int:
     except ConnectionError:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in one line
-        print(f"camerad.badges: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"camerad.capture.badge_reader: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
         return EX_SOFTWARE
     return 0
 

@@ -18,8 +18,8 @@ from camerad.hardware import badges
 from camerad.hardware.badges import BadgeProcess
 from camerad.stream.frame import create
 from camerad.stream.newest import FrameWriter
-from tests.unit.badges.drawing import code, scene
-from tests.unit.badges.test_reading import GEOMETRY, frame
+from tests.unit.capture.badge_drawing import code, scene
+from tests.unit.capture.test_badge_reading import GEOMETRY, frame
 
 DEADLINE = 30.0
 
@@ -136,7 +136,7 @@ def test_the_exit_status_of_a_process_that_ended_by_itself_is_known(
 
 def test_the_camera_goes_before_it_while_it_loads() -> None:
     """What takes a processor for half a second is imported when it has made way."""
-    asked = "import sys, camerad.badges.__main__; print({'cv2', 'numpy'} & {*sys.modules})"
+    asked = "import sys, camerad.capture.badge_reader; print({'cv2', 'numpy'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -1,0 +1,110 @@
+"""The index: opened, kept up to date, and asked.
+
+Promise: whatever happened, `refresh` and `rebuild` leave the same rows, byte for byte (`dump`), and
+these say what files and ledgers say. An index that is damaged, or of another version of camerad, is
+made anew by whoever opens or refreshes it, and one sentence says so. One that is busy or out of
+reach raises IndexUnavailableError, and is tried again later. Nothing else waits for it: receiving,
+receipts and deletion go by files and ledgers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from camerad.index import recording_query
+from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
+from camerad.index.index_tables import metadata, sources
+from camerad.index.office_knowledge import OfficeFiles
+from camerad.index.recording_query import RecordingPage, RecordingQuery
+from camerad.index.refresh import Refresher
+
+_T = TypeVar("_T")
+
+
+class RecordingIndex:
+    """url: of the database; see `camerad.index.index_settings.url_of`. files: the office's. say: is
+    told why the index is made anew, a sentence each time.
+
+    One thread brings it up to date at a time; any thread may ask. Everything raises
+    IndexUnavailableError.
+    """
+
+    def __init__(self, url: str, files: OfficeFiles, say: Callable[[str], None]) -> None:
+        self._database = Database(url)
+        self._refresher = Refresher(files, shared=self._database.path is None)
+        self._say = say
+
+    def open(self, *, checked: bool = False) -> None:
+        """Have tables of the present version. checked: look for damage in all of a file."""
+        try:
+            self._database.prepare(checked=checked)
+        except IndexDamagedError as error:
+            self._begin_anew(error)
+
+    def refresh(self) -> int:
+        """Bring it to what files and ledgers say; returns how many recordings' rows were written
+        or removed. Raises StorageError and AnotherOfficeError; then it stays as it was."""
+        return self._write(self._refresher.refresh)
+
+    def rebuild(self) -> int:
+        """Make it anew; otherwise as `refresh`."""
+        return self._write(self._refresher.rebuild)
+
+    def find(self, query: RecordingQuery) -> RecordingPage:
+        """The recordings that are asked for. Raises QueryError."""
+        return self._ask(lambda connection: recording_query.find(connection, query))
+
+    def count_states(self) -> dict[str, int]:
+        """How many recordings there are, by their state."""
+        return self._ask(recording_query.count_states)
+
+    def history(self, recording: str) -> list[dict[str, Any]]:
+        """What the office's ledger says about a recording, in its order."""
+        return self._ask(lambda connection: recording_query.history(connection, recording))
+
+    def list_cameras(self) -> list[dict[str, Any]]:
+        """The cameras of the register, and those whose recordings are here, by name."""
+        return self._ask(recording_query.list_cameras)
+
+    def dump(self) -> Iterator[bytes]:
+        """All that the index knows, one line for each row, in an order that only its content
+        decides. Two indexes that give the same answers have the same lines."""
+        with self._database.reading() as connection:
+            for table in metadata.sorted_tables:
+                if table is sources:
+                    continue
+                asked = select(table).order_by(*table.primary_key)
+                for row in connection.execute(asked):
+                    yield msgspec.json.encode((str(table.name), *row)) + b"\n"
+
+    def close(self) -> None:
+        """Give up what is open. A refresh in another thread ends soon, with
+        InterruptedRefreshError."""
+        self._refresher.end()
+        self._database.close()
+
+    def _write(self, work: Callable[[Connection], int]) -> int:
+        """Do it in one transaction; once more in an empty index if this one is damaged."""
+        try:
+            with self._database.writing() as connection:
+                return work(connection)
+        except IndexDamagedError as error:
+            self._begin_anew(error)
+        with self._database.writing() as connection:
+            return work(connection)
+
+    def _ask(self, ask: Callable[[Connection], _T]) -> _T:
+        try:
+            with self._database.reading() as connection:
+                return ask(connection)
+        except IndexDamagedError as error:
+            raise IndexUnavailableError(f"{error}; make it anew: camerad office reindex") from error
+
+    def _begin_anew(self, error: IndexDamagedError) -> None:
+        self._say(f"{error}; the index is made anew")
+        self._database.empty()
+        self._database.prepare()

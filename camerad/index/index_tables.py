@@ -1,0 +1,176 @@
+"""The tables of the index. `camerad/index/migrations` makes the same ones.
+
+============  ======================================================================================
+`sources`     what each part of the index was made from; see `camerad.index.refresh`
+`recordings`  a row for each file that is a recording, and for each recording that only the office's
+              ledger names: deleted, or missing
+`holds`       why recordings are held
+`cameras`     whose recordings are here, or could be
+`entries`     the office's ledger, as long as an entry has not expired. A sequence number is the
+              entry's place in the ledger, and `sha256` that of its token
+`deletions`   what the office has deleted, as long as the ledger has the tombstone
+============  ======================================================================================
+
+Times are microseconds of wall time since 1970, if they are called ``_us``. Text is compared by its
+code points in every engine, so that rows come in one order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table, Text
+
+metadata: Final = MetaData()
+
+_TEXT: Final = String().with_variant(Text(collation="C"), "postgresql")
+
+
+def _text(name: str, *, key: bool = False, empty: bool = False) -> Column[str]:
+    return Column(name, _TEXT, primary_key=key, nullable=empty and not key)
+
+
+def _number(name: str, *, key: bool = False, empty: bool = False) -> Column[int]:
+    return Column(
+        name, BigInteger, primary_key=key, autoincrement=False, nullable=empty and not key
+    )
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+sources: Final = Table("sources", metadata, _text("name", key=True), _text("version"))
+
+recordings: Final = Table(
+    "recordings",
+    metadata,
+    # Which it is: its id, and its file below the office's directory, "" if it has none.
+    _text("id", key=True),
+    _text("place", key=True),
+    _text("part"),  # the directory of a camera, or `APART`, or `LEDGER`
+    _number("at_us"),  # its place in a list: its beginning, else what is known of its time
+    _text("state"),
+    # What its file says of itself; unchecked.
+    _number("file_bytes", empty=True),
+    _number("file_time_ns", empty=True),
+    _text("camera", empty=True),
+    _text("key", empty=True),
+    _text("wearer", empty=True),
+    _text("policy", empty=True),
+    _number("began_us", empty=True),
+    _number("ended_us", empty=True),
+    _text("clock", empty=True),
+    _number("length_us", empty=True),
+    _number("frames", empty=True),
+    _number("bytes", empty=True),
+    _number("marks", empty=True),
+    _number("gaps", empty=True),
+    Column("sound", Boolean, nullable=True),
+    _number("sound_gaps", empty=True),
+    _text("course", empty=True),
+    _text("reason", empty=True),
+    _text("continues", empty=True),
+    _text("header", empty=True),
+    _text("final", empty=True),
+    _number("stated_days", empty=True),
+    # What the ledgers, receipts and reasons say of it.
+    _flag("flagged"),
+    _flag("held"),
+    _flag("in_ledger"),
+    _flag("in_device_ledger"),
+    _flag("vouched"),
+    _flag("copy"),
+    _flag("changed"),
+    _flag("receipt"),
+    _number("retention_days", empty=True),
+    _number("due_us", empty=True),
+    _number("deleted_us", empty=True),
+    _text("deleted_clock", empty=True),
+    _text("deleted_why", empty=True),
+    _number("deleted_age_us", empty=True),
+    _text("apart_why", empty=True),
+    # In the order of a list, so that nothing is left to sort.
+    Index("recordings_by_time", "at_us", "id", "place"),
+    Index("recordings_by_part", "part"),
+    Index("recordings_by_camera", "camera", "at_us"),
+    Index("recordings_by_key", "key", "at_us"),
+    Index("recordings_by_wearer", "wearer", "at_us"),
+    Index("recordings_by_state", "state", "at_us"),
+    Index("recordings_by_mark", "flagged", "at_us"),
+    Index("recordings_by_hold", "held", "at_us"),
+    Index("recordings_by_due", "due_us"),
+    Index("recordings_by_length", "length_us"),
+)
+
+holds: Final = Table(
+    "holds",
+    metadata,
+    _text("recording", key=True),
+    _number("position", key=True),
+    _text("reason"),
+    _text("who"),
+    _flag("on_camera"),  # the office's ledger has not taken it over yet
+)
+
+cameras: Final = Table(
+    "cameras",
+    metadata,
+    _text("thumbprint", key=True),
+    _text("name"),
+    _text("standing"),
+)
+
+entries: Final = Table(
+    "entries",
+    metadata,
+    _number("sequence", key=True),
+    _number("epoch", key=True),
+    _text("kind"),
+    _text("recording", empty=True),
+    _number("wall_us"),
+    _text("clock"),
+    _text("who", empty=True),
+    _text("reason", empty=True),
+    _text("sha256"),
+    Index("entries_by_recording", "recording"),
+    Index("entries_by_epoch", "epoch"),
+)
+
+deletions: Final = Table(
+    "deletions",
+    metadata,
+    _text("recording", key=True),
+    _number("epoch", key=True),
+    _text("camera"),
+    _text("header"),
+    _text("final", empty=True),
+    _number("ended_us", empty=True),
+    _text("clock", empty=True),
+    _number("retention_days"),
+    _flag("flagged"),
+    _number("deleted_us"),
+    _text("deleted_clock"),
+    _text("why"),
+    _number("age_us"),
+    Index("deletions_by_epoch", "epoch"),
+)
+
+APART: Final = "office/apart"
+"""The part of the index with what the office did not take over."""
+LEDGER: Final = "office/ledger"
+"""The part with what has no file here, and only the office's ledger names."""
+
+HERE: Final = "here"
+"""State of a recording whose file is here."""
+GONE: Final = "deleted"
+"""State of one with a tombstone, and without a file."""
+MISSING: Final = "missing"
+"""State of one that the ledger names, without a file or a tombstone."""
+UNREADABLE: Final = "unreadable"
+"""State of one whose file cannot be read as a recording."""
+UNSEEN: Final = "unseen"
+"""State of one that may lie where nobody could look."""
+PUT_APART: Final = "apart"
+"""State of a file that a camera handed over and the office did not take."""
+STATES: Final = (HERE, GONE, MISSING, UNREADABLE, UNSEEN, PUT_APART)

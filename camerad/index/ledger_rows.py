@@ -1,0 +1,134 @@
+"""Rows that follow from an office's ledger: `entries` and `deletions`, epoch by epoch.
+
+An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
+the newest. When an epoch expires, its entries and tombstones go from the index as well: it never
+knows more than the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, select
+
+from camerad.base import file_status
+from camerad.base.storage_errors import explaining
+from camerad.container.keys import KeyRing
+from camerad.index.index_tables import LEDGER, deletions, entries
+from camerad.index.recording_rows import Row, plain
+from camerad.ledger import log_segments
+from camerad.ledger.entries import Entry
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import Deleted
+
+_MOST_ROWS: Final = 1000
+"""Of one statement."""
+
+
+def epoch_versions(ledger: str, keys: KeyRing) -> dict[str, str]:
+    """The files with entries, by their names in `sources`, and what tells each from another one.
+    Raises StorageError."""
+    if not file_status.is_directory(ledger):
+        return {}
+    shelf = log_segments.list_files(ledger)
+    readers = hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()[:16]
+    found = {}
+    for number in sorted(shelf.epochs | shelf.damaged):
+        name = shelf.name(number) or ""
+        path = os.path.join(ledger, name)
+        with explaining("look at the ledger", path):
+            state = os.lstat(path)
+        found[f"{LEDGER}/{name}"] = f"{state.st_size} {state.st_mtime_ns} {readers}"
+    return found
+
+
+def put_epochs(
+    connection: Connection,
+    ledger: str,
+    keys: KeyRing,
+    before: Mapping[str, str],
+    now: Mapping[str, str],
+) -> None:
+    """Bring both tables to what the ledger's files say. before, now: versions of these files as
+    the index has them, and as they are. Raises StorageError."""
+    for name in before:
+        if before[name] != now.get(name):
+            number = _number_of(name)
+            for table in (entries, deletions):
+                connection.execute(delete(table).where(table.c.epoch == number))
+    for name in sorted(now):
+        if now[name] != before.get(name):
+            content = log_segments.read_file(ledger, os.path.basename(name))
+            number = _number_of(name)
+            reading = log_segments.read_epoch(None, number, content, keys)
+            read = [entry for _, entry in reading.entries]
+            put_rows(connection, entries, map(_row_of_entry, read))
+            if reading.state is not None:
+                put_rows(connection, deletions, _deletions(read, reading.state))
+
+
+def put_rows(connection: Connection, table: object, rows: Iterator[Row]) -> None:
+    """Insert rows, some at a time."""
+    waiting: list[Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == _MOST_ROWS:
+            connection.execute(insert(table), waiting)  # type: ignore[arg-type]
+            waiting = []
+    if waiting:
+        connection.execute(insert(table), waiting)  # type: ignore[arg-type]
+
+
+def last_deletions(connection: Connection) -> dict[str, Row]:
+    """The last tombstone of each recording that was ever deleted, as far as the ledger has it."""
+    found = connection.execute(select(deletions).order_by(deletions.c.epoch)).mappings()
+    return {row["recording"]: dict(row) for row in found}
+
+
+def _number_of(name: str) -> int:
+    return int(os.path.basename(name).partition(".")[0])
+
+
+def _row_of_entry(entry: Entry) -> Row:
+    facts = entry.facts
+    reason = facts.why if isinstance(facts, Deleted) else getattr(facts, "reason", None)
+    who = getattr(facts, "who", None)
+    return {
+        "sequence": entry.sequence,
+        "epoch": entry.epoch,
+        "kind": plain(entry.kind),
+        "recording": None if entry.recording is None else plain(entry.recording),
+        "wall_us": entry.when.wall_us,
+        "clock": entry.when.source.value,
+        "who": None if who is None else plain(who),
+        "reason": None if reason is None else plain(reason),
+        "sha256": entry.sha256,
+    }
+
+
+def _deletions(read: list[Entry], state: LedgerState) -> Iterator[Row]:
+    """What is deleted at the end of an epoch, and was deleted in it."""
+    tombstones = {one.facts.id: one for one in read if isinstance(one.facts, Deleted)}
+    for recording, entry in sorted(tombstones.items()):
+        known = state.recordings.get(recording)
+        if known is None or known.deleted is None or known.deleted.epoch != entry.epoch:
+            continue  # it is here again
+        ended = known.ended
+        yield {
+            "recording": plain(recording),
+            "epoch": entry.epoch,
+            "camera": known.device,
+            "header": known.header,
+            "final": known.final,
+            "ended_us": None if ended is None else ended.wall_us,
+            "clock": None if ended is None else ended.source.value,
+            "retention_days": known.retention_days,
+            "flagged": known.flagged,
+            "deleted_us": entry.when.wall_us,
+            "deleted_clock": entry.when.source.value,
+            "why": known.deleted.why,
+            "age_us": known.deleted.age_us,
+        }

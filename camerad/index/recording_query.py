@@ -1,0 +1,197 @@
+"""What can be asked about recordings, and which rows answer.
+
+Answers come a page at a time, the newest first; what is asked for by its day of deletion comes the
+soonest first. A page ends with a *mark*: the next one is asked for with it, and finds its beginning
+through an index of the database however far behind it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Select, func, select, tuple_
+
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.container.statements import rfc3339
+from camerad.index.index_tables import cameras, entries, holds, recordings
+
+MOST: Final = 1000
+"""Rows of one page."""
+LATEST_US: Final = 253_402_300_799_000_000
+"""The last second of the year 9999, wall time."""
+
+
+class QueryError(CameradError, ValueError):
+    """Error raised when a question cannot be asked like this."""
+
+    exit_code = EX_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingQuery:
+    """What is asked for; None leaves it open.
+
+    from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
+    camera: the name that its file says, or the thumbprint of a key. wearer: their id. flagged: it
+    has a mark. state: one of `camerad.index.index_tables.STATES`. held: it must not be deleted.
+    due_before_us: it is due before that. limit: rows of a page, at most `MOST`. after: the mark of
+    the page before.
+    """
+
+    from_us: int | None = None
+    to_us: int | None = None
+    camera: str | None = None
+    wearer: str | None = None
+    flagged: bool | None = None
+    state: str | None = None
+    held: bool | None = None
+    due_before_us: int | None = None
+    limit: int = 100
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedHold:
+    """Why a recording is held, and who said so. on_camera: only the camera's ledger has it yet."""
+
+    reason: str
+    who: str
+    on_camera: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRecording:
+    """A row, with the columns of the table `recordings` in `columns`, and its holds."""
+
+    columns: Mapping[str, Any]
+    holds: tuple[IndexedHold, ...]
+
+    @property
+    def id(self) -> str:
+        """Of the recording."""
+        return str(self.columns["id"])
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON: each time in microseconds, and as RFC 3339 besides."""
+        said = {name: value for name, value in self.columns.items() if name != "part"}
+        for name in ("began", "ended", "due", "deleted"):
+            said[name] = spell_time(self.columns[f"{name}_us"])
+        return said | {"holds": [dataclasses.asdict(one) for one in self.holds]}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPage:
+    """A page of recordings. next: the mark to ask for the next one with, None if it is the last."""
+
+    recordings: tuple[IndexedRecording, ...]
+    next: str | None
+
+
+def find(connection: Connection, query: RecordingQuery) -> RecordingPage:
+    """The recordings that are asked for. Raises QueryError."""
+    limit = max(1, min(query.limit, MOST))
+    found = connection.execute(statement(connection, query).limit(limit + 1)).mappings().all()
+    rows = found[:limit]
+    held = _holds(connection, [row["id"] for row in rows if row["held"]])
+    answers = tuple(IndexedRecording(dict(row), held.get(row["id"], ())) for row in rows)
+    if len(found) <= limit:
+        return RecordingPage(answers, None)
+    last = rows[-1]
+    return RecordingPage(answers, _mark(last[_order(query)], last["id"], last["place"]))
+
+
+def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
+    """The question as SQL, without its limit. Raises QueryError."""
+    table = recordings.c
+    asked = select(recordings)
+    if query.to_us is not None:
+        asked = asked.where(table.at_us < query.to_us)
+    if query.from_us is not None:
+        # One that began before may go on into the time: none is longer than the longest.
+        longest = connection.execute(select(func.max(table.length_us))).scalar() or 0
+        ends = func.coalesce(table.ended_us, table.at_us)
+        asked = asked.where(table.at_us >= query.from_us - longest, ends >= query.from_us)
+    if query.camera is not None:
+        known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == query.camera)
+        is_key = connection.execute(known).first() is not None
+        asked = asked.where((table.key if is_key else table.camera) == query.camera)
+    if query.wearer is not None:
+        asked = asked.where(table.wearer == query.wearer)
+    if query.flagged is not None:
+        asked = asked.where(table.flagged == query.flagged)
+    if query.state is not None:
+        asked = asked.where(table.state == query.state)
+    if query.held is not None:
+        asked = asked.where(table.held == query.held)
+    after = None if query.after is None else _read_mark(query.after)
+    if query.due_before_us is not None:
+        asked = asked.where(table.due_us < query.due_before_us)
+        key = tuple_(table.due_us, table.id, table.place)
+        if after is not None:
+            asked = asked.where(key > tuple_(*after))
+        return asked.order_by(table.due_us, table.id, table.place)
+    if after is not None:
+        asked = asked.where(tuple_(table.at_us, table.id, table.place) < tuple_(*after))
+    return asked.order_by(table.at_us.desc(), table.id.desc(), table.place.desc())
+
+
+def count_states(connection: Connection) -> dict[str, int]:
+    """How many recordings there are, by their state."""
+    table = recordings.c
+    found = connection.execute(select(table.state, func.count()).group_by(table.state))
+    return {row[0]: row[1] for row in sorted(map(tuple, found))}
+
+
+def history(connection: Connection, recording: str) -> list[dict[str, Any]]:
+    """What the office's ledger says about a recording, in its order."""
+    asked = select(entries).where(entries.c.recording == recording)
+    found = connection.execute(asked.order_by(entries.c.sequence, entries.c.epoch)).mappings()
+    return [dict(row) for row in found]
+
+
+def list_cameras(connection: Connection) -> list[dict[str, Any]]:
+    """The cameras of the register, and those whose recordings are here, by name."""
+    asked = select(cameras).order_by(cameras.c.name, cameras.c.thumbprint)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def spell_time(wall_us: int | None) -> str | None:
+    """RFC 3339; None for none, and for one that no calendar has."""
+    return rfc3339(wall_us) if wall_us is not None and 0 <= wall_us <= LATEST_US else None
+
+
+def _holds(connection: Connection, ids: list[str]) -> dict[str, tuple[IndexedHold, ...]]:
+    found: dict[str, tuple[IndexedHold, ...]] = {}
+    asked = select(holds).where(holds.c.recording.in_(ids)).order_by(*holds.primary_key)
+    for row in connection.execute(asked) if ids else ():
+        one = IndexedHold(row.reason, row.who, row.on_camera)
+        found[row.recording] = (*found.get(row.recording, ()), one)
+    return found
+
+
+def _order(query: RecordingQuery) -> str:
+    return "at_us" if query.due_before_us is None else "due_us"
+
+
+def _mark(number: int, recording: str, place: str) -> str:
+    content = msgspec.json.encode((number, recording, place))
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _read_mark(mark: str) -> tuple[int, str, str]:
+    try:
+        padded = mark.encode("ascii") + b"=" * (-len(mark) % 4)
+        content = base64.b64decode(padded, altchars=b"-_", validate=True)
+        number, recording, place = msgspec.json.decode(content, type=tuple[int, str, str])
+    except (ValueError, RecursionError):
+        raise QueryError(
+            "this is no mark of a page: ask for the first page again, without --after"
+        ) from None
+    if "\0" in recording + place:
+        raise QueryError("this is no mark of a page")
+    return number, recording, place

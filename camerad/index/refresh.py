@@ -1,0 +1,328 @@
+"""Brings the index to what files and ledgers say, and does as little for it as it can.
+
+A row follows from three things: its file, the ledgers, and the receipts beside it. So each camera's
+directory is a *part* of the index, whose version is a digest of what it was made from: the names,
+sizes and times of its files and receipts, and the versions of all ledgers. A part with the version
+that it had stays as it is. Of another one each row is made anew, from the files whose size or time
+is another one and from what the index has of the others, and those that differ are written.
+
+One transaction has all of it. `rebuild` is the same with nothing known before, so both end with the
+same rows (`camerad.index.index.Index.dump`); the tests compare them after every step.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
+
+from camerad.base import file_status
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.container.recording_files import ID, SUFFIX
+from camerad.container.recording_files import UNREADABLE as ASIDE
+from camerad.index.index_tables import (
+    APART,
+    LEDGER,
+    MISSING,
+    UNREADABLE,
+    UNSEEN,
+    cameras,
+    holds,
+    metadata,
+    recordings,
+    sources,
+)
+from camerad.index.ledger_rows import put_rows
+from camerad.index.office_knowledge import (
+    KnowledgeReader,
+    OfficeFiles,
+    digest,
+    list_versions,
+    rows_of_cameras,
+)
+from camerad.index.recording_rows import (
+    Knowledge,
+    Row,
+    facts_in,
+    facts_of_file,
+    plain,
+    row_of_apart,
+    row_of_file,
+    row_of_ledger,
+)
+from camerad.store import listing, receipts
+from camerad.store.locations import Holding, Place, office_place
+from camerad.store.receipts import CopiedRecording
+
+OFFICE: Final = "office/id"
+"""The source that says whose index this is."""
+_LARGEST: Final = 64 * 1024
+
+
+class InterruptedRefreshError(CameradError, InterruptedError):
+    """Error raised when a refresh was told to end. The index is as it was before."""
+
+
+class AnotherOfficeError(CameradError, ValueError):
+    """Error raised when a database has the index of another office's directory."""
+
+
+class _Reason(msgspec.Struct):
+    """What lies beside a file that was put apart (`camerad.vault.apart`)."""
+
+    why: str
+
+
+class Refresher:
+    """files: the office's. shared: other offices may use the same database. It keeps what it has
+    read of ledgers. One thread uses it at a time."""
+
+    def __init__(self, files: OfficeFiles, *, shared: bool) -> None:
+        self._shared = shared
+        self._files = files
+        self._reader = KnowledgeReader(files)
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Have a refresh that runs end soon, and every later one at once, with
+        InterruptedRefreshError. Any thread may call it."""
+        self._ended.set()
+
+    def refresh(self, connection: Connection) -> int:
+        """Bring the index to what is there now; returns how many rows of recordings were written
+        or removed. connection: see `Database.writing`.
+
+        Raises StorageError if something in the office's directory cannot be read, and
+        AnotherOfficeError. Then nothing has changed once the transaction is given up.
+        """
+        place = office_place(self._files.root)
+        before: dict[str, str] = {
+            row.name: row.version for row in connection.execute(select(sources))
+        }
+        now = {OFFICE: _office_id(self._files.root)}
+        if self._shared and before.get(OFFICE, "") not in ("", now[OFFICE]):
+            raise AnotherOfficeError(
+                f"the index in this database is of another office's directory than "
+                f"{self._files.root}: name another database in the settings (index.url), or if "
+                "this one has lost its id, make the index anew: camerad office reindex"
+            )
+        known = self._reader.read(connection, place, before)
+        now |= self._reader.sources
+        written = 0
+        listed = (one for one in place.holdings if one.listed)
+        parts: list[_Part] = [_HoldingPart(place, one, self._reader) for one in listed]
+        for part in (*parts, _ApartPart(place, self._reader)):
+            self._go_on()
+            if before.get(part.name) != part.version:
+                stored = _stored(connection, part.name)
+                written += _put(connection, stored, self._each(part.rows(known, stored)))
+            now[part.name] = part.version
+        left = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
+        for name in left - set(now) - {LEDGER}:
+            written += _put(connection, _stored(connection, name), ())
+        now[LEDGER] = digest(self._reader.version, sorted(map(str, place.unread)))
+        if written or before.get(LEDGER) != now[LEDGER]:
+            rows = _without_file(connection, place, known)
+            written += _put(connection, _stored(connection, LEDGER), rows)
+            _put_table(connection, holds, _holds(known))
+            _put_table(connection, cameras, rows_of_cameras(place, self._reader.register).values())
+        if before != now:
+            _put_table(
+                connection, sources, ({"name": one, "version": now[one]} for one in sorted(now))
+            )
+        return written
+
+    def _each(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._go_on()
+            yield row
+
+    def _go_on(self) -> None:
+        if self._ended.is_set():
+            raise InterruptedRefreshError("the index is not brought up to date: its server ends")
+
+    def rebuild(self, connection: Connection) -> int:
+        """Make the index anew; otherwise as `refresh`."""
+        for table in metadata.sorted_tables:
+            connection.execute(delete(table))
+        self._reader = KnowledgeReader(self._files)
+        return self.refresh(connection)
+
+
+class _Part(Protocol):
+    """A part of the index. name: in `sources` and in the rows. version: of everything that its rows
+    are made from; "" if some of it could not be read."""
+
+    name: str
+    version: str
+
+    def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:
+        """The part's rows. stored: those of the index so far. Raises StorageError."""
+
+
+class _HoldingPart:
+    """A camera's directory."""
+
+    def __init__(self, place: Place, holding: Holding, reader: KnowledgeReader) -> None:
+        self.name = plain(os.path.relpath(holding.root, place.root))
+        self._holding = holding
+        self._files = list_versions(holding.recordings)
+        self._trusted = reader.trusted
+        self._office = reader.office_keys
+        self.version = digest(reader.version, self._files, list_versions(holding.receipts))
+
+    def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:
+        """See `_Part`."""
+        before = {row["place"]: row for row in stored.values()}
+        copied = self._receipts()
+        for name, kind, size, time_ns in self._files:
+            if not stat.S_ISREG(kind) or name.endswith(ASIDE):
+                continue
+            place = plain(f"{self.name}/{os.path.basename(self._holding.recordings)}/{name}")
+            row = before.get(place)
+            if row is not None and (row["file_bytes"], row["file_time_ns"]) == (size, time_ns):
+                facts = facts_in(row)
+            else:
+                found = self._read(name, size, time_ns)
+                if found is None:
+                    continue
+                facts = found
+            yield row_of_file(facts, self.name, place, known, copied.get(facts["id"]))
+
+    def _read(self, name: str, size: int, time_ns: int) -> Row | None:
+        """What a file says of itself; None if it is no recording that could be read."""
+        path = os.path.join(self._holding.recordings, name)
+        try:
+            info, said = listing.read_file(path)
+        except StorageError:
+            self.version = ""  # it is tried again the next time, and keeps no other from its row
+            return None
+        except (CameradError, ValueError, ArithmeticError):
+            return None
+        return facts_of_file(info, said, size, time_ns)
+
+    def _receipts(self) -> dict[str, CopiedRecording]:
+        """The last receipt about each recording, by the camera or by the office."""
+        keys = KeyRing([*self._trusted.values(), *self._office.values()])
+        found: dict[str, CopiedRecording] = {}
+        for path in receipts.paths(self._holding.receipts):
+            try:
+                receipt = receipts.parse(read_plain(path, "receipt", jws.LONGEST + 1), keys)
+            except (StorageError, jws.JwsError):
+                continue  # a check of the directory says so
+            found |= {one.id: one for one in receipt.recordings}
+        return found
+
+
+class _ApartPart:
+    """What cameras handed over and the office did not take."""
+
+    def __init__(self, place: Place, reader: KnowledgeReader) -> None:
+        self.name = APART
+        self._root = os.path.join(place.root, APART)
+        self._names = {one.thumbprint: one.name for one in reader.register.cameras}
+        self._found = {
+            kid: list_versions(os.path.join(self._root, kid))
+            for kid, kind, _, _ in list_versions(self._root)
+            if stat.S_ISDIR(kind)
+        }
+        self.version = digest(self._found, self._names)
+
+    def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:  # noqa: ARG002
+        """See `_Part`."""
+        for kid, files in self._found.items():
+            for name, kind, size, time_ns in files:
+                stem = name.removesuffix(SUFFIX)
+                if stem == name or not stat.S_ISREG(kind) or ID.match(stem) is None:
+                    continue
+                said = plain(kid), plain(self._names.get(kid, "")), self._why(kid, stem)
+                yield row_of_apart(plain(f"{APART}/{kid}/{name}"), stem, size, time_ns, said)
+
+    def _why(self, kid: str, stem: str) -> str:
+        try:
+            content = read_plain(os.path.join(self._root, kid, f"{stem}.json"), "reason", _LARGEST)
+            return msgspec.json.decode(content, type=_Reason).why
+        except (StorageError, ValueError, RecursionError):
+            return "it did not verify"
+
+
+def _office_id(root: str) -> str:
+    """The directory's id; "" if it has none yet."""
+    path = os.path.join(root, OFFICE)
+    if not file_status.is_file(path):
+        return ""
+    return plain(read_plain(path, "file", _LARGEST).decode("utf-8", "replace").strip()[:64])
+
+
+def _stored(connection: Connection, part: str) -> dict[tuple[str, str], Row]:
+    """The rows of a part as the index has them, by their keys."""
+    found = connection.execute(select(recordings).where(recordings.c.part == part)).mappings()
+    return {(row["id"], row["place"]): dict(row) for row in found}
+
+
+def _put(connection: Connection, stored: dict[tuple[str, str], Row], rows: Iterable[Row]) -> int:
+    """Bring a part from the stored rows to these rows; returns how many were written or removed."""
+    wanted = {(row["id"], row["place"]): row for row in rows}
+    gone = [key for key, row in stored.items() if wanted.get(key) != row]
+    new = [row for key, row in wanted.items() if stored.get(key) != row]
+    if gone:
+        which = and_(
+            recordings.c.id == bindparam("gone_id"), recordings.c.place == bindparam("gone_place")
+        )
+        keys = [{"gone_id": one, "gone_place": place} for one, place in gone]
+        connection.execute(delete(recordings).where(which), keys)
+    put_rows(connection, recordings, iter(new))
+    return len({*gone, *((row["id"], row["place"]) for row in new)})
+
+
+def _put_table(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+    """Bring a small table to these rows."""
+    wanted = {tuple(row[one.name] for one in table.primary_key): row for row in rows}
+    there = connection.execute(select(table)).mappings()
+    stored = {tuple(row[one.name] for one in table.primary_key): dict(row) for row in there}
+    for key, row in stored.items():
+        if wanted.get(key) != row:
+            same = (one == value for one, value in zip(table.primary_key, key, strict=True))
+            connection.execute(delete(table).where(and_(*same)))
+    new: list[dict[str, Any]] = [row for key, row in wanted.items() if stored.get(key) != row]
+    if new:
+        connection.execute(insert(table), new)
+
+
+def _without_file(connection: Connection, place: Place, known: Knowledge) -> Iterator[Row]:
+    """Rows of what only the office's ledger names."""
+    files = select(recordings.c.id).where(recordings.c.part.not_in((APART, LEDGER))).distinct()
+    here = set(connection.execute(files).scalars())
+    named = {} if known.state is None else known.state.recordings
+    for recording in sorted({*named, *known.deletions} - here):
+        state = MISSING
+        if place.files_of(recording):
+            state = UNREADABLE
+        elif place.unread:
+            state = UNSEEN
+        yield row_of_ledger(recording, known, state)
+
+
+def _holds(known: Knowledge) -> Iterator[Row]:
+    """The table `holds`: those of the office's ledger, then those that are still on cameras."""
+    ours = {} if known.state is None else known.state.recordings
+    for recording in sorted({*(one for one in ours if ours[one].held), *known.pending}):
+        there = ours[recording].holds if recording in ours else ()
+        both = [(one, False) for one in there]
+        both += [(one, True) for one in known.pending.get(recording, ())]
+        for position, (one, on_camera) in enumerate(both):
+            yield {
+                "recording": plain(recording),
+                "position": position,
+                "reason": plain(one.reason),
+                "who": plain(one.who),
+                "on_camera": on_camera,
+            }

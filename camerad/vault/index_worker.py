@@ -1,0 +1,88 @@
+"""Keeps the index up to date beside everything else (`camerad.index`).
+
+The server answers by files and ledgers alone, so nothing waits for the index, and nothing goes
+wrong without it. Some seconds after something has changed in the office's directory, be it by a
+camera, by deletion or by a command of the desk, the index says so too. What is wrong with it is
+logged once until it is something else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.keys import PublicKey
+from camerad.index.index import RecordingIndex
+from camerad.index.office_knowledge import OfficeFiles
+from camerad.index.office_version import look_version
+from camerad.index.refresh import InterruptedRefreshError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+"""Between two looks whether anything has changed."""
+FULL_SECONDS: Final = 900.0
+"""After so long the index is compared with every file, also if nothing seems to have changed."""
+AGAIN_SECONDS: Final = 60.0
+"""Before the next try, if the index does not answer."""
+
+
+class IndexWorker:
+    """url: of the index's database. directory: the office's. key: the office's own. register: file
+    with the cameras."""
+
+    def __init__(self, url: str, directory: str, key: PublicKey, register: str) -> None:
+        self._files = OfficeFiles(directory, key, register)
+        self._index = RecordingIndex(url, self._files, self._say)
+        self._opened = False
+        self._version = ""
+        self._settled = False
+        self._waited = 0.0
+        self._said = ""
+
+    def look(self) -> float:
+        """Bring the index up to date if something has changed; returns after how many seconds to
+        look again. It blocks. Whatever goes wrong is logged, and tried again."""
+        try:
+            self._refresh()
+        except InterruptedRefreshError:
+            return AGAIN_SECONDS  # nobody looks again
+        except CameradError as error:
+            self._say(f"{error}; questions are answered as of before, and nothing else waits")
+            self._version = ""
+            return AGAIN_SECONDS
+        except Exception:
+            # A mistake of ours ends this look, and not the server.
+            log.exception("the index was not brought up to date", extra=MessageId.MISTAKE.extra)
+            self._version = ""
+            return AGAIN_SECONDS
+        return LOOK_SECONDS
+
+    def close(self) -> None:
+        """Give up what is open; a look in another thread ends soon."""
+        self._index.close()
+
+    def _refresh(self) -> None:
+        if not self._opened:
+            self._index.open(checked=True)
+            self._opened = True
+        version = look_version(self._files)
+        self._waited += LOOK_SECONDS
+        # Two changes within one tick of the file system's clock look like one. So it is looked once
+        # more after each.
+        same = version == self._version
+        if same and self._settled and self._waited < FULL_SECONDS:
+            return
+        self._index.refresh()
+        self._settled = same
+        self._version = version
+        self._waited = 0.0
+        self._said = ""
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            log.warning("the index: %s", printable(text), extra=MessageId.INDEX.extra)
+        self._said = text

@@ -1,0 +1,165 @@
+"""`camerad office find` and `reindex`: what a desk types until there is a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, THREE, TWO, Camera
+
+from camerad.base.clock import DAY
+from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+from tests.unit.cli.conftest import Desk
+
+HOUR = DAY // 24
+
+
+@pytest.fixture
+def directory(desk: Desk, tmp_path: Path) -> Path:
+    """An office with three recordings that came by stick: the second is marked and was worn."""
+    assert desk("office", "init", "archive", "--url", "https://office.example").code == 0
+    camera = Camera(tmp_path / "camera")
+    camera.put(ONE)
+    camera.put(TWO, marks=(500_000,), wearer="W-0815", later_us=HOUR)
+    camera.put(THREE, later_us=2 * HOUR)
+    camera.offload(tmp_path / "archive")
+    return tmp_path / "archive"
+
+
+def found(desk: Desk, *words: str) -> list[str]:
+    said = desk("office", "find", "--json", *words)
+    assert said.code == 0, said.err
+    return [one["id"] for one in json.loads(said.out)["recordings"]]
+
+
+def test_it_finds_by_what_a_person_knows(desk: Desk, directory: Path) -> None:
+    assert found(desk) == [THREE, TWO, ONE]
+    assert found(desk, "--mark") == found(desk, "--wearer", "W-0815") == [TWO]
+    assert found(desk, "--camera", "cam-1") == [THREE, TWO, ONE]
+    assert found(desk, "--camera", KEY.public.thumbprint, "--limit", "1") == [THREE]
+    assert found(desk, "--from", "2026-11-24T16:00", "--to", "2026-11-24T17:00", "--utc") == [TWO]
+    assert found(desk, "--from", "2026-11-24T17:30+01:00", "--to", "2026-11-25") == [THREE, TWO]
+    assert found(desk, "--state", "deleted") == found(desk, "--held") == []
+
+
+def test_a_table_says_what_the_list_says_and_that_nothing_was_checked(
+    desk: Desk, directory: Path
+) -> None:
+    said = desk("office", "find", "--utc", "--limit", "2")
+    lines = said.out.splitlines()
+    assert lines[0].split()[:4] == ["ID", "CAMERA", "WEARER", "START"]
+    assert lines[2].split()[:3] == [TWO, "cam-1", "W-0815"]
+    assert "marked" in lines[2]
+    assert "not taken over yet" in lines[2]
+    assert "nothing was checked here" in lines[3]
+    (mark,) = said.err.split("--after ")[1:]
+    assert found(desk, "--after", mark.strip()) == [ONE]
+    assert desk("office", "find", "--wearer", "W-1").out == "no recording matches\n"
+
+
+def test_it_tells_the_deleted_the_held_and_the_due(
+    desk: Desk, directory: Path, tmp_path: Path
+) -> None:
+    key = ("--office-key", tmp_path / "config/camerad/office.pem")
+    jwk = tmp_path / "cam.jwk"
+    jwk.write_text(json.dumps(KEY.public.jwk))
+    words = ("--state", directory, *key, "--key", jwk, "--trust-clock")
+    held = ("--reason", "1 Js 1/26", "--who", "Desk")
+    assert desk("evidence", "hold", THREE, *words, *held).code == 0
+    said = desk("office", "find", "--utc", "--due-before", "2027-01-01")
+    assert [line.split()[0] for line in said.out.splitlines()[1:-1]] == [ONE, TWO]
+    assert "2026-12-08" in said.out
+    assert "held: 1 Js 1/26" in desk("office", "find", "--held").out
+    apart = directory / "office" / "apart" / KEY.public.thumbprint
+    apart.mkdir(parents=True)
+    (apart / f"{ONE}.tar").write_bytes(b"odd")
+    (apart / f"{ONE}.json").write_text(json.dumps({"why": "a chain that breaks"}))
+    assert "apart: a chain that breaks" in desk("office", "find", "--state", "apart").out
+
+
+@pytest.mark.parametrize("word", ["--from", "--to", "--due-before"])
+@pytest.mark.parametrize("when", ["yesterday", "2026-13-01", "0001-01-01T00:00+23:00", ""])
+def test_a_time_that_is_none_is_refused(desk: Desk, directory: Path, word: str, when: str) -> None:
+    said = desk("office", "find", word, when)
+    if when.startswith("0001"):
+        assert said.code == 0  # before any calendar of recordings, and a time nevertheless
+        return
+    assert (said.code, "write it like 2026-11-28" in said.err) == (EX_USAGE, True)
+
+
+def test_a_mark_that_is_none_is_refused(desk: Desk, directory: Path) -> None:
+    said = desk("office", "find", "--after", "nothing")
+    assert (said.code, "first page" in said.err) == (EX_USAGE, True)
+
+
+def test_reindex_makes_it_anew(desk: Desk, directory: Path) -> None:
+    before = desk("office", "find", "--json").out
+    path = directory / "office" / "index.sqlite"
+    path.unlink()
+    said = desk("office", "reindex")
+    assert (said.code, said.out) == (0, "3 recordings: 3 here\n")
+    assert desk("office", "find", "--json").out == before
+    path.write_bytes(b"rubbish" * 1000)
+    said = desk("office", "reindex")
+    assert (said.code, "the index is made anew" in said.err) == (0, True)
+    assert desk("office", "find", "--json").out == before
+
+
+def test_without_recordings_it_says_none(desk: Desk) -> None:
+    desk("office", "init", "archive", "--url", "https://office.example")
+    assert desk("office", "reindex").out == "0 recordings\n"
+
+
+def test_what_cannot_be_read_just_now_is_answered_as_of_before(desk: Desk, directory: Path) -> None:
+    assert found(desk) == [THREE, TWO, ONE]
+    ledger = directory / "office" / "ledger"
+    ledger.mkdir(exist_ok=True)
+    # Larger than any ledger, and nowhere on the storage.
+    with (ledger / "000001.jws").open("wb") as file:
+        file.truncate(1 << 30)
+    said = desk("office", "find", "--json")
+    assert said.code != 0
+    assert "the answer is as of before" in said.err
+    assert len(json.loads(said.out)["recordings"]) == 3
+
+
+def test_without_its_settings_or_its_libraries_it_says_what_to_do(
+    desk: Desk, directory: Path, tmp_path: Path
+) -> None:
+    said = desk("office", "find", "--config", tmp_path / "nowhere.yaml")
+    assert (said.code, "camerad office init" in said.err) == (EX_CONFIG, True)
+    config = tmp_path / "config/camerad/office.yaml"
+    asked = (
+        "import sys; sys.modules['sqlalchemy'] = None\n"
+        "from camerad.__main__ import main\n"
+        f"sys.argv[1:] = ['office', 'find', '--config', {str(config)!r}]\n"
+        "sys.exit(main())"
+    )
+    command = [sys.executable, "-c", asked]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, "extra 'office'" in done.stderr) == (EX_UNAVAILABLE, True)
+
+
+def test_settings_name_postgresql_and_no_password(
+    desk: Desk, directory: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config/camerad/office.yaml"
+    text = config.read_text()
+    for url in (
+        "postgresql+psycopg://camerad@db.example/camerad",
+        "postgresql+psycopg:///camerad?host=/run/postgresql",
+        "postgresql+psycopg://db.example:5433/camerad?sslmode=verify-full",
+    ):
+        config.write_text(f"{text}\nindex:\n  url: {url}\n")
+        assert desk("office", "config", "check", config).code == 0, url
+    for url in (
+        "postgresql+psycopg://camerad:secret@db.example/camerad",
+        "sqlite:////tmp/index",
+        "mysql://db/camerad",
+    ):
+        config.write_text(f"{text}\nindex:\n  url: {url}\n")
+        said = desk("office", "config", "check", config)
+        assert (said.code, "without a password" in said.err) == (EX_CONFIG, True), url

@@ -1,0 +1,307 @@
+"""What the index answers is what files and ledgers say, on both engines."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from desk_helpers import DAYS, KEY
+
+from camerad.base.clock import DAY, SECOND
+from camerad.container.keys import KeyRing
+from camerad.container.statements import rfc3339
+from camerad.index.database import IndexUnavailableError
+from camerad.index.index import RecordingIndex
+from camerad.index.recording_query import QueryError, RecordingQuery
+from camerad.index.refresh import AnotherOfficeError, InterruptedRefreshError
+from camerad.ledger.ledger import read_state
+from camerad.store.inventory import join_with_ledger, list_place, others_in
+from camerad.store.locations import office_place
+from tests.unit.index.office_scene_indexed import (
+    APART,
+    OFFICE,
+    IndexedOffice,
+    answers,
+    identity,
+    row,
+)
+
+A, B, C, D, E = (identity(number) for number in range(1, 6))
+HOUR = DAY // 24
+
+
+@pytest.fixture
+def index(office: IndexedOffice, url: str) -> RecordingIndex:
+    return office.index(url)
+
+
+def listed(office: IndexedOffice) -> dict[str, dict[str, object]]:
+    """What `camerad evidence list --json` says, by file."""
+    place = office_place(str(office.directory))
+    state = read_state(place.ledger, KeyRing([OFFICE.public]))
+    infos = [*list_place(place), *others_in(place).copies]
+    named = {one.id for one in infos}
+    joined = join_with_ledger(infos, state, office.clock.boot_id, office.clock.moment(), named)
+    return {os.path.relpath(one.info.path, office.directory): one.as_json() for one in joined}
+
+
+SAME = {
+    "camera": "device",
+    "wearer": "wearer",
+    "policy": "policy",
+    "frames": "frames",
+    "bytes": "bytes",
+    "sound": "sound",
+    "course": "state",
+    "reason": "reason",
+    "final": "final",
+    "flagged": "flagged",
+    "held": "held",
+    "in_ledger": "in_ledger",
+    "in_device_ledger": "in_device_ledger",
+    "vouched": "vouched",
+    "copy": "copy",
+    "changed": "changed",
+    "due": "expires",
+    "stated_days": "retention_days",
+}
+"""Columns of the index, and the fields of a listing that say the same."""
+
+
+def test_it_says_what_the_listing_says(office: IndexedOffice, index: RecordingIndex) -> None:
+    office.take(A, wearer="W-0815")
+    office.take(B, marks=(500_000,))
+    office.take(C)
+    office.hold(C)
+    with office.store():
+        pass
+    office.copy_about(B, "copy.tar")
+    index.refresh()
+    said = listed(office)
+    there = index.find(RecordingQuery()).recordings
+    found = {str(one.columns["place"]): one.as_json() for one in there}
+    assert found.keys() == said.keys()
+    for place, one in found.items():
+        listing = said[place]
+        assert {name: one[name] for name in SAME} == {n: listing[SAME[n]] for n in SAME}, place
+        assert one["marks"] == len(listing["marks"])  # type: ignore[arg-type]
+        assert [(hold["reason"], hold["who"]) for hold in one["holds"]] == [
+            (hold["reason"], hold["who"])
+            for hold in listing["holds"]  # type: ignore[attr-defined]
+        ]
+        assert one["clock"] == "synchronised"
+        assert one["key"] == KEY.public.thumbprint
+        assert one["state"] == "here"
+    assert found[f"cam-1-{KEY.public.thumbprint[:8]}/recordings/{C}.tar"]["receipt"] is True
+    assert sum(bool(one["copy"]) for one in found.values()) == 1
+
+
+def test_deleted_is_told_from_missing_from_apart_and_from_never_seen(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A, wearer="W-0815")
+    office.take(B, C, D)
+    office.hold(C)
+    office.hold(D)
+    office.clock.advance(DAYS * DAY + HOUR)
+    assert set(office.purge()) == {A, B}
+    office.lose(C)
+    with office.store():
+        pass
+    office.put_apart()
+    index.refresh()
+    assert index.count_states() == {"apart": 1, "deleted": 2, "here": 1, "missing": 1}
+    assert answers(index, state="deleted") == [B, A]
+    assert (answers(index, state="missing"), answers(index, state="apart")) == ([C], [APART])
+    gone = row(index, A)
+    # The tombstone's time is the office's, and what only the file said is gone with it.
+    assert gone["deleted_us"] == office.clock.wall_us()
+    assert (gone["deleted_why"], gone["deleted_clock"]) == ("expired", "synchronised")
+    assert gone["deleted_age_us"] >= DAYS * DAY
+    assert (gone["wearer"], gone["place"], gone["due"]) == (None, "", None)
+    assert gone["camera"] == "cam-1"
+    assert row(index, C)["held"] is True
+    apart = row(index, APART)
+    assert (apart["apart_why"], apart["camera"]) == ("a chain that breaks", "cam-1")
+    assert answers(index, state="unseen") == []
+    kinds = [one["kind"] for one in index.history(A)]
+    assert kinds == ["received", "deleted"]
+    assert index.history(identity(99)) == []
+    assert index.list_cameras() == [
+        {"thumbprint": KEY.public.thumbprint, "name": "cam-1", "standing": "registered"}
+    ]
+
+
+def test_a_tombstone_that_is_long_ago_is_still_known(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    """The ledger's state forgets a deletion after the next epoch, its entries later."""
+    office.take(A)
+    with office.store():
+        pass
+    index.refresh()
+    office.clock.advance(DAYS * DAY + HOUR)
+    office.take(B)
+    office.purge()
+    index.refresh()
+    when_us = row(index, A)["deleted_us"]
+    for _ in range(4):
+        office.clock.advance(DAY + HOUR)
+        office.purge()
+        index.refresh()
+    place = office_place(str(office.directory))
+    assert A not in read_state(place.ledger, KeyRing([OFFICE.public])).recordings
+    assert row(index, A)["deleted_us"] == when_us
+    # When the epoch expires, it is as if nobody had ever known.
+    office.clock.advance(40 * DAY)
+    office.purge()
+    office.clock.advance(40 * DAY)
+    office.purge()
+    index.refresh()
+    assert A not in answers(index)
+
+
+def test_a_file_that_is_no_recording_any_more_is_said_to_be_unreadable(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A)
+    with office.store():
+        pass
+    office.path(A).write_bytes(b"rubbish")
+    index.refresh()
+    assert answers(index, state="unreadable") == [A]
+    assert row(index, A)["due"] is not None
+
+
+def test_what_may_lie_where_nobody_can_look_is_not_called_missing(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A)
+    with office.store():
+        pass
+    holding = office.path(A).parent
+    holding.rename(office.root / "elsewhere")
+    holding.symlink_to(office.root / "elsewhere")
+    index.refresh()
+    assert answers(index, state="unseen") == [A]
+
+
+def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: RecordingIndex) -> None:
+    office.take(A, wearer="W-1")
+    office.take(B, wearer="W-2", marks=(500_000,))
+    office.take(C, D)
+    office.take(E, later_us=HOUR)
+    office.hold(D)
+    index.refresh()
+    began_us = row(index, A)["began_us"]
+    thumbprint = KEY.public.thumbprint
+    assert answers(index) == [E, D, C, B, A]
+    assert answers(index, camera="cam-1") == answers(index, camera=thumbprint) == answers(index)
+    assert answers(index, camera="cam-2") == []
+    assert (answers(index, wearer="W-1"), answers(index, wearer="W-2")) == ([A], [B])
+    assert (answers(index, flagged=True), answers(index, flagged=False)) == ([B], [E, D, C, A])
+    assert (answers(index, held=True), answers(index, held=False)) == ([D], [E, C, B, A])
+    assert answers(index, held=False, wearer="W-1", state="here") == [A]
+    # Those without an hour of their own begin in one moment, and last a second.
+    last_us = row(index, A)["ended_us"]
+    assert answers(index, from_us=last_us, to_us=last_us + 1) == [D, C, B, A]
+    assert answers(index, to_us=began_us) == []
+    assert answers(index, from_us=last_us + 1) == [E]
+    assert answers(index, to_us=began_us + HOUR) == [D, C, B, A]
+    due_us = row(index, A)["due_us"]
+    assert due_us == last_us + DAYS * DAY
+    assert answers(index, due_before_us=due_us + 1) == [A, B, C, E]
+    assert answers(index, due_before_us=due_us) == []
+    assert row(index, D)["due"] is None
+    assert row(index, A)["ended"] == rfc3339(last_us)
+
+
+def test_a_page_takes_a_mark_and_nothing_else(office: IndexedOffice, index: RecordingIndex) -> None:
+    office.take(A, B, C)
+    index.refresh()
+    first = index.find(RecordingQuery(limit=0))
+    assert [one.id for one in first.recordings] == [C]
+    second = index.find(RecordingQuery(limit=10_000, after=first.next))
+    assert ([one.id for one in second.recordings], second.next) == ([B, A], None)
+    for mark in ("", "!", "ä", "WzFd", "WyJhIiwxLDJd", "WzEsIlx1MDAwMCIsIiJd", "-" * 40):
+        with pytest.raises(QueryError):
+            index.find(RecordingQuery(after=mark))
+
+
+def test_what_cannot_be_in_a_text_of_a_database_is_replaced(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A)
+    office.put_apart(why="a\0b")
+    office.put_apart(identity(70))
+    reason = office.directory / "office" / "apart" / KEY.public.thumbprint
+    (reason / f"{identity(70)}.json").write_text("no reason")
+    name = os.fsencode(str(office.path(A).parent)) + b"/\xff.tar"
+    with open(name, "wb") as file:
+        file.write(office.path(A).read_bytes())
+    index.refresh()
+    assert row(index, APART)["apart_why"] == "a\N{REPLACEMENT CHARACTER}b"
+    assert row(index, identity(70))["apart_why"] == "it did not verify"
+    places = {str(one.columns["place"]) for one in index.find(RecordingQuery()).recordings}
+    assert any(place.endswith("/?.tar") for place in places)
+    assert list(index.dump()) == rebuilt(office)
+
+
+def rebuilt(office: IndexedOffice) -> list[bytes]:
+    other = office.index(f"sqlite:///{office.root}/other.sqlite")
+    other.rebuild()
+    return list(other.dump())
+
+
+def test_an_index_is_of_one_office(office: IndexedOffice, url: str, index: RecordingIndex) -> None:
+    index.refresh()  # before the directory has an id
+    (office.directory / "office" / "id").write_text("one\n")
+    index.refresh()
+    (office.directory / "office" / "id").write_text("another\n")
+    if url.startswith("sqlite"):
+        index.refresh()  # the file lies in the directory
+        return
+    with pytest.raises(AnotherOfficeError, match=r"index\.url"):
+        index.refresh()
+    index.rebuild()
+    index.refresh()
+
+
+def test_a_refresh_that_is_told_to_end_changes_nothing(
+    office: IndexedOffice, url: str, index: RecordingIndex
+) -> None:
+    office.take(A)
+    index.close()
+    with pytest.raises(InterruptedRefreshError):
+        index.refresh()
+    assert office.index(url).count_states() == {}
+
+
+def test_nothing_is_written_where_nothing_changed(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A, B)
+    assert index.refresh() == 2
+    assert index.refresh() == 0
+    office.hold(A)
+    # Both were taken over into the office's ledger as well.
+    assert index.refresh() == 2
+    office.release(A)
+    assert index.refresh() == 1
+    assert json.loads(next(iter(index.dump())))[0] == "cameras"
+
+
+def test_a_question_that_finds_no_database_says_so(office: IndexedOffice) -> None:
+    index = office.index()
+    os.unlink(office.directory / "office" / "index.sqlite")
+    with pytest.raises(IndexUnavailableError, match="reindex"):
+        index.find(RecordingQuery())
+
+
+def test_times_are_whole(office: IndexedOffice, index: RecordingIndex) -> None:
+    office.take(A)
+    index.refresh()
+    said = row(index, A)
+    assert said["ended_us"] - said["began_us"] == said["length_us"]
+    assert 0 < said["length_us"] <= SECOND
