@@ -11,6 +11,9 @@ import pytest
 
 from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
+from camerad.behaviour.dock_progress import (
+    HandoverProgress,
+)
 from camerad.dock.dock_watch import GONE, DockState, DockWatch
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import HandoverResult
@@ -55,10 +58,20 @@ class Bench:
         self.outcomes = list(outcomes)
         self.passes: list[Pass] = []
         self.told: list[str] = []
+        self.shown: list[HandoverProgress | None] = []
         self.watch = DockWatch(
-            self.make, SystemClock(), self.told.append, again_seconds=again, look_seconds=look
+            self.make, SystemClock(), self, again_seconds=again, look_seconds=look
         )
         self.watch.start()
+
+    def say(self, text: str, word: HandoverProgress | None = None) -> None:
+        self.told.append(text)
+        if word is not None:
+            self.shown.append(word)
+
+    def forget(self, text: str) -> None:
+        self.told.append(text)
+        self.shown.append(None)
 
     def make(self, vouched: bool) -> Pass:
         outcome = self.outcomes.pop(0) if self.outcomes else None
