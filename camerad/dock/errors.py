@@ -29,6 +29,15 @@ class OfficeAddressError(OfficeUnavailableError):
     """Error raised when nobody knows the address of the office's server."""
 
 
+class SignatureRefusedError(OfficeUnavailableError):
+    """Error raised when the office does not take this camera's signature. registered: whether its
+    register has the key."""
+
+    def __init__(self, text: str, *, registered: bool) -> None:
+        super().__init__(text, trouble=HandoverTrouble.REGISTER)
+        self.registered = registered
+
+
 class OfficeAnswerError(CameradError, ValueError):
     """Error raised when the office's server answers one request as docs/office-api.md has not."""
 

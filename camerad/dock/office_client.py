@@ -29,6 +29,7 @@ from camerad.dock.errors import (
     OffsetMovedError,
     PartDeferredError,
     RecordingRefusedError,
+    SignatureRefusedError,
     UploadDeferredError,
 )
 from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
@@ -255,10 +256,10 @@ class OfficeClient:
                 remedy = (
                     f"office.url has to be the url of the office's settings to the letter; {remedy}"
                 )
-            raise OfficeUnavailableError(
+            raise SignatureRefusedError(
                 f"{self._url}: the office does not take this camera's signature "
                 f"({_said(answer) or answer.status}): {remedy}",
-                trouble=HandoverTrouble.REGISTER,
+                registered=answer.status == HTTPStatus.UNAUTHORIZED,
             )
         return answer
 
