@@ -10,6 +10,7 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
+from camerad.behaviour import signals
 from camerad.behaviour.dock_progress import (
     NOT_HEARD,
     SILENCE_US,
@@ -181,6 +182,22 @@ def test_a_card_that_fails_vouches_for_nothing() -> None:
         with pytest.raises(StorageError):
             await bench.says(ALL)
         assert bench.monitor.progress == NOT_HEARD
+
+    bench.live(life)
+
+
+def test_the_lights_say_it_in_the_dock_alone() -> None:
+    bench = Bench()
+
+    def green() -> signals.Pattern:
+        return bench.monitor.lights(signals.look(bench.core.state)).green
+
+    async def life() -> None:
+        assert green() is signals.ON
+        bench.dock()
+        assert green() is signals.WORK
+        await bench.says(ALL)
+        assert green() is signals.REST
 
     bench.live(life)
 

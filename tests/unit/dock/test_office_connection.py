@@ -19,7 +19,7 @@ from small_office import free_port
 from camerad.base.clock import SystemClock
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.config.office_section import Office
-from camerad.dock import office_connection, timed_socket
+from camerad.dock import office_certificate, office_connection, timed_socket
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.office_certificate import CertificateFault, OfficeCertificateError
 from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trusting
@@ -149,6 +149,14 @@ def test_a_certificate_for_another_address_is_none(ca: Authority, tmp_path: Path
         assert caught.value.fault is CertificateFault.NAME
     finally:
         server.close()
+
+
+def test_what_answers_may_show_anything_for_a_certificate(ca: Authority) -> None:
+    error = ssl.SSLCertVerificationError("no")
+    error.verify_code, error.verify_message = 20, "unable to get \x1b[31m"
+    made = office_certificate.refused("https://x", ca.pem, error, b"\0junk")
+    assert made.shown is None
+    assert "\x1b" not in str(made)
 
 
 def test_a_server_that_will_not_show_its_certificate_again_is_refused_all_the_same(
