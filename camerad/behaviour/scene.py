@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import Condition, Stage
 from camerad.behaviour.state import State
 
@@ -32,6 +33,18 @@ class SoundScene(Enum):
     NONE = "none"
     """There is none: the policy does not want it, or the microphone does not work or is not on
     yet."""
+
+
+class HandoverScene(Enum):
+    """What the status says of handing over."""
+
+    WAITS = "waits"
+    RUNS = "runs"
+    DONE = "done"
+    NO_NETWORK = "no_network"
+    """The camera may have no contact in its dock."""
+    FAILED = "failed"
+    """Someone who looks after cameras is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +77,32 @@ class OfficerStatus:
 
     battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
     before it was looked at. wall_us: wall time, microseconds since 1970; None while it is not to be
-    trusted.
+    trusted. handover: what is said of handing over; None outside the dock. done, total: recordings.
     """
 
     battery_percent: int | None = None
     minutes_left: int | None = None
     wall_us: int | None = None
+    handover: HandoverScene | None = None
+    done: int = 0
+    total: int = 0
+
+
+def handover_scene(progress: HandoverProgress | None) -> HandoverScene | None:
+    """What the display says of it, if asked. An officer can do something about one cause alone."""
+    if progress is None:
+        return None
+    if progress.trouble is HandoverTrouble.NETWORK:
+        return HandoverScene.NO_NETWORK
+    return _HANDOVERS[progress.state]
+
+
+_HANDOVERS: Final[Mapping[HandoverState, HandoverScene]] = {
+    HandoverState.WAITING: HandoverScene.WAITS,
+    HandoverState.HANDING_OVER: HandoverScene.RUNS,
+    HandoverState.HANDED_OVER: HandoverScene.DONE,
+    HandoverState.FAILED: HandoverScene.FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +166,15 @@ _NAMES: Final[Mapping[str, type[Scene]]] = {
 }
 
 
+_WORDS: Final[Mapping[str, type[Enum]]] = {"sound": SoundScene, "handover": HandoverScene}
+"""Fields that hold a word; all others hold numbers."""
+
+
 def to_wire(shown: Scene) -> dict[str, Any]:
     """The scene as an object for JSON."""
     name = next(name for name, kind in _NAMES.items() if kind is type(shown))
-    fields = asdict(shown)
-    if isinstance(shown, RecordingScene):
-        fields["sound"] = shown.sound.value
-    return {"scene": name, **fields}
+    words = {key: one.value for key, one in asdict(shown).items() if isinstance(one, Enum)}
+    return {"scene": name, **asdict(shown), **words}
 
 
 def from_wire(told: Any) -> Scene:
@@ -150,7 +185,7 @@ def from_wire(told: Any) -> Scene:
     kind = _NAMES.get(str(fields.pop("scene", None)))
     if kind is None:
         raise ValueError(f"there is no scene {told.get('scene')!r}")
-    sound = fields.pop("sound", None)
+    words = {name: fields.pop(name) for name in _WORDS if fields.get(name) is not None}
     wrong = [
         name
         for name, value in fields.items()
@@ -159,8 +194,7 @@ def from_wire(told: Any) -> Scene:
     try:
         if wrong:
             raise TypeError(f"{wrong[0]} is not a number")
-        if sound is not None:
-            fields["sound"] = SoundScene(sound)
+        fields |= {name: _WORDS[name](word) for name, word in words.items()}
         return kind(**fields)
     except (TypeError, ValueError) as error:
         raise ValueError(f"no scene {told['scene']!r} can be made: {error}") from None

@@ -10,7 +10,11 @@ Rules of this file
    not been set up.
 4. A cue is felt before it is heard. What an officer must tell apart by touch alone differs in its
    vibration. Showing the display makes no sound: a tone would not de-escalate.
-5. Muted is felt as "still recording" followed by the long one of an end: the picture goes on, the
+5. In its dock green says how handing over to the office's server goes, where nothing else is the
+   matter. Lit with a dark instant: leave it there. Flashing: all is handed over, nothing to do.
+   Blinking, as whatever wants attention: ask the display. Steady says none of it, because so does a
+   camera that has no contact in its dock.
+6. Muted is felt as "still recording" followed by the long one of an end: the picture goes on, the
    sound has stopped. Unmuted is the same with the two short ones of a start behind it.
 
 Officers know these signals from other cameras: green for standby and red for recording from
@@ -26,6 +30,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 
 
@@ -49,6 +54,8 @@ REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
 TWICE: Final = Pattern(((True, 120), (False, 120), (True, 120), (False, 1140)), repeat=True)
 SEEK: Final = Pattern(((True, 800), (False, 100), (True, 100), (False, 100)), repeat=True)
 """Dark twice in a second: the camera looks for a badge."""
+WORK: Final = Pattern(((True, 2600), (False, 400)), repeat=True)
+"""The other way round as `REST`: at work in its dock."""
 ACKNOWLEDGE: Final = Pattern(((True, 60), (False, 60)), repeat=True)
 
 
@@ -86,6 +93,15 @@ ATTENTION: Final[Mapping[Condition, Pattern]] = {
 }
 """What green does while the camera is ready but something is the matter; the first one counts."""
 
+IN_DOCK: Final[Mapping[HandoverState, Pattern]] = {
+    HandoverState.WAITING: WORK,
+    HandoverState.HANDING_OVER: WORK,
+    HandoverState.HANDED_OVER: REST,
+    HandoverState.FAILED: BLINK,
+}
+"""What green does instead of `REST` while the camera is docked and has an office to hand over to.
+Only what is known to be handed over looks like a camera that has nothing to do."""
+
 
 def look(state: State) -> Indication:
     """The lights in `state`. They are set before any effect of reaching it is carried out."""
@@ -101,6 +117,16 @@ def look(state: State) -> Indication:
     if state.stage is Stage.STARTING:
         return Indication(OFF, OFF, BLINK)
     return Indication(_ready(state), OFF, amber)
+
+
+def in_dock(look: Indication, handover: HandoverState | None) -> Indication:
+    """The lights of a camera in its dock. handover: how handing over goes; None: there is none.
+
+    Only where docked is all that they say: whatever else wants attention goes first.
+    """
+    if handover is None or look.green is not REST:
+        return look
+    return replace(look, green=IN_DOCK[handover])
 
 
 def on_shift(look: Indication, *, looking: bool, acknowledging: bool) -> Indication:

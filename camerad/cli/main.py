@@ -273,6 +273,8 @@ def _status(path: str, *, as_json: bool) -> int:
     lines.append(f"clock       {status['clock']}")
     if status["shift"] is not None:
         lines.append(f"shift       {printable(status['shift']['wearer'])}")
+    if status["handover"] is not None:
+        lines.append(f"handover    {_handover(status['handover'])}")
     lines += [
         f"expiring    {one} is flagged, and will be deleted unless it is held"
         for one in status["expiring"]
@@ -283,6 +285,29 @@ def _status(path: str, *, as_json: bool) -> int:
         lines.append(f"image       {printable(status['image'])}")
     print("\n".join(lines))  # noqa: T201
     return 0
+
+
+_HANDOVER_TROUBLES: Final = {
+    "network": "the office's server is not reached",
+    "certificate": "what answers is not shown to be the office's server",
+    "register": "the office does not take this camera's signature",
+    "office": "the office's server takes nothing",
+    "recordings": "the office does not take every recording",
+    "camera": "something at the camera itself",
+    "silent": "camerad-upload says nothing",
+}
+
+
+def _handover(handover: dict[str, Any]) -> str:
+    """How handing over goes in the dock."""
+    if handover["trouble"] is not None:
+        why = _HANDOVER_TROUBLES[handover["trouble"]]
+        return f"does not work: {why}; see 'journalctl -u camerad-upload', 'camerad doctor'"
+    return {
+        "waiting": "not all handed over yet",
+        "handing_over": f"{handover['done']} of {handover['total']} handed over",
+        "handed_over": "all handed over",
+    }[handover["state"]]
 
 
 def _battery(battery: dict[str, Any]) -> str:

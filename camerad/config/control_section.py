@@ -42,7 +42,7 @@ class Access:
     hand_over: Annotated[
         tuple[str, ...],
         "Who may hand recordings over to the office: have its requests signed with the camera's "
-        "key, and hand in the office's receipts. Besides that, a user who is named here may read "
-        "as a member of device.socket_group does, and not press.",
+        "key, hand in the office's receipts, and tell how it goes. Besides that, a user who is "
+        "named here may read as a member of device.socket_group does, and not press.",
         WHO,
     ] = ()

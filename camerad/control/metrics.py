@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND
 from camerad.behaviour import stages
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import RESTARTED
 from camerad.behaviour.stages import ARMABLE, Condition, Stage
 
@@ -60,6 +61,8 @@ class Metrics:
         self._lasted: dict[tuple[Stage, Stage], Histogram] = {}
         self._recordings: Counter[str] = Counter()
         self._failures: Counter[Condition] = Counter()
+        self._handover: HandoverProgress | None = None
+        self._handover_failures: Counter[HandoverTrouble] = Counter()
         self._running_us = self._ready_us = self._shift_us = 0
         self._ready = self._on_shift = False
         self._stage: Stage | None = None
@@ -91,6 +94,13 @@ class Metrics:
         """Whether somebody is on a shift."""
         self.advance_to(at_us)
         self._on_shift = runs
+
+    def handover(self, progress: HandoverProgress | None) -> None:
+        """How handing over goes is another thing. None: there is nothing to tell."""
+        before, self._handover = self._handover, progress
+        trouble = None if progress is None else progress.trouble
+        if trouble is not None and (before is None or before.trouble is not trouble):
+            self._handover_failures[trouble] += 1
 
     def advance_to(self, at_us: int) -> None:
         """Time has passed."""
@@ -126,6 +136,7 @@ class Metrics:
             },
             "recordings": dict(self._recordings),
             "failures": {one.value: count for one, count in self._failures.items()},
+            "handover_failures": {one.value: n for one, n in self._handover_failures.items()},
             "us": [self._running_us, self._ready_us, self._shift_us],
         }
 
@@ -137,6 +148,8 @@ class Metrics:
                 raise ValueError(f"format {dumped['format']!r}")
             entered = {stage: _count(dumped["entered"].get(stage.value, 0)) for stage in Stage}
             failures = {one: _count(dumped["failures"].get(one.value, 0)) for one in _FAILURES}
+            kept = dumped.get("handover_failures", {})
+            handovers = {one: _count(kept.get(one.value, 0)) for one in HandoverTrouble}
             recordings = {why: _count(dumped["recordings"].get(why, 0)) for why in REASONS}
             lasted = {
                 pair: _histogram(dumped["lasted"][name])
@@ -149,6 +162,7 @@ class Metrics:
         self._entered.update(entered)
         self._failures.update(failures)
         self._recordings.update(recordings)
+        self._handover_failures.update(handovers)
         for pair, former in lasted.items():
             kept = self._lasted.setdefault(pair, Histogram())
             kept.counts = [sum(both) for both in zip(kept.counts, former.counts, strict=True)]
@@ -186,6 +200,18 @@ class Metrics:
             "How often a condition began to hold.",
             ((one.value, self._failures[one]) for one in Condition if one in _FAILURES),
             "condition",
+        )
+        yield from _family(
+            "camerad_handover", "gauge", "In its dock: how handing over to the office goes."
+        )
+        state = None if self._handover is None else self._handover.state
+        for one in HandoverState:
+            yield _sample("camerad_handover", {"state": one.value}, int(one is state))
+        yield from _counters(
+            "camerad_handover_failures_total",
+            "How often handing over began not to work, by why.",
+            ((one.value, self._handover_failures[one]) for one in HandoverTrouble),
+            "trouble",
         )
         for name, about, microseconds in (
             ("running", "For how long the daemon has run.", self._running_us),

@@ -30,6 +30,9 @@ POST /dock/signature   body {"base": text}: sign the signature base (RFC 9421) o
                        over, as the next
 POST /dock/receipt     body {"receipt": token}: take note of a receipt that the office signed;
                        answers {"acknowledged": [id, ...]}, those that were not before
+POST /dock/progress    body {"state", "done", "total", "trouble"}: how handing over goes
+                       (`camerad.behaviour.dock_progress`); answers {"shown": ...}, which is what
+                       `handover` in /status says then
 =====================  ====================================================================
 
 A request that the store refuses is answered with 409 and one sentence, and with 503 if its storage
@@ -64,6 +67,7 @@ from camerad.control.client import SOCKET_NAME
 from camerad.control.dock_routes import DockRequests
 from camerad.control.listener import BACKLOG, ControlSocket, claim_socket
 from camerad.control.metrics import CONTENT_TYPE
+from camerad.control.progress_routes import DockProgress, ProgressRequests
 from camerad.control.routes import StoreRequests, refusal_of
 from camerad.control.shift_routes import CurrentShift, ShiftRequests
 
@@ -118,6 +122,10 @@ class ControlledCamera(Protocol):
     @property
     def shifts(self) -> CurrentShift:
         """Who wears the camera."""
+
+    @property
+    def handover(self) -> DockProgress:
+        """How handing over goes."""
 
     def metrics(self) -> str:
         """Counters in Prometheus' text format."""
@@ -207,6 +215,7 @@ class Control:
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
         DockRequests(self._daemon, self._office).add_to(app.router)
+        ProgressRequests(lambda: self._daemon.handover).add_to(app.router)
         ShiftRequests(lambda: self._daemon.shifts).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(

@@ -16,8 +16,11 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import LONGEST, printable
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
 from camerad.behaviour.stages import Stage, State
+from camerad.config import Settings
 from camerad.config.controls import Announcements
-from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken
+from camerad.daemon.core import Core
+from camerad.hardware import from_settings
+from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken, clips
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,17 @@ class _Recording:
     id: str | None = None
     settled: bool = False
     waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+def make_announcer(core: Core, settings: Settings, note: Callable[..., Any]) -> Announcer:
+    """One that has begun to speak, with the files that the settings name. note: see `Announcer`."""
+
+    def load() -> Awaitable[dict[Announcement, Clip]]:
+        return core.loop.in_thread(lambda: clips(from_settings.announcements(settings)))
+
+    announcer = Announcer(settings.announcements, load, note)
+    announcer.start()
+    return announcer
 
 
 class Announcer:

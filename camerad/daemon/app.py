@@ -21,7 +21,6 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad import __version__
@@ -33,17 +32,12 @@ from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.wall_clock import TimeKeeper
 from camerad.behaviour import liveness, stages
-from camerad.behaviour.announcements import Announcement
-from camerad.behaviour.budget import (
-    LINK_END_SECONDS,
-    STALLED_SECONDS,
-    STOP_SECONDS,
-    Part,
-)
+from camerad.behaviour.budget import LINK_END_SECONDS, STALLED_SECONDS, STOP_SECONDS, Part
+from camerad.behaviour.dock_progress import HandoverProgress
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
-from camerad.daemon.announcer import Announcer
+from camerad.daemon.announcer import make_announcer
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
@@ -53,6 +47,7 @@ from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import log_stage
 from camerad.daemon.early_start import EarlyStart
 from camerad.daemon.effects import Effects
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.light_monitor import LightMonitor
 from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.microphone_control import MicrophoneControl
@@ -69,7 +64,6 @@ from camerad.hardware import from_settings
 from camerad.hardware.badges import BadgeProcess
 from camerad.hardware.lights import Indicators
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
-from camerad.hardware.speaker import Clip, clips
 from camerad.stream import frame
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.link import CaptureLink
@@ -125,7 +119,12 @@ class App:
         self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
         levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
         self._resources = PowerMonitor(core, settings, levers)
-        self._status = StatusReporter(settings, clock, recordings, self._resources, self._shifts)
+        self._handover = handover = HandoverMonitor(
+            core, settings.office, recordings.listing, self._handover_changed
+        )
+        self._status = StatusReporter(
+            settings, clock, recordings, self._resources, self._shifts, handover=handover
+        )
         self._presentation = Presentation(
             core, self._clock_monitor, self._shifts, self._status, lambda: recordings.has_sound
         )
@@ -194,7 +193,7 @@ class App:
                 core.dispatcher.rules = from_settings.unarmed(core.dispatcher.rules)
             parts.push_async_callback(self._shutdown.close_recordings)
             if settings.policy.announcement:
-                announcer = self._make_announcer()
+                announcer = make_announcer(core, settings, self._recordings.note)
                 parts.push_async_callback(announcer.close)
                 self._presentation.announcer = announcer
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
@@ -306,6 +305,7 @@ class App:
             core=self._core,
             recordings=self._recordings,
             shifts=self._shifts,
+            handover=self._handover,
             metrics=self._counting.text,
             status=lambda: self._status.report(self._core.state, self._rings),
             health=self._health,
@@ -318,16 +318,6 @@ class App:
             self._entrance,
             office=settings.office,
         )
-
-    def _make_announcer(self) -> Announcer:
-        def load() -> Awaitable[dict[Announcement, Clip]]:
-            return self._core.loop.in_thread(
-                lambda: clips(from_settings.announcements(self._settings))
-            )
-
-        announcer = Announcer(self._settings.announcements, load, self._recordings.note)
-        announcer.start()
-        return announcer
 
     def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:
         if self._settings.self_view.driver == "none":
@@ -352,6 +342,7 @@ class App:
             shown.announce,
             lambda _step: self._tell_microphone(),
             self._shifts.stepped,
+            self._handover.stepped,
             self._counting.stepped,
         )
 
@@ -374,10 +365,13 @@ class App:
         self._recordings.wearer = shifts.wearer
         self._counting.shift(runs=shifts.wearer is not None)
         self._presentation.tell_stamp()
-        self._presentation.show_lights()
         if self._badges is not None:
             self._badges.look(shifts.looking)
         self._link.wanted.set_view(self._core.state.display_on or shifts.looking)
+        self._show_change()
+
+    def _handover_changed(self, progress: HandoverProgress | None) -> None:
+        self._counting.handover(progress)
         self._show_change()
 
     def _camera_up(self, hello: dict[str, Any]) -> None:
@@ -398,6 +392,7 @@ class App:
 
     def _show_change(self) -> None:
         """What is no state of the stage machine is shown and told too."""
+        self._presentation.show_lights()
         self._presentation.show_scene()
         if self._control is not None:
             self._control.changed()

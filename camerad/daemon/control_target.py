@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from camerad.behaviour.stages import Intent
 from camerad.daemon.core import Core
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 
@@ -29,6 +30,7 @@ class ControlTarget:
     core: Core
     recordings: RecordingManager
     shifts: ShiftManager
+    handover: HandoverMonitor
     metrics: Callable[[], str]
     status: Callable[[], dict[str, Any]]
     health: Callable[[], dict[str, Any]]

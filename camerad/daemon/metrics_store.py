@@ -21,6 +21,7 @@ from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import COUNTERS_END_SECONDS
+from camerad.behaviour.dock_progress import HandoverProgress
 from camerad.control.metrics import Metrics
 from camerad.daemon.dispatcher import Step
 
@@ -54,6 +55,10 @@ class MetricsStore:
     def shift(self, *, runs: bool) -> None:
         """Whether somebody is on a shift."""
         self.metrics.shift(self._clock.now_us(), runs=runs)
+
+    def handover(self, progress: HandoverProgress | None) -> None:
+        """How handing over goes is another thing."""
+        self.metrics.handover(progress)
 
     def text(self) -> str:
         """As Prometheus reads it."""

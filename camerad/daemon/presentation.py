@@ -1,7 +1,7 @@
 """What the wearer and the person opposite see and hear of the camera's state.
 
-Lights and display follow from the state and from the shift; announcements and cues from what has
-just happened; the stamp in the pictures says what will be asked of them later.
+Lights and display follow from the state, from the shift and from the dock; announcements and cues
+from what has just happened; the stamp in the pictures says what will be asked of them later.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ class Presentation:
 
     def show_lights(self, _step: Step | None = None) -> None:
         """Set the lights to the state. They are set before this returns."""
-        look = signals.look(self._core.state)
-        self.indicators.show(self._shifts.lights(look))
+        self.indicators.show(self._status.lights(self._core.state))
 
     def show_scene(self, _step: Step | None = None) -> None:
         """Have the display show the state."""

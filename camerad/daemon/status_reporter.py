@@ -1,4 +1,4 @@
-"""What the camera says of itself: to its display, and on the control socket."""
+"""What the camera says of itself: by its lights and display, and on the control socket."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from camerad import __version__
 from camerad.base.clock import SECOND, Clock
-from camerad.behaviour import scene, stages
+from camerad.behaviour import scene, signals, stages
 from camerad.behaviour.stages import Stage
 from camerad.config import Settings
 from camerad.daemon.buffers import Buffers
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.microphone_control import MicrophoneControl
 from camerad.daemon.power_monitor import PowerMonitor
 from camerad.daemon.recording_manager import RecordingManager
@@ -32,15 +33,22 @@ class StatusReporter:
         recordings: RecordingManager,
         resources: PowerMonitor,
         shifts: ShiftManager,
+        *,
+        handover: HandoverMonitor,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._recordings = recordings
         self._resources = resources
         self._shifts = shifts
+        self._handover = handover
         self._image = image_version()
         self._sound = from_settings.sound(settings) is not None
         self.microphone: MicrophoneControl | None = None
+
+    def lights(self, state: stages.State) -> signals.Indication:
+        """What the lights are to show."""
+        return self._shifts.lights(self._handover.lights(signals.look(state)))
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""
@@ -58,10 +66,14 @@ class StatusReporter:
     def _for_the_officer(self) -> scene.OfficerStatus:
         room, moment = self._recordings.room(), self._clock.moment()
         minute_us = 60 * SECOND
+        handover = self._handover.progress
         return scene.OfficerStatus(
             battery_percent=self._resources.percent,
             minutes_left=None if room is None else int(room["minutes_left"]),
             wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
+            handover=scene.handover_scene(handover),
+            done=0 if handover is None else handover.done,
+            total=0 if handover is None else handover.total,
         )
 
     def health(
@@ -107,6 +119,7 @@ class StatusReporter:
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),
             **self._resources.report(),
+            "handover": self._handover.report(),
             "shift": self._shifts.status(),
             "looking_for_badge": self._shifts.looking,
             "expiring": list(self._recordings.expiring),

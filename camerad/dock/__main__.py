@@ -2,7 +2,8 @@
 
 It runs beside the daemon, as a user of its own, with the network of the dock, and ends with it
 (systemd/camerad-upload.service). It reads recordings and the ledger, and writes no file. What it
-does now is told to systemd in words (`systemctl status camerad-upload`). Exit status: 0 it was told
+does now is told to systemd in words (`systemctl status camerad-upload`), and to the daemon, which
+shows it. Exit status: 0 it was told
 to end, or the camera has no office; 64 wrong arguments; 77 the daemon refuses this user; 78 the
 configuration has mistakes.
 """
@@ -27,6 +28,7 @@ from camerad.dock.dock_watch import GONE, DockState, DockWatch
 from camerad.dock.event_stream import EventStream
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass, socket_of
+from camerad.dock.progress_teller import ProgressTeller
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +72,15 @@ def main() -> int:
 
 def serve(settings: Settings, office: Office, stream: EventStream) -> int:
     """Hand over whenever it is time, until `stream` is interrupted; returns the exit status."""
-    clock, memory, tell = SystemClock(), HandoverMemory(), _Status()
+    clock, memory, teller = SystemClock(), HandoverMemory(), ProgressTeller(socket_of(settings))
 
     def make_pass(clock_vouched_for: bool) -> OfficePass:
         return OfficePass(
-            settings, office, clock, memory, clock_vouched_for=clock_vouched_for, report=tell
+            settings, office, clock, memory, clock_vouched_for=clock_vouched_for, report=teller
         )
 
-    watch = DockWatch(make_pass, clock, tell)
+    watch = DockWatch(make_pass, clock, teller)
+    teller.start()
     watch.start()
     sd_notify.notify("READY=1")
     try:
@@ -85,6 +88,7 @@ def serve(settings: Settings, office: Office, stream: EventStream) -> int:
     finally:
         sd_notify.notify("STOPPING=1")
         watch.close()
+        teller.close()
 
 
 def _follow(stream: EventStream, watch: DockWatch) -> int:
@@ -109,18 +113,6 @@ def _follow(stream: EventStream, watch: DockWatch) -> int:
             said = why
         if not stream.pause(AGAIN_SECONDS):
             return 0
-
-
-class _Status:
-    """Tells systemd in words what this process does, whenever that is something else."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def __call__(self, text: str) -> None:
-        if text != self._last:
-            self._last = text
-            sd_notify.notify(f"STATUS={text}")
 
 
 if __name__ == "__main__":

@@ -18,15 +18,23 @@ from typing import Any, Final, Protocol
 from camerad.base.clock import SECOND, Clock, ClockSource
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
+from camerad.behaviour.dock_progress import (
+    NOT_HEARD,
+    HandoverProgress,
+    HandoverState,
+    HandoverTrouble,
+)
 from camerad.behaviour.stages import Condition, Stage
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import HandoverResult
+from camerad.dock.progress_teller import ProgressReport
 
 log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 0.2
-AGAIN_SECONDS: Final = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Between one attempt that failed and the next; the last of them again and again."""
+AGAIN_SECONDS: Final = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Between one attempt that failed and the next; the last of them again and again. The first one is
+short: behind a dock the network needs some seconds to come up."""
 LOOK_SECONDS: Final = 900.0
 """Between two passes of a camera that has handed over everything."""
 
@@ -66,18 +74,32 @@ GONE: Final = DockState()
 """A camera whose daemon says nothing."""
 
 
+_CAMERA: Final = HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.CAMERA)
+
+
+def _word_of(error: CameradError, *, first: bool) -> HandoverProgress:
+    """What the camera is to show of an attempt that failed. first: since it was docked."""
+    if not isinstance(error, OfficeUnavailableError):
+        return _CAMERA
+    trouble = error.trouble
+    if trouble is None or (first and trouble is HandoverTrouble.NETWORK):
+        # All docks are full at a change of shift; a network needs some seconds to come up.
+        return NOT_HEARD
+    return HandoverProgress(HandoverState.FAILED, trouble=trouble)
+
+
 class DockWatch:
     """Runs passes on a thread of its own, from `start` to `close`.
 
     make_pass: makes one; it is told whether something vouches for the camera's clock. report: is
-    told in words how it gets on. again_seconds, look_seconds: as the constants.
+    told how it gets on. again_seconds, look_seconds: as the constants.
     """
 
     def __init__(
         self,
         make_pass: Callable[[bool], HandoverPass],
         clock: Clock,
-        report: Callable[[str], None],
+        report: ProgressReport,
         *,
         again_seconds: tuple[float, ...] = AGAIN_SECONDS,
         look_seconds: float = LOOK_SECONDS,
@@ -93,12 +115,13 @@ class DockWatch:
         self._failures = 0
         self._next_us = 0
         self._dockings = 0
+        self._complete = False
         self._running: HandoverPass | None = None
         self._thread = threading.Thread(target=self._work, name="handing-over", daemon=True)
 
     def start(self) -> None:
         """Begin; nothing is handed over before a state is told."""
-        self._report("waiting for the dock")
+        self._report.forget("waiting for the dock")
         self._thread.start()
 
     def tell(self, state: DockState) -> None:
@@ -112,11 +135,17 @@ class DockWatch:
                 self._next_us = 0
             elif wanted and not before.at_rest and not self._failures:
                 self._next_us = 0  # something may have been recorded
-            if not wanted and self._running is not None:
-                self._running.interrupt()
+            if not wanted:
+                self._complete = False
+                if self._running is not None:
+                    self._running.interrupt()
             self._changed.notify_all()
-        if not wanted:
-            self._report("waiting for the dock" if not state.docked else "the camera is in use")
+        if not state.docked:
+            self._report.forget("waiting for the dock")
+        elif not state.at_rest:
+            self._report.say("the camera is in use", NOT_HEARD)
+        elif not before.docked:
+            self._report.say("in the dock", NOT_HEARD)
 
     def close(self) -> None:
         """End what is under way, and wait until it has."""
@@ -141,6 +170,7 @@ class DockWatch:
                 self._failed(error, docking)
             except Exception:
                 log.exception("handing over failed", extra=MessageId.MISTAKE.extra)
+                self._say("it does not work: see the log", _CAMERA)
                 self._put_off(self._again_after(None), docking)
             else:
                 self._finished(result, docking)
@@ -168,12 +198,13 @@ class DockWatch:
     def _finished(self, result: HandoverResult, docking: int) -> None:
         if not result.complete:
             left = len(result.failed) + len(result.checking)
-            self._report(f"the office has not taken {left} recordings yet")
+            self._say(f"the office has not taken {left} recordings yet", result.word)
             self._put_off(self._again_after(None), docking)
             return
         refused = f"; it does not take {len(result.refused)}" if result.refused else ""
-        self._report(f"everything is handed over{refused}")
+        self._say(f"everything is handed over{refused}", result.word)
         with self._changed:
+            self._complete = result.word.state is HandoverState.HANDED_OVER
             self._failures = 0
         self._put_off(self._look_seconds, docking)
 
@@ -192,8 +223,16 @@ class DockWatch:
             log.info(
                 "handing over does not work yet: %s", error, extra=MessageId.HANDOVER_FAILED.extra
             )
-        self._report("it does not work: see the log")
+        # What was handed over stays so, also while the office is away.
+        word = None if self._complete else _word_of(error, first=first)
+        self._say("it does not work: see the log", word)
         self._put_off(wait, docking)
+
+    def _say(self, text: str, word: HandoverProgress | None) -> None:
+        """Say what came of an attempt, unless the camera is in use by now, or out of its dock."""
+        with self._changed:
+            if self._state.docked and self._state.at_rest:
+                self._report.say(text, word)
 
     def _again_after(self, asked: float | None) -> float:
         """Seconds until the next attempt; a quarter more or less, so that the cameras of a dock do

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from camerad.base.errors import EX_TEMPFAIL, CameradError
+from camerad.behaviour.dock_progress import HandoverTrouble
 
 
 class OfficeUnavailableError(CameradError, ConnectionError):
     """Error raised when the office's server cannot be reached, or takes nothing from this camera
-    just now. retry_after: seconds that it asks to wait, None if it asks for nothing."""
+    just now. trouble: why; None if it works, and the office only asks to wait. retry_after: seconds
+    that it asks to wait, None if it asks for nothing."""
 
     exit_code = EX_TEMPFAIL
 
-    def __init__(self, text: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        retry_after: float | None = None,
+        *,
+        trouble: HandoverTrouble | None = HandoverTrouble.OFFICE,
+    ) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+        self.trouble = trouble
+
+
+class OfficeAddressError(OfficeUnavailableError):
+    """Error raised when nobody knows the address of the office's server."""
+
+
+class SignatureRefusedError(OfficeUnavailableError):
+    """Error raised when the office does not take this camera's signature. registered: whether its
+    register has the key."""
+
+    def __init__(self, text: str, *, registered: bool) -> None:
+        super().__init__(text, trouble=HandoverTrouble.REGISTER)
+        self.registered = registered
 
 
 class OfficeAnswerError(CameradError, ValueError):

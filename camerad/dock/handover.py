@@ -29,6 +29,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
 from camerad.dock.errors import (
     OfficeAnswerError,
@@ -40,6 +41,7 @@ from camerad.dock.errors import (
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.progress_teller import NoReport, ProgressReport
 from camerad.dock.request_bodies import FilePart
 
 log = logging.getLogger(__name__)
@@ -124,9 +126,23 @@ class HandoverResult:
         """Whether another pass would find nothing to do before something is recorded."""
         return not (self.failed or self.checking)
 
+    @property
+    def word(self) -> HandoverProgress:
+        """What the camera is to show of it."""
+        done = len(self.acknowledged)
+        not_taken = len(self.refused) + len(self.failed)
+        total = done + not_taken + len(self.checking)
+        if not_taken:
+            trouble = HandoverTrouble.RECORDINGS
+            return HandoverProgress(HandoverState.FAILED, done, total, trouble)
+        if self.checking:
+            return HandoverProgress(HandoverState.HANDING_OVER, done, total)
+        waits = HandoverState.WAITING if self.open else HandoverState.HANDED_OVER
+        return HandoverProgress(waits, done, total)
+
 
 class Handover:
-    """One pass. ledger: the directory of the camera's. report: is told in words how far it is."""
+    """One pass. ledger: the directory of the camera's. report: is told how far it is."""
 
     def __init__(
         self,
@@ -137,7 +153,7 @@ class Handover:
         clock: Clock,
         *,
         memory: HandoverMemory,
-        report: Callable[[str], None] = lambda _text: None,
+        report: ProgressReport | None = None,
     ) -> None:
         self._ledger = ledger
         self._daemon = daemon
@@ -145,7 +161,7 @@ class Handover:
         self._pausing = pausing
         self._clock = clock
         self._memory = memory
-        self._report = report
+        self._report = report or NoReport()
         self._acknowledged: list[str] = []
         self._refused: dict[str, str] = {}
         self._failed: dict[str, str] = {}
@@ -153,6 +169,8 @@ class Handover:
         self._checking: dict[str, tuple[ToHandOver, int]] = {}
         self._with_ledger: set[str] = set()
         self._in_a_row = 0
+        self._total = 0
+        self._doing = ""
 
     def run(self) -> HandoverResult:
         """All of it.
@@ -161,19 +179,20 @@ class Handover:
         it was told to stop, ControlError and what else the daemon refuses with, and StorageError if
         the ledger cannot be read. What was acknowledged before stays so.
         """
-        self._report("bringing the ledger to the office")
+        self._tell("bringing the ledger to the office")
         problems = self._bring_ledger()
         found = self._daemon.to_hand_over()
         wanted = [one for one in found if one.final is not None]
         # Stable: within each half the order is that of the daemon.
         wanted.sort(key=lambda one: one.id in self._memory.postponed)
+        self._total = len(wanted)
         for number, one in enumerate(wanted, 1):
-            self._report(f"handing over recording {number} of {len(wanted)}")
+            self._tell(f"handing over recording {number} of {len(wanted)}")
             if one.id in self._memory.postponed:
                 self._collect(most=0)
             self._try(one, self._hand_over)
             self._collect(most=MOST_CHECKED)
-        self._report("waiting for the office's receipts")
+        self._tell("waiting for the office's receipts")
         self._collect(most=0)
         for one, _ in list(self._deferred.values()):
             # By now there may be room: what had begun before is complete.
@@ -184,7 +203,9 @@ class Handover:
         if self._deferred:
             wait = max((wait or 0.0) for _, wait in self._deferred.values())
             raise OfficeUnavailableError(
-                f"the office begins no upload of {len(self._deferred)} recordings just now", wait
+                f"the office begins no upload of {len(self._deferred)} recordings just now",
+                wait,
+                trouble=None,
             )
         return HandoverResult(
             acknowledged=tuple(self._acknowledged),
@@ -264,7 +285,9 @@ class Handover:
                     deferred += 1
                     if deferred > MOST_DEFERRED:
                         text = f"the office takes no part of {one.id} just now: {error}"
-                        raise OfficeUnavailableError(text, error.retry_after) from error
+                        raise OfficeUnavailableError(
+                            text, error.retry_after, trouble=None
+                        ) from error
                     self._pausing.pause(error.retry_after)
                     offset = self._begin(one, length)
                 except OffsetMovedError as error:
@@ -330,6 +353,16 @@ class Handover:
         if one.id in self._daemon.accept(token):
             self._acknowledged.append(one.id)
             log.info("%s: handed over", one.id, extra=MessageId.HANDED_OVER.extra)
+            self._tell(self._doing)
+
+    def _tell(self, doing: str) -> None:
+        """Say how far it is. doing: what is done now, in words."""
+        self._doing = doing
+        word = None
+        if self._total:  # a look that finds nothing to do changes nothing of what is shown
+            done = len(self._acknowledged)
+            word = HandoverProgress(HandoverState.HANDING_OVER, done, self._total)
+        self._report.say(doing, word)
 
     def _say(self, about: str, text: str) -> None:
         """Warn of something, once in this process."""

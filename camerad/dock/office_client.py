@@ -21,6 +21,7 @@ from http_message_signatures import HTTPMessageSignaturesException
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
+from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.dock import request_signature
 from camerad.dock.errors import (
     OfficeAnswerError,
@@ -28,6 +29,7 @@ from camerad.dock.errors import (
     OffsetMovedError,
     PartDeferredError,
     RecordingRefusedError,
+    SignatureRefusedError,
     UploadDeferredError,
 )
 from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
@@ -254,9 +256,10 @@ class OfficeClient:
                 remedy = (
                     f"office.url has to be the url of the office's settings to the letter; {remedy}"
                 )
-            raise OfficeUnavailableError(
+            raise SignatureRefusedError(
                 f"{self._url}: the office does not take this camera's signature "
-                f"({_said(answer) or answer.status}): {remedy}"
+                f"({_said(answer) or answer.status}): {remedy}",
+                registered=answer.status == HTTPStatus.UNAUTHORIZED,
             )
         return answer
 
@@ -277,7 +280,8 @@ class OfficeClient:
         except (HTTPMessageSignaturesException, ValueError, OverflowError, OSError) as error:
             raise OfficeUnavailableError(
                 f"{self._url}: no request to this address can be signed ({error}): look at "
-                "office.url in the camera's configuration, and at the camera's clock"
+                "office.url in the camera's configuration, and at the camera's clock",
+                trouble=HandoverTrouble.CAMERA,
             ) from error
         request_signature.attach(request, prepared, self._signer.sign(prepared.signature_base))
         answer = self._connection.exchange(
@@ -309,7 +313,10 @@ class OfficeClient:
         """The error for a status that is none of the request's own."""
         text = f"{self._url}: the office answers {answer.status} to {what}: {_said(answer)}"
         if answer.status in _BUSY:
-            return OfficeUnavailableError(text, _retry_after(answer))
+            waits = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+            return OfficeUnavailableError(
+                text, _retry_after(answer), trouble=None if waits else HandoverTrouble.OFFICE
+            )
         return OfficeAnswerError(text)
 
     def _json(self, answer: OfficeAnswer) -> dict[str, Any]:

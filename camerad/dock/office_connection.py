@@ -20,8 +20,14 @@ from urllib.parse import urlsplit
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.text import printable
+from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.config.office_section import Office
-from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.errors import (
+    HandoverStoppedError,
+    OfficeAddressError,
+    OfficeUnavailableError,
+)
+from camerad.dock.office_certificate import refused
 from camerad.dock.pace import Pace
 from camerad.dock.request_bodies import Body
 from camerad.dock.timed_socket import TimedSocket
@@ -85,7 +91,8 @@ def trusting(ca: str, *, check_time: bool) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError) as error:
         raise OfficeUnavailableError(
             f"office.ca in the camera's configuration is no certificate ({error}): have the office "
-            "make the camera's file again ('camerad provision new --office-ca FILE')"
+            "make the camera's file again ('camerad provision new --office-ca FILE')",
+            trouble=HandoverTrouble.CERTIFICATE,
         ) from error
     if not check_time:
         context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)
@@ -103,6 +110,7 @@ class OfficeConnection:
     def __init__(self, office: Office, context: ssl.SSLContext, clock: Clock) -> None:
         address = urlsplit(office.url)
         self._url = office.url
+        self._ca = office.ca
         self._host = address.hostname or ""
         self._port = address.port or _HTTPS
         self._authority = address.netloc
@@ -149,11 +157,11 @@ class OfficeConnection:
             return self._once(request)
         except _ClosedByServerError as error:
             if not kept or request.body is not None:
-                raise OfficeUnavailableError(f"{self._url}: {error}") from error
+                raise self._unreached(str(error)) from error
         try:
             return self._once(request)
         except _ClosedByServerError as error:
-            raise OfficeUnavailableError(f"{self._url}: {error}") from error
+            raise self._unreached(str(error)) from error
 
     def close(self) -> None:
         """Close the connection, if there is one; the next request makes another."""
@@ -178,14 +186,11 @@ class OfficeConnection:
             raise _ClosedByServerError(_CLOSED) from error
         except http.client.IncompleteRead as error:
             self.raise_if_stopped()
-            raise OfficeUnavailableError(
-                f"{self._url}: the office's server broke off its answer"
-            ) from error
+            raise self._unreached("the office's server broke off its answer") from error
         except TimeoutError as error:
             self.raise_if_stopped()
-            raise OfficeUnavailableError(
-                f"{self._url}: the server did not answer in time: look whether it runs, and at its "
-                "network"
+            raise self._unreached(
+                "the server did not answer in time: look whether it runs, and at its network"
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.raise_if_stopped()
@@ -193,9 +198,9 @@ class OfficeConnection:
             if broken or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
                 raise _ClosedByServerError(_CLOSED) from error
             raise OfficeUnavailableError(
-                f"{self._url}: what answers there is not the office's server, or its certificate "
-                f"does not hold ({printable(str(error))}): compare office.url and office.ca in the "
-                "camera's configuration with the server's"
+                f"{self._url}: what answers there is not the office's server "
+                f"({printable(str(error))}): compare office.url in the camera's configuration with "
+                "url in the office's settings"
             ) from error
         finally:
             if not done:
@@ -260,22 +265,48 @@ class OfficeConnection:
     # ------------------------------------------------------------------ connecting
 
     def _connect(self, until_us: int) -> tuple[http.client.HTTPConnection, TimedSocket]:
+        timed = self._wrapped(self._context, until_us)
+        try:
+            timed.handshake()
+        except ssl.SSLCertVerificationError as error:
+            self.close()
+            raise refused(self._url, self._ca, error, self._shown_certificate()) from error
+        made = http.client.HTTPConnection(self._host, self._port)
+        made.auto_open = 0
+        made.sock = timed
+        self._kept = made, timed
+        return self._kept
+
+    def _wrapped(self, context: ssl.SSLContext, until_us: int) -> TimedSocket:
+        """A connection, before its handshake."""
         raw = self._dial(until_us)
         with self._lock:
             # Both in one: `interrupt` has to find the one that has the descriptor.
-            channel = self._context.wrap_socket(
+            channel = context.wrap_socket(
                 raw, server_hostname=self._host, do_handshake_on_connect=False
             )
             self._channel = channel
         self.raise_if_stopped()
         timed = TimedSocket(channel, self._clock)
         timed.deadline_us = until_us
-        timed.handshake()
-        made = http.client.HTTPConnection(self._host, self._port)
-        made.auto_open = 0
-        made.sock = timed
-        self._kept = made, timed
-        return self._kept
+        return timed
+
+    def _shown_certificate(self) -> bytes | None:
+        """The certificate (DER) that was refused, so that the log can name it; None if it cannot be
+        had. Over this connection nothing is sent, since nothing is trusted."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            until_us = self._clock.now_us() + round(CONNECT_SECONDS * SECOND)
+            timed = self._wrapped(context, until_us)
+            timed.handshake()
+            return timed.certificate
+        except (OSError, OfficeUnavailableError):
+            self.raise_if_stopped()
+            return None
+        finally:
+            self.close()
 
     def _dial(self, until_us: int) -> socket.socket:
         """A connection to the first of the server's addresses that lets one in."""
@@ -296,9 +327,9 @@ class OfficeConnection:
             else:
                 return raw
         why = "it has no address" if failure is None else str(failure.strerror or failure)
-        raise OfficeUnavailableError(
-            f"{self._url}: the office's server cannot be reached ({why}): look whether it runs, "
-            "and at the dock's network"
+        raise self._unreached(
+            f"the office's server cannot be reached ({why}): look whether it runs, and at the "
+            "dock's network"
         )
 
     def _addresses(self, until_us: int) -> list[tuple[socket.AddressFamily, Any]]:
@@ -326,10 +357,14 @@ class OfficeConnection:
         if done.is_set() and not failures:
             return found
         why = str(failures[0]) if failures else "no answer in time"
-        raise OfficeUnavailableError(
+        raise OfficeAddressError(
             f"{self._url}: nobody knows the address of {self._host} ({why}): look at the dock's "
-            "network, and at office.url in the camera's configuration"
+            "network, and at office.url in the camera's configuration",
+            trouble=HandoverTrouble.NETWORK,
         )
+
+    def _unreached(self, why: str) -> OfficeUnavailableError:
+        return OfficeUnavailableError(f"{self._url}: {why}", trouble=HandoverTrouble.NETWORK)
 
 
 class _ClosedByServerError(Exception):

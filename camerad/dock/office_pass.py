@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from camerad.base.clock import Clock
 from camerad.config import Settings
@@ -13,6 +12,7 @@ from camerad.dock.daemon_client import DaemonClient
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
+from camerad.dock.progress_teller import ProgressReport
 from camerad.store.locations import LEDGER
 
 
@@ -31,7 +31,7 @@ class OfficePass:
         memory: HandoverMemory,
         *,
         clock_vouched_for: bool,
-        report: Callable[[str], None],
+        report: ProgressReport,
     ) -> None:
         context = trusting(office.ca, check_time=clock_vouched_for)
         self._connection = OfficeConnection(office, context, clock)

@@ -34,6 +34,11 @@ class TimedSocket:
         self._bound()
         self._channel.do_handshake()
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The server's certificate (DER), once there is a handshake; trusted or not."""
+        return self._channel.getpeercert(binary_form=True)
+
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
         self._bound()

@@ -108,6 +108,20 @@ class FindingId(StrEnum):
     HARDENING_NO_UNIT = "hardening_no_unit", _NOT
     HARDENING_NO_TOOL = "hardening_no_tool", _NOT
 
+    OFFICE_OK = "office_ok", _OK
+    OFFICE_NOT_DOCKED = "office_not_docked", _NOT
+    """A camera that is worn has no network, and is ready without one."""
+    OFFICE_UNSIGNED = "office_unsigned", _NOT
+    OFFICE_NO_ADDRESS = "office_no_address", _WARN
+    OFFICE_UNREACHED = "office_unreached", _WARN
+    OFFICE_CA_WRONG = "office_ca_wrong", _WARN
+    OFFICE_STRANGER = "office_stranger", _WARN
+    OFFICE_OUT_OF_TIME = "office_out_of_time", _WARN
+    OFFICE_OTHER_NAME = "office_other_name", _WARN
+    OFFICE_UNREGISTERED = "office_unregistered", _WARN
+    OFFICE_SIGNATURE = "office_signature", _WARN
+    OFFICE_REFUSES = "office_refuses", _WARN
+
     UPTIME = "uptime", _OK
 
     CAMERA_OK = "camera_ok", _OK

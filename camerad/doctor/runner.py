@@ -16,7 +16,15 @@ from camerad.base import process
 from camerad.base.clock import ClockSource, Moment, SystemClock, read_both
 from camerad.config import Settings
 from camerad.control import client
-from camerad.doctor import card, configuration, daemon, identity, power, system_checks
+from camerad.doctor import (
+    card,
+    configuration,
+    daemon,
+    identity,
+    office_contact,
+    power,
+    system_checks,
+)
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.checks import (
     AFTERWARDS_SECONDS,
@@ -95,6 +103,8 @@ class Examination:
             return
         settings = self.settings
         names = [BUTTON + button.name for button in settings.buttons]
+        if settings.office is None:
+            plan = [check for check in plan if check != "office"]
         plan = [one for check in plan for one in (names if check == BUTTONS else [check])]
         self._plan = plan
         directory = os.path.join(settings.device.state_dir, "recordings")
@@ -107,7 +117,7 @@ class Examination:
         try:
             self.running = owner.health is not None
             yield owner.result
-            still = _Still(settings, directory, owner, store)
+            still = _Still(settings, directory, owner, store, socket)
             for check in [one for one in plan if one in STILL]:
                 self._begin(check)
                 try:
@@ -268,12 +278,18 @@ class _Still:
     """What needs none of the camera's parts. The ledger is read once."""
 
     def __init__(
-        self, settings: Settings, directory: str, owner: daemon.PartsOwner, store: _Store
+        self,
+        settings: Settings,
+        directory: str,
+        owner: daemon.PartsOwner,
+        store: _Store,
+        socket: str,
     ) -> None:
         self._store = store
         self._settings = settings
         self._directory = directory
         self._owner = owner
+        self._socket = None if owner.health is None else socket
         self._state_dir = str(settings.device.state_dir)
         self._ledger: identity.LedgerObservation | NoAnswerError | None = None
         self._moment: Moment | None = None
@@ -292,6 +308,8 @@ class _Still:
             return system_checks.judge_clock(moment.source, moment.wall_us)
         if check == "uptime":
             return system_checks.judge_uptime(SystemClock().now_us())
+        if check == "office":
+            return await self._office()
         if check == "card" and owner.status.get("recording") is not None:
             return CheckResult("card", FindingId.CARD_BUSY)
         if check in ("battery", "temperature"):
@@ -331,6 +349,15 @@ class _Still:
             here = (system_checks, "read_clock", self._settings, ledger)
             self._moment = await self._look("clock", *here)
         return cast("Moment", self._moment)
+
+    async def _office(self) -> CheckResult:
+        moment, status = await self.moment(), dict(self._owner.status)
+        here = (office_contact, "check_office", self._settings, status, self._socket)
+        try:
+            found = await self._look("office", *here, moment.trusted)
+        except NoAnswerError:  # which says nothing of whether the camera is ready
+            found = office_contact.no_answer(self._settings)
+        return cast("CheckResult", found)
 
     async def _key(self) -> CheckResult:
         known = (await self._read()).known

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from camerad.behaviour.scene import (
     Badge,
     Dark,
+    HandoverScene,
     Mirror,
     OfficerStatus,
     PatternPicture,
@@ -51,6 +52,15 @@ WHITE: Final = (255, 255, 255)
 GREY: Final = (215, 215, 215)
 RED: Final = (0, 0, 230)
 """Blue, green, red."""
+
+_HANDOVER: Final[Mapping[HandoverScene, str]] = {
+    HandoverScene.WAITS: "handover_waits",
+    HandoverScene.RUNS: "handing_over",
+    HandoverScene.DONE: "handed_over",
+    HandoverScene.NO_NETWORK: "handover_no_network",
+    HandoverScene.FAILED: "handover_failed",
+}
+"""The text that says so."""
 
 _SMOOTH: Final = 8
 """Signs are drawn so many times larger and then reduced."""
@@ -219,7 +229,10 @@ class Designer:
             local = time.localtime(status.wall_us // 1_000_000)
             clock = texts["clock"].format(time=time.strftime("%H:%M", local))
         room = self._width - 2 * self._pad(self._main)
-        said = (battery, storage, clock)
+        said = [battery, storage, clock]
+        if status.handover is not None:
+            text = texts[_HANDOVER[status.handover]]
+            said.insert(0, text.format(done=status.done, total=status.total))
         size = min(self._fitting(text, self._main, room, most=2)[1] for text in said)
         wrapped = [self._letters.wrap(text, size, room) or [text] for text in said]
         rows = [_Line(line, size) for lines in wrapped for line in lines]

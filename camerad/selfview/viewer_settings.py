@@ -28,6 +28,11 @@ TEXTS: Final = frozenset(
         "storage_unknown",
         "clock",
         "clock_unset",
+        "handing_over",
+        "handed_over",
+        "handover_waits",
+        "handover_no_network",
+        "handover_failed",
         "badge",
     }
 )

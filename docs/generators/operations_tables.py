@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import signals, stages
+from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
@@ -53,6 +54,7 @@ _LIGHTS: Final = {
     signals.BLINK: "blinks",
     signals.HURRY: "blinks quickly",
     signals.REST: "flashes every three seconds",
+    signals.WORK: "goes dark for an instant every three seconds",
     signals.TWICE: "flashes twice, again and again",
 }
 _TOLD_AT: Final = {
@@ -100,6 +102,11 @@ def _signals() -> str:
             "no" if condition in stages.REFUSES_START else "yes",
             "ends" if condition in stages.ENDS_RECORDING else "goes on",
         )
+    docked = signals.look(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
+    for handover in HandoverState:
+        green = _LIGHTS[signals.in_dock(docked, handover).green]
+        says = f"in its dock, with an office: `{handover.value}`"
+        rows["", says] = (f"green {green}", "", "yes", "goes on")
     order = sorted(rows, key=lambda row: (not row[0], row[0].replace("-", "_"), row[1]))
     head = ("vibration", "says", "in idle", "again when", "press records", "recording")
     return _table(head, ((_felt(strokes), says, *rows[strokes, says]) for strokes, says in order))

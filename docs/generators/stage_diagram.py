@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.stages import (
     Condition,
     CueKind,
@@ -233,6 +234,10 @@ def _lights() -> str:
     for condition in Condition:
         state = State(Stage.IDLE, 0, frozenset({condition}))
         rows.append((f"idle, {condition.value}", *_look(state)))
+    docked = signals.look(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
+    for handover in HandoverState:
+        shown = _patterns(signals.in_dock(docked, handover))
+        rows.append((f"idle, docked, with an office: {handover.value}", *shown))
     down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
     rows.append(("recording, camera_down", *_look(down)))
     idle = signals.look(State(Stage.IDLE, 0))
@@ -258,6 +263,7 @@ def _pattern(pattern: signals.Pattern) -> str:
         signals.BLINK: "blinks",
         signals.HURRY: "blinks fast",
         signals.REST: "flashes now and then",
+        signals.WORK: "dark now and then",
         signals.TWICE: "flashes twice",
         signals.SEEK: "dark twice a second",
         signals.ACKNOWLEDGE: "flickers",

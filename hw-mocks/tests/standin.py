@@ -127,6 +127,7 @@ class StandIn:
             "muted": False,
             "shift": None,
             "looking_for_badge": False,
+            "handover": None,
             "microphone": "on" if recording else "off",
             "recording": recording,
             "pre_event_seconds": 1.5,

@@ -47,6 +47,7 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
         "muted": False,
         "shift": None,
         "looking_for_badge": False,
+        "handover": None,
         "microphone": "off",
         "recording": None,
         "pre_event_seconds": 1.5,

@@ -9,6 +9,7 @@ import pytest
 from hw_mocks.sim.faults import FAULTS
 from playwright.sync_api import Browser
 
+from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.stages import Condition, Intent, Stage
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
@@ -248,6 +249,8 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     words = keys["DE"]
     assert {one.value for one in Stage} <= set(words["stages"])
     assert {one.value for one in Condition} <= set(words["conditions"])
+    assert {one.value for one in HandoverState} == set(words["handover"])
+    assert {one.value for one in HandoverTrouble} == set(words["troubles"])
     assert {one.value for one in Intent} <= set(words["intents"])
     assert set(FAULTS) <= set(words["faultNames"])
     assert {fault.group for fault in FAULTS.values()} <= set(words["groups"])

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from camerad.behaviour import signals
+from camerad.behaviour.signals import Pattern
+from tests.system.gaps import edges
+from tests.system.harness import (
+    PATIENCE,
+    BodyCamera,
+    body_camera,
+    configuration,
+    now_us,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -50,6 +62,64 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout
+
+
+def shows(camera: BodyCamera, pattern: Pattern) -> bool:
+    """Whether the next whole phase of the green light, read off its pin, is one of the pattern."""
+    since_us = now_us()
+    (at_us, lit), (next_us, _) = until(
+        lambda: found[:2] if len(found := edges(camera, "green", since_us)) > 1 else None,
+        PATIENCE,
+        "the green light changes",
+    )
+    wanted = [pytest.approx(ms / 1000, abs=0.2) for on, ms in pattern.steps if on is lit]
+    return (next_us - at_us) / 1e6 in wanted
+
+
+def handover(camera: BodyCamera) -> dict[str, Any]:
+    """What the camera shows of handing over."""
+    return dict(camera.state["handover"] or {})
+
+
+def test_the_green_light_says_how_handing_over_goes(tmp_path: Path) -> None:
+    config = configuration(tmp_path, camera={"bitrate": 2_000_000})
+    with body_camera(tmp_path, config, options=("--office",)) as camera:
+        camera.record(2)
+        assert camera.state["handover"] is None
+        # In a dock without a network: at work at first, since one may come up; then it is said.
+        camera.fault("network_gone", seconds=600)
+        docked(camera)
+        until(lambda: handover(camera).get("state") == "waiting", PATIENCE, "it is docked")
+        assert shows(camera, signals.WORK)
+        until(
+            lambda: handover(camera).get("trouble") == "network", HANDED_OVER_SECONDS, "it is said"
+        )
+        assert shows(camera, signals.BLINK)
+        undocked(camera)
+        until(lambda: camera.state["handover"] is None, PATIENCE, "nothing is said outside")
+        camera.fault("network_gone", seconds=0)
+        docked(camera)
+        until(lambda: handover(camera).get("state") == "handed_over", HANDED_OVER_SECONDS, "all")
+        assert handed_over(camera, 1)
+        assert shows(camera, signals.REST)
+        # A press takes the word back before anything is written, and red is all that shows.
+        camera.press("main", 1.3)
+        camera.wait(stage="recording", lights={"red": True, "green": False, "amber": False})
+        assert handover(camera)["state"] == "waiting"
+        camera.stop()
+        until(lambda: handover(camera).get("state") == "handed_over", HANDED_OVER_SECONDS, "both")
+        assert handed_over(camera, 2)
+        assert doctor_finds(camera) == "office_ok"
+
+
+def doctor_finds(camera: BodyCamera) -> str:
+    """What the doctor comes to about the office, asking the running daemon."""
+    config = str(camera.state_dir / "config" / "camerad.yaml")
+    command = [sys.executable, "-m", "camerad", "doctor", "--only", "office", "--json"]
+    command += ["--config", config, "--socket", camera.control]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    (found,) = [one for one in json.loads(said.stdout)["results"] if one["check"] == "office"]
+    return str(found["finding"])
 
 
 def test_taken_out_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:

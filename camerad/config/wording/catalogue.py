@@ -52,4 +52,13 @@ class DisplayWording:
     storage_unknown: Annotated[str, "Status: the card was not looked at yet.", _text()]
     clock: Annotated[str, "Status: the {time} of day.", _text("time")]
     clock_unset: Annotated[str, "Status: the clock is not to be trusted.", _text()]
+    handing_over: Annotated[
+        str,
+        "Status, in the dock: so many recordings of {total} are handed over, {done}.",
+        _text("done", "total"),
+    ]
+    handed_over: Annotated[str, "Status, in the dock: every recording is handed over.", _text()]
+    handover_waits: Annotated[str, "Status, in the dock: handing over has not begun.", _text()]
+    handover_no_network: Annotated[str, "Status, in the dock: the office is not reached.", _text()]
+    handover_failed: Annotated[str, "Status, in the dock: handing over does not work.", _text()]
     badge: Annotated[str, "While the camera looks for a wearer's badge.", _text()]

@@ -22,5 +22,10 @@ GERMAN: Final = DisplayWording(
     storage_unknown="Speicher: unbekannt",
     clock="Uhr: {time}",
     clock_unset="Uhr: nicht gestellt",
+    handing_over="{done}\N{NO-BREAK SPACE}von\N{NO-BREAK SPACE}{total} übergeben",
+    handed_over="Alles übergeben",
+    handover_waits="Noch nicht alles übergeben",
+    handover_no_network="Kein Netz: neu ins Dock setzen",
+    handover_failed="Übergabe gestört: Technik rufen",
     badge="Ausweis vor die Kamera halten.",
 )

@@ -7,6 +7,7 @@ from typing import Final
 from camerad.doctor.check_results import Level
 from camerad.doctor.wording.catalogue import DoctorWording
 from camerad.doctor.wording.english_findings import FINDINGS
+from camerad.doctor.wording.english_office import OFFICE_FINDINGS
 
 ENGLISH: Final = DoctorWording(
     code="en",
@@ -29,6 +30,7 @@ ENGLISH: Final = DoctorWording(
         "space": "free space",
         "card": "card",
         "hardening": "hardening",
+        "office": "office",
         "uptime": "since boot",
         "camera": "camera",
         "microphone": "microphone",
@@ -43,7 +45,7 @@ ENGLISH: Final = DoctorWording(
     },
     states={"on": "on", "off": "off"},
     button="button {name}",
-    findings=FINDINGS,
+    findings={**FINDINGS, **OFFICE_FINDINGS},
     title="Check of the body-worn camera {device}",
     subtitle="{at}, clock {clock}; camerad {software}",
     summary="{ok} ok, {warn} warning(s), {fail} failed, {not_tested} not tested",

@@ -7,6 +7,7 @@ from typing import Final
 from camerad.doctor.check_results import Level
 from camerad.doctor.wording.catalogue import DoctorWording
 from camerad.doctor.wording.german_findings import FINDINGS
+from camerad.doctor.wording.german_office import OFFICE_FINDINGS
 
 GERMAN: Final = DoctorWording(
     code="de",
@@ -29,6 +30,7 @@ GERMAN: Final = DoctorWording(
         "space": "freier Platz",
         "card": "Speicherkarte",
         "hardening": "Abschottung",
+        "office": "Dienststelle",
         "uptime": "Laufzeit",
         "camera": "Kameramodul",
         "microphone": "Mikrofon",
@@ -43,7 +45,7 @@ GERMAN: Final = DoctorWording(
     },
     states={"on": "ein", "off": "aus"},
     button="Taste {name}",
-    findings=FINDINGS,
+    findings={**FINDINGS, **OFFICE_FINDINGS},
     title="Prüfung der Körperkamera {device}",
     subtitle="{at}, Uhr {clock}; camerad {software}",
     summary="{ok} in Ordnung, {warn} Warnung(en), {fail} Fehler, {not_tested} nicht geprüft",

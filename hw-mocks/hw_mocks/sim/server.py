@@ -8,8 +8,9 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        they are safe, "pre_event_seconds": of these, "since_us": media time of the
                        press | null, "trigger": what began it; "continued" if it goes on with one
                        that was cut off} | null, "pre_event_seconds", "shift": {"wearer", ...} |
-                       null, "looking_for_badge"}; the stage is "off" once the daemon has ended
-                       and nobody is about to start it again
+                       null, "looking_for_badge", "handover": how handing over goes, {"state",
+                       "done", "total", "trouble"} | null outside the dock}; the stage is "off"
+                       once the daemon has ended and nobody is about to start it again
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
                        "gaps", "sound", "sound_gaps", "marks", "continues": the id of the one that
                        was cut off before it | null, "state", "reason"}]; 503 if the daemon does
@@ -82,6 +83,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "microphone": None,
     "shift": None,
     "looking_for_badge": False,
+    "handover": None,
     "pre_event_seconds": 0.0,
 }
 """What is known of a camera whose daemon says nothing."""
@@ -216,6 +218,7 @@ class Server:
             "microphone": status["microphone"],
             "shift": status["shift"],
             "looking_for_badge": status["looking_for_badge"],
+            "handover": status["handover"],
             "recording": recording,
             "pre_event_seconds": status["pre_event_seconds"],
         }

@@ -11,6 +11,7 @@ import pytest
 from camerad.behaviour.scene import (
     DARK,
     Badge,
+    HandoverScene,
     Mirror,
     OfficerStatus,
     PatternPicture,
@@ -103,6 +104,7 @@ def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
         RecordingScene(0, SoundScene.MUTED),
         OfficerStatus(),
         OfficerStatus(87, 312, 1_795_525_500_000_000),
+        *(OfficerStatus(handover=one, done=12, total=30) for one in HandoverScene),
         Badge(),
         PatternPicture(),
     ],
@@ -125,6 +127,9 @@ def test_a_scene_is_told_whole(shown: Scene) -> None:
         ({"scene": "recording", "since_us": "1"}, "since_us is not a number"),
         ({"scene": "recording", "since_us": True}, "since_us is not a number"),
         ({"scene": "recording", "since_us": 1, "sound": "loud"}, "loud"),
+        ({"scene": "status", "handover": "soon"}, "soon"),
+        ({"scene": "status", "handover": 1}, "1"),
+        ({"scene": "mirror", "handover": "done"}, "handover"),
     ],
 )
 def test_what_is_no_scene_is_refused_with_a_reason(told: object, words: str) -> None:

@@ -42,6 +42,7 @@ STATUS = {
     "battery": {"percent": 61, "minutes_left": 88, "docked": True},
     "clock": "synchronised",
     "shift": {"wearer": "W-0815", "since_us": 0, "until_us": 1, "source": "badge"},
+    "handover": {"state": "handing_over", "done": 12, "total": 30, "trouble": None},
     "expiring": ["R0"],
 }
 
@@ -99,6 +100,7 @@ def test_status_for_people_and_for_programs(
     assert "shift       W-0815" in out
     for part in ("92 minutes", "61 %, 88 minutes", "docked", "synchronised", "R0 is flagged"):
         assert part in out
+    assert "handover    12 of 30 handed over" in out
     assert main.main(["status", "--json", "--socket", daemon]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
 

@@ -98,6 +98,7 @@ def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> Non
         ("POST", "/intents", Role.CONFIGURE),
         ("POST", "/dock/signature", Role.HAND_OVER),
         ("POST", "/dock/receipt", Role.HAND_OVER),
+        ("POST", "/dock/progress", Role.HAND_OVER),
         ("POST", "/dock/other", Role.CONFIGURE),
         ("POST", "", Role.CONFIGURE),
         ("DELETE", "/intents/{name}", Role.CONFIGURE),

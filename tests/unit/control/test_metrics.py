@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from camerad.base.clock import SECOND
 from camerad.behaviour import stages
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage
 from camerad.control.metrics import BOUNDS, Metrics
 
@@ -159,6 +160,30 @@ def test_a_clock_that_is_read_late_takes_nothing_away(camera: Camera) -> None:
     assert camera.samples(50)["camerad_running_seconds_total"] == 50
 
 
+def test_how_handing_over_goes_is_told_and_what_goes_wrong_is_counted(camera: Camera) -> None:
+    def failed(trouble: HandoverTrouble) -> HandoverProgress:
+        return HandoverProgress(HandoverState.FAILED, trouble=trouble)
+
+    away, stranger = failed(HandoverTrouble.NETWORK), failed(HandoverTrouble.CERTIFICATE)
+    for word in (away, away, stranger, HandoverProgress(HandoverState.HANDED_OVER, 2, 2)):
+        camera.metrics.handover(word)
+    seen = camera.samples(10)
+    shown = {one.value: seen[f"camerad_handover{{state={one.value}}}"] for one in HandoverState}
+    assert shown == {"waiting": 0, "handing_over": 0, "handed_over": 1, "failed": 0}
+    camera.metrics.handover(None)
+    camera.metrics.handover(away)
+    dumped = json.loads(json.dumps(camera.metrics.dump()))
+    after = Metrics(0)
+    after.restore(dumped)
+    after.restore({one: kept for one, kept in dumped.items() if one != "handover_failures"})
+    again = samples(after.text(0, "1.0"))
+    assert again["camerad_handover_failures_total{trouble=network}"] == 2
+    assert again["camerad_handover_failures_total{trouble=certificate}"] == 1
+    assert again["camerad_handover_failures_total{trouble=office}"] == 0
+    # How it goes now is no count.
+    assert again["camerad_handover{state=failed}"] == 0
+
+
 def test_nothing_in_it_says_who_or_when(camera: Camera) -> None:
     camera.metrics.shift(3 * SECOND, runs=True)
     camera.record(10, 20)
@@ -168,7 +193,7 @@ def test_nothing_in_it_says_who_or_when(camera: Camera) -> None:
         for sample in family.samples:
             words |= {value for key, value in sample.labels.items() if key != "le"}
             assert sample.timestamp is None
-    tables = {one.value for one in (*Stage, *Condition)}
+    tables = {one.value for one in (*Stage, *Condition, *HandoverState, *HandoverTrouble)}
     assert words <= tables | {"stop", "shutdown", "restarted", "failed", "1.0"}
 
 

@@ -65,6 +65,7 @@ class StandIn:
         return "camerad_ready 1\n"
 
     shifts: Any = None
+    handover: Any = None
 
 
 Scene = Callable[[StandIn, Control, aiohttp.ClientSession], Awaitable[None]]
@@ -314,7 +315,11 @@ REQUESTS = {
         ("GET", "/no/such/thing"),
     ],
     "press": [("POST", f"/intents/{intent.value}") for intent in Intent],
-    "hand_over": [("POST", "/dock/signature"), ("POST", "/dock/receipt")],
+    "hand_over": [
+        ("POST", "/dock/signature"),
+        ("POST", "/dock/receipt"),
+        ("POST", "/dock/progress"),
+    ],
     "configure": [
         ("GET", "/health"),
         ("POST", "/shift"),

@@ -16,6 +16,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.config import load
 from camerad.control.server import Control
 from camerad.daemon.control_target import ControlTarget
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from tests.system.harness import configuration
@@ -42,6 +43,7 @@ class Scene:
                 play=lambda kind: None,
                 on_change=lambda: None,
             ),
+            handover=HandoverMonitor(core, None, self.recordings.listing, lambda _word: None),
             metrics=lambda: "camerad_ready 1\n",
             status=lambda: {"stage": core.state.stage.value},
             health=lambda: {"faulty": []},

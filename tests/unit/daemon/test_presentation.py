@@ -14,12 +14,15 @@ from camerad.base.clock import SECOND, ClockSource, ManualClock
 from camerad.behaviour import scene as scenes
 from camerad.behaviour import signals, stages
 from camerad.behaviour.announcements import Announcement
+from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.shift import ShiftRules
-from camerad.behaviour.stages import Stage, State
+from camerad.behaviour.stages import Condition, Stage, State
 from camerad.config import load
 from camerad.config.controls import Announcements
+from camerad.config.office_section import Office
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
+from camerad.daemon.handover_monitor import HandoverMonitor
 from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.daemon.presentation import Presentation
 from camerad.daemon.recording_manager import RecordingManager
@@ -31,8 +34,10 @@ from camerad.hardware.selfview_process import NoDisplay
 from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
 from tests.system.harness import configuration
+from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import RULES, idle_core, lives, record
 
+OFFICE = Office("https://office.example", "", "", 100)
 ARMED = replace(RULES, armed_in=frozenset({Stage.SELF_VIEW}))
 
 
@@ -82,14 +87,26 @@ class Scene:
             core, rules, note_nothing, play=self.cues.append, on_change=lambda: None
         )
         self.clock_monitor = ClockMonitor(core, None, note_nothing)
+        self.handover = HandoverMonitor(
+            core, OFFICE, recordings.listing, lambda _word: self.shown.show_lights()
+        )
         status = StatusReporter(
-            settings, clock, recordings, PowerMonitor(core, settings, levers), self.shifts
+            settings,
+            clock,
+            recordings,
+            PowerMonitor(core, settings, levers),
+            self.shifts,
+            handover=self.handover,
         )
         self.shown = Presentation(core, self.clock_monitor, self.shifts, status, lambda: True)
         self.outputs = from_settings.outputs(settings)
         self.shown.indicators = Indicators(self.outputs, lambda output, what: None)
         core.dispatcher.listen(
-            self.shown.show_lights, self.shown.stepped, self.shown.show_scene, self.shown.announce
+            self.shown.show_lights,
+            self.shown.stepped,
+            self.shown.show_scene,
+            self.shown.announce,
+            self.handover.stepped,
         )
 
     @property
@@ -146,6 +163,40 @@ def test_the_display_shows_each_state_once_there_is_one(scene: Scene) -> None:
     scene.shown.display = display
     scene.live(lambda: record(scene.core))
     assert [type(shown) for shown in display.shown] == [scenes.RecordingScene]
+
+
+def test_in_its_dock_the_lights_and_if_asked_the_display_say_how_handing_over_goes(
+    scene: Scene,
+) -> None:
+    display = Display()
+    scene.shown.display = display
+    looks: list[signals.Indication] = []
+    scene.shown.indicators.show = looks.append  # type: ignore[method-assign]
+
+    async def told(word: HandoverProgress) -> None:
+        await scene.handover.hear(word)
+
+    async def life() -> None:
+        scene.core.conditions.raise_(Condition.DOCKED)
+        assert looks[-1].green is signals.WORK
+        await told(HandoverProgress(HandoverState.HANDING_OVER, 12, 30))
+        assert looks[-1].green is signals.WORK
+        assert display.shown[-1] == scenes.DARK  # nobody asked
+        scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "test")
+        said = display.shown[-1]
+        assert isinstance(said, scenes.OfficerStatus)
+        assert (said.handover, said.done, said.total) == (scenes.HandoverScene.RUNS, 12, 30)
+        await told(HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.OFFICE))
+        assert looks[-1].green is signals.BLINK
+        record(scene.core)
+        assert looks[-1] == signals.Indication(signals.OFF, signals.ON, signals.OFF)
+        assert isinstance(display.shown[-1], scenes.RecordingScene)
+
+    loop = VirtualLoop(scene.clock)
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
 
 
 def test_what_happened_is_announced_with_whether_it_is_heard(scene: Scene) -> None:

@@ -24,12 +24,19 @@ from small_office import Fault, SmallOffice
 
 from camerad.base.clock import ManualClock, Moment, SystemClock
 from camerad.base.errors import EX_CONFIG
+from camerad.behaviour.dock_progress import (
+    NOT_HEARD,
+    HandoverProgress,
+    HandoverState,
+    HandoverTrouble,
+)
 from camerad.config import Settings, load
 from camerad.container.keys import encode_base64url
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass
+from camerad.dock.progress_teller import NoReport
 from tests.system.harness import configuration
 
 ID = "20261124T153000Z-00000{}-00000001"
@@ -68,6 +75,14 @@ class Camera:
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         self._control: Control | None = None
+        self.words: list[HandoverProgress] = []
+
+    @property
+    def handover(self) -> Camera:
+        return self
+
+    async def hear(self, word: HandoverProgress) -> None:
+        self.words.append(word)
 
     def record(self, number: int) -> str:
         name, moment = ID.format(number), self._clock.moment()
@@ -211,6 +226,11 @@ def test_a_camera_in_its_dock_hands_over_and_a_worn_one_does_not(scene: Scene) -
     scene.camera.tell(DOCKED)
     scene.hear(ALL)
     assert scene.camera.acknowledged() == names == set(scene.office.recordings)
+    everything = HandoverProgress(HandoverState.HANDED_OVER, 2, 2)
+    scene.wait(lambda: scene.camera.words[-1:] == [everything])
+    # While it was worn nothing was told; then each word is one of its table.
+    assert scene.camera.words[0] == NOT_HEARD
+    assert {one.total for one in scene.camera.words[1:]} == {2}
     # The ledger that the office has by now says so, and what is recorded next comes by itself.
     assert sorted(scene.office.ledger) == ["000001.jws"]
     scene.camera.tell(RECORDING)
@@ -267,6 +287,10 @@ def test_an_office_that_is_away_harms_nothing_and_is_found_at_the_next_docking(
     scene.start()
     scene.camera.tell(DOCKED)
     scene.hear("STATUS=it does not work: see the log")
+    failed = HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.NETWORK)
+    scene.wait(lambda: failed in scene.camera.words)
+    # Of the first attempt alone nobody is alarmed: a network needs some seconds.
+    assert set(scene.camera.words[: scene.camera.words.index(failed)]) == {NOT_HEARD}
     scene.office.start()
     scene.camera.tell(IDLE)
     scene.hear("STATUS=waiting for the dock")
@@ -303,7 +327,7 @@ def test_a_camera_whose_clock_nobody_vouches_for_hands_over(
         SystemClock(),
         HandoverMemory(),
         clock_vouched_for=False,
-        report=lambda _text: None,
+        report=NoReport(),
     )
     assert one.run().acknowledged == (name,)
     one.close()

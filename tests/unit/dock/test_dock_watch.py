@@ -11,6 +11,12 @@ import pytest
 
 from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
+from camerad.behaviour.dock_progress import (
+    NOT_HEARD,
+    HandoverProgress,
+    HandoverState,
+    HandoverTrouble,
+)
 from camerad.dock.dock_watch import GONE, DockState, DockWatch
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import HandoverResult
@@ -55,10 +61,20 @@ class Bench:
         self.outcomes = list(outcomes)
         self.passes: list[Pass] = []
         self.told: list[str] = []
+        self.shown: list[HandoverProgress | None] = []
         self.watch = DockWatch(
-            self.make, SystemClock(), self.told.append, again_seconds=again, look_seconds=look
+            self.make, SystemClock(), self, again_seconds=again, look_seconds=look
         )
         self.watch.start()
+
+    def say(self, text: str, word: HandoverProgress | None = None) -> None:
+        self.told.append(text)
+        if word is not None:
+            self.shown.append(word)
+
+    def forget(self, text: str) -> None:
+        self.told.append(text)
+        self.shown.append(None)
 
     def make(self, vouched: bool) -> Pass:
         outcome = self.outcomes.pop(0) if self.outcomes else None
@@ -188,6 +204,93 @@ def test_a_pass_that_cannot_be_made_is_tried_again(bench: Make) -> None:
     one.watch.tell(DOCKED)
     one.wait_for(1)
     assert "it does not work: see the log" in one.told
+
+
+def shown(one: Bench, *words: HandoverProgress | None) -> None:
+    """Wait until the camera was to show these, in this order, and nothing else."""
+    until = time.monotonic() + DEADLINE
+    while len(one.shown) < len(words):
+        assert time.monotonic() < until, one.shown
+        time.sleep(0.005)
+    assert one.shown == list(words)
+
+
+def failed(trouble: HandoverTrouble) -> HandoverProgress:
+    return HandoverProgress(HandoverState.FAILED, trouble=trouble)
+
+
+def test_a_dock_without_a_network_is_told_at_the_second_attempt(bench: Make) -> None:
+    away = [OfficeUnavailableError("away", trouble=HandoverTrouble.NETWORK) for _ in range(2)]
+    one = bench(*away, again=(0.01, 60.0))
+    one.watch.tell(DOCKED)
+    shown(one, None, NOT_HEARD, NOT_HEARD, failed(HandoverTrouble.NETWORK))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (OfficeUnavailableError("it is full"), failed(HandoverTrouble.OFFICE)),
+        (OfficeUnavailableError("all docks are full", 60.0, trouble=None), NOT_HEARD),
+        (CameradError("the daemon says no"), failed(HandoverTrouble.CAMERA)),
+        (RuntimeError("a mistake"), failed(HandoverTrouble.CAMERA)),
+        (DONE, HandoverProgress(HandoverState.HANDED_OVER, 1, 1)),
+        (LEFT, HandoverProgress(HandoverState.FAILED, 0, 1, HandoverTrouble.RECORDINGS)),
+        (
+            HandoverResult(("a",), (), {"b": "no"}, {}, (), ()),
+            HandoverProgress(HandoverState.FAILED, 1, 2, HandoverTrouble.RECORDINGS),
+        ),
+        (
+            HandoverResult(("a",), (), {}, {}, ("b",), ()),
+            HandoverProgress(HandoverState.HANDING_OVER, 1, 2),
+        ),
+        (
+            HandoverResult(("a",), ("b",), {}, {}, (), ()),
+            HandoverProgress(HandoverState.WAITING, 1, 1),
+        ),
+    ],
+    ids=[
+        "office",
+        "busy",
+        "daemon",
+        "mistake",
+        "done",
+        "went wrong",
+        "refused",
+        "being checked",
+        "without an end",
+    ],
+)
+def test_what_came_of_an_attempt_is_shown(
+    bench: Make, outcome: Any, word: HandoverProgress
+) -> None:
+    """All handed over is said only where not one recording is left."""
+    one = bench(outcome)
+    one.watch.tell(DOCKED)
+    shown(one, None, NOT_HEARD, word)
+
+
+def test_what_was_handed_over_stays_so_while_the_office_is_away(bench: Make) -> None:
+    everything = HandoverProgress(HandoverState.HANDED_OVER, 1, 1)
+    away = OfficeUnavailableError("away", trouble=HandoverTrouble.NETWORK)
+    one = bench(DONE, away, away, look=0.01, again=(0.01, 60.0))
+    one.watch.tell(DOCKED)
+    one.wait_for(3)
+    shown(one, None, NOT_HEARD, everything)
+    # Until something may have been recorded.
+    one.watch.tell(BUSY)
+    shown(one, None, NOT_HEARD, everything, NOT_HEARD)
+    one.watch.tell(WORN)
+    shown(one, None, NOT_HEARD, everything, NOT_HEARD, None)
+
+
+def test_what_came_too_late_is_not_shown_of_a_camera_in_use(bench: Make) -> None:
+    one = bench()
+    one.watch.tell(DOCKED)
+    first = one.wait_for(1)
+    one.watch.tell(BUSY)
+    assert first.closed.wait(DEADLINE)
+    one.watch._finished(DONE, 1)
+    assert one.shown == [None, NOT_HEARD, NOT_HEARD]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import ssl
 import threading
@@ -16,9 +17,11 @@ from authority import Authority, authority
 from small_office import free_port
 
 from camerad.base.clock import SystemClock
+from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.config.office_section import Office
-from camerad.dock import office_connection, timed_socket
+from camerad.dock import office_certificate, office_connection, timed_socket
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.office_certificate import CertificateFault, OfficeCertificateError
 from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trusting
 from camerad.dock.pace import BURST, Pace
 from camerad.dock.request_bodies import Text
@@ -126,16 +129,55 @@ def test_a_server_by_another_authority_is_none(
     connection = OfficeConnection(
         replace(scene.settings, ca=other.pem), trusting(other.pem, check_time=True), scene.clock
     )
-    with pytest.raises(OfficeUnavailableError, match="certificate does not hold"):
+    with pytest.raises(OfficeCertificateError, match="not by the authority") as caught:
         connection.exchange(ASK)
     assert scene.office.requests == []
+    error = caught.value
+    assert (error.fault, error.trouble) == (CertificateFault.AUTHORITY, HandoverTrouble.CERTIFICATE)
+    # The technician is told what the camera has, and what answers.
+    server = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", scene.office.port)))
+    for der in (server, ssl.PEM_cert_to_DER_cert(other.pem)):
+        assert hashlib.sha256(der).hexdigest().upper() in str(error).replace(":", "")
+    assert "camerad office init" in str(error)
 
 
 def test_a_certificate_for_another_address_is_none(ca: Authority, tmp_path: Path) -> None:
     server = Server(ca.context(tmp_path, "127.0.0.2"), answering(OK))
     try:
-        with pytest.raises(OfficeUnavailableError, match="certificate does not hold"):
+        with pytest.raises(OfficeCertificateError, match=r"another address.*office\.url") as caught:
             connect(ca, server.port).exchange(ASK)
+        assert caught.value.fault is CertificateFault.NAME
+    finally:
+        server.close()
+
+
+def test_what_answers_may_show_anything_for_a_certificate(ca: Authority) -> None:
+    error = ssl.SSLCertVerificationError("no")
+    error.verify_code, error.verify_message = 20, "unable to get \x1b[31m"
+    made = office_certificate.refused("https://x", ca.pem, error, b"\0junk")
+    assert made.shown is None
+    assert "\x1b" not in str(made)
+
+
+def test_a_server_that_will_not_show_its_certificate_again_is_refused_all_the_same(
+    ca: Authority, tmp_path: Path
+) -> None:
+    """The second connection only looks; nothing is sent on it, and nothing rests on it."""
+    server = Server(ca.context(tmp_path, "127.0.0.2"), answering(OK))
+    connection = connect(ca, server.port)
+    dial, dialled = connection._dial, []
+
+    def once(until_us: int) -> socket.socket:
+        dialled.append(until_us)
+        if len(dialled) > 1:
+            raise OfficeUnavailableError("it is gone")
+        return dial(until_us)
+
+    connection._dial = once  # type: ignore[method-assign]
+    try:
+        with pytest.raises(OfficeCertificateError, match="could not be looked at") as caught:
+            connection.exchange(ASK)
+        assert caught.value.shown is None
     finally:
         server.close()
 
@@ -149,8 +191,9 @@ def test_a_certificate_counts_within_its_time_if_the_camera_knows_the_time(
     """Another that it does not know: it would never reach the office, which tells it the time."""
     server = Server(ca.context(tmp_path, day=day), answering(OK))
     try:
-        with pytest.raises(OfficeUnavailableError, match="certificate does not hold"):
+        with pytest.raises(OfficeCertificateError, match=f"{day:%Y-%m}.*camera's clock") as caught:
             connect(ca, server.port).exchange(ASK)
+        assert caught.value.fault is CertificateFault.TIME
         unsure = connect(ca, server.port, check_time=False)
         assert unsure.exchange(ASK).status == 200
         unsure.close()

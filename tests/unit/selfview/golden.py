@@ -20,7 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.scene import Badge, Mirror, OfficerStatus, RecordingScene, Scene, SoundScene
+from camerad.behaviour.scene import (
+    Badge,
+    HandoverScene,
+    Mirror,
+    OfficerStatus,
+    RecordingScene,
+    Scene,
+    SoundScene,
+)
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from camerad.stream.frame import Geometry
@@ -47,6 +55,11 @@ class Case:
     picture: bool = True
 
 
+def in_dock(handover: HandoverScene) -> OfficerStatus:
+    """The status of a camera in its dock."""
+    return OfficerStatus(87, 312, WALL_US, handover, 12, 30)
+
+
 CASES = (
     Case("self-view", Mirror()),
     Case("self-view-buffer", Mirror(30.0)),
@@ -59,10 +72,15 @@ CASES = (
     ),
     Case("status", OfficerStatus(87, 312, WALL_US)),
     Case("status-unknown", OfficerStatus()),
+    Case("status-handing-over", in_dock(HandoverScene.RUNS)),
+    Case("status-handed-over", in_dock(HandoverScene.DONE)),
+    Case("status-not-handed-over", in_dock(HandoverScene.WAITS)),
+    Case("status-no-network", in_dock(HandoverScene.NO_NETWORK)),
+    Case("status-handover-failed", in_dock(HandoverScene.FAILED)),
     Case("badge", Badge()),
 )
 SIZES = {"": (320, 240), "-portrait": (240, 320), "-large": (800, 480), "-wide": (480, 320)}
-ELSEWHERE = ("self-view-buffer", "recording-muted", "status", "badge")
+ELSEWHERE = ("self-view-buffer", "recording-muted", "status", "status-no-network", "badge")
 """What is looked at on the other panels too: the longest texts."""
 
 

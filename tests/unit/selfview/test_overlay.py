@@ -9,6 +9,7 @@ from camerad.base.clock import SECOND
 from camerad.behaviour.scene import (
     DARK,
     Badge,
+    HandoverScene,
     Mirror,
     OfficerStatus,
     RecordingScene,
@@ -30,6 +31,7 @@ SCENES: list[Scene] = [
     RecordingScene(0, SoundScene.NONE),
     OfficerStatus(100, 6000, 0),
     OfficerStatus(),
+    *(OfficerStatus(100, 6000, 0, one, 9999, 9999) for one in HandoverScene),
     Badge(),
 ]
 

@@ -34,6 +34,7 @@ export function showStage(state, policy) {
     else $(`step-${name}`).removeAttribute("aria-current");
   }
   const told = (state?.conditions ?? []).map((name) => say("conditions", name));
+  if (state?.handover) told.push(handover(state.handover));
   if (told.join() !== [...$("conditions").children].map((one) => one.textContent).join()) {
     $("conditions").replaceChildren(...told.map((text) => make("li", { text })));
   }
@@ -43,6 +44,12 @@ export function showStage(state, policy) {
 export function soundOf({ muted, microphone }) {
   if (muted) return "muted";
   return microphone === "on" ? "on" : "none";
+}
+
+/** How handing over goes, with what the green light does meanwhile. */
+function handover({ state, done, total, trouble }) {
+  if (trouble !== null) return words().handover.failed(say("troubles", trouble));
+  return words().handover[state](number(done, 0), number(total, 0));
 }
 
 function wearer(state) {

@@ -207,4 +207,19 @@ export const DE = {
     light_down: "Leuchte gestört",
     docked: "im Dock",
   },
+  handover: {
+    waiting: () => "noch nicht alles übergeben (Grün setzt alle 3 s kurz aus)",
+    handing_over: (done, total) => `${done} von ${total} übergeben (Grün setzt alle 3 s kurz aus)`,
+    handed_over: () => "alles übergeben (Grün blitzt alle 3 s)",
+    failed: (why) => `Übergabe gestört: ${why} (Grün blinkt)`,
+  },
+  troubles: {
+    network: "der Server der Dienststelle ist nicht erreichbar",
+    certificate: "was antwortet, weist sich nicht als Server der Dienststelle aus",
+    register: "die Dienststelle kennt diese Kamera nicht",
+    office: "der Server der Dienststelle nimmt nichts an",
+    recordings: "die Dienststelle nimmt nicht jede Aufzeichnung an",
+    camera: "etwas an der Kamera selbst",
+    silent: "das Programm, das übergibt, meldet sich nicht",
+  },
 };

@@ -207,4 +207,19 @@ export const EN = {
     light_down: "light down",
     docked: "docked",
   },
+  handover: {
+    waiting: () => "not all handed over yet (green goes dark for an instant every 3 s)",
+    handing_over: (done, total) => `${done} of ${total} handed over (green goes dark for an instant every 3 s)`,
+    handed_over: () => "all handed over (green flashes every 3 s)",
+    failed: (why) => `handing over does not work: ${why} (green blinks)`,
+  },
+  troubles: {
+    network: "the office's server is not reached",
+    certificate: "what answers is not shown to be the office's server",
+    register: "the office does not know this camera",
+    office: "the office's server takes nothing",
+    recordings: "the office does not take every recording",
+    camera: "something at the camera itself",
+    silent: "the program that hands over says nothing",
+  },
 };

@@ -1,0 +1,160 @@
+"""Whether the office's server is reached and knows this camera, as a hand-over asks it.
+
+A camera has a network in its dock only, so outside it nothing is tried, and a camera is ready all
+the same. In the dock, what does not work is a warning: the camera records and keeps meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from camerad.base.clock import SystemClock
+from camerad.base.errors import CameradError
+from camerad.behaviour.dock_progress import HandoverTrouble
+from camerad.behaviour.stages import Condition
+from camerad.config import Settings
+from camerad.config.office_section import Office
+from camerad.doctor.check_results import CheckResult, FindingId
+from camerad.hardware import power
+
+if TYPE_CHECKING:
+    from camerad.dock.errors import OfficeUnavailableError
+    from camerad.dock.office_connection import OfficeConnection
+    from camerad.dock.signers import Signer
+
+OFFICE_SECONDS: Final = 15.0
+"""What the office's server may take for everything."""
+_LARGEST_KEY: Final = 64 * 1024
+
+
+def is_docked(settings: Settings, status: Mapping[str, Any]) -> bool:
+    """Whether the camera is in its dock. status: a running daemon's; empty if none runs."""
+    if "conditions" in status:
+        return Condition.DOCKED.value in status["conditions"]
+    return power.read_power(settings.battery.power_supply).external
+
+
+def check_office(
+    settings: Settings, status: Mapping[str, Any], socket: str | None, check_time: bool
+) -> CheckResult:
+    """Ask the office's server one signed question. The settings have an office.
+
+    status: as `is_docked` takes it. socket: of the running daemon, which signs; None: none runs, so
+    the device's key does. check_time: whether something vouches for the clock. Blocks for little
+    more than `OFFICE_SECONDS`.
+    """
+    from camerad.dock.errors import OfficeUnavailableError  # noqa: PLC0415
+    from camerad.dock.office_connection import OfficeConnection, trusting  # noqa: PLC0415
+
+    office = settings.office
+    if office is None:
+        raise ValueError("this camera has no office")
+    if not is_docked(settings, status):
+        return _result(FindingId.OFFICE_NOT_DOCKED, office)
+    try:
+        context = trusting(office.ca, check_time=check_time)
+    except OfficeUnavailableError as error:
+        return _result(FindingId.OFFICE_CA_WRONG, office, why=str(error))
+    connection = OfficeConnection(office, context, SystemClock())
+    timer = threading.Timer(OFFICE_SECONDS, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        return _ask(settings, office, connection, socket)
+    finally:
+        timer.cancel()
+        connection.close()
+
+
+def _ask(
+    settings: Settings, office: Office, connection: OfficeConnection, socket: str | None
+) -> CheckResult:
+    from camerad.dock.errors import (  # noqa: PLC0415
+        HandoverStoppedError,
+        OfficeAnswerError,
+        OfficeUnavailableError,
+    )
+    from camerad.dock.office_client import OfficeClient  # noqa: PLC0415
+
+    try:
+        signer = _signer(settings, connection, socket)
+        kid = signer.kid
+        OfficeClient(office.url, connection, signer, SystemClock()).ledger()
+    except OfficeUnavailableError as error:
+        return judge_office(office, error, kid)
+    except OfficeAnswerError as error:
+        return _result(FindingId.OFFICE_REFUSES, office, why=str(error))
+    except HandoverStoppedError:
+        why = f"no answer within {OFFICE_SECONDS:g} s"
+        return _result(FindingId.OFFICE_UNREACHED, office, why=why)
+    except (CameradError, OSError, ValueError) as error:
+        return _result(FindingId.OFFICE_UNSIGNED, office, why=str(error))
+    return _result(FindingId.OFFICE_OK, office, thumbprint=kid)
+
+
+def judge_office(office: Office, error: OfficeUnavailableError, kid: str) -> CheckResult:
+    """What it means that the question got no answer. kid: thumbprint of the camera's key."""
+    from camerad.dock.errors import OfficeAddressError, SignatureRefusedError  # noqa: PLC0415
+    from camerad.dock.office_certificate import (  # noqa: PLC0415
+        CertificateFault,
+        OfficeCertificateError,
+    )
+
+    why = str(error)
+    match error:
+        case OfficeAddressError():
+            return _result(FindingId.OFFICE_NO_ADDRESS, office, why=why)
+        case OfficeCertificateError():
+            what = {
+                CertificateFault.AUTHORITY: FindingId.OFFICE_STRANGER,
+                CertificateFault.TIME: FindingId.OFFICE_OUT_OF_TIME,
+                CertificateFault.NAME: FindingId.OFFICE_OTHER_NAME,
+            }[error.fault]
+            shown = error.shown
+            return _result(
+                what,
+                office,
+                why=why,
+                trusted=error.trusted.sha256,
+                issuer="?" if shown is None else shown.issuer,
+                shown="?" if shown is None else shown.sha256,
+                begins="?" if shown is None else shown.begins,
+                ends="?" if shown is None else shown.ends,
+            )
+        case SignatureRefusedError():
+            what = FindingId.OFFICE_SIGNATURE if error.registered else FindingId.OFFICE_UNREGISTERED
+            return _result(what, office, why=why, thumbprint=kid)
+        case _ if error.trouble is HandoverTrouble.NETWORK:
+            return _result(FindingId.OFFICE_UNREACHED, office, why=why)
+    return _result(FindingId.OFFICE_REFUSES, office, why=why)
+
+
+def no_answer(settings: Settings) -> CheckResult:
+    """The same of a question that came to no end at all."""
+    office = settings.office
+    url = "" if office is None else office.url
+    return CheckResult("office", FindingId.OFFICE_UNREACHED, {"url": url, "why": "no answer"})
+
+
+def _signer(settings: Settings, connection: OfficeConnection, socket: str | None) -> Signer:
+    """Whoever has the device's key: the running daemon, or its file."""
+    from camerad.container.keys import SigningKey  # noqa: PLC0415
+    from camerad.dock.daemon_client import DaemonClient  # noqa: PLC0415
+    from camerad.dock.signers import KeySigner  # noqa: PLC0415
+    from camerad.store.identity import KEY_NAME  # noqa: PLC0415
+
+    if socket is not None:
+        return DaemonClient(socket, connection.pause)
+    path = os.path.join(settings.device.state_dir, KEY_NAME)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return KeySigner(SigningKey.from_pem(os.read(descriptor, _LARGEST_KEY)))
+    finally:
+        os.close(descriptor)
+
+
+def _result(what: FindingId, office: Office, **values: str) -> CheckResult:
+    return CheckResult("office", what, {"url": office.url, **values})

@@ -1,0 +1,70 @@
+"""The doctor's findings about the office's server, in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from camerad.doctor.check_results import FindingId
+from camerad.doctor.wording.catalogue import Sentence
+
+OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
+    FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
+    FindingId.OFFICE_NOT_DOCKED: Sentence(
+        "The camera is not in its dock, so it has no network.",
+        "To check whether it reaches the office, put it into its dock.",
+    ),
+    FindingId.OFFICE_UNSIGNED: Sentence(
+        "The doctor cannot ask the office in this camera's name: {why}",
+        "Run camerad doctor with sudo, and while the daemon runs.",
+    ),
+    FindingId.OFFICE_NO_ADDRESS: Sentence(
+        "Nobody knows the address of the office's server {url}.",
+        "Check that the dock has a network, and its cable. Check the name in office.url, and that "
+        "the network's name server knows it.",
+    ),
+    FindingId.OFFICE_UNREACHED: Sentence(
+        "The office's server {url} cannot be reached.",
+        "Check the dock's cable and network. Check that the server runs (camerad office serve), "
+        "and that no firewall closes its port. Other docks too? Then it is the server.",
+    ),
+    FindingId.OFFICE_CA_WRONG: Sentence(
+        "office.ca in the camera's configuration is no certificate.",
+        "Make the camera's file again, with the office's authority (camerad provision new "
+        "--office-ca FILE).",
+    ),
+    FindingId.OFFICE_STRANGER: Sentence(
+        "What answers at {url} has a certificate by another authority than the camera trusts. The "
+        "camera trusts SHA-256 {trusted}. The server's is by {issuer}, SHA-256 {shown}.",
+        "At the office, camerad office init shows the fingerprint of its authority. If the "
+        "camera's is another, give the camera a new file with that authority (camerad provision "
+        "new --office-ca FILE). If it is the same, another computer answers at this address: look "
+        "for it.",
+    ),
+    FindingId.OFFICE_OUT_OF_TIME: Sentence(
+        "The certificate of {url} holds from {begins} to {ends}, and not today, by the camera's "
+        "clock.",
+        "Check the camera's clock, above. If it is right, have the office make the certificate "
+        "again (camerad office init).",
+    ),
+    FindingId.OFFICE_OTHER_NAME: Sentence(
+        "The certificate of the office's server is not for {url}.",
+        "Compare office.url in the camera's file with url in the office's settings. They have to "
+        "be the same.",
+    ),
+    FindingId.OFFICE_UNREGISTERED: Sentence(
+        "The office does not know this camera's key ({thumbprint}).",
+        "Put the camera into the register: insert its card at the desk and run camerad provision "
+        "collect. If the camera was set up anew, it has a new key: collect that. If the key was "
+        "taken out of the register, the camera counts as lost: ask why.",
+    ),
+    FindingId.OFFICE_SIGNATURE: Sentence(
+        "The office knows this camera, but does not take its signature: {why}",
+        "Compare office.url in the camera's file with url in the office's settings: they have to "
+        "be the same to the letter. Then look at the log of the office's server.",
+    ),
+    FindingId.OFFICE_REFUSES: Sentence(
+        "The office's server answers, but not as it should: {why}",
+        "Look at the log of the office's server.",
+    ),
+}

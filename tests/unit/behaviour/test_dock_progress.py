@@ -1,0 +1,173 @@
+"""Whose word about handing over counts, and for how long: every state, every word."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from camerad.behaviour import dock_progress, signals
+from camerad.behaviour.dock_progress import (
+    NOT_HEARD,
+    SILENCE_US,
+    SILENT,
+    DockWord,
+    HandoverProgress,
+    HandoverState,
+    HandoverTrouble,
+    follow,
+    hear,
+    shown,
+    silent_at_us,
+)
+from camerad.behaviour.scene import (
+    HandoverScene,
+    OfficerStatus,
+    RecordingScene,
+    SceneFacts,
+    handover_scene,
+    scene,
+)
+from camerad.behaviour.signals import BLINK, HURRY, OFF, REST, WORK, Indication
+from camerad.behaviour.stages import REFUSES_START, Condition, Stage, State
+
+ALL = HandoverProgress(HandoverState.HANDED_OVER, 3, 3)
+WORDS = [
+    HandoverProgress(HandoverState.WAITING),
+    HandoverProgress(HandoverState.HANDING_OVER, 1, 3),
+    ALL,
+    *(HandoverProgress(HandoverState.FAILED, 1, 3, trouble) for trouble in HandoverTrouble),
+]
+IN_DOCK = State(Stage.IDLE, 0, frozenset({Condition.DOCKED}))
+
+
+def in_stage(stage: Stage, *, docked: bool = True) -> State:
+    return State(stage, 0, frozenset({Condition.DOCKED} if docked else ()))
+
+
+@pytest.mark.parametrize("word", WORDS, ids=str)
+def test_a_word_is_shown_until_nobody_has_said_it_for_too_long(word: HandoverProgress) -> None:
+    heard = hear(follow(DockWord(), IN_DOCK, 5), word, 7)
+    assert silent_at_us(heard) == 7 + SILENCE_US
+    assert shown(heard, 7 + SILENCE_US - 1) == word
+    assert shown(heard, 7 + SILENCE_US) == SILENT
+    # Said again, it counts anew.
+    again = hear(follow(heard, IN_DOCK, 6 + SILENCE_US), word, 6 + SILENCE_US)
+    assert shown(again, 7 + SILENCE_US) == word
+
+
+def test_before_the_first_word_it_waits_and_not_for_ever() -> None:
+    heard = follow(DockWord(), IN_DOCK, 5)
+    assert shown(heard, 5) == NOT_HEARD
+    assert follow(heard, IN_DOCK, 9) == heard
+    assert shown(heard, 5 + SILENCE_US) == SILENT
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("word", WORDS, ids=str)
+def test_outside_the_dock_nothing_counts_and_nothing_is_kept(
+    stage: Stage, word: HandoverProgress
+) -> None:
+    heard = hear(follow(DockWord(), in_stage(stage), 5), word, 7)
+    out = follow(heard, in_stage(stage, docked=False), 8)
+    assert hear(out, word, 9) == out == DockWord()
+    assert shown(out, 9) is None
+    assert silent_at_us(out) is None
+    assert shown(follow(out, in_stage(stage), 10), 10) == NOT_HEARD
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_recording_makes_every_word_void_and_nothing_else_does(stage: Stage) -> None:
+    heard = hear(follow(DockWord(), IN_DOCK, 5), ALL, 7)
+    state = in_stage(stage)
+    during = follow(heard, state, 8)
+    assert shown(during, 8) == (NOT_HEARD if state.keeping else ALL)
+    # A word that was under way when the recording began does not outlast it.
+    late = follow(hear(during, ALL, 9), state, 10)
+    assert shown(late, 10) == (NOT_HEARD if state.keeping else ALL)
+
+
+# ------------------------------------------------------------------------------------ lights
+
+
+def test_each_thing_has_a_pattern_of_its_own_and_only_all_handed_over_looks_done() -> None:
+    assert set(signals.IN_DOCK) == set(HandoverState)
+    done = {one for one, pattern in signals.IN_DOCK.items() if pattern is REST}
+    assert done == {HandoverState.HANDED_OVER}
+    assert signals.IN_DOCK[HandoverState.HANDING_OVER] is WORK
+    # Without contact in its dock a camera is steady green: no word looks like that.
+    assert signals.ON not in signals.IN_DOCK.values()
+    patterns = [signals.ON, BLINK, HURRY, REST, WORK, signals.SEEK, signals.ACKNOWLEDGE]
+    assert len({one.steps for one in patterns}) == len(patterns)
+    for pattern in signals.IN_DOCK.values():
+        lit = sum(ms for on, ms in pattern.steps if on)
+        dark = sum(ms for on, ms in pattern.steps if not on)
+        # At a glance: mostly lit, half and half, or mostly dark.
+        assert round(lit / (lit + dark), 2) in (0.87, 0.5, 0.07)
+
+
+@pytest.mark.parametrize("ending", [False, True])
+@pytest.mark.parametrize("stage", Stage)
+def test_handing_over_shows_by_green_alone_and_gives_way_to_everything(
+    stage: Stage, ending: bool
+) -> None:
+    for handover, one, docked in product((None, *HandoverState), Condition, (False, True)):
+        conditions = frozenset({one, *({Condition.DOCKED} if docked else ())})
+        plain = signals.look(State(stage, 0, conditions, ending=ending))
+        seen = signals.in_dock(plain, handover)
+        assert (seen.red, seen.amber) == (plain.red, plain.amber)
+        alone = conditions == {Condition.DOCKED}
+        shows = alone and not ending and stage in (Stage.IDLE, Stage.SELF_VIEW)
+        if handover is None or not shows:
+            assert seen == plain
+        else:
+            assert seen == Indication(signals.IN_DOCK[handover], OFF, OFF)
+        if conditions & REFUSES_START:
+            assert seen.green is OFF
+
+
+def test_a_shift_in_its_dock_changes_none_of_it_but_the_answer_to_a_badge() -> None:
+    plain = signals.look(IN_DOCK)
+    for handover in HandoverState:
+        seen = signals.in_dock(plain, handover)
+        assert signals.on_shift(seen, looking=True, acknowledging=False) == seen
+
+
+# ------------------------------------------------------------------------------------ display
+
+
+@pytest.mark.parametrize("word", WORDS, ids=str)
+def test_the_display_says_the_same(word: HandoverProgress) -> None:
+    said = handover_scene(word)
+    if word.trouble is HandoverTrouble.NETWORK:
+        assert said is HandoverScene.NO_NETWORK
+    else:
+        assert (said is HandoverScene.FAILED) is (word.state is HandoverState.FAILED)
+        assert (said is HandoverScene.DONE) is (word.state is HandoverState.HANDED_OVER)
+
+
+def test_outside_the_dock_the_display_says_nothing_of_it() -> None:
+    assert handover_scene(None) is None
+
+
+def test_it_is_said_only_when_asked_in_idle_and_never_to_the_person_opposite() -> None:
+    status = OfficerStatus(handover=HandoverScene.FAILED)
+    for stage, on, armed, wiping, asked in product(Stage, *[(False, True)] * 4):
+        state = State(
+            stage,
+            0,
+            frozenset({Condition.DOCKED}),
+            display_on=on,
+            armed=armed,
+            wiping=wiping,
+            status_on=asked and stage is Stage.IDLE,
+        )
+        said = scene(state, SceneFacts(status=status))
+        assert isinstance(said, OfficerStatus) is state.status_on
+        if state.keeping and on:
+            assert isinstance(said, RecordingScene)
+
+
+def test_what_the_process_says_is_said_again_before_it_is_forgotten() -> None:
+    # Twice missed is no alarm yet.
+    assert 2.5 * dock_progress.REPEAT_SECONDS * 1_000_000 < SILENCE_US
