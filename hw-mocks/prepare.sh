@@ -39,7 +39,7 @@ running='alsa-utils gcc libc6-dev libcap-dev pulseaudio libasound2-plugins espea
 
 level=${1:-}
 case $level in
-    run) system_packages=$running extras=device ;;
+    run) system_packages=$running extras=device,office ;;
     test | bench)
         system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
@@ -58,7 +58,7 @@ case $level in
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions.
         [ "$level" = test ] || system_packages="$system_packages valgrind"
-        extras=device,test
+        extras=device,office,test
         ;;
     image)
         # What makes a root of packages for another processor; file systems and tables of a card,

@@ -6,7 +6,8 @@
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
-`retention_worker`                          deletes what is due
+`office_work`                               deletes what is due, tells people what they must know
+`office_metrics`, `metrics_listener`        what Prometheus is shown
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -41,12 +42,14 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
+from camerad.vault.metrics_listener import MetricsListener
 from camerad.vault.nonces import Nonces
+from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_settings import OfficeFile
+from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
-from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
@@ -73,8 +76,6 @@ LARGEST_BODY: Final = 1 << 20
 END_SECONDS: Final = 5.0
 """At the end: how long requests have, what is cut off then to leave, and a recording that is being
 taken over."""
-EXPIRY_SECONDS: Final = 3600.0
-"""Between two looks for uploads to which nothing comes."""
 
 HAS_IT: Final = "the office has this recording; ask for its receipt"
 
@@ -98,8 +99,16 @@ class Vault:
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = OfficeMetrics()
+        self._work = OfficeWork(settings, self._metrics, clock)
+        self._listener: MetricsListener | None = None
         self.port = settings.listen.port
         """Where it listens."""
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where Prometheus asks; None if nowhere."""
+        return None if self._listener is None else self._listener.port
 
     async def open(self) -> None:
         """Begin to answer.
@@ -132,8 +141,10 @@ class Vault:
         )
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
-        takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
-        queue = self._queue = TakeoverQueue(takeover.take, self._clock)
+        takeover = await asyncio.to_thread(
+            Takeover, directory, uploads, cameras, key, self._clock, tell=self._work.taken_over
+        )
+        queue = self._queue = TakeoverQueue(self._metrics.timed(takeover.take), self._clock)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(
@@ -154,9 +165,12 @@ class Vault:
         await self._listen(app, context)
         for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
             queue.add(kid, declaration)
+        self._work.prepare(cameras, uploads, key)
+        if settings.metrics is not None:
+            self._listener = MetricsListener(settings.metrics, self._metrics.registry)
+            await self._listener.open()
         queue.start()
-        self._background(self._expire(uploads))
-        self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
+        self._work.start()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -168,7 +182,8 @@ class Vault:
         nonces = Nonces(self._clock.wall_us())
         guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
         app = web.Application(
-            middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
+            middlewares=[self._metrics.count_refusals, plain_errors, guard.middleware],
+            client_max_size=LARGEST_BODY,
         )
         app.on_response_prepare.append(guard.add_nonce)
         app.on_response_prepare.append(_call_it_camerad)
@@ -214,9 +229,13 @@ class Vault:
         if self._ledgers is not None:
             self._ledgers.close()
             self._ledgers = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
+        await asyncio.to_thread(self._work.end, END_SECONDS)
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
@@ -241,30 +260,6 @@ class Vault:
             log.info("the server ends", extra=MessageId.SERVING.extra)
         finally:
             await self.close()
-
-    async def _expire(self, uploads: Uploads) -> None:
-        """Look for uploads to which nothing comes, now and then."""
-        while True:
-            try:
-                gone = await asyncio.to_thread(uploads.expire, self._clock.moment())
-            except CameradError as error:
-                log.warning("%s", error, extra=MessageId.STORAGE.extra)
-                gone = []
-            for kid, recording in gone:
-                log.info(
-                    "%s: it did not go on for %d days, so what the camera %s had brought was "
-                    "removed",
-                    recording,
-                    uploads.limits.unfinished_days,
-                    kid,
-                    extra=MessageId.UPLOAD.extra,
-                )
-            await asyncio.sleep(EXPIRY_SECONDS)
-
-
-async def _delete_what_is_due(worker: RetentionWorker) -> None:
-    while True:
-        await asyncio.sleep(await asyncio.to_thread(worker.look))
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:
