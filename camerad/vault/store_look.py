@@ -12,7 +12,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place
-from camerad.store.purging import Purged
+from camerad.store.purging import Purged, Reason, ReasonKind
 from camerad.store.retention import list_expiring_flagged
 from camerad.store.store import Store
 from camerad.vault.notices.notice_rules import DatedRecording, StoreFacts, subject_of
@@ -48,8 +48,15 @@ def look_at(store: Store, purged: Purged, alarms: Iterable[Discrepancy]) -> Stor
         ),
         held_beyond=tuple(one for one in beyond if one.due_us <= now.wall_us),
         differences=tuple((one.what, one.id) for one in alarms),
-        reasons=tuple((one.why, subject_of(one.text)) for one in purged.reasons),
+        reasons=tuple((one.why, _about(one)) for one in purged.reasons),
     )
+
+
+def _about(reason: Reason) -> str:
+    """What a reason is about. Of cameras that are away each is something else."""
+    if reason.why is ReasonKind.AWAY:
+        return reason.text.partition(" is away")[0]
+    return subject_of(reason.text)
 
 
 def _bytes_in(place: Place) -> int:

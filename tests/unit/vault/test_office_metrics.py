@@ -171,7 +171,7 @@ def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
             settings = MetricsSettings(port=taken.getsockname()[1])
             listener = MetricsListener(settings, OfficeMetrics().registry)
             try:
-                with pytest.raises(ListenError, match="for Prometheus at 127.0.0.1.*metrics"):
+                with pytest.raises(ListenError, match=r"for Prometheus at 127\.0\.0\.1.*metrics"):
                     await listener.open()
             finally:
                 await listener.close()
