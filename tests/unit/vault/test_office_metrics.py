@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+from pathlib import Path
 
 import pytest
+import yaml
 from aiohttp import ClientSession, web
 from notice_helpers import NOW_US, notice
 from prometheus_client import generate_latest
@@ -53,8 +56,8 @@ def test_everything_that_happens_is_counted() -> None:
         assert there[f"camerad_office_takeovers_total {outcome}"] == 1
     assert there["camerad_office_takeover_seconds_count"] == 2
     assert there["camerad_office_receipts_signed_total"] == 1
-    assert there["camerad_office_work_runs_total retention ok"] == 1
-    assert there["camerad_office_work_runs_total retention failed"] == 1
+    assert there["camerad_office_work_runs_total ok retention"] == 1
+    assert there["camerad_office_work_runs_total failed retention"] == 1
     assert there["camerad_office_work_last_run_seconds retention"] == 0.5
     assert there["camerad_office_messages_failed_total smtp"] == 0
     assert there["camerad_office_messages_failed_total webhook"] == 1
@@ -177,3 +180,27 @@ def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
                 await listener.close()
 
     asyncio.run(life())
+
+
+def test_the_handbook_names_every_metric_and_its_rules_ask_for_what_there_is() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "office.md").read_text(encoding="utf-8")
+    section = page.split("\n## Metrics\n")[1].split("\n## ")[0]
+    text = generate_latest(OfficeMetrics().registry).decode()
+    there = set()
+    for family in text_string_to_metric_families(text):
+        name = family.name.removeprefix("camerad_office_")
+        if not name.endswith("_created"):
+            there.add(f"{name}_total" if family.type == "counter" else name)
+    table = "".join(line for line in section.splitlines() if line.startswith("|"))
+    named = {one.partition("{")[0] for one in re.findall(r"`([a-z_]+(?:\{[a-z,]+\})?)`", table)}
+    assert there <= named
+    rules = yaml.safe_load(section.split("```yaml\n")[1].split("```")[0])
+    asked = {
+        name
+        for group in rules["groups"]
+        for rule in group["rules"]
+        for name in re.findall(r"camerad_office_([a-z_]+)", rule["expr"])
+    }
+    assert asked <= there
+    kinds = set(re.findall(r'kind=~"([a-z_|]+)"', section)[0].split("|"))
+    assert kinds <= set(NoticeKind)
