@@ -115,7 +115,9 @@ def test_a_hold_beyond_its_day_is_told_and_its_reason_is_not(watched: Watched) -
     keys = watched.vault.cameras.keys()
     with open_office_store(place, watched.vault.key, watched.clock, keys, lambda _: None) as store:
         store.hold(ONE, "Aktenzeichen", "Frau Muster")
-    watched.clock.advance(DAYS * DAY)
+    watched.clock.advance((DAYS - 1) * DAY)
+    assert NoticeKind.HELD_BEYOND_DAY not in watched.look()
+    watched.clock.advance(DAY)
     (one,) = watched.look()[NoticeKind.HELD_BEYOND_DAY]
     assert (one.recording, one.camera) == (ONE, "cam-1")
     assert "Muster" not in repr(one)

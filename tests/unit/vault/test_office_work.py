@@ -47,13 +47,13 @@ class Scene(OfficeScene):
             finally:
                 client.close()
 
-    def until(self, condition: Callable[[], object]) -> None:
-        """Wait for it; the clock goes on meanwhile."""
+    def until(self, condition: Callable[[], object], step_us: int = SECOND) -> None:
+        """Wait for it; the clock goes on meanwhile, by so much at a time."""
         pause = threading.Event()
         for _ in range(round(DEADLINE / 0.02)):
             if condition():
                 return
-            self.clock.advance(SECOND)
+            self.clock.advance(step_us)
             for work in self.vault._work._works:
                 with work._changed:
                     work._changed.notify_all()  # it reads this clock again, and is not woken
@@ -112,8 +112,12 @@ def test_what_is_put_apart_is_mailed_and_posted_at_once_and_counted(
         webhook = WebhookSettings(receiver.url, tmp_path / "notify.pem")
         with scene.told(NotifySettings("de", smtp=smtp, webhook=webhook)) as client:
             scene.until(lambda: scene.metric("recordings", "here") is not None)
+            looked = scene.metric("work_runs_total", "watch") or 0
+            scene.until(lambda: (scene.metric("work_runs_total", "watch") or 0) > looked)
+            began_us = scene.clock.now_us()
             assert bring(client, camera, ONE, spoilt=True) == 409
-            scene.until(lambda: mail.mails and receiver.posts)
+            scene.until(lambda: mail.mails and receiver.posts, SECOND // 10)
+            assert scene.clock.now_us() - began_us < 45 * SECOND, "not with the minute's look"
             scene.until(lambda: scene.metric("messages_sent_total", "webhook"))
             assert scene.metric("takeovers_total", "apart") == 1
             assert scene.metric("recordings", "apart") == 1
