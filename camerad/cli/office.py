@@ -80,6 +80,21 @@ def add_parser(commands: Any) -> None:
             help="the server's settings; default: %(default)s",
         )
 
+    notify = actions.add_parser("notify", help="try how people are told")
+    tries = notify.add_subparsers(dest="notify_action", required=True, metavar="ACTION")
+    trial = tries.add_parser(
+        "test",
+        help="send a test message",
+        description="Sends a test message by mail and webhook, as the server would, and says of "
+        "each whether it got through. Run it as the server's user.",
+    )
+    trial.add_argument(
+        "--config",
+        default=default_config(),
+        metavar="FILE",
+        help="the server's settings; default: %(default)s",
+    )
+
     config = actions.add_parser("config", help="name the mistakes in the server's settings")
     checks = config.add_subparsers(dest="config_action", required=True, metavar="ACTION")
     check = checks.add_parser("check", help="name every mistake in the server's settings")
@@ -94,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
     actions = {
         "init": _init,
         "serve": _serve,
+        "notify": _notify_test,
         "config": _check,
         "find": office_find.run,
         "reindex": office_reindex.run,
@@ -340,6 +356,33 @@ def _checked(settings: OfficeFile) -> list[str]:
     from camerad.vault.start_check import check_start  # noqa: PLC0415 - slow to import
 
     return check_start(settings, datetime.now(UTC))
+
+
+def _notify_test(options: argparse.Namespace) -> int:
+    from camerad.base.clock import SystemClock  # noqa: PLC0415
+    from camerad.vault.notices.channel_setup import make_outer_channels  # noqa: PLC0415
+    from camerad.vault.notices.notice_channels import ChannelError  # noqa: PLC0415
+    from camerad.vault.notices.notice_message import make_test_message  # noqa: PLC0415
+    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+
+    settings = load(options.config)
+    channels = make_outer_channels(settings.notify, SystemClock())
+    if not channels:
+        raise OfficeCommandError(
+            f"{options.config}: neither mail nor a webhook is set up; name one under notify "
+            "(notify.smtp, notify.webhook), as docs/office.md says"
+        )
+    message = make_test_message(settings.notify.language, settings.url)
+    failed = 0
+    for channel in channels:
+        try:
+            channel.send(message)
+        except ChannelError as error:
+            failed = error.exit_code
+            sys.stderr.write(f"{channel.name}: {printable(error)}\n")
+        else:
+            sys.stdout.write(f"{channel.name}: the message was taken; see whether it arrives\n")
+    return failed
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from camerad.container.keys import KeyFileError, KeyRing, SigningKey
 from camerad.office import office
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
+from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place
 from camerad.store.store import Store
 
@@ -28,14 +29,15 @@ def open_office_store(
     *,
     about: str | None = None,
     replace: bool = False,
+    alarm: Callable[[Discrepancy], None] | None = None,
 ) -> Iterator[Store]:
     """The store of an office's directory, claimed until the end of the context.
 
     It is compared with its files before, new recordings are taken over, and so are the cameras'
     holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
-    say: is told what is no alarm; the others are logged. about: id of the one recording that it is
-    about; then only that is compared, and what is new. replace: `key` comes in the place of another
-    one.
+    say: is told what is no alarm. alarm: is given the others, which are logged in any case. about:
+    id of the one recording that it is about; then only that is compared, and what is new. replace:
+    `key` comes in the place of another one.
 
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
@@ -47,6 +49,8 @@ def open_office_store(
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:
                 say(str(difference))
+            elif alarm is not None:
+                alarm(difference)
         for text in camera_holds.take_over(store, camera_keys(place, trusted), trusted):
             say(text)
         yield store

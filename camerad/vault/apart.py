@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
@@ -17,6 +18,7 @@ import msgspec
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explain
 from camerad.container.recording_files import SUFFIX
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
@@ -33,6 +35,25 @@ class _Reason(msgspec.Struct, frozen=True):
     why: str
     sha256: str
     bytes: int
+
+
+def list_apart(root: str) -> Iterator[tuple[str, str]]:
+    """Yields every file that was put apart: its camera's key, and its name without the ending.
+    root: the office's directory. Raises StorageError."""
+    above = os.path.join(root, OFFICE, NAME)
+    for kid in _names_in(above):
+        for name in _names_in(os.path.join(above, kid)):
+            if name.endswith(SUFFIX):
+                yield kid, name.removesuffix(SUFFIX)
+
+
+def _names_in(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise explain("look at what was put apart", directory, error) from error
 
 
 class Apart:

@@ -65,6 +65,11 @@ class Cameras:
         """The keys of all of them."""
         return KeyRing(key for _, key in self._present().cameras.values())
 
+    def list_all(self) -> tuple[RegisteredCamera, ...]:
+        """All of them, by name."""
+        found = (camera for camera, _ in self._present().cameras.values())
+        return tuple(sorted(found, key=lambda one: one.name))
+
     def _find(self, kid: str) -> tuple[RegisteredCamera, PublicKey]:
         known = self._present()
         found = known.cameras.get(kid)

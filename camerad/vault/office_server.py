@@ -6,8 +6,8 @@
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
-`retention_worker`                          deletes what is due
-`index_worker`                              keeps the index up to date
+`office_work`                               deletes what is due, tells people what they must know
+`office_metrics`, `metrics_listener`        what Prometheus is shown
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -33,7 +33,6 @@ from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
-from camerad.index.index_settings import url_of
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
@@ -41,15 +40,16 @@ from camerad.vault.authentication import Authentication
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.entrance import Entrance, listen, tls_context
-from camerad.vault.index_worker import IndexWorker
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
+from camerad.vault.metrics_listener import MetricsListener
 from camerad.vault.nonces import Nonces
+from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_settings import OfficeFile
+from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
-from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
@@ -76,8 +76,6 @@ LARGEST_BODY: Final = 1 << 20
 END_SECONDS: Final = 5.0
 """At the end: how long requests have, what is cut off then to leave, and a recording that is being
 taken over."""
-EXPIRY_SECONDS: Final = 3600.0
-"""Between two looks for uploads to which nothing comes."""
 
 HAS_IT: Final = "the office has this recording; ask for its receipt"
 
@@ -100,10 +98,17 @@ class Vault:
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
-        self._index: IndexWorker | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = OfficeMetrics()
+        self._work = OfficeWork(settings, self._metrics, clock)
+        self._listener: MetricsListener | None = None
         self.port = settings.listen.port
         """Where it listens."""
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where Prometheus asks; None if nowhere."""
+        return None if self._listener is None else self._listener.port
 
     async def open(self) -> None:
         """Begin to answer.
@@ -136,8 +141,10 @@ class Vault:
         )
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
-        takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
-        queue = self._queue = TakeoverQueue(takeover.take, self._clock)
+        takeover = await asyncio.to_thread(
+            Takeover, directory, uploads, cameras, key, self._clock, tell=self._work.taken_over
+        )
+        queue = self._queue = TakeoverQueue(self._metrics.timed(takeover.take), self._clock)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(
@@ -156,12 +163,12 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
+        self._work.prepare(cameras, uploads, key, queue.add)
+        if settings.metrics is not None:
+            self._listener = MetricsListener(settings.metrics, self._metrics.registry)
+            await self._listener.open()
         queue.start()
-        self._background(self._expire(uploads, queue))
-        self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
-        index = url_of(settings.index, directory)
-        self._index = IndexWorker(index, directory, key.public, str(settings.register))
-        self._background(_keep_index(self._index))
+        self._work.start()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -174,7 +181,8 @@ class Vault:
         nonces = Nonces(self._clock.wall_us(), one_of_several=several)
         guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
         app = web.Application(
-            middlewares=[plain_errors, guard.middleware], client_max_size=LARGEST_BODY
+            middlewares=[self._metrics.count_refusals, plain_errors, guard.middleware],
+            client_max_size=LARGEST_BODY,
         )
         app.on_response_prepare.append(guard.add_nonce)
         app.on_response_prepare.append(_call_it_camerad)
@@ -209,9 +217,6 @@ class Vault:
         off the rest, and give up the directory. Safe to call again."""
         for task in self._tasks:
             task.cancel()
-        if self._index is not None:
-            self._index.close()
-            self._index = None
         if self._entrance is not None:
             await self._entrance.close()
         if self._runner is not None:
@@ -223,9 +228,13 @@ class Vault:
         if self._ledgers is not None:
             self._ledgers.close()
             self._ledgers = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
+        await asyncio.to_thread(self._work.end, END_SECONDS)
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
@@ -250,38 +259,6 @@ class Vault:
             log.info("the server ends", extra=MessageId.SERVING.extra)
         finally:
             await self.close()
-
-    async def _expire(self, uploads: Uploads, queue: TakeoverQueue) -> None:
-        """Look for uploads to which nothing comes, now and then; and for complete ones that nobody
-        takes over, such as those of another server that ended."""
-        while True:
-            try:
-                gone = await asyncio.to_thread(uploads.expire, self._clock.moment())
-                for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
-                    queue.add(kid, declaration)
-            except CameradError as error:
-                log.warning("%s", error, extra=MessageId.STORAGE.extra)
-                gone = []
-            for kid, recording in gone:
-                log.info(
-                    "%s: it did not go on for %d days, so what the camera %s had brought was "
-                    "removed",
-                    recording,
-                    uploads.limits.unfinished_days,
-                    kid,
-                    extra=MessageId.UPLOAD.extra,
-                )
-            await asyncio.sleep(EXPIRY_SECONDS)
-
-
-async def _delete_what_is_due(worker: RetentionWorker) -> None:
-    while True:
-        await asyncio.sleep(await asyncio.to_thread(worker.look))
-
-
-async def _keep_index(worker: IndexWorker) -> None:
-    while True:
-        await asyncio.sleep(await asyncio.to_thread(worker.look))
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:

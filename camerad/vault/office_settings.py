@@ -16,6 +16,8 @@ from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
 from camerad.index.index_settings import IndexSettings
+from camerad.vault import notice_settings
+from camerad.vault.notice_settings import MetricsSettings, NotifySettings
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
@@ -97,6 +99,8 @@ class OfficeFile:
     listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
     receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
     index: Annotated[IndexSettings, "Where the index is kept."] = IndexSettings()
+    notify: Annotated[NotifySettings, "What people are told."] = NotifySettings()
+    metrics: Annotated[MetricsSettings | None, "Where Prometheus asks. Left out: nowhere."] = None
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -107,6 +111,8 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     """
     reader = SettingsReader(path)
     read = reader.section(read_document(Path(path), _HINT), OfficeFile)
+    if read is not None:
+        notice_settings.check(read.notify, reader, with_files=with_files)
     if read is not None and with_files:
         _check_files(read, reader)
     if read is None or reader.mistakes:
@@ -160,7 +166,7 @@ def example(settings: OfficeFile) -> str:
         "register": settings.register,
     }
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
-    return _EXAMPLE.format(**quoted, port=settings.listen.port)
+    return _EXAMPLE.format(**quoted, port=settings.listen.port) + notice_settings.EXAMPLE
 
 
 _EXAMPLE: Final = """\

@@ -5,24 +5,30 @@ quarter of an hour. It does what ``camerad evidence purge`` does, with the same 
 recordings are taken over into the office's ledger, the tombstone comes first, and only trusted time
 counts.
 
-What keeps a recording beyond its day is logged as a warning, once until it is something else.
+What keeps a recording beyond its day is logged as a warning, once until it is something else. What
+a look found goes to the notices and the metrics besides.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from camerad.base.clock import Clock
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
 from camerad.office.office_store import open_office_store
+from camerad.store.discrepancies import Discrepancy
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
 from camerad.store.purging import Purged
 from camerad.vault.cameras import Cameras
+from camerad.vault.notices.notice_rules import StoreFacts
+from camerad.vault.periodic_work import WorkFailedError
+from camerad.vault.store_look import look_at
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +40,28 @@ AGAIN_SECONDS: Final = 60.0
 
 class RetentionWorker:
     """directory: the office's. cameras: whose recordings are taken over. key: signs the office's
-    ledger. clock: whose moments say whether wall time is trusted."""
+    ledger. clock: whose moments say whether wall time is trusted. looked: is given what every
+    complete look found."""
 
-    def __init__(self, directory: str, cameras: Cameras, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        directory: str,
+        cameras: Cameras,
+        key: SigningKey,
+        clock: Clock,
+        looked: Callable[[StoreFacts], None] | None = None,
+    ) -> None:
         self._directory = directory
         self._cameras = cameras
         self._key = key
         self._clock = clock
+        self._looked = looked
         self._said: frozenset[str] = frozenset()
 
     def look(self) -> float:
         """Delete what is due now; returns after how many seconds to look again. It blocks.
 
-        Whatever goes wrong is logged, and tried again.
+        Raises WorkFailedError if nothing could be deleted: the log says why.
         """
         try:
             done = self._purge()
@@ -54,20 +69,26 @@ class RetentionWorker:
             return AGAIN_SECONDS  # a command of the desk has the store, and compares it as well
         except CameradError as error:
             self._warn({f"nothing was deleted: {error}"})
-        except Exception:
-            # A mistake of ours ends this look, and not deletion for as long as the server runs.
-            log.exception("nothing was deleted", extra=MessageId.MISTAKE.extra)
-        else:
-            for one in done.deleted:
-                log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)
-            self._warn({one.text for one in done.reasons})
+            raise WorkFailedError(str(error)) from error
+        for one in done.deleted:
+            log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)
+        self._warn({one.text for one in done.reasons})
         return LOOK_SECONDS
 
     def _purge(self) -> Purged:
         place = office_place(self._directory)
         trusted = self._cameras.keys()
-        with open_office_store(place, self._key, self._clock, trusted, _tell) as store:
-            return store.purge_and_explain()
+        alarms: list[Discrepancy] = []
+        with open_office_store(
+            place, self._key, self._clock, trusted, _tell, alarm=alarms.append
+        ) as store:
+            purged = store.purge_and_explain()
+            if self._looked is not None:
+                try:
+                    self._looked(look_at(store, purged, alarms))
+                except StorageError as error:
+                    log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+            return purged
 
     def _warn(self, reasons: set[str]) -> None:
         for text in sorted(reasons - self._said):

@@ -39,6 +39,7 @@ from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.apart import Apart
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
 from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
@@ -62,19 +63,28 @@ _OTHER: Final = (
 
 class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
+    tell: hears what becomes of uploads.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
     UnregisteredError for a key that is not in the register, and StorageError.
     """
 
     def __init__(
-        self, directory: str, uploads: Uploads, cameras: KnownCameras, key: SigningKey, clock: Clock
+        self,
+        directory: str,
+        uploads: Uploads,
+        cameras: KnownCameras,
+        key: SigningKey,
+        clock: Clock,
+        *,
+        tell: TakeoverListener = nobody,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
         self._uploads = uploads
         self._key = key
         self._clock = clock
+        self._tell = tell
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
         self._taking = Turns(self._holdings, "taking")
@@ -202,6 +212,7 @@ class Takeover:
         else:
             self._file(kid, target, copied, state.head)
             _log.info("%s: taken over from %s", recording, device, extra=MessageId.UPLOAD.extra)
+            self._tell(TakeoverEvent.TAKEN)
         self._uploads.remove(kid, recording)
 
     def _vouch_for(self, kid: str, declared: Declaration) -> None:
@@ -223,6 +234,7 @@ class Takeover:
             copied = CopiedRecording(recording, declared.final, *written)
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
+            self._tell(TakeoverEvent.COMPARED)
 
     def _known(self, kid: str, recording: str) -> RecordingState | None:
         """What the copy of the camera's ledger says of a recording."""
@@ -275,6 +287,7 @@ class Takeover:
                 clock=self._clock.moment(),
             )
             receipts.write(holding.receipts, receipts.sign(self._key, receipt))
+            self._tell(TakeoverEvent.SIGNED)
 
     def _filed(
         self, kid: str, holding: Holding, recording: str
@@ -304,6 +317,7 @@ class Takeover:
                 durable_files.remove(placed, missing_ok=True)
         self._uploads.remove(kid, recording)
         self._warn(kid, recording, f"{why}; it is kept as {kept}")
+        self._tell(TakeoverEvent.APART)
 
     def _warn(self, kid: str, recording: str, why: str) -> None:
         _log.warning(

@@ -254,6 +254,17 @@ class Uploads:
                     removed.append(name)
         return removed
 
+    def count(self) -> tuple[int, int]:
+        """How many uploads lack bytes, and how many are complete and not taken over yet. Raises
+        StorageError."""
+        complete = []
+        for name in self._names():
+            # Of those that cannot be read, whoever works on them tells.
+            with contextlib.suppress(NoUploadError, StorageError):
+                files, declaration = self._there(*name)
+                complete.append(files.progress().offset >= declaration.bytes)
+        return complete.count(False), complete.count(True)
+
     def has_room(self, length: int) -> bool:
         """Whether so many bytes leave the reserve free. Raises StorageError."""
         place = self._office if file_status.exists(self._office) else os.path.dirname(self._office)

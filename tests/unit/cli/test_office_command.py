@@ -206,7 +206,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("library", ["aiohttp", "http_message_signatures"])
+@pytest.mark.parametrize("library", ["aiohttp", "http_message_signatures", "prometheus_client"])
 def test_serve_without_its_libraries_says_how_to_install_them(desk: Desk, library: str) -> None:
     desk("office", "init", "archive", "--url", URL)
     done = subprocess.run(

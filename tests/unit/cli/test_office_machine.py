@@ -155,7 +155,11 @@ def test_all_that_camerad_imports_comes_with_it_or_is_a_camera_s() -> None:
     }
     declared = {
         called.get(name.lower(), name)
-        for name in (*project["dependencies"], *project["optional-dependencies"]["device"])
+        for name in (
+            *project["dependencies"],
+            *project["optional-dependencies"]["device"],
+            *project["optional-dependencies"]["office"],
+        )
     }
     imported = {
         module.partition(".")[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from camerad.base.errors import ConfigError
 from camerad.vault import office_settings
+from camerad.vault.notice_settings import MetricsSettings, NotifySettings
 from camerad.vault.office_settings import (
     ListenSettings,
     OfficeFile,
@@ -150,3 +152,79 @@ def test_what_is_no_such_file_at_all_is_said(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_missing_says_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="camerad office init DIR"):
         office_settings.load(str(tmp_path / "nowhere.yaml"))
+
+
+# ------------------------------------------------------------------------- notify and metrics
+
+NOTIFY = """
+notify:
+  language: de
+  daily_at: "06:30"
+  smtp:
+    host: mail.office.example
+    sender: camerad@office.example
+    recipients: [a@office.example, b@office.example]
+  webhook:
+    url: https://chat.example/hooks/7
+metrics:
+"""
+
+
+def test_whoever_is_told_is_read_and_nobody_is_by_default(
+    settings: OfficeFile, tmp_path: Path
+) -> None:
+    path = tmp_path / "office.yaml"
+    path.write_text(office_settings.example(settings))
+    assert office_settings.load(str(path)).notify == NotifySettings()
+    assert office_settings.load(str(path)).metrics is None
+    path.write_text(office_settings.example(settings) + NOTIFY)
+    read = office_settings.load(str(path))
+    assert read.notify.smtp is not None and read.notify.webhook is not None
+    assert read.notify.smtp.recipients == ("a@office.example", "b@office.example")
+    assert (read.notify.smtp.port, read.notify.smtp.encryption) == (587, "starttls")
+    assert read.metrics == MetricsSettings("127.0.0.1", 9464)
+
+
+def test_the_example_s_lines_count_once_they_are_no_comment(
+    settings: OfficeFile, tmp_path: Path
+) -> None:
+    lines = office_settings.example(settings).splitlines()
+    first = next(number for number, line in enumerate(lines) if line == "#notify:")
+    shown = [line.removeprefix("#") if line.startswith("#") else line for line in lines[first:]]
+    text = "\n".join(lines[:first] + [line for line in shown if not line.startswith(" Metrics")])
+    for name in ("mail-login", "webhook-token"):
+        (tmp_path / name).touch()
+        text = text.replace(f"/etc/camerad-office/{name}", f"{tmp_path}/{name}")
+    assert mistakes(tmp_path, text) == []
+    read = office_settings.load(str(tmp_path / "office.yaml"))
+    defaults = replace(read.notify, smtp=None, webhook=None)
+    assert defaults == NotifySettings()
+    assert read.metrics == MetricsSettings()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('"06:30"', "16:30", "notify.daily_at: found the number 16:30"),
+        ('"06:30"', '"24:00"', "notify.daily_at"),
+        ("language: de", "language: fr", "notify.language"),
+        ("[a@office.example, b@office.example]", "[]", "notify.smtp.recipients: nobody is named"),
+        ("[a@office.example, b@office.example]", "[a]", "notify.smtp.recipients[0]"),
+        ("https://chat", "http://chat", "notify.webhook.url"),
+        ("    host: mail.office.example\n", "", "notify.smtp.host: missing"),
+        ("metrics:", "metrics:\n  port: 0", "metrics.port"),
+        ("smtp:", "smtp:\n    password: x", "notify.smtp.password: unknown key"),
+        ("smtp:", "smtp:\n    login_file: /not/there", "there is no file /not/there"),
+        ("webhook:", "webhook:\n    token_file: /not/there", "there is no file /not/there"),
+        ("webhook:", "webhook:\n    secret_file: /not/there", "there is no file /not/there"),
+        ("smtp:", "smtp:\n    ca: relative.pem", "notify.smtp.ca"),
+    ],
+)
+def test_a_mistake_about_who_is_told_is_named_with_its_line(
+    settings: OfficeFile, tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    assert NOTIFY.count(right) == 1
+    text = office_settings.example(settings) + NOTIFY.replace(right, wrong)
+    found = mistakes(tmp_path, text)
+    assert len(found) == 1, found
+    assert said in found[0]

@@ -1,0 +1,54 @@
+"""Serves the metrics to Prometheus: ``GET /metrics``, plain HTTP, on a listener of its own.
+
+By default it listens on loopback. It is not where cameras reach the server, so the docks' network
+never sees it. It answers from memory alone.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from camerad.vault.entrance import ListenError
+from camerad.vault.notice_settings import MetricsSettings
+
+_BACKLOG: Final = 8
+_END_SECONDS: Final = 1.0
+
+
+class MetricsListener:
+    """settings: the section ``metrics``. registry: what is shown. port: where it listens."""
+
+    def __init__(self, settings: MetricsSettings, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        app = web.Application()
+        app.router.add_get("/metrics", make_aiohttp_handler(registry, disable_compression=True))
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=_END_SECONDS
+        )
+        self.port = settings.port
+
+    async def open(self) -> None:
+        """Begin to answer. Raises ListenError."""
+        host, port = self._settings.host, self._settings.port
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            family, _, _, _, address = found[0]
+            listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen for Prometheus at {host}, port {port}: "
+                f"{error.strerror or error}; end what listens there, or change metrics in the "
+                "office's settings"
+            ) from error
+        self.port = listener.getsockname()[1]
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def close(self) -> None:
+        """End. Safe to call again."""
+        await self._runner.cleanup()

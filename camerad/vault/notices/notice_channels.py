@@ -1,0 +1,63 @@
+"""What carries notices to people: the log, mail, a webhook."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+from camerad.base.errors import EX_UNAVAILABLE, CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.safe_read import read_plain
+from camerad.vault.notices.notice_message import NoticeMessage
+from camerad.vault.notices.notice_rules import LOGGED_ELSEWHERE
+
+log = logging.getLogger(__name__)
+
+SEND_SECONDS: Final = 30.0
+"""For each step of sending a message."""
+_LONGEST_SECRET: Final = 4096
+
+
+class ChannelError(CameradError, ConnectionError):
+    """Error raised when a message did not get through; the text says why, and what to do."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class Channel(Protocol):
+    """Carries messages. name: in log and metrics. at_once: nothing waits for the day's message."""
+
+    name: str
+    at_once: bool
+
+    def send(self, message: NoticeMessage) -> None:
+        """Send a message; it blocks. Raises ChannelError; then it may have arrived all the same."""
+
+
+class LogChannel:
+    """The log, in English, whether anything else is set up or not."""
+
+    name = "log"
+    at_once = True
+
+    def send(self, message: NoticeMessage) -> None:
+        """Log each notice that nobody else logs."""
+        for one, line in zip(message.notices, message.lines, strict=True):
+            if one.kind not in LOGGED_ELSEWHERE:
+                log.warning("%s", line, extra=MessageId.NOTICE.extra)
+
+
+def read_secret(path: str, what: str) -> list[str]:
+    """The lines of a file with a secret, without what is empty. Raises ChannelError, which never
+    repeats it."""
+    try:
+        content = read_plain(path, what, _LONGEST_SECRET, linked=True)
+        lines = [line.strip() for line in content.decode("utf-8").splitlines()]
+    except StorageError as error:
+        raise ChannelError(str(error)) from error
+    except UnicodeDecodeError:
+        raise ChannelError(f"{path}: this is no text (UTF-8), and no {what}") from None
+    found = [line for line in lines if line]
+    if not found:
+        raise ChannelError(f"{path}: there is no {what} in this file; write it there")
+    return found

@@ -1,0 +1,142 @@
+"""Gives notices to one channel, and goes on trying until it has taken them.
+
+What cannot wait goes at once, but no channel gets more than one message in ten minutes. All the
+rest goes once a day. What does not get through is tried again: in a minute at first, in an hour at
+last. By then the message says what is so by then. A channel has its own memory and its own thread
+(`camerad.vault.periodic_work`), so one that fails delays no other one, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import count, printable
+from camerad.vault.notice_settings import NotifySettings
+from camerad.vault.notices import notice_memory
+from camerad.vault.notices.notice_channels import Channel, ChannelError
+from camerad.vault.notices.notice_memory import NoticeMemory
+from camerad.vault.notices.notice_message import compose
+from camerad.vault.notices.notice_rules import Notice
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 60.0
+BETWEEN_SECONDS: Final = 600
+"""Between two messages of a channel that does not take everything at once."""
+FIRST_RETRY_SECONDS: Final = 60
+LAST_RETRY_SECONDS: Final = 3600
+
+
+class DeliveryWatch(Protocol):
+    """Counts what became of messages, for the metrics."""
+
+    def message_sent(self, channel: str, at_us: int) -> None:
+        """A channel has taken a message, at this wall time."""
+
+    def message_failed(self, channel: str) -> None:
+        """A message did not get through."""
+
+
+class NoticeDelivery:
+    """One channel's. present: the notices at present, the gravest first; None as long as nobody has
+    looked yet. memory_path: where its memory is kept. office: the server's address. One thread uses
+    it."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        present: Callable[[], Sequence[Notice] | None],
+        settings: NotifySettings,
+        *,
+        memory_path: str,
+        office: str,
+        clock: Clock,
+        watch: DeliveryWatch,
+    ) -> None:
+        self.channel: Final = channel
+        self._present = present
+        self._settings = settings
+        self._path = memory_path
+        self._office = office
+        self._clock = clock
+        self._watch = watch
+        self._memory: NoticeMemory | None = None
+        self._not_before_us = 0
+        """Boot time before which nothing is sent."""
+        self._failures = 0
+        self._said = ""
+
+    def deliver(self) -> float:
+        """Send what is due; returns after how many seconds to look again. Raises StorageError if it
+        cannot remember what it sent: within this process it does all the same."""
+        notices = self._present()
+        if notices is None:
+            return CHECK_SECONDS
+        memory = self._known()
+        now_us = self._clock.wall_us()
+        daily = notice_memory.is_daily_due(memory, now_us, self._settings.daily_at)
+        news = notice_memory.untold(memory, notices, now_us)
+        if not daily and not self.channel.at_once:
+            news = tuple(one for one in news if one.at_once)
+        if not news:
+            if daily:
+                self._remember((), now_us, daily=True)
+            return CHECK_SECONDS
+        left_us = self._not_before_us - self._clock.now_us()
+        if left_us > 0:
+            return left_us / SECOND
+        language = "en" if self.channel.at_once else self._settings.language
+        message = compose(news, language, self._office)
+        try:
+            self.channel.send(message)
+        except ChannelError as error:
+            return self._fail(error)
+        self._failures, self._said = 0, ""
+        if not self.channel.at_once:
+            self._not_before_us = self._clock.now_us() + BETWEEN_SECONDS * SECOND
+            log.info(
+                "told by %s: %s: %s",
+                self.channel.name,
+                count(len(news), "notice"),
+                message.subject,
+                extra=MessageId.NOTICE.extra,
+            )
+        self._watch.message_sent(self.channel.name, now_us)
+        self._remember(news, now_us, daily=daily)
+        return CHECK_SECONDS
+
+    def _known(self) -> NoticeMemory:
+        if self._memory is None:
+            try:
+                self._memory = notice_memory.load(self._path)
+            except StorageError as error:
+                log.warning(
+                    "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
+                )
+                self._memory = NoticeMemory()
+        return self._memory
+
+    def _remember(self, told: Sequence[Notice], now_us: int, *, daily: bool) -> None:
+        self._memory = notice_memory.after_telling(self._known(), told, now_us, daily=daily)
+        notice_memory.save(self._path, self._memory)
+
+    def _fail(self, error: ChannelError) -> float:
+        """Note that a message did not get through; the log says so once, until it is for another
+        reason."""
+        pause = min(FIRST_RETRY_SECONDS << min(self._failures, 10), LAST_RETRY_SECONDS)
+        self._failures += 1
+        self._not_before_us = self._clock.now_us() + pause * SECOND
+        self._watch.message_failed(self.channel.name)
+        if str(error) != self._said:
+            self._said = str(error)
+            log.warning(
+                "people were not told, which is tried again: %s",
+                printable(error),
+                extra=MessageId.NOTICE.extra,
+            )
+        return float(pause)

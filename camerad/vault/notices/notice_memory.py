@@ -1,0 +1,111 @@
+"""What was told already, over one channel. Pure, but for `load` and `save`.
+
+The promises, for every channel by itself:
+
+1. A notice is told once. It is told again if its state is another one, or after its `again_days`,
+   if it is still so.
+2. What is told is remembered after the channel has taken it. So whoever is interrupted in between
+   tells it once more, and nothing is kept silent.
+3. A memory that is lost, damaged or from the future tells everything again.
+
+Wall times are microseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files, state_file
+from camerad.base.clock import DAY, SECOND
+from camerad.store.locations import OFFICE
+from camerad.vault.notices.notice_rules import Notice
+
+DIRECTORY: Final = "notices"
+"""In the office's own part of its directory; one file for each channel."""
+_LARGEST: Final = 64 << 20
+_SLACK_US: Final = DAY
+"""A clock may be set back a little; what was told later than that counts as not told."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """When a notice was told last, and in which state. again_us: forgotten from then on, since it
+    is told again in any case if it is still so."""
+
+    state: str
+    told_us: int
+    again_us: int
+
+
+class NoticeMemory(msgspec.Struct, frozen=True):
+    """daily_us: when the day's message was last sent, or there was nothing for it. told: by the
+    notices' keys."""
+
+    daily_us: int = 0
+    told: dict[str, Told] = {}
+
+
+def untold(memory: NoticeMemory, notices: Iterable[Notice], now_us: int) -> tuple[Notice, ...]:
+    """Those that are to be told now, in their order."""
+    return tuple(one for one in notices if _is_due(memory.told.get(one.key), one, now_us))
+
+
+def after_telling(
+    memory: NoticeMemory, told: Iterable[Notice], now_us: int, *, daily: bool
+) -> NoticeMemory:
+    """The memory once `told` was told. daily: this was the day's message.
+
+    What may be told again in any case is forgotten.
+    """
+    kept = {
+        key: one
+        for key, one in memory.told.items()
+        if one.again_us > now_us and one.told_us <= now_us + _SLACK_US
+    }
+    for one in told:
+        kept[one.key] = Told(one.state, now_us, now_us + one.again_days * DAY)
+    return NoticeMemory(now_us if daily else memory.daily_us, kept)
+
+
+def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:
+    """Whether the day's message is still to be sent. daily_at: ``HH:MM``, local time."""
+    hour, _, minute = daily_at.partition(":")
+    now = datetime.fromtimestamp(now_us / SECOND).astimezone()
+    point = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+    if point > now:
+        point -= timedelta(days=1)
+    last_us = memory.daily_us
+    return last_us < round(point.timestamp() * SECOND) or last_us > now_us + _SLACK_US
+
+
+def _is_due(told: Told | None, one: Notice, now_us: int) -> bool:
+    return (
+        told is None
+        or told.state != one.state
+        or now_us >= told.told_us + one.again_days * DAY
+        or told.told_us > now_us + _SLACK_US
+    )
+
+
+def path_in(root: str, channel: str) -> str:
+    """Where the memory of a channel is. root: the office's directory."""
+    return os.path.join(root, OFFICE, DIRECTORY, f"{channel}.json")
+
+
+def load(path: str) -> NoticeMemory:
+    """The memory in the file at `path`; an empty one without a file. Raises StateFileError if it
+    makes no sense, and StorageError."""
+    found = state_file.read_json(
+        path, NoticeMemory, "memory of notices", _LARGEST, "it is made anew"
+    )
+    return NoticeMemory() if found is None else found
+
+
+def save(path: str, memory: NoticeMemory) -> None:
+    """Put it into place, durably. Raises StorageError."""
+    durable_files.make_directory(os.path.dirname(path))
+    state_file.write_json(path, memory)

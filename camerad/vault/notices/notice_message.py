@@ -1,0 +1,277 @@
+"""Notices in words, in English and German: a subject that says the worst first, and a text that can
+be read aloud. Pure.
+
+A message names cameras, recordings and days. It never says who wore a camera, who had a recording
+held, or why, and repeats no sentence that came from a camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from camerad.base.clock import SECOND
+from camerad.base.text import printable
+from camerad.vault.notices.notice_rules import Notice, NoticeKind
+
+MOST_LINES: Final = 50
+"""Notices of one kind that a message names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeMessage:
+    """What a channel sends. lines: each notice as a sentence, in the order of `notices`."""
+
+    subject: str
+    text: str
+    notices: tuple[Notice, ...]
+    lines: tuple[str, ...]
+    language: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The notices for a program."""
+        return {
+            "subject": self.subject,
+            "text": self.text,
+            "notices": [
+                {
+                    "kind": str(one.kind),
+                    "detail": one.detail,
+                    "at_once": one.at_once,
+                    "camera": one.camera,
+                    "recording": one.recording,
+                    "text": line,
+                }
+                for one, line in zip(self.notices, self.lines, strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A language. titles, remedies: by kind. sentences: by kind, or kind and detail. others: of the
+    notices that are counted only. Names in braces are filled in by ``str.format``."""
+
+    date: str
+    subject: str
+    subject_more: str
+    office: str
+    at_once: str
+    others: str
+    footer: str
+    titles: Mapping[NoticeKind, str]
+    sentences: Mapping[str, str]
+    remedies: Mapping[NoticeKind, str]
+
+
+def compose(notices: Sequence[Notice], language: str, office: str) -> NoticeMessage:
+    """One message with all of these, which are in their order. office: the server's address.
+
+    Raises ValueError without any.
+    """
+    if not notices:
+        raise ValueError("a message needs a notice")
+    words = _LANGUAGES[language]
+    lines = tuple(describe(one, language) for one in notices)
+    subject = words.subject.format(title=words.titles[notices[0].kind])
+    if len(notices) > 1:
+        subject += words.subject_more.format(number=len(notices) - 1)
+    text = [words.office.format(office=office)]
+    for kind in dict.fromkeys(one.kind for one in notices):
+        own = [line for one, line in zip(notices, lines, strict=True) if one.kind is kind]
+        text += ["", words.titles[kind] + (words.at_once if _is_urgent(kind, notices) else "")]
+        text += [f"- {line}" for line in own[:MOST_LINES]]
+        if len(own) > MOST_LINES:
+            text.append("- " + words.others.format(number=len(own) - MOST_LINES))
+        text.append(words.remedies[kind])
+    text += ["", words.footer]
+    return NoticeMessage(subject, "\n".join(text) + "\n", tuple(notices), lines, language)
+
+
+def describe(one: Notice, language: str) -> str:
+    """A notice as one sentence."""
+    words = _LANGUAGES[language]
+    sentence = words.sentences.get(f"{one.kind}:{one.detail}") or words.sentences[one.kind]
+    day = ""
+    if one.at_us is not None:
+        day = datetime.fromtimestamp(one.at_us / SECOND).astimezone().strftime(words.date)
+    return sentence.format(
+        camera=printable(one.camera) or "?",
+        recording=printable(one.recording),
+        day=day,
+        number=one.number,
+        detail=printable(one.detail),
+    )
+
+
+def make_test_message(language: str, office: str) -> NoticeMessage:
+    """What a channel is tried with."""
+    return compose([Notice(NoticeKind.TEST, "", 1)], language, office)
+
+
+def _is_urgent(kind: NoticeKind, notices: Sequence[Notice]) -> bool:
+    return next(one for one in notices if one.kind is kind).at_once
+
+
+_ENGLISH: Final = _Words(
+    date="%Y-%m-%d",
+    subject="camerad: {title}",
+    subject_more=", and {number} more",
+    office="From the office's server for body-worn cameras, {office}.",
+    at_once=" (needs you now)",
+    others="{number} more; the server's log names them",
+    footer="This message says nothing of who wore a camera. The server's log has more: journalctl "
+    "-u camerad-office. docs/office.md explains every notice.",
+    titles={
+        NoticeKind.NOT_AUTHENTIC: "A recording is not authentic, or is gone",
+        NoticeKind.PUT_APART: "A recording was not accepted",
+        NoticeKind.DELETION_BLOCKED: "Recordings are kept beyond their day",
+        NoticeKind.DELETION_STANDS_STILL: "Deletion stands still",
+        NoticeKind.STORAGE_FAILS: "The storage fails",
+        NoticeKind.STORAGE_FULL: "The storage is full",
+        NoticeKind.STORAGE_LOW: "The storage is nearly full",
+        NoticeKind.CERTIFICATE_ENDS: "The server's certificate ends",
+        NoticeKind.MISMATCH: "Store and ledger differ",
+        NoticeKind.CAMERA_NOT_SEEN: "A camera was not seen",
+        NoticeKind.MARKED_EXPIRES: "A marked recording is deleted soon",
+        NoticeKind.HELD_BEYOND_DAY: "A recording is held beyond its day",
+        NoticeKind.TEST: "This is a test",
+    },
+    sentences={
+        "not_authentic:missing": "{recording}: its file has vanished, and nobody deleted it by "
+        "camerad.",
+        "not_authentic:changed": "{recording}: its file is not the one that was taken over.",
+        "not_authentic:doubled": "{recording}: two files have this id.",
+        "not_authentic:unvouched": "{recording}: no registered camera has signed it.",
+        "put_apart": "{recording} of camera {camera}: what the camera brought does not verify, and "
+        "was put apart.",
+        "deletion_blocked:ledger_unread": "{recording}: a later version of camerad wrote the "
+        "ledger, so nothing is deleted.",
+        "deletion_blocked:away": "{recording}: a camera's directory is not there.",
+        "deletion_blocked:ledger_damaged": "{recording}: a ledger is damaged, and holds may be "
+        "lost.",
+        "deletion_blocked:unreadable": "{recording}: it cannot be read, or cannot be removed.",
+        "deletion_blocked:key_unknown": "{recording}: its camera is not in the register.",
+        "deletion_blocked:clock_not_trusted": "Nothing confirms this computer's clock, so only the "
+        "time counts that it ran.",
+        "deletion_blocked": "{recording}: {detail}.",
+        "deletion_stands_still": "Nobody has looked for {number} h for what is due.",
+        "storage_fails": "What cannot be looked at: {detail}.",
+        "storage_full": "Nothing more is received. {number} % are free.",
+        "storage_low": "{number} % are free.",
+        "certificate_ends": "It ends on {day}, in {number} days. Then no camera connects.",
+        "mismatch": "{recording}: {detail}.",
+        "camera_not_seen": "{camera}: nothing came of it for {number} days, since {day}.",
+        "marked_expires": "{recording} of camera {camera} is deleted on {day}.",
+        "held_beyond_day": "{recording} of camera {camera}: its day was {day}, {number} days ago.",
+        "test": "If you read this, notices reach you here.",
+    },
+    remedies={
+        NoticeKind.NOT_AUTHENTIC: "See what is wrong with 'camerad evidence verify', and look for "
+        "the file in the backup.",
+        NoticeKind.PUT_APART: "Look at the file below office/apart/, and at the camera. It is "
+        "neither acknowledged nor deleted.",
+        NoticeKind.DELETION_BLOCKED: "The log says what to do about each. Until then the law's day "
+        "is missed.",
+        NoticeKind.DELETION_STANDS_STILL: "See in the log what keeps the server from it.",
+        NoticeKind.STORAGE_FAILS: "See in the log what the storage says, and replace it if it is "
+        "broken.",
+        NoticeKind.STORAGE_FULL: "Make room. The cameras keep their recordings meanwhile.",
+        NoticeKind.STORAGE_LOW: "Make room before it is full.",
+        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init' again, or put a new one into "
+        "place, and start the server again.",
+        NoticeKind.MISMATCH: "See what is wrong with 'camerad evidence verify'.",
+        NoticeKind.CAMERA_NOT_SEEN: "Look where it is. What it recorded may still be on it.",
+        NoticeKind.MARKED_EXPIRES: "If it is needed, hold it before: 'camerad evidence hold'.",
+        NoticeKind.HELD_BEYOND_DAY: "If it is not needed any more, release it: 'camerad evidence "
+        "release'.",
+        NoticeKind.TEST: "Nothing is to be done.",
+    },
+)
+
+_GERMAN: Final = _Words(
+    date="%d.%m.%Y",
+    subject="camerad: {title}",
+    subject_more=" – und {number} mehr",
+    office="Vom Server der Dienststelle für Körperkameras, {office}.",
+    at_once=" (jetzt zu tun)",
+    others="{number} weitere; das Log des Servers nennt sie",
+    footer="Diese Nachricht sagt nichts darüber, wer eine Kamera trug. Mehr steht im Log des "
+    "Servers: journalctl -u camerad-office. docs/office.md erklärt jeden Hinweis.",
+    titles={
+        NoticeKind.NOT_AUTHENTIC: "Eine Aufzeichnung ist nicht echt oder fehlt",
+        NoticeKind.PUT_APART: "Eine Aufzeichnung wurde nicht angenommen",
+        NoticeKind.DELETION_BLOCKED: "Aufzeichnungen bleiben über ihren Tag hinaus",
+        NoticeKind.DELETION_STANDS_STILL: "Das Löschen steht still",
+        NoticeKind.STORAGE_FAILS: "Der Speicher versagt",
+        NoticeKind.STORAGE_FULL: "Der Speicher ist voll",
+        NoticeKind.STORAGE_LOW: "Der Speicher ist fast voll",
+        NoticeKind.CERTIFICATE_ENDS: "Das Zertifikat des Servers läuft ab",
+        NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
+        NoticeKind.CAMERA_NOT_SEEN: "Eine Kamera kam nicht",
+        NoticeKind.MARKED_EXPIRES: "Eine markierte Aufzeichnung wird bald gelöscht",
+        NoticeKind.HELD_BEYOND_DAY: "Eine Aufzeichnung ist über ihren Tag hinaus gesperrt",
+        NoticeKind.TEST: "Dies ist ein Test",
+    },
+    sentences={
+        "not_authentic:missing": "{recording}: Die Datei ist verschwunden, und camerad hat sie "
+        "nicht gelöscht.",
+        "not_authentic:changed": "{recording}: Die Datei ist nicht die, die übernommen wurde.",
+        "not_authentic:doubled": "{recording}: Zwei Dateien haben diese Kennung.",
+        "not_authentic:unvouched": "{recording}: Keine Kamera aus dem Register hat sie "
+        "unterschrieben.",
+        "put_apart": "{recording} der Kamera {camera}: Was die Kamera brachte, hält der Prüfung "
+        "nicht stand und wurde beiseitegelegt.",
+        "deletion_blocked:ledger_unread": "{recording}: Eine spätere Version von camerad hat dort "
+        "geschrieben, also wird nichts gelöscht.",
+        "deletion_blocked:away": "{recording}: Das Verzeichnis einer Kamera ist nicht da.",
+        "deletion_blocked:ledger_damaged": "{recording}: Ein Protokoll ist beschädigt, und "
+        "Sperren können verloren sein.",
+        "deletion_blocked:unreadable": "{recording}: Es lässt sich nicht lesen oder nicht "
+        "entfernen.",
+        "deletion_blocked:key_unknown": "{recording}: Die Kamera steht nicht im Register.",
+        "deletion_blocked:clock_not_trusted": "Nichts bestätigt die Uhr dieses Rechners, also "
+        "zählt nur die Zeit, die er lief.",
+        "deletion_blocked": "{recording}: {detail}.",
+        "deletion_stands_still": "Seit {number} Stunden hat niemand nachgesehen, was fällig ist.",
+        "storage_fails": "Nicht einzusehen ist: {detail}.",
+        "storage_full": "Es wird nichts mehr angenommen. Frei sind {number} %.",
+        "storage_low": "Frei sind {number} %.",
+        "certificate_ends": "Es endet am {day}, in {number} Tagen. Dann verbindet sich keine "
+        "Kamera mehr.",
+        "mismatch": "{recording}: {detail}.",
+        "camera_not_seen": "{camera}: Seit {number} Tagen kam nichts von ihr, seit dem {day}.",
+        "marked_expires": "{recording} der Kamera {camera} wird am {day} gelöscht.",
+        "held_beyond_day": "{recording} der Kamera {camera}: Ihr Tag war der {day}, vor {number} "
+        "Tagen.",
+        "test": "Wenn Sie das lesen, erreichen Hinweise Sie hier.",
+    },
+    remedies={
+        NoticeKind.NOT_AUTHENTIC: "'camerad evidence verify' sagt, was nicht stimmt. Suchen Sie "
+        "die Datei in der Sicherung.",
+        NoticeKind.PUT_APART: "Sehen Sie sich die Datei unter office/apart/ und die Kamera an. Sie "
+        "ist weder quittiert noch wird sie gelöscht.",
+        NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin wird "
+        "die gesetzliche Frist überschritten.",
+        NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",
+        NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
+        "ersetzen Sie ihn.",
+        NoticeKind.STORAGE_FULL: "Schaffen Sie Platz. Die Kameras behalten ihre Aufzeichnungen so "
+        "lange.",
+        NoticeKind.STORAGE_LOW: "Schaffen Sie Platz, bevor er voll ist.",
+        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init' noch einmal auf, oder legen "
+        "Sie ein neues ab, und starten Sie den Server neu.",
+        NoticeKind.MISMATCH: "'camerad evidence verify' sagt, was nicht stimmt.",
+        NoticeKind.CAMERA_NOT_SEEN: "Sehen Sie nach, wo sie ist. Ihre Aufzeichnungen sind "
+        "vielleicht noch auf ihr.",
+        NoticeKind.MARKED_EXPIRES: "Wird sie gebraucht, sperren Sie sie vorher: 'camerad "
+        "evidence hold'.",
+        NoticeKind.HELD_BEYOND_DAY: "Wird sie nicht mehr gebraucht, heben Sie die Sperre auf: "
+        "'camerad evidence release'.",
+        NoticeKind.TEST: "Es ist nichts zu tun.",
+    },
+)
+
+_LANGUAGES: Final = {"en": _ENGLISH, "de": _GERMAN}

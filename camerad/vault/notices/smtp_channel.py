@@ -1,0 +1,130 @@
+"""Notices by mail (SMTP, RFC 5321), always within TLS that is verified.
+
+Raises nothing but ChannelError. A mail is plain text with its language, and says that a machine
+wrote it (RFC 3834), so that nobody's absence answers it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import ssl
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.text import printable
+from camerad.vault.notice_settings import SmtpSettings
+from camerad.vault.notices.notice_channels import SEND_SECONDS, ChannelError, read_secret
+from camerad.vault.notices.notice_message import NoticeMessage
+
+_HINT = "see notify.smtp in the office's settings"
+
+
+class SmtpChannel:
+    """settings: the section ``notify.smtp``. clock: dates the mail."""
+
+    name = "smtp"
+    at_once = False
+
+    def __init__(self, settings: SmtpSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    def send(self, message: NoticeMessage) -> None:
+        """Give the mail to the server, which has to take it for every recipient. Raises
+        ChannelError."""
+        where = f"the mail server {self._settings.host}, port {self._settings.port}"
+        try:
+            self._send(self._mail(message))
+        except ChannelError:
+            raise
+        except ssl.SSLCertVerificationError as error:
+            raise ChannelError(
+                f"{where}: its certificate does not hold: {error.verify_message}; name its "
+                "authority with notify.smtp.ca, or its name as the certificate has it"
+            ) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise ChannelError(
+                f"{where}: it refuses user and password ({_said(error.smtp_error)}); correct "
+                f"{self._settings.login_file}"
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise ChannelError(
+                f"{where}: it does not offer what is needed ({printable(error)}); {_HINT}"
+            ) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            raise ChannelError(_refused(where, error.recipients)) from error
+        except smtplib.SMTPResponseException as error:
+            said = f"{error.smtp_code} {_said(error.smtp_error)}"
+            raise ChannelError(f"{where}: it does not take the mail ({said}); {_HINT}") from error
+        except (OSError, smtplib.SMTPException) as error:
+            said = printable(error) or type(error).__name__
+            raise ChannelError(f"{where}: it cannot be reached ({said}); {_HINT}") from error
+
+    def _mail(self, message: NoticeMessage) -> EmailMessage:
+        settings = self._settings
+        mail = EmailMessage()
+        mail["Subject"] = message.subject
+        mail["From"] = settings.sender
+        mail["To"] = ", ".join(settings.recipients)
+        mail["Date"] = format_datetime(datetime.fromtimestamp(self._clock.wall_us() / SECOND, UTC))
+        mail["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        mail["Content-Language"] = message.language
+        return mail
+
+    def _send(self, mail: EmailMessage) -> None:
+        settings = self._settings
+        context = _context(settings)
+        login = None if settings.login_file is None else _login(str(settings.login_file))
+        # The name that a mail server is greeted with is nobody's business but its own: not looked
+        # up, since that may take as long as all the rest.
+        host, port, own = settings.host, settings.port, settings.sender.rpartition("@")[2]
+        server: smtplib.SMTP
+        if settings.encryption == "tls":
+            server = smtplib.SMTP_SSL(host, port, own, timeout=SEND_SECONDS, context=context)
+        else:
+            server = smtplib.SMTP(host, port, own, timeout=SEND_SECONDS)
+        try:
+            if settings.encryption == "starttls":
+                server.starttls(context=context)
+            if login is not None:
+                server.login(*login)
+            refused = server.send_message(mail)
+        except BaseException:
+            server.close()
+            raise
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.quit()  # it has taken the mail
+        if refused:
+            raise smtplib.SMTPRecipientsRefused(refused)
+
+
+def _context(settings: SmtpSettings) -> ssl.SSLContext:
+    ca = None if settings.ca is None else str(settings.ca)
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ChannelError(f"{ca}: this is no authority's certificate in PEM: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _login(path: str) -> tuple[str, str]:
+    lines = read_secret(path, "user and password")
+    if len(lines) != 2:
+        raise ChannelError(f"{path}: write two lines there, the user and the password")
+    return lines[0], lines[1]
+
+
+def _said(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return printable(text)[:200]
+
+
+def _refused(where: str, recipients: dict[str, tuple[int, bytes]]) -> str:
+    each = "; ".join(f"{name}: {code} {_said(text)}" for name, (code, text) in recipients.items())
+    return f"{where}: it does not take mail for {printable(each)}; correct notify.smtp.recipients"

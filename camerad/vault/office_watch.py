@@ -1,0 +1,177 @@
+"""Looks every minute at what people have to know, and has it told.
+
+It gathers facts (the last look at the store, what was put apart, when cameras were seen, free room,
+the certificate), decides (`camerad.vault.notices.notice_rules`), and keeps the notices for the
+channels. What it cannot look at is a notice itself, and keeps nothing else from being looked at.
+The same facts are the metrics.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explaining
+from camerad.base.text import printable
+from camerad.container.keys import PublicKey
+from camerad.office.camera_register import RegisteredCamera
+from camerad.store.locations import holding_name, office_place
+from camerad.vault.apart import list_apart
+from camerad.vault.cameras import Cameras, UnregisteredError
+from camerad.vault.notice_settings import NotifySettings
+from camerad.vault.notices.last_seen import last_seen_us
+from camerad.vault.notices.notice_rules import (
+    CameraSeen,
+    Notice,
+    OfficeFacts,
+    StoreFacts,
+    decide,
+)
+from camerad.vault.office_metrics import OfficeMetrics
+from camerad.vault.uploads import Uploads
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 60.0
+_STORE_FIRST_US: Final = 600 * SECOND
+"""So long after the start nothing is told without a look at the store: the day's message is to have
+all."""
+_T = TypeVar("_T")
+
+
+class OfficeWatch:
+    """root: the office's directory. certificate_end_us: of the certificate that is served. urgent:
+    is called when something was found that cannot wait. `look` is called by one thread; any may ask
+    for `present`, and hand in what a look at the store found."""
+
+    def __init__(
+        self,
+        root: str,
+        cameras: Cameras,
+        uploads: Uploads,
+        *,
+        settings: NotifySettings,
+        metrics: OfficeMetrics,
+        clock: Clock,
+        certificate_end_us: int,
+        urgent: Callable[[], None],
+    ) -> None:
+        self._root = os.path.abspath(root)
+        self._cameras = cameras
+        self._uploads = uploads
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._certificate_end_us = certificate_end_us
+        self._urgent = urgent
+        self._known: frozenset[tuple[str, str]] = frozenset()
+        self._store: StoreFacts | None = None
+        self._looked_us = clock.now_us()
+        self._notices: tuple[Notice, ...] | None = None
+        self._unread: list[str] = []
+        self._said: frozenset[str] = frozenset()
+
+    def present(self) -> tuple[Notice, ...] | None:
+        """What people have to know at present; None as long as nobody can say."""
+        return self._notices
+
+    def store_looked_at(self, facts: StoreFacts) -> None:
+        """Take in what a complete look at the store found."""
+        self._metrics.set_store(facts)
+        self._looked_us = self._clock.now_us()
+        self._store = facts
+
+    def look(self) -> float:
+        """Gather, decide, and keep the notices; returns after how many seconds to look again."""
+        facts = self._gather()
+        notices = decide(facts, self._settings)
+        if facts.store is not None or facts.since_look_us >= _STORE_FIRST_US:
+            self._notices = notices
+        self._metrics.set_notices(notices)
+        at_once = frozenset((one.key, one.state) for one in notices if one.at_once)
+        if at_once - self._known:
+            self._urgent()
+        self._known = at_once
+        return LOOK_SECONDS
+
+    def _gather(self) -> OfficeFacts:
+        self._unread = []
+        said: set[str] = set()
+        nothing: tuple[tuple[str, str], ...] = ()
+        nobody: tuple[CameraSeen, ...] = ()
+        apart = self._part("office/apart", self._apart, nothing, said)
+        cameras = self._part("cameras", self._seen, nobody, said)
+        free, total = self._part("storage", self._room, (1, 1), said)
+        unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
+        self._tell(said)
+        self._metrics.set_apart(len(apart))
+        self._metrics.set_cameras(cameras)
+        self._metrics.set_storage(free, total)
+        self._metrics.set_uploads(unfinished, waiting)
+        self._metrics.set_certificate_end(self._certificate_end_us)
+        moment = self._clock.moment()
+        return OfficeFacts(
+            now_us=moment.wall_us,
+            trusted=moment.trusted,
+            store=self._store,
+            since_look_us=moment.boot_us - self._looked_us,
+            apart=apart,
+            cameras=cameras,
+            free=free,
+            total=total,
+            reserve=self._uploads.limits.reserve if "storage" not in self._unread else 0,
+            certificate_end_us=self._certificate_end_us,
+            unread=tuple(self._unread),
+        )
+
+    def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:
+        """One part of the facts; `otherwise` if it cannot be had, which is noted."""
+        try:
+            return gather()
+        except CameradError as error:
+            self._unread.append(name)
+            said.add(str(error))
+            return otherwise
+
+    def _tell(self, said: set[str]) -> None:
+        for text in sorted(said - self._said):
+            log.warning("%s", printable(text), extra=MessageId.STORAGE.extra)
+        self._said = frozenset(said)
+
+    def _apart(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self._name(kid), name) for kid, name in list_apart(self._root))
+
+    def _name(self, kid: str) -> str:
+        try:
+            return self._cameras.find(kid).name
+        except UnregisteredError:
+            return kid
+
+    def _seen(self) -> tuple[CameraSeen, ...]:
+        found = []
+        holdings = office_place(self._root).holdings
+        for camera in self._cameras.list_all():
+            ending = holding_name("", PublicKey.from_jwk(camera.jwk))
+            own = [one for one in holdings if one.root.endswith(ending)]
+            seen_us = last_seen_us(self._root, camera.thumbprint, own)
+            found.append(CameraSeen(camera.thumbprint, camera.name, seen_us, _collected_us(camera)))
+        return tuple(found)
+
+    def _room(self) -> tuple[int, int]:
+        with explaining("ask for free room", self._root):
+            state = os.statvfs(self._root)
+        return state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize
+
+
+def _collected_us(camera: RegisteredCamera) -> int | None:
+    """When the register got to know a camera; None if it does not say."""
+    try:
+        return round(datetime.fromisoformat(camera.collected).timestamp() * SECOND)
+    except ValueError:
+        return None

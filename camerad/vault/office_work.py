@@ -1,0 +1,154 @@
+"""What the office's server does beside the requests, put together from parts.
+
+==============================  ==================================================================
+`retention`, every 15 min       takes new recordings into the office's ledger, compares the store
+                                with it, and deletes what is due; soon after a take-over as well
+`expiry`, every hour            removes uploads to which nothing comes, and has complete ones taken
+                                over that nobody takes: another server that ended left them
+`watch`, every minute           finds what people have to know; at once if something was put apart
+`notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
+`index`, every five seconds     brings the index up to date, if anything has changed
+==============================  ==================================================================
+
+Each is `camerad.vault.periodic_work`, so each has a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.message_ids import MessageId
+from camerad.container.keys import SigningKey
+from camerad.index.index_settings import url_of
+from camerad.vault.cameras import Cameras
+from camerad.vault.certificates import read_certificate
+from camerad.vault.index_worker import IndexWorker
+from camerad.vault.notices import notice_memory
+from camerad.vault.notices.channel_setup import make_channels
+from camerad.vault.notices.notice_delivery import NoticeDelivery
+from camerad.vault.notices.notice_rules import StoreFacts
+from camerad.vault.office_metrics import OfficeMetrics
+from camerad.vault.office_settings import OfficeFile
+from camerad.vault.office_watch import OfficeWatch
+from camerad.vault.periodic_work import LEAST_PAUSE_SECONDS, PeriodicWork, end_all
+from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.takeover_events import TakeoverEvent
+from camerad.vault.upload_files import Declaration
+from camerad.vault.uploads import Uploads
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS: Final = 3600.0
+"""Between two looks for uploads to which nothing comes."""
+RETENTION: Final = "retention"
+WATCH: Final = "watch"
+CHANNELS: Final = "notices-"
+"""Names of work that is woken; the last one goes on with a channel's name."""
+SOON_SECONDS: Final = 2.0
+"""Between two runs of work that only looks, if it is woken."""
+
+
+class OfficeWork:
+    """settings: of the office. metrics: are told of every run, and of what is found."""
+
+    def __init__(self, settings: OfficeFile, metrics: OfficeMetrics, clock: Clock) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._works: list[PeriodicWork] = []
+        self._index: IndexWorker | None = None
+
+    def start(self) -> None:
+        """Begin all of it, now."""
+        for work in self._works:
+            work.start()
+
+    def end(self, seconds: float) -> None:
+        """End all of it; what is being done has so long, together. It blocks. Safe to call
+        again."""
+        if self._index is not None:
+            self._index.close()  # a look that is under way ends soon
+            self._index = None
+        end_all(self._works, self._clock, seconds)
+
+    def prepare(
+        self,
+        cameras: Cameras,
+        uploads: Uploads,
+        key: SigningKey,
+        take_over: Callable[[str, Declaration], None],
+    ) -> None:
+        """Put the work together. take_over: has an upload taken over that is complete."""
+        settings, clock, metrics = self._settings, self._clock, self._metrics
+        directory = str(settings.directory)
+        certificate = read_certificate(str(settings.tls.certificate))
+        watch = OfficeWatch(
+            directory,
+            cameras,
+            uploads,
+            settings=settings.notify,
+            metrics=metrics,
+            clock=clock,
+            certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
+            urgent=lambda: self._wake(CHANNELS),
+        )
+
+        def looked(facts: StoreFacts) -> None:
+            watch.store_looked_at(facts)
+            self._wake(WATCH)
+
+        retention = RetentionWorker(directory, cameras, key, clock, looked)
+        self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
+        self._add_work("expiry", lambda: _expire(uploads, clock, take_over), LEAST_PAUSE_SECONDS)
+        self._add_work(WATCH, watch.look)
+        url = url_of(settings.index, directory)
+        self._index = IndexWorker(url, directory, key.public, str(settings.register))
+        self._add_work("index", self._index.look)
+        for channel in make_channels(settings.notify, clock):
+            metrics.show_channel(channel.name)
+            delivery = NoticeDelivery(
+                channel,
+                watch.present,
+                settings.notify,
+                memory_path=notice_memory.path_in(directory, channel.name),
+                office=settings.url,
+                clock=clock,
+                watch=metrics,
+            )
+            self._add_work(CHANNELS + channel.name, delivery.deliver)
+
+    def _add_work(self, name: str, job: Callable[[], float], least: float = SOON_SECONDS) -> None:
+        ended = self._metrics.work_ended
+        self._works.append(PeriodicWork(name, job, self._clock, ended, least_seconds=least))
+
+    def _wake(self, name: str) -> None:
+        """Have work of this name, or whose name begins so, done soon. Any thread may ask."""
+        for work in self._works:
+            if work.name.startswith(name):
+                work.wake()
+
+    def taken_over(self, event: TakeoverEvent) -> None:
+        """The office's ledger takes a new recording over soon, and what was put apart is told at
+        once."""
+        self._metrics.count_takeover(event)
+        if event is not TakeoverEvent.SIGNED:
+            self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
+
+
+def _expire(uploads: Uploads, clock: Clock, take_over: Callable[[str, Declaration], None]) -> float:
+    """Look for uploads to which nothing comes, and for complete ones; returns after how many
+    seconds to look again."""
+    for kid, declaration in uploads.complete():
+        take_over(kid, declaration)
+    for kid, recording in uploads.expire(clock.moment()):
+        log.info(
+            "%s: it did not go on for %d days, so what the camera %s had brought was removed",
+            recording,
+            uploads.limits.unfinished_days,
+            kid,
+            extra=MessageId.UPLOAD.extra,
+        )
+    return EXPIRY_SECONDS

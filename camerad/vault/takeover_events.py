@@ -1,0 +1,27 @@
+"""What a take-over tells whoever listens: the metrics, the worker that deletes, the notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class TakeoverEvent(StrEnum):
+    """What became of a complete upload."""
+
+    TAKEN = "taken"
+    """It was checked, stored and read back, and has a receipt."""
+    COMPARED = "compared"
+    """A copy that came another way got its receipt."""
+    APART = "apart"
+    """It does not verify, and was put apart."""
+    SIGNED = "signed"
+    """A receipt was signed and published."""
+
+
+TakeoverListener = Callable[[TakeoverEvent], None]
+"""Called on any thread, after everything is durable. It returns at once, and raises nothing."""
+
+
+def nobody(_event: TakeoverEvent) -> None:
+    """Listens to nothing."""

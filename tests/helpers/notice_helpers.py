@@ -1,0 +1,210 @@
+"""Who is told: a mail server and a receiver of webhooks on loopback, both with TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import threading
+import warnings
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Final
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from camerad.base.clock import DAY
+from camerad.vault.notices.notice_channels import ChannelError
+from camerad.vault.notices.notice_message import NoticeMessage
+from camerad.vault.notices.notice_rules import Notice, NoticeKind, OfficeFacts, StoreFacts
+
+HOST: Final = "127.0.0.1"
+USER: Final = "camerad"
+PASSWORD: Final = "correct horse"  # noqa: S105 - of a server that lives as long as a test
+NOW_US: Final = 1_795_540_000_000_000
+"""Tuesday, 24 November 2026."""
+
+
+def office_facts(**said: Any) -> OfficeFacts:
+    """An office in which all is well. said: what is otherwise."""
+    facts: dict[str, Any] = {
+        "now_us": NOW_US,
+        "trusted": True,
+        "store": StoreFacts(NOW_US),
+        "since_look_us": 0,
+        "apart": (),
+        "cameras": (),
+        "free": 50,
+        "total": 100,
+        "reserve": 5,
+        "certificate_end_us": NOW_US + 800 * DAY,
+    }
+    return OfficeFacts(**(facts | said))
+
+
+def notice(kind: NoticeKind = NoticeKind.CAMERA_NOT_SEEN, about: str = "a", **said: Any) -> Notice:
+    return Notice(**({"kind": kind, "about": about, "again_days": 7} | said))
+
+
+class RememberingChannel:
+    """Takes messages, unless it is broken. sent: all that it took."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self.name = "post"
+        self.at_once = at_once
+        self.broken = ""
+        self.sent: list[NoticeMessage] = []
+
+    def send(self, message: NoticeMessage) -> None:
+        if self.broken:
+            raise ChannelError(self.broken)
+        self.sent.append(message)
+
+    @property
+    def keys(self) -> list[list[str]]:
+        return [[one.key for one in message.notices] for message in self.sent]
+
+
+class MailServer:
+    """tls: from the beginning, else STARTTLS is required. login: whether a user has to log in.
+    refused: a recipient that it does not take."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext | None,
+        *,
+        tls: bool = False,
+        login: bool = False,
+        refused: str = "",
+    ) -> None:
+        self.mails: list[Message] = []
+        self.recipients: list[list[str]] = []
+        self.refused = refused
+        self._options: dict[str, Any] = {"hostname": "mail.example"}
+        if login:
+            self._options |= {"authenticator": self._admit, "auth_required": True}
+        if tls:
+            self._options["auth_require_tls"] = False  # aiosmtpd knows of STARTTLS only
+        else:
+            self._options |= {"tls_context": context, "require_starttls": context is not None}
+        self._context = context if tls else None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self.port = 0
+
+    async def _serve(self) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        protocols: list[SMTP] = []
+
+        def make() -> SMTP:
+            with warnings.catch_warnings():
+                # It does not know that there was TLS from the beginning.
+                warnings.simplefilter("ignore")
+                protocols.append(SMTP(self, loop=self._loop, **self._options))
+            return protocols[-1]
+
+        server = await self._loop.create_server(make, HOST, 0, ssl=self._context)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._ended.wait()
+        server.close()
+        for one in protocols:
+            if one.transport is not None:
+                one.transport.abort()
+        await asyncio.sleep(0.05)  # transports give their sockets back
+
+    def _admit(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any
+    ) -> AuthResult:
+        right = isinstance(data, LoginPassword) and (
+            data.login == USER.encode() and data.password == PASSWORD.encode()
+        )
+        return AuthResult(success=right, handled=right)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if address == self.refused:
+            return "550 nobody of that name is here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.mails.append(BytesParser(policy=default).parsebytes(content))
+        self.recipients.append(envelope.rcpt_tos)
+        return "250 OK"
+
+    def __enter__(self) -> MailServer:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+
+
+@dataclass
+class Posted:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def said(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class WebhookReceiver:
+    """Takes posts by HTTPS, and answers `status`."""
+
+    context: ssl.SSLContext
+    status: int = 204
+    posts: list[Posted] = field(default_factory=list)
+
+    def __enter__(self) -> WebhookReceiver:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.posts.append(Posted(self.path, headers, body))
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server.socket = self.context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"https://{HOST}:{self._server.server_address[1]}"
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(20)

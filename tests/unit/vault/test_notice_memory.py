@@ -1,0 +1,101 @@
+"""Each notice is told once, and again only when it should be; what is forgotten is repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from notice_helpers import NOW_US, notice
+
+from camerad.base.clock import DAY, SECOND
+from camerad.base.state_file import StateFileError
+from camerad.vault.notices import notice_memory
+from camerad.vault.notices.notice_memory import (
+    NoticeMemory,
+    after_telling,
+    is_daily_due,
+    untold,
+)
+
+HOUR = DAY // 24
+ONE = notice(about="one", state="s")
+
+
+def told(now_us: int = NOW_US) -> NoticeMemory:
+    return after_telling(NoticeMemory(), [ONE], now_us, daily=False)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_what_was_told_is_told_again_after_its_days_and_not_before() -> None:
+    assert untold(NoticeMemory(), [ONE], NOW_US) == (ONE,)
+    assert untold(told(), [ONE], NOW_US) == ()
+    assert untold(told(), [ONE], NOW_US + 7 * DAY - 1) == ()
+    assert untold(told(), [ONE], NOW_US + 7 * DAY) == (ONE,)
+
+
+def test_what_is_something_else_is_told_at_once() -> None:
+    other = notice(about="one", state="t")
+    assert untold(told(), [other, notice(about="two")], NOW_US) == (other, notice(about="two"))
+
+
+def test_what_is_told_more_often_from_now_on_is_told_by_the_new_days() -> None:
+    daily = notice(about="one", state="s", again_days=1)
+    assert untold(told(), [daily], NOW_US + DAY) == (daily,)
+
+
+def test_by_a_clock_that_was_set_back_it_is_rather_told_again() -> None:
+    assert untold(told(), [ONE], NOW_US - DAY) == ()
+    assert untold(told(), [ONE], NOW_US - DAY - 1) == (ONE,)
+    assert after_telling(told(), [], NOW_US - DAY - 1, daily=False).told == {}
+
+
+def test_what_went_away_and_comes_back_is_not_told_twice_within_its_days() -> None:
+    memory = after_telling(told(), [], NOW_US + 6 * DAY, daily=True)
+    assert untold(memory, [ONE], NOW_US + 6 * DAY) == ()
+    assert after_telling(memory, [], NOW_US + 7 * DAY, daily=True).told == {}
+
+
+def test_the_day_s_message_is_due_once_a_day_and_late_rather_than_never(berlin: None) -> None:
+    at = round(datetime(2026, 11, 24, 7, 0).astimezone().timestamp()) * SECOND
+    assert is_daily_due(NoticeMemory(daily_us=at - DAY), at, "07:00")
+    assert not is_daily_due(NoticeMemory(daily_us=at - DAY), at - 1, "07:00")
+    assert not is_daily_due(NoticeMemory(daily_us=at), at + DAY - 1, "07:00")
+    assert is_daily_due(NoticeMemory(daily_us=at), at + 3 * DAY + HOUR, "07:00")
+    assert is_daily_due(NoticeMemory(), at - HOUR, "07:00")
+    assert is_daily_due(NoticeMemory(daily_us=at + 2 * DAY), at + HOUR, "07:00"), "from the future"
+
+
+def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> None:
+    """29 March 2026 has 23 hours, 25 October has 25."""
+    for day in (datetime(2026, 3, 29), datetime(2026, 10, 25)):
+        sent = 0
+        memory = NoticeMemory(daily_us=round(day.timestamp() * SECOND) - 12 * HOUR)
+        for minutes in range(0, 26 * 60, 10):
+            now_us = round(day.timestamp() * SECOND) + minutes * 60 * SECOND
+            local = datetime.fromtimestamp(now_us / SECOND)
+            if local.date() == day.date() and is_daily_due(memory, now_us, "07:00"):
+                assert local.hour == 7
+                sent += 1
+                memory = after_telling(memory, [], now_us, daily=True)
+        assert sent == 1
+
+
+def test_the_memory_survives_and_one_that_is_damaged_says_so(tmp_path: Path) -> None:
+    path = notice_memory.path_in(str(tmp_path), "smtp")
+    assert notice_memory.load(path) == NoticeMemory()
+    notice_memory.save(path, told())
+    assert notice_memory.load(path) == told()
+    Path(path).write_text('{"told": 7}')
+    with pytest.raises(StateFileError):
+        notice_memory.load(path)

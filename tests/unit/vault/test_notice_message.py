@@ -1,0 +1,113 @@
+"""Messages can be read aloud, in both languages, and say nothing of who wore a camera."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from notice_helpers import NOW_US, notice
+
+from camerad.base.clock import DAY
+from camerad.store.discrepancies import DiscrepancyKind
+from camerad.store.purging import ReasonKind
+from camerad.vault.notices.notice_message import (
+    MOST_LINES,
+    compose,
+    describe,
+    make_test_message,
+)
+from camerad.vault.notices.notice_rules import NoticeKind, in_order
+
+OFFICE = "https://office.example:8443"
+LANGUAGES = ("en", "de")
+ALL = [
+    *(
+        notice(NoticeKind.NOT_AUTHENTIC, detail=detail, recording="REC")
+        for detail in ("missing", "changed", "doubled", "unvouched")
+    ),
+    *(notice(NoticeKind.DELETION_BLOCKED, detail=str(why), recording="REC") for why in ReasonKind),
+    *(notice(NoticeKind.MISMATCH, detail=str(what), recording="REC") for what in DiscrepancyKind),
+    *(
+        notice(kind, camera="cam-1", recording="REC", at_us=NOW_US, number=3, detail="")
+        for kind in NoticeKind
+        if kind is not NoticeKind.NOT_AUTHENTIC
+    ),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_notice_is_a_whole_sentence(language: str) -> None:
+    for one in ALL:
+        line = describe(one, language)
+        assert line.endswith("."), line
+        assert not re.search(r"[{}]|\s\s|\n", line), line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_has_title_and_remedy_and_the_worst_is_the_subject(language: str) -> None:
+    for kind in NoticeKind:
+        message = compose([one for one in ALL if one.kind is kind], language, OFFICE)
+        assert message.subject.startswith("camerad: ")
+        assert OFFICE in message.text
+        assert message.language == language
+    notices = in_order(ALL)
+    both = compose(notices, language, OFFICE)
+    worst = compose(notices[:1], language, OFFICE)
+    assert both.subject.startswith(worst.subject)
+    assert str(len(ALL) - 1) in both.subject
+
+
+def test_a_day_is_written_as_the_language_has_it() -> None:
+    one = notice(NoticeKind.MARKED_EXPIRES, camera="cam-1", recording="REC", at_us=NOW_US)
+    assert describe(one, "en") == "REC of camera cam-1 is deleted on 2026-11-24."
+    assert describe(one, "de") == "REC der Kamera cam-1 wird am 24.11.2026 gelöscht."
+
+
+def test_what_needs_somebody_now_says_so_and_the_rest_does_not() -> None:
+    text = compose(
+        [notice(NoticeKind.STORAGE_FULL), notice(NoticeKind.STORAGE_LOW)], "en", OFFICE
+    ).text
+    assert "The storage is full (needs you now)\n" in text
+    assert "The storage is nearly full\n" in text
+
+
+def test_a_flood_is_counted_and_not_listed() -> None:
+    many = [
+        notice(NoticeKind.PUT_APART, str(number), recording=f"REC-{number}")
+        for number in range(MOST_LINES + 7)
+    ]
+    message = compose(many, "en", OFFICE)
+    assert message.text.count("REC-") == MOST_LINES
+    assert "7 more" in message.text
+    assert len(message.as_json()["notices"]) == MOST_LINES + 7
+
+
+def test_what_others_wrote_forges_no_line() -> None:
+    odd = notice(NoticeKind.DELETION_BLOCKED, detail="away", recording="a\nSubject: b\u202e")
+    assert describe(odd, "en").count("\n") == 0
+    assert "\u202e" not in compose([odd], "en", OFFICE).text
+
+
+def test_the_same_for_a_program() -> None:
+    one = notice(NoticeKind.MARKED_EXPIRES, camera="cam-1", recording="REC", at_us=NOW_US + DAY)
+    said = compose([one], "en", OFFICE).as_json()
+    assert said["notices"] == [
+        {
+            "kind": "marked_expires",
+            "detail": "",
+            "at_once": False,
+            "camera": "cam-1",
+            "recording": "REC",
+            "text": "REC of camera cam-1 is deleted on 2026-11-25.",
+        }
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_test_is_called_one(language: str) -> None:
+    assert "test" in make_test_message(language, OFFICE).subject.lower()
+
+
+def test_a_message_without_a_notice_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="needs a notice"):
+        compose([], "en", OFFICE)

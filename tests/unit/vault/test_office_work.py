@@ -1,0 +1,195 @@
+"""The whole server beside its requests: it tells people, is watched, and waits for nobody."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from authority import authority
+from desk_helpers import ONE, TWO, Camera
+from notice_helpers import HOST, MailServer, WebhookReceiver
+from prometheus_client.parser import text_string_to_metric_families
+
+from camerad.base.clock import SECOND
+from camerad.container.keys import KeyRing
+from camerad.container.skeleton import skeleton
+from camerad.ledger.ledger import read_state
+from camerad.store.locations import office_place
+from camerad.vault import office_server
+from camerad.vault.notice_settings import (
+    MetricsSettings,
+    NotifySettings,
+    SmtpSettings,
+    WebhookSettings,
+)
+from camerad.vault.office_server import Vault
+from tests.unit.vault.office_scene import DEADLINE, DockClient, OfficeScene, Running
+
+
+class Scene(OfficeScene):
+    """With a listener for Prometheus."""
+
+    @contextmanager
+    def told(self, notify: NotifySettings) -> Iterator[DockClient]:
+        """The server runs meanwhile, and tells people so."""
+        settings = replace(self.settings, notify=notify, metrics=MetricsSettings(port=0))
+        self.vault = Vault(settings, self.clock)
+        with Running(self.vault) as running:
+            client = self.client(running.port)
+            try:
+                yield client
+            finally:
+                client.close()
+
+    def until(self, condition: Callable[[], object], step_us: int = SECOND) -> None:
+        """Wait for it; the clock goes on meanwhile, by so much at a time."""
+        pause = threading.Event()
+        for _ in range(round(DEADLINE / 0.02)):
+            if condition():
+                return
+            self.clock.advance(step_us)
+            for work in self.vault._work._works:
+                with work._changed:
+                    work._changed.notify_all()  # it reads this clock again, and is not woken
+            pause.wait(0.02)
+        raise AssertionError("it never comes about")
+
+    def metric(self, name: str, label: str = "") -> float | None:
+        url = f"http://127.0.0.1:{self.vault.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
+            text = answer.read().decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == f"camerad_office_{name}" and (
+                    not label or label in sample.labels.values()
+                ):
+                    return sample.value
+        return None
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+def bring(client: DockClient, camera: Camera, recording: str, *, spoilt: bool = False) -> int:
+    """Hand a recording over; returns the status of its receipt."""
+    path = camera.put(recording)
+    client.bring_ledger(camera.root / "ledger")
+    closed = skeleton(str(path)).closed_by
+    assert closed is not None
+    if spoilt:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    client.upload(path, closed.sha256)
+    return client.receipt(recording).status
+
+
+def test_what_is_put_apart_is_mailed_and_posted_at_once_and_counted(
+    scene: Scene, camera: Camera, tmp_path: Path
+) -> None:
+    ca = authority()
+    (tmp_path / "notify.pem").write_text(ca.pem)
+    (tmp_path / "tls").mkdir()
+    context = ca.context(tmp_path / "tls", HOST)
+    with MailServer(context) as mail, WebhookReceiver(context) as receiver:
+        smtp = SmtpSettings(
+            HOST, "camerad@office.example", ("a@office.example",), mail.port,
+            ca=tmp_path / "notify.pem",
+        )  # fmt: skip
+        webhook = WebhookSettings(receiver.url, tmp_path / "notify.pem")
+        with scene.told(NotifySettings("de", smtp=smtp, webhook=webhook)) as client:
+            scene.until(lambda: scene.metric("recordings", "here") is not None)
+            looked = scene.metric("work_runs_total", "watch") or 0
+            scene.until(lambda: (scene.metric("work_runs_total", "watch") or 0) > looked)
+            began_us = scene.clock.now_us()
+            assert bring(client, camera, ONE, spoilt=True) == 409
+            scene.until(lambda: mail.mails and receiver.posts, SECOND // 10)
+            assert scene.clock.now_us() - began_us < 45 * SECOND, "not with the minute's look"
+            scene.until(lambda: scene.metric("messages_sent_total", "webhook"))
+            assert scene.metric("takeovers_total", "apart") == 1
+            assert scene.metric("recordings", "apart") == 1
+            assert scene.metric("notices", "put_apart") == 1
+            assert scene.metric("requests_refused_total", "409")
+            assert scene.metric("messages_failed_total", "smtp") == 0
+            assert scene.metric("work_runs_total", "watch")
+    (told,) = mail.mails
+    assert told["Subject"] == "camerad: Eine Aufzeichnung wurde nicht angenommen"
+    text = told.get_content()  # type: ignore[attr-defined]
+    assert ONE in text and "cam-1" in text
+    (post,) = receiver.posts
+    assert post.said["data"]["notices"][0]["recording"] == ONE
+    # Whoever starts again knows what it has told.
+    with MailServer(context) as mail:
+        smtp = replace(smtp, port=mail.port)
+        with scene.told(NotifySettings("de", smtp=smtp)) as client:
+            scene.until(lambda: scene.metric("notices", "put_apart"))
+            scene.until(lambda: scene.metric("work_runs_total", "notices-smtp"))
+    assert mail.mails == []
+
+
+def test_what_was_taken_over_is_in_the_office_s_ledger_within_a_minute(
+    scene: Scene, camera: Camera
+) -> None:
+    def known() -> set[str]:
+        place = office_place(str(scene.directory))
+        state = read_state(place.ledger, KeyRing([scene.office_key.public]))
+        return {one.id for one in state.recordings.values() if one.final}
+
+    with scene.told(NotifySettings()) as client:
+        scene.until(lambda: scene.metric("work_runs_total", "retention"))
+        began_us = scene.clock.now_us()
+        assert bring(client, camera, ONE) == 200
+        assert bring(client, camera, TWO) == 200
+        scene.until(lambda: known() == {ONE, TWO})
+        # A minute from the look before, twice, and what the condition needs to come round.
+        assert scene.clock.now_us() - began_us < 300 * SECOND, "not the quarter of an hour"
+        scene.until(lambda: scene.metric("recordings", "here") == 2)
+        assert scene.metric("receipts_signed_total") == 2
+        assert scene.metric("takeovers_total", "taken") == 2
+        assert scene.metric("takeover_seconds_count") == 2
+        assert scene.metric("uploads", "waiting") == 0
+        seen = scene.metric("camera_last_seen_timestamp_seconds", "cam-1")
+        assert seen is not None and seen > 0
+
+
+def test_a_mail_server_that_hangs_delays_neither_cameras_nor_the_end(
+    scene: Scene, camera: Camera, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(office_server, "END_SECONDS", 0.3)
+    with socket.create_server((HOST, 0)) as silent:
+        smtp = SmtpSettings(HOST, "a@b.example", ("c@d.example",), silent.getsockname()[1])
+        with scene.told(NotifySettings(smtp=smtp)) as client:
+            scene.until(lambda: scene.metric("recordings", "here") is not None)
+            assert bring(client, camera, ONE, spoilt=True) == 409
+            silent.settimeout(DEADLINE)
+            reached: list[socket.socket] = []
+            taker = threading.Thread(target=lambda: reached.append(silent.accept()[0]))
+            taker.start()
+            scene.until(lambda: reached)
+            taker.join(DEADLINE)
+            # It hangs now, and waits for a greeting.
+            assert bring(client, camera, TWO) == 200
+            scene.until(lambda: scene.metric("recordings", "here") == 1)
+        assert not [one for one in threading.enumerate() if one.name.startswith("takeover")]
+        reached[0].close()
+        for one in threading.enumerate():
+            if one.name == "notices-smtp":
+                one.join(DEADLINE)
+
+
+def test_without_a_section_nobody_listens_for_prometheus(scene: Scene) -> None:
+    with Running(vault := Vault(scene.settings, scene.clock)):
+        assert vault.metrics_port is None

@@ -1,0 +1,129 @@
+"""Work that is done again and again: it is told apart, goes on after any mistake, and ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
+from camerad.vault.periodic_work import (
+    RETRY_SECONDS,
+    PeriodicWork,
+    WorkFailedError,
+    end_all,
+)
+
+DEADLINE = 20.0
+
+
+class Bench:
+    """A piece of work, and what became of each run. todo: what the runs do, then nothing."""
+
+    def __init__(self, *todo: Exception, seconds: int = 0) -> None:
+        self.clock = ManualClock()
+        self.todo = list(todo)
+        self.seconds = seconds
+        self.runs: list[tuple[str, bool, float]] = []
+        self._more = threading.Condition()
+        self.work = PeriodicWork("work", self._do, self.clock, self._ended, least_seconds=60)
+
+    def _do(self) -> float:
+        self.clock.advance(self.seconds * SECOND)
+        if self.todo:
+            raise self.todo.pop(0)
+        return 900.0
+
+    def _ended(self, *run: object) -> None:
+        with self._more:
+            self.runs.append(run)  # type: ignore[arg-type]
+            self._more.notify_all()
+
+    def wait(self, number: int) -> None:
+        with self._more:
+            assert self._more.wait_for(lambda: len(self.runs) >= number, DEADLINE), self.runs
+
+
+def test_a_mistake_of_any_kind_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(
+        StorageError("the disk"),
+        StorageError("the disk"),
+        StorageError("another"),
+        WorkFailedError("it is said already"),
+        ZeroDivisionError(),
+        seconds=3,
+    )
+    with caplog.at_level(logging.INFO):
+        pauses = [bench.work.run_once() for _ in range(6)]
+    assert pauses == [RETRY_SECONDS] * 5 + [900.0]
+    assert [ok for _, ok, _ in bench.runs] == [False] * 5 + [True]
+    assert {(name, seconds) for name, _, seconds in bench.runs} == {("work", 3.0)}
+    assert caplog.text.count("the disk") == 1, "once until it is something else"
+    assert caplog.text.count("another") == 1
+    assert "already" not in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
+    bench = Bench()
+    bench.work.start()
+    bench.wait(1)
+    bench.clock.advance(899 * SECOND)
+    bench.work.join(0.05)
+    assert len(bench.runs) == 1, "a second early"
+    bench.clock.advance(1 * SECOND)
+    bench.work.wake()
+    bench.wait(2)
+    end_all([bench.work], bench.clock, DEADLINE)
+
+
+def test_woken_ever_so_often_it_runs_once_a_minute_at_most() -> None:
+    bench = Bench()
+    bench.work.start()
+    bench.wait(1)
+    for minute in range(2, 5):
+        for _ in range(59):
+            bench.clock.advance(SECOND)
+            bench.work.wake()
+        bench.work.join(0.02)
+        assert len(bench.runs) == minute - 1
+        bench.clock.advance(SECOND)
+        bench.work.wake()
+        bench.wait(minute)
+    end_all([bench.work], bench.clock, DEADLINE)
+
+
+def test_woken_work_that_takes_long_rests_longer() -> None:
+    """A run of 30 s rests for 300 s from its beginning, so it takes a tenth of the time."""
+    bench = Bench(seconds=30)
+    bench.work.start()
+    bench.wait(1)
+    bench.clock.advance(269 * SECOND)
+    bench.work.wake()
+    bench.work.join(0.05)
+    assert len(bench.runs) == 1
+    bench.clock.advance(SECOND)
+    bench.work.wake()
+    bench.wait(2)
+    end_all([bench.work], bench.clock, DEADLINE)
+
+
+def test_what_hangs_keeps_nobody_from_ending() -> None:
+    clock = ManualClock()
+    begun, hangs = threading.Event(), threading.Event()
+
+    def hang() -> float:
+        begun.set()
+        hangs.wait(DEADLINE)
+        return 1.0
+
+    one = PeriodicWork("hangs", hang, clock, lambda *_: None, least_seconds=60)
+    other = PeriodicWork("never started", hang, clock, lambda *_: None, least_seconds=60)
+    one.start()
+    assert begun.wait(DEADLINE)
+    end_all([one, other], clock, 0.05)
+    hangs.set()
+    one.join(DEADLINE)
+    end_all([one, other], clock, 0.05)
