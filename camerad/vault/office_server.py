@@ -158,7 +158,7 @@ class Vault:
         ReceiptRoutes(takeover, uploads, turns, queue.add).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
-            lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),
+            lambda kid: self._ledger_came(takeover, queue, kid),
             refusals,
         )
         self._ledgers.add_to(app.router)
@@ -169,6 +169,11 @@ class Vault:
             await self._listener.open()
         queue.start()
         self._work.start()
+
+    def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: str) -> None:
+        # At once, since the camera's next question is whether it still waits.
+        takeover.ledger_came(kid)
+        self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""

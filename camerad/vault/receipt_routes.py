@@ -28,8 +28,8 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 class ReceiptRoutes:
     """Answers with the receipt, or why there is none.
 
-    turns: of cameras, for what takes a thread. check: has a copy compared that is here without a
-    receipt (`Takeover.find_unreceipted`), soon; without it such a recording has to be uploaded.
+    turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or a
+    copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ReceiptRoutes:
         takeover: Takeover,
         uploads: Uploads,
         turns: CameraTurns,
-        check: Callable[[str, Declaration], None] | None = None,
+        check: Callable[[str, Declaration], None] = lambda _kid, _declaration: None,
     ) -> None:
         self._turns = turns
         self._takeover = takeover
@@ -58,16 +58,19 @@ class ReceiptRoutes:
 
     def _answer(self, kid: str, recording: str) -> web.Response:
         # Before the receipt is looked for: an upload is gone only when that is there.
-        complete = self._uploads.find_complete(kid, recording) is not None
+        complete = self._uploads.find_complete(kid, recording)
         token = self._takeover.receipt(kid, recording)
         if token is not None:
             return web.Response(body=token, content_type=TYPE)
         waiting = self._takeover.is_waiting(kid, recording)
-        if complete and waiting:
+        if complete is not None and waiting:
             waits = self._takeover.refusal(kid, recording) or WAITS
             said = {"error": waits, "waits_for": "ledger"}
             return web.json_response(said, status=HTTPStatus.CONFLICT)
-        if complete or self._is_to_be_compared(kid, recording):
+        if complete is not None:
+            # Another server may have received it, and ended.
+            self._check(kid, complete)
+        if complete is not None or self._is_to_be_compared(kid, recording):
             headers = {"Retry-After": str(AGAIN_SECONDS)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
         # What waited too long was removed, and may come again.
@@ -77,8 +80,6 @@ class ReceiptRoutes:
 
     def _is_to_be_compared(self, kid: str, recording: str) -> bool:
         """Whether a copy is here that only lacks the office's receipt; then it is on its way."""
-        if self._check is None:
-            return False
         found = self._takeover.find_unreceipted(kid, recording)
         if found is not None:
             self._check(kid, found)

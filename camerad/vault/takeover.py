@@ -155,9 +155,14 @@ class Takeover:
         """Whether a complete upload waits for the camera's ledger."""
         return (kid, recording) in self._waiting
 
+    def ledger_came(self, kid: str) -> None:
+        """None of this camera's uploads waits for its ledger, until `take` finds that it does. Call
+        `take` with each of `pending` then."""
+        for one in [one for one in list(self._waiting) if one[0] == kid]:
+            self._waiting.discard(one)
+
     def pending(self, kid: str) -> list[Declaration]:
-        """The complete uploads of a camera that are still to be taken. Call `take` with each when
-        its ledger came."""
+        """The complete uploads of a camera that are still to be taken."""
         return [declared for _, declared in self._uploads.complete(kid)]
 
     # ------------------------------------------------------------------ one upload

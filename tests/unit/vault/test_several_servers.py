@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 
+from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
 from camerad.vault.nonces import NonceError, Nonces
@@ -127,7 +128,7 @@ def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
     tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though its camera never comes again."""
-    monkeypatch.setattr("camerad.vault.office_server.EXPIRY_SECONDS", 0.1)
+    monkeypatch.setattr("camerad.vault.office_work.EXPIRY_SECONDS", 0.1)
     camera = Camera(tmp_path / "state")
     path = camera.put(ONE)
     content = path.read_bytes()
@@ -143,6 +144,7 @@ def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
         for _ in range(1000):
             if list(scene.directory.glob("*/receipts/*")):
                 break
+            scene.clock.advance(SECOND)
             until.wait(0.02)
         else:
             raise AssertionError("nobody took it over")
