@@ -136,3 +136,5 @@ class MessageId(Enum):
     """The office may keep a recording beyond its day."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
+    CHECK_IN = "af95b23836c14338962819acc0d2af34"
+    """A camera's check-in says something that the office has to look at."""

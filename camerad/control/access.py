@@ -36,7 +36,7 @@ RATE: Final = 20.0
 """Requests and new connections of one user in a second, all in all,"""
 BURST: Final = 40.0
 """and at once after a rest."""
-HAND_OVER_PATHS: Final = ("/dock/signature", "/dock/receipt")
+HAND_OVER_PATHS: Final = ("/dock/signature", "/dock/receipt", "/dock/check-in", "/dock/settings")
 """What is asked by POST there needs a role of its own (`camerad.control.dock_routes`)."""
 MAX_USERS: Final = 256
 """Users whose rate is remembered."""
@@ -53,7 +53,7 @@ class Role(Enum):
     """What concerns shifts, what is kept and what goes, and how the parts do: brightness and
     loudness, asked for again and again, tell something of what happens before the camera."""
     HAND_OVER = "hand_over"
-    """Have requests to the office's server signed, and hand in its receipts."""
+    """Have requests to the office's server signed, and hand in what it sent: receipts, settings."""
 
 
 def role_of(method: str, path: str) -> Role:

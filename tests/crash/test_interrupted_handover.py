@@ -13,11 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from check_in_helpers import token
 from desk_helpers import KEY, Camera
 from office_server import OfficeServer, environment
 
@@ -28,6 +29,7 @@ from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
+from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.signers import KeySigner
@@ -48,15 +50,24 @@ class Daemon:
     def __init__(self, camera: Camera, office: PublicKey) -> None:
         self.camera = camera
         self.office = KeyRing([office])
+        self.check_ins = 0
 
-    def to_hand_over(self) -> list[ToHandOver]:
+    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
         with self.camera.open() as store:
             known = store.ledger.state.recordings.values()
             return [
                 ToHandOver(one.id, str(self.camera.recordings / f"{one.id}.tar"), one.final)
                 for one in known
-                if one.acknowledged is None
+                if one.acknowledged is None or one.id in also
             ]
+
+    def check_in(self) -> bytes:
+        self.check_ins += 1
+        with self.camera.open() as store:
+            return token(self.check_ins, head=store.ledger.head)
+
+    def offer_settings(self, offer: bytes) -> str | None:
+        raise AssertionError("nothing is on offer")
 
     def accept(self, token: bytes) -> list[str]:
         with self.camera.open() as store:
@@ -98,12 +109,15 @@ class Dock:
         if fault not in (None, "network"):
             watcher.start()
         try:
+            client = OfficeClient(self.section.url, connection, KeySigner(KEY), clock)
+            step = self.memory.check_in
             return Handover(
                 str(self.camera.root / "ledger"),
                 self.daemon,
-                OfficeClient(self.section.url, connection, KeySigner(KEY), clock),
+                client,
                 connection,
                 clock,
+                check_in=OfficeCheckIn(self.daemon, client, clock, step, self.memory.is_new),
                 memory=self.memory,
             ).run()
         except (OfficeUnavailableError, HandoverStoppedError):

@@ -16,6 +16,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.config import load
 from camerad.control.server import Control
 from camerad.daemon.control_target import ControlTarget
+from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from tests.system.harness import configuration
@@ -31,6 +32,7 @@ class Scene:
         self.directory = directory
         self.core = core = idle_core(ManualClock(100 * SECOND))
         self.recordings = RecordingManager(core, load(configuration(directory)), str(directory))
+        counting = MetricsStore(str(directory), core.clock, core.loop.in_thread)
         self.target = ControlTarget(
             device="camera-07",
             core=core,
@@ -42,7 +44,7 @@ class Scene:
                 play=lambda kind: None,
                 on_change=lambda: None,
             ),
-            metrics=lambda: "camerad_ready 1\n",
+            counting=counting,
             status=lambda: {"stage": core.state.stage.value},
             health=lambda: {"faulty": []},
         )
