@@ -41,6 +41,7 @@ from camerad.provisioning.validation import (
     ADVICE,
     FileAccepted,
     FileRefused,
+    Verdict,
     parse_key,
 )
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
@@ -91,8 +92,8 @@ class OfferedSettings:
             return None
         if last is None or self._provision_dir is None:
             return self._refuse(offer, BY_HAND, _BY_HAND)
-        pin = _pin(offer, last, () if waiting is None else (waiting,))
-        verdict = judge_offer(offer, pin=pin, camera=camera, provision_dir=self._provision_dir)
+        older = () if waiting is None else (waiting,)
+        verdict = judge_known(offer, last, older, camera, self._provision_dir)
         if isinstance(verdict, FileRefused):
             return self._refuse(offer, verdict.why.value, ADVICE[verdict.why])
         if isinstance(verdict, FileAccepted):
@@ -168,12 +169,14 @@ class OfferedSettings:
         return refused
 
 
-def _pin(offer: bytes, last: LedgerOrder, waiting: tuple[bytes, ...]) -> AcceptedFile:
-    """What an offer is held against, as far as the daemon may know it: the pinned key is the one
-    with the thumbprint that the last order names, and an older file does not replace one that
-    waits."""
+def judge_known(
+    offer: bytes, last: LedgerOrder, waiting: tuple[bytes, ...], camera: str, provision_dir: Path
+) -> Verdict:
+    """Judge an offer by what is known of the pinned file, as the daemon and the office know it:
+    the pinned key is the one with the thumbprint that the last order names, and an older file does
+    not replace one that waits. The rest is as in `judge_offer`."""
     serials = [last.serial or 0, *(_serial(one) for one in waiting)]
-    return AcceptedFile(
+    pin = AcceptedFile(
         order=last,
         office_key=_key_in(offer, last.office),
         serial=max(serials),
@@ -182,6 +185,7 @@ def _pin(offer: bytes, last: LedgerOrder, waiting: tuple[bytes, ...]) -> Accepte
         left=(),
         made={},
     )
+    return judge_offer(offer, pin=pin, camera=camera, provision_dir=provision_dir)
 
 
 def _key_in(offer: bytes, thumbprint: str) -> str:

@@ -6,13 +6,16 @@ The statement is durable before the answer. Its time is for people alone, as is 
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
 from camerad.container.jws import JwsError
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS
@@ -24,6 +27,8 @@ from camerad.vault.lost_recordings import LostRecordings
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.settings_offers import SettingsOffers
+
+_log = logging.getLogger(__name__)
 
 PATH: Final = "/v1/check-in"
 OFFER_PATH: Final = "/v1/offers/{sha256:[0-9a-f]{64}}"
@@ -84,7 +89,12 @@ class CheckInRoutes:
             "time_us": self._clock.wall_us(),
             "lacks": self._lost.find(kid),
         }
-        offer = self._offers.for_camera(kid, said)
+        try:
+            offer = self._offers.for_camera(kid, said)
+        except StorageError as error:
+            # Nothing of this keeps recordings from coming.
+            _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+            offer = None
         if offer is not None:
             answer[SETTINGS] = {"sha256": offer.sha256, "bytes": len(offer.content)}
         return answer

@@ -101,6 +101,7 @@ class CheckIns:
     def last(self, kid: str) -> ArrivedCheckIn | None:
         """The last one; None if the camera was never seen, or what is there cannot be read, which
         the log says."""
+        keys = KeyRing([self._cameras.key(kid)])
         path = self._path(kid)
         if not file_status.exists(path):
             return None
@@ -108,7 +109,7 @@ class CheckIns:
         try:
             kept = msgspec.json.decode(content, type=_Kept)
             token = kept.statement.encode("ascii")
-            said = check_in.parse(token, KeyRing([self._cameras.key(kid)]))
+            said = check_in.parse(token, keys)
         except (JwsError, ValueError) as error:
             # msgspec's errors are ValueErrors, and so are those of text that is no ASCII.
             _log.warning(
