@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from camerad.base.clock import DAY, ManualClock, SystemClock
 from camerad.config.office_section import Office
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey, encode_base64url
+from camerad.container.skeleton import skeleton
 from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.handover import Handover, HandoverMemory
@@ -31,7 +33,13 @@ from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
 from camerad.vault import lost_recordings
+from camerad.vault.camera_holdings import CameraHoldings
+from camerad.vault.cameras import Cameras
+from camerad.vault.lost_recordings import LostRecordings
 from camerad.vault.settings_offers import SettingsOffers
+from camerad.vault.takeover import Takeover
+from camerad.vault.upload_files import Declaration
+from camerad.vault.uploads import UploadLimits, Uploads
 
 from .office_scene import URL, DockClient, OfficeScene
 from .settings_helpers import an_offer
@@ -144,6 +152,13 @@ def test_what_lies_there_and_is_no_offer_is_offered_all_the_same(office: OfficeS
     assert offers.withdraw(KID) and not offers.withdraw(KID)
     with pytest.raises(ValueError, match="no thumbprint"):
         offers.find("../x")
+
+
+def test_an_offer_that_cannot_be_read_keeps_no_camera_from_its_dock(office: OfficeScene) -> None:
+    (office.directory / "office" / "offers").mkdir(parents=True)
+    os.symlink(office.root, office.directory / "office" / "offers" / KID)
+    with office.serving() as client:
+        assert check_in_by(client) == {"time_us": office.clock.wall_us(), "lacks": []}
 
 
 # -------------------------------------------------------------------------------- what was lost
@@ -312,3 +327,45 @@ def test_what_the_office_deleted_in_its_time_is_not_asked_for(dock: Dock) -> Non
     assert not dock.files("recordings")
     assert dock.dock().complete
     assert not dock.files("recordings")
+
+
+def test_an_office_whose_ledger_is_by_another_key_asks_for_nothing(
+    dock: Dock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody can tell then what it has deleted."""
+    later = ManualClock(wall_us=WALL_US + 30 * DAY)
+    stranger = SigningKey.generate()
+    shutil.rmtree(dock.office.directory / "office" / "ledger", ignore_errors=True)
+    shutil.rmtree(dock.office.directory / "office" / "keys", ignore_errors=True)
+    place = place_of(str(dock.office.directory))
+    with open_office_store(place, stranger, later, KEYS, lambda _text: None, replace=True):
+        pass
+    for path in (*dock.files("recordings").values(), *dock.files("receipts").values()):
+        path.unlink()
+    dock.dock()
+    assert not dock.files("recordings")
+    assert "signed by another key" in caplog.text
+
+
+def test_what_is_on_its_way_is_not_asked_for(dock: Dock, tmp_path: Path) -> None:
+    cameras = Cameras(str(dock.office.register))
+    root, clock = str(dock.office.directory), ManualClock()
+    uploads = Uploads(root, UploadLimits(reserve=0), clock)
+    takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
+    lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
+    assert lost.find(KID) == []
+    path = dock.files("recordings")[f"{ONE}.tar"]
+    content = path.read_bytes()
+    path.unlink()
+    assert lost.find(KID) == [ONE]
+    closed = skeleton(str(dock.camera.recordings / f"{ONE}.tar")).closed_by
+    assert closed is not None
+    uploads.declare(KID, Declaration(ONE, closed.sha256, len(content)))
+    assert lost.find(KID) == [ONE]
+    part = uploads.begin(KID, ONE, 0)
+    part.write(content)
+    part.finish(hashlib.sha256(content).digest())
+    part.close()
+    assert lost.find(KID) == []
+    shutil.rmtree(next(dock.office.directory.glob("*/ledger")))
+    assert lost.find(KID) == []
