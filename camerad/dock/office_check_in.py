@@ -105,7 +105,9 @@ class OfficeCheckIn:
             try:
                 answer = self._send(self._daemon.check_in())
                 self._memory.lacking = _lacking(answer)
-                self._take_settings(answer)
+                if self._take_settings(answer):
+                    # The office hears at once what became of them.
+                    self._send(self._daemon.check_in())
             except (OfficeUnavailableError, HandoverStoppedError):
                 raise
             except CameradError as error:
@@ -124,11 +126,12 @@ class OfficeCheckIn:
             raise self._client.unexpected(answer, "a check-in")
         return self._client.object_in(answer)
 
-    def _take_settings(self, answer: dict[str, Any]) -> None:
-        """Fetch the settings that the office has for the camera, unless the daemon had them."""
+    def _take_settings(self, answer: dict[str, Any]) -> bool:
+        """Fetch the settings that the office has for the camera, unless the daemon had them;
+        whether it got any."""
         offered = answer.get("settings")
         if not isinstance(offered, dict):
-            return
+            return False
         sha256, length = offered.get("sha256"), offered.get("bytes")
         if (
             not isinstance(sha256, str)
@@ -138,7 +141,7 @@ class OfficeCheckIn:
         ):
             raise OfficeAnswerError("the office offers settings that cannot be any")
         if sha256 == self._memory.handed_in:
-            return
+            return False
         refused = self._daemon.offer_settings(self._fetch(sha256, length))
         self._memory.handed_in = sha256
         if refused is None:
@@ -147,6 +150,7 @@ class OfficeCheckIn:
             )
         else:
             self._say(f"the camera does not take the office's settings: {refused}")
+        return True
 
     def _fetch(self, sha256: str, length: int) -> bytes:
         """An offer whole, in pieces. Raises OfficeAnswerError if it is another one."""

@@ -2,9 +2,10 @@
 
 ``office/check-ins/KID.json``, one file a camera, published whole: ``arrived_us``, microseconds
 since 1970 by the server's clock, and ``statement``, the token as the camera signed it. A statement
-that is not newer than the one that is there counts for nothing, whatever wall time it names: in one
-boot boot time says which is newer, and from boot to boot the ledger, which every start of a daemon
-makes longer. So a statement that somebody kept cannot make a camera look as it was once.
+that is not newer than the one that is there counts for nothing, whatever wall time it names. The
+camera's ledger says which is newer, since it only grows, and every start of a daemon makes it
+longer; where it did not grow, boot time does, within one boot. So a statement that somebody kept
+cannot make a camera look as it was once.
 """
 
 from __future__ import annotations
@@ -143,6 +144,6 @@ class CheckIns:
 def _follows(said: CheckIn, last: CheckIn) -> bool:
     """Whether a statement is newer than the last one."""
     head, before = (said.head.epoch, said.head.sequence), (last.head.epoch, last.head.sequence)
-    if said.boot_id == last.boot_id:
-        return head >= before and said.clock.boot_us > last.clock.boot_us
+    if head == before:
+        return said.boot_id == last.boot_id and said.clock.boot_us > last.clock.boot_us
     return head > before

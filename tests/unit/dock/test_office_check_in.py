@@ -135,6 +135,7 @@ def test_settings_are_fetched_whole_and_handed_to_the_daemon_once(scene: Scene) 
     scene.office.offer = bytes(range(256)) * 300  # more than two pieces
     scene.run()
     assert scene.daemon.offered == [scene.office.offer]
+    assert len(scene.office.check_ins) == 2, "the office hears at once what became of them"
     assert count(scene, "/v1/offers/") == -(-len(scene.office.offer) // PIECE)
     scene.memory.check_in.forget()
     scene.run()
