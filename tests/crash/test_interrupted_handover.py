@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from check_in_helpers import token
 from desk_helpers import KEY, Camera
-from office_server import OfficeServer, environment
+from office_server import PATIENCE, OfficeServer, environment
 
 from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
@@ -83,6 +83,7 @@ class Dock:
         self.section = self.server.section
         self.daemon = Daemon(self.camera, PublicKey(decode_base64url(self.section.key)))
         self.memory = HandoverMemory()
+        self.failure: Exception | None = None
 
     def hand_over(self, fault: str | None = None, after: int = 0) -> HandoverResult | None:
         """One pass; None if it was interrupted. fault: one of KINDS, when so many bytes more have
@@ -120,7 +121,8 @@ class Dock:
                 check_in=OfficeCheckIn(self.daemon, client, clock, step, self.memory.is_new),
                 memory=self.memory,
             ).run()
-        except (OfficeUnavailableError, HandoverStoppedError):
+        except (OfficeUnavailableError, HandoverStoppedError) as error:
+            self.failure = error
             return None
         finally:
             done.set()
@@ -128,6 +130,15 @@ class Dock:
                 watcher.join()
             connection.close()
             self.server.pull()
+
+    def complete(self) -> HandoverResult:
+        """The next pass. An office that still works on what was interrupted asks to wait."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.hand_over()) is None:
+            waits = isinstance(self.failure, OfficeUnavailableError) and self.failure.retry_after
+            assert waits and time.monotonic() < deadline, repr(self.failure)
+            time.sleep(0.05)
+        return found
 
     def at_the_office(self) -> dict[str, bytes]:
         """The recordings that the office has; each once."""
@@ -191,8 +202,8 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock
         if "office" in kind:
             dock.server.kill()
             dock.server.start()
-        result = dock.hand_over()
-        assert result is not None and result.complete and not result.refused, told
+        result = dock.complete()
+        assert result.complete and not result.refused, told
         assert name(number) in dock.acknowledged(), told
         assert dock.at_the_office()[name(number)] == path.read_bytes(), told
         again = dock.server.relay.passed - before - size
