@@ -34,7 +34,7 @@ def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
     """Add them to those of `camerad office`; returns the parsers that need the settings."""
     status = actions.add_parser(
         "status",
-        help="all cameras as they said last that they are",
+        help="which cameras are ready to hand out, and why others are not",
         description="One line for each camera of the register, as of its last check-in: first "
         "those that were never seen, then those that are not to be handed out, and why.",
     )
@@ -91,7 +91,7 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
     rows = [_HEAD, *(_row(one, now_us) for one in found)]
     sys.stdout.write("".join(f"{line}\n" for line in _table(rows)))
     wrong = sum(bool(one.reasons) for one in found)
-    sys.stdout.write(f"\n{count(len(found), 'camera')}, {wrong} not to be handed out\n")
+    sys.stdout.write(f"\n{count(len(found), 'camera')}, {wrong} not ready\n")
     return 0
 
 

@@ -1,5 +1,4 @@
-"""All cameras of an office as they said last that they are, and what keeps one from being handed
-out.
+"""All cameras of an office as of their last check-ins, and what keeps one from being handed out.
 
 It rests on the register, the check-ins and the offers, and changes nothing. What a camera has not
 said since its last check-in nobody knows: it may be out, or lie somewhere.
@@ -47,6 +46,7 @@ WORDS: Final[Mapping[Condition, str]] = {
     Condition.MICROPHONE_DOWN: "the microphone fails",
 }
 """What is said of a condition; of being docked nothing."""
+_LOW: Final = {Condition.BATTERY_LOW.value, Condition.BATTERY_CRITICAL.value}
 _NAMED: Final = {condition.value: words for condition, words in WORDS.items()}
 
 
@@ -132,7 +132,7 @@ def _reasons(
     yield from (_NAMED.get(one, one) for one in wrong)
     if not said.ready and not wrong:
         yield "a press would not record"
-    if said.battery is not None and said.battery < LOW_BATTERY:
+    if said.battery is not None and said.battery < LOW_BATTERY and not _LOW.intersection(wrong):
         yield f"the battery has {said.battery} %"
     if said.recordings.unacknowledged:
         yield f"{count(said.recordings.unacknowledged, 'recording')} to hand over"

@@ -101,7 +101,7 @@ def test_those_never_seen_come_first_and_the_ready_ones_last(office: Office) -> 
     lines = office.desk("office", "status").out.splitlines()
     assert lines[0].split()[:3] == ["CAMERA", "SEEN", "VERSION"]
     assert [line.split()[0] for line in lines[1:3]] == ["cam-2", "cam-1"]
-    assert "0 min ago" in lines[2] and lines[-1] == "2 cameras, 1 not to be handed out"
+    assert "0 min ago" in lines[2] and lines[-1] == "2 cameras, 1 not ready"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,7 @@ def test_those_never_seen_come_first_and_the_ready_ones_last(office: Office) -> 
         ({"conditions": ("docked", "of_a_later_version")}, "of_a_later_version"),
         ({"ready": False}, "a press would not record"),
         ({"battery": 49}, "the battery has 49 %"),
+        ({"battery": 9, "conditions": ("battery_low", "docked")}, "the battery is low"),
         ({"recordings": RecordingCounts(2, 0, 1)}, "1 recording to hand over"),
         (
             {"doctor": DoctorResult("2026-11-28T08:00:00Z", "rtc", 9, 0, (), ("card", "light"))},

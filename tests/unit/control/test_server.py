@@ -314,7 +314,12 @@ REQUESTS = {
         ("GET", "/no/such/thing"),
     ],
     "press": [("POST", f"/intents/{intent.value}") for intent in Intent],
-    "hand_over": [("POST", "/dock/signature"), ("POST", "/dock/receipt")],
+    "hand_over": [
+        ("POST", "/dock/signature"),
+        ("POST", "/dock/receipt"),
+        ("POST", "/dock/check-in"),
+        ("POST", "/dock/settings"),
+    ],
     "configure": [
         ("GET", "/health"),
         ("POST", "/shift"),
