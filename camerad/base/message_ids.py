@@ -142,3 +142,5 @@ class MessageId(Enum):
     """Of use to a developer only."""
     INDEX = "f844d2bc9cee4f3e969932fac938b23c"
     """The office's index cannot be brought up to date, or is made anew."""
+    CHECK_IN = "af95b23836c14338962819acc0d2af34"
+    """A camera's check-in says something that the office has to look at."""

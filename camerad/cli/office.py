@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
-from camerad.cli import office_find, office_reindex
+from camerad.cli import office_cameras, office_find, office_reindex
 from camerad.cli.options import config_home, default_office_key
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def default_config() -> str:
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
-    parser = commands.add_parser("office", help="the server that cameras in docks hand over to")
+    parser = commands.add_parser(
+        "office", help="the server that cameras in docks hand over to, and these cameras"
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     init = actions.add_parser(
@@ -72,7 +74,7 @@ def add_parser(commands: Any) -> None:
     )
 
     serve = actions.add_parser("serve", help="run the server until it is told to end")
-    for action in (init, serve):
+    for action in (init, serve, *office_cameras.add_actions(actions)):
         action.add_argument(
             "--config",
             default=default_config(),
@@ -113,6 +115,8 @@ def run(options: argparse.Namespace) -> int:
         "config": _check,
         "find": office_find.run,
         "reindex": office_reindex.run,
+        "status": office_cameras.run,
+        "offer": office_cameras.run,
     }
     return actions[options.action](options)
 

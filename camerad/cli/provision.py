@@ -12,6 +12,8 @@ from camerad.cli import provision_office, provision_register
 from camerad.cli.defaults import default_state
 from camerad.cli.options import add_card_options
 
+_log = logging.getLogger(__name__)
+
 EXIT_CODES: Final = """\
 exit codes:
     0  done
@@ -94,8 +96,22 @@ def _apply(options: argparse.Namespace) -> int:
         BootPartition(options.boot),
         ProvisioningState(options.data),
         camera_thumbprint(options.state),
+        offer=_offer(options.state),
     )
     return {ApplyOutcome.REFUSED: EX_CONFIG, ApplyOutcome.LEFT: EX_IOERR}.get(outcome, 0)
+
+
+def _offer(state_dir: str) -> bytes | None:
+    """What came through the dock. One that cannot be read keeps no camera from its card's file."""
+    from camerad.base.errors import StorageError  # noqa: PLC0415
+    from camerad.base.message_ids import MessageId  # noqa: PLC0415
+    from camerad.provisioning.settings_offer import read_offer  # noqa: PLC0415 - slow to import
+
+    try:
+        return read_offer(state_dir)
+    except StorageError as error:
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
+        return None
 
 
 def _publish(options: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ LONGEST: Final = 1 << 20
 """A longer statement is refused unread, bytes."""
 
 _HEADER: Final = re.compile(
-    rb'\{"alg":"EdDSA","kid":"([A-Za-z0-9_-]{43})","typ":"(camerad-[a-z]{1,32})\+json"\}'
+    rb'\{"alg":"EdDSA","kid":"([A-Za-z0-9_-]{43})","typ":"(camerad-[a-z]{1,32}(?:-[a-z]{1,32})?)\+json"\}'
 )
 _SIGNATURE_BYTES: Final = 64
 _T = TypeVar("_T")

@@ -36,7 +36,13 @@ RATE: Final = 20.0
 """Requests and new connections of one user in a second, all in all,"""
 BURST: Final = 40.0
 """and at once after a rest."""
-HAND_OVER_PATHS: Final = ("/dock/signature", "/dock/receipt", "/dock/progress")
+HAND_OVER_PATHS: Final = (
+    "/dock/signature",
+    "/dock/receipt",
+    "/dock/check-in",
+    "/dock/settings",
+    "/dock/progress",
+)
 """What is asked by POST there needs a role of its own (`camerad.control.dock_routes`,
 `camerad.control.progress_routes`)."""
 MAX_USERS: Final = 256
@@ -54,7 +60,8 @@ class Role(Enum):
     """What concerns shifts, what is kept and what goes, and how the parts do: brightness and
     loudness, asked for again and again, tell something of what happens before the camera."""
     HAND_OVER = "hand_over"
-    """Have requests to the office's server signed, hand in its receipts, and tell how it goes."""
+    """Have requests to the office's server signed, hand in what it sent (receipts, settings), and
+    tell how it goes."""
 
 
 def role_of(method: str, path: str) -> Role:

@@ -3,8 +3,8 @@
 The requests are in `camerad.control.server`; docs/office-api.md is the protocol that they serve.
 Whoever takes over the process that asks here can speak to the office as this camera, as long as it
 has that process, and no more: what is signed is the signature base of one such request, of now,
-which no statement of the camera's can be; and only the office's own signature acknowledges a
-recording.
+which no statement of the camera's can be, or how the camera is, in the daemon's own words; only the
+office's own signature acknowledges a recording, or makes settings that hold.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
@@ -24,8 +25,12 @@ from camerad.control.routes import StoreAccess, parse_body, refusal_of
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
+    from camerad.provisioning.offered_settings import OfferedSettings
     from camerad.store.store import Store
 
+SETTINGS_PATH: Final = "/dock/settings"
+LARGEST_OFFER: Final = 96 * 1024
+"""Bytes of a request there: a settings file of 64 KiB, in base64, and its signature."""
 TAG: Final = "camerad-dock"
 """Of a request's signature, as `camerad.dock.request_signature` has it."""
 LONGEST: Final = 4096
@@ -39,6 +44,8 @@ _REQUEST: Final = re.compile(
     "POST /v1/uploads"
     rf"|(HEAD|PATCH|DELETE) /v1/uploads/{_ID}"
     rf"|GET /v1/recordings/{_ID}/receipt"
+    "|POST /v1/check-in"
+    "|GET /v1/offers/[0-9a-f]{64}"
     "|(GET|POST) /v1/ledger"
     r"|PUT /v1/ledger/[0-9]{6,9}\.(jws|damaged|checkpoint)"
 )
@@ -69,6 +76,24 @@ class _OfficeReceipt(msgspec.Struct, forbid_unknown_fields=True):
     receipt: str
 
 
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """No fields: there is nothing to choose."""
+
+
+class _SettingsOffer(msgspec.Struct, forbid_unknown_fields=True):
+    offer: str
+
+
+class CameraAtDock(StoreAccess, Protocol):
+    """What these requests need of the daemon."""
+
+    def status(self) -> dict[str, Any]:
+        """What the camera does now, ready for JSON."""
+
+    def counters(self) -> dict[str, Any]:
+        """What it has counted, as `camerad.control.metrics.Metrics.dump` gives it."""
+
+
 class NotSignedError(CameradError, ValueError):
     """Error raised when a text is none that the camera signs for its office; it says why."""
 
@@ -79,16 +104,24 @@ class NotThisCameraError(CameradError, ValueError):
 
 
 class DockRequests:
-    """Answers them. Without an office, or if what is asked cannot be, that becomes 409."""
+    """Answers them. Without an office, or if what is asked cannot be, that becomes 409.
 
-    def __init__(self, keeper: StoreAccess, office: Office | None) -> None:
+    provision_dir: `device.provision_dir`; None if the camera was set up by hand.
+    """
+
+    def __init__(
+        self, keeper: CameraAtDock, office: Office | None, provision_dir: Path | None = None
+    ) -> None:
         self._keeper = keeper
         self._office = office
+        self._provision_dir = provision_dir
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Have `router` route to these requests."""
         router.add_post("/dock/signature", self._signature)
         router.add_post("/dock/receipt", self._receipt)
+        router.add_post("/dock/check-in", self._check_in)
+        router.add_post(SETTINGS_PATH, self._settings)
 
     async def _signature(self, request: web.Request) -> web.Response:
         asked, office = await parse_body(request, _Base), self._server()
@@ -126,6 +159,43 @@ class DockRequests:
             return {"acknowledged": accept_receipt(store, keys, token)}
 
         return await self._do(work)
+
+    async def _check_in(self, request: web.Request) -> web.Response:
+        from camerad.control.check_in_report import (  # noqa: PLC0415 - slow to import
+            PresentState,
+            make_check_in,
+        )
+        from camerad.store import check_in  # noqa: PLC0415
+
+        await parse_body(request, _Nothing)
+        self._server()
+        keeper, device = self._keeper, self._keeper.device
+        status, counters = keeper.status(), keeper.counters()
+
+        def work(store: Store, key: SigningKey) -> dict[str, Any]:
+            present = PresentState(device, key.public.thumbprint, status, counters)
+            said = make_check_in(store, present, self._offers(store))
+            return {"statement": check_in.sign(key, said).decode("ascii")}
+
+        return await self._do(work)
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        asked = await parse_body(request, _SettingsOffer)
+        self._server()
+
+        def work(store: Store, key: SigningKey) -> dict[str, Any]:
+            offer = asked.offer.encode("ascii", "replace")
+            refused = self._offers(store).take(offer, key.public.thumbprint)
+            return {"refused": None if refused is None else refused.text}
+
+        return await self._do(work)
+
+    def _offers(self, store: Store) -> OfferedSettings:
+        from camerad.provisioning.offered_settings import (  # noqa: PLC0415 - slow to import
+            OfferedSettings,
+        )
+
+        return OfferedSettings(store.place.root, self._provision_dir)
 
     def _server(self) -> Office:
         if self._office is None:

@@ -33,6 +33,9 @@ POST /dock/receipt     body {"receipt": token}: take note of a receipt that the 
 POST /dock/progress    body {"state", "done", "total", "trouble"}: how handing over goes
                        (`camerad.behaviour.dock_progress`); answers {"shown": ...}, which is what
                        `handover` in /status says then
+POST /dock/check-in    body {}: sign how the camera is; answers {"statement": token}
+POST /dock/settings    body {"offer": token}: keep a settings file of the office's for the next
+                       start; answers {"refused": why}, null if it is kept
 =====================  ====================================================================
 
 A request that the store refuses is answered with 409 and one sentence, and with 503 if its storage
@@ -52,6 +55,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
@@ -64,7 +68,7 @@ from camerad.config.control_section import Access
 from camerad.config.office_section import Office
 from camerad.control.access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control.client import SOCKET_NAME
-from camerad.control.dock_routes import DockRequests
+from camerad.control.dock_routes import LARGEST_OFFER, SETTINGS_PATH, DockRequests
 from camerad.control.listener import BACKLOG, ControlSocket, claim_socket
 from camerad.control.metrics import CONTENT_TYPE
 from camerad.control.progress_routes import DockProgress, ProgressRequests
@@ -130,6 +134,9 @@ class ControlledCamera(Protocol):
     def metrics(self) -> str:
         """Counters in Prometheus' text format."""
 
+    def counters(self) -> dict[str, Any]:
+        """The same, as `camerad.control.metrics.Metrics.dump` gives them."""
+
     def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
         """Have `work` done with the store and the device's key, on the store's thread."""
 
@@ -171,7 +178,8 @@ class _Door(asyncio.Protocol):
 
 class Control:
     """The server. `changed` is called by the daemon after every change of the status. entrance: its
-    socket, if that was taken before. office: whose requests it signs, None if there is none."""
+    socket, if that was taken before. office: whose requests it signs, None if there is none.
+    provision_dir: `device.provision_dir`."""
 
     def __init__(
         self,
@@ -182,6 +190,7 @@ class Control:
         entrance: ControlSocket | None = None,
         *,
         office: Office | None = None,
+        provision_dir: Path | None = None,
     ) -> None:
         self._daemon = daemon
         self._runtime_dir = runtime_dir
@@ -189,7 +198,7 @@ class Control:
         self._path = os.path.join(runtime_dir, SOCKET_NAME)
         self._group = group
         self._access = access
-        self._office = office
+        self._dock = DockRequests(daemon, office, provision_dir)
         self._permissions = Permissions(Access(read=(), press=()), None)
         self._rates = Rates()
         self._listeners: dict[asyncio.Queue[str], bool] = {}
@@ -214,7 +223,7 @@ class Control:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
-        DockRequests(self._daemon, self._office).add_to(app.router)
+        self._dock.add_to(app.router)
         ProgressRequests(lambda: self._daemon.handover).add_to(app.router)
         ShiftRequests(lambda: self._daemon.shifts).add_to(app.router)
         # No access log: who asked what when is nobody's business.
@@ -261,7 +270,8 @@ class Control:
         peer = peer_of(request.transport)
         # Of what was found to be asked for, not of how it was spelled.
         resource = request.match_info.route.resource
-        role = role_of(request.method, "" if resource is None else resource.canonical)
+        path = "" if resource is None else resource.canonical
+        role = role_of(request.method, path)
         if peer is None or not self._permissions.may(peer, role):
             raise web.HTTPForbidden(
                 text=f"this user may not {role.value} here: add the user, or a group of theirs, "
@@ -270,6 +280,8 @@ class Control:
             )
         if not self._may_now(peer):
             raise web.HTTPTooManyRequests(text=f"at most {RATE:g} requests in a second")
+        if path == SETTINGS_PATH:
+            request = request.clone(client_max_size=LARGEST_OFFER)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await request.read()

@@ -182,9 +182,8 @@ class App:
             await asyncio.wait({card}, timeout=STALLED_SECONDS)
             if card.done():
                 card.result()
-            device = settings.device
             self._entrance = listener.claim_socket(
-                str(device.runtime_dir), device.socket_group, settings.access
+                str(settings.device.runtime_dir), settings.device.socket_group, settings.access
             )
             parts.callback(self._entrance.close)
             self._rings = rings = make_rings(settings)
@@ -306,7 +305,7 @@ class App:
             recordings=self._recordings,
             shifts=self._shifts,
             handover=self._handover,
-            metrics=self._counting.text,
+            counting=self._counting,
             status=lambda: self._status.report(self._core.state, self._rings),
             health=self._health,
         )
@@ -317,6 +316,7 @@ class App:
             settings.access,
             self._entrance,
             office=settings.office,
+            provision_dir=device.provision_dir,
         )
 
     def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:

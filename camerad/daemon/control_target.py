@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from camerad.behaviour.stages import Intent
 from camerad.daemon.core import Core
 from camerad.daemon.handover_monitor import HandoverMonitor
+from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 
@@ -23,7 +24,7 @@ _T = TypeVar("_T")
 class ControlTarget:
     """The parts that answer, all of them on the event loop.
 
-    device: its id. status, health: ready for JSON. metrics: counters in Prometheus' text format.
+    device: its id. status, health: ready for JSON. counting: its counters.
     """
 
     device: str
@@ -31,9 +32,17 @@ class ControlTarget:
     recordings: RecordingManager
     shifts: ShiftManager
     handover: HandoverMonitor
-    metrics: Callable[[], str]
+    counting: MetricsStore
     status: Callable[[], dict[str, Any]]
     health: Callable[[], dict[str, Any]]
+
+    def metrics(self) -> str:
+        """Counters in Prometheus' text format."""
+        return self.counting.text()
+
+    def counters(self) -> dict[str, Any]:
+        """The same, as `camerad.control.metrics.Metrics.dump` gives them."""
+        return self.counting.reading()
 
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent; returns why it was refused, or None."""

@@ -64,6 +64,11 @@ class MetricsStore:
         """As Prometheus reads it."""
         return self.metrics.text(self._clock.now_us(), __version__)
 
+    def reading(self) -> dict[str, Any]:
+        """All of it up to now, ready for JSON."""
+        self.metrics.advance_to(self._clock.now_us())
+        return self.metrics.dump()
+
     async def close(self) -> None:
         """Save once more, unless the card takes too long for that."""
         if self._task is None:

@@ -84,21 +84,24 @@ def serve(settings: Settings, office: Office, stream: EventStream) -> int:
     watch.start()
     sd_notify.notify("READY=1")
     try:
-        return _follow(stream, watch)
+        return _follow(stream, watch, memory)
     finally:
         sd_notify.notify("STOPPING=1")
         watch.close()
         teller.close()
 
 
-def _follow(stream: EventStream, watch: DockWatch) -> int:
+def _follow(stream: EventStream, watch: DockWatch, memory: HandoverMemory) -> int:
     """Tell the watch each state of the camera. A daemon that is not there is waited for."""
     said = ""
     while True:
         try:
             for state in stream.states():
                 said = ""
-                watch.tell(DockState.of(state))
+                known = DockState.of(state)
+                if not known.docked:
+                    memory.check_in.forget()
+                watch.tell(known)
             why = "the daemon has ended"
         except NotAllowedError as error:
             log.error("%s", error, extra=MessageId.HANDOVER_FAILED.extra)

@@ -1,13 +1,14 @@
 """The camera's daemon as a hand-over needs it: by its control socket, and by nothing else.
 
-Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). No request changes
-anything but that a recording is acknowledged, and that by the office's own signature.
+Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). What a request
+changes is that a recording is acknowledged, or that settings wait for the next start, and both only
+by the office's own signature.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -50,8 +51,9 @@ class DaemonClient:
         self._pause = pause
         self._kid: str | None = None
 
-    def to_hand_over(self) -> list[ToHandOver]:
-        """The recordings without acknowledgement: those with a mark first, then the newest."""
+    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
+        """The recordings without acknowledgement: those with a mark first, then the newest. also:
+        ids of others, which the office lost; those of them that are here still."""
         found = self._ask("GET", "/recordings", None, PATIENCE_SECONDS)
         try:
             return [
@@ -61,7 +63,7 @@ class DaemonClient:
                     None if one["state"] in (RECORDING, INTERRUPTED) else one["final"],
                 )
                 for one in found
-                if not one["acknowledged"]
+                if not one["acknowledged"] or one["id"] in also
             ]
         except (KeyError, TypeError) as error:
             raise self._stranger(error) from error
@@ -76,6 +78,21 @@ class DaemonClient:
         body = {"receipt": token.decode("ascii", "replace")}
         answer = self._ask("POST", "/dock/receipt", body, PATIENCE_SECONDS)
         return [str(one) for one in answer.get("acknowledged", [])]
+
+    def check_in(self) -> bytes:
+        """What the camera says of itself, signed."""
+        answer = self._ask("POST", "/dock/check-in", {}, PATIENCE_SECONDS)
+        try:
+            return str(answer["statement"]).encode("ascii")
+        except (KeyError, ValueError) as error:
+            raise self._stranger(error) from error
+
+    def offer_settings(self, offer: bytes) -> str | None:
+        """Hand in a settings file of the office's. None if the camera keeps it for its next start,
+        else why it never takes it."""
+        body = {"offer": offer.decode("ascii", "replace")}
+        refused = self._ask("POST", "/dock/settings", body, PATIENCE_SECONDS).get("refused")
+        return None if refused is None else str(refused)
 
     # ------------------------------------------------------------------ a Signer
 

@@ -4,12 +4,14 @@ Procedure of one pass; it needs no state of its own, since everything is found a
 so one that was cut off anywhere is completed by the next:
 
 1. the ledger, with which the office compares;
-2. each recording that no office has acknowledged, those with a mark first, then the newest. Its
-   receipt is asked for first: one that got lost on its way costs no upload. Then it is sent in
-   parts, from the offset that the office names; while the office checks it, the next is sent;
-3. each receipt goes to the daemon as soon as it is there. The daemon alone judges it, and its
+2. the camera checks in (`camerad.dock.office_check_in`);
+3. each recording that no office has acknowledged, or that the office says it lacks, those with a
+   mark first, then the newest. Its receipt is asked for first: one that got lost on its way costs
+   no upload. Then it is sent in parts, from the offset that the office names; while the office
+   checks it, the next is sent;
+4. each receipt goes to the daemon as soon as it is there. The daemon alone judges it, and its
    ledger calls the recording acknowledged;
-4. the ledger again, which has the acknowledgements by now.
+5. the ledger again, which has the acknowledgements by now, and another check-in.
 
 Recordings without an end stay until they have one. One that the office refuses, or that goes wrong
 at either end, is told once and left out of the pass; it holds up no other. Nothing of the daemon's
@@ -21,7 +23,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -40,6 +42,7 @@ from camerad.dock.errors import (
     UploadDeferredError,
 )
 from camerad.dock.ledger_handover import bring_ledger, opened
+from camerad.dock.office_check_in import CheckInMemory
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.progress_teller import NoReport, ProgressReport
 from camerad.dock.request_bodies import FilePart
@@ -67,11 +70,23 @@ PATIENCE_US: Final = 600 * SECOND
 class DaemonToAsk(Protocol):
     """The camera's daemon; see `camerad.dock.daemon_client.DaemonClient`."""
 
-    def to_hand_over(self) -> list[ToHandOver]:
-        """The recordings without acknowledgement, in the order in which they are handed over."""
+    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
+        """The recordings without acknowledgement, and those of `also`, in the order in which they
+        are handed over."""
 
     def accept(self, token: bytes) -> list[str]:
         """Hand in a receipt; which recordings are acknowledged by it."""
+
+
+class CheckInStep(Protocol):
+    """The camera's check-in; see `camerad.dock.office_check_in.OfficeCheckIn`."""
+
+    def run(self, *, again: bool = False) -> Collection[str]:
+        """Check in, if it is time; the recordings that the office lacks although it signed for
+        them. again: it is time, since something has changed."""
+
+    def has(self, recording: str) -> None:
+        """The office has one of these again."""
 
 
 class Pause(Protocol):
@@ -89,10 +104,11 @@ class HandoverMemory:
     """What a process remembers from pass to pass, for good manners and not for safety.
 
     postponed: recordings at which a pass broke off; the others go first. said: what was logged, the
-    last `MOST_SAID` of it: an office could say something else each time.
+    last `MOST_SAID` of it: an office could say something else each time. check_in: of check-ins.
     """
 
     postponed: set[str] = field(default_factory=set)
+    check_in: CheckInMemory = field(default_factory=CheckInMemory)
     said: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def is_new(self, about: str, text: str) -> bool:
@@ -152,6 +168,7 @@ class Handover:
         pausing: Pause,
         clock: Clock,
         *,
+        check_in: CheckInStep,
         memory: HandoverMemory,
         report: ProgressReport | None = None,
     ) -> None:
@@ -160,9 +177,12 @@ class Handover:
         self._client = client
         self._pausing = pausing
         self._clock = clock
+        self._check_in = check_in
         self._memory = memory
         self._report = report or NoReport()
+        self._lacking: Collection[str] = ()
         self._acknowledged: list[str] = []
+        self._again: list[str] = []
         self._refused: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         self._deferred: dict[str, tuple[ToHandOver, float | None]] = {}
@@ -181,7 +201,8 @@ class Handover:
         """
         self._tell("bringing the ledger to the office")
         problems = self._bring_ledger()
-        found = self._daemon.to_hand_over()
+        self._lacking = self._check_in.run()
+        found = self._daemon.to_hand_over(self._lacking)
         wanted = [one for one in found if one.final is not None]
         # Stable: within each half the order is that of the daemon.
         wanted.sort(key=lambda one: one.id in self._memory.postponed)
@@ -200,6 +221,8 @@ class Handover:
         self._collect(most=0)
         if self._acknowledged:
             problems = self._bring_ledger()
+        if self._acknowledged or self._again:
+            self._check_in.run(again=True)
         if self._deferred:
             wait = max((wait or 0.0) for _, wait in self._deferred.values())
             raise OfficeUnavailableError(
@@ -220,7 +243,8 @@ class Handover:
         try:
             problems = bring_ledger(self._ledger, self._client, self._pausing.raise_if_stopped)
         except OfficeAnswerError as error:
-            # Without it the office signs no receipt.
+            # Without it the office signs no receipt. How the camera is it is to know all the same.
+            self._check_in.run()
             raise OfficeUnavailableError(str(error)) from error
         for problem in problems:
             self._say("the office's copy of the ledger", printable(problem))
@@ -354,13 +378,22 @@ class Handover:
             self._acknowledged.append(one.id)
             log.info("%s: handed over", one.id, extra=MessageId.HANDED_OVER.extra)
             self._tell(self._doing)
+        elif one.id in self._lacking:
+            self._again.append(one.id)
+            self._check_in.has(one.id)
+            log.info(
+                "%s: handed over again, since the office had lost it",
+                one.id,
+                extra=MessageId.HANDED_OVER.extra,
+            )
+            self._tell(self._doing)
 
     def _tell(self, doing: str) -> None:
         """Say how far it is. doing: what is done now, in words."""
         self._doing = doing
         word = None
         if self._total:  # a look that finds nothing to do changes nothing of what is shown
-            done = len(self._acknowledged)
+            done = len(self._acknowledged) + len(self._again)
             word = HandoverProgress(HandoverState.HANDING_OVER, done, self._total)
         self._report.say(doing, word)
 

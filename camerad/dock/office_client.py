@@ -107,7 +107,7 @@ class OfficeClient:
     def receipt(self, recording: str) -> ReceiptAnswer:
         """Whether the office has a recording. Raises RecordingRefusedError if it will not take
         it."""
-        answer = self._ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt")
+        answer = self.ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt")
         match answer.status:
             case HTTPStatus.OK:
                 if len(answer.body) > LONGEST_RECEIPT:
@@ -121,15 +121,15 @@ class OfficeClient:
                 if _json_of(answer).get("waits_for") == "ledger":
                     return ReceiptAnswer(wait=PAUSE_SECONDS, wants_ledger=True)
                 raise RecordingRefusedError(_said(answer))
-        raise self._unexpected(answer, "the question for a receipt")
+        raise self.unexpected(answer, "the question for a receipt")
 
     def find_upload(self, recording: str) -> tuple[int, int] | None:
         """Offset and length of a recording's upload, if it has begun."""
-        answer = self._ask("HEAD", _upload(recording), {"Tus-Resumable": TUS})
+        answer = self.ask("HEAD", _upload(recording), {"Tus-Resumable": TUS})
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             return None
         if answer.status != HTTPStatus.OK:
-            raise self._unexpected(answer, "the question for an upload")
+            raise self.unexpected(answer, "the question for an upload")
         offset, length = _number(answer, "upload-offset"), _number(answer, "upload-length")
         if offset is None or length is None or offset > length:
             raise OfficeAnswerError(f"{self._url}: an upload without a sound offset and length")
@@ -148,7 +148,7 @@ class OfficeClient:
             "Upload-Metadata": said,
             "Content-Length": "0",
         }
-        answer = self._ask("POST", "/v1/uploads", headers)
+        answer = self.ask("POST", "/v1/uploads", headers)
         if answer.status in (HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
             raise RecordingRefusedError(_said(answer))
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -157,7 +157,7 @@ class OfficeClient:
                 _retry_after(answer),
             )
         if answer.status != HTTPStatus.CREATED:
-            raise self._unexpected(answer, "the beginning of an upload")
+            raise self.unexpected(answer, "the beginning of an upload")
         offset = _number(answer, "upload-offset") or 0
         if offset > length:
             raise OfficeAnswerError(f"{self._url}: an upload that is longer than its recording")
@@ -174,7 +174,7 @@ class OfficeClient:
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
         }
-        answer = self._ask("PATCH", _upload(recording), headers, part)
+        answer = self.ask("PATCH", _upload(recording), headers, part)
         match answer.status:
             case HTTPStatus.NO_CONTENT:
                 if _number(answer, "upload-offset") != offset + part.length:
@@ -188,16 +188,16 @@ class OfficeClient:
                 raise PartDeferredError(_said(answer), _retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.BAD_REQUEST | 460:
                 raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
-        raise self._unexpected(answer, "a part of a recording")
+        raise self.unexpected(answer, "a part of a recording")
 
     # ------------------------------------------------------------------ the ledger
 
     def ledger(self) -> dict[str, str]:
         """What the office has of the camera's ledger: SHA-256 in hexadecimal, by the file."""
-        answer = self._ask("GET", "/v1/ledger", largest=LARGEST_LIST)
+        answer = self.ask("GET", "/v1/ledger", largest=LARGEST_LIST)
         if answer.status != HTTPStatus.OK:
-            raise self._unexpected(answer, "the question for the ledger")
-        files = self._json(answer).get("files")
+            raise self.unexpected(answer, "the question for the ledger")
+        files = self.object_in(answer).get("files")
         if not isinstance(files, dict):
             raise OfficeAnswerError(f"{self._url}: an answer about the ledger without its files")
         return {
@@ -211,30 +211,30 @@ class OfficeClient:
     def put_ledger_file(self, name: str, content: Body) -> None:
         """Bring a file of the ledger."""
         headers = {"Content-Type": "application/octet-stream"}
-        answer = self._ask("PUT", f"/v1/ledger/{quote(name, safe='')}", headers, content)
+        answer = self.ask("PUT", f"/v1/ledger/{quote(name, safe='')}", headers, content)
         if answer.status != HTTPStatus.NO_CONTENT:
-            raise self._unexpected(answer, f"the ledger's file {name}")
+            raise self.unexpected(answer, f"the ledger's file {name}")
 
     def declare_ledger(self, files: Mapping[str, str]) -> tuple[list[str], list[str]]:
         """Say that the ledger is exactly these files. Either the office's copy goes on with them:
         what is to be looked at by a person, if anything. Or: which of them it still lacks."""
         body = json.dumps({"files": dict(files)}, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
-        answer = self._ask("POST", "/v1/ledger", headers, Text(body), LARGEST_MISSING)
+        answer = self.ask("POST", "/v1/ledger", headers, Text(body), LARGEST_MISSING)
         match answer.status:
             case HTTPStatus.OK:
-                problems = _list(self._json(answer), "problems")[:MOST_PROBLEMS]
+                problems = _list(self.object_in(answer), "problems")[:MOST_PROBLEMS]
                 return [_shown(one) for one in problems], []
             case HTTPStatus.CONFLICT:
-                named = {str(one) for one in _list(self._json(answer), "missing")}
+                named = {str(one) for one in _list(self.object_in(answer), "missing")}
                 missing = [name for name in files if name in named]
                 if missing:
                     return [], missing
-        raise self._unexpected(answer, "the ledger")
+        raise self.unexpected(answer, "the ledger")
 
     # ------------------------------------------------------------------ signed requests
 
-    def _ask(
+    def ask(
         self,
         method: str,
         path: str,
@@ -309,7 +309,7 @@ class OfficeClient:
 
     # ------------------------------------------------------------------ answers
 
-    def _unexpected(self, answer: OfficeAnswer, what: str) -> Exception:
+    def unexpected(self, answer: OfficeAnswer, what: str) -> Exception:
         """The error for a status that is none of the request's own."""
         text = f"{self._url}: the office answers {answer.status} to {what}: {_said(answer)}"
         if answer.status in _BUSY:
@@ -319,7 +319,8 @@ class OfficeClient:
             )
         return OfficeAnswerError(text)
 
-    def _json(self, answer: OfficeAnswer) -> dict[str, Any]:
+    def object_in(self, answer: OfficeAnswer) -> dict[str, Any]:
+        """The JSON object of an answer."""
         found = _json_of(answer)
         if not found:
             raise OfficeAnswerError(f"{self._url}: an answer that is no JSON object")

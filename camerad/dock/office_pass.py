@@ -10,6 +10,7 @@ from camerad.config.office_section import Office
 from camerad.control.client import SOCKET_NAME
 from camerad.dock.daemon_client import DaemonClient
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
+from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import ProgressReport
@@ -36,12 +37,14 @@ class OfficePass:
         context = trusting(office.ca, check_time=clock_vouched_for)
         self._connection = OfficeConnection(office, context, clock)
         daemon = DaemonClient(socket_of(settings), self._connection.pause)
+        client = OfficeClient(office.url, self._connection, daemon, clock)
         self._handover = Handover(
             os.path.join(settings.device.state_dir, LEDGER),
             daemon,
-            OfficeClient(office.url, self._connection, daemon, clock),
+            client,
             self._connection,
             clock,
+            check_in=OfficeCheckIn(daemon, client, clock, memory.check_in, memory.is_new),
             memory=memory,
             report=report,
         )

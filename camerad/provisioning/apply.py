@@ -6,10 +6,11 @@ Runs before the daemon, and may be ended at any instant: docs/provisioning.md ha
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.state_file import StateFileError
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import KeyFileError
-from camerad.provisioning import derived_files, orders, signing, validation
+from camerad.provisioning import derived_files, orders, settings_offer, signing, validation
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.card_report import CardReport, render_report
@@ -28,7 +29,9 @@ from camerad.provisioning.provisioning_state import (
     SSH,
     WIFI,
     AcceptedFile,
+    OfferOutcome,
     ProvisioningState,
+    read_offer_outcome,
 )
 from camerad.provisioning.validation import ADVICE, FileAccepted, FileRefused, RefusalReason
 from camerad.store import identity
@@ -36,6 +39,7 @@ from camerad.store import identity
 _log = logging.getLogger(__name__)
 
 _REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
+_BY_DOCK: Final = "The settings came from the office through the dock."
 _ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
 _LEFT: Final = (
     "the file was taken over, but could not be removed from the card. Each start tries again. "
@@ -91,10 +95,16 @@ def camera_thumbprint(state_dir: str) -> str | None:
 
 
 def apply(
-    card: BootPartition, kept: ProvisioningState, camera: str | None, *, programs: str = PROGRAMS
+    card: BootPartition,
+    kept: ProvisioningState,
+    camera: str | None,
+    *,
+    programs: str = PROGRAMS,
+    offer: bytes | None = None,
 ) -> ApplyOutcome:
     """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
     programs: the directory of the system's programs; what is asked for and missing there is told.
+    offer: what came through the dock; it is looked at when nothing lies on the card.
 
     Raises StorageError where the camera's own directory cannot be read or written; a card that
     cannot is no such case.
@@ -112,7 +122,10 @@ def apply(
     except StateFileError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         found = EarlierDecision(None, damaged=True)
-    return _judge(card, kept, camera, found, programs)
+    outcome = _judge(card, kept, camera, found, programs)
+    if outcome is ApplyOutcome.NOTHING and found.decision is not None and offer is not None:
+        return _judge_offer(card, kept, camera, found.decision, programs=programs, offer=offer)
+    return outcome
 
 
 def _judge(
@@ -152,6 +165,46 @@ def _judge(
     return _finish(card, kept, decision, programs)
 
 
+def _judge_offer(
+    card: BootPartition,
+    kept: ProvisioningState,
+    camera: str | None,
+    before: AcceptedFile,
+    *,
+    programs: str,
+    offer: bytes,
+) -> ApplyOutcome:
+    """Take over what came through the dock. One that was decided about before is left: the daemon
+    has not removed it yet."""
+    sha256 = hashlib.sha256(offer).hexdigest()
+    try:
+        last = read_offer_outcome(kept.directory)
+    except StateFileError as error:
+        _log.warning("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
+        last = None
+    if last is not None and last.sha256 == sha256:
+        return ApplyOutcome.NOTHING
+    verdict = settings_offer.judge_offer(
+        offer, pin=before, camera=camera, provision_dir=Path(kept.directory)
+    )
+    if isinstance(verdict, FileRefused):
+        order = _refusal(before, verdict)
+        kept.refuse_offer(order, OfferOutcome(sha256, verdict.why.value))
+        _log.error(
+            "what the office sent through the dock was refused: %s",
+            ADVICE[verdict.why],
+            extra=MessageId.PROVISION_REFUSED.extra,
+        )
+        return ApplyOutcome.REFUSED
+    if not isinstance(verdict, FileAccepted):
+        kept.tell_offer(OfferOutcome(sha256, None))
+        return ApplyOutcome.NOTHING
+    # No secret of it was on the card.
+    decision = replace(_decision(card, verdict), secret=False, left=(), offer=sha256)
+    kept.store_decision(decision)
+    return _finish(card, kept, decision, programs)
+
+
 def _decision(card: BootPartition, taken: FileAccepted) -> AcceptedFile:
     wanted = taken.provisioning.file.provision
     wifi = taken.provisioning.file.wifi
@@ -181,6 +234,8 @@ def _finish(
 ) -> ApplyOutcome:
     """Carry out a decision, for the first time or again."""
     kept.carry_out(decision)
+    if decision.offer:
+        kept.tell_offer(OfferOutcome(decision.offer, None))
     order = decision.order
     try:
         scrubbed = _clear(card, decision)
@@ -190,7 +245,8 @@ def _finish(
         kept.mark_refused(_LEFT)
         _report(card, CardReport(decision, None, (f"{_LEFT} ({error})",)))
         return ApplyOutcome.LEFT
-    said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
+    done = _BY_DOCK if decision.offer else _REMOVED
+    said = (_ANOTHER if another else done, *_without_effect(decision, programs))
     if _report(card, CardReport(decision, None, said, left=decision.left, scrubbed=scrubbed)):
         kept.mark_carried_out()
     _log.info(
@@ -260,20 +316,23 @@ def _refuse(
     card: BootPartition, kept: ProvisioningState, found: EarlierDecision, refused: FileRefused
 ) -> ApplyOutcome:
     why = ADVICE[refused.why]
-    order = LedgerOrder(
+    kept.refuse(_refusal(found.decision, refused), why)
+    _log.error("%s was refused: %s", NAME, why, extra=MessageId.PROVISION_REFUSED.extra)
+    _report(card, CardReport(found.decision, refused.why, (why, *refused.mistakes)))
+    return ApplyOutcome.REFUSED
+
+
+def _refusal(before: AcceptedFile | None, refused: FileRefused) -> LedgerOrder:
+    return LedgerOrder(
         id=orders.new_id(),
         outcome="refused",
         sha256=refused.sha256,
         serial=None,
         office=refused.office,
-        device="" if found.decision is None else found.decision.order.device,
+        device="" if before is None else before.order.device,
         why=refused.why.value,
         retires=None,
     )
-    kept.refuse(order, why)
-    _log.error("%s was refused: %s", NAME, why, extra=MessageId.PROVISION_REFUSED.extra)
-    _report(card, CardReport(found.decision, refused.why, (why, *refused.mistakes)))
-    return ApplyOutcome.REFUSED
 
 
 def _report(card: BootPartition, told: CardReport) -> bool:

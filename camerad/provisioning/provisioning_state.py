@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
 from camerad.base.state_file import read_json, write_json
@@ -25,6 +27,7 @@ TIME: Final = "timesyncd.conf"
 SSH: Final = "authorized_keys"
 WIFI: Final = "wpa_supplicant-wlan0.conf"
 NETWORK: Final = "dock.network"
+OFFER: Final = "offer.json"
 OFFICE: Final = "office-url"
 """Is there if the camera has an office's server; what has a network begins in the dock for it."""
 
@@ -52,7 +55,9 @@ class AcceptedFile:
 
     office_key: the office's public key, in base64url; it is pinned. sha256: of the file. secret:
     there was one in it, so that free room on the card is to be overwritten. left: names of other
-    files on the card in which it stands too. made: content of the files to be made, by name.
+    files on the card in which it stands too. made: content of the files to be made, by name. offer:
+    SHA-256 of the offer that it was (`camerad.provisioning.settings_offer`), "" of a file on the
+    card.
     """
 
     order: LedgerOrder
@@ -62,6 +67,23 @@ class AcceptedFile:
     secret: bool
     left: tuple[str, ...]
     made: dict[str, str]
+    offer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferOutcome:
+    """What became of the last offer, for the daemon. sha256: of the offer. why: for which reason it
+    was refused, None if it was taken over."""
+
+    sha256: str
+    why: str | None
+
+
+def read_offer_outcome(directory: str) -> OfferOutcome | None:
+    """What became of the last offer; None if there was none. Raises StorageError: StateFileError if
+    what is there makes no sense."""
+    path = os.path.join(directory, OFFER)
+    return read_json(path, OfferOutcome, "outcome of an offer", _LARGEST, "remove the file")
 
 
 class ProvisioningState:
@@ -112,6 +134,15 @@ class ProvisioningState:
     def mark_refused(self, why: str) -> None:
         """Have the camera show that something is the matter with what lies on the card."""
         self._put(REFUSED, why.encode(), _PUBLIC)
+
+    def tell_offer(self, outcome: OfferOutcome) -> None:
+        """Have the daemon know what became of an offer."""
+        self._put(OFFER, msgspec.json.encode(outcome), _PUBLIC)
+
+    def refuse_offer(self, order: LedgerOrder, outcome: OfferOutcome) -> None:
+        """Nothing is changed; the ledger says why, and the office hears of it."""
+        orders.add_order(self.directory, order)
+        self.tell_offer(outcome)
 
     def clear_refusal(self) -> None:
         """There is nothing on the card."""

@@ -36,6 +36,7 @@ class RefusalReason(StrEnum):
     NO_CAMERA = "no_camera"
     OLD = "old"
     RESET_OF_ANOTHER = "reset_of_another"
+    RESET_OFFERED = "reset_offered"
     STATE_DAMAGED = "state_damaged"
 
 
@@ -72,6 +73,8 @@ ADVICE: Final[Mapping[RefusalReason, str]] = {
     "camerad provision sign",
     RefusalReason.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; "
     "write that key, and sign the file again",
+    RefusalReason.RESET_OFFERED: "a file with provision.reset counts on the camera's card alone; "
+    "put it there",
     RefusalReason.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file "
     "with "
     "provision.reset can set it up again",

@@ -6,6 +6,7 @@
 `upload_routes`, `uploads`, `part_upload`   recordings come, by tus
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
+`check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `office_work`                               deletes what is due, tells people what they must know
 `office_metrics`, `metrics_listener`        what Prometheus is shown
 `cameras`                                   the register
@@ -37,11 +38,15 @@ from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
+from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
+from camerad.vault.check_in_routes import CheckInRoutes
+from camerad.vault.check_ins import CheckIns
 from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
+from camerad.vault.lost_recordings import LostRecordings
 from camerad.vault.metrics_listener import MetricsListener
 from camerad.vault.nonces import Nonces
 from camerad.vault.office_metrics import OfficeMetrics
@@ -50,6 +55,7 @@ from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
+from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
@@ -156,6 +162,14 @@ class Vault:
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
         ReceiptRoutes(takeover, uploads, turns, queue.add).add_to(app.router)
+        CheckInRoutes(
+            CheckIns(directory, cameras, self._clock),
+            LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
+            SettingsOffers(directory),
+            turns=turns,
+            refusals=refusals,
+            clock=self._clock,
+        ).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._ledger_came(takeover, queue, kid),

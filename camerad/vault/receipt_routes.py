@@ -28,8 +28,8 @@ _MISSING: Final = "the office does not have this recording; hand it over, and as
 class ReceiptRoutes:
     """Answers with the receipt, or why there is none.
 
-    turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or a
-    copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
+    turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or
+    a copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
     """
 
     def __init__(

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from check_in_helpers import token
 from desk_helpers import KEY, Camera
-from office_server import OfficeServer, environment
+from office_server import PATIENCE, OfficeServer, environment
 
 from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
@@ -28,6 +29,7 @@ from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ToHandOver
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
+from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.signers import KeySigner
@@ -48,15 +50,24 @@ class Daemon:
     def __init__(self, camera: Camera, office: PublicKey) -> None:
         self.camera = camera
         self.office = KeyRing([office])
+        self.check_ins = 0
 
-    def to_hand_over(self) -> list[ToHandOver]:
+    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
         with self.camera.open() as store:
             known = store.ledger.state.recordings.values()
             return [
                 ToHandOver(one.id, str(self.camera.recordings / f"{one.id}.tar"), one.final)
                 for one in known
-                if one.acknowledged is None
+                if one.acknowledged is None or one.id in also
             ]
+
+    def check_in(self) -> bytes:
+        self.check_ins += 1
+        with self.camera.open() as store:
+            return token(self.check_ins, head=store.ledger.head)
+
+    def offer_settings(self, offer: bytes) -> str | None:
+        raise AssertionError("nothing is on offer")
 
     def accept(self, token: bytes) -> list[str]:
         with self.camera.open() as store:
@@ -72,6 +83,7 @@ class Dock:
         self.section = self.server.section
         self.daemon = Daemon(self.camera, PublicKey(decode_base64url(self.section.key)))
         self.memory = HandoverMemory()
+        self.failure: Exception | None = None
 
     def hand_over(self, fault: str | None = None, after: int = 0) -> HandoverResult | None:
         """One pass; None if it was interrupted. fault: one of KINDS, when so many bytes more have
@@ -98,15 +110,19 @@ class Dock:
         if fault not in (None, "network"):
             watcher.start()
         try:
+            client = OfficeClient(self.section.url, connection, KeySigner(KEY), clock)
+            step = self.memory.check_in
             return Handover(
                 str(self.camera.root / "ledger"),
                 self.daemon,
-                OfficeClient(self.section.url, connection, KeySigner(KEY), clock),
+                client,
                 connection,
                 clock,
+                check_in=OfficeCheckIn(self.daemon, client, clock, step, self.memory.is_new),
                 memory=self.memory,
             ).run()
-        except (OfficeUnavailableError, HandoverStoppedError):
+        except (OfficeUnavailableError, HandoverStoppedError) as error:
+            self.failure = error
             return None
         finally:
             done.set()
@@ -114,6 +130,15 @@ class Dock:
                 watcher.join()
             connection.close()
             self.server.pull()
+
+    def complete(self) -> HandoverResult:
+        """The next pass. An office that still works on what was interrupted asks to wait."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.hand_over()) is None:
+            waits = isinstance(self.failure, OfficeUnavailableError) and self.failure.retry_after
+            assert waits and time.monotonic() < deadline, repr(self.failure)
+            time.sleep(0.05)
+        return found
 
     def at_the_office(self) -> dict[str, bytes]:
         """The recordings that the office has; each once."""
@@ -177,8 +202,8 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock
         if "office" in kind:
             dock.server.kill()
             dock.server.start()
-        result = dock.hand_over()
-        assert result is not None and result.complete and not result.refused, told
+        result = dock.complete()
+        assert result.complete and not result.refused, told
         assert name(number) in dock.acknowledged(), told
         assert dock.at_the_office()[name(number)] == path.read_bytes(), told
         again = dock.server.relay.passed - before - size

@@ -78,6 +78,9 @@ class SmallOffice:
         self.staged: dict[str, bytes] = {}
         self.ledger: dict[str, bytes] = {}
         self.problems: list[str] = []
+        self.check_ins: list[bytes] = []
+        self.lacks: list[str] = []
+        self.offer = b""
         self.received: Counter[str] = Counter()
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
@@ -202,6 +205,10 @@ class SmallOffice:
                 return self._patch(request, recording, body)
             case ("GET", "recordings", recording, "receipt"):
                 return self._receipt(recording)
+            case ("POST", "check-in"):
+                return self._check_in(body)
+            case ("GET", "offers", sha256):
+                return self._offer(request, sha256)
             case ("GET", "ledger"):
                 return web.json_response({"files": _hashes(self.ledger)})
             case ("PUT", "ledger", name):
@@ -210,6 +217,20 @@ class SmallOffice:
             case ("POST", "ledger"):
                 return self._declare(json.loads(body)["files"])
         return _error(404, "there is nothing")
+
+    def _check_in(self, body: bytes) -> web.Response:
+        self.check_ins.append(body)
+        answer: dict[str, Any] = {"time_us": NOW.wall_us, "lacks": self.lacks}
+        if self.offer:
+            sha256 = hashlib.sha256(self.offer).hexdigest()
+            answer["settings"] = {"sha256": sha256, "bytes": len(self.offer)}
+        return web.json_response(answer)
+
+    def _offer(self, request: web.Request, sha256: str) -> web.Response:
+        if hashlib.sha256(self.offer).hexdigest() != sha256:
+            return _error(404, "nothing of that SHA-256 is on offer")
+        piece = request.http_range
+        return web.Response(status=206, body=self.offer[piece.start : piece.stop])
 
     def _key(self, kid: str) -> PublicKey:
         if kid != self.camera.thumbprint:

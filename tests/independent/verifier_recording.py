@@ -99,7 +99,7 @@ def read_archive(data: Data) -> Archive:
 
 
 _PROTECTED = re.compile(
-    rb'\{"alg":"EdDSA","kid":"[A-Za-z0-9_-]{43}","typ":"camerad-[a-z]{1,32}\+json"\}'
+    rb'\{"alg":"EdDSA","kid":"[A-Za-z0-9_-]{43}","typ":"camerad-[a-z]{1,32}(?:-[a-z]{1,32})?\+json"\}'
 )
 
 

@@ -59,6 +59,8 @@ CONFIGURING: Final[tuple[tuple[str, object], ...]] = (
     ("/acknowledge", {"receipt": "e30.e30.e30"}),
     ("/dock/signature", {"base": '"@method": GET'}),
     ("/dock/receipt", {"receipt": "e30.e30.e30"}),
+    ("/dock/check-in", {}),
+    ("/dock/settings", {"offer": "e30.e30.e30"}),
     ("/recordings/20260101T000000Z-0001/hold", {"reason": "fuzz", "who": "fuzz"}),
     ("/recordings/20260101T000000Z-0001/release", {"who": "fuzz"}),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from camerad import __version__
 from camerad.behaviour import signals
 from camerad.behaviour.signals import Pattern
 from tests.system.gaps import edges
@@ -48,6 +49,15 @@ def verified(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+def seen(tmp_path: Path) -> list[dict[str, Any]]:
+    """What the office says of its cameras."""
+    config = tmp_path / "state" / "office" / "office.yaml"
+    command = [sys.executable, "-m", "camerad", "office", "status", "--json", "--config", config]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    found: list[dict[str, Any]] = json.loads(said)
+    return found
+
+
 def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path: Path) -> None:
     config = configuration(tmp_path, camera={"bitrate": 2_000_000})
     with body_camera(tmp_path, config, options=("--office",)) as camera:
@@ -59,6 +69,10 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         own = sorted((tmp_path / "state/camerad/recordings").glob("*.tar"))
         assert [one.name for one in files] == [one.name for one in own]
         assert [one.read_bytes() for one in files] == [one.read_bytes() for one in own]
+        until(lambda: seen(tmp_path)[0].get("unacknowledged") == 0, 10, "the office hears of it")
+        (camera_07,) = seen(tmp_path)
+        assert camera_07["recordings"] == 2 and "docked" in camera_07["conditions"]
+        assert camera_07["version"] == __version__
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout

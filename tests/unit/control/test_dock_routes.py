@@ -109,6 +109,8 @@ def test_nothing_else_is_signed(base: str) -> None:
         f"PATCH /v1/uploads/{ID}",
         f"DELETE /v1/uploads/{ID}",
         f"GET /v1/recordings/{ID}/receipt",
+        "POST /v1/check-in",
+        f"GET /v1/offers/{'0a' * 32}",
         "GET /v1/ledger",
         "POST /v1/ledger",
         "PUT /v1/ledger/000001.jws",
@@ -141,6 +143,11 @@ def test_each_request_of_the_protocol_is_signed_while_it_is_new(asked: str) -> N
         f"PATCH /v1/uploads/{ID}%2f",
         f"DELETE /v1/recordings/{ID}/receipt",
         f"GET /v1/recordings/{ID}",
+        "GET /v1/check-in",
+        "POST /v1/check-in/x",
+        "GET /v1/offers/",
+        f"GET /v1/offers/{'0A' * 32}",
+        f"PUT /v1/offers/{'0a' * 32}",
         "DELETE /v1/ledger",
         "DELETE /v1/ledger/000001.jws",
         "PUT /v1/ledger/../000001.jws",
@@ -261,7 +268,7 @@ def test_an_office_key_that_is_none_is_said(keeping: StoreWorker, tmp_path: Path
 
 
 @pytest.mark.parametrize("path", HAND_OVER_PATHS)
-@pytest.mark.parametrize("body", [None, [], {}, {"base": 1}, {"receipt": None}])
+@pytest.mark.parametrize("body", [None, [], {"": 1}, {"base": 1}, {"receipt": None}])
 def test_a_body_that_is_another_is_one_sentence(
     keeping: StoreWorker, tmp_path: Path, path: str, body: Any
 ) -> None:

@@ -14,12 +14,13 @@ import pytest
 from evidence_helpers import a_header, seconds_of_footage, time_of
 from sink_helpers import DESK, a_closing, a_facts, fragments
 
-from camerad.base.clock import DAY, ManualClock
+from camerad.base.clock import DAY, SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.config import load
 from camerad.config.office_section import Office
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.control import routes
+from camerad.control.metrics import Metrics
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
 from camerad.store import receipts
@@ -41,7 +42,19 @@ class Daemon:
         return asyncio.wrap_future(self._keeping.ask(work))
 
     def status(self) -> dict[str, Any]:
-        return {}
+        return {
+            "version": "0.1.0",
+            "image": None,
+            "conditions": ["docked"],
+            "ready": True,
+            "battery": {"percent": 80, "minutes_left": None, "docked": True},
+            "shift": {"wearer": "4711"},
+        }
+
+    def counters(self) -> dict[str, Any]:
+        metrics = Metrics(0)
+        metrics.advance_to(5 * SECOND)
+        return metrics.dump()
 
     def intend(self, _intent: Any, _source: str) -> None:
         return None
@@ -93,9 +106,11 @@ def play(
     directory: Path,
     scene: Callable[[Ask], Awaitable[None]],
     office: Office | None = None,
+    provision_dir: Path | None = None,
 ) -> None:
     async def run() -> None:
-        control = Control(Daemon(keeping), str(directory / "run"), None, office=office)
+        daemon, runtime = Daemon(keeping), str(directory / "run")
+        control = Control(daemon, runtime, None, office=office, provision_dir=provision_dir)
         await control.open()
         connector = aiohttp.UnixConnector(control.path)
         try:

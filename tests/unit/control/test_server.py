@@ -319,6 +319,8 @@ REQUESTS = {
         ("POST", "/dock/signature"),
         ("POST", "/dock/receipt"),
         ("POST", "/dock/progress"),
+        ("POST", "/dock/check-in"),
+        ("POST", "/dock/settings"),
     ],
     "configure": [
         ("GET", "/health"),

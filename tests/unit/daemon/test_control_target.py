@@ -17,6 +17,7 @@ from camerad.config import load
 from camerad.control.server import Control
 from camerad.daemon.control_target import ControlTarget
 from camerad.daemon.handover_monitor import HandoverMonitor
+from camerad.daemon.metrics_store import MetricsStore
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from tests.system.harness import configuration
@@ -32,6 +33,7 @@ class Scene:
         self.directory = directory
         self.core = core = idle_core(ManualClock(100 * SECOND))
         self.recordings = RecordingManager(core, load(configuration(directory)), str(directory))
+        counting = MetricsStore(str(directory), core.clock, core.loop.in_thread)
         self.target = ControlTarget(
             device="camera-07",
             core=core,
@@ -44,7 +46,7 @@ class Scene:
                 on_change=lambda: None,
             ),
             handover=HandoverMonitor(core, None, self.recordings.listing, lambda _word: None),
-            metrics=lambda: "camerad_ready 1\n",
+            counting=counting,
             status=lambda: {"stage": core.state.stage.value},
             health=lambda: {"faulty": []},
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from camerad.container.keys import KeyRing, PublicKey, SigningKey, encode_base64
 from camerad.dock import handover, office_client
 from camerad.dock.daemon_client import ReceiptRefusedError, ToHandOver
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
+from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.signers import KeySigner
@@ -34,9 +35,20 @@ class Daemon:
     recordings: list[ToHandOver] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     refused: list[bytes] = field(default_factory=list)
+    check_ins: int = 0
+    offered: list[bytes] = field(default_factory=list)
+    refuses: str | None = None
 
-    def to_hand_over(self) -> list[ToHandOver]:
-        return [one for one in self.recordings if one.id not in self.acknowledged]
+    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
+        return [one for one in self.recordings if one.id not in self.acknowledged or one.id in also]
+
+    def check_in(self) -> bytes:
+        self.check_ins += 1
+        return b"a.statement.%d" % self.check_ins
+
+    def offer_settings(self, offer: bytes) -> str | None:
+        self.offered.append(offer)
+        return self.refuses
 
     def accept(self, token: bytes) -> list[str]:
         finals = {one.id: one.final for one in self.recordings}
@@ -100,12 +112,16 @@ class Scene:
         return OfficeClient(self.office.url, connection, KeySigner(key or self.camera), self.clock)
 
     def handover(self, connection: OfficeConnection) -> Handover:
+        client = self.client(connection)
         return Handover(
             str(self.ledger),
             self.daemon,
-            self.client(connection),
+            client,
             connection,
             self.clock,
+            check_in=OfficeCheckIn(
+                self.daemon, client, self.clock, self.memory.check_in, self.memory.is_new
+            ),
             memory=self.memory,
         )
 

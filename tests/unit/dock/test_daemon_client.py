@@ -23,6 +23,7 @@ from camerad.dock.daemon_client import (
 )
 from camerad.dock.dock_watch import GONE, DockState
 from camerad.dock.event_stream import EventStream
+from camerad.dock.handover import HandoverMemory
 
 Answer = tuple[int, Any]
 
@@ -182,7 +183,7 @@ def test_a_daemon_that_refuses_this_user_ends_the_process(speak: Callable[[bytes
     body = b'{"error": "this user may not read here"}'
     said = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     watch = Watch()
-    assert process._follow(EventStream(speak(said)), watch) == 77  # type: ignore[arg-type]
+    assert process._follow(EventStream(speak(said)), watch, HandoverMemory()) == 77  # type: ignore[arg-type]
 
 
 def test_a_daemon_that_ends_counts_as_a_camera_that_is_worn(
@@ -192,5 +193,5 @@ def test_a_daemon_that_ends_counts_as_a_camera_that_is_worn(
     stream, watch = EventStream(speak(HEAD + event(docked))), Watch()
     # Told to end at the first wait for another daemon.
     monkeypatch.setattr(stream, "pause", lambda seconds: seconds == 0)
-    assert process._follow(stream, watch) == 0  # type: ignore[arg-type]
+    assert process._follow(stream, watch, HandoverMemory()) == 0  # type: ignore[arg-type]
     assert watch.told == [DockState(docked=True, at_rest=True), GONE]

@@ -31,17 +31,26 @@ from camerad.behaviour.dock_progress import (
     HandoverTrouble,
 )
 from camerad.config import Settings, load
-from camerad.container.keys import encode_base64url
+from camerad.container.keys import KeyRing, encode_base64url
+from camerad.control.metrics import Metrics
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass
 from camerad.dock.progress_teller import NoReport
+from camerad.store import check_in
 from tests.system.harness import configuration
 
 ID = "20261124T153000Z-00000{}-00000001"
 DEADLINE = 30.0
-IDLE = {"stage": "idle", "conditions": [], "recording": None, "clock": "synchronised"}
+IDLE = {
+    "stage": "idle",
+    "conditions": [],
+    "recording": None,
+    "clock": "synchronised",
+    "version": "0.1.0",
+    "ready": True,
+}
 DOCKED = {**IDLE, "conditions": ["docked"]}
 RECORDING = {**DOCKED, "stage": "recording", "recording": {"id": "x"}}
 
@@ -83,6 +92,9 @@ class Camera:
 
     async def hear(self, word: HandoverProgress) -> None:
         self.words.append(word)
+
+    def counters(self) -> dict[str, Any]:
+        return Metrics(0).dump()
 
     def record(self, number: int) -> str:
         name, moment = ID.format(number), self._clock.moment()
@@ -233,6 +245,9 @@ def test_a_camera_in_its_dock_hands_over_and_a_worn_one_does_not(scene: Scene) -
     assert {one.total for one in scene.camera.words[1:]} == {2}
     # The ledger that the office has by now says so, and what is recorded next comes by itself.
     assert sorted(scene.office.ledger) == ["000001.jws"]
+    keys = KeyRing([scene.camera.key.public])
+    before, after = (check_in.parse(said, keys) for said in scene.office.check_ins)
+    assert (before.recordings.unacknowledged, after.recordings.unacknowledged) == (2, 0)
     scene.camera.tell(RECORDING)
     third = scene.camera.record(3)
     scene.camera.tell(DOCKED)

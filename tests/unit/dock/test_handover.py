@@ -35,8 +35,13 @@ def test_the_ledger_comes_first_and_again_at_last(scene: Scene) -> None:
         ("PUT", "/v1/ledger/000001.checkpoint"),
         ("POST", "/v1/ledger"),
     ]
-    # Nothing new in it the second time, so no file is brought.
-    assert asked[-2:] == [("GET", "/v1/ledger"), ("POST", "/v1/ledger")]
+    assert asked[4] == ("POST", "/v1/check-in")
+    # Nothing new in it the second time, so no file is brought. What was handed over is told.
+    assert asked[-3:] == [
+        ("GET", "/v1/ledger"),
+        ("POST", "/v1/ledger"),
+        ("POST", "/v1/check-in"),
+    ]
     assert scene.office.ledger == {
         "000001.checkpoint": b"an.old.one",
         "000002.jws": b"an.entry.x\nanother.entry.y\n",

@@ -404,6 +404,7 @@ def test_every_reason_is_told_and_tried() -> None:
         RefusalReason.UNREADABLE,
         RefusalReason.CARD_READ_ONLY,
         RefusalReason.STATE_DAMAGED,
+        RefusalReason.RESET_OFFERED,  # not of a file on the card
     }
     assert tried | elsewhere == set(RefusalReason) == set(ADVICE)
 

@@ -22,7 +22,8 @@ from camerad.cli import main, options
 from camerad.config.loader import DEFAULT_PATH
 from camerad.config.provisioning import NAME
 from camerad.config.sections import DeviceSettings
-from camerad.provisioning import provisioning_status
+from camerad.control import check_in_report
+from camerad.provisioning import provisioning_status, settings_offer
 from camerad.provisioning.provisioning_state import PUBLISH
 from camerad.provisioning.publishing import DEVICE
 from tests.unit.systemd import rating
@@ -239,6 +240,7 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
         f"|{options.DEFAULT_CARD}/{NAME}",
+        f"|{settings_offer.offer_path(str(DeviceSettings().state_dir))}",
         f"|{options.DEFAULT_DATA}/{provisioning_status.PENDING}",
         f"|{options.DEFAULT_DATA}/{provisioning_status.REFUSED}",
         f"|!{options.DEFAULT_DATA}/{provisioning_status.ACCEPTED}",
@@ -265,6 +267,8 @@ def test_the_doctor_is_the_daemon_s_own_user_and_leaves_its_report_to_who_publis
     assert settings(doctor)[conditions] == settings(publish)[conditions]
     report = one(doctor, "Service.ExecStart").split()[-1]
     assert report == one(publish, "Service.ExecStart").split()[-1]
+    # The camera tells its office, too.
+    assert report == check_in_report.DOCTOR
     # It is there after the doctor has gone, and for its group.
     assert report.startswith(f"/run/{one(doctor, 'Service.RuntimeDirectory')}/")
     assert one(doctor, "Service.RuntimeDirectoryPreserve") == "yes"

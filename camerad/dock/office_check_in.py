@@ -1,0 +1,183 @@
+"""A camera checks in: it says how it is, and hears what the office has for it.
+
+The daemon makes the statement, and signs it; here it is only carried. The office's answer names
+recordings that it lost, which are handed over again if they are still here, and a settings file,
+which is fetched and handed to the daemon. The daemon judges that by the office's signature. What
+the answer says of the time is not looked at: nothing in a network sets a camera's clock.
+
+A check-in that comes to nothing holds up no recording: it is told, and made again later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
+from camerad.dock.office_client import OfficeClient
+from camerad.dock.request_bodies import Text
+from camerad.provisioning import settings_offer
+from camerad.store.locations import is_id
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 900.0
+"""From one check-in to the next, as long as the camera stays in its dock."""
+PIECE: Final = 32 * 1024
+"""Bytes of an offer that are fetched at once."""
+MOST_LACKING: Final = 1000
+"""Recordings that one answer may name."""
+_ABOUT: Final = "the check-in"
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class CheckInDaemon(Protocol):
+    """The camera's daemon; see `camerad.dock.daemon_client.DaemonClient`."""
+
+    def check_in(self) -> bytes:
+        """What the camera says of itself, signed."""
+
+    def offer_settings(self, offer: bytes) -> str | None:
+        """Hand in a settings file; why it is not taken, None if it is."""
+
+
+class CheckInMemory:
+    """What a process remembers of check-ins. Any thread may call it.
+
+    lacking: recordings that the office said it lost. handed_in: SHA-256 of the offer that the
+    daemon had last.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_us: int | None = None
+        self.lacking: frozenset[str] = frozenset()
+        self.handed_in = ""
+
+    def is_due(self, now_us: int) -> bool:
+        """Whether it is time for a check-in."""
+        with self._lock:
+            return self._next_us is None or now_us >= self._next_us
+
+    def checked_in(self, now_us: int) -> None:
+        """A check-in was made, or the office does not take one."""
+        with self._lock:
+            self._next_us = now_us + round(AGAIN_SECONDS * SECOND)
+
+    def forget(self) -> None:
+        """The camera left its dock: the next docking begins with a check-in."""
+        with self._lock:
+            self._next_us = None
+
+
+class OfficeCheckIn:
+    """The check-ins of one pass. is_new: whether a text about something was not said before.
+
+    Raises OfficeUnavailableError and HandoverStoppedError as a pass does.
+    """
+
+    def __init__(
+        self,
+        daemon: CheckInDaemon,
+        client: OfficeClient,
+        clock: Clock,
+        memory: CheckInMemory,
+        is_new: Callable[[str, str], bool],
+    ) -> None:
+        self._daemon = daemon
+        self._client = client
+        self._clock = clock
+        self._memory = memory
+        self._is_new = is_new
+
+    def run(self, *, again: bool = False) -> Collection[str]:
+        """See `camerad.dock.handover.CheckInStep`."""
+        if again or self._memory.is_due(self._clock.now_us()):
+            try:
+                answer = self._send(self._daemon.check_in())
+                self._memory.lacking = _lacking(answer)
+                if self._take_settings(answer):
+                    # The office hears at once what became of them.
+                    self._send(self._daemon.check_in())
+            except (OfficeUnavailableError, HandoverStoppedError):
+                raise
+            except CameradError as error:
+                self._say(str(error))
+            self._memory.checked_in(self._clock.now_us())
+        return self._memory.lacking
+
+    def has(self, recording: str) -> None:
+        """The office has a recording again."""
+        self._memory.lacking -= {recording}
+
+    def _send(self, statement: bytes) -> dict[str, Any]:
+        headers = {"Content-Type": "application/jose"}
+        answer = self._client.ask("POST", "/v1/check-in", headers, Text(statement))
+        if answer.status != HTTPStatus.OK:
+            raise self._client.unexpected(answer, "a check-in")
+        return self._client.object_in(answer)
+
+    def _take_settings(self, answer: dict[str, Any]) -> bool:
+        """Fetch the settings that the office has for the camera, unless the daemon had them;
+        whether it got any."""
+        offered = answer.get("settings")
+        if not isinstance(offered, dict):
+            return False
+        sha256, length = offered.get("sha256"), offered.get("bytes")
+        if (
+            not isinstance(sha256, str)
+            or _SHA256.fullmatch(sha256) is None
+            or not isinstance(length, int)
+            or not 0 < length <= settings_offer.LONGEST
+        ):
+            raise OfficeAnswerError("the office offers settings that cannot be any")
+        if sha256 == self._memory.handed_in:
+            return False
+        refused = self._daemon.offer_settings(self._fetch(sha256, length))
+        self._memory.handed_in = sha256
+        if refused is None:
+            log.info(
+                "settings of the office's are kept for the next start", extra=MessageId.DETAIL.extra
+            )
+        else:
+            self._say(f"the camera does not take the office's settings: {refused}")
+        return True
+
+    def _fetch(self, sha256: str, length: int) -> bytes:
+        """An offer whole, in pieces. Raises OfficeAnswerError if it is another one."""
+        found = b""
+        while len(found) < length:
+            last = min(len(found) + PIECE, length) - 1
+            headers = {"Range": f"bytes={len(found)}-{last}"}
+            answer = self._client.ask("GET", f"/v1/offers/{sha256}", headers)
+            if answer.status != HTTPStatus.PARTIAL_CONTENT:
+                raise self._client.unexpected(answer, "the question for what it offers")
+            if len(answer.body) != last + 1 - len(found):
+                raise OfficeAnswerError(
+                    "the office sends another piece of its offer than asked for"
+                )
+            found += answer.body
+        if hashlib.sha256(found).hexdigest() != sha256:
+            raise OfficeAnswerError("what the office sends is not what it offers (SHA-256)")
+        return found
+
+    def _say(self, text: str) -> None:
+        if self._is_new(_ABOUT, text):
+            log.warning("%s: %s", _ABOUT, printable(text), extra=MessageId.HANDOVER_REFUSED.extra)
+
+
+def _lacking(answer: dict[str, Any]) -> frozenset[str]:
+    """The ids in an answer. Raises OfficeAnswerError if it has none, or something else."""
+    named = answer.get("lacks")
+    if not isinstance(named, list) or len(named) > MOST_LACKING:
+        raise OfficeAnswerError("the office's answer to a check-in does not say what it lacks")
+    return frozenset(one for one in named if isinstance(one, str) and is_id(one))

@@ -1,0 +1,153 @@
+"""Check-ins: a camera in its dock signs how it is, for its office.
+
+One statement (`camerad.container.jws`) of a camera as a thing: what runs on it, what is wrong with
+it, what its office still lacks. Who wore it, where, and what was recorded is not in it.
+docs/evidence-format.md has the format. Numbers are whole; times are microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base.clock import Moment
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import Head
+
+CHECK_IN: Final = "camerad-check-in"
+LONGEST: Final = 64 * 1024
+"""Bytes of a token. A camera's own has some 5 KiB, with every counter that there is 20."""
+SETTINGS: Final = "settings"
+"""Kind of an offer: a settings file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something was counted. name: as docs/operations.md has it."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long a stage lasted before another one. counts: of each bucket of
+    `camerad.control.metrics.BOUNDS`, and of what is beyond the last. total_us: of all."""
+
+    stage: str
+    next: str
+    counts: tuple[int, ...]
+    total_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A reading of the camera's counters (`camerad.control.metrics`); they only grow, unless they
+    were lost. entered: stages. recordings: by what ended them. failures: conditions that began."""
+
+    entered: tuple[Count, ...]
+    recordings: tuple[Count, ...]
+    failures: tuple[Count, ...]
+    stages: tuple[StageTimes, ...]
+    running_us: int
+    ready_us: int
+    shift_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorResult:
+    """The last examination since the machine was started. at: wall time (RFC 3339). clock: what
+    that was worth. ok, not_tested: how many checks. failed, warned: names of checks."""
+
+    at: str
+    clock: str
+    ok: int
+    not_tested: int
+    warned: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """here: whose files are on the camera. open: of these, without an end. unacknowledged: with an
+    end, and no office has them."""
+
+    here: int
+    open: int
+    unacknowledged: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRoom:
+    """Of the file system that recordings are on, bytes."""
+
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSettings:
+    """The settings file that the camera runs by. sha256: of the file. serial: its number. office:
+    thumbprint of the key that signed it."""
+
+    sha256: str
+    serial: int | None
+    office: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOffer:
+    """What the office offered and the camera does not take. sha256: of the offer. kind: `SETTINGS`.
+    why: a word for programs. text: a sentence for people."""
+
+    sha256: str
+    kind: str
+    why: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """What a camera signs. device: its name. kid: the key that signs. head: of its ledger.
+    boot_id, clock: when, and what the time was worth. software: camerad's version. image: the
+    system's, None without one. conditions: what is so now. ready: whether a press would record.
+    battery: percent, None without a gauge. storage: None where it does not answer. doctor: None if
+    it was not run. settings: None if no file has set it up. waiting: SHA-256 of the offers that
+    take effect at its next start. refused_offers: the last of them."""
+
+    device: str
+    kid: str
+    head: Head
+    boot_id: str
+    clock: Moment
+    software: str
+    image: str | None
+    conditions: tuple[str, ...]
+    ready: bool
+    battery: int | None
+    storage: StorageRoom | None
+    doctor: DoctorResult | None
+    recordings: RecordingCounts
+    counters: Counters
+    settings: RunningSettings | None
+    waiting: tuple[str, ...]
+    refused_offers: tuple[RefusedOffer, ...]
+
+
+def sign(key: SigningKey, said: CheckIn) -> bytes:
+    """The statement as a token."""
+    return jws.sign(key, CHECK_IN, said)
+
+
+def parse(token: bytes, keys: KeyRing) -> CheckIn:
+    """What a token says. Raises JwsError if it is no check-in that one of `keys` signed as its own,
+    or longer than `LONGEST`."""
+    if len(token) > LONGEST:
+        raise jws.JwsError(f"{len(token)} bytes are too many for a check-in")
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    said = jws.decode(statement, CHECK_IN, CheckIn)
+    if said.kid != statement.kid:
+        raise jws.JwsError("this check-in is by another key than the one that it names")
+    return said

@@ -1,0 +1,144 @@
+"""All cameras of an office as of their last check-ins, and what keeps one from being handed out.
+
+It rests on the register, the check-ins and the offers, and changes nothing. What a camera has not
+said since its last check-in nobody knows: it may be out, or lie somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from camerad.base.clock import DAY
+from camerad.base.text import count
+from camerad.behaviour.stages import Condition
+from camerad.office.camera_register import Register
+from camerad.store.check_in import CheckIn
+from camerad.vault.cameras import UnregisteredError
+from camerad.vault.check_ins import ArrivedCheckIn, CheckIns
+from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
+
+LOW_BATTERY: Final = 50
+"""Percent: with less, a camera is not handed out for a shift."""
+SILENT_US: Final = DAY
+"""A camera is in its dock once a day, or somebody should look for it."""
+
+WORDS: Final[Mapping[Condition, str]] = {
+    Condition.STORAGE_LOW: "the card is nearly full",
+    Condition.STORAGE_FULL: "the card is full",
+    Condition.STORAGE_FAILED: "the card loses what is written",
+    Condition.STORAGE_STALLED: "the card does not answer",
+    Condition.STORAGE_READ_ONLY: "the card can only be read",
+    Condition.LEDGER_FAILED: "its ledger or key cannot be used",
+    Condition.NO_RECIPIENTS: "nobody is named who could open its recordings",
+    Condition.UNPROVISIONED: "it is not set up",
+    Condition.PROVISION_REFUSED: "it refused the file on its card",
+    Condition.BATTERY_LOW: "the battery is low",
+    Condition.BATTERY_CRITICAL: "the battery is empty",
+    Condition.BATTERY_UNKNOWN: "the battery's gauge fails",
+    Condition.HOT: "it is too hot",
+    Condition.CLOCK_UNTRUSTED: "its clock is not confirmed",
+    Condition.CAMERA_DOWN: "the camera module fails",
+    Condition.DISPLAY_DOWN: "the display fails",
+    Condition.LIGHT_DOWN: "a light fails",
+    Condition.MICROPHONE_DOWN: "the microphone fails",
+}
+"""What is said of a condition; of being docked nothing."""
+_LOW: Final = {Condition.BATTERY_LOW.value, Condition.BATTERY_CRITICAL.value}
+_NAMED: Final = {condition.value: words for condition, words in WORDS.items()}
+
+
+class SettingsState(Enum):
+    """How a camera stands with the settings of its office."""
+
+    UNKNOWN = "unknown"
+    """It has never checked in."""
+    BY_HAND = "by hand"
+    """No file of the office's has set it up."""
+    CURRENT = "current"
+    OFFERED = "on offer"
+    """It fetches them at its next check-in."""
+    WAITING = "at the next start"
+    """It has them, and they take effect when it is started the next time."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOverview:
+    """One camera. last: its last check-in, None if it was never seen. reasons: why it is not to be
+    handed out, in words; none if it is ready, as far as it has said."""
+
+    name: str
+    kid: str
+    last: ArrivedCheckIn | None
+    settings: SettingsState
+    reasons: tuple[str, ...]
+
+    @property
+    def said(self) -> CheckIn | None:
+        """What it said."""
+        return None if self.last is None else self.last.said
+
+
+def overview(
+    register: Register, check_ins: CheckIns, offers: SettingsOffers, now_us: int
+) -> list[CameraOverview]:
+    """All cameras: first those never seen, then those that are not ready, each by name. now_us:
+    microseconds since 1970. Raises StorageError."""
+    found = []
+    for camera in register.cameras:
+        try:
+            last = check_ins.last(camera.thumbprint)
+        except UnregisteredError as error:
+            reasons: tuple[str, ...] = (str(error),)
+            last, state = None, SettingsState.UNKNOWN
+        else:
+            offer = offers.find(camera.thumbprint)
+            state = _settings(last, offer)
+            reasons = tuple(_reasons(last, offer, now_us))
+        found.append(CameraOverview(camera.name, camera.thumbprint, last, state, reasons))
+    return sorted(found, key=lambda one: (one.last is not None, not one.reasons, one.name))
+
+
+def _settings(last: ArrivedCheckIn | None, offer: SettingsOffer | None) -> SettingsState:
+    if last is None:
+        return SettingsState.UNKNOWN
+    said = last.said
+    if offer is not None:
+        if said.settings is not None and said.settings.sha256 == offer.file:
+            return SettingsState.CURRENT
+        if offer.sha256 in said.waiting:
+            return SettingsState.WAITING
+        if any(one.sha256 == offer.sha256 for one in said.refused_offers):
+            return SettingsState.REFUSED
+        return SettingsState.OFFERED
+    if said.waiting:
+        return SettingsState.WAITING
+    return SettingsState.BY_HAND if said.settings is None else SettingsState.CURRENT
+
+
+def _reasons(
+    last: ArrivedCheckIn | None, offer: SettingsOffer | None, now_us: int
+) -> Iterator[str]:
+    if last is None:
+        yield "it has never checked in"
+        return
+    said = last.said
+    if now_us - last.arrived_us > SILENT_US:
+        yield f"not seen for {count((now_us - last.arrived_us) // DAY, 'day')}"
+    wrong = [one for one in said.conditions if one != Condition.DOCKED.value]
+    yield from (_NAMED.get(one, one) for one in wrong)
+    if not said.ready and not wrong:
+        yield "a press would not record"
+    if said.battery is not None and said.battery < LOW_BATTERY and not _LOW.intersection(wrong):
+        yield f"the battery has {said.battery} %"
+    if said.recordings.unacknowledged:
+        yield f"{count(said.recordings.unacknowledged, 'recording')} to hand over"
+    if said.doctor is not None and said.doctor.failed:
+        yield f"the doctor found: {', '.join(said.doctor.failed)}"
+    if offer is not None:
+        for one in said.refused_offers:
+            if one.sha256 == offer.sha256:
+                yield f"it refused its settings: {one.text}"

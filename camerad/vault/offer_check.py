@@ -1,0 +1,88 @@
+"""Whether a camera can take the settings that the office wants to offer it: looked at before, and
+with the camera's own judgement, so that nobody waits a day for a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.config.provisioning import Provisioning
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.provisioning_files import CAMERA_DIR, parse_file
+from camerad.provisioning import settings_offer
+from camerad.provisioning.offered_settings import judge_known
+from camerad.provisioning.orders import LedgerOrder
+from camerad.provisioning.signing import SignatureFileError
+from camerad.provisioning.validation import ADVICE, FileRefused, RefusalReason, SameFile
+from camerad.store.check_in import RunningSettings
+from camerad.vault.check_ins import CheckIns
+
+_COLLECT: Final = "collect its card: camerad provision collect"
+
+
+class OfferRefusedError(CameradError, ValueError):
+    """Error raised when settings are not offered; the text says why, and what to do."""
+
+    exit_code = EX_CONFIG
+
+
+def make_offer(
+    name: str, content: bytes, token: bytes, register: Register, check_ins: CheckIns
+) -> tuple[RegisteredCamera, bytes]:
+    """The camera that a file is for, and what it is offered. name: what messages call the file.
+    token: of its signature. Raises OfferRefusedError, ConfigError if the file has mistakes, and
+    StorageError."""
+    file = parse_file(name, content)
+    camera = _camera(name, file, register)
+    try:
+        offer = settings_offer.join(content, token)
+    except SignatureFileError:
+        raise OfferRefusedError(f"{name}: {ADVICE[RefusalReason.SIGNATURE_SPOILT]}") from None
+    running = _running(camera, check_ins)
+    if running is None:
+        raise OfferRefusedError(
+            f"{name}: nothing is known of the file that has set {camera.name} up; {_COLLECT}, or "
+            "put this file onto it"
+        )
+    last = LedgerOrder(
+        id="",
+        outcome="applied",
+        sha256=running.sha256,
+        serial=running.serial,
+        office=running.office,
+        device=camera.name,
+        why=None,
+        retires=None,
+    )
+    verdict = judge_known(offer, last, (), camera.thumbprint, CAMERA_DIR)
+    if isinstance(verdict, SameFile):
+        raise OfferRefusedError(f"{name}: {camera.name} runs by this file already")
+    if isinstance(verdict, FileRefused):
+        raise OfferRefusedError(f"{name}: {camera.name} would refuse it: {ADVICE[verdict.why]}")
+    return camera, offer
+
+
+def _camera(name: str, file: Provisioning, register: Register) -> RegisteredCamera:
+    wanted = file.file.provision.camera_key
+    if wanted is None:
+        raise OfferRefusedError(
+            f"{name}: provision.camera_key is missing, so it is for no camera in particular; "
+            "write the camera's thumbprint, and sign the file again: camerad provision sign"
+        )
+    camera = register.by_key(wanted)
+    if camera is None:
+        raise OfferRefusedError(
+            f"{name}: no camera with the key {wanted} is in the office's register; {_COLLECT}"
+        )
+    return camera
+
+
+def _running(camera: RegisteredCamera, check_ins: CheckIns) -> RunningSettings | None:
+    """By which file a camera runs: by its own last word, else as its card said."""
+    last = check_ins.last(camera.thumbprint)
+    if last is not None:
+        return last.said.settings
+    if camera.office is None:
+        return None
+    return RunningSettings("", camera.serial, camera.office)

@@ -1,0 +1,92 @@
+"""What the office has for a camera that checks in: a settings file, signed as on its card.
+
+``office/offers/KID/settings.jws`` is file and signature as one
+(`camerad.provisioning.settings_offer`), published whole. `camerad office offer settings` puts it
+there; the server only reads it, and takes it away once the camera runs by it, since it may have a
+network's passphrase. Nothing here is believed: the camera judges it by the office's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.safe_read import read_plain
+from camerad.provisioning import settings_offer
+from camerad.provisioning.settings_offer import SettingsOfferError
+from camerad.provisioning.validation import digest
+from camerad.store.check_in import CheckIn
+from camerad.store.locations import OFFICE
+
+OFFERS: Final = "offers"
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsOffer:
+    """content: as it is fetched; sha256: of that. file: SHA-256 of the settings file in it, "" if
+    there is none in it."""
+
+    content: bytes
+    sha256: str
+    file: str
+
+
+class SettingsOffers:
+    """root: the office's directory. Any thread may ask. kid: thumbprint of a camera's key.
+    Everything raises StorageError, and ValueError for what is no thumbprint."""
+
+    def __init__(self, root: str) -> None:
+        self._office = os.path.join(os.path.abspath(root), OFFICE)
+
+    def find(self, kid: str) -> SettingsOffer | None:
+        """What there is for a camera; None if there is nothing."""
+        path = self._path(kid)
+        if not file_status.is_file(path):
+            return None
+        content = read_plain(path, "offered settings", settings_offer.LONGEST + 1)
+        try:
+            file = digest(settings_offer.split(content)[0])
+        except SettingsOfferError:
+            file = ""  # the camera says so, and so does `camerad office status`
+        return SettingsOffer(content, hashlib.sha256(content).hexdigest(), file)
+
+    def for_camera(self, kid: str, said: CheckIn) -> SettingsOffer | None:
+        """What a camera is to fetch, by what it just said: nothing that it runs by, that waits for
+        its next start, or that it refused."""
+        found = self.find(kid)
+        if found is None:
+            return None
+        if said.settings is not None and said.settings.sha256 == found.file:
+            durable_files.remove(self._path(kid), missing_ok=True)
+            return None
+        refused = {one.sha256 for one in said.refused_offers}
+        return None if found.sha256 in {*said.waiting, *refused} else found
+
+    def put(self, kid: str, content: bytes) -> None:
+        """Offer settings to a camera, in the place of earlier ones."""
+        path = self._path(kid)
+        durable_files.make_directory(os.path.dirname(path))
+        durable_files.publish(path, content)
+
+    def withdraw(self, kid: str) -> bool:
+        """Offer them no more; whether there were any."""
+        path = self._path(kid)
+        there = file_status.exists(path)
+        durable_files.remove(path, missing_ok=True)
+        return there
+
+    def _path(self, kid: str) -> str:
+        """Nothing on the way is a link."""
+        if _KID.fullmatch(kid) is None:
+            raise ValueError(f"{kid!r} is no thumbprint")
+        path = self._office
+        file_status.check_directory(path)
+        for name in (OFFERS, kid):
+            path = os.path.join(path, name)
+            file_status.check_directory(path)
+        return os.path.join(path, settings_offer.NAME)

@@ -1,0 +1,248 @@
+"""`camerad office status` and `offer`: which camera is ready, and settings without a stick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from check_in_helpers import said, token
+from desk_helpers import KEY
+
+from camerad.base.clock import DAY, SECOND, ManualClock, SystemClock
+from camerad.base.errors import EX_CONFIG
+from camerad.behaviour.stages import Condition
+from camerad.config.provisioning import NAME as FILE
+from camerad.container.keys import SigningKey
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.provisioning import signing
+from camerad.provisioning.validation import digest
+from camerad.store.check_in import (
+    SETTINGS,
+    DoctorResult,
+    RecordingCounts,
+    RefusedOffer,
+    RunningSettings,
+)
+from camerad.vault.camera_overview import WORDS, SettingsState, overview
+from camerad.vault.cameras import Cameras
+from camerad.vault.check_ins import CheckIns
+from camerad.vault.settings_offers import SettingsOffers
+from tests.unit.cli.conftest import Desk
+from tests.unit.provisioning.scene import OFFICE, STRANGER, document
+
+KID = KEY.public.thumbprint
+NEW = SigningKey.generate()
+
+
+class Office:
+    """An office with a camera that checks in, and one that never did."""
+
+    def __init__(self, desk: Desk, root: Path) -> None:
+        self.desk = desk
+        self.root = root
+        self.directory = root / "archive"
+        assert desk("office", "init", "archive", "--url", "https://office.example").code == 0
+        self.register = root / "config" / "camerad" / "register.json"
+        signed_by = OFFICE.public.thumbprint
+        known = [
+            RegisteredCamera(name, key.public.thumbprint, key.public.jwk, 5, signed_by, None, "")
+            for name, key in (("cam-1", KEY), ("cam-2", NEW))
+        ]
+        camera_register.write(str(self.register), Register(tuple(known)))
+        self.cameras = Cameras(str(self.register))
+        self.offers = SettingsOffers(str(self.directory))
+        self.number = 0
+
+    def check_in(self, ago_us: int = 0, **other: Any) -> None:
+        self.number += 1
+        clock = ManualClock(wall_us=SystemClock().wall_us() - ago_us)
+        check_ins = CheckIns(str(self.directory), self.cameras, clock)
+        check_ins.take(KID, token(100 + self.number, **other))
+
+    def status(self) -> list[dict[str, Any]]:
+        answer = self.desk("office", "status", "--json")
+        assert answer.code == 0, answer.err
+        found: list[dict[str, Any]] = json.loads(answer.out)
+        return found
+
+    @property
+    def one(self) -> dict[str, Any]:
+        (found,) = [one for one in self.status() if one["name"] == "cam-1"]
+        return found
+
+    def file(self, serial: int = 6, by: SigningKey = OFFICE, **other: Any) -> tuple[Path, bytes]:
+        """A signed settings file for the first camera."""
+        content = document(serial, **({"camera": KID, "office": by, "device": "cam-1"} | other))
+        directory = self.root / f"file-{serial}"
+        directory.mkdir(exist_ok=True)
+        (directory / FILE).write_bytes(content)
+        (directory / signing.NAME).write_bytes(signing.sign(by, content))
+        return directory / FILE, content
+
+
+@pytest.fixture
+def office(desk: Desk, tmp_path: Path) -> Office:
+    return Office(desk, tmp_path)
+
+
+# ----------------------------------------------------------------------------------------- status
+
+
+def test_those_never_seen_come_first_and_the_ready_ones_last(office: Office) -> None:
+    office.check_in()
+    first, last = office.status()
+    assert (first["name"], first["seen"], first["ready"]) == ("cam-2", None, False)
+    assert first["reasons"] == ["it has never checked in"]
+    assert (last["name"], last["ready"], last["reasons"]) == ("cam-1", True, [])
+    assert (last["version"], last["battery"], last["unacknowledged"]) == ("0.1.0", 80, 0)
+    lines = office.desk("office", "status").out.splitlines()
+    assert lines[0].split()[:3] == ["CAMERA", "SEEN", "VERSION"]
+    assert [line.split()[0] for line in lines[1:3]] == ["cam-2", "cam-1"]
+    assert "0 min ago" in lines[2] and lines[-1] == "2 cameras, 1 not ready"
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"conditions": ("docked", "storage_full")}, "the card is full"),
+        ({"conditions": ("docked", "of_a_later_version")}, "of_a_later_version"),
+        ({"ready": False}, "a press would not record"),
+        ({"battery": 49}, "the battery has 49 %"),
+        ({"battery": 9, "conditions": ("battery_low", "docked")}, "the battery is low"),
+        ({"recordings": RecordingCounts(2, 0, 1)}, "1 recording to hand over"),
+        (
+            {"doctor": DoctorResult("2026-11-28T08:00:00Z", "rtc", 9, 0, (), ("card", "light"))},
+            "the doctor found: card, light",
+        ),
+        ({"ago_us": DAY + SECOND}, "not seen for 1 day"),
+    ],
+)
+def test_what_keeps_a_camera_from_being_handed_out_is_told(
+    office: Office, other: dict[str, Any], reason: str
+) -> None:
+    office.check_in(**other)
+    assert (office.one["ready"], office.one["reasons"]) == (False, [reason])
+    assert reason in office.desk("office", "status").out
+
+
+def test_a_gauge_that_there_is_none_of_and_a_warning_keep_none(office: Office) -> None:
+    warned = DoctorResult("2026-11-28T08:00:00Z", "rtc", 9, 0, ("clock",), ())
+    office.check_in(battery=None, doctor=warned, storage=None)
+    assert office.one["ready"]
+    assert office.one["storage"] is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"), [(0.5, "30 min ago"), (5, "5 h ago"), (72, "3 days ago"), (-5, "0 min ago")]
+)
+def test_how_long_ago_it_was_is_in_words(office: Office, hours: float, words: str) -> None:
+    office.check_in(ago_us=round(hours * 3600) * SECOND)
+    assert words in office.desk("office", "status").out
+
+
+def test_every_condition_but_the_dock_has_its_words() -> None:
+    assert set(WORDS) == set(Condition) - {Condition.DOCKED}
+
+
+def test_an_empty_register_says_what_to_do(office: Office) -> None:
+    camera_register.write(str(office.register), Register())
+    assert "provision collect" in office.desk("office", "status").out
+    assert office.status() == []
+
+
+def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
+    known = RegisteredCamera("cam-3", "A" * 43, {}, None, None, None, "")
+    register = Register((known,))
+    camera_register.write(str(office.register), register)
+    check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
+    (found,) = overview(register, check_ins, office.offers, 0)
+    assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
+    assert "is in the office's register" in found.reasons[0]
+
+
+# ------------------------------------------------------------------------------------------ offer
+
+
+def test_settings_go_from_offered_to_current(office: Office) -> None:
+    path, content = office.file()
+    office.check_in(settings=RunningSettings("ab" * 32, 5, OFFICE.public.thumbprint))
+    assert office.one["settings"] == "current"
+    answer = office.desk("office", "offer", "settings", path)
+    assert (answer.code, "from its next start on" in answer.out) == (0, True)
+    offer = office.offers.find(KID)
+    assert offer is not None
+    assert office.one["settings"] == "on offer"
+    office.check_in(waiting=(offer.sha256,))
+    assert office.one["settings"] == "at the next start"
+    office.check_in(settings=RunningSettings(digest(content), 6, OFFICE.public.thumbprint))
+    assert (office.one["settings"], office.one["serial"]) == ("current", 6)
+    again = office.desk("office", "offer", "settings", path)
+    assert (again.code, "runs by this file already" in again.err) == (EX_CONFIG, True)
+    refused = RefusedOffer(offer.sha256, SETTINGS, "old", "its serial is not above")
+    office.check_in(refused_offers=(refused,))
+    assert office.one["settings"] == "refused"
+    assert office.one["reasons"] == ["it refused its settings: its serial is not above"]
+    assert "no more" in office.desk("office", "offer", "withdraw", "cam-1").out
+    assert "nothing was" in office.desk("office", "offer", "withdraw", "cam-1").out
+    assert office.one["settings"] == "by hand"
+    office.check_in(waiting=("ab" * 32,))
+    assert office.one["settings"] == "at the next start"
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"serial": 5}, "is not above"),
+        ({"by": STRANGER}, "another key"),
+        ({"camera": None}, "camera_key is missing"),
+        ({"camera": "A" * 43}, "is in the office's register"),
+        ({"reset": KID}, "provision.reset"),
+        ({"more": "camera: {fps: 99}\n"}, "camera.fps"),
+    ],
+)
+def test_what_the_camera_would_refuse_is_not_offered(
+    office: Office, other: dict[str, Any], reason: str
+) -> None:
+    path, _ = office.file(**other)
+    answer = office.desk("office", "offer", "settings", path)
+    assert (answer.code, reason in answer.err) == (EX_CONFIG, True), answer.err
+    assert office.offers.find(KID) is None
+
+
+def test_the_cameras_own_word_goes_before_the_registers(office: Office) -> None:
+    path, _ = office.file(7)
+    office.check_in(settings=RunningSettings("ab" * 32, 8, OFFICE.public.thumbprint))
+    assert "is not above" in office.desk("office", "offer", "settings", path).err
+    office.check_in(settings=None)
+    assert "nothing is known" in office.desk("office", "offer", "settings", path).err
+
+
+def test_what_is_missing_or_of_another_form_is_named(office: Office) -> None:
+    path, _ = office.file()
+    signature = path.with_name(signing.NAME)
+    token_of = signature.read_bytes()
+    signature.write_bytes(b"x")
+    assert office.desk("office", "offer", "settings", path).code == EX_CONFIG
+    signature.unlink()
+    assert office.desk("office", "offer", "settings", path).code != 0
+    elsewhere = office.root / "elsewhere.jws"
+    elsewhere.write_bytes(token_of)
+    done = office.desk("office", "offer", "settings", path, "--signature", elsewhere)
+    assert done.code == 0
+    assert office.desk("office", "offer", "withdraw", "cam-9").code != 0
+
+
+def test_a_camera_that_nobody_knows_the_office_of_is_collected_first(office: Office) -> None:
+    known = RegisteredCamera("cam-1", KID, KEY.public.jwk, None, None, None, "")
+    camera_register.write(str(office.register), Register((known,)))
+    path, _ = office.file()
+    assert "nothing is known" in office.desk("office", "offer", "settings", path).err
+
+
+def test_the_statement_of_the_tests_is_one(office: Office) -> None:
+    office.check_in()
+    last = CheckIns(str(office.directory), office.cameras, ManualClock()).last(KID)
+    assert last is not None and last.said == said(101)
