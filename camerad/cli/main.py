@@ -273,7 +273,7 @@ def _status(path: str, *, as_json: bool) -> int:
     lines.append(f"clock       {status['clock']}")
     if status["shift"] is not None:
         lines.append(f"shift       {printable(status['shift']['wearer'])}")
-    if status["handover"] is not None:
+    if status.get("handover") is not None:
         lines.append(f"handover    {_handover(status['handover'])}")
     lines += [
         f"expiring    {one} is flagged, and will be deleted unless it is held"

@@ -27,7 +27,6 @@ from camerad.dock.errors import (
     OfficeAddressError,
     OfficeUnavailableError,
 )
-from camerad.dock.office_certificate import refused
 from camerad.dock.pace import Pace
 from camerad.dock.request_bodies import Body
 from camerad.dock.timed_socket import TimedSocket
@@ -269,6 +268,9 @@ class OfficeConnection:
         try:
             timed.handshake()
         except ssl.SSLCertVerificationError as error:
+            # Two megabytes that a camera whose office is well needs not have in memory.
+            from camerad.dock.office_certificate import refused  # noqa: PLC0415
+
             self.close()
             raise refused(self._url, self._ca, error, self._shown_certificate()) from error
         made = http.client.HTTPConnection(self._host, self._port)

@@ -83,8 +83,10 @@ class ProgressTeller:
     def _take(self, text: str, word: HandoverProgress | None) -> None:
         if text != self._text:
             sd_notify.notify(f"STATUS={text}")
+        new = word != self._word
         self._text, self._word = text, word
-        self._changed.notify_all()
+        if new:  # else it would put off that the word is said again
+            self._changed.notify_all()
 
     # ------------------------------------------------------------------ on its thread
 

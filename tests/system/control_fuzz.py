@@ -61,6 +61,7 @@ CONFIGURING: Final[tuple[tuple[str, object], ...]] = (
     ("/dock/receipt", {"receipt": "e30.e30.e30"}),
     ("/dock/check-in", {}),
     ("/dock/settings", {"offer": "e30.e30.e30"}),
+    ("/dock/progress", {"state": "handed_over", "done": 1, "total": 1, "trouble": None}),
     ("/recordings/20260101T000000Z-0001/hold", {"reason": "fuzz", "who": "fuzz"}),
     ("/recordings/20260101T000000Z-0001/release", {"who": "fuzz"}),
 )

@@ -85,6 +85,16 @@ def test_a_text_without_a_word_leaves_the_word(daemon: Daemon, teller: ProgressT
     assert {one["state"] for one in daemon.wait_for(4)} == {"handed_over"}
 
 
+def test_who_says_the_same_all_the_time_does_not_put_off_that_it_is_told(
+    daemon: Daemon, teller: ProgressTeller
+) -> None:
+    until = time.monotonic() + DEADLINE
+    while len(daemon.told) < 4:
+        assert time.monotonic() < until, daemon.told
+        teller.say("the camera is in use", SOME)
+        time.sleep(0.001)  # more often than it is told again
+
+
 def test_outside_the_dock_nobody_is_woken(daemon: Daemon, teller: ProgressTeller) -> None:
     teller.say("everything is handed over", ALL)
     daemon.wait_for(1)
