@@ -53,9 +53,9 @@ def look_at(store: Store, purged: Purged, alarms: Iterable[Discrepancy]) -> Stor
 
 
 def _about(reason: Reason) -> str:
-    """What a reason is about. Of cameras that are away each is something else."""
+    """What a reason is about; the camera, if that is away."""
     if reason.why is ReasonKind.AWAY:
-        return reason.text.partition(" is away")[0]
+        return reason.text.partition(" is away")[0].rpartition(" the camera ")[2].strip("'")
     return subject_of(reason.text)
 
 

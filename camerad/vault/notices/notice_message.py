@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from camerad.base.clock import SECOND
-from camerad.base.text import printable
+from camerad.base.text import Number, printable
 from camerad.vault.notices.notice_rules import Notice, NoticeKind
 
 MOST_LINES: Final = 50
 """Notices of one kind that a message names; the others are counted."""
+MOST_FOR_PROGRAMS: Final = 500
+"""Notices of all kinds that a message has for a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class NoticeMessage:
     language: str
 
     def as_json(self) -> dict[str, Any]:
-        """The notices for a program."""
+        """The notices for a program. more: how many are left out."""
         return {
             "subject": self.subject,
             "text": self.text,
@@ -44,15 +46,19 @@ class NoticeMessage:
                     "recording": one.recording,
                     "text": line,
                 }
-                for one, line in zip(self.notices, self.lines, strict=True)
+                for one, line in list(zip(self.notices, self.lines, strict=True))[
+                    :MOST_FOR_PROGRAMS
+                ]
             ],
+            "more": max(0, len(self.notices) - MOST_FOR_PROGRAMS),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
     """A language. titles, remedies: by kind. sentences: by kind, or kind and detail. others: of the
-    notices that are counted only. Names in braces are filled in by ``str.format``."""
+    notices that are counted only. Names in braces are filled in by ``str.format``; ``number`` is a
+    `Number`."""
 
     date: str
     subject: str
@@ -101,7 +107,7 @@ def describe(one: Notice, language: str) -> str:
         camera=printable(one.camera) or "?",
         recording=printable(one.recording),
         day=day,
-        number=one.number,
+        number=Number(one.number),
         detail=printable(one.detail),
     )
 
@@ -140,8 +146,8 @@ _ENGLISH: Final = _Words(
         NoticeKind.TEST: "This is a test",
     },
     sentences={
-        "not_authentic:missing": "{recording}: its file has vanished, and nobody deleted it by "
-        "camerad.",
+        "not_authentic:missing": "{recording}: its file has vanished, and camerad did not "
+        "delete it.",
         "not_authentic:changed": "{recording}: its file is not the one that was taken over.",
         "not_authentic:doubled": "{recording}: two files have this id.",
         "not_authentic:unvouched": "{recording}: no registered camera has signed it.",
@@ -149,7 +155,7 @@ _ENGLISH: Final = _Words(
         "was put apart.",
         "deletion_blocked:ledger_unread": "{recording}: a later version of camerad wrote the "
         "ledger, so nothing is deleted.",
-        "deletion_blocked:away": "{recording}: a camera's directory is not there.",
+        "deletion_blocked:away": "{recording}: this camera's directory is not there.",
         "deletion_blocked:ledger_damaged": "{recording}: a ledger is damaged, and holds may be "
         "lost.",
         "deletion_blocked:unreadable": "{recording}: it cannot be read, or cannot be removed.",
@@ -157,15 +163,23 @@ _ENGLISH: Final = _Words(
         "deletion_blocked:clock_not_trusted": "Nothing confirms this computer's clock, so only the "
         "time counts that it ran.",
         "deletion_blocked": "{recording}: {detail}.",
-        "deletion_stands_still": "Nobody has looked for {number} h for what is due.",
+        "deletion_stands_still": "The server has not checked for {number} {number:hour|hours} what "
+        "is due.",
         "storage_fails": "What cannot be looked at: {detail}.",
         "storage_full": "Nothing more is received. {number} % are free.",
         "storage_low": "{number} % are free.",
-        "certificate_ends": "It ends on {day}, in {number} days. Then no camera connects.",
+        "certificate_ends": "It ends on {day}, in {number} {number:day|days}. Then no camera "
+        "connects.",
+        "mismatch:unreadable": "{recording}: its file cannot be read.",
+        "mismatch:copy": "{recording}: a file is there that may be a copy of it.",
+        "mismatch:renamed": "{recording}: its file has another name.",
+        "mismatch:deleted": "{recording}: it was deleted, and its file is still there.",
         "mismatch": "{recording}: {detail}.",
-        "camera_not_seen": "{camera}: nothing came of it for {number} days, since {day}.",
+        "camera_not_seen": "{camera}: nothing came of it for {number} {number:day|days}, last on "
+        "{day}.",
         "marked_expires": "{recording} of camera {camera} is deleted on {day}.",
-        "held_beyond_day": "{recording} of camera {camera}: its day was {day}, {number} days ago.",
+        "held_beyond_day": "{recording} of camera {camera}: its day was {day}, {number} "
+        "{number:day|days} ago.",
         "test": "If you read this, notices reach you here.",
     },
     remedies={
@@ -173,8 +187,8 @@ _ENGLISH: Final = _Words(
         "the file in the backup.",
         NoticeKind.PUT_APART: "Look at the file below office/apart/, and at the camera. It is "
         "neither acknowledged nor deleted.",
-        NoticeKind.DELETION_BLOCKED: "The log says what to do about each. Until then the law's day "
-        "is missed.",
+        NoticeKind.DELETION_BLOCKED: "The log says what to do about each. Until then they are kept "
+        "longer than the law allows.",
         NoticeKind.DELETION_STANDS_STILL: "See in the log what keeps the server from it.",
         NoticeKind.STORAGE_FAILS: "See in the log what the storage says, and replace it if it is "
         "broken.",
@@ -194,7 +208,7 @@ _ENGLISH: Final = _Words(
 _GERMAN: Final = _Words(
     date="%d.%m.%Y",
     subject="camerad: {title}",
-    subject_more=" – und {number} mehr",
+    subject_more=" – weitere Hinweise: {number}",
     office="Vom Server der Dienststelle für Körperkameras, {office}.",
     at_once=" (jetzt zu tun)",
     others="{number} weitere; das Log des Servers nennt sie",
@@ -210,7 +224,7 @@ _GERMAN: Final = _Words(
         NoticeKind.STORAGE_LOW: "Der Speicher ist fast voll",
         NoticeKind.CERTIFICATE_ENDS: "Das Zertifikat des Servers läuft ab",
         NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
-        NoticeKind.CAMERA_NOT_SEEN: "Eine Kamera kam nicht",
+        NoticeKind.CAMERA_NOT_SEEN: "Eine Kamera hat sich nicht gemeldet",
         NoticeKind.MARKED_EXPIRES: "Eine markierte Aufzeichnung wird bald gelöscht",
         NoticeKind.HELD_BEYOND_DAY: "Eine Aufzeichnung ist über ihren Tag hinaus gesperrt",
         NoticeKind.TEST: "Dies ist ein Test",
@@ -226,7 +240,7 @@ _GERMAN: Final = _Words(
         "nicht stand und wurde beiseitegelegt.",
         "deletion_blocked:ledger_unread": "{recording}: Eine spätere Version von camerad hat dort "
         "geschrieben, also wird nichts gelöscht.",
-        "deletion_blocked:away": "{recording}: Das Verzeichnis einer Kamera ist nicht da.",
+        "deletion_blocked:away": "{recording}: Das Verzeichnis dieser Kamera ist nicht da.",
         "deletion_blocked:ledger_damaged": "{recording}: Ein Protokoll ist beschädigt, und "
         "Sperren können verloren sein.",
         "deletion_blocked:unreadable": "{recording}: Es lässt sich nicht lesen oder nicht "
@@ -235,17 +249,23 @@ _GERMAN: Final = _Words(
         "deletion_blocked:clock_not_trusted": "Nichts bestätigt die Uhr dieses Rechners, also "
         "zählt nur die Zeit, die er lief.",
         "deletion_blocked": "{recording}: {detail}.",
-        "deletion_stands_still": "Seit {number} Stunden hat niemand nachgesehen, was fällig ist.",
+        "deletion_stands_still": "Seit {number} {number:Stunde|Stunden} hat der Server nicht "
+        "geprüft, was fällig ist.",
         "storage_fails": "Nicht einzusehen ist: {detail}.",
         "storage_full": "Es wird nichts mehr angenommen. Frei sind {number} %.",
         "storage_low": "Frei sind {number} %.",
-        "certificate_ends": "Es endet am {day}, in {number} Tagen. Dann verbindet sich keine "
-        "Kamera mehr.",
+        "certificate_ends": "Es endet am {day}, in {number} {number:Tag|Tagen}. Dann verbindet "
+        "sich keine Kamera mehr.",
+        "mismatch:unreadable": "{recording}: Die Datei lässt sich nicht lesen.",
+        "mismatch:copy": "{recording}: Eine Datei ist da, die eine Kopie sein kann.",
+        "mismatch:renamed": "{recording}: Die Datei hat einen anderen Namen.",
+        "mismatch:deleted": "{recording}: Sie wurde gelöscht, und ihre Datei ist noch da.",
         "mismatch": "{recording}: {detail}.",
-        "camera_not_seen": "{camera}: Seit {number} Tagen kam nichts von ihr, seit dem {day}.",
+        "camera_not_seen": "{camera}: Seit {number} {number:Tag|Tagen} kam nichts von ihr, zuletzt "
+        "am {day}.",
         "marked_expires": "{recording} der Kamera {camera} wird am {day} gelöscht.",
         "held_beyond_day": "{recording} der Kamera {camera}: Ihr Tag war der {day}, vor {number} "
-        "Tagen.",
+        "{number:Tag|Tagen}.",
         "test": "Wenn Sie das lesen, erreichen Hinweise Sie hier.",
     },
     remedies={
@@ -253,8 +273,8 @@ _GERMAN: Final = _Words(
         "die Datei in der Sicherung.",
         NoticeKind.PUT_APART: "Sehen Sie sich die Datei unter office/apart/ und die Kamera an. Sie "
         "ist weder quittiert noch wird sie gelöscht.",
-        NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin wird "
-        "die gesetzliche Frist überschritten.",
+        NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin bleiben "
+        "sie länger, als das Gesetz erlaubt.",
         NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",
         NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
         "ersetzen Sie ihn.",

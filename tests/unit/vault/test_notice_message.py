@@ -63,6 +63,15 @@ def test_a_day_is_written_as_the_language_has_it() -> None:
     assert describe(one, "de") == "REC der Kamera cam-1 wird am 24.11.2026 gelöscht."
 
 
+@pytest.mark.parametrize(
+    ("language", "number", "words"),
+    [("en", 1, "1 day,"), ("en", 2, "2 days,"), ("de", 1, "1 Tag "), ("de", 2, "2 Tagen ")],
+)
+def test_one_day_is_one_day(language: str, number: int, words: str) -> None:
+    one = notice(NoticeKind.CAMERA_NOT_SEEN, camera="cam-1", at_us=NOW_US, number=number)
+    assert words in describe(one, language)
+
+
 def test_what_needs_somebody_now_says_so_and_the_rest_does_not() -> None:
     text = compose(
         [notice(NoticeKind.STORAGE_FULL), notice(NoticeKind.STORAGE_LOW)], "en", OFFICE
@@ -80,6 +89,8 @@ def test_a_flood_is_counted_and_not_listed() -> None:
     assert message.text.count("REC-") == MOST_LINES
     assert "7 more" in message.text
     assert len(message.as_json()["notices"]) == MOST_LINES + 7
+    said = compose(many * 10, "en", OFFICE).as_json()
+    assert (len(said["notices"]), said["more"]) == (500, 570 - 500)
 
 
 def test_what_others_wrote_forges_no_line() -> None:

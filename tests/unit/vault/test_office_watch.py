@@ -145,6 +145,17 @@ def test_recordings_of_a_camera_that_is_in_no_register_are_told(watched: Watched
     assert {NoticeKind.NOT_AUTHENTIC, NoticeKind.DELETION_BLOCKED} & set(found)
 
 
+def test_a_camera_whose_directory_is_away_is_told_by_its_name(
+    watched: Watched, tmp_path: Path
+) -> None:
+    watched.take(ONE)
+    watched.look()
+    (own,) = (path for path in watched.vault.root.iterdir() if path.name.startswith("cam-1-"))
+    own.rename(tmp_path / own.name)
+    found = watched.look()[NoticeKind.DELETION_BLOCKED]
+    assert [(one.detail, one.recording) for one in found] == [("away", "cam-1")]
+
+
 def test_what_was_put_apart_is_told_with_the_camera_s_name(watched: Watched) -> None:
     path = watched.camera.put(ONE)
     watched.vault.bring_ledger(watched.camera)
