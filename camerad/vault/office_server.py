@@ -161,7 +161,7 @@ class Vault:
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns, queue.add).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.ensure).add_to(app.router)
         CheckInRoutes(
             CheckIns(directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
@@ -177,7 +177,7 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        self._work.prepare(cameras, uploads, key, queue.add)
+        self._work.prepare(cameras, uploads, key, queue.ensure)
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
             await self._listener.open()

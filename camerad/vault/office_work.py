@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from camerad.base.clock import SECOND, Clock
@@ -25,6 +26,7 @@ from camerad.container.keys import SigningKey
 from camerad.index.index_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import read_certificate
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.index_worker import IndexWorker
 from camerad.vault.notices import notice_memory
 from camerad.vault.notices.channel_setup import make_channels
@@ -107,6 +109,7 @@ class OfficeWork:
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))
         self._add_work("index", self._index.look)
+        locks = DirectoryLocks(directory)
         for channel in make_channels(settings.notify, clock):
             metrics.show_channel(channel.name)
             delivery = NoticeDelivery(
@@ -117,6 +120,7 @@ class OfficeWork:
                 office=settings.url,
                 clock=clock,
                 watch=metrics,
+                turn=partial(locks.hold, CHANNELS + channel.name),
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)
 

@@ -77,6 +77,13 @@ class TakeoverQueue:
             elif task not in self._known:
                 self._put(task, 0)
 
+    def ensure(self, kid: str, declaration: Declaration) -> None:
+        """The same, unless it is just being taken: nothing new has come."""
+        task = (kid, declaration)
+        with self._changed:
+            if task not in self._running and task not in self._known:
+                self._put(task, 0)
+
     def close(self, seconds: float) -> None:
         """Take nothing more; what is being taken has so long to end. Safe to call again."""
         with self._changed:

@@ -8,6 +8,7 @@ last. By then the message says what is so by then. A channel has its own memory 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -44,8 +45,8 @@ class DeliveryWatch(Protocol):
 
 class NoticeDelivery:
     """One channel's. present: the notices at present, the gravest first; None as long as nobody has
-    looked yet. memory_path: where its memory is kept. office: the server's address. One thread uses
-    it."""
+    looked yet. memory_path: where its memory is kept. office: the server's address. turn: held
+    while it delivers, so that of several servers one tells. One thread uses it."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class NoticeDelivery:
         office: str,
         clock: Clock,
         watch: DeliveryWatch,
+        turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.channel: Final = channel
         self._present = present
@@ -65,7 +67,9 @@ class NoticeDelivery:
         self._office = office
         self._clock = clock
         self._watch = watch
+        self._turn = turn
         self._memory: NoticeMemory | None = None
+        """None while the file has it: another server may have told something since."""
         self._not_before_us = 0
         """Boot time before which nothing is sent."""
         self._failures = 0
@@ -77,6 +81,10 @@ class NoticeDelivery:
         notices = self._present()
         if notices is None:
             return CHECK_SECONDS
+        with self._turn():
+            return self._deliver(notices)
+
+    def _deliver(self, notices: Sequence[Notice]) -> float:
         memory = self._known()
         now_us = self._clock.wall_us()
         daily = notice_memory.is_daily_due(memory, now_us, self._settings.daily_at)
@@ -113,7 +121,7 @@ class NoticeDelivery:
     def _known(self) -> NoticeMemory:
         if self._memory is None:
             try:
-                self._memory = notice_memory.load(self._path)
+                return notice_memory.load(self._path)
             except StorageError as error:
                 log.warning(
                     "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
@@ -124,6 +132,7 @@ class NoticeDelivery:
     def _remember(self, told: Sequence[Notice], now_us: int, *, daily: bool) -> None:
         self._memory = notice_memory.after_telling(self._known(), told, now_us, daily=daily)
         notice_memory.save(self._path, self._memory)
+        self._memory = None
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through; the log says so once, until it is for another

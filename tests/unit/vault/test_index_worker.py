@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE, TWO, Camera
 
+from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing
 from camerad.index import database
 from camerad.index.index import RecordingIndex
@@ -185,4 +186,5 @@ def test_the_server_does_it_by_itself(
         index.open()
         while [one.id for one in index.find(RecordingQuery()).recordings] != [ONE]:
             assert time.monotonic() < deadline
+            scene.clock.advance(SECOND)
             time.sleep(0.02)

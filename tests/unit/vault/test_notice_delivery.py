@@ -160,6 +160,15 @@ def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(
     assert "told again" in caplog.text
 
 
+def test_of_two_servers_one_tells(tmp_path: Path, post: Post) -> None:
+    """Both see the same, and have one memory."""
+    other = Post(tmp_path)
+    for one in (post, other, post):
+        one.deliver(URGENT)
+        one.clock.advance(HOUR)
+    assert len(post.channel.sent) + len(other.channel.sent) == 1
+
+
 def test_a_memory_that_cannot_be_written_floods_nobody(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

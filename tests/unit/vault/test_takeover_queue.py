@@ -143,6 +143,20 @@ def test_what_is_added_while_it_is_taken_is_taken_once_more_and_not_at_once(take
     assert (len(taker.taken), taker.most_at_once) == (2, 1)
 
 
+def test_what_is_ensured_while_it_is_taken_is_not_taken_once_more(taker: Taker) -> None:
+    with working(taker, ManualClock()) as queue:
+        taker.let.clear()
+        queue.ensure(KID, declared(1))
+        taker.until(lambda: taker.at_once == 1)
+        queue.ensure(KID, declared(1))
+        queue.ensure(KID, declared(2))
+        queue.ensure(KID, declared(2))
+        taker.let.set()
+        taker.until(lambda: len(taker.taken) == 2)
+        settle(queue)
+    assert len(taker.taken) == 2
+
+
 @pytest.mark.parametrize("failure", [StorageError("EIO"), ValueError("a mistake of ours")])
 def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
     taker: Taker, caplog: pytest.LogCaptureFixture, failure: Exception
