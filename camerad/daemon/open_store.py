@@ -146,6 +146,7 @@ def open_books(
         before = ledger.state
         _tell_of_start(ledger, settings)
         told.write_to(ledger)
+        told.settle_offer()
         store = Store(root, ledger)
         mending.adopt(store)
         recorded = before.stage == Stage.RECORDING.value

@@ -6,12 +6,14 @@ Only the daemon writes the ledger, and only it makes and destroys the device's k
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.provisioning import orders
+from camerad.provisioning.provisioning_status import OFFERED
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
@@ -27,6 +29,8 @@ class OrderExecution:
     """
 
     def __init__(self, directory: Path | None, state_dir: str) -> None:
+        self._directory = directory
+        self._state_dir = state_dir
         self._outbox = orders.outbox(state_dir)
         self._pending: tuple[orders.LedgerOrder, ...] = ()
         if directory is not None:
@@ -49,3 +53,21 @@ class OrderExecution:
         of power in between, the next start writes one of them once more."""
         self._outbox.deliver(self._pending, ledger)
         self._pending = ()
+
+    def settle_offer(self) -> None:
+        """Let go of settings that came through the dock, if this start has decided about them: the
+        next one need not look at them."""
+        if not os.path.lexists(os.path.join(self._state_dir, OFFERED)):
+            return
+        from camerad.provisioning.offered_settings import (  # noqa: PLC0415 - slow to import
+            OfferedSettings,
+        )
+
+        try:
+            OfferedSettings(self._state_dir, self._directory).status()
+        except StorageError as error:
+            _log.error(
+                "what came through the dock is left: %s",
+                error,
+                extra=MessageId.PROVISION_REFUSED.extra,
+            )

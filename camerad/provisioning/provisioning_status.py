@@ -13,6 +13,8 @@ from typing import Final
 PENDING: Final = "pending.json"
 ACCEPTED: Final = "accepted.json"
 REFUSED: Final = "refused"
+OFFERED: Final = os.path.join("offers", "settings.jws")
+"""In the daemon's state directory: settings that came through the dock."""
 
 
 class ProvisioningStatus(Enum):

@@ -21,6 +21,7 @@ from camerad.config.provisioning import MAX_BYTES
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.provisioning import signing
 from camerad.provisioning.provisioning_state import AcceptedFile
+from camerad.provisioning.provisioning_status import OFFERED
 from camerad.provisioning.validation import (
     FileAccepted,
     FileRefused,
@@ -31,9 +32,8 @@ from camerad.provisioning.validation import (
     parse_key,
 )
 
-FOLDER: Final = "offers"
+FOLDER, NAME = os.path.split(OFFERED)
 """In the daemon's state directory."""
-NAME: Final = "settings.jws"
 LONGEST: Final = signing.LONGEST + MAX_BYTES * 4 // 3 + 4
 """Bytes of the longest offer."""
 
@@ -44,7 +44,7 @@ class SettingsOfferError(CameradError, ValueError):
 
 def offer_path(state_dir: str) -> str:
     """Where the one that waits for the next start is. state_dir: the daemon's."""
-    return os.path.join(state_dir, FOLDER, NAME)
+    return os.path.join(state_dir, OFFERED)
 
 
 def read_offer(state_dir: str) -> bytes | None:

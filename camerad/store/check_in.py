@@ -17,7 +17,7 @@ from camerad.ledger.entries import Head
 
 CHECK_IN: Final = "camerad-check-in"
 LONGEST: Final = 64 * 1024
-"""Bytes of a token. A camera's own has some 5 KiB, with every counter that there is 20."""
+"""Bytes of a token. A camera's own has some 4 KiB, with everything that can be in it 12."""
 SETTINGS: Final = "settings"
 """Kind of an offer: a settings file."""
 

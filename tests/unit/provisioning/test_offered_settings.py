@@ -14,6 +14,7 @@ from camerad.provisioning import offered_settings, settings_offer, signing
 from camerad.provisioning.apply import ApplyOutcome, apply
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.offered_settings import BY_HAND, MOST, OfferedSettings
+from camerad.provisioning.order_execution import OrderExecution
 from camerad.provisioning.provisioning_state import OFFER, PENDING, ProvisioningState
 from camerad.provisioning.provisioning_status import ProvisioningStatus
 from camerad.provisioning.settings_offer import SettingsOfferError
@@ -291,3 +292,23 @@ def test_nothing_is_read_as_yaml_before_the_signature_holds(
         assert dock.start() is ApplyOutcome.REFUSED
         Path(settings_offer.offer_path(str(dock.scene.state))).unlink()
         assert dock.take(make()) is not None
+
+
+def test_the_daemon_lets_go_at_its_start_of_what_was_decided(
+    dock: Dock, scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(settings_offer.offer_path(str(scene.state)))
+
+    def daemon_starts() -> None:
+        OrderExecution(scene.data, str(scene.state)).settle_offer()
+
+    daemon_starts()
+    assert dock.take(offer_of(newer())) is None
+    daemon_starts()
+    assert path.exists(), "no start has looked at it yet"
+    assert dock.start() is ApplyOutcome.APPLIED
+    daemon_starts()
+    assert not path.exists()
+    path.symlink_to(scene.root)  # it cannot be read, and keeps no camera from recording
+    daemon_starts()
+    assert "is left" in caplog.text
