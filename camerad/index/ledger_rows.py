@@ -54,13 +54,12 @@ def put_epochs(
 ) -> None:
     """Bring both tables to what the ledger's files say. before, now: versions of these files as
     the index has them, and as they are. Raises StorageError."""
-    for name in before:
-        if before[name] != now.get(name):
-            number = _number_of(name)
-            for table in (entries, deletions):
-                connection.execute(delete(table).where(table.c.epoch == number))
-    for name in sorted(now):
-        if now[name] != before.get(name):
+    other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    for number in map(_number_of, other):
+        for table in (entries, deletions):
+            connection.execute(delete(table).where(table.c.epoch == number))
+    for name in other:
+        if name in now:
             content = log_segments.read_file(ledger, os.path.basename(name))
             number = _number_of(name)
             reading = log_segments.read_epoch(None, number, content, keys)
