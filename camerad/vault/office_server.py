@@ -163,9 +163,7 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        for kid, declaration in await asyncio.to_thread(lambda: list(uploads.complete())):
-            queue.add(kid, declaration)
-        self._work.prepare(cameras, uploads, key)
+        self._work.prepare(cameras, uploads, key, queue.add)
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
             await self._listener.open()

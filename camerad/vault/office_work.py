@@ -3,7 +3,8 @@
 ==============================  ==================================================================
 `retention`, every 15 min       takes new recordings into the office's ledger, compares the store
                                 with it, and deletes what is due; soon after a take-over as well
-`expiry`, every hour            removes uploads to which nothing comes
+`expiry`, every hour            removes uploads to which nothing comes, and queues those that are
+                                complete: what was left by a server that ended is taken over
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 ==============================  ==================================================================
@@ -32,6 +33,7 @@ from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.periodic_work import LEAST_PAUSE_SECONDS, PeriodicWork, end_all
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover_events import TakeoverEvent
+from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -65,8 +67,14 @@ class OfficeWork:
         again."""
         end_all(self._works, self._clock, seconds)
 
-    def prepare(self, cameras: Cameras, uploads: Uploads, key: SigningKey) -> None:
-        """Put the work together."""
+    def prepare(
+        self,
+        cameras: Cameras,
+        uploads: Uploads,
+        key: SigningKey,
+        queue: Callable[[str, Declaration], None],
+    ) -> None:
+        """Put the work together. queue: has a complete upload taken over."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
         directory = str(settings.directory)
         certificate = read_certificate(str(settings.tls.certificate))
@@ -87,7 +95,7 @@ class OfficeWork:
 
         retention = RetentionWorker(directory, cameras, key, clock, looked)
         self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
-        self._add_work("expiry", lambda: _expire(uploads, clock), LEAST_PAUSE_SECONDS)
+        self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look)
         for channel in make_channels(settings.notify, clock):
             metrics.show_channel(channel.name)
@@ -120,8 +128,9 @@ class OfficeWork:
             self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
 
 
-def _expire(uploads: Uploads, clock: Clock) -> float:
-    """Look for uploads to which nothing comes; returns after how many seconds to look again."""
+def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: Clock) -> float:
+    """Look for uploads to which nothing comes, and for those that are complete; returns after how
+    many seconds to look again."""
     for kid, recording in uploads.expire(clock.moment()):
         log.info(
             "%s: it did not go on for %d days, so what the camera %s had brought was removed",
@@ -130,4 +139,6 @@ def _expire(uploads: Uploads, clock: Clock) -> float:
             kid,
             extra=MessageId.UPLOAD.extra,
         )
+    for kid, declaration in list(uploads.complete()):
+        queue(kid, declaration)
     return EXPIRY_SECONDS

@@ -175,6 +175,22 @@ def test_a_memory_that_cannot_be_written_floods_nobody(
     assert len(post.channel.sent) == 1
 
 
+def test_of_several_servers_one_tells(post: Post) -> None:
+    other = Post(Path(post.path).parents[1], post.channel)
+    post.deliver(URGENT)
+    other.deliver(URGENT)
+    assert len(post.channel.sent) == 1
+    other.clock.advance(SECOND)
+    other.deliver(URGENT, notice(NoticeKind.PUT_APART, "b"))
+    assert len(post.channel.sent) == 1, "ten minutes are for both"
+    with notice_memory.claimed(post.path):
+        other.clock.advance(DAY)
+        assert other.deliver(URGENT, WAITS) == CHECK_SECONDS
+    assert len(post.channel.sent) == 1, "somebody is at it"
+    other.deliver(URGENT, WAITS)
+    assert post.channel.keys[1:] == [[WAITS.key]]
+
+
 def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
