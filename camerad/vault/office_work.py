@@ -3,8 +3,8 @@
 ==============================  ==================================================================
 `retention`, every 15 min       takes new recordings into the office's ledger, compares the store
                                 with it, and deletes what is due; soon after a take-over as well
-`expiry`, every hour            removes uploads to which nothing comes, and has complete ones taken
-                                over that nobody takes: another server that ended left them
+`expiry`, every hour            removes uploads to which nothing comes, and queues those that are
+                                complete: what was left by a server that ended is taken over
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `index`, every five seconds     brings the index up to date, if anything has changed
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from camerad.base.clock import SECOND, Clock
@@ -26,7 +25,6 @@ from camerad.container.keys import SigningKey
 from camerad.index.index_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import read_certificate
-from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.index_worker import IndexWorker
 from camerad.vault.notices import notice_memory
 from camerad.vault.notices.channel_setup import make_channels
@@ -81,9 +79,9 @@ class OfficeWork:
         cameras: Cameras,
         uploads: Uploads,
         key: SigningKey,
-        take_over: Callable[[str, Declaration], None],
+        queue: Callable[[str, Declaration], None],
     ) -> None:
-        """Put the work together. take_over: has an upload taken over that is complete."""
+        """Put the work together. queue: has a complete upload taken over."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
         directory = str(settings.directory)
         certificate = read_certificate(str(settings.tls.certificate))
@@ -104,12 +102,11 @@ class OfficeWork:
 
         retention = RetentionWorker(directory, cameras, key, clock, looked)
         self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
-        self._add_work("expiry", lambda: _expire(uploads, clock, take_over), LEAST_PAUSE_SECONDS)
+        self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look)
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))
         self._add_work("index", self._index.look)
-        locks = DirectoryLocks(directory)
         for channel in make_channels(settings.notify, clock):
             metrics.show_channel(channel.name)
             delivery = NoticeDelivery(
@@ -120,7 +117,6 @@ class OfficeWork:
                 office=settings.url,
                 clock=clock,
                 watch=metrics,
-                turn=partial(locks.hold, CHANNELS + channel.name),
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)
 
@@ -142,11 +138,9 @@ class OfficeWork:
             self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
 
 
-def _expire(uploads: Uploads, clock: Clock, take_over: Callable[[str, Declaration], None]) -> float:
-    """Look for uploads to which nothing comes, and for complete ones; returns after how many
-    seconds to look again."""
-    for kid, declaration in uploads.complete():
-        take_over(kid, declaration)
+def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: Clock) -> float:
+    """Look for uploads to which nothing comes, and for those that are complete; returns after how
+    many seconds to look again."""
     for kid, recording in uploads.expire(clock.moment()):
         log.info(
             "%s: it did not go on for %d days, so what the camera %s had brought was removed",
@@ -155,4 +149,6 @@ def _expire(uploads: Uploads, clock: Clock, take_over: Callable[[str, Declaratio
             kid,
             extra=MessageId.UPLOAD.extra,
         )
+    for kid, declaration in list(uploads.complete()):
+        queue(kid, declaration)
     return EXPIRY_SECONDS

@@ -3,12 +3,12 @@
 What cannot wait goes at once, but no channel gets more than one message in ten minutes. All the
 rest goes once a day. What does not get through is tried again: in a minute at first, in an hour at
 last. By then the message says what is so by then. A channel has its own memory and its own thread
-(`camerad.vault.periodic_work`), so one that fails delays no other one, and nothing else.
+(`camerad.vault.periodic_work`), so one that fails delays no other one, and nothing else. Of several
+servers on one directory one tells what is new.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -45,8 +45,8 @@ class DeliveryWatch(Protocol):
 
 class NoticeDelivery:
     """One channel's. present: the notices at present, the gravest first; None as long as nobody has
-    looked yet. memory_path: where its memory is kept. office: the server's address. turn: held
-    while it delivers, so that of several servers one tells. One thread uses it."""
+    looked yet. memory_path: where its memory is kept. office: the server's address. One thread uses
+    it."""
 
     def __init__(
         self,
@@ -58,7 +58,6 @@ class NoticeDelivery:
         office: str,
         clock: Clock,
         watch: DeliveryWatch,
-        turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.channel: Final = channel
         self._present = present
@@ -67,11 +66,10 @@ class NoticeDelivery:
         self._office = office
         self._clock = clock
         self._watch = watch
-        self._turn = turn
-        self._memory: NoticeMemory | None = None
-        """None while the file has it: another server may have told something since."""
+        self._unsaved: NoticeMemory | None = None
+        """What could not be written yet."""
         self._not_before_us = 0
-        """Boot time before which nothing is sent."""
+        """Boot time before which nothing is sent again that did not get through."""
         self._failures = 0
         self._said = ""
 
@@ -81,8 +79,11 @@ class NoticeDelivery:
         notices = self._present()
         if notices is None:
             return CHECK_SECONDS
-        with self._turn():
-            return self._deliver(notices)
+        try:
+            with notice_memory.claimed(self._path):
+                return self._deliver(notices)
+        except BlockingIOError:
+            return CHECK_SECONDS  # another server tells just now
 
     def _deliver(self, notices: Sequence[Notice]) -> float:
         memory = self._known()
@@ -93,9 +94,12 @@ class NoticeDelivery:
             news = tuple(one for one in news if one.at_once)
         if not news:
             if daily:
-                self._remember((), now_us, daily=True)
+                self._remember(memory, (), now_us, daily=True)
             return CHECK_SECONDS
         left_us = self._not_before_us - self._clock.now_us()
+        since_us = now_us - memory.sent_us
+        if not self.channel.at_once and 0 <= since_us < BETWEEN_SECONDS * SECOND:
+            left_us = max(left_us, BETWEEN_SECONDS * SECOND - since_us)
         if left_us > 0:
             return left_us / SECOND
         language = "en" if self.channel.at_once else self._settings.language
@@ -106,7 +110,6 @@ class NoticeDelivery:
             return self._fail(error)
         self._failures, self._said = 0, ""
         if not self.channel.at_once:
-            self._not_before_us = self._clock.now_us() + BETWEEN_SECONDS * SECOND
             log.info(
                 "told by %s: %s: %s",
                 self.channel.name,
@@ -115,24 +118,29 @@ class NoticeDelivery:
                 extra=MessageId.NOTICE.extra,
             )
         self._watch.message_sent(self.channel.name, now_us)
-        self._remember(news, now_us, daily=daily)
+        self._remember(memory, news, now_us, daily=daily)
         return CHECK_SECONDS
 
     def _known(self) -> NoticeMemory:
-        if self._memory is None:
-            try:
-                return notice_memory.load(self._path)
-            except StorageError as error:
-                log.warning(
-                    "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
-                )
-                self._memory = NoticeMemory()
-        return self._memory
+        """What was told, by whichever server."""
+        if self._unsaved is not None:
+            return self._unsaved
+        try:
+            return notice_memory.load(self._path)
+        except StorageError as error:
+            log.warning(
+                "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
+            )
+            # Even if nothing can be written: it is not told again with every look.
+            self._unsaved = NoticeMemory()
+            return self._unsaved
 
-    def _remember(self, told: Sequence[Notice], now_us: int, *, daily: bool) -> None:
-        self._memory = notice_memory.after_telling(self._known(), told, now_us, daily=daily)
-        notice_memory.save(self._path, self._memory)
-        self._memory = None
+    def _remember(
+        self, memory: NoticeMemory, told: Sequence[Notice], now_us: int, *, daily: bool
+    ) -> None:
+        self._unsaved = notice_memory.after_telling(memory, told, now_us, daily=daily)
+        notice_memory.save(self._path, self._unsaved)
+        self._unsaved = None
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through; the log says so once, until it is for another

@@ -7,14 +7,17 @@ The promises, for every channel by itself:
 2. What is told is remembered after the channel has taken it. So whoever is interrupted in between
    tells it once more, and nothing is kept silent.
 3. A memory that is lost, damaged or from the future tells everything again.
+4. Several servers on one directory have one memory: who holds `claimed` reads it, tells, and writes
+   it.
 
 Wall times are microseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +29,8 @@ from camerad.store.locations import OFFICE
 from camerad.vault.notices.notice_rules import Notice
 
 DIRECTORY: Final = "notices"
-"""In the office's own part of its directory; one file for each channel."""
+"""In the office's own part of its directory; one directory for each channel."""
+_FILE: Final = "told.json"
 _LARGEST: Final = 64 << 20
 _SLACK_US: Final = DAY
 """A clock may be set back a little; what was told later than that counts as not told."""
@@ -42,10 +46,11 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class NoticeMemory(msgspec.Struct, frozen=True):
-    """daily_us: when the day's message was last sent, or there was nothing for it. told: by the
-    notices' keys."""
+    """daily_us: when the day's message was last sent, or there was nothing for it. sent_us: when
+    any message was. told: by the notices' keys."""
 
     daily_us: int = 0
+    sent_us: int = 0
     told: dict[str, Told] = {}
 
 
@@ -66,9 +71,11 @@ def after_telling(
         for key, one in memory.told.items()
         if one.again_us > now_us and one.told_us <= now_us + _SLACK_US
     }
+    sent_us = memory.sent_us
     for one in told:
         kept[one.key] = Told(one.state, now_us, now_us + one.again_days * DAY)
-    return NoticeMemory(now_us if daily else memory.daily_us, kept)
+        sent_us = now_us
+    return NoticeMemory(now_us if daily else memory.daily_us, sent_us, kept)
 
 
 def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:
@@ -93,7 +100,20 @@ def _is_due(told: Told | None, one: Notice, now_us: int) -> bool:
 
 def path_in(root: str, channel: str) -> str:
     """Where the memory of a channel is. root: the office's directory."""
-    return os.path.join(root, OFFICE, DIRECTORY, f"{channel}.json")
+    return os.path.join(root, OFFICE, DIRECTORY, channel, _FILE)
+
+
+@contextlib.contextmanager
+def claimed(path: str) -> Iterator[None]:
+    """Nobody else uses the memory in the file at `path` meanwhile. Raises BlockingIOError if
+    somebody does, and StorageError."""
+    directory = os.path.dirname(path)
+    durable_files.make_directory(directory)
+    claim = durable_files.lock_directory(directory)
+    try:
+        yield
+    finally:
+        os.close(claim)
 
 
 def load(path: str) -> NoticeMemory:
@@ -106,6 +126,5 @@ def load(path: str) -> NoticeMemory:
 
 
 def save(path: str, memory: NoticeMemory) -> None:
-    """Put it into place, durably. Raises StorageError."""
-    durable_files.make_directory(os.path.dirname(path))
+    """Put it into place, durably; whoever does so has `claimed` it. Raises StorageError."""
     state_file.write_json(path, memory)

@@ -160,15 +160,6 @@ def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(
     assert "told again" in caplog.text
 
 
-def test_of_two_servers_one_tells(tmp_path: Path, post: Post) -> None:
-    """Both see the same, and have one memory."""
-    other = Post(tmp_path)
-    for one in (post, other, post):
-        one.deliver(URGENT)
-        one.clock.advance(HOUR)
-    assert len(post.channel.sent) + len(other.channel.sent) == 1
-
-
 def test_a_memory_that_cannot_be_written_floods_nobody(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +173,22 @@ def test_a_memory_that_cannot_be_written_floods_nobody(
         post.clock.advance(HOUR)
         post.deliver(URGENT)
     assert len(post.channel.sent) == 1
+
+
+def test_of_several_servers_one_tells(post: Post) -> None:
+    other = Post(Path(post.path).parents[1], post.channel)
+    post.deliver(URGENT)
+    other.deliver(URGENT)
+    assert len(post.channel.sent) == 1
+    other.clock.advance(SECOND)
+    other.deliver(URGENT, notice(NoticeKind.PUT_APART, "b"))
+    assert len(post.channel.sent) == 1, "ten minutes are for both"
+    with notice_memory.claimed(post.path):
+        other.clock.advance(DAY)
+        assert other.deliver(URGENT, WAITS) == CHECK_SECONDS
+    assert len(post.channel.sent) == 1, "somebody is at it"
+    other.deliver(URGENT, WAITS)
+    assert post.channel.keys[1:] == [[WAITS.key]]
 
 
 def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(

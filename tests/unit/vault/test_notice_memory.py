@@ -94,8 +94,12 @@ def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> No
 def test_the_memory_survives_and_one_that_is_damaged_says_so(tmp_path: Path) -> None:
     path = notice_memory.path_in(str(tmp_path), "smtp")
     assert notice_memory.load(path) == NoticeMemory()
-    notice_memory.save(path, told())
-    assert notice_memory.load(path) == told()
+    with notice_memory.claimed(path):
+        notice_memory.save(path, told())
+        with pytest.raises(BlockingIOError), notice_memory.claimed(path):
+            pass
+    with notice_memory.claimed(path):
+        assert notice_memory.load(path) == told()
     Path(path).write_text('{"told": 7}')
     with pytest.raises(StateFileError):
         notice_memory.load(path)
