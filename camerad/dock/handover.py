@@ -6,7 +6,8 @@ so one that was cut off anywhere is completed by the next:
 1. the ledger, with which the office compares;
 2. each recording that no office has acknowledged, those with a mark first, then the newest. Its
    receipt is asked for first: one that got lost on its way costs no upload. Then it is sent in
-   parts, from the offset that the office names; while the office checks it, the next is sent;
+   parts, from the offset that the office names, each hashed while the one before is sent; while the
+   office checks it, the next recording is sent;
 3. each receipt goes to the daemon as soon as it is there. The daemon alone judges it, and its
    ledger calls the recording acknowledged;
 4. the ledger again, which has the acknowledgements by now.
@@ -252,28 +253,39 @@ class Handover:
 
     def _send(self, one: ToHandOver) -> None:
         with opened(one.path) as descriptor:
-            length = os.fstat(descriptor).st_size
-            offset = self._begin(one, length)
-            moved = deferred = 0
-            while offset < length:
-                part = FilePart(descriptor, one.path, offset, min(PART, length - offset))
-                try:
-                    offset = self._client.send_part(one.id, offset, part)
-                    part.forget()
-                except PartDeferredError as error:
-                    deferred += 1
-                    if deferred > MOST_DEFERRED:
-                        text = f"the office takes no part of {one.id} just now: {error}"
-                        raise OfficeUnavailableError(text, error.retry_after) from error
-                    self._pausing.pause(error.retry_after)
-                    offset = self._begin(one, length)
-                except OffsetMovedError as error:
-                    moved += 1
-                    if moved > MOST_MOVED:
-                        raise OfficeAnswerError(
-                            f"{moved} parts of {one.id} did not count, the last one so: {error}"
-                        ) from error
-                    offset = self._begin(one, length)
+            try:
+                self._send_parts(one, descriptor)
+            finally:
+                self._client.digests.end()  # it reads this file
+
+    def _send_parts(self, one: ToHandOver, descriptor: int) -> None:
+        length = os.fstat(descriptor).st_size
+
+        def part_at(offset: int) -> FilePart:
+            return FilePart(descriptor, one.path, offset, max(0, min(PART, length - offset)))
+
+        offset = self._begin(one, length)
+        moved = deferred = 0
+        while offset < length:
+            part = part_at(offset)
+            try:
+                following = part_at(offset + part.length)
+                offset = self._client.send_part(one.id, offset, part, following)
+                part.forget()
+            except PartDeferredError as error:
+                deferred += 1
+                if deferred > MOST_DEFERRED:
+                    text = f"the office takes no part of {one.id} just now: {error}"
+                    raise OfficeUnavailableError(text, error.retry_after) from error
+                self._pausing.pause(error.retry_after)
+                offset = self._begin(one, length)
+            except OffsetMovedError as error:
+                moved += 1
+                if moved > MOST_MOVED:
+                    raise OfficeAnswerError(
+                        f"{moved} parts of {one.id} did not count, the last one so: {error}"
+                    ) from error
+                offset = self._begin(one, length)
 
     def _begin(self, one: ToHandOver, length: int) -> int:
         """The offset at which a recording's upload begins, or goes on."""

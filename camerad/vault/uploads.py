@@ -26,6 +26,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.store.locations import OFFICE, is_id
+from camerad.vault.arrivals import Arrivals
 from camerad.vault.part_upload import PartUpload
 from camerad.vault.upload_errors import (
     BadDeclarationError,
@@ -78,6 +79,7 @@ class Uploads:
         self._root = os.path.join(self._office, INCOMING)
         self._limits = limits
         self._clock = clock or SystemClock()
+        self.arrivals: Final = Arrivals()
         self._declaring = threading.Lock()
         self._claims: set[_Name] = set()
         self._claiming = threading.Lock()
@@ -115,6 +117,7 @@ class Uploads:
             self._check_quotas(kid, declaration)
             files.remove()
             files.make(declaration, self._clock.wall_us())
+            self.arrivals.begin((kid, declaration.recording))
             self._touch((kid, declaration.recording))
             return 0
 
@@ -169,6 +172,7 @@ class Uploads:
                 progress,
                 checksum,
                 wall_us=self._clock.wall_us,
+                on_count=lambda *part: self.arrivals.note(name, *part),
                 on_close=lambda: self._end_part(name),
             )
         except BaseException:
@@ -356,6 +360,7 @@ class Uploads:
     def _forget(self, files: UploadFiles, name: _Name) -> None:
         with self._declaring:
             files.remove()
+        self.arrivals.forget(name)
         self._seen.pop(name, None)
         self._told.discard(name)
 

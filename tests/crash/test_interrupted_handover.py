@@ -30,6 +30,7 @@ from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
+from camerad.dock.request_bodies import Body
 from camerad.dock.signers import KeySigner
 from camerad.store.device_client import accept_receipt
 from camerad.store.listing import read_info
@@ -39,6 +40,7 @@ POINTS = breadth(8, 500)
 PART = 4 * 1024
 HEADS = 24 * 1024
 """More than what a pass sends beside footage and ledger: handshake, and heads of requests."""
+PASSES = 3
 KINDS = ("network", "client", "office", "network and office")
 
 
@@ -63,8 +65,24 @@ class Daemon:
             return accept_receipt(store, self.office, token)
 
 
+class CountingClient(OfficeClient):
+    """Counts the bytes of recordings that were given to the connection, whether they arrived or
+    not."""
+
+    footage = 0
+
+    def send_part(
+        self, recording: str, offset: int, part: Body, following: Body | None = None
+    ) -> int:
+        before = self._connection.traffic.sent
+        try:
+            return super().send_part(recording, offset, part, following)
+        finally:
+            self.footage += self._connection.traffic.sent - before
+
+
 class Dock:
-    """A camera and its office."""
+    """A camera and its office. footage: bytes of recordings that went to it."""
 
     def __init__(self, root: Path) -> None:
         self.camera = Camera(root / "camera")
@@ -72,6 +90,20 @@ class Dock:
         self.section = self.server.section
         self.daemon = Daemon(self.camera, PublicKey(decode_base64url(self.section.key)))
         self.memory = HandoverMemory()
+        self.footage = 0
+        self.error: CameradError | None = None
+
+    def complete(self) -> HandoverResult:
+        """A pass that nothing interrupts; again, as `DockWatch` does, while the office still works
+        on what the one before asked, and says so."""
+        for _ in range(PASSES):
+            result = self.hand_over()
+            if result is not None:
+                return result
+            assert isinstance(self.error, OfficeUnavailableError), self.error
+            assert self.error.retry_after is not None, self.error
+            time.sleep(self.error.retry_after)
+        raise AssertionError(self.error)
 
     def hand_over(self, fault: str | None = None, after: int = 0) -> HandoverResult | None:
         """One pass; None if it was interrupted. fault: one of KINDS, when so many bytes more have
@@ -97,19 +129,22 @@ class Dock:
         self.server.plug(after if "network" in str(fault) else None)
         if fault not in (None, "network"):
             watcher.start()
+        client = CountingClient(self.section.url, connection, KeySigner(KEY), clock)
         try:
             return Handover(
                 str(self.camera.root / "ledger"),
                 self.daemon,
-                OfficeClient(self.section.url, connection, KeySigner(KEY), clock),
+                client,
                 connection,
                 clock,
                 memory=self.memory,
             ).run()
-        except (OfficeUnavailableError, HandoverStoppedError):
+        except (OfficeUnavailableError, HandoverStoppedError) as error:
+            self.error = error
             return None
         finally:
             done.set()
+            self.footage += client.footage
             if watcher.ident is not None:
                 watcher.join()
             connection.close()
@@ -164,9 +199,8 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock
         ledger = sum(one.stat().st_size for one in (dock.camera.root / "ledger").iterdir())
         kind = KINDS[number % len(KINDS)]
         after = chance.randrange(size + ledger + HEADS)
-        before = dock.server.relay.passed
+        before = dock.footage
         outcome = dock.hand_over(kind, after)
-        interrupted = dock.server.relay.passed - before
         told = f"point {number}: {kind} after {after} of {size} bytes, {outcome}"
 
         there = dock.at_the_office()
@@ -177,13 +211,12 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock
         if "office" in kind:
             dock.server.kill()
             dock.server.start()
-        result = dock.hand_over()
-        assert result is not None and result.complete and not result.refused, told
+        result = dock.complete()
+        assert result.complete and not result.refused, told
         assert name(number) in dock.acknowledged(), told
         assert dock.at_the_office()[name(number)] == path.read_bytes(), told
-        again = dock.server.relay.passed - before - size
-        # Of footage at most a part came twice; ledger and heads may have.
-        assert again <= PART + 2 * (ledger + HEADS) + 8192, f"{told}: {interrupted}, {again}"
+        # What was on its way when it was cut off counts too.
+        assert dock.footage - before <= size + PART, told
     verdict(dock)
     assert not list((dock.server.directory / "office" / "incoming").glob("*/20*"))
     assert not (dock.server.directory / "office" / "apart").exists()
