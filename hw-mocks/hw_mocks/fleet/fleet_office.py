@@ -35,14 +35,15 @@ class FleetOfficeError(Exception):
 class FleetOffice:
     """An office below `root`. cameras: names and public keys of its register.
 
-    port: where cameras reach it, if that is not where it listens, as with a network between.
-    receive: settings of the section of that name. hosts: other names in its certificate.
+    listens: its port; any that is free if None. port: where cameras reach it, if that is not where
+    it listens, as with a network between. receive: settings of the section of that name.
     """
 
     def __init__(
         self,
         root: Path,
         cameras: Iterable[tuple[str, PublicKey]],
+        listens: int | None = None,
         port: int | None = None,
         **receive: int,
     ) -> None:
@@ -52,7 +53,7 @@ class FleetOffice:
         self.public_key: Final = root / "office.pub.pem"
         self.log: Final = root / "office.log"
         self.peak_megabytes = 0.0
-        self._listens: Final = free_port()
+        self._listens: Final = listens or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.url: Final = f"https://{HOST}:{port or self._listens}"
         self._make(cameras, receive)
