@@ -45,13 +45,14 @@ from camerad.dock.request_bodies import FilePart
 
 log = logging.getLogger(__name__)
 
-PART: Final = 8 << 20
-"""Bytes of a part: what a loss of the connection costs at most."""
-FIRST_LOOK_SECONDS: Final = 0.5
+PART: Final = 16 << 20
+"""Bytes of a part: what a loss of the connection costs at most. Each costs two synchronisations of
+the office's storage and two signatures, for which the network waits."""
+FIRST_LOOK_SECONDS: Final = 0.2
 """From a recording's last byte to the first question for its receipt."""
-MOST_CHECKED: Final = 3
-"""Recordings that may be being checked while the next is sent. An office takes eight unfinished
-uploads of one camera, and these are some of them."""
+MOST_CHECKED: Final = 8
+"""Recordings that may be being checked while the next is sent; an office keeps 32 of one camera
+that are complete and not taken over yet."""
 MOST_MOVED: Final = 5
 """Parts of one recording, in one pass, that did not count before it is left."""
 MOST_DEFERRED: Final = 20
