@@ -65,7 +65,9 @@ class CountingClient(OfficeClient):
 
 
 class Dock:
-    """A camera and its office, which knows others besides. footage: bytes of recordings that went to it."""
+    """A camera and its office, which knows others besides.
+
+    footage: bytes of recordings that went to it."""
 
     def __init__(self, root: Path, **others: PublicKey) -> None:
         self.camera = Camera(root / "camera")
