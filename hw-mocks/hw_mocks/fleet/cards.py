@@ -59,12 +59,10 @@ class Card:
         chance = random.Random(f"{seed} {self.name}")
         whole_us = sum(lengths) * FRAGMENT_US
         clock = ManualClock(_BEGAN_US, SystemClock().wall_us() - whole_us)
-        sealer = Sealer([DEMONSTRATION_RECIPIENT])
         with _unsynchronised():
             ledger = Ledger.open(str(self.root / LEDGER), self.key, clock)
             for count in lengths:
-                marked = chance.random() < _MARKED
-                self._record(film, count, clock, ledger, sealer=sealer, marked=marked)
+                self.record_one(film, count, clock, ledger, marked=chance.random() < _MARKED)
             ledger.close()
         os.sync()
 
@@ -73,16 +71,18 @@ class Card:
         """Its recordings."""
         return sorted(self.recordings.glob(f"*{recording_files.SUFFIX}"))
 
-    def _record(
+    def record_one(
         self,
         film: EndlessFilm,
         count: int,
         clock: ManualClock,
         ledger: Ledger,
         *,
-        sealer: Sealer,
-        marked: bool,
-    ) -> None:
+        marked: bool = False,
+    ) -> str:
+        """Record from now on, and for so many fragments; the recording's id. clock: goes on
+        meanwhile. ledger: the card's, open."""
+        sealer = Sealer([DEMONSTRATION_RECIPIENT])
         header = self._header(film, clock, sealer)
         written = ContainerWriter(str(self.recordings), header, film.init, self.key, sealer)
         ledger.append("opened", id=header.id, header=written.header_sha256)
@@ -97,6 +97,7 @@ class Card:
             )
         )
         ledger.append("closed", **facts_of(written.path, "closed", own=True))
+        return header.id
 
     def _header(self, film: EndlessFilm, clock: Clock, sealer: Sealer) -> Header:
         now = clock.moment()
