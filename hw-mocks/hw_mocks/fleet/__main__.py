@@ -152,10 +152,10 @@ def _table(fleet: Fleet, seconds: float) -> None:
     else:
         states = Counter(row.split("MB  ")[1] for row in rows).most_common(_SHOWN)
         shown = "; ".join(f"{count} x {state}" for state, count in states)
-        brought = sum(one.daemon.acknowledged for one in fleet.cameras)
+        acknowledged = sum(one.daemon.acknowledged for one in fleet.cameras)
         of = sum(one.recordings for one in fleet.cameras)
         sys.stdout.write(
-            f"{seconds:5.0f} s  {done:>2} of {len(rows)} cameras, {brought} of {of} "
+            f"{seconds:5.0f} s  {done:>2} of {len(rows)} cameras, {acknowledged} of {of} "
             f"recordings: {shown}\n"
         )
     sys.stdout.flush()
