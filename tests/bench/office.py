@@ -202,7 +202,7 @@ def make_cards(
     place: Path, film: EndlessFilm, count: int, megabytes: int, each: int | None = None
 ) -> list[Card]:
     """Cards with so many megabytes on each. each: of one recording; as in a shift if None."""
-    size = len(film.fragment(0))
+    size = film.fragment_bytes
     fragments = max(1, round(megabytes * 1e6 / size))
     cards = []
     for number in range(count):

@@ -109,7 +109,7 @@ async def _run(given: argparse.Namespace, root: Path) -> int:
 
 def _fill(root: Path, count: int, megabytes: int, seed: int) -> list[Card]:
     film = noise(WIDTH, HEIGHT, BITRATE)
-    fragments = max(1, round(megabytes * 1e6 / len(film.fragment(0))))
+    fragments = max(1, round(megabytes * 1e6 / film.fragment_bytes))
     cards = []
     for number in range(count):
         name = f"camera-{number + 1:02}"

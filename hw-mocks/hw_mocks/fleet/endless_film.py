@@ -39,6 +39,11 @@ class EndlessFilm:
             if made.count(b"mfhd") != 1 or made[made.index(b"tfdt") + 4] != 1:
                 raise ValueError("a fragment has its number or its time elsewhere than expected")
 
+    @property
+    def fragment_bytes(self) -> float:
+        """Of a fragment, on the average."""
+        return sum(map(len, self._made)) / len(self._made)
+
     def fragment(self, number: int) -> bytes:
         """Fragment `number`, counted from 0, with its own number and time in it."""
         made = self._made[number % len(self._made)]
