@@ -211,7 +211,7 @@ def make_cards(
             lengths = shift(fragments, seed=number, mean=max(1, fragments // 6))
         else:
             one = max(1, round(each * 1e6 / size))
-            lengths = [one] * max(1, fragments // one)
+            lengths = [one] * max(1, round(fragments / one))
         card.record(film, lengths, seed=number)
         cards.append(card)
     return cards

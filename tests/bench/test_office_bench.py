@@ -61,7 +61,7 @@ def test_the_table_and_the_object_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_cards_have_what_was_asked_for(tmp_path: Path) -> None:
-    film = noise(320, 240, 2_000_000)
+    film = noise(320, 240, 500_000)
     shifts = office.make_cards(tmp_path / "shift", film, 2, 2)
     each = office.make_cards(tmp_path / "each", film, 1, 2, each=1)
     for cards, count in ((shifts, 2), (each, 1)):
