@@ -10,7 +10,9 @@ KILLS ?= 200
 CUTS ?= 50
 MINUTES ?= 10
 SEQUENCES ?= 1000
-CAMERAS ?= 2
+CAMERAS ?= $(if $(filter fleet,$(MAKECMDGOALS)),20,2)
+MEGABYTES ?= 60
+CUT ?=
 HOURS ?= 2
 NOTES ?=
 STATES ?= 100000
@@ -49,7 +51,7 @@ hours := --timeout=14400 -o faulthandler_timeout=21600
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test unit states realtime lint types generated generate announcements pictures bench bench-index
-.PHONY: campaign soak image image-check image-test image-cuts clean distclean
+.PHONY: bench-office fleet campaign soak image image-check image-test image-cuts clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -69,12 +71,15 @@ help:
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
+	@echo 'make bench-office    measures the office'"'"'s server beside rclone'
+	@echo 'make fleet      many cameras come to their office at once, and everything is checked in the end:'
+	@echo '                CAMERAS=20  MEGABYTES=60 on each card  CUT=1 interrupts all of them  SEED=1'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; examples of properties that no other'
 	@echo '                run tries; whole spaces of states and years of retention, of which make test'
 	@echo '                has a cut; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
-	@echo '                the faults 90 minutes at least, sound and control socket MINUTES three times.'
+	@echo '                the faults 90 minutes at least; sound, control socket and office MINUTES four times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'
 	@echo '                Losses of power need root.'
 	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2 NOTES=FILE'
@@ -158,6 +163,15 @@ bench-index:
 	$(prepare) test
 	@PYTHONPATH=tests/helpers $(python) -m tests.bench.index_growth
 
+bench-office:
+	$(prepare) bench
+	@$(python) -m tests.bench.office
+
+fleet:
+	$(prepare) run
+	@$(python) -m hw_mocks.fleet --cameras '$(CAMERAS)' --megabytes '$(MEGABYTES)' --seed '$(SEED)' \
+		$(if $(CUT),--cut)
+
 # The third is a test of the test: a card that lies about its syncs must be found out.
 campaign:
 	$(prepare) test
@@ -167,6 +181,7 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/unit
+	CAMERAD_FUZZ_MINUTES='$(MINUTES)' $(python) -m pytest $(hours) -v tests/crash/test_office_fuzz.py
 	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system
 	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
 	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent

@@ -58,8 +58,8 @@ case $level in
         # Linux as a process: a kernel with FAT and dm-verity, which a card has and not every machine that
         # runs tests, and one whose first process may be systemd.
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
-        # What counts instructions.
-        [ "$level" = test ] || system_packages="$system_packages valgrind"
+        # What counts instructions, and the copier beside which the office's server is measured.
+        [ "$level" = test ] || system_packages="$system_packages valgrind rclone"
         extras=device,office,test
         ;;
     image)

@@ -53,7 +53,7 @@ class OfficeServer:
     mbit_per_second: Annotated[
         int,
         "How fast the camera sends at the most, so that several in their docks leave others room.",
-        Range(1, 1000, "megabits per second"),
+        Range(1, 10_000, "megabits per second"),
     ] = 100
 
 

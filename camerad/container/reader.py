@@ -25,6 +25,7 @@ import msgspec
 from camerad.base.text import printable
 from camerad.container import jws, sparse, ustar
 from camerad.container.chain import END_NAME, HEADER_NAME
+from camerad.container.whole_file import WholeFile
 
 LARGEST_KEPT: Final = 32 << 20
 """The most bytes of a sealed member that are held in memory. Half a second of footage has less than
@@ -118,8 +119,9 @@ class _CommitHint(msgspec.Struct):
 class _Source:
     """A descriptor read through one buffer, up to the size that the file has now."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, whole: WholeFile | None = None) -> None:
         self.descriptor: Final = descriptor
+        self._whole = whole
         self.size: Final = os.fstat(descriptor).st_size
         self._buffer: Final = bytearray(_BUFFER)
         self._view: Final = memoryview(self._buffer)
@@ -148,6 +150,8 @@ class _Source:
             wanted = min(_BUFFER, self.size - self._next)
             got = os.preadv(self.descriptor, [self._view[:wanted]], self._next) if wanted > 0 else 0
             self._start, self._end = 0, got
+            if self._whole is not None:
+                self._whole.show(self.descriptor, self._next, self._view[:got])
             self._next += got
         taken = self._view[self._start : min(self._end, self._start + most)]
         self._start += len(taken)
@@ -165,12 +169,15 @@ class _Source:
         return os.pread(self.descriptor, size, offset)
 
 
-def walk_members(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
+def walk_members(
+    descriptor: int, *, keep_sealed: bool = False, whole: WholeFile | None = None
+) -> Iterator[Found]:
     """What the file has, in its order; the last one is a Tail. Raises OSError.
 
     keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
+    whole: is shown all that is read on the way; `WholeFile.finish` is the caller's.
     """
-    source = _Source(descriptor)
+    source = _Source(descriptor, whole)
     while True:
         offset = source.offset
         block = source.exactly(ustar.BLOCK)

@@ -7,8 +7,8 @@ so one that was cut off anywhere is completed by the next:
 2. the camera checks in (`camerad.dock.office_check_in`);
 3. each recording that no office has acknowledged, or that the office says it lacks, those with a
    mark first, then the newest. Its receipt is asked for first: one that got lost on its way costs
-   no upload. Then it is sent in parts, from the offset that the office names; while the office
-   checks it, the next is sent;
+   no upload. Then it is sent in parts, from the offset that the office names, each hashed while the
+   one before is sent; while the office checks it, the next recording is sent;
 4. each receipt goes to the daemon as soon as it is there. The daemon alone judges it, and its
    ledger calls the recording acknowledged;
 5. the ledger again, which has the acknowledgements by now, and another check-in.
@@ -49,13 +49,14 @@ from camerad.dock.request_bodies import FilePart
 
 log = logging.getLogger(__name__)
 
-PART: Final = 8 << 20
-"""Bytes of a part: what a loss of the connection costs at most."""
-FIRST_LOOK_SECONDS: Final = 0.5
+PART: Final = 16 << 20
+"""Bytes of a part: what a loss of the connection costs at most. Each costs two synchronisations of
+the office's storage and two signatures, for which the network waits."""
+FIRST_LOOK_SECONDS: Final = 0.2
 """From a recording's last byte to the first question for its receipt."""
-MOST_CHECKED: Final = 3
-"""Recordings that may be being checked while the next is sent. An office takes eight unfinished
-uploads of one camera, and these are some of them."""
+MOST_CHECKED: Final = 8
+"""Recordings that may be being checked while the next is sent; an office keeps 32 of one camera
+that are complete and not taken over yet."""
 MOST_MOVED: Final = 5
 """Parts of one recording, in one pass, that did not count before it is left."""
 MOST_DEFERRED: Final = 20
@@ -297,30 +298,39 @@ class Handover:
 
     def _send(self, one: ToHandOver) -> None:
         with opened(one.path) as descriptor:
-            length = os.fstat(descriptor).st_size
-            offset = self._begin(one, length)
-            moved = deferred = 0
-            while offset < length:
-                part = FilePart(descriptor, one.path, offset, min(PART, length - offset))
-                try:
-                    offset = self._client.send_part(one.id, offset, part)
-                    part.forget()
-                except PartDeferredError as error:
-                    deferred += 1
-                    if deferred > MOST_DEFERRED:
-                        text = f"the office takes no part of {one.id} just now: {error}"
-                        raise OfficeUnavailableError(
-                            text, error.retry_after, trouble=None
-                        ) from error
-                    self._pausing.pause(error.retry_after)
-                    offset = self._begin(one, length)
-                except OffsetMovedError as error:
-                    moved += 1
-                    if moved > MOST_MOVED:
-                        raise OfficeAnswerError(
-                            f"{moved} parts of {one.id} did not count, the last one so: {error}"
-                        ) from error
-                    offset = self._begin(one, length)
+            try:
+                self._send_parts(one, descriptor)
+            finally:
+                self._client.digests.end()  # it reads this file
+
+    def _send_parts(self, one: ToHandOver, descriptor: int) -> None:
+        length = os.fstat(descriptor).st_size
+
+        def part_at(offset: int) -> FilePart:
+            return FilePart(descriptor, one.path, offset, max(0, min(PART, length - offset)))
+
+        offset = self._begin(one, length)
+        moved = deferred = 0
+        while offset < length:
+            part = part_at(offset)
+            try:
+                following = part_at(offset + part.length)
+                offset = self._client.send_part(one.id, offset, part, following)
+                part.forget()
+            except PartDeferredError as error:
+                deferred += 1
+                if deferred > MOST_DEFERRED:
+                    text = f"the office takes no part of {one.id} just now: {error}"
+                    raise OfficeUnavailableError(text, error.retry_after, trouble=None) from error
+                self._pausing.pause(error.retry_after)
+                offset = self._begin(one, length)
+            except OffsetMovedError as error:
+                moved += 1
+                if moved > MOST_MOVED:
+                    raise OfficeAnswerError(
+                        f"{moved} parts of {one.id} did not count, the last one so: {error}"
+                    ) from error
+                offset = self._begin(one, length)
 
     def _begin(self, one: ToHandOver, length: int) -> int:
         """The offset at which a recording's upload begins, or goes on."""

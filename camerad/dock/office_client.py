@@ -7,7 +7,6 @@ How they get there is `camerad.dock.office_connection`; in which order they are 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import secrets
@@ -33,6 +32,7 @@ from camerad.dock.errors import (
     UploadDeferredError,
 )
 from camerad.dock.office_connection import LARGEST_ANSWER, OfficeAnswer, OfficeRequest
+from camerad.dock.part_digests import PartDigests
 from camerad.dock.request_bodies import Body, Text
 from camerad.dock.request_signature import NONCE, RequestToSign
 from camerad.dock.signers import Signer
@@ -101,6 +101,8 @@ class OfficeClient:
         self._signer = signer
         self._clock = clock
         self._nonce: tuple[str, int] | None = None
+        self.digests: Final = PartDigests(connection.raise_if_stopped)
+        """Of what is sent. Whoever knows what comes next has it hashed ahead."""
 
     # ------------------------------------------------------------------ recordings
 
@@ -163,8 +165,11 @@ class OfficeClient:
             raise OfficeAnswerError(f"{self._url}: an upload that is longer than its recording")
         return offset
 
-    def send_part(self, recording: str, offset: int, part: Body) -> int:
-        """Send a part of a recording; the offset behind it, when it is durable.
+    def send_part(
+        self, recording: str, offset: int, part: Body, following: Body | None = None
+    ) -> int:
+        """Send a part of a recording; the offset behind it, when it is durable. following: what
+        comes next, which is hashed meanwhile; it stays open until `digests.end`.
 
         Raises OffsetMovedError if it did not count, PartDeferredError if the office takes none just
         now, and RecordingRefusedError.
@@ -174,7 +179,7 @@ class OfficeClient:
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
         }
-        answer = self.ask("PATCH", _upload(recording), headers, part)
+        answer = self.ask("PATCH", _upload(recording), headers, part, following=following)
         match answer.status:
             case HTTPStatus.NO_CONTENT:
                 if _number(answer, "upload-offset") != offset + part.length:
@@ -220,7 +225,7 @@ class OfficeClient:
         what is to be looked at by a person, if anything. Or: which of them it still lacks."""
         body = json.dumps({"files": dict(files)}, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
-        answer = self.ask("POST", "/v1/ledger", headers, Text(body), LARGEST_MISSING)
+        answer = self.ask("POST", "/v1/ledger", headers, Text(body), largest=LARGEST_MISSING)
         match answer.status:
             case HTTPStatus.OK:
                 problems = _list(self.object_in(answer), "problems")[:MOST_PROBLEMS]
@@ -240,13 +245,17 @@ class OfficeClient:
         path: str,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        *,
         largest: int = LARGEST_ANSWER,
+        following: Body | None = None,
     ) -> OfficeAnswer:
         """A request's answer; sent once more if its signature's nonce or time was not taken.
-        largest: bytes of it that are read."""
+        largest: bytes of it that are read. following: the body after this one, if it is known."""
         given = dict(headers or {})
         if body is not None:
-            given["Content-Digest"] = f"sha-256=:{self._digest(body)}:"
+            given["Content-Digest"] = f"sha-256=:{self.digests.of(body)}:"
+        if following is not None and following.length:
+            self.digests.begin(following)
         answer = self._signed(method, path, given, body, largest)
         if answer.status == HTTPStatus.UNAUTHORIZED and self._nonce is not None:
             answer = self._signed(method, path, given, body, largest)
@@ -298,14 +307,6 @@ class OfficeClient:
         if found is not None and self._clock.now_us() - found[1] < _FRESH_US:
             return found[0]
         return secrets.token_urlsafe(24)
-
-    def _digest(self, body: Body) -> str:
-        """SHA-256 of a body, in base64."""
-        sha256 = hashlib.sha256()
-        for piece in body.pieces():
-            self._connection.raise_if_stopped()
-            sha256.update(piece)
-        return base64.b64encode(sha256.digest()).decode("ascii")
 
     # ------------------------------------------------------------------ answers
 

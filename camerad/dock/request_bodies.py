@@ -1,9 +1,10 @@
 """What a request sends behind its head, in pieces, as often as it is needed.
 
 A part is read twice, once for its digest, which goes before it, and once to be sent. The second
-time it comes from the kernel's cache. On a Raspberry Pi Zero 2 W that is a copy of 8 MiB in memory,
-a hundredth of the processor time that encrypting it takes; a buffer of 8 MiB would cost the camera
-that memory for the whole of a hand-over, and the cache gives it back to whoever needs it.
+time it comes from the kernel's cache. On a Raspberry Pi Zero 2 W that is a copy of 16 MiB in
+memory, a hundredth of the processor time that encrypting it takes; a buffer of 16 MiB would cost
+the camera that memory for the whole of a hand-over, and the cache gives it back to whoever needs
+it.
 """
 
 from __future__ import annotations

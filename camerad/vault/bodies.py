@@ -22,6 +22,8 @@ SPARE_SECONDS: Final = 60.0
 """How long a client may be slower than that. What it brings faster makes up for it."""
 PIECE: Final = 1 << 20
 """Bytes that are handed on at once."""
+_SCRAPS: Final = 512
+"""Pieces of the network that are held until then: each takes memory of its own, however short."""
 
 _WRONG_BODY: Final = (
     "the body is not the one that was signed (Content-Digest); nothing of it counts: send it again"
@@ -34,7 +36,8 @@ async def leave_expectation(_request: web.Request) -> None:
 
 
 async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
-    """Yields what comes of a body, `PIECE` bytes at a time or what is left.
+    """Yields what comes of a body, `PIECE` bytes at a time, fewer where it comes in scraps, or what
+    is left.
 
     most: bytes that it may have. Raises RefusedRequestError if it has more, if it does not say how
     many, if it is damaged, or if it comes too slowly; what was yielded before counts for nothing
@@ -46,7 +49,8 @@ async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     spare = SPARE_SECONDS
     got = 0
-    held = bytearray()
+    held: list[bytes] = []
+    size = 0
     while not request.content.at_eof():
         asked = loop.time()
         try:
@@ -67,12 +71,14 @@ async def pieces(request: web.Request, most: int) -> AsyncIterator[bytes]:
         got += len(piece)
         if got > most:
             raise _too_large(most)
-        held += piece
-        if len(held) >= PIECE:
-            yield bytes(held)
+        held.append(piece)
+        size += len(piece)
+        if size >= PIECE or len(held) >= _SCRAPS:
+            yield b"".join(held)
             held.clear()
+            size = 0
     if held:
-        yield bytes(held)
+        yield b"".join(held)
 
 
 def length_of(request: web.Request, most: int | None = None) -> int:

@@ -1,13 +1,21 @@
-"""Whether an uploaded file is the whole and authentic recording that the camera declared."""
+"""Whether an uploaded file is the whole and authentic recording that the camera declared.
+
+A file is read once, from the storage: what is judged, and what its SHA-256 is of, are the very
+bytes that the storage gave back. Of an authentic recording none can be another than the camera
+signed: every member's SHA-256 is in a signed statement, and what lies between members, or behind
+them, has one form only.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.errors import CameradError
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.severity import Severity
+from camerad.container.whole_file import WholeFile
 from camerad.store import verified_copy
 from camerad.store.verified_copy import Digest
 from camerad.vault.upload_files import Declaration
@@ -20,45 +28,62 @@ _LONGEST: Final = 500
 
 
 class UnfitError(CameradError, ValueError):
-    """Error raised when a file is not what the office takes; the text says why, without paths."""
+    """Error raised when a file is not what the office takes; the text says why, without paths.
+    written: what the file contains."""
+
+    def __init__(self, text: str, written: Digest) -> None:
+        super().__init__(text)
+        self.written: Final = written
 
 
-def check_recording(
-    path: str, declared: Declaration, key: PublicKey, written: Digest, known: str
-) -> str:
-    """Check an upload; returns the name of the device that recorded it.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A file that is fit. device: the name of that which recorded it. written: what the file
+    contains."""
 
-    key: the only one that is trusted. written: what the file contains, read just now. known: the
-    recording's end as the camera's own ledger has it. Gaps, a recovered end and other remarks are
-    in order; damage is not, nor a file without an end. Memory is constant, whatever the file's
-    size. Raises UnfitError, and StorageError if the file cannot be read.
+    device: str
+    written: Digest
+
+
+def check_recording(path: str, declared: Declaration, key: PublicKey, known: str) -> Judged:
+    """Check a file, as the storage has it and not as memory has it. Synchronise it before.
+
+    key: the only one that is trusted. known: the recording's end as the camera's own ledger has it.
+    Gaps, a recovered end and other remarks are in order; damage is not, nor a file without an end.
+    Memory is constant, whatever the file's size. Raises UnfitError, and StorageError if the file
+    cannot be read.
     """
-    if written.bytes != declared.bytes:
-        raise UnfitError(f"it has {written.bytes} bytes, and {declared.bytes} were declared")
-    if declared.final != known:
-        raise UnfitError(
-            f"the end {declared.final[:64]} was declared, and the camera's ledger knows {known}"
-        )
-    report = verify(path, KeyRing([key]))
+    whole = WholeFile()
+    report = verify(path, KeyRing([key]), whole=whole)
     if report.result is None or report.verdict is Verdict.UNREADABLE:
-        verified_copy.digest(path)  # raises if it is the storage that fails, and not the file
-    _check_report(report, declared)
-    header = report.result.header if report.result is not None else None
-    if header is None:
-        raise UnfitError("it has no header")
-    return header.device
+        # Raises if it is the storage that fails, and not the file.
+        written = verified_copy.digest(path, fresh=True)
+    else:
+        written = Digest(whole.sha256, whole.bytes)
+    return Judged(_device_of(report, declared, written, known), written)
 
 
-def _check_report(report: Report, declared: Declaration) -> None:
+def _device_of(report: Report, declared: Declaration, written: Digest, known: str) -> str:
+    """The device that recorded what is fit. Raises UnfitError."""
     result = report.result
-    if result is None or report.verdict not in (Verdict.AUTHENTIC, Verdict.QUALIFIED):
-        raise UnfitError(f"it is not authentic: {_first_damage(report)}")
-    if report.state not in _ENDED:
-        raise UnfitError("it has no end: only whole recordings are taken over")
-    if result.header is not None and result.header.id != declared.recording:
-        raise UnfitError(f"it is another recording than was declared: {result.header.id}")
-    if result.final != declared.final:
-        raise UnfitError(f"it ends with {result.final}, and {declared.final[:64]} was declared")
+    header = None if result is None else result.header
+    if written.bytes != declared.bytes:
+        why = f"it has {written.bytes} bytes, and {declared.bytes} were declared"
+    elif declared.final != known:
+        why = f"the end {declared.final[:64]} was declared, and the camera's ledger knows {known}"
+    elif result is None or report.verdict not in (Verdict.AUTHENTIC, Verdict.QUALIFIED):
+        why = f"it is not authentic: {_first_damage(report)}"
+    elif report.state not in _ENDED:
+        why = "it has no end: only whole recordings are taken over"
+    elif header is None:
+        why = "it has no header"
+    elif header.id != declared.recording:
+        why = f"it is another recording than was declared: {header.id}"
+    elif result.final != declared.final:
+        why = f"it ends with {result.final}, and {declared.final[:64]} was declared"
+    else:
+        return header.device
+    raise UnfitError(why, written)
 
 
 def _first_damage(report: Report) -> str:

@@ -20,8 +20,9 @@ class PartUpload:
     """It counts after `finish`, and else leaves nothing. Whoever began it calls `close`, which may
     be done at any time and by any thread.
 
-    checksum: the client's own algorithm, "" if it has none. wall_us: tells wall time. on_close: is
-    called once, when nothing is written any more.
+    checksum: the client's own algorithm, "" if it has none. wall_us: tells wall time. on_count: is
+    told where the part begins and ends, and its SHA-256, when it counts. on_close: is called once,
+    when nothing is written any more.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class PartUpload:
         checksum: str,
         *,
         wall_us: Callable[[], int],
+        on_count: Callable[[int, int, bytes], None],
         on_close: Callable[[], None],
     ) -> None:
         self.declaration: Final = declaration
@@ -41,6 +43,7 @@ class PartUpload:
         self._progress = progress
         self._end = progress.offset
         self._wall_us = wall_us
+        self._on_count = on_count
         self._on_close = on_close
         self._sha256 = hashlib.sha256()
         self._other = hashlib.sha1(usedforsecurity=False) if checksum == "sha1" else None
@@ -107,6 +110,7 @@ class PartUpload:
                 # From here on the offset may say that they count: they are not cut off any more.
                 self._settled = True
                 self._files.note(self._progress, self._end, self._wall_us())
+                self._on_count(self._progress.offset, self._end, own)
             return self._end
 
     def close(self) -> None:

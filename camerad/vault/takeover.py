@@ -3,12 +3,16 @@
 What a receipt rests on. Procedure (docs/office-api.md, "A complete upload"); each line is durable
 before the next begins, and what was interrupted anywhere is completed by the next `Takeover.take`:
 
-1. check the file with the camera's registered key alone, and against its declaration and the copy
-   of its ledger; SHA-256 of all of it;
+1. synchronise the file, and read it back from the storage, once: what is read is checked with the
+   camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
+   all that is read;
 2. give it its place among the camera's recordings; it is not written twice;
-3. read it back from the storage, and compare;
-4. publish the receipt, signed by the office's key;
-5. remove what the upload left.
+3. publish the receipt, signed by the office's key, with that SHA-256;
+4. remove what the upload left.
+
+So nothing is acknowledged but what the storage gave back and the camera signed, byte for byte. What
+does not verify is compared with what came (`camerad.vault.arrivals`): what the storage changed is
+the storage's fault, and no reason to refuse the camera's recording for good.
 
 A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
 checked in the same way and gets one: nothing is sent again.
@@ -21,6 +25,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -37,6 +42,7 @@ from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.apart import Apart
+from camerad.vault.arrivals import Arrivals
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
@@ -193,30 +199,28 @@ class Takeover:
         if state is None or known is None or known.final is None:
             self._waiting.add((kid, recording))
             return
-        written = verified_copy.digest(source)
+        durable_files.sync_path(source)
+        came = self._what_came(kid, declared, source)
         try:
-            key = self._holdings.key(kid)
-            device = check_recording(source, declared, key, written, known.final)
+            judged = check_recording(source, declared, self._holdings.key(kid), known.final)
         except UnfitError as error:
-            self._put_apart(kid, declared, source, written, str(error))
+            came.compare(source, error.written)
+            self._put_apart(kid, declared, source, error.written, str(error))
             return
         other = placed is not None and not _is_same_file(source, placed)
         target = self._place(self._holdings.make(kid), recording, source, placed)
-        if verified_copy.digest(target, fresh=True) != written:
-            if not other:
-                raise CopyError(
-                    f"{target}: it reads back with other bytes than were checked; do not use this "
-                    "storage: take another one"
-                )
-            self._put_apart(kid, declared, source, written, _OTHER)
+        if other and verified_copy.digest(target, fresh=True) != judged.written:
+            self._put_apart(kid, declared, source, judged.written, _OTHER)
             return
-        copied = CopiedRecording(recording, declared.final, *written)
+        copied = CopiedRecording(recording, declared.final, *judged.written)
         if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; whoever did that, or does so next, removes what was placed here.
             self._warn(kid, recording, DELETED)
         else:
             self._file(kid, target, copied, state.head)
-            _log.info("%s: taken over from %s", recording, device, extra=MessageId.UPLOAD.extra)
+            _log.info(
+                "%s: taken over from %s", recording, judged.device, extra=MessageId.UPLOAD.extra
+            )
             self._tell(TakeoverEvent.TAKEN)
         self._uploads.remove(kid, recording)
 
@@ -227,19 +231,28 @@ class Takeover:
         known = None if state is None else state.recordings.get(recording)
         if placed is None or state is None or known is None or known.final is None:
             return
-        written = verified_copy.digest(placed, fresh=True)
         try:
-            check_recording(placed, declared, self._holdings.key(kid), written, known.final)
+            # Whoever wrote it may have been interrupted before it was durable.
+            durable_files.sync_path(placed)
+            judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
         except UnfitError as error:
             self._unfit.add((kid, recording))
             self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
         if not self._is_deleted(kid, recording, declared.final):
-            copied = CopiedRecording(recording, declared.final, *written)
+            copied = CopiedRecording(recording, declared.final, *judged.written)
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
             self._tell(TakeoverEvent.COMPARED)
+
+    def _what_came(self, kid: str, declared: Declaration, source: str) -> _Came:
+        """What to compare a file with that the storage gives back. Of an upload that began before
+        this process did, that is what memory has of it, or what the storage gives back now."""
+        name = (kid, declared.recording)
+        if self._uploads.arrivals.knows(name, declared.bytes):
+            return _Came(self._uploads.arrivals, name)
+        return _Came(None, name, verified_copy.digest(source))
 
     def _known(self, kid: str, recording: str) -> RecordingState | None:
         """What the copy of the camera's ledger says of a recording."""
@@ -332,6 +345,27 @@ class Takeover:
             printable(why),
             extra=MessageId.NOT_TAKEN.extra,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came of an upload: as `arrivals` knows, or, without them, `read`."""
+
+    arrivals: Arrivals | None
+    name: tuple[str, str]
+    read: Digest | None = None
+
+    def compare(self, path: str, written: Digest) -> None:
+        """Raises CopyError if a file that reads as `written` is another than came."""
+        if self.arrivals is None:
+            same = self.read == written
+        else:
+            same = self.arrivals.is_as_it_came(self.name, path)
+        if not same:
+            raise CopyError(
+                f"{path}: it reads back with other bytes than came; do not use this storage: take "
+                "another one"
+            )
 
 
 def _copy_in(holding: Holding, recording: str) -> str:

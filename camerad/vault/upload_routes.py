@@ -1,7 +1,7 @@
 """Uploads over HTTP: tus 1.0.0, core and four extensions, as docs/office-api.md has it.
 
 https://tus.io/protocols/resumable-upload is the standard. Bodies go to the storage piece by piece,
-on threads, so that a part takes no more memory than two pieces.
+on threads, and the next piece is received meanwhile; a part takes no more memory than three pieces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from aiohttp import hdrs, web
 
@@ -188,8 +189,9 @@ class UploadRoutes:
             )
         if not await asyncio.to_thread(self._uploads.has_room, said):
             raise errors.NoRoomError("the office's storage has no room left; let it make room")
-        async for piece in bodies.pieces(request, most):
-            await asyncio.to_thread(part.write, piece)
+        async with _Behind(part) as behind:
+            async for piece in bodies.pieces(request, most):
+                await behind.write(piece)
         return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
@@ -270,6 +272,38 @@ class UploadRoutes:
             caller = request[CALLER]
             self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, error)
         return RefusedRequestError(status, str(error), headers)
+
+
+class _Behind:
+    """Writes a part's pieces on a thread, one behind what is received. Behind it all of them are
+    written, or none is being written any more and what went wrong is raised."""
+
+    def __init__(self, part: PartUpload) -> None:
+        self._part = part
+        self._writing: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def write(self, piece: bytes) -> None:
+        """Begin to write the next piece, as soon as the one before is written. Raises what that
+        one raised."""
+        await self._written()
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._part.write, piece))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await self._written()
+        elif self._writing is not None:
+            # What went wrong first is what the client is told.
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
 
 def _metadata(field: str) -> tuple[str, str]:

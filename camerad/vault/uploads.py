@@ -25,6 +25,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.store.locations import OFFICE, is_id
+from camerad.vault.arrivals import Arrivals
 from camerad.vault.directory_locks import DirectoryLocks, claim_file
 from camerad.vault.part_upload import PartUpload
 from camerad.vault.upload_errors import (
@@ -79,6 +80,7 @@ class Uploads:
         self._limits = limits
         self._clock = clock or SystemClock()
         self._locks = DirectoryLocks(os.path.abspath(directory))
+        self.arrivals: Final = Arrivals()
         self._seen: dict[_Name, int] = {}
         self._told: set[_Name] = set()
         self._made_us = self._clock.now_us()
@@ -113,6 +115,7 @@ class Uploads:
             self._check_quotas(kid, declaration)
             files.remove()
             files.make(declaration, self._clock.wall_us())
+            self.arrivals.begin((kid, declaration.recording))
             self._touch((kid, declaration.recording))
             return 0
 
@@ -167,6 +170,7 @@ class Uploads:
                 progress,
                 checksum,
                 wall_us=self._clock.wall_us,
+                on_count=lambda *part: self.arrivals.note(name, *part),
                 on_close=lambda: self._end_part(name, claim),
             )
         except BaseException:
@@ -357,6 +361,7 @@ class Uploads:
     def _forget(self, files: UploadFiles, name: _Name) -> None:
         with self._declaring():
             files.remove()
+        self.arrivals.forget(name)
         self._seen.pop(name, None)
         self._told.discard(name)
 

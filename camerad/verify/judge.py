@@ -33,6 +33,7 @@ from camerad.container.reader import (
 )
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
+from camerad.container.whole_file import WholeFile
 from camerad.verify.checker import Checker
 from camerad.verify.findings import FindingKind, JudgedCommit
 from camerad.verify.verdict import Report, Verdict
@@ -69,13 +70,17 @@ class NoRecordingError(UnreadableError):
 class MemberReader:
     """The members of a file, read and hashed ahead by a thread of its own; a context manager.
 
-    path: the file. keep_sealed: sealed members are handed over too. locked: whether somebody has
-    locked the file, as a recorder does. Raises UnreadableError when entered if the file cannot be
-    read, and NoRecordingError if it is none.
+    path: the file. keep_sealed: sealed members are handed over too. whole: hashes all of the file
+    in the same reading, which is then done from the storage and not from memory
+    (``posix_fadvise(2)``). locked: whether somebody has locked the file, as a recorder does. Raises
+    UnreadableError when entered if the file cannot be read, and NoRecordingError if it is none.
     """
 
-    def __init__(self, path: str, *, keep_sealed: bool = False) -> None:
+    def __init__(
+        self, path: str, *, keep_sealed: bool = False, whole: WholeFile | None = None
+    ) -> None:
         self._path = path
+        self._whole = whole
         self._keep_sealed = keep_sealed
         self._batch = _BATCH_SEALED if keep_sealed else _BATCH
         self._queue: queue.Queue[list[Found | Exception]] = queue.Queue(_DEPTH)
@@ -100,6 +105,8 @@ class MemberReader:
             if found.st_size == 0:
                 raise NoRecordingError("the file is empty: there is no recording in it")
             self.size = found.st_size
+            if self._whole is not None:
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             self.locked = _is_locked(self._descriptor, self._path)
         except BaseException:
             os.close(self._descriptor)
@@ -135,7 +142,10 @@ class MemberReader:
     def _read(self) -> None:
         batch: list[Found | Exception] = []
         try:
-            for found in walk_members(self._descriptor, keep_sealed=self._keep_sealed):
+            walk = walk_members(self._descriptor, keep_sealed=self._keep_sealed, whole=self._whole)
+            for found in walk:
+                if isinstance(found, Tail) and self._whole is not None:
+                    self._whole.finish(self._descriptor)
                 batch.append(found)
                 if len(batch) >= self._batch:
                     self._queue.put(batch)
@@ -205,15 +215,17 @@ def verify(
     final: str | None = None,
     begun: bool = False,
     may_run: MayRun = never_runs,
+    whole: WholeFile | None = None,
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 
     keys: those that are trusted. They come from wherever the device was enrolled, never from beside
     the recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
     end is a finding, even if the device signed it. begun: a ledger names the recording, with or
-    without an end; if the file is none, that is damage.
+    without an end; if the file is none, that is damage. whole: as for `MemberReader`; it has all of
+    the file afterwards if the report has a result. Only for files that nobody writes any more.
     """
-    report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
+    report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run, whole=whole)
     tries = 1
     while report.state == "running" and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
         # A fragment that was read while it was being written looks like one that was changed.
@@ -257,10 +269,11 @@ def _once(
     final: str | None,
     begun: bool,
     may_run: MayRun,
+    whole: WholeFile | None = None,
 ) -> Report:
     """Check once."""
     checker = Checker(keys)
-    reader = MemberReader(path)
+    reader = MemberReader(path, whole=whole)
     try:
         with reader:
             report = judge(reader, path, checker, progress, may_run=may_run)

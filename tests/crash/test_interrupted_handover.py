@@ -11,145 +11,26 @@ import json
 import random
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from check_in_helpers import token
-from desk_helpers import KEY, Camera
-from office_server import PATIENCE, OfficeServer, environment
+from desk_helpers import KEY
+from docked_camera import KINDS, Dock
+from office_server import environment
 
-from camerad.base.clock import SystemClock
 from camerad.base.errors import CameradError
-from camerad.container.keys import KeyRing, PublicKey, decode_base64url
 from camerad.dock import handover, office_client
-from camerad.dock.daemon_client import ToHandOver
-from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
-from camerad.dock.handover import Handover, HandoverMemory, HandoverResult
-from camerad.dock.office_check_in import OfficeCheckIn
-from camerad.dock.office_client import OfficeClient
-from camerad.dock.office_connection import OfficeConnection, trusting
-from camerad.dock.signers import KeySigner
-from camerad.store.device_client import accept_receipt
 from camerad.store.listing import read_info
 from tests.breadth import breadth
 
-POINTS = breadth(8, 500)
+DOCKS = breadth(1, 12)
+POINTS = breadth(8, 45)
+"""Of each dock: the longer its camera's ledger is, the fewer of them meet a recording."""
 PART = 4 * 1024
 HEADS = 24 * 1024
 """More than what a pass sends beside footage and ledger: handshake, and heads of requests."""
-KINDS = ("network", "client", "office", "network and office")
-
-
-class Daemon:
-    """What the camera's daemon does for a hand-over, on its real store."""
-
-    def __init__(self, camera: Camera, office: PublicKey) -> None:
-        self.camera = camera
-        self.office = KeyRing([office])
-        self.check_ins = 0
-
-    def to_hand_over(self, also: Collection[str] = ()) -> list[ToHandOver]:
-        with self.camera.open() as store:
-            known = store.ledger.state.recordings.values()
-            return [
-                ToHandOver(one.id, str(self.camera.recordings / f"{one.id}.tar"), one.final)
-                for one in known
-                if one.acknowledged is None or one.id in also
-            ]
-
-    def check_in(self) -> bytes:
-        self.check_ins += 1
-        with self.camera.open() as store:
-            return token(self.check_ins, head=store.ledger.head)
-
-    def offer_settings(self, offer: bytes) -> str | None:
-        raise AssertionError("nothing is on offer")
-
-    def accept(self, token: bytes) -> list[str]:
-        with self.camera.open() as store:
-            return accept_receipt(store, self.office, token)
-
-
-class Dock:
-    """A camera and its office."""
-
-    def __init__(self, root: Path) -> None:
-        self.camera = Camera(root / "camera")
-        self.server = OfficeServer(root / "office", KEY.public, "cam-1")
-        self.section = self.server.section
-        self.daemon = Daemon(self.camera, PublicKey(decode_base64url(self.section.key)))
-        self.memory = HandoverMemory()
-        self.failure: Exception | None = None
-
-    def hand_over(self, fault: str | None = None, after: int = 0) -> HandoverResult | None:
-        """One pass; None if it was interrupted. fault: one of KINDS, when so many bytes more have
-        gone to the office."""
-        relay, clock = self.server.relay, SystemClock()
-        connection = OfficeConnection(
-            self.section, trusting(self.section.ca, check_time=True), clock
-        )
-        done = threading.Event()
-        from_here = relay.passed
-
-        def watch() -> None:
-            while not done.is_set() and relay.passed < from_here + after:
-                time.sleep(0.0005)
-            if done.is_set():
-                return
-            if "office" in str(fault):
-                self.server.kill()
-            if fault == "client":
-                connection.interrupt()
-
-        watcher = threading.Thread(target=watch)
-        self.server.plug(after if "network" in str(fault) else None)
-        if fault not in (None, "network"):
-            watcher.start()
-        try:
-            client = OfficeClient(self.section.url, connection, KeySigner(KEY), clock)
-            step = self.memory.check_in
-            return Handover(
-                str(self.camera.root / "ledger"),
-                self.daemon,
-                client,
-                connection,
-                clock,
-                check_in=OfficeCheckIn(self.daemon, client, clock, step, self.memory.is_new),
-                memory=self.memory,
-            ).run()
-        except (OfficeUnavailableError, HandoverStoppedError) as error:
-            self.failure = error
-            return None
-        finally:
-            done.set()
-            if watcher.ident is not None:
-                watcher.join()
-            connection.close()
-            self.server.pull()
-
-    def complete(self) -> HandoverResult:
-        """The next pass. An office that still works on what was interrupted asks to wait."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.hand_over()) is None:
-            waits = isinstance(self.failure, OfficeUnavailableError) and self.failure.retry_after
-            assert waits and time.monotonic() < deadline, repr(self.failure)
-            time.sleep(0.05)
-        return found
-
-    def at_the_office(self) -> dict[str, bytes]:
-        """The recordings that the office has; each once."""
-        paths = list(self.server.directory.glob("*/recordings/*"))
-        assert len({path.name for path in paths}) == len(paths)
-        return {path.stem: path.read_bytes() for path in paths}
-
-    def acknowledged(self) -> set[str]:
-        with self.camera.open() as store:
-            known = store.ledger.state.recordings.values()
-            return {one.id for one in known if one.acknowledged is not None}
 
 
 @pytest.fixture
@@ -181,17 +62,19 @@ def verdict(dock: Dock) -> dict[str, Any]:
 
 
 @pytest.mark.breadth
-def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock: Dock) -> None:
-    chance = random.Random(20261128)
+@pytest.mark.parametrize("seed", range(DOCKS))
+def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(
+    dock: Dock, seed: int
+) -> None:
+    chance = random.Random(20261128 + seed)
     for number in range(1, POINTS + 1):
         path = dock.camera.put(name(number))
         size = path.stat().st_size
         ledger = sum(one.stat().st_size for one in (dock.camera.root / "ledger").iterdir())
         kind = KINDS[number % len(KINDS)]
         after = chance.randrange(size + ledger + HEADS)
-        before = dock.server.relay.passed
+        before = dock.footage
         outcome = dock.hand_over(kind, after)
-        interrupted = dock.server.relay.passed - before
         told = f"point {number}: {kind} after {after} of {size} bytes, {outcome}"
 
         there = dock.at_the_office()
@@ -206,9 +89,8 @@ def test_o3_whatever_is_interrupted_is_completed_and_nothing_is_there_twice(dock
         assert result.complete and not result.refused, told
         assert name(number) in dock.acknowledged(), told
         assert dock.at_the_office()[name(number)] == path.read_bytes(), told
-        again = dock.server.relay.passed - before - size
-        # Of footage at most a part came twice; ledger and heads may have.
-        assert again <= PART + 2 * (ledger + HEADS) + 8192, f"{told}: {interrupted}, {again}"
+        # What was on its way when it was cut off counts too.
+        assert dock.footage - before <= size + PART, told
     verdict(dock)
     assert not list((dock.server.directory / "office" / "incoming").glob("*/20*"))
     assert not (dock.server.directory / "office" / "apart").exists()

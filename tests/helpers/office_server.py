@@ -29,9 +29,10 @@ _T = TypeVar("_T")
 
 
 class OfficeServer:
-    """An office below `root`, with one camera in its register. `directory`: the office's."""
+    """An office below `root`, with one camera in its register, and `others` by their names.
+    `directory`: the office's."""
 
-    def __init__(self, root: Path, camera: PublicKey, name: str) -> None:
+    def __init__(self, root: Path, camera: PublicKey, name: str, **others: PublicKey) -> None:
         self.root = root
         self.directory = root / "directory"
         self.config = root / "office.yaml"
@@ -44,8 +45,11 @@ class OfficeServer:
         self.relay = self._on_loop(_relay(self._port))
         root.mkdir(parents=True, exist_ok=True)
         register = root / "cameras.json"
-        known = RegisteredCamera(name, camera.thumbprint, camera.jwk, None, None, None, "")
-        camera_register.write(str(register), Register((known,)))
+        known = [
+            RegisteredCamera(name, key.thumbprint, key.jwk, None, None, None, "")
+            for name, key in {name: camera, **others}.items()
+        ]
+        camera_register.write(str(register), Register(tuple(known)))
         command = ["office", "init", str(self.directory), "--config", str(self.config)]
         command += ["--office-key", str(root / "office.pem"), "--register", str(register)]
         command += ["--url", f"https://{HOST}:{self.relay.port}"]
@@ -76,6 +80,17 @@ class OfficeServer:
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, "the office does not listen"
             time.sleep(0.02)
+
+    @property
+    def port(self) -> int:
+        """Where the server itself listens, whatever the network does."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as a crash would."""

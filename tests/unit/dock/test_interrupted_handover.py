@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from small_office import CuttingWire, Fault
 
 from camerad.base.errors import CameradError
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
+from camerad.dock.handover import Handover
+from camerad.dock.part_digests import PartDigests
+from camerad.dock.request_bodies import Body, FilePart
 from tests.breadth import breadth
 from tests.unit.dock.scene import PART, Scene
 
@@ -126,3 +130,44 @@ def test_a_client_that_is_stopped_anywhere_goes_on(scene: Scene, seed: int) -> N
     scene.run()
     assert scene.daemon.acknowledged == ["one"]
     assert scene.office.received["one"] <= SIZE + PART
+
+
+@pytest.mark.parametrize("by", [-PART, PART, 1])
+def test_a_client_that_resumes_at_a_wrong_offset_is_found(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, by: int
+) -> None:
+    """The planted mistake "resume at a wrong offset", of the client: the office takes no such part,
+    nothing is acknowledged, and what is there is the recording's beginning still."""
+    scene.record("one", SIZE)
+    connection = scene.connection()
+    scene.office.faults = [Fault("PATCH", "/v1/uploads", raw=b"", after=True)]
+    with pytest.raises(OfficeUnavailableError):
+        scene.handover(connection).run()
+    begin = Handover._begin
+    monkeypatch.setattr(Handover, "_begin", lambda *args: begin(*args) + by)
+    with contextlib.suppress(CameradError):
+        scene.run()
+    assert scene.daemon.acknowledged == []
+    monkeypatch.undo()
+    scene.run()
+    assert scene.office.recordings["one"] == scene.content["one"]
+
+
+def test_a_client_that_sends_other_bytes_than_it_hashed_is_found(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted mistake "hash of the wrong bytes": that of the first part goes with each."""
+    scene.record("one", SIZE)
+    right = PartDigests.of
+
+    def of(digests: PartDigests, body: Body) -> str:
+        return right(digests, replace(body, offset=0) if isinstance(body, FilePart) else body)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartDigests, "of", of)
+        with contextlib.suppress(CameradError):
+            scene.run()
+        assert scene.daemon.acknowledged == []
+    monkeypatch.undo()
+    scene.run()
+    assert scene.office.recordings["one"] == scene.content["one"]

@@ -21,13 +21,16 @@ from camerad.base import durable_files
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import place_of
+from camerad.vault import takeover
 from camerad.vault.cameras import UnregisteredError
 from camerad.vault.takeover import BRANCHED, DELETED, WAITS
 from camerad.vault.upload_files import Declaration
+from tests.breadth import breadth
 
 OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
 
@@ -287,6 +290,7 @@ def test_a_file_that_is_longer_than_was_declared_is_not_taken_over(
     declaration = vault.upload(path)
     with Path(vault.uploads.content_path(KID, ONE)).open("ab") as file:
         file.write(bytes(512))
+    vault.restart()  # which does not know any more what came
     vault.takeover.take(KID, declaration)
     assert "were declared" in str(vault.takeover.refusal(KID, ONE))
 
@@ -502,27 +506,96 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
 # ----------------------------------------------------------------------------- the order of writes
 
 
+def worn_out(patched: pytest.MonkeyPatch, at: int = -3000) -> None:
+    """From now on the storage gives back another byte than was written, once memory is asked to
+    forget. at: which one, from the end of the file."""
+    real = os.posix_fadvise
+
+    def forget(descriptor: int, offset: int, length: int, advice: int) -> None:
+        real(descriptor, offset, length, advice)
+        where = os.readlink(f"/proc/self/fd/{descriptor}")
+        with open(where, "r+b") as file:
+            file.seek(at, os.SEEK_END)
+            byte = file.read(1)
+            file.seek(at, os.SEEK_END)
+            file.write(bytes([byte[0] | 0x80]))
+
+    patched.setattr(os, "posix_fadvise", forget)
+
+
+@pytest.mark.parametrize("started_since", [False, True])
 def test_o2_a_copy_that_reads_back_otherwise_is_not_acknowledged(
-    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch, started_since: bool
 ) -> None:
     path = camera.put(ONE)
     vault.bring_ledger(camera)
     declaration = vault.upload(path)
-    real = verified_copy.digest
-
-    def worn_out(path: str, *args: Any, **named: Any) -> verified_copy.Digest:
-        found = real(path, *args, **named)
-        return found._replace(sha256="0" * 64) if named.get("fresh") else found
-
+    if started_since:
+        vault.restart()
     with monkeypatch.context() as patched:
-        patched.setattr(verified_copy, "digest", worn_out)
+        worn_out(patched)
         with pytest.raises(verified_copy.CopyError, match="take another"):
             vault.takeover.take(KID, declaration)
-    assert receipts.paths(vault.holding.receipts) == []
+    assert list(vault.root.glob("*/receipts/*")) == []
     assert vault.takeover.receipt(KID, ONE) is None
+    assert not (vault.root / "office" / "apart").exists()
     # What was a fault of that moment is completed by the next call.
+    Path(vault.uploads.content_path(KID, ONE)).write_bytes(path.read_bytes())
     vault.takeover.take(KID, declaration)
     assert vault.takeover.receipt(KID, ONE) is not None
+
+
+def test_o2_a_receipt_before_the_reading_back_is_found(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same storage, and an office that believes its memory: what it acknowledges is not what
+    the storage has. So a test of such a storage finds out who does not read back."""
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    declaration = vault.upload(path)
+    real = takeover.check_recording
+
+    def from_memory(path: str, *rest: Any) -> Any:
+        with monkeypatch.context() as planted:
+            planted.setattr(os, "posix_fadvise", lambda *_: None)
+            judged = real(path, *rest)
+        descriptor = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the storage is asked too late
+        os.close(descriptor)
+        return judged
+
+    with monkeypatch.context() as patched:
+        worn_out(patched)
+        patched.setattr(takeover, "check_recording", from_memory)
+        vault.takeover.take(KID, declaration)
+    assert vault.takeover.receipt(KID, ONE) is not None
+    (copy,) = vault.root.glob("*/recordings/*")
+    assert copy.read_bytes() != path.read_bytes()
+
+
+@pytest.mark.breadth
+def test_o2_no_byte_of_a_recording_can_be_another_than_the_camera_signed(
+    camera: Camera, vault: Vault, tmp_path: Path
+) -> None:
+    """Which is why one reading is enough: what is acknowledged is what was signed."""
+    path = camera.put(ONE)
+    closed = skeleton(str(path)).closed_by
+    assert closed is not None
+    content = path.read_bytes()
+    declared = Declaration(ONE, closed.sha256, len(content))
+    copy = tmp_path / path.name
+    copy.write_bytes(content)
+    judged = takeover.check_recording(str(copy), declared, KEY.public, closed.sha256)
+    assert judged.written == verified_copy.digest(str(path))
+    for at in range(0, len(content), breadth(97, 1)):
+        with copy.open("r+b") as file:
+            file.seek(at)
+            file.write(bytes([content[at] ^ (1 << at % 8)]))
+            file.flush()
+            with pytest.raises(takeover.UnfitError):
+                takeover.check_recording(str(copy), declared, KEY.public, closed.sha256)
+            file.seek(at)
+            file.write(content[at : at + 1])
 
 
 def test_o2_the_receipt_comes_after_the_sync_and_the_reading_back(
@@ -553,8 +626,8 @@ def test_o2_the_receipt_comes_after_the_sync_and_the_reading_back(
     content = f"office/incoming/{KID}/{ONE}/content"
     order = [
         seen.index(f"fdatasync {content}"),
+        seen.index(f"posix_fadvise {content}"),
         seen.index(f"fsync {os.path.dirname(inside)}"),
-        seen.index(f"posix_fadvise {inside}"),
         seen.index(f"receipt {os.path.relpath(vault.holding.receipts, vault.root)}"),
     ]
     assert order == sorted(order)

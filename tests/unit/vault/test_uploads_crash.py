@@ -23,7 +23,7 @@ from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
 from camerad.vault import upload_errors as errors
 from camerad.vault.part_upload import PartUpload
-from camerad.vault.upload_files import Declaration
+from camerad.vault.upload_files import Declaration, UploadFiles, UploadProgress
 from camerad.vault.uploads import UploadLimits, Uploads
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
@@ -230,5 +230,20 @@ def test_a_part_that_counts_though_it_was_given_up_is_found(
         part._on_close()
 
     monkeypatch.setattr(PartUpload, "close", count_all)
+    with pytest.raises((AssertionError, errors.WrongOffsetError)):
+        hard_client(Rules.HARSH)
+
+
+def test_a_resume_where_the_file_ends_and_not_where_it_counts_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted mistake "resume at a wrong offset", of the server: bytes that nobody compared."""
+    real = UploadFiles.progress
+
+    def by_size(files: UploadFiles) -> UploadProgress:
+        said = real(files)
+        return UploadProgress(os.path.getsize(files.content), said.wall_us, said.number)
+
+    monkeypatch.setattr(UploadFiles, "progress", by_size)
     with pytest.raises((AssertionError, errors.WrongOffsetError)):
         hard_client(Rules.HARSH)

@@ -1,0 +1,205 @@
+"""The office of a fleet: the production server (`camerad office serve`) in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from camerad.container.keys import PublicKey
+from camerad.container.recording_files import SUFFIX
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office import load_public_key
+
+HOST: Final = "127.0.0.1"
+START_SECONDS: Final = 60.0
+END_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.02
+
+
+class FleetOfficeError(Exception):
+    """Error raised when the office does not do what it is told; one line for a person."""
+
+
+class FleetOffice:
+    """An office below `root`. cameras: names and public keys of its register.
+
+    listens: its port; any that is free if None. port: where cameras reach it, if that is not where
+    it listens, as with a network between. receive: settings of the section of that name.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        cameras: Iterable[tuple[str, PublicKey]],
+        listens: int | None = None,
+        port: int | None = None,
+        **receive: int,
+    ) -> None:
+        self.root = root
+        self.directory: Final = root / "directory"
+        self.config: Final = root / "office.yaml"
+        self.public_key: Final = root / "office.pub.pem"
+        self.log: Final = root / "office.log"
+        self.peak_megabytes = 0.0
+        self._listens: Final = listens or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url: Final = f"https://{HOST}:{port or self._listens}"
+        self._make(cameras, receive)
+
+    def _make(self, cameras: Iterable[tuple[str, PublicKey]], receive: dict[str, int]) -> None:
+        self.root.mkdir(parents=True)
+        register, key = self.root / "cameras.json", self.root / "office.pem"
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        known = [
+            RegisteredCamera(name, public.thumbprint, public.jwk, None, None, None, now)
+            for name, public in cameras
+        ]
+        camera_register.write(str(register), Register(tuple(known)))
+        command = ["office", "init", str(self.directory), "--config", str(self.config)]
+        command += ["--office-key", str(key), "--register", str(register), "--url", self.url]
+        done = subprocess.run(
+            [sys.executable, "-m", "camerad", *command], check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise FleetOfficeError(done.stderr.strip())
+        settings = yaml.safe_load(self.config.read_text())
+        settings["listen"] = {"host": HOST, "port": self._listens}
+        settings["receive"] |= {"reserve_gib": 0, **receive}
+        self.config.write_text(yaml.safe_dump(settings))
+        public = load_public_key(str(key))
+        assert public is not None
+        self.public_key.write_text(public.pem)
+        self._key = public
+
+    @property
+    def listens(self) -> int:
+        """The port of this machine at which the server listens."""
+        return self._listens
+
+    @property
+    def certificate(self) -> tuple[Path, Path, Path]:
+        """Of the authority and of the server, and the server's private key, in PEM."""
+        made = self.root / "office-tls"
+        tls = yaml.safe_load(self.config.read_text())["tls"]
+        own, key = Path(tls["certificate"]), Path(tls["key"])
+        return made / "authority.pem", self.root / own, self.root / key
+
+    def section(self, mbit_per_second: int) -> dict[str, Any]:
+        """The section ``office`` of a camera's configuration."""
+        return {
+            "url": self.url,
+            "ca": self.certificate[0].read_text(),
+            "key": self._key.jwk["x"],
+            "mbit_per_second": mbit_per_second,
+        }
+
+    # ------------------------------------------------------------------ the process
+
+    def start(self) -> None:
+        """Start the server, and wait until it listens. Raises FleetOfficeError if it does not."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "camerad", "office", "serve", "--config", self.config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        until = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self._listens), 1):
+                return
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise FleetOfficeError(f"the office does not start; {self.log} says why")
+            time.sleep(_LOOK_SECONDS)
+
+    @property
+    def pid(self) -> int:
+        """Of its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def look(self) -> None:
+        """Note how much memory its process has had so far."""
+        if self._process is not None and self._process.poll() is None:
+            self.peak_megabytes = max(self.peak_megabytes, peak_megabytes(self._process.pid))
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.look()
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """End it in order; returns its exit status."""
+        self.look()
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    # ------------------------------------------------------------------ what it has
+
+    def bytes_of(self, kid: str, name: str) -> int:
+        """What it has of a camera's recordings: whole ones, and what came of others. kid:
+        thumbprint of its key."""
+        whole = self.directory.glob(f"{name}*/recordings/*{SUFFIX}")
+        coming = (self.directory / "office" / "incoming").glob(f"{kid}/*/content")
+        return sum(_size(path) for path in (*whole, *coming))
+
+    def refused(self) -> list[Path]:
+        """What it did not take, and keeps apart."""
+        return sorted((self.directory / "office" / "apart").glob(f"*/*{SUFFIX}"))
+
+    def verify(self, keys: Iterable[Path], *more: str) -> subprocess.CompletedProcess[str]:
+        """Check everything there. keys: the cameras' public ones. more: arguments besides."""
+        named = [word for key in keys for word in ("--key", str(key))]
+        command = ["evidence", "verify", str(self.directory), *named]
+        command += ["--office-key", str(self.public_key), *more]
+        return subprocess.run(
+            [sys.executable, "-m", "camerad", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "XDG_CONFIG_HOME": os.devnull},
+        )
+
+
+def free_port() -> int:
+    """A port of this machine at which nobody listens just now."""
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process has had: ``VmHWM`` of proc_pid_status(5)."""
+    try:
+        said = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", said, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it was given its place just now
+        return 0

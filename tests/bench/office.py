@@ -1,0 +1,380 @@
+"""``python -m tests.bench.office``: what an office's server costs, beside ``rclone``.
+
+It prints a table, and one JSON object as the last thing on standard output. Every comparison is of
+one run, files, machine and file system.
+
+Receiving: four cameras hand over what they recorded, by the production client and server over TLS
+on loopback, until every receipt is acknowledged. Beside it ``rclone copy`` brings the same files to
+``rclone serve webdav`` with the same certificate, four at a time, as it comes; then the file system
+is synchronised. What differs: rclone signs nothing, hashes nothing, asks the storage for nothing
+until the end, and reads nothing back.
+
+A second of a processor is one of this machine's, the kernel's work on the process' behalf included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, NoReturn
+
+from hw_mocks.fleet.cards import Card, shift
+from hw_mocks.fleet.endless_film import EndlessFilm, noise
+from hw_mocks.fleet.fleet_office import FleetOffice, free_port
+from hw_mocks.fleet.fleet_run import Fleet
+
+from tests.bench import machine
+from tests.bench.goals import Goal
+from tests.bench.plan import BITRATE, HEIGHT, WIDTH, BenchError, answer, log
+
+LIMIT_SECONDS: Final = 20 * 60
+PATIENCE: Final = 300.0
+RATIO_LIMIT: Final = 0.7
+MEMORY_LIMIT_MB: Final = 250.0
+GROWTH_LIMIT_MB: Final = 20.0
+
+SENDERS: Final = 4
+"""Cameras at once beside rclone, which copies four files at a time if nobody says otherwise."""
+CROWD: Final = 20
+SMALL_MB, LARGE_MB = 10, 500
+RECEIVE, RCLONE = "camerad", "rclone"
+
+LINK_BYTES: Final = 0.94e9 / 8
+"""Of payload in a second of 1 Gbit/s: Ethernet, IP and TCP take 6 %."""
+DAY_BYTES: Final = 20 * 5e9
+"""Twenty cameras with 5 GB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """pairs: of camerad and rclone. sender_mb: of each camera there; crowd_mb: of each of the
+    crowd."""
+
+    pairs: int
+    sender_mb: int
+    crowd_mb: int
+
+
+FULL: Final = Effort(pairs=3, sender_mb=400, crowd_mb=60)
+QUICK: Final = Effort(pairs=1, sender_mb=120, crowd_mb=15)
+
+
+@dataclass(slots=True)
+class Result:
+    """seconds: of each pair, by who; bytes: that were received. cpu: seconds of a processor, by
+    process. memory: the office's peak, megabytes, by case."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {RECEIVE: [], RCLONE: []})
+    bytes: int = 0
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float:
+        """How fast the office receives for each unit of rclone's speed: the median of pairs."""
+        pairs = zip(self.seconds[RECEIVE], self.seconds[RCLONE], strict=True)
+        return median(theirs / ours for ours, theirs in pairs)
+
+    def rate(self, who: str) -> float:
+        """Bytes per second."""
+        return self.bytes / median(self.seconds[who])
+
+    def cpu_per_gb(self, process: str) -> float:
+        """Seconds of a processor for 10^9 bytes."""
+        return median(self.cpu[process]) / self.bytes * 1e9
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Processor time of rclone's two processes for each second of camerad's."""
+        ours = self.cpu_per_gb("office") + self.cpu_per_gb("clients")
+        return (self.cpu_per_gb("rclone serve") + self.cpu_per_gb("rclone copy")) / ours
+
+    def minutes_of_a_day(self) -> dict[str, float]:
+        """How long `DAY_BYTES` take, by what would bound them: the link, this machine's processors
+        if they did nothing but the office's work, and the rate that was measured here with cameras
+        and office on one machine."""
+        cores = os.cpu_count() or 1
+        return {
+            "link of 1 Gbit/s": DAY_BYTES / LINK_BYTES / 60,
+            "processors of the office": DAY_BYTES / 1e9 * self.cpu_per_gb("office") / cores / 60,
+            "as measured here": DAY_BYTES / self.rate(RECEIVE) / 60,
+        }
+
+    def goals(self) -> list[Goal]:
+        """Every goal, reached or not."""
+        grown = self.memory[_case(LARGE_MB)] - self.memory[_case(SMALL_MB)]
+        return [
+            Goal("receiving, of rclone's speed", round(self.ratio, 3), RATIO_LIMIT, "times", True),
+            Goal(
+                f"memory of the office, {CROWD} cameras",
+                round(self.memory[_crowd()], 1),
+                MEMORY_LIMIT_MB,
+                "MB",
+            ),
+            Goal(
+                f"memory more for {LARGE_MB} MB than for {SMALL_MB} MB",
+                round(grown, 1),
+                GROWTH_LIMIT_MB,
+                "MB",
+            ),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "received_bytes": self.bytes,
+            "seconds": {who: [round(s, 2) for s in took] for who, took in self.seconds.items()},
+            "speed_to_rclone": round(self.ratio, 3),
+            "processor_time_of_rclone_to_ours": round(self.cpu_ratio, 3),
+            "processor_seconds_per_gb": {
+                name: round(self.cpu_per_gb(name), 2) for name in self.cpu
+            },
+            "office_peak_megabytes": {name: round(mb, 1) for name, mb in self.memory.items()},
+            "minutes_for_20_cameras_of_5_gb": {
+                name: round(minutes, 1) for name, minutes in self.minutes_of_a_day().items()
+            },
+        }
+
+    def table(self) -> str:
+        """Everything, for people."""
+        lines = [f"{'receiving, ' + str(self.bytes // 10**6) + ' MB':<48}{'s':>10}{'MB/s':>10}"]
+        lines.append("-" * 68)
+        for who, took in self.seconds.items():
+            lines.append(f"{who:<48}{median(took):>10.2f}{self.rate(who) / 1e6:>10.0f}")
+        lines += ["", f"{'processor seconds per GB':<48}{'s':>10}", "-" * 58]
+        lines += [f"{name:<48}{self.cpu_per_gb(name):>10.2f}" for name in self.cpu]
+        lines += ["", f"{'peak memory of the office':<48}{'MB':>10}", "-" * 58]
+        lines += [f"{name:<48}{mb:>10.1f}" for name, mb in self.memory.items()]
+        lines += ["", f"{'20 cameras of 5 GB each take':<48}{'minutes':>10}", "-" * 58]
+        lines += [f"{name:<48}{took:>10.1f}" for name, took in self.minutes_of_a_day().items()]
+        lines += ["", f"{'goal':<48}{'is':>10}{'limit':>10}", "-" * 90]
+        for goal in self.goals():
+            sign = ">=" if goal.at_least else "<="
+            verdict = "reached" if goal.reached else "missed"
+            lines.append(
+                f"{goal.name:<48}{goal.value:>10}  {sign} {goal.limit:<6g} {goal.unit:<6}{verdict}"
+            )
+        return "\n".join(lines)
+
+
+def measure(effort: Effort, work: Path) -> Result:
+    """Measure everything. Raises BenchError if something cannot be measured."""
+    if shutil.which("rclone") is None:
+        raise BenchError("there is no rclone to measure beside: apt-get install rclone")
+    result = Result()
+    film = noise(WIDTH, HEIGHT, BITRATE)
+    for number in range(effort.pairs):
+        log.info("office: receiving, pair %d of %d", number + 1, effort.pairs)
+        with _directory(work, "receive") as place:
+            cards = make_cards(place / "cards", film, SENDERS, effort.sender_mb)
+            office = FleetOffice(place / "office", [(one.name, one.key.public) for one in cards])
+            result.bytes = sum(path.stat().st_size for one in cards for path in one.files)
+            for turn in (_receive, _rclone) if number % 2 else (_rclone, _receive):
+                _warm(cards)
+                turn(result, place, cards, office)
+    cases = {_crowd(): (CROWD, effort.crowd_mb, None)}
+    cases |= {_case(mb): (1, LARGE_MB, mb) for mb in (SMALL_MB, LARGE_MB)}
+    for name, (count, megabytes, each) in cases.items():
+        log.info("office: memory, %s", name)
+        with _directory(work, "memory") as place:
+            cards = make_cards(place / "cards", film, count, megabytes, each)
+            office = FleetOffice(place / "office", [(one.name, one.key.public) for one in cards])
+            _hand_over(place, cards, office)
+            result.memory[name] = office.peak_megabytes
+    return result
+
+
+def make_cards(
+    place: Path, film: EndlessFilm, count: int, megabytes: int, each: int | None = None
+) -> list[Card]:
+    """Cards with so many megabytes on each. each: of one recording; as in a shift if None."""
+    size = film.fragment_bytes
+    fragments = max(1, round(megabytes * 1e6 / size))
+    cards = []
+    for number in range(count):
+        card = Card(place / f"camera-{number:02}", f"camera-{number:02}")
+        if each is None:
+            lengths = shift(fragments, seed=number, mean=max(1, fragments // 6))
+        else:
+            one = max(1, round(each * 1e6 / size))
+            lengths = [one] * max(1, round(fragments / one))
+        card.record(film, lengths, seed=number)
+        cards.append(card)
+    return cards
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    seconds: float
+    office_s: float
+    clients_s: float
+
+
+def _hand_over(place: Path, cards: list[Card], office: FleetOffice) -> _Taken:
+    """Have all of it handed over. Clients and office have been started before."""
+
+    async def run() -> _Taken:
+        fleet = Fleet(place / "run", cards, office)
+        office.start()
+        try:
+            await fleet.open()
+            await fleet.waiting(PATIENCE)
+            pids = [one.uploader.pid for one in fleet.cameras]
+            before = machine.cpu_ns(office.pid), sum(map(machine.cpu_ns, pids))
+            began = time.monotonic()
+            fleet.dock()
+            await fleet.finished(PATIENCE)
+            seconds = time.monotonic() - began
+            office_ns = machine.cpu_ns(office.pid) - before[0]
+            clients_ns = sum(map(machine.cpu_ns, pids)) - before[1]
+            return _Taken(seconds, office_ns / 1e9, clients_ns / 1e9)
+        except TimeoutError:
+            said = [one.uploader.status() for one in fleet.cameras]
+            raise BenchError(f"it was not handed over in {PATIENCE:.0f} s: {said}") from None
+        finally:
+            await fleet.close()
+            office.stop()
+
+    return asyncio.run(run())
+
+
+def _receive(result: Result, place: Path, cards: list[Card], office: FleetOffice) -> None:
+    taken = _hand_over(place, cards, office)
+    result.seconds[RECEIVE].append(taken.seconds)
+    result.cpu.setdefault("office", []).append(taken.office_s)
+    result.cpu.setdefault("clients", []).append(taken.clients_s)
+
+
+def _rclone(result: Result, place: Path, cards: list[Card], office: FleetOffice) -> None:
+    """The same files to the same file system by others' programs."""
+    authority, certificate, key = office.certificate
+    target, port = place / "webdav", free_port()
+    target.mkdir()
+    environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
+    serve = ["rclone", "serve", "webdav", "--addr", f"127.0.0.1:{port}"]
+    serve += ["--cert", str(certificate), "--key", str(key), str(target)]
+    copy = ["rclone", "copy", str(cards[0].root.parent), ":webdav:", "--include", "*.tar"]
+    copy += ["--webdav-url", f"https://127.0.0.1:{port}", "--ca-cert", str(authority)]
+    copy += ["--retries", "1", "--transfers", str(SENDERS)]
+    with subprocess.Popen(serve, env=environment, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(port)
+            began, children = time.monotonic(), os.times()
+            done = subprocess.run(
+                copy, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+            subprocess.run(["sync", "-f", target], check=True)
+            seconds, after = time.monotonic() - began, os.times()
+            if done.returncode:
+                raise BenchError(f"rclone copy failed: {done.stderr.strip()[-300:]}")
+            got = sum(path.stat().st_size for path in target.rglob("*.tar"))
+            if got != result.bytes:
+                raise BenchError(f"rclone copied {got} of {result.bytes} bytes")
+            spent = after.children_user + after.children_system
+            spent -= children.children_user + children.children_system
+            result.seconds[RCLONE].append(seconds)
+            result.cpu.setdefault("rclone serve", []).append(machine.cpu_ns(server.pid) / 1e9)
+            result.cpu.setdefault("rclone copy", []).append(spent)
+        finally:
+            server.kill()
+    shutil.rmtree(target)
+
+
+def _warm(cards: list[Card]) -> None:
+    """Have what is sent in memory, and nothing waiting to be written."""
+    os.sync()
+    for card in cards:
+        for path in card.files:
+            subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True)
+
+
+def _wait_for(port: int) -> None:
+
+    until = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise BenchError("rclone serve webdav does not listen") from None
+            time.sleep(0.05)
+
+
+def _crowd() -> str:
+    return f"{CROWD} cameras at once"
+
+
+def _case(megabytes: int) -> str:
+    return f"one camera, recordings of {megabytes} MB"
+
+
+@contextmanager
+def _directory(work: Path, name: str) -> Iterator[Path]:
+    path = work / name
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def main() -> int:
+    """Carry out the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.office", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the JSON object only")
+    parser.add_argument("--quick", action="store_true", help="a minute; the figures are rough")
+    parser.add_argument(
+        "--work-dir",
+        default="/var/tmp",  # noqa: S108 - made below it by tempfile, with a name nobody knows
+        help="on the kind of disk that is to be measured, with 6 GB free; default: %(default)s",
+    )
+    given = parser.parse_args()
+    logging.basicConfig(format="bench: %(message)s", stream=sys.stderr)
+    log.setLevel(logging.WARNING if given.json else logging.INFO)
+    signal.signal(signal.SIGTERM, _ended)
+    signal.signal(signal.SIGALRM, _ended)
+    signal.alarm(LIMIT_SECONDS)
+    work = Path(tempfile.mkdtemp(prefix="camerad-bench-", dir=given.work_dir))
+    described = machine.description()
+    try:
+        result = measure(QUICK if given.quick else FULL, work)
+    except BenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    if not given.json:
+        load = described["load_before"]
+        head = f"{described['processor']}, {described['cores']} cores, load before: {load}"
+        sys.stderr.write(f"\n{head}\n\n{result.table()}\n\n")
+        sys.stderr.flush()
+    goals = result.goals()
+    found = {"machine": described, **result.as_json()}
+    answer({**found, "goals": [goal.as_json() for goal in goals]})
+    return 0
+
+
+def _ended(number: int, _frame: Any) -> NoReturn:
+    what = f"it took longer than {LIMIT_SECONDS} s" if number == signal.SIGALRM else "it was ended"
+    raise BenchError(what)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Several cameras at one office at once, with everything real but the cameras around their cards:
+what is killed in the middle goes on, and nothing is lost, twice, or another camera's (O3)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from hw_mocks.fleet.cards import Card, shift
+from hw_mocks.fleet.endless_film import noise
+from hw_mocks.fleet.fleet_office import FleetOffice, free_port
+from hw_mocks.fleet.fleet_run import Cuts, Fleet
+from hw_mocks.sim.relay import Relay
+
+from camerad.verify.verdict import Verdict
+
+CAMERAS = 3
+PATIENCE = 60.0
+
+
+def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(tmp_path: Path) -> None:
+    film = noise(320, 240, 1_500_000)
+    cards = [Card(tmp_path / f"card-{number}", f"cam-{number}") for number in range(CAMERAS)]
+    for number, card in enumerate(cards):
+        card.record(film, [6, 2, 4], seed=number)
+    listens = free_port()
+    relay = Relay(listens)
+    known = [(one.name, one.key.public) for one in cards]
+    office = FleetOffice(tmp_path / "office", known, listens, relay.port)
+
+    async def run() -> None:
+        fleet = Fleet(tmp_path / "run", cards, office)
+        cuts = Cuts(fleet, relay, seed=1, every=1.0)
+        await relay.start()
+        relay.plug()
+        try:
+            office.start()
+            await fleet.open()
+            await fleet.waiting(PATIENCE)
+            fleet.dock()
+            async with asyncio.timeout(PATIENCE):
+                while relay.passed < fleet.bytes // 3:
+                    await asyncio.sleep(0.01)
+            assert not fleet.done
+            await cuts.once("client killed")
+            await cuts.once("office killed")
+            await cuts.once("undocked")
+            cuts.mend()
+            await fleet.finished(PATIENCE)
+            assert all(one.uploader.running for one in fleet.cameras)
+        finally:
+            await fleet.close()
+            await relay.stop()
+            assert office.stop() == 0
+
+    asyncio.run(run())
+    keys = []
+    for card in cards:
+        keys.append(tmp_path / f"{card.name}.pem")
+        keys[-1].write_text(card.key.public.pem)
+        copies = sorted(office.directory.glob(f"{card.name}-*/recordings/*"))
+        assert [one.read_bytes() for one in copies] == [one.read_bytes() for one in card.files]
+    found = office.verify(keys)
+    assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr
+    assert office.refused() == []
+    assert not list((office.directory / "office" / "incoming").glob("*/2*"))
+    assert "Traceback" not in office.log.read_text()
+
+
+def test_each_card_has_what_its_own_camera_signed(tmp_path: Path) -> None:
+    film = noise(320, 240, 300_000)
+    one, other = Card(tmp_path / "one", "cam-1"), Card(tmp_path / "other", "cam-2")
+    for card in (one, other):
+        card.record(film, [1, 2])
+    assert one.key.public.thumbprint != other.key.public.thumbprint
+    assert len(one.files) == len(other.files) == 2
+    assert {path.read_bytes() for path in one.files}.isdisjoint(
+        path.read_bytes() for path in other.files
+    )
+
+
+def test_a_shift_has_as_much_as_was_asked_for_however_it_is_cut() -> None:
+    for seed in range(20):
+        lengths = shift(600, seed, 100)
+        assert sum(lengths) == 600 and min(lengths) > 0 and max(lengths) <= 300
+    assert shift(600, 1, 100) == shift(600, 1, 100) != shift(600, 2, 100)
