@@ -22,6 +22,7 @@ from camerad.container.skeleton import skeleton
 from camerad.ledger.ledger import read_state
 from camerad.store.locations import office_place
 from camerad.vault import office_server
+from camerad.vault.entrance import ListenError
 from camerad.vault.notice_settings import (
     MetricsSettings,
     NotifySettings,
@@ -193,3 +194,18 @@ def test_a_mail_server_that_hangs_delays_neither_cameras_nor_the_end(
 def test_without_a_section_nobody_listens_for_prometheus(scene: Scene) -> None:
     with Running(vault := Vault(scene.settings, scene.clock)):
         assert vault.metrics_port is None
+
+
+def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
+    scene: Scene,
+) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        settings = replace(scene.settings, metrics=MetricsSettings(HOST, taken.getsockname()[1]))
+        with (
+            pytest.raises(ListenError, match="for Prometheus"),
+            Running(Vault(settings, scene.clock)),
+        ):
+            pass
+    assert not [one for one in threading.enumerate() if one.name in ("retention", "watch")]
+    with Running(Vault(scene.settings, scene.clock)):
+        pass
