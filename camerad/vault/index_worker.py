@@ -9,6 +9,7 @@ logged once until it is something else.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Final
 
 from camerad.base.errors import CameradError
@@ -27,7 +28,8 @@ LOOK_SECONDS: Final = 5.0
 FULL_SECONDS: Final = 900.0
 """After so long the index is compared with every file, also if nothing seems to have changed."""
 AGAIN_SECONDS: Final = 60.0
-"""Before the next try, if the index does not answer."""
+"""Before the next try, if the index does not answer. After a mistake of ours it is tried at the
+next comparison."""
 
 
 class IndexWorker:
@@ -36,8 +38,9 @@ class IndexWorker:
 
     def __init__(self, url: str, directory: str, key: PublicKey, register: str) -> None:
         self._files = OfficeFiles(directory, key, register)
-        self._index = RecordingIndex(url, self._files, self._say)
-        self._opened = False
+        self._url = url
+        self._index: RecordingIndex | None = None
+        self._ended = threading.Event()
         self._version = ""
         self._settled = False
         self._waited = 0.0
@@ -58,17 +61,28 @@ class IndexWorker:
             # A mistake of ours ends this look, and not the server.
             log.exception("the index was not brought up to date", extra=MessageId.MISTAKE.extra)
             self._version = ""
-            return AGAIN_SECONDS
+            return FULL_SECONDS
         return LOOK_SECONDS
 
     def close(self) -> None:
         """Give up what is open; a look in another thread ends soon."""
-        self._index.close()
+        self._ended.set()
+        if self._index is not None:
+            self._index.close()
+
+    def _open(self) -> RecordingIndex:
+        """Not before it is looked for the first time: a database that is away, or whose library is
+        missing, keeps no server from starting."""
+        if self._index is None:
+            index = RecordingIndex(self._url, self._files, self._say)
+            index.open(checked=True)
+            self._index = index
+        if self._ended.is_set():
+            self._index.close()
+        return self._index
 
     def _refresh(self) -> None:
-        if not self._opened:
-            self._index.open(checked=True)
-            self._opened = True
+        index = self._open()
         version = look_version(self._files)
         self._waited += LOOK_SECONDS
         # Two changes within one tick of the file system's clock look like one. So it is looked once
@@ -76,7 +90,7 @@ class IndexWorker:
         same = version == self._version
         if same and self._settled and self._waited < FULL_SECONDS:
             return
-        self._index.refresh()
+        index.refresh()
         self._settled = same
         self._version = version
         self._waited = 0.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,9 +140,36 @@ def test_a_mistake_of_ours_is_logged_and_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Refresher, "refresh", breaks)
-        assert worker.look() == AGAIN_SECONDS
+        assert worker.look() == FULL_SECONDS
     assert "Traceback" in caplog.text
     assert worker.look() == LOOK_SECONDS
+
+
+def test_a_server_starts_without_the_library_of_its_database(
+    scene: OfficeScene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And takes recordings over all the same."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    away = IndexSettings("postgresql+psycopg://camerad@localhost/nowhere")
+    scene.settings = replace(scene.settings, index=away)
+    deadline = time.monotonic() + DEADLINE
+    with scene.serving() as client:
+        assert client.ask("GET", "/v1/ledger").status == 200
+        while "the index: " not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert "psycopg" in caplog.text
+
+
+def test_one_that_was_ended_before_it_began_does_nothing(
+    scene: OfficeScene, worker: IndexWorker
+) -> None:
+    worker.close()
+    worker.look()
+    assert ids(scene) == []
 
 
 def test_the_end_waits_for_no_long_refresh(
