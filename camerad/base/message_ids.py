@@ -136,3 +136,5 @@ class MessageId(Enum):
     """The office may keep a recording beyond its day."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
+    SECOND_COPY = "97ae8bfceb867403b7f29f3ea2d8c9bc"
+    """What becomes of the second copies of recordings."""

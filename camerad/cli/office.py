@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
+from camerad.cli import office_restore
 from camerad.cli.options import config_home, default_office_key
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def add_parser(commands: Any) -> None:
     )
 
     serve = actions.add_parser("serve", help="run the server until it is told to end")
-    for action in (init, serve):
+    restore = office_restore.add_parser(actions)
+    for action in (init, serve, restore):
         action.add_argument(
             "--config",
             default=default_config(),
@@ -87,7 +89,12 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    actions = {"init": _init, "serve": _serve, "config": _check}
+    actions = {
+        "init": _init,
+        "serve": _serve,
+        "restore": office_restore.run,
+        "config": _check,
+    }
     return actions[options.action](options)
 
 
@@ -337,7 +344,8 @@ def _check(options: argparse.Namespace) -> int:
 
     mistakes = check_file(options.file)
     if not mistakes:
-        mistakes = _checked(load(options.file))
+        settings = load(options.file)
+        mistakes = _checked(settings) + office_restore.probe(settings)
     for mistake in mistakes:
         sys.stderr.write(f"{printable(mistake)}\n")
     if not mistakes:

@@ -7,6 +7,7 @@
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `retention_worker`                          deletes what is due
+`second_copies`, `second_copy_worker`       a second copy of every recording, locked until its day
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -21,7 +22,7 @@ import logging
 import os
 import signal
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -47,6 +48,8 @@ from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.second_copies import SecondCopies, open_second_copies
+from camerad.vault.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
@@ -97,6 +100,7 @@ class Vault:
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
+        self._copies: SecondCopies | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -104,7 +108,8 @@ class Vault:
     async def open(self) -> None:
         """Begin to answer.
 
-        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError and StorageError.
+        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError, UnsafeStoreError and
+        StorageError.
         """
         try:
             await self._open()
@@ -132,7 +137,18 @@ class Vault:
         )
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
-        takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
+        copies = self._copies = open_second_copies(settings.second_copy, self._clock)
+        if copies is not None:
+            await asyncio.to_thread(copies.probe_at_start)
+        takeover = await asyncio.to_thread(
+            Takeover,
+            directory,
+            uploads,
+            cameras,
+            key,
+            self._clock,
+            second_copy=None if copies is None else copies.secure,
+        )
         queue = self._queue = TakeoverQueue(takeover.take, self._clock)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
@@ -156,7 +172,10 @@ class Vault:
             queue.add(kid, declaration)
         queue.start()
         self._background(self._expire(uploads))
-        self._background(_delete_what_is_due(RetentionWorker(directory, cameras, key, self._clock)))
+        self._background(_look_on(RetentionWorker(directory, cameras, key, self._clock).look))
+        if copies is not None:
+            worker = SecondCopyWorker(directory, copies, cameras, key.public, self._clock)
+            self._background(_look_on(worker.look))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -217,6 +236,9 @@ class Vault:
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
+        if self._copies is not None:
+            self._copies.close()
+            self._copies = None
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
@@ -262,9 +284,10 @@ class Vault:
             await asyncio.sleep(EXPIRY_SECONDS)
 
 
-async def _delete_what_is_due(worker: RetentionWorker) -> None:
+async def _look_on(look: Callable[[], float]) -> None:
+    """Look, again and again. look: returns after how many seconds to look again."""
     while True:
-        await asyncio.sleep(await asyncio.to_thread(worker.look))
+        await asyncio.sleep(await asyncio.to_thread(look))
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:

@@ -15,6 +15,11 @@ from camerad.base.errors import ConfigError, StorageError
 from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
+from camerad.vault.second_copy_settings import (
+    NO_SECOND_COPY,
+    SecondCopySettings,
+    check_second_copy,
+)
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
@@ -92,6 +97,9 @@ class OfficeFile:
     ]
     listen: Annotated[ListenSettings, "Where the server listens."] = ListenSettings()
     receive: Annotated[ReceiveSettings, "What the server takes."] = ReceiveSettings()
+    second_copy: Annotated[SecondCopySettings, "Where the second copies lie, if anywhere."] = (
+        NO_SECOND_COPY
+    )
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -104,6 +112,8 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     read = reader.section(read_document(Path(path), _HINT), OfficeFile)
     if read is not None and with_files:
         _check_files(read, reader)
+    if read is not None:
+        check_second_copy(read.second_copy, read.directory, reader, with_files=with_files)
     if read is None or reader.mistakes:
         ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
         raise ConfigError([str(mistake) for mistake in ordered])
@@ -191,4 +201,17 @@ receive:
   largest_gib: 64      # of one recording
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
+
+# A second copy of every recording, which nobody can take away before its day: in a bucket with
+# Object Lock, or in another directory, whose lock binds camerad alone. A recording is then
+# acknowledged only when its second copy is there. docs/office.md says how the bucket is made.
+# second_copy:
+#   s3:
+#     endpoint: https://s3.office.example:8333
+#     bucket: camerad-evidence
+#     region: us-east-1
+#     credentials: /etc/camerad-office/s3-credentials   # mode 600
+#     ca: /etc/camerad-office/s3-ca.pem
+#   # or:
+#   directory: /mnt/other/camerad-second-copies
 """

@@ -7,8 +7,9 @@ before the next begins, and what was interrupted anywhere is completed by the ne
    of its ledger; SHA-256 of all of it;
 2. give it its place among the camera's recordings; it is not written twice;
 3. read it back from the storage, and compare;
-4. publish the receipt, signed by the office's key;
-5. remove what the upload left.
+4. make its second copy, if there are any, and compare that (`camerad.vault.second_copies`);
+5. publish the receipt, signed by the office's key;
+6. remove what the upload left.
 
 A copy that is there without a receipt by the office's own key, as where an offload was cut off, is
 checked in the same way and gets one: nothing is sent again.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -62,19 +64,29 @@ _OTHER: Final = (
 
 class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
+    second_copy: makes the second copy of the file at a path, and raises StorageError if that cannot
+    be done: then there is no receipt.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
     UnregisteredError for a key that is not in the register, and StorageError.
     """
 
     def __init__(
-        self, directory: str, uploads: Uploads, cameras: KnownCameras, key: SigningKey, clock: Clock
+        self,
+        directory: str,
+        uploads: Uploads,
+        cameras: KnownCameras,
+        key: SigningKey,
+        clock: Clock,
+        *,
+        second_copy: Callable[[str, CopiedRecording], None] | None = None,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
         self._uploads = uploads
         self._key = key
         self._clock = clock
+        self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
         self._taking = Turns()
@@ -196,6 +208,7 @@ class Takeover:
             self._put_apart(kid, declared, source, written, _OTHER)
             return
         copied = CopiedRecording(recording, declared.final, *written)
+        self._make_second_copy(target, copied)
         if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; whoever did that, or does so next, removes what was placed here.
             self._warn(kid, recording, DELETED)
@@ -219,10 +232,15 @@ class Takeover:
             self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
+        copied = CopiedRecording(recording, declared.final, *written)
+        self._make_second_copy(placed, copied)
         if not self._is_deleted(kid, recording, declared.final):
-            copied = CopiedRecording(recording, declared.final, *written)
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
+
+    def _make_second_copy(self, path: str, copied: CopiedRecording) -> None:
+        if self._second_copy is not None:
+            self._second_copy(path, copied)
 
     def _known(self, kid: str, recording: str) -> RecordingState | None:
         """What the copy of the camera's ledger says of a recording."""

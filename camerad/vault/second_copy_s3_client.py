@@ -1,0 +1,181 @@
+"""A bucket and its client (boto3), and what its errors mean in words for people.
+
+boto3 is imported only here, and only where the settings name a bucket.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from camerad.base.errors import EX_CONFIG
+from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explaining
+from camerad.base.text import printable
+from camerad.vault.second_copy import SecondCopyAwayError, SecondCopyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+    from camerad.vault.second_copy_settings import S3Settings
+
+CONNECT_SECONDS: Final = 5
+READ_SECONDS: Final = 60
+"""Ceph completes an object of many parts within this."""
+ATTEMPTS: Final = 3
+_LARGEST: Final = 64 * 1024
+_OTHERS: Final = 0o077
+_SECTION: Final = "default"
+_KEY_ID: Final = "aws_access_key_id"
+_SECRET: Final = "aws_secret_access_key"  # noqa: S105 - the name of a line, not a secret
+_MISSING: Final = ("NoSuchUpload", "NoSuchKey", "NoSuchVersion", "404")
+_REFUSED: Final = (400, 403, 405, 409)
+_AWAY: Final = (408, 429, 500, 502, 503, 504)
+_T = TypeVar("_T")
+
+
+class CredentialsError(SecondCopyError):
+    """Error raised when the file with the office's identity at the store is not as it has to be."""
+
+    exit_code = EX_CONFIG
+
+
+class Credentials(NamedTuple):
+    """Who the office is at the store."""
+
+    key_id: str
+    secret: str
+
+
+class Bucket:
+    """A bucket. settings: those of the section `second_copy.s3`. Raises CredentialsError,
+    SecondCopyError and StorageError."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        from boto3.session import Session  # noqa: PLC0415 - see the top
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import (  # noqa: PLC0415
+            BotoCoreError,
+            ClientError,
+            ConnectionError as ConnectionFailedError,
+            HTTPClientError,
+            IncompleteReadError,
+        )
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        self.name: Final = settings.bucket
+        self.endpoint: Final = settings.endpoint
+        self.client_error: Final = ClientError
+        self._away = (ConnectionFailedError, HTTPClientError, IncompleteReadError, HTTPError)
+        self._others = (BotoCoreError, ValueError)
+        credentials = read_credentials(str(settings.credentials))
+        try:
+            self.client: S3Client = Session().client(
+                "s3",
+                endpoint_url=settings.endpoint,
+                region_name=settings.region,
+                aws_access_key_id=credentials.key_id,
+                aws_secret_access_key=credentials.secret,
+                verify=None if settings.ca is None else str(settings.ca),
+                config=Config(
+                    connect_timeout=CONNECT_SECONDS,
+                    read_timeout=READ_SECONDS,
+                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    # A checksum that nobody asked for is one that some stores refuse.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path"},
+                    proxies={},
+                ),
+            )
+        except self._others as error:
+            raise SecondCopyError(
+                f"{self}: this cannot be reached as it is named: {printable(error)}; correct "
+                "second_copy.s3 in the settings"
+            ) from error
+
+    def __str__(self) -> str:
+        return f"bucket {self.name} at {self.endpoint}"
+
+    def do(self, action: str, work: Callable[[], _T]) -> _T:
+        """What `work` returns. Raises SecondCopyAwayError if the store does not answer, and
+        SecondCopyError if it refuses."""
+        try:
+            return work()
+        except self.client_error as error:
+            raise self._explained(action, error) from error
+        except self._away as error:
+            raise SecondCopyAwayError(
+                f"{self}: cannot {action}: the store does not answer: {printable(error)}; see "
+                "whether it runs, and whether this computer reaches it"
+            ) from error
+        except self._others as error:
+            raise SecondCopyError(f"{self}: cannot {action}: {printable(error)}") from error
+
+    def _explained(self, action: str, error: Any) -> SecondCopyError:
+        code, status = _code(error), _status(error)
+        text = printable(error.response.get("Error", {}).get("Message", ""))
+        said = f"{self}: cannot {action}: {printable(code)} {text}".rstrip()
+        if status in _AWAY:
+            return SecondCopyAwayError(f"{said}; see what the store's own log says")
+        if code == "NoSuchBucket":
+            remedy = (
+                "make the bucket, with Object Lock, as docs/office.md says; or correct its name"
+            )
+        elif status == 403:
+            remedy = (
+                "compare second_copy.s3.credentials with the store's own, and the rights of that "
+                "identity with those that docs/office.md lists"
+            )
+        else:
+            remedy = "see what the store's own log says"
+        return SecondCopyError(f"{said}; {remedy}")
+
+
+def is_missing(error: Any) -> bool:
+    """Whether a store says that it does not have what was asked for."""
+    return _code(error) in _MISSING or (_status(error) == 404 and _code(error) != "NoSuchBucket")
+
+
+def is_refused(error: Any) -> bool:
+    """Whether a store says that it will not, as of what is locked; stores differ in how."""
+    return _status(error) in _REFUSED
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _status(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def read_credentials(path: str) -> Credentials:
+    """The office's identity at the store, from a file as AWS's tools have it.
+
+    Raises CredentialsError if it is no such file, or others may read it, and StorageError.
+    """
+    content = read_plain(path, "file with credentials", _LARGEST, linked=True)
+    with explaining("look at the file", path):
+        mode = os.stat(path).st_mode & 0o777
+    if mode & _OTHERS:
+        raise CredentialsError(
+            f"{path}: other users can read these credentials (mode {mode:04o}): chmod 600 {path}, "
+            "and get others from the store if somebody can have copied them"
+        )
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(content.decode())
+        section = parser[_SECTION]
+        found = Credentials(section[_KEY_ID], section[_SECRET])
+    except (UnicodeDecodeError, configparser.Error, KeyError):
+        # Never with what stands there.
+        raise CredentialsError(
+            f"{path}: this is no file with credentials: it needs the lines '[{_SECTION}]', "
+            f"'{_KEY_ID} = ...' and '{_SECRET} = ...'"
+        ) from None
+    if not found.key_id or not found.secret:
+        raise CredentialsError(f"{path}: {_KEY_ID} or {_SECRET} is empty; fill them in")
+    return found

@@ -1,0 +1,247 @@
+"""Keeps the second copies as the office's ledger has them, by itself.
+
+It looks every quarter of an hour, asks the ledger and the store what there is, and does what
+`camerad.vault.second_copy_plan` says: first it deletes, then it locks and holds, then it copies.
+What cannot be done is said once, until it is something else, and tried at each look.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base import file_status
+from camerad.base.clock import SECOND, Clock, Moment
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import count, printable
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.skeleton import skeleton
+from camerad.ledger.audit import read_state
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import RecordingState
+from camerad.office import office
+from camerad.office.office import OfficeKeyError
+from camerad.office.office_store import camera_keys
+from camerad.store import verified_copy
+from camerad.store.locations import Place, office_place
+from camerad.vault.camera_holdings import size_of
+from camerad.vault.cameras import Cameras
+from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.second_copies import SecondCopies
+from camerad.vault.second_copy import Lock, SecondCopyAwayError
+from camerad.vault.second_copy_lock import lock_by_ledger
+from camerad.vault.second_copy_plan import LocalCopy, SecondCopyPlan, is_over, may_release, plan
+from camerad.vault.upload_files import Declaration
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 900.0
+"""Between two looks. With the one that deletes in the directory, a copy goes within an hour."""
+COPY_SECONDS: Final = 600
+"""For so long a look begins to copy; the next one goes on."""
+MOST_ASKED: Final = 2000
+"""Locks that one look asks the store for; what was found in order is not asked for again."""
+
+
+class SecondCopyWorker:
+    """directory: the office's. cameras: its register. key: the office's, by which its ledger is
+    read. clock: whose moments say whether wall time is trusted."""
+
+    def __init__(
+        self,
+        directory: str,
+        copies: SecondCopies,
+        cameras: Cameras,
+        key: PublicKey,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._copies = copies
+        self._store = copies.store
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._said: frozenset[str] = frozenset()
+        self._in_order: dict[str, Lock] = {}
+        """What the store was found to have, so that it is not asked at each look. Nothing depends
+        on it."""
+
+    def look(self) -> float:
+        """Do what is to be done now; returns after how many seconds to look again. It blocks.
+
+        Whatever goes wrong is logged, and tried again.
+        """
+        problems: set[str] = set()
+        try:
+            self._look(problems)
+        except CameradError as error:
+            problems.add(str(error))
+        except Exception:
+            # A mistake of ours ends this look, and not the next ones.
+            log.exception("second copies were not looked after", extra=MessageId.MISTAKE.extra)
+        self._warn(problems)
+        return LOOK_SECONDS
+
+    def _look(self, problems: set[str]) -> None:
+        place = office_place(self._directory)
+        state = self._ledger(place)
+        if state is None:
+            return  # nothing was ever taken over
+        self._copies.probe()
+        now = self._clock.moment()
+        local = _local_copies(place)
+        found = plan(state, self._store.list_copies(), local)
+        self._each(found.delete, self._delete, problems)
+        self._secure(found, state, now, problems)
+        self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+        self._copies.tidy()
+        if found.gone:
+            number = count(len(found.gone), "recording")
+            problems.add(
+                f"{number} in the second copies, such as {found.gone[0]}, and not in the office's "
+                "directory: bring them back with 'camerad office restore --all'"
+            )
+        self._make(found, state, place, problems)
+
+    def _ledger(self, place: Place) -> LedgerState | None:
+        found = office.ledger_keys(place, self._key)
+        if found.problem:
+            raise OfficeKeyError(f"{found.problem}; second copies stay as they are")
+        if not file_status.is_directory(place.ledger):
+            return None
+        return read_state(place.ledger, found.ring)
+
+    def _each(
+        self, names: tuple[str, ...], work: Callable[[str], None], problems: set[str]
+    ) -> None:
+        """Do something with each. What one refuses keeps nobody else; a store that is away does."""
+        for name in names:
+            try:
+                work(name)
+            except SecondCopyAwayError:
+                raise
+            except CameradError as error:
+                problems.add(str(error))
+
+    # ------------------------------------------------------------------ deleting
+
+    def _delete(self, name: str) -> None:
+        """Remove a copy of what the ledger calls deleted. Its hold stood for the ledger's."""
+        self._in_order.pop(name, None)
+        self._store.hold(name, on=False)
+        self._store.delete(name)
+        log.info("deleted the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
+
+    def _look_at_strange(self, name: str, now: Moment) -> None:
+        there = self._in_order.get(name)
+        if there is None:
+            there = self._store.lock_of(name)
+            if there is not None:
+                self._in_order[name] = there
+        if not now.trusted or not is_over(there, now.wall_us):
+            return
+        self._in_order.pop(name, None)
+        self._store.delete(name)
+        log.warning(
+            "deleted the second copy %s, whose lock is over, and which the office's ledger does "
+            "not know",
+            name,
+            extra=MessageId.SECOND_COPY.extra,
+        )
+
+    # ------------------------------------------------------------------ locks and holds
+
+    def _secure(
+        self, found: SecondCopyPlan, state: LedgerState, now: Moment, problems: set[str]
+    ) -> None:
+        wanted = {
+            name: lock_by_ledger(known, state, self._clock.boot_id, now)
+            for name, known in found.secure
+        }
+        # What was in order is so no more if the ledger's hold changed.
+        unsure = tuple(name for name in wanted if not self._is_in_order(name, wanted[name]))
+        for name in set(self._in_order) - set(wanted) - set(found.strange):
+            del self._in_order[name]
+        self._each(
+            unsure[:MOST_ASKED], lambda name: self._secure_one(name, wanted[name], state), problems
+        )
+
+    def _is_in_order(self, name: str, wanted: Lock) -> bool:
+        there = self._in_order.get(name)
+        if there is None or there.hold != wanted.hold:
+            return False
+        return there.until_us is not None or wanted.until_us is None
+
+    def _secure_one(self, name: str, wanted: Lock, state: LedgerState) -> None:
+        there = self._store.lock_of(name)
+        if there is None:
+            return
+        if wanted.until_us is not None and there.until_us is None:
+            self._store.set_lock(name, wanted.until_us)
+            there = there._replace(until_us=wanted.until_us)
+        # Where there is a lock, the clock that could not set one is no reason to hold.
+        hold = wanted.hold and not (wanted.until_us is None and there.until_us is not None)
+        if hold and not there.hold:
+            self._store.hold(name, on=True)
+            there = there._replace(hold=True)
+        elif there.hold and may_release(state, wanted, there):
+            self._store.hold(name, on=False)
+            there = there._replace(hold=False)
+        self._in_order[name] = there
+
+    # ------------------------------------------------------------------ copying
+
+    def _make(
+        self, found: SecondCopyPlan, state: LedgerState, place: Place, problems: set[str]
+    ) -> None:
+        until_us = self._clock.now_us() + COPY_SECONDS * SECOND
+        keys = camera_keys(place, self._cameras.keys())
+        todo = {name: (known, own) for name, known, own in found.make}
+
+        def make(name: str) -> None:
+            if self._clock.now_us() < until_us:
+                self._make_one(name, *todo[name], state, keys)
+
+        self._each(tuple(todo), make, problems)
+
+    def _make_one(
+        self, name: str, known: RecordingState, own: LocalCopy, state: LedgerState, keys: KeyRing
+    ) -> None:
+        said = skeleton(own.path)
+        key = keys.get(said.statement.kid)
+        if key is None or said.closed_by is None or known.final != said.closed_by.sha256:
+            return  # another recording of that id, or one that nobody vouches for
+        written = verified_copy.digest(own.path)
+        try:
+            declared = Declaration(known.id, str(known.final), own.bytes)
+            check_recording(own.path, declared, key, written, str(known.final))
+        except UnfitError as error:
+            raise UnfitError(
+                f"{own.path}: it gets no second copy: {error}; if there is a second copy already, "
+                f"move this file away, and bring that back with 'camerad office restore {known.id}'"
+            ) from error
+        lock = lock_by_ledger(known, state, self._clock.boot_id, self._clock.moment())
+        self._copies.make(name, own.path, written, lock)
+        log.info("made the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
+
+    def _warn(self, problems: set[str]) -> None:
+        for text in sorted(problems - self._said):
+            log.warning("second copies: %s", printable(text), extra=MessageId.SECOND_COPY.extra)
+        self._said = frozenset(problems)
+
+
+def _local_copies(place: Place) -> dict[str, LocalCopy]:
+    """The recordings' files in the office's directory, by id."""
+    found: dict[str, LocalCopy] = {}
+    for directory in place.shelves:
+        for name in list_names(directory):
+            recording = name.removesuffix(SUFFIX)
+            path = os.path.join(directory, name)
+            size = size_of(path) if name != recording and recording not in found else None
+            if size is not None:
+                found[recording] = LocalCopy(path, size)
+    return found
