@@ -54,25 +54,24 @@ class Bucket:
     SecondCopyError and StorageError."""
 
     def __init__(self, settings: S3Settings) -> None:
-        from boto3.session import Session  # noqa: PLC0415 - see the top
+        import boto3  # noqa: PLC0415 - see the top
+        from botocore import exceptions  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import (  # noqa: PLC0415
-            BotoCoreError,
-            ClientError,
-            ConnectionError as ConnectionFailedError,
-            HTTPClientError,
-            IncompleteReadError,
-        )
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         self.name: Final = settings.bucket
         self.endpoint: Final = settings.endpoint
-        self.client_error: Final = ClientError
-        self._away = (ConnectionFailedError, HTTPClientError, IncompleteReadError, HTTPError)
-        self._others = (BotoCoreError, ValueError)
+        self.client_error: Final = exceptions.ClientError
+        self._away = (
+            exceptions.ConnectionError,
+            exceptions.HTTPClientError,
+            exceptions.IncompleteReadError,
+            HTTPError,
+        )
+        self._others = (exceptions.BotoCoreError, ValueError)
         credentials = read_credentials(str(settings.credentials))
         try:
-            self.client: S3Client = Session().client(
+            self.client: S3Client = boto3.client(
                 "s3",
                 endpoint_url=settings.endpoint,
                 region_name=settings.region,

@@ -85,7 +85,7 @@ def seaweedfs(directory: Path) -> Iterator[S3Engine]:
     data.mkdir()
     command = [str(program), "server", f"-dir={data}", f"-ip={HOST}", f"-ip.bind={HOST}"]
     command += ["-filer", "-s3", f"-s3.config={identities}", f"-s3.ip.bind={HOST}"]
-    command += ["-s3.port.iceberg=0", "-master.volumeSizeLimitMB=64", "-volume.max=64"]
+    command += ["-s3.port.iceberg=0", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
     command += [f"-{name}={port}" for name, port in ports.items()]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
@@ -116,6 +116,7 @@ osd data = {root}/osd
 rgw data = {root}/rgw
 osd objectstore = memstore
 memstore device bytes = 2147483648
+osd class dir = {classes}
 osd class load list = *
 osd class default list = *
 osd pool default size = 1
@@ -136,9 +137,14 @@ def ceph(directory: Path) -> Iterator[S3Engine]:
     fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
     for name in ("run", "log", "mon", "osd", "rgw"):
         (directory / name).mkdir()
+    # Debian's daemon looks for them elsewhere.
+    classes = next(Path("/usr/lib").glob("*/rados-classes"), None)
+    assert classes is not None, "install radosgw, ceph-mon, ceph-osd and ceph-common"
     configuration = directory / "ceph.conf"
     configuration.write_text(
-        _CEPH.format(fsid=fsid, host=HOST, mon=mon, mon_old=mon_old, root=directory)
+        _CEPH.format(
+            fsid=fsid, host=HOST, mon=mon, mon_old=mon_old, root=directory, classes=classes
+        )
     )
     environment = {**os.environ, "CEPH_CONF": str(configuration)}
     keyring, monmap = str(directory / "keyring"), str(directory / "monmap")

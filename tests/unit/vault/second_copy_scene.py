@@ -114,13 +114,18 @@ class S3Scene:
         self.bucket = engine.make_bucket()
         self.endpoint = endpoint or engine.endpoint
         self._sent = 0
-        self.store: S3SecondCopy = self.open()
+        self.store: S3SecondCopy = self.reach()
 
     def settings(self, **other: Any) -> S3Settings:
         named = {"endpoint": self.endpoint, "bucket": self.bucket, "region": REGION}
         return S3Settings(credentials=self.credentials, **(named | other))
 
-    def open(self, **other: Any) -> S3SecondCopy:
+    def open(self) -> SecondCopy:
+        # It remembers nothing; a client of its own would be the same again.
+        return S3SecondCopy(self.store.bucket)
+
+    def reach(self, **other: Any) -> S3SecondCopy:
+        """The store with a client of its own. other: settings that are not those of the scene."""
         store = S3SecondCopy(Bucket(self.settings(**other)))
         store.bucket.client.meta.events.register("before-send.s3.UploadPart", self._count)
         return store
