@@ -29,6 +29,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.container.recording_files import SUFFIX
 from camerad.store import verified_copy
+from camerad.store.locations import is_id
 from camerad.vault.second_copy import (
     CopyInStore,
     Lock,
@@ -125,9 +126,9 @@ class DirectorySecondCopy:
         return found
 
     def _directories(self) -> list[str]:
-        return [
-            one for one in _names(self._root) if file_status.is_directory(f"{self._root}/{one}")
-        ]
+        """Those of recordings; what else lies there is somebody else's."""
+        found = (one for one in _names(self._root) if is_id(one))
+        return [one for one in found if file_status.is_directory(os.path.join(self._root, one))]
 
     # ------------------------------------------------------------------ locks
 

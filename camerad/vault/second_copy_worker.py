@@ -17,9 +17,10 @@ from camerad.base.clock import SECOND, Clock, Moment
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count, printable
+from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX, list_names
-from camerad.container.skeleton import skeleton
+from camerad.container.skeleton import readable_skeleton
 from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -211,12 +212,14 @@ class SecondCopyWorker:
     def _make_one(
         self, name: str, known: RecordingState, own: LocalCopy, state: LedgerState, keys: KeyRing
     ) -> None:
-        said = skeleton(own.path)
-        key = keys.get(said.statement.kid)
-        if key is None or said.closed_by is None or known.final != said.closed_by.sha256:
-            return  # another recording of that id, or one that nobody vouches for
+        said = readable_skeleton(own.path)
+        if said is not None and known.header not in ("", jws.digest(said.statement.token)):
+            return  # another recording of that id has its name; the ledger says so
+        key = None if said is None else keys.get(said.statement.kid)
         written = verified_copy.digest(own.path)
         try:
+            if key is None:
+                raise UnfitError("it is no recording of a camera whose key is known")
             declared = Declaration(known.id, str(known.final), own.bytes)
             check_recording(own.path, declared, key, written, str(known.final))
         except UnfitError as error:
