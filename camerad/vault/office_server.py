@@ -172,10 +172,12 @@ class Vault:
             queue.add(kid, declaration)
         queue.start()
         self._background(self._expire(uploads))
-        self._background(_look_on(RetentionWorker(directory, cameras, key, self._clock).look))
+        retention = RetentionWorker(directory, cameras, key, self._clock)
         if copies is not None:
             worker = SecondCopyWorker(directory, copies, cameras, key.public, self._clock)
+            retention.elsewhere = lambda: worker.recordings
             self._background(_look_on(worker.look))
+        self._background(_look_on(retention.look))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""

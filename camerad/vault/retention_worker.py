@@ -11,6 +11,7 @@ What keeps a recording beyond its day is logged as a warning, once until it is s
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection
 from typing import Final
 
 from camerad.base.clock import Clock
@@ -42,6 +43,9 @@ class RetentionWorker:
         self._key = key
         self._clock = clock
         self._said: frozenset[str] = frozenset()
+        self.elsewhere: Callable[[], Collection[str]] = tuple
+        """Ids of what has a second copy: if its own file has vanished, it has its day all the
+        same."""
 
     def look(self) -> float:
         """Delete what is due now; returns after how many seconds to look again. It blocks.
@@ -67,6 +71,8 @@ class RetentionWorker:
         place = office_place(self._directory)
         trusted = self._cameras.keys()
         with open_office_store(place, self._key, self._clock, trusted, _tell) as store:
+            for recording in store.expire_missing(self.elsewhere()):
+                log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             return store.purge_and_explain()
 
     def _warn(self, reasons: set[str]) -> None:

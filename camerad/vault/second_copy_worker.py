@@ -33,9 +33,16 @@ from camerad.vault.camera_holdings import size_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy import Lock, SecondCopyAwayError
+from camerad.vault.second_copy import Lock, SecondCopyAwayError, parse_name
 from camerad.vault.second_copy_lock import lock_by_ledger
-from camerad.vault.second_copy_plan import LocalCopy, SecondCopyPlan, is_over, may_release, plan
+from camerad.vault.second_copy_plan import (
+    LocalCopy,
+    SecondCopyPlan,
+    is_over,
+    may_release,
+    plan,
+)
+from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_files import Declaration
 
 log = logging.getLogger(__name__)
@@ -49,8 +56,8 @@ MOST_ASKED: Final = 2000
 
 
 class SecondCopyWorker:
-    """directory: the office's. cameras: its register. key: the office's, by which its ledger is
-    read. clock: whose moments say whether wall time is trusted."""
+    """directory: the office's. cameras: its register. key: the office's, by which its
+    ledger is read. clock: whose moments say whether wall time is trusted."""
 
     def __init__(
         self,
@@ -66,7 +73,10 @@ class SecondCopyWorker:
         self._cameras = cameras
         self._key = key
         self._clock = clock
+        self._tombstones = Tombstones(directory, key)
         self._said: frozenset[str] = frozenset()
+        self.recordings: frozenset[str] = frozenset()
+        """Ids of what had a second copy at the last look."""
         self._in_order: dict[str, Lock] = {}
         """What the store was found to have, so that it is not asked at each look. Nothing depends
         on it."""
@@ -95,10 +105,13 @@ class SecondCopyWorker:
         self._copies.probe()
         now = self._clock.moment()
         local = _local_copies(place)
-        found = plan(state, self._store.list_copies(), local)
+        listed = self._store.list_copies()
+        self.recordings = frozenset(one.name.partition("/")[0] for one in listed)
+        found = plan(state, listed, local)
         self._each(found.delete, self._delete, problems)
         self._secure(found, state, now, problems)
-        self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+        if not state.unread:
+            self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
         self._copies.tidy()
         if found.gone:
             number = count(len(found.gone), "recording")
@@ -138,6 +151,12 @@ class SecondCopyWorker:
         log.info("deleted the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
 
     def _look_at_strange(self, name: str, now: Moment) -> None:
+        """Remove a copy that the ledger's newest part does not know, if an older one calls it
+        deleted, or if its day is over."""
+        recording, final = parse_name(name) or ("", "")
+        if self._tombstones.has(recording, final):
+            self._delete(name)
+            return
         there = self._in_order.get(name)
         if there is None:
             there = self._store.lock_of(name)

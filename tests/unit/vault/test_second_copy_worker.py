@@ -56,6 +56,7 @@ class Office:
         self.worker = SecondCopyWorker(
             directory, self.copies, self.cameras, OFFICE.public, self.clock
         )
+        self.retention.elsewhere = lambda: self.worker.recordings
 
     def look(self) -> None:
         """What the server does every quarter of an hour."""
@@ -230,6 +231,22 @@ def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
     assert f"camerad office restore {ONE}" in caplog.text
 
 
+def test_o4_what_lies_in_the_second_copies_alone_goes_on_its_day_too(office: Office) -> None:
+    office.take(ONE, TWO, THREE)
+    office.hold(THREE)
+    office.look()
+    for one in (ONE, THREE):
+        office.file(one).unlink()
+    office.look()
+    assert office.copied == {ONE, TWO, THREE}
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), {THREE})
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    assert state.recordings[ONE].deleted is not None
+    assert office.restorer().restore(THREE).restored == (THREE,), "a hold keeps it"
+
+
 def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -285,6 +302,28 @@ def test_what_the_ledger_does_not_know_stays_until_its_lock_is_over(office: Offi
     office.clock.source = ClockSource.SYNCHRONISED
     office.look()
     assert office.copied == {ONE, "20261101T120000Z-000001-00000001"}, "a hold keeps it"
+
+
+def test_o4_what_was_held_and_went_while_the_store_was_away_for_weeks_goes_too(
+    office: Office,
+) -> None:
+    """By then only older parts of the ledger know it."""
+    office.take(ONE, TWO)
+    office.hold(ONE)
+    office.hold(TWO)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    office.release(ONE)
+    for _ in range(5):
+        office.look()
+        office.clock.advance(3 * DAY)
+    assert office.there == {TWO}
+    away.rename(office.second)
+    office.restart()
+    office.look()
+    assert office.copied == {TWO}
 
 
 def test_a_ledger_that_lost_entries_ends_no_hold(office: Office) -> None:

@@ -83,6 +83,7 @@ class World:
         self.worker = SecondCopyWorker(
             directory, self.copies, self.cameras, OFFICE.public, self.machine
         )
+        self.retention.elsewhere = lambda: self.worker.recordings
 
     # ------------------------------------------------------------------ what happens
 
