@@ -132,7 +132,7 @@ mon data avail crit = 1
 
 @contextlib.contextmanager
 def ceph(directory: Path) -> Iterator[S3Engine]:
-    """Ceph's RADOS Gateway, on one monitor and one storage daemon in memory; needs root."""
+    """Ceph's RADOS Gateway, on one monitor and one storage daemon, in memory."""
     mon, mon_old, gateway = free_ports(3)
     fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
     for name in ("run", "log", "mon", "osd", "rgw"):
