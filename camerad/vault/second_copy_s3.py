@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from camerad.base.clock import SECOND
 from camerad.base.storage_errors import explaining
+from camerad.vault import second_copy_s3_probe
 from camerad.vault.second_copy import (
     CopyInStore,
     Lock,
@@ -69,9 +70,7 @@ class S3SecondCopy:
         self._client.close()
 
     def probe(self) -> None:
-        from camerad.vault.second_copy_s3_probe import probe  # noqa: PLC0415 - in a circle
-
-        probe(self)
+        second_copy_s3_probe.probe(self)
 
     # ------------------------------------------------------------------ writing
 

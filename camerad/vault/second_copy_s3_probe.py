@@ -22,14 +22,11 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from camerad.base.clock import SECOND
 from camerad.vault.second_copy import Lock, UnsafeStoreError
-from camerad.vault.second_copy_s3_client import is_missing
-
-if TYPE_CHECKING:
-    from camerad.vault.second_copy_s3 import S3SecondCopy
+from camerad.vault.second_copy_s3_client import Bucket, is_missing
 
 PREFIX: Final = "camerad-probe/"
 LOCKED_SECONDS: Final = 20
@@ -38,7 +35,34 @@ _CONTENT: Final = b"camerad tries whether this store keeps a lock\n"
 _REMEDY: Final = "use a store, and a bucket, whose lock holds: docs/office.md says how to make one"
 
 
-def probe(store: S3SecondCopy) -> None:
+class ProbedStore(Protocol):
+    """What a probe asks of a store: `camerad.vault.second_copy_s3.S3SecondCopy`, which explains
+    each."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where it is."""
+
+    def put(self, name: str, path: str, size: int, lock: Lock) -> None:
+        """Copy a file, and lock the copy."""
+
+    def versions(self, name: str) -> list[str]:
+        """What there is under a name."""
+
+    def list_entries(self, kind: str, prefix: str) -> list[Any]:
+        """What the store lists below a prefix."""
+
+    def lock_of_version(self, name: str, version: str) -> Lock:
+        """The lock of one version."""
+
+    def hold(self, name: str, *, on: bool) -> None:
+        """Hold every version, or end that."""
+
+    def delete(self, name: str) -> None:
+        """Remove all that is under a name."""
+
+
+def probe(store: ProbedStore) -> None:
     """Raises UnsafeStoreError if the lock does not hold, and SecondCopyError if the store fails."""
     _check_bucket(store)
     _remove_old(store)
@@ -47,7 +71,7 @@ def probe(store: S3SecondCopy) -> None:
     _try_hold(store, f"{PREFIX}{run}-held")
 
 
-def _check_bucket(store: S3SecondCopy) -> None:
+def _check_bucket(store: ProbedStore) -> None:
     bucket = store.bucket
 
     def locking() -> dict[str, Any]:
@@ -72,7 +96,7 @@ def _check_bucket(store: S3SecondCopy) -> None:
         raise _unsafe(store, "the bucket does not keep versions")
 
 
-def _keeps_versions(store: S3SecondCopy) -> bool:
+def _keeps_versions(store: ProbedStore) -> bool:
     bucket = store.bucket
     said = bucket.do(
         "ask whether the bucket keeps versions",
@@ -81,7 +105,7 @@ def _keeps_versions(store: S3SecondCopy) -> bool:
     return said.get("Status") == "Enabled"
 
 
-def _put(store: S3SecondCopy, name: str, lock: Lock) -> str:
+def _put(store: ProbedStore, name: str, lock: Lock) -> str:
     """Put a probe's object; returns its version."""
     descriptor, path = tempfile.mkstemp(prefix="camerad-probe-")
     try:
@@ -93,7 +117,7 @@ def _put(store: S3SecondCopy, name: str, lock: Lock) -> str:
     return store.versions(name)[0]
 
 
-def _store_time(store: S3SecondCopy) -> datetime:
+def _store_time(store: ProbedStore) -> datetime:
     """What the store's own clock says."""
     bucket = store.bucket
     said = bucket.do(
@@ -103,7 +127,7 @@ def _store_time(store: S3SecondCopy) -> datetime:
     return parsedate_to_datetime(date) if date else datetime.now(UTC)
 
 
-def _try_lock(store: S3SecondCopy, name: str) -> None:
+def _try_lock(store: ProbedStore, name: str) -> None:
     bucket, client = store.bucket, store.bucket.client
     end = _store_time(store).replace(microsecond=0) + timedelta(seconds=LOCKED_SECONDS)
     wanted = Lock(round(end.timestamp()) * SECOND)
@@ -143,7 +167,7 @@ def _try_lock(store: S3SecondCopy, name: str) -> None:
     _try_versioning(store)
 
 
-def _try_versioning(store: S3SecondCopy) -> None:
+def _try_versioning(store: ProbedStore) -> None:
     bucket = store.bucket
     accepted = _is_accepted(
         store,
@@ -162,7 +186,7 @@ def _try_versioning(store: S3SecondCopy) -> None:
         raise _unsafe(store, "the store lets a bucket with locks stop keeping versions")
 
 
-def _try_hold(store: S3SecondCopy, name: str) -> None:
+def _try_hold(store: ProbedStore, name: str) -> None:
     bucket = store.bucket
     version = _put(store, name, Lock(None, hold=True))
     accepted = _is_accepted(
@@ -178,7 +202,7 @@ def _try_hold(store: S3SecondCopy, name: str) -> None:
         raise _unsafe(store, "the store does not delete what is not locked")
 
 
-def _is_accepted(store: S3SecondCopy, action: str, attempt: Callable[[], object]) -> bool:
+def _is_accepted(store: ProbedStore, action: str, attempt: Callable[[], object]) -> bool:
     """Whether the store does not refuse an order."""
 
     def tried() -> bool:
@@ -193,7 +217,7 @@ def _is_accepted(store: S3SecondCopy, action: str, attempt: Callable[[], object]
     return store.bucket.do(action, tried)
 
 
-def _remove_old(store: S3SecondCopy) -> None:
+def _remove_old(store: ProbedStore) -> None:
     """Remove what earlier probes left, as far as its lock is over."""
     bucket = store.bucket
     for one in store.list_entries("Versions", PREFIX):
@@ -210,5 +234,5 @@ def _remove_old(store: S3SecondCopy) -> None:
         )
 
 
-def _unsafe(store: S3SecondCopy, why: str) -> UnsafeStoreError:
+def _unsafe(store: ProbedStore, why: str) -> UnsafeStoreError:
     return UnsafeStoreError(f"{store.bucket}: {why}; {_REMEDY}")

@@ -8,7 +8,7 @@ import pytest
 
 from camerad.vault import office_settings
 from camerad.vault.office_settings import OfficeFile, TlsSettings
-from camerad.vault.second_copy_s3_client import (
+from camerad.vault.second_copy_credentials import (
     Credentials,
     CredentialsError,
     read_credentials,

@@ -21,7 +21,7 @@ from camerad.vault.second_copy import (
     UnsafeStoreError,
     read_back,
 )
-from camerad.vault.second_copy_s3_client import CredentialsError
+from camerad.vault.second_copy_credentials import CredentialsError
 from tests.breadth import CAMPAIGN, campaign
 from tests.unit.vault.second_copy_scene import (
     NAME,

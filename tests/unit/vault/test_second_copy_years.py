@@ -139,7 +139,7 @@ class World:
         held = [one for one in self.here.values() if one.held]
         free = [one for one in self.here.values() if not one.held and one.end_us > self.truth.us]
         with open_office_store(place, OFFICE, self.machine, trusted, lambda _: None) as store:
-            if held and self.random.random() < 0.5:
+            if held and self.random.random() < 0.3:
                 one = self.random.choice(held)
                 store.release(one.id, "Desk")
                 one.held = False
@@ -232,7 +232,7 @@ def test_o4_through_years_nothing_goes_early_and_nothing_late(tmp_path: Path) ->
                 world.store.list_copies()
             world.live()
             away.rename(world.second)
-        elif random.random() < 0.3:
+        elif random.random() < 0.5:
             world.change_holds()
         world.look()
         world.record()
