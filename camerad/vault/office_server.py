@@ -22,7 +22,7 @@ import logging
 import os
 import signal
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -172,11 +172,12 @@ class Vault:
             queue.add(kid, declaration)
         queue.start()
         self._background(self._expire(uploads))
-        retention = RetentionWorker(directory, cameras, key, self._clock)
+        elsewhere: Callable[[], Collection[str]] = tuple
         if copies is not None:
-            worker = SecondCopyWorker(directory, copies, cameras, key.public, self._clock)
-            retention.elsewhere = lambda: worker.recordings
-            self._background(_look_on(worker.look))
+            second = SecondCopyWorker(directory, copies, cameras, key.public, self._clock)
+            elsewhere = second.list_recordings
+            self._background(_look_on(second.look))
+        retention = RetentionWorker(directory, cameras, key, self._clock, elsewhere)
         self._background(_look_on(retention.look))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:

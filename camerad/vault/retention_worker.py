@@ -35,17 +35,23 @@ AGAIN_SECONDS: Final = 60.0
 
 class RetentionWorker:
     """directory: the office's. cameras: whose recordings are taken over. key: signs the office's
-    ledger. clock: whose moments say whether wall time is trusted."""
+    ledger. clock: whose moments say whether wall time is trusted. elsewhere: ids of what has a
+    second copy; if its own file has vanished, it has its day all the same."""
 
-    def __init__(self, directory: str, cameras: Cameras, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        directory: str,
+        cameras: Cameras,
+        key: SigningKey,
+        clock: Clock,
+        elsewhere: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._directory = directory
         self._cameras = cameras
         self._key = key
         self._clock = clock
+        self._elsewhere = elsewhere
         self._said: frozenset[str] = frozenset()
-        self.elsewhere: Callable[[], Collection[str]] = tuple
-        """Ids of what has a second copy: if its own file has vanished, it has its day all the
-        same."""
 
     def look(self) -> float:
         """Delete what is due now; returns after how many seconds to look again. It blocks.
@@ -71,7 +77,7 @@ class RetentionWorker:
         place = office_place(self._directory)
         trusted = self._cameras.keys()
         with open_office_store(place, self._key, self._clock, trusted, _tell) as store:
-            for recording in store.expire_missing(self.elsewhere()):
+            for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             return store.purge_and_explain()
 

@@ -11,7 +11,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from camerad.base.clock import Clock
+from camerad.base.clock import DAY, Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
@@ -25,6 +25,8 @@ from camerad.vault.second_copy_lock import lock_at_takeover
 if TYPE_CHECKING:
     from camerad.vault.second_copy_settings import SecondCopySettings
 
+LEFT_US: Final = DAY
+"""An attempt that was interrupted goes on within a day, or never."""
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +40,7 @@ class SecondCopies:
         self._turns = Turns()
         self._probing = threading.Lock()
         self._probed = False
+        self._lock = threading.Lock()
         self._busy: set[str] = set()
 
     def probe_at_start(self) -> None:
@@ -79,7 +82,8 @@ class SecondCopies:
         as it was verified. Raises as `secure`."""
         self.probe()
         with self._turns.of(name):
-            self._busy.add(name)
+            with self._lock:
+                self._busy.add(name)
             try:
                 self.store.put(name, path, content.bytes, lock)
                 if read_back(self.store, name) == content:
@@ -91,12 +95,15 @@ class SecondCopies:
                         "written; do not use this store: take another one"
                     )
             finally:
-                self._busy.discard(name)
+                with self._lock:
+                    self._busy.discard(name)
 
     def tidy(self) -> None:
-        """Remove what interrupted attempts left, unless it goes on just now. Raises
+        """Remove what was left of attempts that did not go on for a day. Raises
         SecondCopyError."""
-        self.store.tidy(frozenset(self._busy))
+        with self._lock:
+            busy = frozenset(self._busy)
+        self.store.tidy(busy, self._clock.wall_us() - LEFT_US)
 
     def close(self) -> None:
         """Give up connections."""

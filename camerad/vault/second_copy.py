@@ -98,8 +98,9 @@ class SecondCopy(Protocol):
     def list_copies(self) -> list[CopyInStore]:
         """All that there is, whoever made it. What has no recording's name is left out."""
 
-    def tidy(self, busy: Collection[str]) -> None:
-        """Remove what interrupted attempts left, but for these names."""
+    def tidy(self, busy: Collection[str], before_us: int) -> None:
+        """Remove what attempts left that were interrupted and did not go on, but for these names.
+        before_us: of what was begun before that time."""
 
     def probe(self) -> None:
         """Try whether the lock holds. Raises UnsafeStoreError, with what to do, if it does not."""

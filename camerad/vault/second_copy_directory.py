@@ -189,14 +189,15 @@ class DirectorySecondCopy:
         durable_files.remove(_lock_path(target), missing_ok=True)
         self._remove_if_empty(os.path.dirname(target))
 
-    def tidy(self, busy: Collection[str]) -> None:
+    def tidy(self, busy: Collection[str], before_us: int) -> None:
         self._check_there()
         for directory in self._directories():
             for name in _names(os.path.join(self._root, directory)):
                 copy = f"{directory}/{name.removesuffix(durable_files.TEMPORARY)}"
                 left = name.endswith(durable_files.TEMPORARY) and parse_name(copy) is not None
-                if left and copy not in busy:
-                    durable_files.remove(os.path.join(self._root, directory, name), missing_ok=True)
+                path = os.path.join(self._root, directory, name)
+                if left and copy not in busy and _changed_us(path) < before_us:
+                    durable_files.remove(path, missing_ok=True)
             self._remove_if_empty(os.path.join(self._root, directory))
 
     def _remove_if_empty(self, directory: str) -> None:
@@ -232,6 +233,11 @@ class DirectorySecondCopy:
 
 def _lock_path(target: str) -> str:
     return target.removesuffix(SUFFIX) + LOCK
+
+
+def _changed_us(path: str) -> int:
+    with explaining("look at it", path):
+        return os.lstat(path).st_mtime_ns // 1000
 
 
 def _names(directory: str) -> list[str]:

@@ -31,6 +31,7 @@ from camerad.office import holdings, office
 from camerad.office.office import OfficeKeyError
 from camerad.office.office_store import brought_keys
 from camerad.store import verified_copy
+from camerad.store.disk import TakenError
 from camerad.store.locations import OFFICE, NotThereError, is_id, office_place
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.cameras import Cameras
@@ -61,6 +62,7 @@ class Restorer:
 
     def __init__(self, directory: str, store: SecondCopy, cameras: Cameras, key: PublicKey) -> None:
         self._root = os.path.abspath(directory)
+        self._directory = os.path.join(self._root, OFFICE, RESTORING)
         self._store = store
         self._cameras = cameras
         self._tombstones = Tombstones(self._root, key)
@@ -76,8 +78,9 @@ class Restorer:
     ) -> RestoreResult:
         """Bring back one recording, or all that are not in the directory. say: is told of each.
 
-        Raises NotThereError if there is no second copy of the one, SecondCopyError if the store
-        fails, and StorageError if the office's directory does.
+        Raises NotThereError if there is no second copy of the one, TakenError if another process
+        does the same, SecondCopyError if the store fails, and StorageError if the office's
+        directory does.
         """
         if recording is not None and not is_id(recording):
             raise NotThereError(f"{recording!r} is no recording's id; list what there is")
@@ -88,6 +91,24 @@ class Restorer:
                 wanted.append((one.name, *parsed))
         if recording is not None and not wanted:
             raise NotThereError(f"{self._store.describe()}: there is no second copy of {recording}")
+        durable_files.make_directory(self._directory)
+        try:
+            claim = durable_files.lock_directory(self._directory)
+        except BlockingIOError as error:
+            raise TakenError(
+                f"{self._root}: recordings are being brought back already; wait until that has "
+                "ended"
+            ) from error
+        try:
+            durable_files.remove_unpublished(self._directory)
+            return self._restore_all(wanted, say)
+        finally:
+            os.close(claim)
+
+    def _restore_all(
+        self, wanted: list[tuple[str, str, str]], say: Callable[[str], None]
+    ) -> RestoreResult:
+        """wanted: names of second copies, ids, and SHA-256 of last statements."""
         restored, refused, there = [], [], 0
         for name, identity, final in wanted:
             paths = self._place.files_of(identity)
@@ -109,10 +130,7 @@ class Restorer:
         header = known.header if known is not None and known.final == final else ""
         if self._tombstones.has(recording, final, header):
             raise UnfitError("the office deleted it in its time, so it does not come back")
-        directory = os.path.join(self._root, OFFICE, RESTORING)
-        durable_files.make_directory(directory)
-        durable_files.remove_unpublished(directory)
-        path = os.path.join(directory, recording + SUFFIX + durable_files.TEMPORARY)
+        path = os.path.join(self._directory, recording + SUFFIX + durable_files.TEMPORARY)
         why = "there is nothing of it"
         for version in self._store.versions(name):
             try:

@@ -170,16 +170,18 @@ class S3SecondCopy:
 
     def _unfinished(self, name: str = "") -> list[str]:
         """The ids of the uploads of a name that were not completed, the newest last."""
-        return [upload for key, upload in self._all_unfinished(name) if key == name]
+        return [upload for key, upload, _ in self._all_unfinished(name) if key == name]
 
-    def _all_unfinished(self, prefix: str) -> list[tuple[str, str]]:
-        def listing() -> list[tuple[str, str]]:
+    def _all_unfinished(self, prefix: str) -> list[tuple[str, str, int]]:
+        """Names, ids, and when each was begun; the oldest first."""
+
+        def listing() -> list[tuple[str, str, int]]:
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket.name, Prefix=prefix
             )
             found = [one for page in pages for one in page.get("Uploads", ())]
             found.sort(key=lambda one: one["Initiated"])
-            return [(one["Key"], one["UploadId"]) for one in found]
+            return [(one["Key"], one["UploadId"], _wall_us(one["Initiated"])) for one in found]
 
         return self._do("list unfinished uploads", listing)
 
@@ -259,7 +261,7 @@ class S3SecondCopy:
         )
         until = said.get("ObjectLockRetainUntilDate")
         locked = until is not None and said.get("ObjectLockMode") == COMPLIANCE
-        until_us = round(until.timestamp() * SECOND) if locked and until is not None else None
+        until_us = _wall_us(until) if locked and until is not None else None
         return Lock(until_us, said.get("ObjectLockLegalHoldStatus") == "ON")
 
     def set_lock(self, name: str, until_us: int) -> None:
@@ -349,13 +351,17 @@ class S3SecondCopy:
             )
         raise LockedCopyError(f"{self.bucket}: {name} cannot be deleted yet: {why}")
 
-    def tidy(self, busy: Collection[str]) -> None:
-        for name, upload in self._all_unfinished(""):
-            if parse_name(name) is not None and name not in busy:
+    def tidy(self, busy: Collection[str], before_us: int) -> None:
+        for name, upload, begun_us in self._all_unfinished(""):
+            if parse_name(name) is not None and name not in busy and begun_us < before_us:
                 self._abort(name, upload)
 
     def _do(self, action: str, work: Callable[[], _T]) -> _T:
         return self.bucket.do(action, work)
+
+
+def _wall_us(at: datetime) -> int:
+    return round(at.timestamp() * SECOND)
 
 
 def part_size(size: int) -> int:

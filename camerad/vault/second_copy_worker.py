@@ -75,11 +75,14 @@ class SecondCopyWorker:
         self._clock = clock
         self._tombstones = Tombstones(directory, key)
         self._said: frozenset[str] = frozenset()
-        self.recordings: frozenset[str] = frozenset()
-        """Ids of what had a second copy at the last look."""
+        self._recordings: frozenset[str] = frozenset()
         self._in_order: dict[str, Lock] = {}
         """What the store was found to have, so that it is not asked at each look. Nothing depends
         on it."""
+
+    def list_recordings(self) -> frozenset[str]:
+        """Ids of what had a second copy at the last look; any thread may ask."""
+        return self._recordings
 
     def look(self) -> float:
         """Do what is to be done now; returns after how many seconds to look again. It blocks.
@@ -106,7 +109,7 @@ class SecondCopyWorker:
         now = self._clock.moment()
         local = _local_copies(place)
         listed = self._store.list_copies()
-        self.recordings = frozenset(one.name.partition("/")[0] for one in listed)
+        self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
         found = plan(state, listed, local)
         self._each(found.delete, self._delete, problems)
         self._secure(found, state, now, problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,14 @@ class Lie(Enum):
     """Legal holds, and it shows them."""
     DELETIONS = "deletions"
     """Deletions: it says that it has done what it has not."""
+    NOTHING = "nothing"
+    """It is honest."""
 
 
 class LyingStore:
     """endpoint: where it listens."""
 
-    def __init__(self, endpoint: str, lie: Lie) -> None:
+    def __init__(self, endpoint: str, lie: Lie, context: ssl.SSLContext | None = None) -> None:
         self._target = urlsplit(endpoint)
         self.lie = lie
         self.shown: dict[str, dict[str, str]] = {}
@@ -66,7 +69,10 @@ class LyingStore:
 
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self._server.daemon_threads = True
-        self.endpoint = f"http://{HOST}:{self._server.server_address[1]}"
+        scheme, host = ("http", HOST) if context is None else ("https", "localhost")
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.endpoint = f"{scheme}://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -114,9 +120,9 @@ class LyingStore:
 
 
 @contextmanager
-def lying_store(endpoint: str, lie: Lie) -> Iterator[str]:
-    """A proxy that lies; yields its address."""
-    made = LyingStore(endpoint, lie)
+def lying_store(endpoint: str, lie: Lie, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A proxy that lies; yields its address. context: of TLS."""
+    made = LyingStore(endpoint, lie, context)
     try:
         yield made.endpoint
     finally:

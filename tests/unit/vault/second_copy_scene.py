@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from s3_engines import ACCESS, REGION, SECRET, S3Engine
 
 from camerad.base import durable_files
-from camerad.base.clock import SECOND, SystemClock
+from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.vault.second_copy import SecondCopy, name_of
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_s3 import S3SecondCopy
@@ -39,6 +40,9 @@ class Scene(Protocol):
     def killing(self, at: int) -> AbstractContextManager[Callable[[], int]]:
         """Be killed at that step, counted from 0; yields how many steps there were so far."""
 
+    def wait_until(self, until_us: int) -> None:
+        """Until the store's clock is a little behind that."""
+
     def left(self) -> list[str]:
         """What is left of interrupted attempts."""
 
@@ -52,11 +56,15 @@ class DirectoryScene:
     def __init__(self, root: Path) -> None:
         self.root = root / "second"
         self.root.mkdir()
+        self._clock = ManualClock(wall_us=SystemClock().wall_us())
         self.store: SecondCopy = self.open()
         self._sent = 0
 
     def open(self) -> SecondCopy:
-        return DirectorySecondCopy(str(self.root), SystemClock())
+        return DirectorySecondCopy(str(self.root), self._clock)
+
+    def wait_until(self, until_us: int) -> None:
+        self._clock.advance(max(0, until_us - self._clock.wall_us()))
 
     def killing(self, at: int) -> Any:
         scene = self
@@ -130,6 +138,11 @@ class S3Scene:
         store.bucket.client.meta.events.register("before-send.s3.UploadPart", self._count)
         return store
 
+    def wait_until(self, until_us: int) -> None:
+        left = (until_us - SystemClock().wall_us()) / SECOND + 0.3
+        if left > 0:
+            time.sleep(left)
+
     def _count(self, **_: object) -> None:
         self._sent += 1
 
@@ -176,15 +189,6 @@ def soon(seconds: float) -> int:
     """Wall time so long from now, rounded up to a second."""
     now_us = SystemClock().wall_us() + round(seconds * SECOND)
     return -(-now_us // SECOND) * SECOND
-
-
-def wait_until(until_us: int) -> None:
-    """Wait until the clock of the store, which is this machine's, is a little behind that."""
-    import time
-
-    left = (until_us - SystemClock().wall_us()) / SECOND + 0.3
-    if left > 0:
-        time.sleep(left)
 
 
 def file_of(root: Path, data: bytes, name: str = "recording") -> str:

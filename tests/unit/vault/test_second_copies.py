@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from desk_helpers import DAYS, ONE, TWO, Camera
@@ -27,6 +28,8 @@ from camerad.vault.second_copy import (
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_settings import SecondCopySettings
 from camerad.vault.takeover import Takeover
+from tests.breadth import breadth
+from tests.unit.vault.second_copy_scene import DirectoryScene, soon
 
 
 class Office(Vault):
@@ -172,6 +175,36 @@ def test_o3_killed_between_copy_and_receipt_nothing_is_there_twice(
     assert len(office.store.list_copies()) == 1
 
 
+def test_o3_killed_anywhere_of_a_take_over_both_copies_and_the_receipt_come(
+    camera: Camera, office: Office, tmp_path: Path
+) -> None:
+    """The kill is at a durable step, of the office's own copy or of the second one."""
+    (tmp_path / "steps").mkdir()
+    scene = DirectoryScene(tmp_path / "steps")
+    steps = 0
+    for number, at in enumerate((-1, *sorted(Random(15).sample(range(200), breadth(40, 150))))):
+        if number and at >= steps:
+            break
+        name = f"20261124T153000Z-{number:06d}-{number:08x}"
+        path = camera.put(name)
+        office.bring_ledger(camera)
+        declared = office.upload(path)
+        with scene.killing(at) as count:
+            office.takeover.take(KID, declared)
+        steps = count() if number == 0 else steps
+        office.restart()
+        office.takeover.take(KID, declared)
+        token = office.takeover.receipt(KID, name)
+        assert token is not None, at
+        assert read_back(office.store, name_in(path)).bytes == declared.bytes, at
+        lock = office.store.lock_of(name_in(path))
+        assert lock is not None and lock.until_us is not None, at
+        assert office.uploads.find_complete(KID, name) is None, at
+    assert steps > 20
+    assert len(office.store.list_copies()) == number + (at < steps)
+    assert list(office.second.rglob("*.new")) == []
+
+
 def test_without_a_trusted_clock_a_hold_stands_in_for_the_lock(
     camera: Camera, office: Office
 ) -> None:
@@ -259,7 +292,7 @@ def test_what_is_no_copy_in_the_directory_is_left_alone(office: Office, copied: 
     (office.second / "notes.txt").write_text("mine")
     (office.second / ONE / "other.new").write_text("mine")
     (office.second / "empty").mkdir()
-    office.store.tidy(set())
+    office.store.tidy(set(), soon(3600))
     assert [one.name for one in office.store.list_copies()] == [copied]
     assert (office.second / "notes.txt").exists()
     assert (office.second / ONE / "other.new").exists()

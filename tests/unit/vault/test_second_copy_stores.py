@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,8 @@ from lying_store import Lie, lying_store
 from camerad.base.clock import SECOND
 from camerad.store.verified_copy import Digest
 from camerad.vault import second_copy_directory, second_copy_s3
+from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
+from camerad.vault.entrance import tls_context
 from camerad.vault.second_copy import (
     Lock,
     LockedCopyError,
@@ -32,7 +35,6 @@ from tests.unit.vault.second_copy_scene import (
     content,
     file_of,
     soon,
-    wait_until,
 )
 
 PART = 5 << 20
@@ -134,7 +136,7 @@ def test_o4_before_its_end_deletion_fails_and_afterwards_it_succeeds(
     with pytest.raises(LockedCopyError, match="cannot be deleted yet: it is locked until"):
         scene.store.delete(NAME)
     assert read_back(scene.store, NAME).bytes == 100
-    wait_until(until_us)
+    scene.wait_until(until_us)
     scene.store.delete(NAME)
     assert scene.store.versions(NAME) == []
     assert scene.store.list_copies() == []
@@ -145,7 +147,7 @@ def test_o4_a_hold_outlasts_the_lock_and_its_end_ends_that(scene: Scene, tmp_pat
     scene.store.put(NAME, file_of(tmp_path, b"x" * 100), 100, Lock(until_us))
     scene.store.hold(NAME, on=True)
     assert scene.store.lock_of(NAME) == Lock(until_us, hold=True)
-    wait_until(until_us)
+    scene.wait_until(until_us)
     with pytest.raises(LockedCopyError, match="it is held"):
         scene.store.delete(NAME)
     assert read_back(scene.store, NAME).bytes == 100
@@ -162,7 +164,7 @@ def test_o4_a_lock_is_never_made_longer_or_shorter(scene: Scene, tmp_path: Path)
         scene.store.put(NAME, path, 100, Lock(other_us))
         scene.store.set_lock(NAME, other_us)
         assert scene.store.lock_of(NAME) == Lock(until_us)
-    wait_until(until_us)
+    scene.wait_until(until_us)
     scene.store.delete(NAME)
 
 
@@ -225,9 +227,10 @@ def test_what_an_attempt_left_is_removed_unless_it_goes_on(
         at for at in range(steps()) if _killed(scene, NAME, at, file_of(tmp_path, data))
     )
     assert at < steps()
-    scene.store.tidy({NAME})
-    assert scene.left() != []
-    scene.store.tidy(set())
+    for busy, before_us in (({NAME}, soon(3600)), (set(), soon(-3600))):
+        scene.store.tidy(busy, before_us)
+        assert scene.left() != []
+    scene.store.tidy(set(), soon(3600))
     assert scene.left() == []
     assert [one.name for one in scene.store.list_copies()] == [OTHER]
 
@@ -286,7 +289,7 @@ def test_who_hides_or_writes_over_a_copy_changes_nothing_of_it(s3: S3Scene, tmp_
     assert read_back(s3.store, NAME) == digest_of(data)
     with pytest.raises(LockedCopyError):
         s3.store.delete(NAME)
-    wait_until(soon(SECONDS))
+    s3.wait_until(soon(SECONDS))
     s3.store.delete(NAME)
     assert client.list_object_versions(Bucket=s3.bucket).get("DeleteMarkers", []) == []
     client.close()
@@ -308,7 +311,30 @@ def test_a_bucket_without_lock_or_with_one_of_its_own_is_refused(s3: S3Scene) ->
         s3.store.probe()
 
 
-@pytest.mark.parametrize("lie", list(Lie), ids=lambda lie: lie.name)
+def test_over_tls_only_the_authority_that_is_named_counts(s3: S3Scene, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    authority = KeyPairFiles(f"{tmp_path}/ca.pem", f"{tmp_path}/ca.key")
+    other = KeyPairFiles(f"{tmp_path}/other.pem", f"{tmp_path}/other.key")
+    own = KeyPairFiles(f"{tmp_path}/store.pem", f"{tmp_path}/store.key")
+    for one in (authority, other):
+        make_authority(one, "a city", now)
+    make_certificate(authority, own, ["localhost"], now)
+    context = tls_context(own.certificate, own.key)
+    with lying_store(s3.engine.endpoint, Lie.NOTHING, context) as endpoint:
+        store = s3.reach(endpoint=endpoint, ca=Path(authority.certificate))
+        store.probe()
+        store.close()
+        for ca in (Path(other.certificate), None):
+            stranger = s3.reach(endpoint=endpoint, ca=ca)
+            with pytest.raises(SecondCopyAwayError, match="certificate"):
+                stranger.list_copies()
+            stranger.close()
+
+
+LIES = [lie for lie in Lie if lie is not Lie.NOTHING]
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.name)
 def test_a_store_that_takes_orders_and_forgets_them_is_refused(s3: S3Scene, lie: Lie) -> None:
     with lying_store(s3.engine.endpoint, lie) as endpoint:
         store = s3.reach(endpoint=endpoint)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
 
+from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
@@ -16,6 +18,7 @@ from camerad.ledger.audit import read_state
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
+from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
 from camerad.vault import second_copy_worker
 from camerad.vault.cameras import Cameras
@@ -52,11 +55,12 @@ class Office:
         self.store = DirectorySecondCopy(str(self.second), self.clock)
         self.copies = SecondCopies(self.store, self.clock)
         directory = str(self.directory)
-        self.retention = RetentionWorker(directory, self.cameras, OFFICE, self.clock)
         self.worker = SecondCopyWorker(
             directory, self.copies, self.cameras, OFFICE.public, self.clock
         )
-        self.retention.elsewhere = lambda: self.worker.recordings
+        self.retention = RetentionWorker(
+            directory, self.cameras, OFFICE, self.clock, self.worker.list_recordings
+        )
 
     def look(self) -> None:
         """What the server does every quarter of an hour."""
@@ -384,13 +388,16 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
     assert len(office.copied) == 3
 
 
-def test_what_an_attempt_left_goes_at_the_next_look(office: Office) -> None:
+def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:
     office.take(ONE)
     office.look()
     left = (office.second / office.name(ONE)).with_suffix(".tar.new")
     left.write_bytes(b"half of it")
-    office.look()
-    assert not left.exists()
+    now = office.clock.wall_us() / SECOND
+    for age, there in ((23 * 3600, True), (25 * 3600, False)):
+        os.utime(left, (now - age, now - age))
+        office.look()
+        assert left.exists() == there
 
 
 # ------------------------------------------------------------------------------------ the lock
@@ -521,6 +528,19 @@ def test_of_a_camera_that_left_the_register_what_the_ledger_names_comes_back(
     office.look()
     office.file(ONE).unlink()
     camera_register.write(str(office.register), Register(()))
+    assert office.restorer().restore(ONE).restored == (ONE,)
+
+
+def test_two_do_not_bring_back_at_once(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    directory = office.directory / "office" / "restoring"
+    directory.mkdir()
+    claim = durable_files.lock_directory(str(directory))
+    with pytest.raises(TakenError, match="brought back already"):
+        office.restorer().restore(ONE)
+    os.close(claim)
     assert office.restorer().restore(ONE).restored == (ONE,)
 
 

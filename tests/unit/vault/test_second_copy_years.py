@@ -81,11 +81,12 @@ class World:
         self.store = DirectorySecondCopy(str(self.second), self.machine)
         self.copies = SecondCopies(self.store, self.machine)
         directory = str(self.directory)
-        self.retention = RetentionWorker(directory, self.cameras, OFFICE, self.machine)
         self.worker = SecondCopyWorker(
             directory, self.copies, self.cameras, OFFICE.public, self.machine
         )
-        self.retention.elsewhere = lambda: self.worker.recordings
+        self.retention = RetentionWorker(
+            directory, self.cameras, OFFICE, self.machine, self.worker.list_recordings
+        )
 
     # ------------------------------------------------------------------ what happens
 
