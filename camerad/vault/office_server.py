@@ -101,6 +101,7 @@ class Vault:
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
         self._copies: SecondCopies | None = None
+        self._second: SecondCopyWorker | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = settings.listen.port
         """Where it listens."""
@@ -176,9 +177,10 @@ class Vault:
         if copies is not None:
             second = SecondCopyWorker(directory, copies, cameras, key.public, self._clock)
             elsewhere = second.list_recordings
-            self._background(_look_on(second.look))
+            self._second = second
+            second.start()
         retention = RetentionWorker(directory, cameras, key, self._clock, elsewhere)
-        self._background(_look_on(retention.look))
+        self._background(_delete_what_is_due(retention))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the requests; a mistake of ours in it is raised on the loop."""
@@ -239,6 +241,9 @@ class Vault:
         if self._queue is not None:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
+        if self._second is not None:
+            await asyncio.to_thread(self._second.close, END_SECONDS)
+            self._second = None
         if self._copies is not None:
             self._copies.close()
             self._copies = None
@@ -287,10 +292,9 @@ class Vault:
             await asyncio.sleep(EXPIRY_SECONDS)
 
 
-async def _look_on(look: Callable[[], float]) -> None:
-    """Look, again and again. look: returns after how many seconds to look again."""
+async def _delete_what_is_due(worker: RetentionWorker) -> None:
     while True:
-        await asyncio.sleep(await asyncio.to_thread(look))
+        await asyncio.sleep(await asyncio.to_thread(worker.look))
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:

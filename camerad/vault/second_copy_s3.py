@@ -18,6 +18,7 @@ No checksum of the engine is believed, nor ``If-None-Match``: whoever calls read
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -107,9 +108,8 @@ class S3SecondCopy:
             for number in range(1, count + 1):
                 if number not in sent:
                     offset = (number - 1) * length
-                    sent[number] = self._send_part(
-                        name, upload, number, _read(descriptor, offset, length, path)
-                    )
+                    part = _Part(descriptor, offset, min(length, size - offset))
+                    sent[number] = self._send_part(name, upload, number, part)
         finally:
             os.close(descriptor)
         parts: list[CompletedPartTypeDef] = [
@@ -138,7 +138,7 @@ class S3SecondCopy:
         )
         return str(said["UploadId"])
 
-    def _send_part(self, name: str, upload: str, number: int, content: bytes) -> str:
+    def _send_part(self, name: str, upload: str, number: int, content: _Part) -> str:
         said = self._do(
             f"send a part of {name}",
             lambda: self._client.upload_part(
@@ -146,7 +146,7 @@ class S3SecondCopy:
                 Key=name,
                 UploadId=upload,
                 PartNumber=number,
-                Body=content,
+                Body=io.BufferedReader(content, _PIECE),
             ),
         )
         return str(said["ETag"])
@@ -370,12 +370,32 @@ def part_size(size: int) -> int:
     return max(PART, -(-least // MIB) * MIB)
 
 
-def _read(descriptor: int, offset: int, length: int, path: str) -> bytes:
-    """So many bytes of a file, or as many as there are."""
-    pieces = []
-    with explaining("read the file", path):
-        while length and (piece := os.pread(descriptor, length, offset)):
-            pieces.append(piece)
-            offset += len(piece)
-            length -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+class _Part(io.RawIOBase):
+    """A part of a file, which is read while it is sent: it is never in memory as a whole."""
+
+    def __init__(self, descriptor: int, offset: int, length: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._offset = offset
+        self._length = length
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._length}[whence]
+        self._at = max(0, begin + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(0, self._length - self._at)]
+        count = os.preadv(self._descriptor, [view], self._offset + self._at) if view else 0
+        self._at += count
+        return count

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -76,9 +77,27 @@ class SecondCopyWorker:
         self._tombstones = Tombstones(directory, key)
         self._said: frozenset[str] = frozenset()
         self._recordings: frozenset[str] = frozenset()
+        self._ending = threading.Event()
+        # A daemon: one that copies 64 GiB does not keep the server from ending; the next start goes
+        # on with what it was at.
+        self._thread = threading.Thread(target=self._run, name="second-copies", daemon=True)
         self._in_order: dict[str, Lock] = {}
         """What the store was found to have, so that it is not asked at each look. Nothing depends
         on it."""
+
+    def start(self) -> None:
+        """Look again and again, on a thread of its own."""
+        self._thread.start()
+
+    def close(self, seconds: float) -> None:
+        """Begin nothing more; what is being done has so long to end. Safe to call again."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._ending.wait(self.look()):
+            pass
 
     def list_recordings(self) -> frozenset[str]:
         """Ids of what had a second copy at the last look; any thread may ask."""
@@ -137,6 +156,8 @@ class SecondCopyWorker:
     ) -> None:
         """Do something with each. What one refuses keeps nobody else; a store that is away does."""
         for name in names:
+            if self._ending.is_set():
+                return
             try:
                 work(name)
             except SecondCopyAwayError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -243,6 +244,31 @@ def _killed(scene: Scene, name: str, at: int, path: str) -> bool:
 
 
 # ------------------------------------------------------------------------ a bucket's own matters
+
+
+def test_no_file_has_more_parts_than_s3_takes() -> None:
+    assert second_copy_s3.part_size(1) == second_copy_s3.part_size(78 << 30) == 8 << 20
+    for size in (79 << 30, 1 << 40, 4 << 40):
+        length = second_copy_s3.part_size(size)
+        assert -(-size // length) <= 10_000 and length % (1 << 20) == 0
+
+
+def test_memory_does_not_grow_with_a_part(
+    s3: S3Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_copy_s3, "PART", 32 << 20)
+    path = tmp_path / "recording"
+    with path.open("wb") as file:
+        file.truncate(40 << 20)
+    s3.store.put(OTHER, file_of(tmp_path, b"x", "small"), 1, Lock(None))
+    tracemalloc.start()
+    try:
+        s3.store.put(NAME, str(path), 40 << 20, Lock(None))
+        assert read_back(s3.store, NAME).bytes == 40 << 20
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20, "some pieces of a part of 32 MiB"
 
 
 def test_nobody_else_deletes_from_the_bucket(s3: S3Scene, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,28 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
     assert len(office.copied) == 2
     office.worker.look()
     assert len(office.copied) == 3
+
+
+def test_it_looks_by_itself_and_ends_between_two_copies_when_it_is_told_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    make, begun, told = SecondCopies.make, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> None:
+        begun.set()
+        assert told.wait(30)
+        make(*what)
+
+    monkeypatch.setattr(SecondCopies, "make", slow)
+    office.worker.start()
+    assert begun.wait(30)
+    office.worker.close(0)
+    told.set()
+    office.worker.close(30)
+    assert len(office.copied) == 1
+    assert not [one for one in threading.enumerate() if one.name == "second-copies"]
 
 
 def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:
