@@ -29,8 +29,11 @@ from camerad.vault.second_copy import Lock, UnsafeStoreError
 from camerad.vault.second_copy_s3_client import Bucket, is_missing
 
 PREFIX: Final = "camerad-probe/"
-LOCKED_SECONDS: Final = 20
-"""How long a probe's object is locked, by the store's own clock."""
+LOCKED_SECONDS: Final = 300
+"""How long a probe's object is locked, by the store's own clock: a probe of a slow store takes
+less,"""
+SOONER_SECONDS: Final = 60
+"""and still finds an end that is so much sooner to be in the future."""
 _CONTENT: Final = b"camerad tries whether this store keeps a lock\n"
 _REMEDY: Final = "use a store, and a bucket, whose lock holds: docs/office.md says how to make one"
 
@@ -133,7 +136,7 @@ def _try_lock(store: ProbedStore, name: str) -> None:
     wanted = Lock(round(end.timestamp()) * SECOND)
     version = _put(store, name, wanted)
     where: dict[str, Any] = {"Bucket": bucket.name, "Key": name, "VersionId": version}
-    sooner = end - timedelta(seconds=LOCKED_SECONDS // 2)
+    sooner = end - timedelta(seconds=SOONER_SECONDS)
     tries: list[tuple[str, Callable[[], object]]] = [
         ("deletes a locked version", lambda: client.delete_object(**where)),
         (
