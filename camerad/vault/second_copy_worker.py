@@ -206,33 +206,38 @@ class SecondCopyWorker:
             name: lock_by_ledger(known, state, self._clock.boot_id, now)
             for name, known in found.secure
         }
+        held = {name for name, known in found.secure if known.held}
         # What was in order is so no more if the ledger's hold changed.
-        unsure = tuple(name for name in wanted if not self._is_in_order(name, wanted[name]))
+        unsure = tuple(
+            name for name in wanted if not self._is_in_order(name, wanted[name], name in held)
+        )
         for name in set(self._in_order) - set(wanted) - set(found.strange):
             del self._in_order[name]
         self._each(
-            unsure[:MOST_ASKED], lambda name: self._secure_one(name, wanted[name], state), problems
+            unsure[:MOST_ASKED],
+            lambda name: self._secure_one(name, wanted[name], state, held=name in held),
+            problems,
         )
 
-    def _is_in_order(self, name: str, wanted: Lock) -> bool:
+    def _is_in_order(self, name: str, wanted: Lock, held: bool) -> bool:
         there = self._in_order.get(name)
-        if there is None or there.hold != wanted.hold:
+        if there is None or there.hold != _hold_wanted(wanted, there, held):
             return False
         return there.until_us is not None or wanted.until_us is None
 
-    def _secure_one(self, name: str, wanted: Lock, state: LedgerState) -> None:
+    def _secure_one(self, name: str, wanted: Lock, state: LedgerState, *, held: bool) -> None:
+        """held: by somebody, and not only because no clock is trusted."""
         there = self._store.lock_of(name)
         if there is None:
             return
         if wanted.until_us is not None and there.until_us is None:
             self._store.set_lock(name, wanted.until_us)
             there = there._replace(until_us=wanted.until_us)
-        # Where there is a lock, the clock that could not set one is no reason to hold.
-        hold = wanted.hold and not (wanted.until_us is None and there.until_us is not None)
+        hold = _hold_wanted(wanted, there, held)
         if hold and not there.hold:
             self._store.hold(name, on=True)
             there = there._replace(hold=True)
-        elif there.hold and may_release(state, wanted, there):
+        elif there.hold and may_release(state, wanted._replace(hold=hold), there):
             self._store.hold(name, on=False)
             there = there._replace(hold=False)
         self._in_order[name] = there
@@ -278,6 +283,12 @@ class SecondCopyWorker:
         for text in sorted(problems - self._said):
             log.warning("second copies: %s", printable(text), extra=MessageId.SECOND_COPY.extra)
         self._said = frozenset(problems)
+
+
+def _hold_wanted(wanted: Lock, there: Lock, held: bool) -> bool:
+    """Whether a copy is to be held. Where there is a lock, a clock that could not set one is no
+    reason. held: by somebody."""
+    return held or (wanted.hold and there.until_us is None)
 
 
 def _local_copies(place: Place) -> dict[str, LocalCopy]:

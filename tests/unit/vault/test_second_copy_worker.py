@@ -199,6 +199,19 @@ def test_a_lock_is_no_reason_to_hold_when_the_clock_is_not_trusted_later(office:
     assert office.lock(ONE) == Lock(end_us(office, ONE))
 
 
+def test_a_hold_is_placed_and_released_also_while_no_clock_is_trusted(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    until_us = end_us(office, ONE)
+    office.clock.source = ClockSource.UNKNOWN
+    office.hold(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us, hold=True)
+    office.release(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us)
+
+
 def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -> None:
     office.take(ONE)
     office.retention.look()
