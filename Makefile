@@ -174,7 +174,7 @@ fleet:
 
 # The third is a test of the test: a card that lies about its syncs must be found out.
 campaign:
-	$(prepare) test
+	$(prepare) campaign
 	$(python) -m tests.campaign kills --seed '$(SEED)' --runs '$(KILLS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs '$(CUTS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card

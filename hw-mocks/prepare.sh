@@ -4,6 +4,7 @@
 #   sh hw-mocks/prepare.sh run     what `make run` needs
 #   sh hw-mocks/prepare.sh test    that, and what `make test` needs
 #   sh hw-mocks/prepare.sh bench   that, and what `make bench` needs
+#   sh hw-mocks/prepare.sh campaign   what `make test` needs, and what `make campaign` needs
 #   sh hw-mocks/prepare.sh image   what `make image` needs
 #
 # It installs missing system packages with apt, makes the virtual environment .venv in the checkout,
@@ -40,7 +41,7 @@ running='alsa-utils gcc libc6-dev libcap-dev pulseaudio libasound2-plugins espea
 level=${1:-}
 case $level in
     run) system_packages=$running extras=device,office ;;
-    test | bench)
+    test | bench | campaign)
         system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
         # simulated one against, a reader of text in pictures, a witness of system calls, what opens
@@ -59,7 +60,9 @@ case $level in
         # runs tests, and one whose first process may be systemd.
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions, and the copier beside which the office's server is measured.
-        [ "$level" = test ] || system_packages="$system_packages valgrind rclone"
+        [ "$level" != bench ] || system_packages="$system_packages valgrind rclone"
+        # A second store with locks, for the office's second copies.
+        [ "$level" != campaign ] || system_packages="$system_packages radosgw ceph-mon ceph-osd ceph-common"
         extras=device,office,test
         ;;
     image)
@@ -72,7 +75,7 @@ case $level in
         system_packages="$system_packages qemu-system-arm qemu-utils device-tree-compiler cpio"
         extras=device,image
         ;;
-    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|image' ;;
+    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|campaign|image' ;;
 esac
 
 # ------------------------------------------------------------------------------------- interpreters
@@ -311,5 +314,5 @@ say '[4/4] Film clips for the simulated sensor'
 
 printf '%s\n' "$key" >"$venv/prepared-$level"
 [ "$level" = run ] || printf '%s\n' "$key" >"$venv/prepared-run"
-[ "$level" != bench ] || printf '%s\n' "$key" >"$venv/prepared-test"
+case $level in bench | campaign) printf '%s\n' "$key" >"$venv/prepared-test" ;; esac
 say "Set up in $(($(date +%s) - started)) s."

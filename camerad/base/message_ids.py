@@ -144,3 +144,5 @@ class MessageId(Enum):
     """The office's index cannot be brought up to date, or is made anew."""
     CHECK_IN = "af95b23836c14338962819acc0d2af34"
     """A camera's check-in says something that the office has to look at."""
+    SECOND_COPY = "97ae8bfceb867403b7f29f3ea2d8c9bc"
+    """What becomes of the second copies of recordings."""

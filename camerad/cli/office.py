@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
-from camerad.cli import office_cameras, office_find, office_reindex
+from camerad.cli import office_cameras, office_find, office_reindex, office_restore
 from camerad.cli.options import config_home, default_office_key
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def add_parser(commands: Any) -> None:
     )
 
     serve = actions.add_parser("serve", help="run the server until it is told to end")
-    for action in (init, serve, *office_cameras.add_actions(actions)):
+    restore = office_restore.add_parser(actions)
+    for action in (init, serve, restore, *office_cameras.add_actions(actions)):
         action.add_argument(
             "--config",
             default=default_config(),
@@ -117,6 +118,7 @@ def run(options: argparse.Namespace) -> int:
         "reindex": office_reindex.run,
         "status": office_cameras.run,
         "offer": office_cameras.run,
+        "restore": office_restore.run,
     }
     return actions[options.action](options)
 
@@ -394,7 +396,8 @@ def _check(options: argparse.Namespace) -> int:
 
     mistakes = check_file(options.file)
     if not mistakes:
-        mistakes = _checked(load(options.file))
+        settings = load(options.file)
+        mistakes = _checked(settings) + office_restore.probe(settings)
     for mistake in mistakes:
         sys.stderr.write(f"{printable(mistake)}\n")
     if not mistakes:

@@ -199,13 +199,16 @@ class Timeline:
 
 
 class Ages:
-    """Gives ages at one present: at `now`, in the boot `boot_id`."""
+    """Gives ages at one present: at `now`, in the boot `boot_id`.
+
+    now_us: the wall time that it is at the least; None if nothing is known.
+    """
 
     def __init__(self, timeline: Timeline, boot_id: str, now: Moment) -> None:
         self.timeline = timeline.observe(boot_id, now)
         runs = self.timeline.runs
         present = runs[-1]
-        self._now_us = (
+        self.now_us: Final = (
             present.low_us + now.boot_us if present.trusted else self.timeline.wall_at_least_us
         )
         self._bounds: dict[int, tuple[BootRun, int | None, int | None]] = {}
@@ -229,9 +232,9 @@ class Ages:
         run = self._bounds[instant.run][0]
         latest = self.latest_us(instant, stated_us)
         uptime_us = self.timeline.uptime_us - run.uptime_at_us(instant.boot_us)
-        if latest is None or self._now_us is None:
+        if latest is None or self.now_us is None:
             return uptime_us
-        return max(uptime_us, self._now_us - latest)
+        return max(uptime_us, self.now_us - latest)
 
     def latest_us(self, instant: Instant, stated_us: int | None = None) -> int | None:
         """The latest wall time at which something can have been; None if nothing says so. As in

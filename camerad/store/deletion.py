@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -142,6 +142,18 @@ class Deleter:
             days = max((one.retention_days for one in recordings), default=0)
             self.ledger.rotate_and_expire(max(days, OFFICE_LEDGER_DAYS))
         return deleted, errors
+
+    def expire_missing(self, copied: Container[str]) -> list[str]:
+        """Append the tombstones of what is due, has no file in this store any more, and has copies
+        elsewhere, which go afterwards; returns their ids. copied: ids of what has such copies.
+        Raises StorageError."""
+        expired = []
+        for candidate in list_due(self.ledger.state, *self.ledger.now(), copied):
+            known = candidate.known
+            if known.missing and known.id in copied:
+                self._append_tombstone(candidate, EXPIRED)
+                expired.append(known.id)
+        return expired
 
     def make_room(self, copies: Copies, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or

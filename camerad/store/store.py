@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -277,6 +277,13 @@ class Store:
             doubtful=doubtful,
         )
         return Purged(tuple(deleted), kept)
+
+    def expire_missing(self, copied: Collection[str]) -> list[str]:
+        """Write the tombstones of what is due, has vanished from here, and has copies elsewhere:
+        whoever asks removes those afterwards. copied: their ids. Returns the ids of what has its
+        tombstone now. Raises StorageError."""
+        here = set(self._copies(self.place).ids_of_missing())  # `purge` sees to these
+        return self._deleter.expire_missing(set(copied) - here)
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or

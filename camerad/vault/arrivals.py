@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from dataclasses import dataclass
 from typing import Final
 
 from camerad.base import storage_errors
+from camerad.store.verified_copy import CopyError, Digest
 
 MOST_PARTS: Final = 2048
 """Of one upload: 16 GiB, by camerad's own client."""
@@ -74,6 +76,27 @@ class Arrivals:
                 return not os.pread(descriptor, 1, begin)
             finally:
                 os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class CameContent:
+    """What came of an upload: as `arrivals` knows, or, without them, `read`."""
+
+    arrivals: Arrivals | None
+    name: tuple[str, str]
+    read: Digest | None = None
+
+    def compare(self, path: str, written: Digest) -> None:
+        """Raises CopyError if a file that reads as `written` is another than came."""
+        if self.arrivals is None:
+            same = self.read == written
+        else:
+            same = self.arrivals.is_as_it_came(self.name, path)
+        if not same:
+            raise CopyError(
+                f"{path}: it reads back with other bytes than came; do not use this storage: take "
+                "another one"
+            )
 
 
 def _sha256(descriptor: int, begin: int, end: int) -> bytes:

@@ -9,6 +9,7 @@
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
 `office_work`                               deletes what is due, tells people what they must know
 `office_metrics`, `metrics_listener`        what Prometheus is shown
+`second_copies`                             a second copy of every recording, locked until its day
 `cameras`                                   the register
 ==========================================  ======================================================
 
@@ -55,6 +56,7 @@ from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
+from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_queue import TakeoverQueue
@@ -104,6 +106,7 @@ class Vault:
         self._entrance: Entrance | None = None
         self._queue: TakeoverQueue | None = None
         self._ledgers: LedgerRoutes | None = None
+        self._copies: SecondCopies | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._metrics = OfficeMetrics()
         self._work = OfficeWork(settings, self._metrics, clock)
@@ -119,7 +122,8 @@ class Vault:
     async def open(self) -> None:
         """Begin to answer.
 
-        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError and StorageError.
+        Raises OccupiedError, ListenError, OfficeKeyError, RegisterError, UnsafeStoreError and
+        StorageError.
         """
         try:
             await self._open()
@@ -147,8 +151,18 @@ class Vault:
         )
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
+        copies = self._copies = open_second_copies(settings.second_copy, self._clock, directory)
+        if copies is not None:
+            await asyncio.to_thread(copies.probe_at_start)
         takeover = await asyncio.to_thread(
-            Takeover, directory, uploads, cameras, key, self._clock, tell=self._work.taken_over
+            Takeover,
+            directory,
+            uploads,
+            cameras,
+            key,
+            self._clock,
+            tell=self._work.taken_over,
+            second_copy=None if copies is None else copies.secure,
         )
         queue = self._queue = TakeoverQueue(self._metrics.timed(takeover.take), self._clock)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
@@ -177,7 +191,7 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        self._work.prepare(cameras, uploads, key, queue.ensure)
+        self._work.prepare(cameras, uploads, key, queue.ensure, copies)
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
             await self._listener.open()
@@ -254,6 +268,9 @@ class Vault:
             await asyncio.to_thread(self._queue.close, END_SECONDS)
             self._queue = None
         await asyncio.to_thread(self._work.end, END_SECONDS)
+        if self._copies is not None:
+            self._copies.close()
+            self._copies = None
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None

@@ -18,6 +18,11 @@ from camerad.config.settings_reader import SettingsReader
 from camerad.index.index_settings import IndexSettings
 from camerad.vault import notice_settings
 from camerad.vault.notice_settings import MetricsSettings, NotifySettings
+from camerad.vault.second_copy_settings import (
+    NO_SECOND_COPY,
+    SecondCopySettings,
+    check_second_copy,
+)
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
@@ -101,6 +106,9 @@ class OfficeFile:
     index: Annotated[IndexSettings, "Where the index is kept."] = IndexSettings()
     notify: Annotated[NotifySettings, "What people are told."] = NotifySettings()
     metrics: Annotated[MetricsSettings | None, "Where Prometheus asks. Left out: nowhere."] = None
+    second_copy: Annotated[SecondCopySettings, "Where the second copies lie, if anywhere."] = (
+        NO_SECOND_COPY
+    )
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -115,6 +123,8 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
         notice_settings.check(read.notify, reader, with_files=with_files)
     if read is not None and with_files:
         _check_files(read, reader)
+    if read is not None:
+        check_second_copy(read.second_copy, read.directory, reader, with_files=with_files)
     if read is None or reader.mistakes:
         ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
         raise ConfigError([str(mistake) for mistake in ordered])
@@ -209,4 +219,16 @@ receive:
 # office/index.sqlite of the office's directory. A password of PostgreSQL goes into ~/.pgpass.
 # index:
 #   url: postgresql+psycopg://camerad@database.example/camerad
+# A second copy of every recording, which nobody can take away before its day: in a bucket with
+# Object Lock, or in another directory, whose lock binds camerad alone. A recording is then
+# acknowledged only when its second copy is there. docs/office.md says how the bucket is made.
+# second_copy:
+#   s3:
+#     endpoint: https://s3.office.example:8333
+#     bucket: camerad-evidence
+#     region: us-east-1
+#     credentials: /etc/camerad-office/s3-credentials   # mode 600
+#     ca: /etc/camerad-office/s3-ca.pem
+#   # or:
+#   directory: /mnt/other/camerad-second-copies
 """

@@ -5,6 +5,7 @@
                                 with it, and deletes what is due; soon after a take-over as well
 `expiry`, every hour            removes uploads to which nothing comes, and queues those that are
                                 complete: what was left by a server that ended is taken over
+`second-copies`, every 15 min   keeps the second copies as the ledger has them, if there are any
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `index`, every five seconds     brings the index up to date, if anything has changed
@@ -16,7 +17,7 @@ Each is `camerad.vault.periodic_work`, so each has a thread of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from camerad.base.clock import SECOND, Clock
@@ -35,6 +36,8 @@ from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.periodic_work import LEAST_PAUSE_SECONDS, PeriodicWork, end_all
 from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.second_copies import SecondCopies
+from camerad.vault.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover_events import TakeoverEvent
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
@@ -60,6 +63,7 @@ class OfficeWork:
         self._clock = clock
         self._works: list[PeriodicWork] = []
         self._index: IndexWorker | None = None
+        self._second: SecondCopyWorker | None = None
 
     def start(self) -> None:
         """Begin all of it, now."""
@@ -72,6 +76,8 @@ class OfficeWork:
         if self._index is not None:
             self._index.close()  # a look that is under way ends soon
             self._index = None
+        if self._second is not None:
+            self._second.end()
         end_all(self._works, self._clock, seconds)
 
     def prepare(
@@ -80,8 +86,10 @@ class OfficeWork:
         uploads: Uploads,
         key: SigningKey,
         queue: Callable[[str, Declaration], None],
+        copies: SecondCopies | None,
     ) -> None:
-        """Put the work together. queue: has a complete upload taken over."""
+        """Put the work together. queue: has a complete upload taken over. copies: the second ones,
+        if there are any."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
         directory = str(settings.directory)
         certificate = read_certificate(str(settings.tls.certificate))
@@ -100,7 +108,14 @@ class OfficeWork:
             watch.store_looked_at(facts)
             self._wake(WATCH)
 
-        retention = RetentionWorker(directory, cameras, key, clock, looked)
+        elsewhere: Callable[[], Collection[str]] = tuple
+        if copies is not None:
+            self._second = SecondCopyWorker(directory, copies, cameras, key.public, clock)
+            elsewhere = self._second.list_recordings
+            self._add_work("second-copies", self._second.look, LEAST_PAUSE_SECONDS)
+        retention = RetentionWorker(
+            directory, cameras, key, clock, looked=looked, elsewhere=elsewhere
+        )
         self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
         self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look)

@@ -12,7 +12,7 @@ a look found goes to the notices and the metrics besides.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from camerad.base.clock import Clock
@@ -41,7 +41,8 @@ AGAIN_SECONDS: Final = 60.0
 class RetentionWorker:
     """directory: the office's. cameras: whose recordings are taken over. key: signs the office's
     ledger. clock: whose moments say whether wall time is trusted. looked: is given what every
-    complete look found."""
+    complete look found. elsewhere: ids of what has a second copy; if its own file has vanished, it
+    has its day all the same."""
 
     def __init__(
         self,
@@ -49,13 +50,16 @@ class RetentionWorker:
         cameras: Cameras,
         key: SigningKey,
         clock: Clock,
+        *,
         looked: Callable[[StoreFacts], None] | None = None,
+        elsewhere: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._directory = directory
         self._cameras = cameras
         self._key = key
         self._clock = clock
         self._looked = looked
+        self._elsewhere = elsewhere
         self._said: frozenset[str] = frozenset()
 
     def look(self) -> float:
@@ -82,6 +86,8 @@ class RetentionWorker:
         with open_office_store(
             place, self._key, self._clock, trusted, _tell, alarm=alarms.append
         ) as store:
+            for recording in store.expire_missing(self._elsewhere()):
+                log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             purged = store.purge_and_explain()
             if self._looked is not None:
                 try:

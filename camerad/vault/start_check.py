@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explaining
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
@@ -42,7 +43,7 @@ def check_start(settings: OfficeFile, now: datetime) -> list[str]:
     """
     _check_directory(str(settings.directory))
     _check_key(settings)
-    return _check_certificate(settings, now)
+    return _check_certificate(settings, now) + _check_second_copy(settings)
 
 
 def _check_directory(directory: str) -> None:
@@ -102,6 +103,20 @@ def _check_certificate(settings: OfficeFile, now: datetime) -> list[str]:
             "run 'camerad office init' again, or correct url"
         )
     return found
+
+
+def _check_second_copy(settings: OfficeFile) -> list[str]:
+    own, second = settings.directory, settings.second_copy.directory
+    if second is None or not file_status.is_directory(str(second), linked=True):
+        return []
+    with explaining("look at the directory", str(second)):
+        same = os.stat(own).st_dev == os.stat(second).st_dev
+    if not same:
+        return []
+    return [
+        f"{second}: the second copies lie on the same file system as {own}, and would be lost with "
+        "it: name a directory on another disk (second_copy.directory)"
+    ]
 
 
 def _is_for(certificate: x509.Certificate, host: str) -> bool:

@@ -7,8 +7,9 @@ before the next begins, and what was interrupted anywhere is completed by the ne
    camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
    all that is read;
 2. give it its place among the camera's recordings; it is not written twice;
-3. publish the receipt, signed by the office's key, with that SHA-256;
-4. remove what the upload left.
+3. make its second copy, if there are any, and compare that (`camerad.vault.second_copies`);
+4. publish the receipt, signed by the office's key, with that SHA-256;
+5. remove what the upload left.
 
 So nothing is acknowledged but what the storage gave back and the camera signed, byte for byte. What
 does not verify is compared with what came (`camerad.vault.arrivals`): what the storage changed is
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -40,9 +41,9 @@ from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
-from camerad.store.verified_copy import CopyError, Digest
+from camerad.store.verified_copy import Digest
 from camerad.vault.apart import Apart
-from camerad.vault.arrivals import Arrivals
+from camerad.vault.arrivals import CameContent
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
@@ -70,6 +71,8 @@ _OTHER: Final = (
 class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
     tell: hears what becomes of uploads.
+    second_copy: makes the second copy of the file at a path, and raises StorageError if that cannot
+    be done: then there is no receipt.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
     UnregisteredError for a key that is not in the register, and StorageError.
@@ -84,6 +87,7 @@ class Takeover:
         clock: Clock,
         *,
         tell: TakeoverListener = nobody,
+        second_copy: Callable[[str, CopiedRecording], None] | None = None,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
@@ -91,6 +95,7 @@ class Takeover:
         self._key = key
         self._clock = clock
         self._tell = tell
+        self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
         self._taking = Turns(self._holdings, "taking")
@@ -213,6 +218,7 @@ class Takeover:
             self._put_apart(kid, declared, source, judged.written, _OTHER)
             return
         copied = CopiedRecording(recording, declared.final, *judged.written)
+        self._make_second_copy(target, copied)
         if self._is_deleted(kid, recording, declared.final):
             # It was deleted since; whoever did that, or does so next, removes what was placed here.
             self._warn(kid, recording, DELETED)
@@ -240,19 +246,24 @@ class Takeover:
             self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
+        copied = CopiedRecording(recording, declared.final, *judged.written)
+        self._make_second_copy(placed, copied)
         if not self._is_deleted(kid, recording, declared.final):
-            copied = CopiedRecording(recording, declared.final, *judged.written)
             self._file(kid, placed, copied, state.head)
             _log.info("%s: its copy was compared", recording, extra=MessageId.UPLOAD.extra)
             self._tell(TakeoverEvent.COMPARED)
 
-    def _what_came(self, kid: str, declared: Declaration, source: str) -> _Came:
+    def _what_came(self, kid: str, declared: Declaration, source: str) -> CameContent:
         """What to compare a file with that the storage gives back. Of an upload that began before
         this process did, that is what memory has of it, or what the storage gives back now."""
         name = (kid, declared.recording)
         if self._uploads.arrivals.knows(name, declared.bytes):
-            return _Came(self._uploads.arrivals, name)
-        return _Came(None, name, verified_copy.digest(source))
+            return CameContent(self._uploads.arrivals, name)
+        return CameContent(None, name, verified_copy.digest(source))
+
+    def _make_second_copy(self, path: str, copied: CopiedRecording) -> None:
+        if self._second_copy is not None:
+            self._second_copy(path, copied)
 
     def _known(self, kid: str, recording: str) -> RecordingState | None:
         """What the copy of the camera's ledger says of a recording."""
@@ -345,27 +356,6 @@ class Takeover:
             printable(why),
             extra=MessageId.NOT_TAKEN.extra,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Came:
-    """What came of an upload: as `arrivals` knows, or, without them, `read`."""
-
-    arrivals: Arrivals | None
-    name: tuple[str, str]
-    read: Digest | None = None
-
-    def compare(self, path: str, written: Digest) -> None:
-        """Raises CopyError if a file that reads as `written` is another than came."""
-        if self.arrivals is None:
-            same = self.read == written
-        else:
-            same = self.arrivals.is_as_it_came(self.name, path)
-        if not same:
-            raise CopyError(
-                f"{path}: it reads back with other bytes than came; do not use this storage: take "
-                "another one"
-            )
 
 
 def _copy_in(holding: Holding, recording: str) -> str:

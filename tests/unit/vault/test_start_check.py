@@ -27,6 +27,7 @@ from camerad.vault.certificates import (
     make_certificate,
 )
 from camerad.vault.office_settings import OfficeFile, TlsSettings
+from camerad.vault.second_copy_settings import SecondCopySettings
 from camerad.vault.start_check import NotMountedError, check_start
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -154,3 +155,14 @@ def test_a_certificate_and_a_key_that_do_not_belong_together_are_told(
     settings.tls.certificate.write_text("none")
     with pytest.raises(CertificateError, match="no certificate in PEM"):
         check_start(settings, NOW)
+
+
+def test_second_copies_on_the_same_disk_are_said(settings: OfficeFile, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    settings = replace(settings, second_copy=SecondCopySettings(directory=second))
+    assert check_start(settings, NOW) == [], "nothing is mounted yet, which the server waits for"
+    second.mkdir()
+    (found,) = check_start(settings, NOW)
+    assert "would be lost with it" in found
+    elsewhere = replace(settings, second_copy=SecondCopySettings(directory=Path("/dev/shm")))  # noqa: S108
+    assert check_start(elsewhere, NOW) == []

@@ -1,0 +1,135 @@
+"""Makes second copies, and compares each with what was taken over, before anything is signed.
+
+A copy counts as made when the store was found to keep locks (`SecondCopy.probe`), the copy and its
+lock are there, and what the store returns for it has the SHA-256 that the office's own copy was
+checked with. One that reads back with other bytes is written anew, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import zlib
+from typing import TYPE_CHECKING, Final
+
+from camerad.base.clock import DAY, Clock
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
+from camerad.container.skeleton import skeleton
+from camerad.store.receipts import CopiedRecording
+from camerad.store.verified_copy import CopyError, Digest
+from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.second_copy import Lock, SecondCopy, SecondCopyAwayError, name_of, read_back
+from camerad.vault.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy_lock import lock_at_takeover
+
+if TYPE_CHECKING:
+    from camerad.vault.second_copy_settings import SecondCopySettings
+
+LOCKS: Final = 64
+LEFT_US: Final = DAY
+"""An attempt that was interrupted goes on within a day, or never."""
+_log = logging.getLogger(__name__)
+
+
+class SecondCopies:
+    """store: where they lie. clock: whose moments say whether wall time is trusted. directory: the
+    office's. Any thread may call it; of one name one copy is made at a time."""
+
+    def __init__(self, store: SecondCopy, clock: Clock, directory: str) -> None:
+        self.store: Final = store
+        self._clock = clock
+        self._locks = DirectoryLocks(os.path.abspath(directory))
+        self._probing = threading.Lock()
+        self._probed = False
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+
+    def probe_at_start(self) -> None:
+        """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
+        before the first copy. Raises UnsafeStoreError, and SecondCopyError."""
+        try:
+            self.probe()
+        except SecondCopyAwayError as error:
+            _log.warning(
+                "%s; until then no recording is acknowledged",
+                printable(error),
+                extra=MessageId.SECOND_COPY.extra,
+            )
+
+    def probe(self) -> None:
+        """Try whether the store's lock holds, unless that was found out since the start. Raises
+        UnsafeStoreError, SecondCopyAwayError and SecondCopyError."""
+        with self._probing:
+            if self._probed:
+                return
+            self.store.probe()
+            self._probed = True
+        _log.info(
+            "second copies go to the %s, whose lock holds",
+            self.store.describe(),
+            extra=MessageId.SECOND_COPY.extra,
+        )
+
+    def secure(self, path: str, copied: CopiedRecording) -> None:
+        """Make the second copy of a recording that is being taken over. path: the office's own
+        copy, which was read back. Raises SecondCopyError, CopyError and StorageError: then no
+        receipt may be signed."""
+        lock = lock_at_takeover(skeleton(path), self._clock.moment())
+        name = name_of(copied.id, copied.final)
+        self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+
+    def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
+        """Make a second copy, unless it is there, and compare it. content: of the file at `path`,
+        as it was verified. Raises as `secure`."""
+        self.probe()
+        with self._locks.hold(_lock_of(name)):
+            with self._lock:
+                self._busy.add(name)
+            try:
+                self.store.put(name, path, content.bytes, lock)
+                if read_back(self.store, name) == content:
+                    return
+                self.store.put(name, path, content.bytes, lock, again=True)
+                if read_back(self.store, name) != content:
+                    raise CopyError(
+                        f"{self.store.describe()}: {name} reads back with other bytes than were "
+                        "written; do not use this store: take another one"
+                    )
+            finally:
+                with self._lock:
+                    self._busy.discard(name)
+
+    def tidy(self) -> None:
+        """Remove what was left of attempts that did not go on for a day. Raises
+        SecondCopyError."""
+        with self._lock:
+            busy = frozenset(self._busy)
+        self.store.tidy(busy, self._clock.wall_us() - LEFT_US)
+
+    def close(self) -> None:
+        """Give up connections."""
+        self.store.close()
+
+
+def _lock_of(name: str) -> str:
+    """One of a few locks, since their files stay: two names may have the same one."""
+    return f"second-copy-{zlib.crc32(name.encode()) % LOCKS}"
+
+
+def open_second_copies(
+    settings: SecondCopySettings, clock: Clock, directory: str
+) -> SecondCopies | None:
+    """Where the settings have second copies go; None if they name no place. directory: the
+    office's. Nothing is asked of the
+    store yet. Raises SecondCopyError and StorageError."""
+    if settings.s3 is not None:
+        # boto3 comes with these, and is not imported where no bucket is named.
+        from camerad.vault.second_copy_s3 import S3SecondCopy  # noqa: PLC0415
+        from camerad.vault.second_copy_s3_client import Bucket  # noqa: PLC0415
+
+        return SecondCopies(S3SecondCopy(Bucket(settings.s3)), clock, directory)
+    if settings.directory is not None:
+        return SecondCopies(DirectorySecondCopy(str(settings.directory), clock), clock, directory)
+    return None

@@ -1,0 +1,297 @@
+"""Keeps the second copies as the office's ledger has them, by itself.
+
+It looks every quarter of an hour, asks the ledger and the store what there is, and does what
+`camerad.vault.second_copy_plan` says: first it deletes, then it locks and holds, then it copies.
+What cannot be done is said once, until it is something else, and tried at each look.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base import file_status
+from camerad.base.clock import SECOND, Clock, Moment
+from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import count, printable
+from camerad.container import jws
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.skeleton import readable_skeleton
+from camerad.ledger.audit import read_state
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import RecordingState
+from camerad.office import office
+from camerad.office.office import OfficeKeyError
+from camerad.office.office_store import camera_keys
+from camerad.store.locations import Place, office_place
+from camerad.vault.camera_holdings import size_of
+from camerad.vault.cameras import Cameras
+from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.periodic_work import WorkFailedError
+from camerad.vault.second_copies import SecondCopies
+from camerad.vault.second_copy import Lock, SecondCopyAwayError, parse_name
+from camerad.vault.second_copy_lock import lock_by_ledger
+from camerad.vault.second_copy_plan import (
+    LocalCopy,
+    SecondCopyPlan,
+    is_over,
+    may_release,
+    plan,
+)
+from camerad.vault.tombstones import Tombstones
+from camerad.vault.upload_files import Declaration
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 900.0
+"""Between two looks. With the one that deletes in the directory, a copy goes within an hour."""
+COPY_SECONDS: Final = 600
+"""For so long a look begins to copy; the next one goes on."""
+MOST_ASKED: Final = 2000
+"""Locks that one look asks the store for; what was found in order is not asked for again."""
+
+
+class NoSecondCopyError(CameradError):
+    """Error raised when a file is no recording that a second copy can be made of."""
+
+    def __init__(self, path: str, recording: str, why: str) -> None:
+        super().__init__(
+            f"{path}: it gets no second copy: {why}; if there is a second copy already, move this "
+            f"file away, and bring that back with 'camerad office restore {recording}'"
+        )
+
+
+class SecondCopyWorker:
+    """directory: the office's. cameras: its register. key: the office's, by which its
+    ledger is read. clock: whose moments say whether wall time is trusted."""
+
+    def __init__(
+        self,
+        directory: str,
+        copies: SecondCopies,
+        cameras: Cameras,
+        key: PublicKey,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._copies = copies
+        self._store = copies.store
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._tombstones = Tombstones(directory, key)
+        self._said: frozenset[str] = frozenset()
+        self._recordings: frozenset[str] = frozenset()
+        self._ending = threading.Event()
+        self._in_order: dict[str, Lock] = {}
+        """What the store was found to have, so that it is not asked at each look. Nothing depends
+        on it."""
+
+    def end(self) -> None:
+        """Begin nothing more: a look that is under way ends with what it does now."""
+        self._ending.set()
+
+    def list_recordings(self) -> frozenset[str]:
+        """Ids of what had a second copy at the last look; any thread may ask."""
+        return self._recordings
+
+    def look(self) -> float:
+        """Do what is to be done now; returns after how many seconds to look again. It blocks.
+
+        What cannot be done is logged, once until it is something else; then it raises
+        WorkFailedError.
+        """
+        problems: set[str] = set()
+        try:
+            self._look(problems)
+        except CameradError as error:
+            problems.add(str(error))
+        self._warn(problems)
+        if problems:
+            raise WorkFailedError("not every second copy is as it has to be")
+        return LOOK_SECONDS
+
+    def _look(self, problems: set[str]) -> None:
+        place = office_place(self._directory)
+        state = self._ledger(place)
+        if state is None:
+            return  # nothing was ever taken over
+        self._copies.probe()
+        now = self._clock.moment()
+        local = _local_copies(place)
+        listed = self._store.list_copies()
+        self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
+        found = plan(state, listed, local)
+        self._each(found.delete, self._delete, problems)
+        self._secure(found, state, now, problems)
+        if not state.unread:
+            self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+        self._copies.tidy()
+        if found.gone:
+            number = count(len(found.gone), "recording")
+            problems.add(
+                f"{number} in the second copies, such as {found.gone[0]}, and not in the office's "
+                "directory: bring them back with 'camerad office restore --all'"
+            )
+        self._make(found, state, place, problems)
+
+    def _ledger(self, place: Place) -> LedgerState | None:
+        found = office.ledger_keys(place, self._key)
+        if found.problem:
+            raise OfficeKeyError(f"{found.problem}; second copies stay as they are")
+        if not file_status.is_directory(place.ledger):
+            return None
+        return read_state(place.ledger, found.ring)
+
+    def _each(
+        self, names: tuple[str, ...], work: Callable[[str], None], problems: set[str]
+    ) -> None:
+        """Do something with each. What one refuses keeps nobody else; a store that is away does."""
+        for name in names:
+            if self._ending.is_set():
+                return
+            try:
+                work(name)
+            except SecondCopyAwayError:
+                raise
+            except CameradError as error:
+                problems.add(str(error))
+
+    # ------------------------------------------------------------------ deleting
+
+    def _delete(self, name: str) -> None:
+        """Remove a copy of what the ledger calls deleted. Its hold stood for the ledger's."""
+        self._in_order.pop(name, None)
+        self._store.hold(name, on=False)
+        self._store.delete(name)
+        log.info("deleted the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
+
+    def _look_at_strange(self, name: str, now: Moment) -> None:
+        """Remove a copy that the ledger's newest part does not know, if an older one calls it
+        deleted, or if its day is over."""
+        recording, final = parse_name(name) or ("", "")
+        if self._tombstones.has(recording, final):
+            self._delete(name)
+            return
+        there = self._in_order.get(name)
+        if there is None:
+            there = self._store.lock_of(name)
+            if there is not None:
+                self._in_order[name] = there
+        if not now.trusted or not is_over(there, now.wall_us):
+            return
+        self._in_order.pop(name, None)
+        self._store.delete(name)
+        log.warning(
+            "deleted the second copy %s, whose lock is over, and which the office's ledger does "
+            "not know",
+            name,
+            extra=MessageId.SECOND_COPY.extra,
+        )
+
+    # ------------------------------------------------------------------ locks and holds
+
+    def _secure(
+        self, found: SecondCopyPlan, state: LedgerState, now: Moment, problems: set[str]
+    ) -> None:
+        wanted = {
+            name: lock_by_ledger(known, state, self._clock.boot_id, now)
+            for name, known in found.secure
+        }
+        held = {name for name, known in found.secure if known.held}
+        # What was in order is so no more if the ledger's hold changed.
+        unsure = tuple(
+            name for name in wanted if not self._is_in_order(name, wanted[name], name in held)
+        )
+        for name in set(self._in_order) - set(wanted) - set(found.strange):
+            del self._in_order[name]
+        self._each(
+            unsure[:MOST_ASKED],
+            lambda name: self._secure_one(name, wanted[name], state, held=name in held),
+            problems,
+        )
+
+    def _is_in_order(self, name: str, wanted: Lock, held: bool) -> bool:
+        there = self._in_order.get(name)
+        if there is None or there.hold != _hold_wanted(wanted, there, held):
+            return False
+        return there.until_us is not None or wanted.until_us is None
+
+    def _secure_one(self, name: str, wanted: Lock, state: LedgerState, *, held: bool) -> None:
+        """held: by somebody, and not only because no clock is trusted."""
+        there = self._store.lock_of(name)
+        if there is None:
+            return
+        if wanted.until_us is not None and there.until_us is None:
+            self._store.set_lock(name, wanted.until_us)
+            there = there._replace(until_us=wanted.until_us)
+        hold = _hold_wanted(wanted, there, held)
+        if hold and not there.hold:
+            self._store.hold(name, on=True)
+            there = there._replace(hold=True)
+        elif there.hold and may_release(state, wanted._replace(hold=hold), there):
+            self._store.hold(name, on=False)
+            there = there._replace(hold=False)
+        self._in_order[name] = there
+
+    # ------------------------------------------------------------------ copying
+
+    def _make(
+        self, found: SecondCopyPlan, state: LedgerState, place: Place, problems: set[str]
+    ) -> None:
+        until_us = self._clock.now_us() + COPY_SECONDS * SECOND
+        keys = camera_keys(place, self._cameras.keys())
+        todo = {name: (known, own) for name, known, own in found.make}
+
+        def make(name: str) -> None:
+            if self._clock.now_us() < until_us:
+                self._make_one(name, *todo[name], state, keys)
+
+        self._each(tuple(todo), make, problems)
+
+    def _make_one(
+        self, name: str, known: RecordingState, own: LocalCopy, state: LedgerState, keys: KeyRing
+    ) -> None:
+        said = readable_skeleton(own.path)
+        if said is not None and known.header not in ("", jws.digest(said.statement.token)):
+            return  # another recording of that id has its name; the ledger says so
+        key = None if said is None else keys.get(said.statement.kid)
+        if key is None:
+            raise NoSecondCopyError(own.path, known.id, "its camera's key is not known")
+        declared = Declaration(known.id, str(known.final), own.bytes)
+        try:
+            judged = check_recording(own.path, declared, key, str(known.final))
+        except UnfitError as error:
+            raise NoSecondCopyError(own.path, known.id, str(error)) from error
+        lock = lock_by_ledger(known, state, self._clock.boot_id, self._clock.moment())
+        self._copies.make(name, own.path, judged.written, lock)
+        log.info("made the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
+
+    def _warn(self, problems: set[str]) -> None:
+        for text in sorted(problems - self._said):
+            log.warning("second copies: %s", printable(text), extra=MessageId.SECOND_COPY.extra)
+        self._said = frozenset(problems)
+
+
+def _hold_wanted(wanted: Lock, there: Lock, held: bool) -> bool:
+    """Whether a copy is to be held. Where there is a lock, a clock that could not set one is no
+    reason. held: by somebody."""
+    return held or (wanted.hold and there.until_us is None)
+
+
+def _local_copies(place: Place) -> dict[str, LocalCopy]:
+    """The recordings' files in the office's directory, by id."""
+    found: dict[str, LocalCopy] = {}
+    for directory in place.shelves:
+        for name in list_names(directory):
+            recording = name.removesuffix(SUFFIX)
+            path = os.path.join(directory, name)
+            size = size_of(path) if name != recording and recording not in found else None
+            if size is not None:
+                found[recording] = LocalCopy(path, size)
+    return found

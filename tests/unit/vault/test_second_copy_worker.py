@@ -1,0 +1,593 @@
+"""O4 for second copies: they go when their recordings go, held ones stay, and none is missing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND, ClockSource
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
+from camerad.ledger.audit import read_state
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office_store import open_office_store
+from camerad.store.disk import TakenError
+from camerad.store.locations import NotThereError, office_place
+from camerad.vault import second_copy_worker
+from camerad.vault.cameras import Cameras
+from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.second_copies import SecondCopies
+from camerad.vault.second_copy import Lock, SecondCopyAwayError, name_of, read_back
+from camerad.vault.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy_lock import lock_at_takeover, lock_by_ledger
+from camerad.vault.second_copy_restore import Restorer
+from camerad.vault.second_copy_worker import LOOK_SECONDS, SecondCopyWorker
+
+OFFICE = SigningKey.generate()
+HOUR = DAY // 24
+IN_A_MONTH = 30 * DAY
+
+
+class Office:
+    """An office's directory that one camera has filled, its second copies, and both workers."""
+
+    def __init__(self, root: Path) -> None:
+        self.camera = Camera(root / "camera")
+        self.directory = root / "office"
+        self.second = root / "second"
+        self.second.mkdir()
+        self.register = root / "register.json"
+        known = RegisteredCamera("cam-1", KEY.public.thumbprint, KEY.public.jwk, 1, None, None, "")
+        camera_register.write(str(self.register), Register((known,)))
+        self.clock = self.camera.clock
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, with nothing remembered."""
+        self.cameras = Cameras(str(self.register))
+        self.store = DirectorySecondCopy(str(self.second), self.clock)
+        self.copies = SecondCopies(self.store, self.clock, str(self.directory))
+        directory = str(self.directory)
+        self.worker = SecondCopyWorker(
+            directory, self.copies, self.cameras, OFFICE.public, self.clock
+        )
+        self.retention = RetentionWorker(
+            directory, self.cameras, OFFICE, self.clock, elsewhere=self.worker.list_recordings
+        )
+
+    def look(self) -> None:
+        """What the server does every quarter of an hour."""
+        self.retention.look()
+        assert self.worker.look() == LOOK_SECONDS
+
+    def take(self, *recordings: str) -> None:
+        for one in recordings:
+            self.camera.put(one)
+        self.camera.offload(self.directory)
+
+    @property
+    def there(self) -> set[str]:
+        return {path.stem for path in self.directory.glob("*/recordings/*.tar")}
+
+    @property
+    def copied(self) -> set[str]:
+        return {one.name.partition("/")[0] for one in self.store.list_copies()}
+
+    def name(self, recording: str) -> str:
+        (one,) = (one.name for one in self.store.list_copies() if one.name.startswith(recording))
+        return one
+
+    def lock(self, recording: str) -> Lock:
+        found = self.store.lock_of(self.name(recording))
+        assert found is not None
+        return found
+
+    def file(self, recording: str) -> Path:
+        (found,) = self.directory.glob(f"*/recordings/{recording}.tar")
+        return found
+
+    def desk(self) -> Any:
+        place = office_place(str(self.directory))
+        return open_office_store(place, OFFICE, self.clock, KeyRing([KEY.public]), lambda _: None)
+
+    def hold(self, recording: str) -> None:
+        with self.desk() as store:
+            store.hold(recording, "prosecutor 1 Js 1/26", "Desk")
+
+    def release(self, recording: str) -> None:
+        with self.desk() as store:
+            store.release(recording, "Desk")
+
+    def restorer(self) -> Restorer:
+        return Restorer(str(self.directory), self.store, self.cameras, OFFICE.public)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def end_us(office: Office, recording: str) -> int:
+    """The legal end, in full seconds."""
+    closed = skeleton(str(office.file(recording))).closed_by
+    assert closed is not None
+    ended_us = closed.end.closing.clock.wall_us
+    return (ended_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_what_was_there_before_gets_its_second_copy_locked_to_its_legal_end(
+    office: Office,
+) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    assert office.copied == {ONE, TWO}
+    for one in (ONE, TWO):
+        assert read_back(office.store, office.name(one)).bytes == office.file(one).stat().st_size
+        assert office.lock(one) == Lock(end_us(office, one))
+
+
+def test_before_the_office_has_a_ledger_nothing_is_done(office: Office) -> None:
+    office.directory.mkdir()
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.copied == set()
+
+
+def test_o4_with_its_recording_the_second_copy_goes_and_not_before(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    office.clock.advance(end_us(office, ONE) - office.clock.wall_us() - SECOND)
+    office.look()
+    assert office.copied == {ONE, TWO}, "early"
+    office.clock.advance(2 * SECOND)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+    assert list(office.second.iterdir()) == []
+
+
+def test_o4_a_hold_is_a_legal_hold_and_its_release_ends_that(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    until_us = end_us(office, ONE)
+    office.hold(ONE)
+    office.look()
+    # The lock is not a day longer.
+    assert office.lock(ONE) == Lock(until_us, hold=True)
+    assert office.lock(TWO) == Lock(until_us)
+    office.clock.advance(IN_A_MONTH)
+    office.restart()
+    office.look()
+    assert (office.there, office.copied) == ({ONE}, {ONE})
+    office.release(ONE)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+def test_a_hold_that_is_released_in_time_leaves_the_lock_as_it_was(office: Office) -> None:
+    office.take(ONE)
+    office.hold(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE), hold=True)
+    office.release(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_while_no_clock_is_trusted_a_hold_stands_in_and_the_lock_follows(office: Office) -> None:
+    office.take(ONE)
+    office.clock.source = ClockSource.UNKNOWN
+    office.look()
+    assert office.lock(ONE) == Lock(None, hold=True)
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_a_lock_is_no_reason_to_hold_when_the_clock_is_not_trusted_later(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.source = ClockSource.UNKNOWN
+    office.restart()
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+
+
+def test_a_hold_is_placed_and_released_also_while_no_clock_is_trusted(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    until_us = end_us(office, ONE)
+    office.clock.source = ClockSource.UNKNOWN
+    office.hold(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us, hold=True)
+    office.release(ONE)
+    office.look()
+    assert office.lock(ONE) == Lock(until_us)
+
+
+def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -> None:
+    office.take(ONE)
+    office.retention.look()
+    until_us = end_us(office, ONE)
+    office.clock.step_wall(400 * DAY)
+    office.worker.look()
+    lock = office.lock(ONE)
+    assert lock.until_us is None or lock.until_us <= until_us
+
+
+def test_one_that_is_missing_or_of_another_length_is_made_again(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    (office.second / office.name(ONE)).unlink()
+    with (office.second / office.name(TWO)).open("ab") as file:
+        file.write(b"more")
+    office.look()
+    for one in (ONE, TWO):
+        assert (office.second / office.name(one)).read_bytes() == office.file(one).read_bytes()
+
+
+def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    good = (office.second / office.name(ONE)).read_bytes()
+    with office.file(ONE).open("r+b") as file:
+        file.seek(5000)
+        file.write(b"another byte")
+        file.truncate(len(good) - 1024)
+    with caplog.at_level(logging.WARNING):
+        office.worker.look()
+    assert (office.second / office.name(ONE)).read_bytes() == good
+    assert f"camerad office restore {ONE}" in caplog.text
+
+
+def test_o4_what_lies_in_the_second_copies_alone_goes_on_its_day_too(office: Office) -> None:
+    office.take(ONE, TWO, THREE)
+    office.hold(THREE)
+    office.look()
+    for one in (ONE, THREE):
+        office.file(one).unlink()
+    office.look()
+    assert office.copied == {ONE, TWO, THREE}
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), {THREE})
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    assert state.recordings[ONE].deleted is not None
+    assert office.restorer().restore(THREE).restored == (THREE,), "a hold keeps it"
+
+
+def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with caplog.at_level(logging.WARNING):
+        office.look()
+        office.look()
+    assert office.there == set()
+    assert caplog.text.count("the directory of second copies is not there") == 1
+    away.rename(office.second)
+    office.look()
+    assert office.copied == set()
+
+
+def test_what_cannot_be_deleted_yet_is_said_once_and_tried_until_it_is_gone(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the store's clock is behind the office's."""
+    office.take(ONE, TWO)
+    office.look()
+    lock = (office.second / office.name(ONE)).with_suffix(".lock")
+    until_us = office.lock(ONE).until_us or 0
+    lock.write_text(lock.read_text().replace(str(until_us), str(until_us + IN_A_MONTH)))
+    office.clock.advance(DAYS * DAY)
+    with caplog.at_level(logging.WARNING):
+        office.look()
+        office.look()
+    assert office.copied == {ONE}, "one refusal keeps no other copy"
+    assert caplog.text.count("cannot be deleted yet") == 1
+    office.clock.advance(IN_A_MONTH)
+    office.restart()
+    office.look()
+    assert office.copied == set()
+
+
+def test_what_the_ledger_does_not_know_stays_until_its_lock_is_over(office: Office) -> None:
+    """As where the office's directory was put back from an older backup."""
+    office.take(ONE)
+    office.look()
+    for number, lock in enumerate((Lock(office.clock.wall_us() + DAY), Lock(None, hold=True))):
+        name = name_of(f"20261101T120000Z-00000{number}-0000000{number}", "ab" * 32)
+        office.store.put(name, str(office.file(ONE)), office.file(ONE).stat().st_size, lock)
+    office.look()
+    assert len(office.copied) == 3
+    office.clock.source = ClockSource.UNKNOWN
+    office.clock.advance(2 * DAY)
+    office.look()
+    assert len(office.copied) == 3, "by no clock that is not trusted"
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.look()
+    assert office.copied == {ONE, "20261101T120000Z-000001-00000001"}, "a hold keeps it"
+
+
+def test_o4_what_was_held_and_went_while_the_store_was_away_for_weeks_goes_too(
+    office: Office,
+) -> None:
+    """By then only older parts of the ledger know it."""
+    office.take(ONE, TWO)
+    office.hold(ONE)
+    office.hold(TWO)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    office.release(ONE)
+    for _ in range(5):
+        office.look()
+        office.clock.advance(3 * DAY)
+    assert office.there == {TWO}
+    away.rename(office.second)
+    office.restart()
+    office.look()
+    assert office.copied == {TWO}
+
+
+def test_a_ledger_that_lost_entries_ends_no_hold(office: Office) -> None:
+    office.take(ONE)
+    office.hold(ONE)
+    office.look()
+    with office.desk() as store:
+        store.ledger.record_loss("entries are lost")
+        store.release(ONE, "Desk")
+    office.look()
+    assert office.lock(ONE).hold
+    assert read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public])).lost
+
+
+def test_a_ledger_by_another_key_changes_nothing(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.look()
+    stranger = SigningKey.generate().public
+    other = SecondCopyWorker(
+        str(office.directory), office.copies, office.cameras, stranger, office.clock
+    )
+    with caplog.at_level(logging.WARNING):
+        other.look()
+    assert "second copies stay as they are" in caplog.text
+    assert office.copied == {ONE}
+
+
+def test_a_mistake_of_ours_ends_one_look_only(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    with monkeypatch.context() as patched:
+        patched.setattr(second_copy_worker, "plan", lambda *_: 1 / 0)
+        assert office.worker.look() == LOOK_SECONDS
+    assert "ZeroDivisionError" in caplog.text
+    office.worker.look()
+    assert office.copied == {ONE}
+
+
+def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    make = SecondCopies.make
+
+    def slow(*what: Any) -> None:
+        make(*what)
+        office.clock.advance(400 * SECOND)
+
+    monkeypatch.setattr(SecondCopies, "make", slow)
+    office.worker.look()
+    assert len(office.copied) == 2
+    office.worker.look()
+    assert len(office.copied) == 3
+
+
+def test_it_looks_by_itself_and_ends_between_two_copies_when_it_is_told_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    make, begun, told = SecondCopies.make, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> None:
+        begun.set()
+        assert told.wait(30)
+        make(*what)
+
+    monkeypatch.setattr(SecondCopies, "make", slow)
+    office.worker.start()
+    assert begun.wait(30)
+    office.worker.close(0)
+    told.set()
+    office.worker.close(30)
+    assert len(office.copied) == 1
+    assert not [one for one in threading.enumerate() if one.name == "second-copies"]
+
+
+def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    left = (office.second / office.name(ONE)).with_suffix(".tar.new")
+    left.write_bytes(b"half of it")
+    now = office.clock.wall_us() / SECOND
+    for age, there in ((23 * 3600, True), (25 * 3600, False)):
+        os.utime(left, (now - age, now - age))
+        office.look()
+        assert left.exists() == there
+
+
+# ------------------------------------------------------------------------------------ the lock
+
+
+def test_take_over_and_ledger_come_to_the_same_end(office: Office) -> None:
+    office.take(ONE)
+    now = office.clock.moment()
+    at_takeover = lock_at_takeover(skeleton(str(office.file(ONE))), now)
+    office.retention.look()
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    by_ledger = lock_by_ledger(state.recordings[ONE], state, office.clock.boot_id, now)
+    assert at_takeover == by_ledger == Lock(end_us(office, ONE))
+
+
+def test_an_end_in_the_future_of_a_camera_counts_from_now(office: Office) -> None:
+    office.take(ONE)
+    said = skeleton(str(office.file(ONE)))
+    office.clock.step_wall(-20 * DAY)
+    now = office.clock.moment()
+    assert lock_at_takeover(said, now).until_us == (now.wall_us + DAYS * DAY) // SECOND * SECOND
+    office.clock.step_wall(40 * DAY)
+    assert lock_at_takeover(said, office.clock.moment()) == Lock(None), "it is over"
+
+
+# ------------------------------------------------------------------------------------- restore
+
+
+def test_what_is_gone_from_the_directory_comes_back(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.look()
+    contents = {one: office.file(one).read_bytes() for one in (ONE, TWO)}
+    for one in contents:
+        office.file(one).unlink()
+    with caplog.at_level(logging.WARNING):
+        office.look()
+    assert "camerad office restore --all" in caplog.text
+    told: list[str] = []
+    done = office.restorer().restore(ONE, told.append)
+    assert (done.restored, done.refused, told) == ((ONE,), (), [ONE])
+    done = office.restorer().restore(None)
+    assert (done.restored, done.there) == ((TWO,), 2)
+    assert {one: office.file(one).read_bytes() for one in contents} == contents
+    office.look()
+    assert office.there == {ONE, TWO, THREE}
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+def test_a_directory_that_was_lost_as_a_whole_comes_back(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    contents = {one: office.file(one).read_bytes() for one in (ONE, TWO)}
+    office.directory.rename(office.directory.with_name("lost"))
+    office.directory.mkdir()
+    done = office.restorer().restore(None)
+    assert (set(done.restored), done.refused) == ({ONE, TWO}, ())
+    assert {one: office.file(one).read_bytes() for one in contents} == contents
+    office.look()
+    assert office.lock(ONE) == Lock(end_us(office, ONE))
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    assert (office.there, office.copied) == (set(), set())
+
+
+def test_no_other_file_is_ever_written_over(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    path = office.file(ONE)
+    path.write_bytes(b"somebody else's")
+    done = office.restorer().restore(ONE)
+    assert done.restored == ()
+    assert "another file has its place" in done.refused[0]
+    assert path.read_bytes() == b"somebody else's"
+    assert list((office.directory / "office" / "restoring").iterdir()) == []
+
+
+def test_what_was_deleted_in_time_does_not_come_back(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    kept = office.second.with_name("kept")
+    office.second.rename(kept)
+    office.second.mkdir()
+    office.clock.advance(IN_A_MONTH)
+    office.look()
+    office.second.rmdir()
+    kept.rename(office.second)
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert "deleted it in its time" in done.refused[0]
+    office.look()
+    assert office.copied == set()
+
+
+def test_a_copy_that_is_not_authentic_does_not_come_back(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.look()
+    with (office.second / office.name(ONE)).open("r+b") as file:
+        file.seek(5000)
+        file.write(b"another byte")
+    (office.second / office.name(TWO)).write_bytes(b"no recording at all")
+    for one in (ONE, TWO):
+        office.file(one).unlink()
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert len(done.refused) == 2
+    assert office.there == set()
+
+
+def test_a_recording_by_a_camera_that_nobody_knows_does_not_come_back(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.directory.rename(office.directory.with_name("lost"))
+    office.directory.mkdir()
+    camera_register.write(str(office.register), Register(()))
+    done = office.restorer().restore(None)
+    assert done.restored == ()
+    assert "is not in the register" in done.refused[0]
+
+
+def test_of_a_camera_that_left_the_register_what_the_ledger_names_comes_back(
+    office: Office,
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    camera_register.write(str(office.register), Register(()))
+    assert office.restorer().restore(ONE).restored == (ONE,)
+
+
+def test_two_do_not_bring_back_at_once(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    directory = office.directory / "office" / "restoring"
+    directory.mkdir()
+    claim = durable_files.lock_directory(str(directory))
+    with pytest.raises(TakenError, match="brought back already"):
+        office.restorer().restore(ONE)
+    os.close(claim)
+    assert office.restorer().restore(ONE).restored == (ONE,)
+
+
+def test_what_has_no_second_copy_is_said(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    with pytest.raises(NotThereError, match="there is no second copy"):
+        office.restorer().restore(TWO)
+    with pytest.raises(NotThereError, match="no recording's id"):
+        office.restorer().restore("../x")
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with pytest.raises(SecondCopyAwayError):
+        office.restorer().restore(None)
