@@ -31,10 +31,16 @@ class Bucket:
     SecondCopyError and StorageError."""
 
     def __init__(self, settings: S3Settings) -> None:
-        import boto3  # noqa: PLC0415 - see the top
-        from botocore import exceptions  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        try:
+            import boto3  # noqa: PLC0415 - see the top
+            from botocore import exceptions  # noqa: PLC0415
+            from botocore.config import Config  # noqa: PLC0415
+            from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise SecondCopyError(
+                f"the library {error.name} is missing, which second copies in a bucket need: "
+                "install camerad with its extra 'office', as docs/office.md says"
+            ) from error
 
         self.name: Final = settings.bucket
         self.endpoint: Final = settings.endpoint

@@ -50,7 +50,11 @@ class Watched:
         )
         self.facts: list[StoreFacts] = []
         self.worker = RetentionWorker(
-            str(self.vault.root), self.vault.cameras, self.vault.key, self.clock, self._looked
+            str(self.vault.root),
+            self.vault.cameras,
+            self.vault.key,
+            self.clock,
+            looked=self._looked,
         )
 
     def _count(self) -> None:

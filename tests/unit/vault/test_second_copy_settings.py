@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from camerad.vault import office_settings
 from camerad.vault.office_settings import OfficeFile, TlsSettings
+from camerad.vault.second_copy import SecondCopyError
 from camerad.vault.second_copy_credentials import (
     Credentials,
     CredentialsError,
     read_credentials,
 )
+from camerad.vault.second_copy_s3_client import Bucket
+from camerad.vault.second_copy_settings import S3Settings
 
 GOOD = "[default]\naws_access_key_id = who\naws_secret_access_key = hidden\n"
 
@@ -140,6 +144,15 @@ def test_credentials_that_are_none_or_open_to_others_are_a_mistake_and_not_repea
     assert "hidden" not in found
     with pytest.raises(CredentialsError):
         read_credentials(str(path))
+
+
+def test_a_library_that_is_missing_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    settings = S3Settings("https://s3.office.example", "camerad-evidence", tmp_path / "credentials")
+    with pytest.raises(SecondCopyError, match="extra 'office'"):
+        Bucket(settings)
 
 
 def test_credentials_are_read(tmp_path: Path) -> None:
