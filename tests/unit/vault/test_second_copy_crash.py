@@ -98,7 +98,8 @@ class World:
 
 
 def copies(directory: Path, clock: ManualClock) -> SecondCopies:
-    made = SecondCopies(DirectorySecondCopy(str(directory), clock), clock)
+    office = str(directory.parent / "archive")  # its locks are of no interest either
+    made = SecondCopies(DirectorySecondCopy(str(directory), clock), clock, office)
     made._probed = True  # what the probe writes is of no interest here
     return made
 
