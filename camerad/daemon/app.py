@@ -37,7 +37,7 @@ from camerad.behaviour.dock_progress import HandoverProgress
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
-from camerad.daemon.announcer import make_announcer
+from camerad.daemon.announcer import Announcer, make_announcer
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
@@ -192,7 +192,7 @@ class App:
                 core.dispatcher.rules = from_settings.unarmed(core.dispatcher.rules)
             parts.push_async_callback(self._shutdown.close_recordings)
             if settings.policy.announcement:
-                announcer = make_announcer(core, settings, self._recordings.note)
+                announcer = self._make_announcer()
                 parts.push_async_callback(announcer.close)
                 self._presentation.announcer = announcer
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
@@ -318,6 +318,9 @@ class App:
             office=settings.office,
             provision_dir=device.provision_dir,
         )
+
+    def _make_announcer(self) -> Announcer:
+        return make_announcer(self._core, self._settings, self._recordings.note)
 
     def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:
         if self._settings.self_view.driver == "none":
