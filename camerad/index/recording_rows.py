@@ -99,10 +99,13 @@ def facts_in(row: Row) -> Row:
     return {name: row[name] for name in _FILE_COLUMNS}
 
 
-def row_of_file(
-    facts: Row, part: str, place: str, known: Knowledge, copied: CopiedRecording | None
-) -> Row:
-    """The row of a recording's file. copied: what the last receipt about this recording says."""
+def names_file(copied: CopiedRecording, facts: Row) -> bool:
+    """Whether a receipt is about the file with these facts."""
+    return bool(copied.final == facts["final"] and copied.bytes == facts["file_bytes"])
+
+
+def row_of_file(facts: Row, part: str, place: str, known: Knowledge, *, receipt: bool) -> Row:
+    """The row of a recording's file. receipt: the last receipt about it names this file."""
     recording, name = facts["id"], place.rpartition("/")[2]
     ours = known.find(recording)
     copy = name != recording + SUFFIX
@@ -118,9 +121,7 @@ def row_of_file(
             "flagged": facts["marks"] > 0 or (ours is not None and ours.flagged),
             "copy": copy,
             "changed": ours is not None and not copy and _is_changed(ours, facts["final"]),
-            "receipt": copied is not None
-            and copied.final == facts["final"]
-            and copied.bytes == facts["file_bytes"],
+            "receipt": receipt,
             "retention_days": facts["stated_days"] if ours is None else ours.retention_days,
         }
     )

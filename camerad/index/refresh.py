@@ -4,7 +4,8 @@ A row follows from three things: its file, the ledgers, and the receipts beside 
 directory is a *part* of the index, whose version is a digest of what it was made from: the names,
 sizes and times of its files and receipts, and the versions of all ledgers. A part with the version
 that it had stays as it is. Of another one each row is made anew, from the files whose size or time
-is another one and from what the index has of the others, and those that differ are written.
+is another one and from what the index has of the others, and those that differ are written. The
+receipts are read if they, the keys or a file are others.
 
 One transaction has all of it. `rebuild` is the same with nothing known before, so both end with the
 same rows (`camerad.index.index.Index.dump`); the tests compare them after every step.
@@ -53,13 +54,14 @@ from camerad.index.recording_rows import (
     Row,
     facts_in,
     facts_of_file,
+    names_file,
     plain,
     row_of_apart,
     row_of_file,
     row_of_ledger,
 )
 from camerad.store import listing, receipts
-from camerad.store.locations import Holding, Place, office_place
+from camerad.store.locations import RECEIPTS, Holding, Place, office_place
 from camerad.store.receipts import CopiedRecording
 
 OFFICE: Final = "office/id"
@@ -118,13 +120,13 @@ class Refresher:
         now |= self._reader.sources
         written = 0
         listed = (one for one in place.holdings if one.listed)
-        parts: list[_Part] = [_HoldingPart(place, one, self._reader) for one in listed]
+        parts: list[_Part] = [_HoldingPart(place, one, self._reader, before) for one in listed]
         for part in (*parts, _ApartPart(place, self._reader)):
             self._go_on()
             if before.get(part.name) != part.version:
                 stored = _stored(connection, part.name)
                 written += _put(connection, stored, self._each(part.rows(known, stored)))
-            now[part.name] = part.version
+            now |= part.versions()
         left = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
         for name in left - set(now) - {LEDGER}:
             written += _put(connection, _stored(connection, name), ())
@@ -164,6 +166,9 @@ class _Part(Protocol):
     name: str
     version: str
 
+    def versions(self) -> dict[str, str]:
+        """What `sources` is to have of it."""
+
     def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:
         """The part's rows. stored: those of the index so far. Raises StorageError."""
 
@@ -171,18 +176,27 @@ class _Part(Protocol):
 class _HoldingPart:
     """A camera's directory."""
 
-    def __init__(self, place: Place, holding: Holding, reader: KnowledgeReader) -> None:
+    def __init__(
+        self, place: Place, holding: Holding, reader: KnowledgeReader, sources: Mapping[str, str]
+    ) -> None:
         self.name = plain(os.path.relpath(holding.root, place.root))
         self._holding = holding
         self._files = list_versions(holding.recordings)
         self._trusted = reader.trusted
         self._office = reader.office_keys
-        self.version = digest(reader.version, self._files, list_versions(holding.receipts))
+        there = list_versions(holding.receipts)
+        self._receipted = digest(there, sorted(reader.trusted), sorted(reader.office_keys))
+        self._same_receipts = sources.get(f"{self.name}/{RECEIPTS}") == self._receipted
+        self.version = digest(reader.version, self._files, self._receipted)
+
+    def versions(self) -> dict[str, str]:
+        """See `_Part`."""
+        return {self.name: self.version, f"{self.name}/{RECEIPTS}": self._receipted}
 
     def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:
         """See `_Part`."""
         before = {row["place"]: row for row in stored.values()}
-        copied = self._receipts()
+        copied: dict[str, CopiedRecording] | None = None
         for name, kind, size, time_ns in self._files:
             if not stat.S_ISREG(kind) or name.endswith(ASIDE):
                 continue
@@ -190,12 +204,20 @@ class _HoldingPart:
             row = before.get(place)
             if row is not None and (row["file_bytes"], row["file_time_ns"]) == (size, time_ns):
                 facts = facts_in(row)
+                if self._same_receipts:
+                    receipt = bool(row["receipt"])
+                    yield row_of_file(facts, self.name, place, known, receipt=receipt)
+                    continue
             else:
                 found = self._read(name, size, time_ns)
                 if found is None:
                     continue
                 facts = found
-            yield row_of_file(facts, self.name, place, known, copied.get(facts["id"]))
+            if copied is None:
+                copied = self._receipts()
+            one = copied.get(facts["id"])
+            receipt = one is not None and names_file(one, facts)
+            yield row_of_file(facts, self.name, place, known, receipt=receipt)
 
     def _read(self, name: str, size: int, time_ns: int) -> Row | None:
         """What a file says of itself; None if it is no recording that could be read."""
@@ -216,7 +238,10 @@ class _HoldingPart:
         for path in receipts.paths(self._holding.receipts):
             try:
                 receipt = receipts.parse(read_plain(path, "receipt", jws.LONGEST + 1), keys)
-            except (StorageError, jws.JwsError):
+            except StorageError:
+                self.version = self._receipted = ""  # as above
+                continue
+            except jws.JwsError:
                 continue  # a check of the directory says so
             found |= {one.id: one for one in receipt.recordings}
         return found
@@ -235,6 +260,10 @@ class _ApartPart:
             if stat.S_ISDIR(kind)
         }
         self.version = digest(self._found, self._names)
+
+    def versions(self) -> dict[str, str]:
+        """See `_Part`."""
+        return {self.name: self.version}
 
     def rows(self, known: Knowledge, stored: Mapping[tuple[str, str], Row]) -> Iterator[Row]:  # noqa: ARG002
         """See `_Part`."""

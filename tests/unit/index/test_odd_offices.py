@@ -13,12 +13,13 @@ from desk_helpers import DAYS, KEY
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
-from camerad.index import ledger_rows, office_version, recording_rows
+from camerad.index import ledger_rows, office_version, recording_rows, refresh
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.store import listing
+from camerad.store.receipts import CopiedRecording
 from tests.unit.index.office_scene_indexed import APART, IndexedOffice, answers, identity, row
 
 A, B, C = (identity(number) for number in range(1, 4))
@@ -146,6 +147,49 @@ def test_files_that_are_no_recordings_are_left_out(
     index.refresh()
     assert answers(index) == [APART, A]
     assert row(index, A)["receipt"] is True
+
+
+def test_a_receipt_that_cannot_be_read_is_tried_again(
+    office: IndexedOffice, index: RecordingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(A)
+    read = refresh.read_plain
+
+    def fails(path: str, *words: object) -> bytes:
+        if path.endswith(".jws"):
+            raise StorageError("input/output error")
+        return read(path, *words)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refresh, "read_plain", fails)
+        index.refresh()
+        assert row(index, A)["receipt"] is False
+    index.refresh()
+    assert row(index, A)["receipt"] is True
+
+
+def test_receipts_are_read_if_they_or_a_file_are_others(
+    office: IndexedOffice, index: RecordingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is checked by its signature, so a ledger that grows is no reason to."""
+    reads: list[str] = []
+    receipts = refresh._HoldingPart._receipts
+
+    def noted(part: refresh._HoldingPart) -> dict[str, CopiedRecording]:
+        reads.append(part.name)
+        return receipts(part)
+
+    monkeypatch.setattr(refresh._HoldingPart, "_receipts", noted)
+    office.take(A)
+    index.refresh()
+    office.hold(A)
+    index.refresh()
+    index.refresh()
+    assert len(reads) == 1
+    office.take(B)
+    index.refresh()
+    assert len(reads) == 2
+    assert (row(index, A)["receipt"], row(index, B)["receipt"]) == (True, True)
 
 
 def test_a_receipt_for_other_bytes_is_none(office: IndexedOffice, index: RecordingIndex) -> None:
