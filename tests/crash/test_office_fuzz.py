@@ -19,7 +19,7 @@ from office_fuzz import MOVES, OTHERS, Fuzzer, Move
 from camerad.container.keys import SigningKey
 
 MINUTES = float(os.environ.get("CAMERAD_FUZZ_MINUTES", "0"))
-EXAMPLES = 150
+EXAMPLES = 80
 GROWTH_MEGABYTES = 60.0
 """What requests of 1 KB may have the server take beyond what it has after its first ones."""
 
