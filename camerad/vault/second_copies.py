@@ -17,7 +17,6 @@ from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
 from camerad.store.receipts import CopiedRecording
 from camerad.store.verified_copy import CopyError, Digest
-from camerad.vault.camera_holdings import Turns
 from camerad.vault.second_copy import Lock, SecondCopy, SecondCopyAwayError, name_of, read_back
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_lock import lock_at_takeover
@@ -37,11 +36,11 @@ class SecondCopies:
     def __init__(self, store: SecondCopy, clock: Clock) -> None:
         self.store: Final = store
         self._clock = clock
-        self._turns = Turns()
         self._probing = threading.Lock()
         self._probed = False
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._busy: set[str] = set()
+        """Names of which a copy is just being made."""
 
     def probe_at_start(self) -> None:
         """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
@@ -64,7 +63,7 @@ class SecondCopies:
             self.store.probe()
             self._probed = True
         _log.info(
-            "second copies go to the %s, whose lock holds",
+            "second copies go to the %s",
             self.store.describe(),
             extra=MessageId.SECOND_COPY.extra,
         )
@@ -81,27 +80,28 @@ class SecondCopies:
         """Make a second copy, unless it is there, and compare it. content: of the file at `path`,
         as it was verified. Raises as `secure`."""
         self.probe()
-        with self._turns.of(name):
-            with self._lock:
-                self._busy.add(name)
-            try:
-                self.store.put(name, path, content.bytes, lock)
-                if read_back(self.store, name) == content:
-                    return
-                self.store.put(name, path, content.bytes, lock, again=True)
-                if read_back(self.store, name) != content:
-                    raise CopyError(
-                        f"{self.store.describe()}: {name} reads back with other bytes than were "
-                        "written; do not use this store: take another one"
-                    )
-            finally:
-                with self._lock:
-                    self._busy.discard(name)
+        with self._changed:
+            self._changed.wait_for(lambda: name not in self._busy)
+            self._busy.add(name)
+        try:
+            self.store.put(name, path, content.bytes, lock)
+            if read_back(self.store, name) == content:
+                return
+            self.store.put(name, path, content.bytes, lock, again=True)
+            if read_back(self.store, name) != content:
+                raise CopyError(
+                    f"{self.store.describe()}: {name} reads back with other bytes than were "
+                    "written; do not use this store: take another one"
+                )
+        finally:
+            with self._changed:
+                self._busy.discard(name)
+                self._changed.notify_all()
 
     def tidy(self) -> None:
         """Remove what was left of attempts that did not go on for a day. Raises
         SecondCopyError."""
-        with self._lock:
+        with self._changed:
             busy = frozenset(self._busy)
         self.store.tidy(busy, self._clock.wall_us() - LEFT_US)
 
