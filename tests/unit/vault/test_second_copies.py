@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ from vault_helpers import KID, Vault
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.skeleton import skeleton
-from camerad.store.verified_copy import CopyError
+from camerad.store.verified_copy import CopyError, digest
 from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.second_copy import (
     Lock,
@@ -239,7 +240,36 @@ def test_one_that_is_away_at_the_start_is_said_and_tried_before_the_first_copy(
         office.bring_ledger(camera)
         assert office.hand_over(path) is not None
         office.copies_made.probe()
-    assert caplog.text.count("whose lock holds") == 1
+    assert caplog.text.count("second copies go to the directory") == 1
+
+
+def test_of_one_name_one_copy_is_made_at_a_time(
+    camera: Camera, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a camera hands over what the server just copies by itself."""
+    path = str(camera.put(ONE))
+    put = DirectorySecondCopy.put
+    at_once: list[int] = []
+    running = threading.Semaphore(0)
+
+    def counted(self: DirectorySecondCopy, name: str, *what: object, **how: object) -> None:
+        running.release()
+        at_once.append(running._value)
+        put(self, name, *what, **how)  # type: ignore[arg-type]
+        assert running.acquire(timeout=0)
+
+    monkeypatch.setattr(DirectorySecondCopy, "put", counted)
+    content = digest(path)
+    name = name_in(Path(path))
+    threads = [
+        threading.Thread(target=office.copies_made.make, args=(name, path, content, Lock(None)))
+        for _ in range(6)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert at_once == [1] * 6
 
 
 def test_two_recordings_of_one_id_have_two_names() -> None:
