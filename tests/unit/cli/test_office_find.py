@@ -107,6 +107,17 @@ def test_reindex_makes_it_anew(desk: Desk, directory: Path) -> None:
     assert desk("office", "find", "--json").out == before
 
 
+def test_an_index_is_nothing_that_a_check_of_the_directory_minds(
+    desk: Desk, directory: Path, tmp_path: Path
+) -> None:
+    jwk = tmp_path / "cam.jwk"
+    jwk.write_text(json.dumps(KEY.public.jwk))
+    before = desk("evidence", "verify", directory, "--key", jwk)
+    assert desk("office", "reindex").code == 0
+    said = desk("evidence", "verify", directory, "--key", jwk)
+    assert (said.code, said.out) == (before.code, before.out)
+
+
 def test_without_recordings_it_says_none(desk: Desk) -> None:
     desk("office", "init", "archive", "--url", "https://office.example")
     assert desk("office", "reindex").out == "0 recordings\n"

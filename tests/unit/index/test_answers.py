@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from desk_helpers import DAYS, KEY
@@ -305,3 +306,17 @@ def test_times_are_whole(office: IndexedOffice, index: RecordingIndex) -> None:
     said = row(index, A)
     assert said["ended_us"] - said["began_us"] == said["length_us"]
     assert 0 < said["length_us"] <= SECOND
+
+
+def test_two_who_keep_one_index_write_one_after_the_other(
+    office: IndexedOffice, url: str, index: RecordingIndex
+) -> None:
+    """The server and a command of the desk, or two servers on one PostgreSQL."""
+    office.take(A, B, C)
+    several = [index, *(office.index(url) for _ in range(3))]
+    with ThreadPoolExecutor(len(several)) as pool:
+        written = list(pool.map(lambda one: one.refresh(), several))
+        assert sorted(written) == [0, 0, 0, 3]
+        list(pool.map(lambda one: one.rebuild(), several))
+    assert list(index.dump()) == rebuilt(office)
+    assert office.said == []

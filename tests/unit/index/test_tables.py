@@ -60,35 +60,37 @@ def test_tables_are_made_once(base: Database) -> None:
         assert schema_version.read_version(connection) == schema_version.PRESENT
 
 
-QUESTIONS = {
-    "list": RecordingQuery(),
-    "next page": RecordingQuery(after="WzEsImEiLCJiIl0"),
-    "time": RecordingQuery(from_us=5, to_us=50),
-    "camera": RecordingQuery(camera="cam-1"),
-    "wearer": RecordingQuery(wearer="W-0815"),
-    "mark": RecordingQuery(flagged=True),
-    "state": RecordingQuery(state="deleted"),
-    "held": RecordingQuery(held=True),
-    "due": RecordingQuery(due_before_us=10),
-    "due, next page": RecordingQuery(due_before_us=10, after="WzEsImEiLCJiIl0"),
-    "wearer in a time": RecordingQuery(wearer="W-0815", from_us=5, to_us=50, flagged=True),
+QUESTIONS: dict[str, tuple[str, RecordingQuery]] = {
+    "list": ("time", RecordingQuery()),
+    "next page": ("time", RecordingQuery(after="WzEsImEiLCJiIl0")),
+    "time": ("time", RecordingQuery(from_us=5, to_us=50)),
+    "camera": ("camera", RecordingQuery(camera="cam-1")),
+    "wearer": ("wearer", RecordingQuery(wearer="W-0815")),
+    "mark": ("mark", RecordingQuery(flagged=True)),
+    "state": ("state", RecordingQuery(state="deleted")),
+    "held": ("hold", RecordingQuery(held=True)),
+    "due": ("due", RecordingQuery(due_before_us=10)),
+    "due, next page": ("due", RecordingQuery(due_before_us=10, after="WzEsImEiLCJiIl0")),
 }
+"""Each with the index that finds its answer."""
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_no_question_reads_all_recordings(base: Database, name: str) -> None:
+def test_no_question_reads_all_recordings(base: Database) -> None:
     """By the engine's own plan. So an index of a million answers about as quickly as a small one.
     What is sorted behind the index are rows of one microsecond alone."""
     with base.writing() as connection:
         rows = [row_of_apart(f"p{n}", identity(n), 1, 1, ("k", "c", "w")) for n in range(200)]
         connection.execute(insert(recordings), rows)
-        asked = statement(connection, QUESTIONS[name]).limit(100)
-        plan = explain(connection, asked)
-    assert "recordings_by_" in plan, plan
-    assert "Seq Scan" not in plan, plan
-    assert re.search(r"SCAN recordings(?! USING INDEX)", plan) is None, plan
-    assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
-    assert re.search(r"(?<!Incremental )Sort  ", plan) is None, plan
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE recordings")
+        for name, (by, query) in QUESTIONS.items():
+            plan = explain(connection, statement(connection, query).limit(100))
+            assert f"recordings_by_{by}" in plan, (name, plan)
+            assert name == "list" or "SCAN recordings" not in plan, (name, plan)
+            assert "Seq Scan" not in plan, (name, plan)
+            assert re.search(r"SCAN recordings(?! USING INDEX)", plan) is None, (name, plan)
+            assert "USE TEMP B-TREE FOR ORDER BY" not in plan, (name, plan)
+            assert re.search(r"(?<!Incremental )Sort  ", plan) is None, (name, plan)
 
 
 def explain(connection: Connection, asked: object) -> str:
@@ -99,7 +101,6 @@ def explain(connection: Connection, asked: object) -> str:
         )
         found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")
         return "\n".join(str(row[3]) for row in found)
-    connection.exec_driver_sql("ANALYZE recordings")
     # Of 200 rows the planner would rather read all; what counts is that it need not.
     for way in ("seqscan", "bitmapscan", "sort"):
         connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
