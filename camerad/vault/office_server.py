@@ -48,6 +48,7 @@ from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.takeover import Takeover
+from camerad.vault.takeover_notices import TakeoverNotices
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_routes import UploadRoutes
@@ -133,7 +134,8 @@ class Vault:
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
         takeover = await asyncio.to_thread(Takeover, directory, uploads, cameras, key, self._clock)
-        queue = self._queue = TakeoverQueue(takeover.take, self._clock)
+        notices = TakeoverNotices(asyncio.get_running_loop())
+        queue = self._queue = TakeoverQueue(takeover.take, self._clock, notices.tell)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(
@@ -144,7 +146,7 @@ class Vault:
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns, queue.add).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.add, notices).add_to(app.router)
         self._ledgers = LedgerRoutes(
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._background(asyncio.to_thread(_queue_pending, takeover, queue, kid)),
