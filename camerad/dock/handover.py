@@ -192,6 +192,8 @@ class Handover:
         self._in_a_row = 0
         self._total = 0
         self._doing = ""
+        self._patient = False
+        """Whether nothing is left to do but to wait for receipts."""
 
     def run(self) -> HandoverResult:
         """All of it.
@@ -348,6 +350,9 @@ class Handover:
         """Ask for the receipts that are due, until at most so many are left; each question that
         brings something begins the office's patience anew."""
         until_us = self._clock.now_us() + PATIENCE_US
+        self._patient = most == 0
+        if self._patient:  # the office answers when there is something to say
+            self._checking = {name: (one, 0) for name, (one, _) in self._checking.items()}
         while self._checking:
             now_us = self._clock.now_us()
             left = len(self._checking)
@@ -364,7 +369,7 @@ class Handover:
             self._pausing.pause(max(0.05, wait_us / SECOND))
 
     def _ask_again(self, one: ToHandOver) -> None:
-        answer = self._client.receipt(one.id)
+        answer = self._client.receipt(one.id, patient=self._patient)
         if answer.token is not None:
             self._accept(one, answer.token)
         elif answer.wait is not None:

@@ -106,16 +106,20 @@ class OfficeClient:
 
     # ------------------------------------------------------------------ recordings
 
-    def receipt(self, recording: str) -> ReceiptAnswer:
-        """Whether the office has a recording. Raises RecordingRefusedError if it will not take
+    def receipt(self, recording: str, *, patient: bool = False) -> ReceiptAnswer:
+        """Whether the office has a recording. patient: there is nothing else to do meanwhile, so
+        the office may take a second to answer. Raises RecordingRefusedError if it will not take
         it."""
-        answer = self.ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt")
+        headers = {"Prefer": "wait=1"} if patient else None
+        answer = self.ask("GET", f"/v1/recordings/{quote(recording, safe='')}/receipt", headers)
         match answer.status:
             case HTTPStatus.OK:
                 if len(answer.body) > LONGEST_RECEIPT:
                     raise OfficeAnswerError(f"{self._url}: a receipt longer than any")
                 return ReceiptAnswer(token=answer.body)
             case HTTPStatus.ACCEPTED:
+                if "preference-applied" in answer.headers:
+                    return ReceiptAnswer(wait=0.0)
                 return ReceiptAnswer(wait=_retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.NOT_FOUND:
                 return ReceiptAnswer()

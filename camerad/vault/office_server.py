@@ -59,6 +59,7 @@ from camerad.vault.refusals import plain_errors
 from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.takeover import Takeover
+from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_routes import UploadRoutes
@@ -164,7 +165,9 @@ class Vault:
             tell=self._work.taken_over,
             second_copy=None if copies is None else copies.secure,
         )
-        queue = self._queue = TakeoverQueue(self._metrics.timed(takeover.take), self._clock)
+        ends = TakeoverEnds(asyncio.get_running_loop())
+        take = self._metrics.timed(takeover.take)
+        queue = self._queue = TakeoverQueue(take, self._clock, ends.tell)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(
@@ -175,7 +178,7 @@ class Vault:
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns, queue.ensure).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.ensure, ends).add_to(app.router)
         CheckInRoutes(
             CheckIns(directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),

@@ -15,12 +15,15 @@ from camerad.vault.authentication import CALLER
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.takeover import WAITS, Takeover
+from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
 PATH: Final = "/v1/recordings/{recording}/receipt"
 TYPE: Final = "application/jose"
 AGAIN_SECONDS: Final = 1
+_PREFER, _APPLIED = "Prefer", "Preference-Applied"
+_WAIT: Final = f"wait={AGAIN_SECONDS}"
 """When a camera asks again whose recording is being checked: a minute of footage takes less."""
 _MISSING: Final = "the office does not have this recording; hand it over, and ask again"
 
@@ -30,6 +33,8 @@ class ReceiptRoutes:
 
     turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or
     a copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
+    ends: tell when a recording was dealt with, for whoever prefers to wait (RFC 7240); without
+    them nobody does.
     """
 
     def __init__(
@@ -38,7 +43,9 @@ class ReceiptRoutes:
         uploads: Uploads,
         turns: CameraTurns,
         check: Callable[[str, Declaration], None] = lambda _kid, _declaration: None,
+        ends: TakeoverEnds | None = None,
     ) -> None:
+        self._ends = ends
         self._turns = turns
         self._takeover = takeover
         self._uploads = uploads
@@ -53,6 +60,20 @@ class ReceiptRoutes:
         if not is_id(recording):
             raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
         kid = request[CALLER].kid
+        if self._ends is None or request.headers.get(_PREFER) != _WAIT:
+            return await self._now(kid, recording)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + AGAIN_SECONDS
+        while True:
+            ended = self._ends.next(kid)  # before it is asked for, so that none is missed
+            answer = await self._now(kid, recording)
+            left = until - loop.time()
+            if answer.status != HTTPStatus.ACCEPTED or left <= 0:
+                answer.headers[_APPLIED] = _WAIT
+                return answer
+            await asyncio.wait([ended], timeout=left)
+
+    async def _now(self, kid: str, recording: str) -> web.Response:
         async with self._turns.of(kid):
             return await asyncio.to_thread(self._answer, kid, recording)
 

@@ -39,11 +39,18 @@ class TakeoverQueue:
     """Calls `take` for every upload that was added, on threads of its own, never twice at once for
     one camera. After an error it is called again: in a minute at first, in an hour at last.
 
-    take: blocks, and may be called again for the same upload. clock: for the pauses.
+    take: blocks, and may be called again for the same upload. clock: for the pauses. on_settled: is
+    told the camera's key after each call, on any thread.
     """
 
-    def __init__(self, take: Callable[[str, Declaration], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        take: Callable[[str, Declaration], None],
+        clock: Clock,
+        on_settled: Callable[[str], None] = lambda _kid: None,
+    ) -> None:
         self._take = take
+        self._on_settled = on_settled
         self._clock = clock
         self._changed = threading.Condition()
         self._due: list[_Due] = []
@@ -104,6 +111,7 @@ class TakeoverQueue:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             self._settle(task, failed=self._carry_out(task))
+            self._on_settled(task[0])
 
     def _settle(self, task: _Task, *, failed: bool) -> None:
         """Note that a task was carried out, and when it comes again if it does."""
