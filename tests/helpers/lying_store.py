@@ -31,6 +31,13 @@ class Lie(Enum):
     """It is honest."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that does not trust the certificate has gone; it is the one that tells."""
+
+
 class LyingStore:
     """endpoint: where it listens."""
 
@@ -67,11 +74,14 @@ class LyingStore:
         for method in ("GET", "PUT", "POST", "DELETE", "HEAD"):
             setattr(Handler, f"do_{method}", Handler._any)
 
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((HOST, 0), Handler)
         scheme, host = ("http", HOST) if context is None else ("https", "localhost")
         if context is not None:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._server.socket = context.wrap_socket(
+                self._server.socket,
+                server_side=True,
+                do_handshake_on_connect=False,  # but by whoever answers, who closes it as well
+            )
         self.endpoint = f"{scheme}://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
