@@ -4,8 +4,11 @@ what is killed in the middle goes on, and nothing is lost, twice, or another cam
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hw_mocks.fleet.cards import Card, shift
 from hw_mocks.fleet.endless_film import noise
 from hw_mocks.fleet.fleet_office import FleetOffice, free_port
@@ -18,7 +21,16 @@ CAMERAS = 3
 PATIENCE = 60.0
 
 
-def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(tmp_path: Path) -> None:
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A directory of a short name: that of a socket has at most 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="fleet-") as made:
+        yield Path(made)
+
+
+def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(
+    tmp_path: Path, sockets: Path
+) -> None:
     film = noise(320, 240, 1_500_000)
     cards = [Card(tmp_path / f"card-{number}", f"cam-{number}") for number in range(CAMERAS)]
     for number, card in enumerate(cards):
@@ -29,7 +41,7 @@ def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(tmp_path: Pat
     office = FleetOffice(tmp_path / "office", known, listens, relay.port)
 
     async def run() -> None:
-        fleet = Fleet(tmp_path / "run", cards, office)
+        fleet = Fleet(sockets, cards, office)
         cuts = Cuts(fleet, relay, seed=1, every=1.0)
         await relay.start()
         relay.plug()

@@ -18,7 +18,7 @@ from camerad.config.office_section import Office
 
 from hw_mocks.fleet.card_daemons import CardDaemon
 from hw_mocks.fleet.cards import Card
-from hw_mocks.fleet.fleet_office import FleetOffice
+from hw_mocks.fleet.fleet_office import FleetOffice, FleetOfficeError
 from hw_mocks.fleet.uploaders import Uploader
 from hw_mocks.sim.relay import Relay
 
@@ -79,9 +79,12 @@ class Fleet:
             await one.daemon.close()
 
     async def waiting(self, seconds: float) -> None:
-        """Return when every client waits for its camera's dock. Raises TimeoutError."""
+        """Return when every client waits for its camera's dock. Raises TimeoutError, and
+        FleetOfficeError if one has ended."""
         async with asyncio.timeout(seconds):
             while not all("waiting for the dock" in one.uploader.status() for one in self.cameras):
+                if ended := [one.uploader for one in self.cameras if not one.uploader.running]:
+                    raise FleetOfficeError(f"a client has ended; {ended[0].log} says why")
                 await asyncio.sleep(LOOK_SECONDS)
 
     def dock(self) -> None:
