@@ -4,21 +4,35 @@ what is killed in the middle goes on, and nothing is lost, twice, or another cam
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from hw_mocks.fleet.cards import Card, shift
 from hw_mocks.fleet.endless_film import noise
 from hw_mocks.fleet.fleet_office import FleetOffice, free_port
 from hw_mocks.fleet.fleet_run import Cuts, Fleet
 from hw_mocks.sim.relay import Relay
+from postgresql import PostgreSQL
 
 from camerad.verify.verdict import Verdict
 
 CAMERAS = 3
 PATIENCE = 60.0
+
+
+@pytest.fixture
+def postgresql() -> Iterator[PostgreSQL]:
+    made = PostgreSQL()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture
@@ -66,9 +80,76 @@ def test_o3_a_fleet_hands_over_though_office_and_client_are_killed(
             assert office.stop() == 0
 
     asyncio.run(run())
+    judge(office, cards, tmp_path)
+
+
+def test_two_servers_on_one_postgresql_do_each_job_once_though_one_is_killed(
+    tmp_path: Path, sockets: Path, postgresql: PostgreSQL
+) -> None:
+    film = noise(320, 240, 1_500_000)
+    cards = [Card(tmp_path / f"card-{number}", f"cam-{number}") for number in range(CAMERAS)]
+    for number, card in enumerate(cards):
+        card.record(film, [4, 2, 4], seed=number)
+    ports = free_port(), free_port()
+    relay = Relay(*ports)
+    known = [(one.name, one.key.public) for one in cards]
+    office = FleetOffice(tmp_path / "office", known, ports[0], relay.port)
+    settings = yaml.safe_load(office.config.read_text())
+    settings |= {"several_servers": True, "index": {"url": postgresql.make()}}
+    office.config.write_text(yaml.safe_dump(settings))
+    settings["listen"]["port"] = ports[1]
+    config, log = tmp_path / "second.yaml", tmp_path / "second.log"
+    config.write_text(yaml.safe_dump(settings))
+
+    async def run() -> None:
+        fleet = Fleet(sockets, cards, office)
+        await relay.start()
+        relay.plug()
+        with log.open("wb") as said:
+            command = [sys.executable, "-m", "camerad", "office", "serve", "--config", str(config)]
+            second = subprocess.Popen(command, stdout=said, stderr=said)
+        try:
+            office.start()
+            await fleet.open()
+            await fleet.waiting(PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                while "ready: cameras reach" not in log.read_text():
+                    await asyncio.sleep(0.05)
+            fleet.dock()
+            async with asyncio.timeout(PATIENCE):
+                while relay.passed < fleet.bytes // 2:
+                    await asyncio.sleep(0.01)
+            assert not fleet.done
+            second.kill()
+            second.wait()
+            await fleet.finished(PATIENCE)
+            there = sum(one.recordings for one in fleet.cameras)
+            rows = "SELECT count(*) FROM recordings WHERE state = 'here'"
+            async with asyncio.timeout(PATIENCE):
+                with postgresql.connect("index") as connection:
+                    while connection.execute(rows).fetchone() != (there,):
+                        await asyncio.sleep(0.1)
+        finally:
+            second.kill()
+            second.wait()
+            await fleet.close()
+            await relay.stop()
+            assert office.stop() == 0
+
+    asyncio.run(run())
+    judge(office, cards, tmp_path)
+    said = office.log.read_text() + log.read_text()
+    assert "Traceback" not in said
+    for card in cards:
+        for path in card.files:
+            assert said.count(f"{path.stem}: taken over from") == 1, path.stem
+
+
+def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:
+    """Everything is there, once, by its own camera's key."""
     keys = []
     for card in cards:
-        keys.append(tmp_path / f"{card.name}.pem")
+        keys.append(directory / f"{card.name}.pem")
         keys[-1].write_text(card.key.public.pem)
         copies = sorted(office.directory.glob(f"{card.name}-*/recordings/*"))
         assert [one.read_bytes() for one in copies] == [one.read_bytes() for one in card.files]

@@ -7,6 +7,7 @@ was pulled is lost, and both ends are reset, as by a network that is gone.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import socket
 from typing import Final
@@ -20,11 +21,13 @@ _LINGER: Final = b"\1\0\0\0\0\0\0\0"
 class Relay:
     """Listens on `port` of this machine, and passes on to `target`, while it is plugged in.
 
-    passed: bytes that went to the target since the start.
+    others: more ports of an office with several servers. Connections go to each in turn, as a
+    balancer sends them; where nobody listens, the next one has it. passed: bytes that went to the
+    targets since the start.
     """
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, *others: int) -> None:
+        self._targets = collections.deque((target, *others))
         self._listener = socket.create_server((HOST, 0), backlog=64)
         self.port: Final = int(self._listener.getsockname()[1])
         self.passed = 0
@@ -72,7 +75,7 @@ class Relay:
         try:
             if not self._plugged:
                 return
-            from_target, onward = await asyncio.open_connection(HOST, self._target)
+            from_target, onward = await self._reach()
             self._ends.add(onward)
             await asyncio.gather(
                 self._pass(reader, onward, counted=True),
@@ -84,6 +87,17 @@ class Relay:
             for end in (writer, onward):
                 if end is not None:
                     self._reset(end)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the next target that listens. Raises OSError if none does."""
+        for _ in range(len(self._targets) - 1):
+            with contextlib.suppress(ConnectionRefusedError):
+                return await self._reach_next()
+        return await self._reach_next()
+
+    async def _reach_next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        self._targets.rotate(-1)
+        return await asyncio.open_connection(HOST, self._targets[-1])
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
