@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,11 @@ class Arrivals:
         """The upload is not there any more."""
         with self._lock:
             self._parts.pop(name, None)
+
+    def keep_only(self, names: Collection[_Name]) -> None:
+        """Forget all other uploads."""
+        with self._lock:
+            self._parts = {name: parts for name, parts in self._parts.items() if name in names}
 
     def knows(self, name: _Name, length: int) -> bool:
         """Whether all of an upload of so many bytes came before this process' eyes."""

@@ -119,7 +119,14 @@ class Turns:
     def of(self, kid: str) -> contextlib.AbstractContextManager[None]:
         """The lock of the camera with this key. Raises UnregisteredError, since nothing else
         becomes a path; to enter it raises StorageError."""
-        return self._locks.hold(f"{self._what}-{self._holdings.key(kid).thumbprint}")
+        return self._locks.hold(self._name(kid))
+
+    def try_of(self, kid: str) -> contextlib.AbstractContextManager[bool]:
+        """The same, without waiting for it; yields whether it is this one's turn."""
+        return self._locks.try_hold(self._name(kid))
+
+    def _name(self, kid: str) -> str:
+        return f"{self._what}-{self._holdings.key(kid).thumbprint}"
 
 
 def size_of(path: str) -> int | None:

@@ -41,8 +41,6 @@ class DirectoryLocks:
         name: letters, digits, dashes. It must not be held already by whoever asks. Raises
         StorageError.
         """
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: no lock is called so")
         descriptor = self._open(name)
         try:
             with explaining("lock the file", os.path.join(self._directory, name)):
@@ -51,7 +49,18 @@ class DirectoryLocks:
         finally:
             os.close(descriptor)
 
+    @contextlib.contextmanager
+    def try_hold(self, name: str) -> Iterator[bool]:
+        """The same, without waiting; yields whether it is held."""
+        descriptor = self._open(name)
+        try:
+            yield _is_locked(descriptor, os.path.join(self._directory, name))
+        finally:
+            os.close(descriptor)
+
     def _open(self, name: str) -> int:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: no lock is called so")
         path = os.path.join(self._directory, name)
         file_status.check_directory(self._office)
         file_status.check_directory(self._directory)
@@ -59,6 +68,17 @@ class DirectoryLocks:
             durable_files.make_directory(self._directory)
         with explaining("open the lock", path):
             return os.open(path, _FLAGS | os.O_CREAT, 0o600)
+
+
+def _is_locked(descriptor: int, path: str) -> bool:
+    """Lock an open file, unless somebody else has; returns whether that was so."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise explain("lock the file", path, error) from error
+    return True
 
 
 def claim_file(path: str) -> int | None:

@@ -14,7 +14,8 @@
 ==========================================  ======================================================
 
 Everything is bounded: connections, heads, bodies, pieces, parts at once, nonces, and the threads
-that check recordings. The event loop never waits for storage.
+that check recordings. The event loop waits for no storage but that of the register, which it looks
+at.
 """
 
 from __future__ import annotations

@@ -121,6 +121,11 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     read = reader.section(read_document(Path(path), _HINT), OfficeFile)
     if read is not None:
         notice_settings.check(read.notify, reader, with_files=with_files)
+    if read is not None and read.several_servers and read.index.url is None:
+        reader.add_mistake(
+            "several_servers",
+            "needs a database that all of the servers reach: name one of PostgreSQL with index.url",
+        )
     if read is not None and with_files:
         _check_files(read, reader)
     if read is not None:

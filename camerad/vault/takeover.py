@@ -48,6 +48,7 @@ from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, s
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
 from camerad.vault.tombstones import Tombstones
+from camerad.vault.upload_errors import TakenElsewhereError
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
 
@@ -114,12 +115,15 @@ class Takeover:
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
         `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
         ValueError if the declaration names no recording, OfficeKeyError if the office's ledger is
-        not by its key, and CopyError if the storage returns other bytes than were written; then
+        not by its key, TakenElsewhereError, and CopyError if the storage returns other bytes than
+        were written; then
         nothing is acknowledged, and another call begins again.
         """
         if not is_id(declaration.recording):
             raise ValueError(f"{printable(declaration.recording)[:80]}: this is no recording's id")
-        with self._taking.of(kid):
+        with self._taking.try_of(kid) as own:
+            if not own:
+                raise TakenElsewhereError(f"another server takes recordings of {kid} over just now")
             self._take(kid, declaration)
 
     def receipt(self, kid: str, recording: str) -> bytes | None:
@@ -164,7 +168,13 @@ class Takeover:
 
     def is_waiting(self, kid: str, recording: str) -> bool:
         """Whether a complete upload waits for the camera's ledger."""
-        return (kid, recording) in self._waiting
+        if (kid, recording) not in self._waiting:
+            return False
+        if self._uploads.find_complete(kid, recording) is None:
+            # Another server got the ledger, and took it over or put it apart.
+            self._waiting.discard((kid, recording))
+            return False
+        return True
 
     def ledger_came(self, kid: str) -> None:
         """None of this camera's uploads waits for its ledger, until `take` finds that it does. Call

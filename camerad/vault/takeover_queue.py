@@ -15,6 +15,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.vault.upload_errors import TakenElsewhereError
 from camerad.vault.upload_files import Declaration
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ THREADS: Final = 2
 """To check a recording keeps one processor busy."""
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
+ELSEWHERE_SECONDS: Final = 10
+"""Until it is asked again whether another server has ended what it takes over."""
 
 _Task = tuple[str, Declaration]
 
@@ -110,8 +113,18 @@ class TakeoverQueue:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            self._settle(task, failed=self._carry_out(task))
+            try:
+                self._settle(task, failed=self._carry_out(task))
+            except TakenElsewhereError:
+                self._put_back(task)
             self._on_settled(task[0])
+
+    def _put_back(self, task: _Task) -> None:
+        """Another server works for this camera: its own threads are for the others meanwhile."""
+        with self._changed:
+            self._running.discard(task)
+            self._again.discard(task)
+            self._put(task, ELSEWHERE_SECONDS)
 
     def _settle(self, task: _Task, *, failed: bool) -> None:
         """Note that a task was carried out, and when it comes again if it does."""
@@ -152,10 +165,12 @@ class TakeoverQueue:
         return found.task
 
     def _carry_out(self, task: _Task) -> bool:
-        """Whether it failed."""
+        """Whether it failed. Raises TakenElsewhereError."""
         kid, declaration = task
         try:
             self._take(kid, declaration)
+        except TakenElsewhereError:
+            raise
         except CameradError as error:
             log.warning(
                 "%s of the camera %s was not taken over, which is tried again: %s",

@@ -51,3 +51,7 @@ class WrongBodyError(CameradError, ValueError):
 
 class WrongChecksumError(CameradError, ValueError):
     """Error raised when a part has not the client's own checksum."""
+
+
+class TakenElsewhereError(CameradError):
+    """Error raised when another server takes a recording of the same camera over: ask again."""

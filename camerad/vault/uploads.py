@@ -243,9 +243,12 @@ class Uploads:
         """
         if not now.trusted:
             return []
+        with self._declaring():
+            names = list(self._names())
+            self._keep_only(set(names))
         limit_us = self._limits.unfinished_days * DAY
         removed = []
-        for name in list(self._names()):
+        for name in names:
             with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
                 files, declared = self._there(*name)
                 progress = files.progress()
@@ -364,6 +367,12 @@ class Uploads:
         self.arrivals.forget(name)
         self._seen.pop(name, None)
         self._told.discard(name)
+
+    def _keep_only(self, names: set[_Name]) -> None:
+        """Forget what was known of others: another server may have taken them over."""
+        self._seen = {name: at_us for name, at_us in self._seen.items() if name in names}
+        self._told &= names
+        self.arrivals.keep_only(names)
 
     def _touch(self, name: _Name) -> None:
         """Note that something came just now."""

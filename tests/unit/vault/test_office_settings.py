@@ -228,3 +228,13 @@ def test_a_mistake_about_who_is_told_is_named_with_its_line(
     found = mistakes(tmp_path, text)
     assert len(found) == 1, found
     assert said in found[0]
+
+
+def test_several_servers_need_a_database_that_all_reach(
+    settings: OfficeFile, tmp_path: Path
+) -> None:
+    text = example(settings) + "several_servers: true\n"
+    line = len(text.splitlines())
+    (found,) = mistakes(tmp_path, text)
+    assert f":{line}: several_servers: needs a database" in found
+    assert mistakes(tmp_path, text + "index:\n  url: postgresql+psycopg:///camerad\n") == []

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 
-from camerad.base.clock import SECOND
+from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.nonces import NonceError, Nonces
 from camerad.vault.office_server import OccupiedError, Vault
 from camerad.vault.upload_files import Declaration
@@ -213,3 +214,62 @@ def test_uploads_of_two_servers_share_room_and_names(tmp_path: Path) -> None:
     two[1].withdraw(kid, ID)
     with pytest.raises(CameradError, match="there is no upload"):
         two[0].begin(kid, ID, 0)
+
+
+def test_a_server_takes_other_cameras_recordings_while_another_one_is_at_a_long_one(
+    tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's thread waits for the other server: what it is asked about is put off."""
+    monkeypatch.setattr("camerad.vault.takeover_queue.THREADS", 1)
+    camera = Camera(tmp_path / "state")
+    path = camera.put(ONE)
+    with serving(scene) as (first, second):
+        assert first.bring_ledger(camera.root / "ledger").status == 200
+        with DirectoryLocks(str(scene.directory)).hold(f"taking-{KEY.public.thumbprint}"):
+            second.upload(path, final_of(path))
+            said = second.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            assert said.status == 202
+        until = threading.Event()
+        for _ in range(1000):
+            if list(scene.directory.glob("*/receipts/*")):
+                break
+            scene.clock.advance(SECOND)
+            second.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            until.wait(0.02)
+        assert second.receipt(ONE).status == 200
+
+
+def test_what_waited_for_a_ledger_that_came_by_another_server_waits_no_more(
+    tmp_path: Path, scene: OfficeScene
+) -> None:
+    camera = Camera(tmp_path / "state")
+    path = camera.put(ONE)
+    length = path.stat().st_size
+    with serving(scene) as (first, second):
+        first.upload(path, final_of(path))
+        until = threading.Event()
+        for _ in range(500):
+            said = first.ask("GET", f"/v1/recordings/{ONE}/receipt")
+            if said.status == 409:
+                break
+            until.wait(0.02)
+        assert b"waits_for" in said.body
+        assert second.bring_ledger(camera.root / "ledger").status == 200
+        assert second.receipt(ONE).status == 200
+        assert first.receipt(ONE).status == 200
+        again = first.declare(length, ONE, final_of(path))
+        assert (again.status, "receipt" in again.error) == (409, True)
+
+
+def test_what_a_server_knows_of_uploads_goes_with_them(tmp_path: Path) -> None:
+    kid = "k" * 43
+    one, other = (Uploads(str(tmp_path), UploadLimits(reserve=0), ManualClock()) for _ in range(2))
+    one.declare(kid, Declaration(ID, "ab" * 32, 10))
+    part = one.begin(kid, ID, 0)
+    part.write(b"0123456789")
+    part.finish(hashlib.sha256(b"0123456789").digest())
+    part.close()
+    assert one.arrivals.knows((kid, ID), 10)
+    other.remove(kid, ID)
+    one.expire(ManualClock().moment())
+    assert not one.arrivals.knows((kid, ID), 10) and not one._seen
