@@ -85,7 +85,9 @@ def seaweedfs(directory: Path) -> Iterator[S3Engine]:
     data.mkdir()
     command = [str(program), "server", f"-dir={data}", f"-ip={HOST}", f"-ip.bind={HOST}"]
     command += ["-filer", "-s3", f"-s3.config={identities}", f"-s3.ip.bind={HOST}"]
-    command += ["-s3.port.iceberg=0", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
+    # Ports of its own choice, and a word to its makers, are none of a test.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+    command += ["-master.volumeSizeLimitMB=64", "-volume.max=1000"]
     command += [f"-{name}={port}" for name, port in ports.items()]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
