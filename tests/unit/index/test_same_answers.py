@@ -175,7 +175,7 @@ def test_an_index_that_was_kept_up_says_what_a_new_one_says(
         made = staticmethod(postgresql.make)
 
     how: dict[str, Any] = {"deadline": None, "stateful_step_count": breadth(10, 20)}
-    run_state_machine_as_test(Here, settings=settings(max_examples=breadth(4, 400), **how))
+    run_state_machine_as_test(Here, settings=settings(max_examples=breadth(2, 400), **how))
 
 
 def test_the_indexes_rows_name_nobody_that_is_gone(office: IndexedOffice) -> None:

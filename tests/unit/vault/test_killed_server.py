@@ -20,6 +20,7 @@ from camerad.container.skeleton import skeleton
 from camerad.office.holdings import directory_id
 from camerad.store.device_client import accept_receipt
 from camerad.vault.office_settings import example
+from tests.breadth import breadth
 from tests.unit.vault.office_scene import DEADLINE, DockClient, OfficeScene
 
 PART = 2_000
@@ -71,7 +72,8 @@ class KilledServer:
             self._process = None
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.breadth
+@pytest.mark.parametrize("seed", range(breadth(1, 12)))
 def test_a_server_that_is_killed_loses_nothing(tmp_path: Path, seed: int) -> None:
     random = Random(seed)
     scene, camera = OfficeScene(tmp_path), Camera(tmp_path / "state")
