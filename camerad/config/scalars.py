@@ -24,6 +24,9 @@ _DECIMAL: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*)(\.[0-9]+)?")
 _NUMBERS: Final = ("int", "float")
 _TRUTH: Final[dict[str, bool]] = yaml.SafeLoader.bool_values
 """The words that YAML 1.1 takes for true and false: yes, no, on, off, true, false."""
+_PASSWORD: Final = re.compile(r"(?<=://)[^/@?#]*(?=@)|(?i:(?<=password=))[^&#]*")
+"""In an address: user and password before the name of a computer, and one in the query."""
+_HIDDEN: Final = "***"
 
 
 class WrongValueError(ValueError):
@@ -57,7 +60,8 @@ def describe_found(node: yaml.Node) -> str:
     if holds_secret(node.value):
         return "a private key, which never belongs on a camera"
     if tag == "str":
-        return f"the text {quoted(node.value)}"
+        # A message goes into a log: it must not say a password that stands where none belongs.
+        return f"the text {quoted(_PASSWORD.sub(_HIDDEN, node.value))}"
     if tag == "null":
         return "nothing"
     if tag == "bool" and node.value.lower() in _TRUTH:

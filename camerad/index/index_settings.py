@@ -13,7 +13,7 @@ FILE: Final = "index.sqlite"
 _POSTGRESQL: Final = (
     # No password: the settings' file is no secret. libpq finds one in ~/.pgpass.
     r"postgresql\+psycopg://([A-Za-z0-9._-]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?"
-    r"/[A-Za-z0-9._-]+(\?[A-Za-z0-9._~%/&=+,:-]*)?"
+    r"/[A-Za-z0-9._-]+(\?(?!(?i:([^&]*&)*(ssl)?pass(word)?=))[A-Za-z0-9._~/&=+,:-]*)?"
 )
 
 

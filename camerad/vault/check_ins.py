@@ -25,6 +25,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey
+from camerad.office.camera_register import RegisteredCamera
 from camerad.store import check_in
 from camerad.store.check_in import CheckIn
 from camerad.store.locations import OFFICE
@@ -46,6 +47,9 @@ class KeyFinder(Protocol):
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key. Raises UnregisteredError."""
+
+    def find(self, kid: str) -> RegisteredCamera:
+        """The camera itself. Raises UnregisteredError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class CheckIns:
             durable_files.make_directory(os.path.dirname(path))
             durable_files.publish(path, msgspec.json.encode(kept))
             if last is not None:
-                self._tell(said, last.said)
+                self._tell(self._cameras.find(kid).name, said, last.said)
         return said
 
     def last(self, kid: str) -> ArrivedCheckIn | None:
@@ -121,13 +125,14 @@ class CheckIns:
             return None
         return ArrivedCheckIn(kept.arrived_us, said)
 
-    def _tell(self, said: CheckIn, before: CheckIn) -> None:
-        """Say what a camera has refused since."""
+    def _tell(self, name: str, said: CheckIn, before: CheckIn) -> None:
+        """Say what a camera has refused since. name: in the register; what it calls itself is its
+        own choice."""
         for one in said.refused_offers:
             if one not in before.refused_offers:
                 _log.warning(
                     "camera %s does not take what it was offered (%s): %s",
-                    said.device,
+                    name,
                     one.kind,
                     one.text,
                     extra=MessageId.CHECK_IN.extra,

@@ -78,13 +78,16 @@ def listen(host: str | None, port: int) -> socket.socket:
 
 
 class Entrance:
-    """Accepts connections at a socket, and hands those that may come in to `server`."""
+    """Accepts connections at a socket, and hands those that may come in to `server`.
+
+    context: of TLS; None for plain HTTP. most, most_of_one: connections, in all and of one address.
+    """
 
     def __init__(
         self,
         server: web.Server,
         listener: socket.socket,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         most: int = MOST,
         most_of_one: int = MOST_OF_ONE,
     ) -> None:
@@ -167,12 +170,13 @@ class Entrance:
             connection.close()
             return
         try:
+            seconds = None if self._context is None else HANDSHAKE_SECONDS
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 self._server,
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=seconds,
             )
             self._transports.add(transport)
         except OSError as error:  # those of TLS and of time-outs included

@@ -8,6 +8,7 @@ with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is e
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
+from camerad.vault.directory_locks import claim_file
 from camerad.vault.ledger_file_check import LedgerFileError, check_ledger_file
 from camerad.vault.upload_errors import NoRoomError
 from camerad.vault.uploads import INCOMING
@@ -77,6 +79,8 @@ class StagedFile:
         self._on_finish = on_finish
         self._size = 0
         self._descriptor = durable_files.create(temporary)
+        with explaining("claim the file", temporary):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # see `_is_coming`
 
     def write(self, piece: bytes) -> None:
         """Add bytes. Raises StageFullError if they are more than were said, and StorageError."""
@@ -194,9 +198,9 @@ class LedgerCopies:
             if missing:
                 return AdoptResult(missing=tuple(sorted(missing)))
             for name in os.listdir(stage):
-                # Also what was left of a file that did not come whole.
-                if name not in files:
-                    durable_files.discard(os.path.join(stage, name))
+                path = os.path.join(stage, name)
+                if name not in files and not _is_coming(path):
+                    durable_files.discard(path)
             for name, sha256 in files.items():
                 if staged.get(name) != sha256:
                     _borrow(holding.ledger, stage, name)
@@ -229,6 +233,20 @@ class LedgerCopies:
                 printable(problem),
                 extra=MessageId.LEDGER.extra,
             )
+
+
+def _is_coming(path: str) -> bool:
+    """Whether a file of the stage is just being received, maybe by another server: it is claimed
+    then."""
+    if not path.endswith(durable_files.TEMPORARY):
+        return False
+    try:
+        claim = claim_file(path)
+    except BlockingIOError:
+        return True
+    if claim is not None:
+        os.close(claim)
+    return False
 
 
 def _is_behind(stage: str, copy: str) -> bool:

@@ -1,7 +1,8 @@
 """Serves the metrics to Prometheus: ``GET /metrics``, plain HTTP, on a listener of its own.
 
 By default it listens on loopback. It is not where cameras reach the server, so the docks' network
-never sees it. It answers from memory alone.
+never sees it. It answers from memory alone, and has few connections: whoever fills them keeps
+Prometheus out, and no camera.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from camerad.vault.entrance import ListenError
+from camerad.vault.entrance import Entrance, ListenError
 from camerad.vault.notice_settings import MetricsSettings
 
 _BACKLOG: Final = 8
 _END_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 10.0
+"""How long a head may take."""
+_MOST: Final = 8
+"""Connections."""
 
 
 class MetricsListener:
@@ -28,8 +33,13 @@ class MetricsListener:
         app = web.Application()
         app.router.add_get("/metrics", make_aiohttp_handler(registry, disable_compression=True))
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_END_SECONDS
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_END_SECONDS,
+            keepalive_timeout=_IDLE_SECONDS,
         )
+        self._entrance: Entrance | None = None
         self.port = settings.port
 
     async def open(self) -> None:
@@ -47,8 +57,16 @@ class MetricsListener:
             ) from error
         self.port = listener.getsockname()[1]
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        if self._runner.server is None:
+            raise RuntimeError("aiohttp has set up no server")
+        self._entrance = Entrance(self._runner.server, listener, None, _MOST, _MOST)
+        self._entrance.open()
 
     async def close(self) -> None:
         """End. Safe to call again."""
+        if self._entrance is not None:
+            await self._entrance.close()
         await self._runner.cleanup()
+        if self._entrance is not None:
+            await self._entrance.cut_off()
+            self._entrance = None

@@ -21,6 +21,7 @@ from camerad.provisioning.settings_offer import SettingsOfferError
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import CheckIn
 from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
 
 OFFERS: Final = "offers"
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -42,6 +43,7 @@ class SettingsOffers:
 
     def __init__(self, root: str) -> None:
         self._office = os.path.join(os.path.abspath(root), OFFICE)
+        self._locks = DirectoryLocks(os.path.abspath(root))
 
     def find(self, kid: str) -> SettingsOffer | None:
         """What there is for a camera; None if there is nothing."""
@@ -62,7 +64,9 @@ class SettingsOffers:
         if found is None:
             return None
         if said.settings is not None and said.settings.sha256 == found.file:
-            durable_files.remove(self._path(kid), missing_ok=True)
+            with self._locks.hold(f"offer-{kid}"):
+                if self.find(kid) == found:  # the desk may have offered something else since
+                    durable_files.remove(self._path(kid), missing_ok=True)
             return None
         refused = {one.sha256 for one in said.refused_offers}
         return None if found.sha256 in {*said.waiting, *refused} else found
@@ -71,7 +75,8 @@ class SettingsOffers:
         """Offer settings to a camera, in the place of earlier ones."""
         path = self._path(kid)
         durable_files.make_directory(os.path.dirname(path))
-        durable_files.publish(path, content)
+        with self._locks.hold(f"offer-{kid}"):
+            durable_files.publish(path, content)
 
     def withdraw(self, kid: str) -> bool:
         """Offer them no more; whether there were any."""

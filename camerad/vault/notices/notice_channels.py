@@ -14,7 +14,9 @@ from camerad.vault.notices.notice_rules import LOGGED_ELSEWHERE
 log = logging.getLogger(__name__)
 
 SEND_SECONDS: Final = 30.0
-"""For each step of sending a message."""
+"""For each step of sending a message,"""
+WHOLE_SECONDS: Final = 120.0
+"""and for all of it."""
 _LONGEST_SECRET: Final = 4096
 
 

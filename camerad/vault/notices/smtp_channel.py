@@ -16,8 +16,14 @@ from email.utils import format_datetime, make_msgid
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.vault.notice_settings import SmtpSettings
-from camerad.vault.notices.notice_channels import SEND_SECONDS, ChannelError, read_secret
+from camerad.vault.notices.notice_channels import (
+    SEND_SECONDS,
+    WHOLE_SECONDS,
+    ChannelError,
+    read_secret,
+)
 from camerad.vault.notices.notice_message import NoticeMessage
+from camerad.vault.notices.send_deadline import deadline
 
 _HINT = "see notify.smtp in the office's settings"
 
@@ -89,11 +95,12 @@ class SmtpChannel:
         else:
             server = smtplib.SMTP(host, port, own, timeout=SEND_SECONDS)
         try:
-            if settings.encryption == "starttls":
-                server.starttls(context=context)
-            if login is not None:
-                server.login(*login)
-            refused = server.send_message(mail)
+            with deadline(WHOLE_SECONDS, lambda: server.sock):
+                if settings.encryption == "starttls":
+                    server.starttls(context=context)
+                if login is not None:
+                    server.login(*login)
+                refused = server.send_message(mail)
         except BaseException:
             server.close()
             raise

@@ -23,8 +23,14 @@ from urllib.parse import urlsplit
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
 from camerad.vault.notice_settings import WebhookSettings
-from camerad.vault.notices.notice_channels import SEND_SECONDS, ChannelError, read_secret
+from camerad.vault.notices.notice_channels import (
+    SEND_SECONDS,
+    WHOLE_SECONDS,
+    ChannelError,
+    read_secret,
+)
 from camerad.vault.notices.notice_message import NoticeMessage
+from camerad.vault.notices.send_deadline import deadline
 
 TYPE: Final = "camerad.notices"
 _PREFIX: Final = "whsec_"
@@ -63,16 +69,18 @@ class WebhookChannel:
             ensure_ascii=False,
         ).encode()
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        connection = None
+        connection: http.client.HTTPSConnection | None = None
         try:
             headers = self._headers(body, now)
             connection = http.client.HTTPSConnection(
                 url.hostname or "", url.port, timeout=SEND_SECONDS, context=self._context()
             )
-            connection.request("POST", path, body, headers)
-            # What it says besides is not read.
-            with connection.getresponse() as answer:
-                status = answer.status
+            connection.connect()
+            with deadline(WHOLE_SECONDS, lambda: connection.sock):
+                connection.request("POST", path, body, headers)
+                # What it says besides is not read.
+                with connection.getresponse() as answer:
+                    status = answer.status
         except ChannelError:
             raise
         except ssl.SSLCertVerificationError as error:

@@ -217,6 +217,19 @@ def test_what_did_not_come_whole_leaves_nothing(camera: Camera, vault: Vault) ->
     assert staged(vault) == []
 
 
+def test_what_another_server_is_just_receiving_is_left_to_it(camera: Camera, vault: Vault) -> None:
+    camera.put(ONE)
+    (path,) = ledger_files(camera)
+    content = path.read_bytes()
+    coming = vault.copies.begin(KID, path.name, len(content))
+    coming.write(content[:10])
+    assert vault.bring_ledger(camera) == AdoptResult()
+    coming.write(content[10:])
+    coming.finish()
+    coming.close()
+    assert staged(vault) == [path.name]
+
+
 def test_a_file_and_all_that_is_kept_are_bounded(
     camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -238,6 +240,40 @@ def test_a_post_without_secrets_has_none(receiver: WebhookReceiver, ca_file: Pat
     (post,) = receiver.posts
     assert not {"authorization", "webhook-signature"} & set(post.headers)
     assert post.path == "/"
+
+
+@pytest.mark.parametrize("kind", ["webhook", "smtp"])
+def test_who_answers_byte_by_byte_is_given_up(
+    context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(f"camerad.vault.notices.{kind}_channel.WHOLE_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(connection, True) as peer:
+            if kind == "smtp":
+                peer.sendall(b"220 well\r\n")
+            while not ended.wait(0.05):
+                peer.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        channel: WebhookChannel | SmtpChannel
+        if kind == "webhook":
+            settings = WebhookSettings(f"https://127.0.0.1:{port}", ca_file)
+            channel = WebhookChannel(settings, clock())
+        else:
+            mail = SmtpSettings(
+                "127.0.0.1", "a@office.example", ("b@office.example",), port, "tls", ca_file
+            )
+            channel = SmtpChannel(mail, clock())
+        assert "cannot be reached" in refusal(channel)
+        ended.set()
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 from pathlib import Path
@@ -180,6 +181,27 @@ def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
                 await listener.close()
 
     asyncio.run(life())
+
+
+def test_who_fills_the_metrics_port_keeps_no_camera_out() -> None:
+    """It has few connections, and closes the others at once."""
+
+    async def life() -> int:
+        listener = MetricsListener(MetricsSettings(port=0), OfficeMetrics().registry)
+        await listener.open()
+        closed = 0
+        opened = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(12)]
+        try:
+            for reader, _ in opened[8:]:
+                with contextlib.suppress(ConnectionError):
+                    closed += await asyncio.wait_for(reader.read(1), 20) == b""
+            return closed
+        finally:
+            for _, writer in opened:
+                writer.close()
+            await listener.close()
+
+    assert asyncio.run(life()) == 4
 
 
 def test_the_handbook_names_every_metric_and_its_rules_ask_for_what_there_is() -> None:

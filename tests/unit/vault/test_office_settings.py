@@ -238,3 +238,14 @@ def test_several_servers_need_a_database_that_all_reach(
     (found,) = mistakes(tmp_path, text)
     assert found.startswith(f"{line}: several_servers: needs a database")
     assert mistakes(tmp_path, text + "index:\n  url: postgresql+psycopg:///camerad\n") == []
+
+
+def test_a_password_is_neither_taken_nor_said(settings: OfficeFile, tmp_path: Path) -> None:
+    for url in (
+        "postgresql+psycopg://u:geheim@h/x",
+        "postgresql+psycopg://u@h/x?password=geheim",
+        "postgresql+psycopg://u@h/x?host=h&PASSWORD=geheim&sslmode=require",
+    ):
+        (found,) = mistakes(tmp_path, office_settings.example(settings) + f"index:\n  url: {url}\n")
+        assert "without a password" in found
+        assert "geheim" not in found and "***" in found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from check_in_helpers import said
 from desk_helpers import KEY, Camera
 
 from camerad.base.clock import SystemClock
@@ -29,17 +30,40 @@ from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.offered_settings import OfferedSettings
 from camerad.provisioning.provisioning_state import ProvisioningState
 from camerad.store import check_in
+from camerad.store.check_in import RunningSettings
 from camerad.vault.camera_overview import CameraOverview, overview
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.offer_check import OfferRefusedError, make_offer
-from camerad.vault.settings_offers import SettingsOffers
+from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
 from tests.unit.provisioning.scene import OFFICE, document
 
 from .office_scene import URL, OfficeScene
 
 KID = KEY.public.thumbprint
 STATUS = {"version": "0.1.0", "image": None, "conditions": ["docked"], "ready": True}
+
+
+def test_what_the_desk_offers_while_an_earlier_offer_goes_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = SettingsOffers(str(tmp_path))
+    offers.put(KID, b"the first")
+    found = offers.find(KID)
+    assert found is not None
+    find = offers.find
+
+    def offered_meanwhile(kid: str) -> SettingsOffer | None:
+        monkeypatch.setattr(offers, "find", find)
+        there = find(kid)
+        offers.put(KID, b"the second")
+        return there
+
+    monkeypatch.setattr(offers, "find", offered_meanwhile)
+    runs = said(settings=RunningSettings(found.file, 1, "by whom"))
+    assert offers.for_camera(KID, runs) is None
+    left = offers.find(KID)
+    assert left is not None and left.content == b"the second"
 
 
 @dataclass
