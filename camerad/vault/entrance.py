@@ -150,8 +150,14 @@ class Entrance:
         if self._may_come(peer):
             task = loop.create_task(self._shake(connection))
             self._shaking[task] = peer
-            task.add_done_callback(self._shaking.pop)
+            task.add_done_callback(lambda done: self._shaken(done, connection))
         else:
+            connection.close()
+
+    def _shaken(self, task: asyncio.Task[None], connection: socket.socket) -> None:
+        del self._shaking[task]
+        if task.cancelled():
+            # Maybe before it began.
             connection.close()
 
     def _may_come(self, peer: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from desk_helpers import KEY, ONE, TWO, Camera
 
 from camerad.base.clock import SECOND
@@ -18,7 +20,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.dock.request_signature import NONCE
 from camerad.store.device_client import accept_receipt
-from camerad.vault.entrance import MOST_OF_ONE, ListenError, listen
+from camerad.vault.entrance import MOST_OF_ONE, Entrance, ListenError, listen, tls_context
 from camerad.vault.office_server import HAS_IT, OccupiedError, Vault
 from camerad.vault.refusal_log import MOST_LOGGED
 from tests.unit.vault.office_scene import (
@@ -473,3 +475,20 @@ def test_refusals_of_a_camera_fill_no_log_either(
     scene.clock.advance(60 * SECOND)
     client.declare(11)
     assert "5 more requests were refused in a minute" in caplog.text
+
+
+def test_a_connection_that_comes_as_the_server_ends_is_closed(scene: OfficeScene) -> None:
+    """Its handshake is given up before it began."""
+
+    async def life() -> socket.socket:
+        server = web.Server(lambda _: web.Response())  # type: ignore[arg-type]
+        listener = listen("127.0.0.1", 0)
+        context = tls_context(str(scene.settings.tls.certificate), str(scene.settings.tls.key))
+        entrance = Entrance(server, listener, context)
+        client = socket.create_connection(listener.getsockname(), DEADLINE)
+        entrance._accept()
+        await entrance.close()
+        return client
+
+    with asyncio.run(life()) as client:
+        assert closed_by_peer(client)
