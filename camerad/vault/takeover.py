@@ -36,6 +36,7 @@ from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.entries import Head
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
@@ -150,15 +151,16 @@ class Takeover:
         self._to_vouch_for.add((kid, found))
         return found
 
-    def refusal(self, kid: str, recording: str) -> str | None:
+    def refusal(self, kid: str, recording: str, state: LedgerState | None = None) -> str | None:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
-        is against it. `is_waiting` tells that only the ledger has to come first."""
+        is against it. `is_waiting` tells that only the ledger has to come first. state: what the
+        copy of the camera's ledger says, where that was read already."""
         if self.is_waiting(kid, recording):
             holding = self._holdings.find(kid)
             branched = holding is not None and file_status.exists(holding.earlier_ledger)
             return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and self._is_deleted(kid, recording):
+        if said is None and self._is_deleted(kid, recording, state=state):
             said = DELETED
         return said
 
@@ -265,15 +267,26 @@ class Takeover:
         if self._second_copy is not None:
             self._second_copy(path, copied)
 
-    def _known(self, kid: str, recording: str) -> RecordingState | None:
-        """What the copy of the camera's ledger says of a recording."""
-        state = self._holdings.ledger_state(kid)
+    def _known(
+        self, kid: str, recording: str, state: LedgerState | None = None
+    ) -> RecordingState | None:
+        """What the copy of the camera's ledger says of a recording. state: all that it says, where
+        that was read already."""
+        if state is None:
+            state = self._holdings.ledger_state(kid)
         return None if state is None else state.recordings.get(recording)
 
-    def _is_deleted(self, kid: str, recording: str, final: str | None = None) -> bool:
+    def _is_deleted(
+        self,
+        kid: str,
+        recording: str,
+        final: str | None = None,
+        *,
+        state: LedgerState | None = None,
+    ) -> bool:
         """Whether the office has deleted this camera's recording. final: as it is declared, if it
-        is; else as the camera's ledger has it."""
-        known = self._known(kid, recording)
+        is; else as the camera's ledger has it. state: as for `_known`."""
+        known = self._known(kid, recording, state)
         if known is None:
             return self._tombstones.has(recording, final)
         return self._tombstones.has(recording, final or known.final, known.header)
