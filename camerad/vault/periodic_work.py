@@ -105,7 +105,10 @@ class PeriodicWork:
             log.exception(
                 "%s did not work, and is tried again", self.name, extra=MessageId.MISTAKE.extra
             )
-        self._ended(self.name, ok, (self._clock.now_us() - began_us) / SECOND)
+        try:
+            self._ended(self.name, ok, (self._clock.now_us() - began_us) / SECOND)
+        except Exception:
+            log.exception("a run of %s is not counted", self.name, extra=MessageId.MISTAKE.extra)
         return again
 
     def _tell(self, error: CameradError) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from camerad.base.clock import SECOND, ManualClock
+from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import StorageError
 from camerad.vault.periodic_work import (
     RETRY_SECONDS,
@@ -64,6 +64,29 @@ def test_a_mistake_of_any_kind_is_logged_and_tried_again(caplog: pytest.LogCaptu
     assert caplog.text.count("another") == 1
     assert "already" not in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_mistake_of_whoever_is_told_of_a_run_does_not_end_the_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    twice = threading.Event()
+    runs: list[int] = []
+
+    def work() -> float:
+        runs.append(1)
+        if len(runs) == 2:
+            twice.set()
+        return 0.01
+
+    one = PeriodicWork("work", work, SystemClock(), breaks, least_seconds=0.01)
+    one.start()
+    assert twice.wait(DEADLINE)
+    one.stop()
+    one.join(DEADLINE)
+    assert "a run of work is not counted" in caplog.text
 
 
 def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
