@@ -102,6 +102,24 @@ def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
     end_all([bench.work], bench.clock, DEADLINE)
 
 
+@pytest.mark.parametrize(("seconds", "period"), [(600, 900), (839, 900), (870, 930), (2000, 2060)])
+def test_the_pause_is_counted_from_the_beginning_and_there_is_a_rest(
+    seconds: int, period: int
+) -> None:
+    bench = Bench(seconds=seconds)
+    began_us = bench.clock.now_us()
+    bench.work.start()
+    bench.wait(1)
+    left_us = began_us + period * SECOND - bench.clock.now_us()
+    bench.clock.advance(left_us - 1)
+    bench.work.join(0.05)
+    assert len(bench.runs) == 1
+    bench.clock.advance(1)
+    bench.work.wake()
+    bench.wait(2)
+    end_all([bench.work], bench.clock, DEADLINE)
+
+
 def test_woken_ever_so_often_it_runs_once_a_minute_at_most() -> None:
     bench = Bench()
     bench.work.start()
