@@ -30,7 +30,12 @@ RETRY_SECONDS: Final = 300.0
 
 
 class WorkFailedError(CameradError):
-    """Error raised when a run did not do its work, and the log says why already."""
+    """Error raised when a run did not do its work, and the log says why already. again: how many
+    seconds after its beginning to try again."""
+
+    def __init__(self, text: str, again: float = RETRY_SECONDS) -> None:
+        super().__init__(text)
+        self.again: Final = again
 
 
 RunEnded = Callable[[str, bool, float], None]
@@ -100,8 +105,8 @@ class PeriodicWork:
             again = self._work()
             ok = True
             self._said = ""
-        except WorkFailedError:
-            pass
+        except WorkFailedError as error:
+            again = error.again
         except CameradError as error:
             self._tell(error)
         except Exception:
