@@ -104,9 +104,13 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceip
     receipts about this recording are needed. A missing directory has none. Raises StorageError if
     the directory cannot be read, and ForbiddenError if this user may not read all of it.
     """
+    return read_files(paths(directory), keys, about)
+
+
+def read_files(files: Iterable[str], keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
+    """The receipts in these files; otherwise as `read`."""
     spelled = jws.spellings(jws.canonical(about)[1:-1])
-    for name in _names(directory):
-        path = os.path.join(directory, name)
+    for path in files:
         try:
             token = read_plain(path, "receipt", jws.LONGEST + 1)
             if about and not any(one in token for one in spelled):
@@ -220,6 +224,13 @@ def named_recordings(directory: str) -> set[str]:
         if (receipt := _unproven(os.path.join(directory, name))) is not None
         for one in receipt.recordings
     }
+
+
+def named_in(path: str) -> frozenset[str] | None:
+    """Ids of the recordings that the receipt in a file names, whoever signed it; None if it is
+    none, or cannot be read."""
+    receipt = _unproven(path)
+    return None if receipt is None else frozenset(one.id for one in receipt.recordings)
 
 
 def _unproven(path: str) -> Receipt | None:

@@ -40,6 +40,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
+from camerad.store.found_receipts import FoundReceipts
 from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import Digest
@@ -99,6 +100,7 @@ class Takeover:
         self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
+        self._receipts = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[str, str]] = set()
@@ -337,7 +339,7 @@ class Takeover:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = receipts.read(holding.receipts, keys, recording)
+        filed = self._receipts.about(holding.receipts, keys, recording)
         own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
