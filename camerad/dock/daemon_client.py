@@ -68,10 +68,6 @@ class DaemonClient:
         except (KeyError, TypeError) as error:
             raise self._stranger(error) from error
 
-    def is_clock_vouched_for(self) -> bool:
-        """Whether something vouches for the camera's date and time."""
-        return bool(self._ask("GET", "/status", None, SIGN_SECONDS).get("clock") != "unknown")
-
     def accept(self, token: bytes) -> list[str]:
         """Hand in a receipt of the office's; which recordings are acknowledged by it that were not
         before. Raises ReceiptRefusedError if it is none."""

@@ -117,7 +117,8 @@ class ProgressTeller:
         try:
             status, answer = request(self._socket, "POST", "/dock/progress", body, TIMEOUT_SECONDS)
             if status != _OK:
-                raise refusal(status, str(answer.get("error", status)))
+                said = answer.get("error", status) if isinstance(answer, dict) else status
+                raise refusal(status, str(said))
         except CameradError as error:
             if not self._failed:
                 log.warning(

@@ -10,7 +10,7 @@ receipts and deletion go by files and ledgers alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -61,14 +61,6 @@ class RecordingIndex:
     def count_states(self) -> dict[str, int]:
         """How many recordings there are, by their state."""
         return self._ask(recording_query.count_states)
-
-    def history(self, recording: str) -> list[dict[str, Any]]:
-        """What the office's ledger says about a recording, in its order."""
-        return self._ask(lambda connection: recording_query.history(connection, recording))
-
-    def list_cameras(self) -> list[dict[str, Any]]:
-        """The cameras of the register, and those whose recordings are here, by name."""
-        return self._ask(recording_query.list_cameras)
 
     def dump(self) -> Iterator[bytes]:
         """All that the index knows, one line for each row, in an order that only its content

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, select, tuple_
 
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import rfc3339
-from camerad.index.index_tables import cameras, entries, holds, recordings
+from camerad.index.index_tables import cameras, holds, recordings
 
 MOST: Final = 1000
 """Rows of one page."""
@@ -145,19 +145,6 @@ def count_states(connection: Connection) -> dict[str, int]:
     table = recordings.c
     found = connection.execute(select(table.state, func.count()).group_by(table.state))
     return {row[0]: row[1] for row in sorted(map(tuple, found))}
-
-
-def history(connection: Connection, recording: str) -> list[dict[str, Any]]:
-    """What the office's ledger says about a recording, in its order."""
-    asked = select(entries).where(entries.c.recording == recording)
-    found = connection.execute(asked.order_by(entries.c.sequence, entries.c.epoch)).mappings()
-    return [dict(row) for row in found]
-
-
-def list_cameras(connection: Connection) -> list[dict[str, Any]]:
-    """The cameras of the register, and those whose recordings are here, by name."""
-    asked = select(cameras).order_by(cameras.c.name, cameras.c.thumbprint)
-    return [dict(row) for row in connection.execute(asked).mappings()]
 
 
 def spell_time(wall_us: int | None) -> str | None:

@@ -19,7 +19,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-import msgspec
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
 
 from camerad.base import file_status
@@ -60,6 +59,7 @@ from camerad.index.recording_rows import (
     row_of_file,
     row_of_ledger,
 )
+from camerad.office.apart_reasons import ENDING, UNKNOWN, read_reason
 from camerad.store import listing, receipts
 from camerad.store.locations import RECEIPTS, Holding, Place, office_place
 from camerad.store.receipts import CopiedRecording
@@ -75,12 +75,6 @@ class InterruptedRefreshError(CameradError, InterruptedError):
 
 class AnotherOfficeError(CameradError, ValueError):
     """Error raised when a database has the index of another office's directory."""
-
-
-class _Reason(msgspec.Struct):
-    """What lies beside a file that was put apart (`camerad.vault.apart`)."""
-
-    why: str
 
 
 class Refresher:
@@ -277,10 +271,9 @@ class _ApartPart:
 
     def _why(self, kid: str, stem: str) -> str:
         try:
-            content = read_plain(os.path.join(self._root, kid, f"{stem}.json"), "reason", _LARGEST)
-            return msgspec.json.decode(content, type=_Reason).why
-        except (StorageError, ValueError, RecursionError):
-            return "it did not verify"
+            return read_reason(os.path.join(self._root, kid, stem + ENDING))
+        except StorageError:
+            return UNKNOWN
 
 
 def _office_id(root: str) -> str:

@@ -2,10 +2,12 @@
 
 A camera's ledger comes to an office as a copy, with the recordings. What it holds, the office holds
 too. The office's ledger takes over each hold once, with the reason ``on the camera: REASON`` and
-the same person. Such a hold ends when the camera's ledger has a release, or by a release in the
-office; then it is not taken over again. A copy of a ledger that was put back to before the hold
-does not end it, nor does damage that hides it: every hold counts that a signed entry placed and no
-signed release ended, also in what was set aside of the copy, or beside it.
+the same person. Such a hold ends when the camera's ledger has a release, which is taken over by
+``on the camera: PERSON``: the same hold counts again when it is placed on the camera again. Or it
+ends by a release in the office; then it is not taken over again. A copy of a ledger that was put
+back to before the hold does not end it, nor does damage that hides it: every hold counts that a
+signed entry placed and no signed release ended, also in what was set aside of the copy, or beside
+it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
-"""How the reason of a hold that was taken over begins."""
+"""How the reason of a hold that was taken over begins, and the person of a release that was."""
 _PART: Final = re.compile(r"[0-9]{6,}\.(jws|damaged)-[0-9a-f]{16}")
 """What `camerad.office.ledger_mirror` calls a part that nothing goes on from."""
 _ABOUT_HOLDS: Final = (
@@ -72,7 +74,7 @@ def not_ours(
             continue
         there = set(ours.holds) if ours is not None else set()
         if state is not None:
-            there |= _ever_placed(place, own, recording)
+            there |= _already_ours(place, own, recording)
         new = tuple(one for one in map(_as_ours, holds) if one not in there)
         if new:
             found[recording] = new
@@ -101,13 +103,17 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
                 store.ledger.append("hold", id=recording, reason=one.reason, who=one.who)
                 yield f"{recording}: it is held {one.reason} ({one.who})"
         for recording, who in ended:
-            store.ledger.append("release", id=recording, who=who)
+            store.ledger.append("release", id=recording, who=_on_camera(who))
             yield f"{recording}: it was held on the camera, which released it ({who})"
 
 
 def _as_ours(hold: Hold) -> Hold:
     """A hold of a camera as the office keeps it."""
-    return Hold(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
+    return Hold(_on_camera(hold.reason), hold.who)
+
+
+def _on_camera(text: str) -> str:
+    return f"{ON_CAMERA}{text}"[:LONGEST]
 
 
 def _with_ledger(place: Place) -> Iterator[Holding]:
@@ -204,12 +210,18 @@ def _contents(directory: str, *, parts: bool = False) -> list[bytes]:
     return [log_segments.read_file(directory, name) for name in names]
 
 
-def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
-    """All holds on it that the office's ledger has, also those that were released."""
+def _already_ours(place: Place, own: KeyRing, recording: str) -> set[Hold]:
+    """The holds on it that the office's ledger has, also those that were released in the office.
+    What was placed before a release by the camera is none of them: that may have come again."""
+    found = set[Hold]()
     if not file_status.is_directory(place.ledger):
-        return set()
-    facts = (one.facts for one in entries_about(place.ledger, own, recording))
-    return {Hold(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
+        return found
+    for entry in entries_about(place.ledger, own, recording):
+        if isinstance(entry.facts, HoldPlaced):
+            found.add(Hold(entry.facts.reason, entry.facts.who))
+        elif isinstance(entry.facts, HoldReleased) and entry.facts.who.startswith(ON_CAMERA):
+            found.clear()
+    return found
 
 
 def _is_same(theirs: RecordingState, ours: RecordingState) -> bool:

@@ -1,6 +1,7 @@
 """Receipts: a device, or an office, signs that the office has copies of the device's recordings.
 
-A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``. It names
+A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``, of four to
+nine digits; they are in the order of their numbers, and the last about a recording counts. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
 whether that ledger was put back. It is written durably where the copies are, before the device's
 ledger calls them acknowledged. It is removed when its recordings are deleted there.
@@ -103,9 +104,13 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceip
     receipts about this recording are needed. A missing directory has none. Raises StorageError if
     the directory cannot be read, and ForbiddenError if this user may not read all of it.
     """
+    return read_files(paths(directory), keys, about)
+
+
+def read_files(files: Iterable[str], keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
+    """The receipts in these files; otherwise as `read`."""
     spelled = jws.spellings(jws.canonical(about)[1:-1])
-    for name in _names(directory):
-        path = os.path.join(directory, name)
+    for path in files:
         try:
             token = read_plain(path, "receipt", jws.LONGEST + 1)
             if about and not any(one in token for one in spelled):
@@ -173,8 +178,8 @@ def write(directory: str, token: bytes) -> str:
             f"{directory}: another program writes a receipt there just now; try again"
         ) from error
     try:
-        numbers = [int(name.partition(".")[0]) for name in _names(directory)]
-        path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
+        last = max(map(_number, _names(directory)), default=0)
+        path = os.path.join(directory, f"{last + 1:04d}.jws")
         verified_copy.publish(path, token)
         return path
     finally:
@@ -221,6 +226,13 @@ def named_recordings(directory: str) -> set[str]:
     }
 
 
+def named_in(path: str) -> frozenset[str] | None:
+    """Ids of the recordings that the receipt in a file names, whoever signed it; None if it is
+    none, or cannot be read."""
+    receipt = _unproven(path)
+    return None if receipt is None else frozenset(one.id for one in receipt.recordings)
+
+
 def _unproven(path: str) -> Receipt | None:
     """What a receipt says, its signature unchecked; None if it is none, or cannot be read."""
     try:
@@ -235,11 +247,17 @@ def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecordi
     return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
 
 
+def _number(name: str) -> int:
+    return int(name.partition(".")[0])
+
+
 def _names(directory: str) -> list[str]:
+    """By their numbers: the text 10000 comes before 9999."""
     file_status.check_directory(directory)  # no link is followed: receipts are removed as well
     try:
-        return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+        names = [name for name in os.listdir(directory) if _NAME.fullmatch(name)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise storage_errors.explain("list receipts", directory, error) from error
+    return sorted(names, key=lambda name: (_number(name), name))

@@ -7,34 +7,20 @@ at it, and decides.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-import msgspec
-
 from camerad.base import durable_files, file_status
-from camerad.base.errors import StorageError
-from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain
 from camerad.container.recording_files import SUFFIX
+from camerad.office.apart_reasons import ENDING, make_reason, read_reason
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
 from camerad.store.verified_copy import Digest
 
 NAME: Final = "apart"
-_REASON: Final = ".json"
-_LARGEST: Final = 64 * 1024
-
-
-class _Reason(msgspec.Struct, frozen=True):
-    """Why a file is here, and which it is. sha256, bytes: of all of it."""
-
-    why: str
-    sha256: str
-    bytes: int
 
 
 def list_apart(root: str) -> Iterator[tuple[str, str]]:
@@ -71,7 +57,7 @@ class Apart:
         """
         directory = os.path.join(self._directory, kid)
         durable_files.make_directory(directory)
-        content = msgspec.json.encode(_Reason(why, *written))
+        content = make_reason(why, written)
         for number in count(1):
             stem = os.path.join(directory, recording if number == 1 else f"{recording}-{number}")
             target = stem + SUFFIX
@@ -81,7 +67,7 @@ class Apart:
                 durable_files.sync_directory(directory)
                 return target
             # The reason first: no file is here without one.
-            verified_copy.publish(stem + _REASON, content)
+            verified_copy.publish(stem + ENDING, content)
             durable_files.move(path, target)
             return target
         raise AssertionError("unreachable")
@@ -95,21 +81,9 @@ class Apart:
             path = os.path.join(self._directory, kid, stem)
             if not file_status.exists(path + SUFFIX):
                 return said
-            said = _read(path + _REASON) or "it did not verify"
+            said = read_reason(path + ENDING)
         raise AssertionError("unreachable")
 
 
 def _contains(path: str, written: Digest) -> bool:
     return os.lstat(path).st_size == written.bytes and verified_copy.digest(path) == written
-
-
-def _read(path: str) -> str | None:
-    """What a reason's file says; None if it cannot be understood."""
-    try:
-        return msgspec.json.decode(read_plain(path, "reason", _LARGEST), type=_Reason).why
-    except StorageError as error:
-        if error.errno == errno.ENOENT:
-            return None
-        raise
-    except (ValueError, RecursionError):
-        return None

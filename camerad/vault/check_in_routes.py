@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import hdrs, web
 
@@ -29,6 +30,7 @@ from camerad.vault.refusals import RefusedRequestError
 from camerad.vault.settings_offers import SettingsOffers
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 PATH: Final = "/v1/check-in"
 OFFER_PATH: Final = "/v1/offers/{sha256:[0-9a-f]{64}}"
@@ -85,16 +87,10 @@ class CheckInRoutes:
 
     def _take(self, kid: str, token: bytes) -> dict[str, Any]:
         said = self._check_ins.take(kid, token)
-        answer: dict[str, Any] = {
-            "time_us": self._clock.wall_us(),
-            "lacks": self._lost.find(kid),
-        }
-        try:
-            offer = self._offers.for_camera(kid, said)
-        except StorageError as error:
-            # Nothing of this keeps recordings from coming.
-            _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
-            offer = None
+        # The statement counts. Nothing of the rest keeps the camera from handing over.
+        lost = _unless_unread(lambda: self._lost.find(kid))
+        answer: dict[str, Any] = {"time_us": self._clock.wall_us(), "lacks": lost or []}
+        offer = _unless_unread(lambda: self._offers.for_camera(kid, said))
         if offer is not None:
             answer[SETTINGS] = {"sha256": offer.sha256, "bytes": len(offer.content)}
         return answer
@@ -108,6 +104,15 @@ class CheckInRoutes:
                 HTTPStatus.NOT_FOUND, "this is not on offer to this camera; check in again"
             )
         return _ranged(request, found.content)
+
+
+def _unless_unread(find: Callable[[], _T]) -> _T | None:
+    """What `find` returns; None if something cannot be read, which the log says."""
+    try:
+        return find()
+    except StorageError as error:
+        _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        return None
 
 
 def _ranged(request: web.Request, content: bytes) -> web.Response:

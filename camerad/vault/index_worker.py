@@ -20,6 +20,7 @@ from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.office_version import look_version
 from camerad.index.refresh import InterruptedRefreshError
+from camerad.vault.periodic_work import WorkFailedError
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,7 @@ LOOK_SECONDS: Final = 5.0
 FULL_SECONDS: Final = 900.0
 """After so long the index is compared with every file, also if nothing seems to have changed."""
 AGAIN_SECONDS: Final = 60.0
-"""Before the next try, if the index does not answer. After a mistake of ours it is tried at the
-next comparison."""
+"""Before the next try, if the index does not answer."""
 
 
 class IndexWorker:
@@ -48,20 +48,15 @@ class IndexWorker:
 
     def look(self) -> float:
         """Bring the index up to date if something has changed; returns after how many seconds to
-        look again. It blocks. Whatever goes wrong is logged, and tried again."""
+        look again. It blocks. What is wrong with the index is logged; then it raises
+        WorkFailedError."""
         try:
             self._refresh()
         except InterruptedRefreshError:
-            return AGAIN_SECONDS  # nobody looks again
+            pass  # nobody looks again
         except CameradError as error:
             self._say(f"{error}; questions are answered as of before, and nothing else waits")
-            self._version = ""
-            return AGAIN_SECONDS
-        except Exception:
-            # A mistake of ours ends this look, and not the server.
-            log.exception("the index was not brought up to date", extra=MessageId.MISTAKE.extra)
-            self._version = ""
-            return FULL_SECONDS
+            raise WorkFailedError("the index was not brought up to date", AGAIN_SECONDS) from error
         return LOOK_SECONDS
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ recording counts as lost here. It comes again if it is on the camera still, and 
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import Final
 
 from camerad.base import file_status
@@ -45,7 +46,8 @@ class LostRecordings:
             return []
         lost = sorted(self._unaccounted(kid, state))
         try:
-            named = [one for one in lost if self._is_wanted(kid, one)][:MOST]
+            wanted = (one for one in lost if self._is_wanted(kid, one, state))
+            named = list(islice(wanted, MOST))
         except OfficeKeyError as error:
             _log.warning("%s", error, extra=MessageId.CHECK_IN.extra)
             return []
@@ -76,8 +78,8 @@ class LostRecordings:
                 there |= names & receipts.named_recordings(holding.receipts)
         return wanted - there
 
-    def _is_wanted(self, kid: str, recording: str) -> bool:
+    def _is_wanted(self, kid: str, recording: str, state: LedgerState) -> bool:
         """Whether it is neither on its way, nor something that the office does not take."""
         if self._uploads.find_complete(kid, recording) is not None:
             return False
-        return self._takeover.refusal(kid, recording) is None
+        return self._takeover.refusal(kid, recording, state) is None

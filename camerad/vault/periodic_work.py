@@ -1,9 +1,10 @@
 """Work that the server does again and again beside its requests: one way to do all of it.
 
 Each piece of work has a name, and a thread of its own. So one that hangs, such as a mail server
-that does not answer, delays neither another one nor what cameras bring. The work itself says after
-how many seconds it wants to run again. Whatever goes wrong in it is logged, and it is tried again:
-it never ends before the server does. Every run is reported to `ended`, for the metrics.
+that does not answer, delays neither another one nor what cameras bring. The work itself says how
+many seconds after its beginning it wants to run again; work that takes longer than that rests
+between two runs all the same. Whatever goes wrong in it is logged, and it is tried again: it never
+ends before the server does. Every run is reported to `ended`, for the metrics.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ RETRY_SECONDS: Final = 300.0
 
 
 class WorkFailedError(CameradError):
-    """Error raised when a run did not do its work, and the log says why already."""
+    """Error raised when a run did not do its work, and the log says why already. again: how many
+    seconds after its beginning to try again."""
+
+    def __init__(self, text: str, again: float = RETRY_SECONDS) -> None:
+        super().__init__(text)
+        self.again: Final = again
 
 
 RunEnded = Callable[[str, bool, float], None]
@@ -37,9 +43,10 @@ RunEnded = Callable[[str, bool, float], None]
 
 
 class PeriodicWork:
-    """name: of the work, for log and metrics. work: blocks; returns after how many seconds to run
-    again. clock: for the pauses, by boot time. ended: told of every run. least_seconds: from one
-    run's beginning to the next one's.
+    """name: of the work, for log and metrics. work: blocks; returns how many seconds after its
+    beginning to run again. clock: for the pauses, by boot time. ended: told of every run.
+    least_seconds: from one run's beginning to the next one's, and where its work asks for no less,
+    also from its end.
 
     A CameradError of `work` is logged as a warning, once until it is another one, and any other
     exception with its traceback.
@@ -89,7 +96,8 @@ class PeriodicWork:
             self._thread.join(seconds)
 
     def run_once(self) -> float:
-        """Do the work now, on this thread; returns after how many seconds to do it again."""
+        """Do the work now, on this thread; returns how many seconds after its beginning to do it
+        again."""
         began_us = self._clock.now_us()
         again = RETRY_SECONDS
         ok = False
@@ -97,15 +105,18 @@ class PeriodicWork:
             again = self._work()
             ok = True
             self._said = ""
-        except WorkFailedError:
-            pass
+        except WorkFailedError as error:
+            again = error.again
         except CameradError as error:
             self._tell(error)
         except Exception:
             log.exception(
                 "%s did not work, and is tried again", self.name, extra=MessageId.MISTAKE.extra
             )
-        self._ended(self.name, ok, (self._clock.now_us() - began_us) / SECOND)
+        try:
+            self._ended(self.name, ok, (self._clock.now_us() - began_us) / SECOND)
+        except Exception:
+            log.exception("a run of %s is not counted", self.name, extra=MessageId.MISTAKE.extra)
         return again
 
     def _tell(self, error: CameradError) -> None:
@@ -125,8 +136,10 @@ class PeriodicWork:
                 self._awake = False
             pause = self.run_once()
             ended_us = self._clock.now_us()
+            pause_us = round(pause * SECOND)
             rest_us = max(self._least_us, _REST * (ended_us - began_us))
-            self._wait(began_us + rest_us, ended_us + round(pause * SECOND))
+            next_us = max(began_us + pause_us, ended_us + min(pause_us, self._least_us))
+            self._wait(began_us + rest_us, next_us)
 
     def _wait(self, woken_us: int, next_us: int) -> None:
         """Return when the next run is due, or at the end. woken_us: when it is if one is woken."""

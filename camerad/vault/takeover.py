@@ -36,9 +36,11 @@ from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.entries import Head
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.office.holdings import directory_id
 from camerad.store import receipts, verified_copy
+from camerad.store.found_receipts import FoundReceipts
 from camerad.store.locations import Holding, is_id
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.verified_copy import Digest
@@ -99,6 +101,7 @@ class Takeover:
         self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
+        self._receipts = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[str, str]] = set()
@@ -154,15 +157,16 @@ class Takeover:
         self._to_vouch_for.add((kid, found))
         return found
 
-    def refusal(self, kid: str, recording: str) -> str | None:
+    def refusal(self, kid: str, recording: str, state: LedgerState | None = None) -> str | None:
         """Why the office does not take a recording over, in a sentence for people; None if nothing
-        is against it. `is_waiting` tells that only the ledger has to come first."""
+        is against it. `is_waiting` tells that only the ledger has to come first. state: what the
+        copy of the camera's ledger says, where that was read already."""
         if self.is_waiting(kid, recording):
             holding = self._holdings.find(kid)
             branched = holding is not None and file_status.exists(holding.earlier_ledger)
             return BRANCHED if branched else WAITS
         said = self._apart.why(kid, recording)
-        if said is None and self._is_deleted(kid, recording):
+        if said is None and self._is_deleted(kid, recording, state=state):
             said = DELETED
         return said
 
@@ -275,15 +279,26 @@ class Takeover:
         if self._second_copy is not None:
             self._second_copy(path, copied)
 
-    def _known(self, kid: str, recording: str) -> RecordingState | None:
-        """What the copy of the camera's ledger says of a recording."""
-        state = self._holdings.ledger_state(kid)
+    def _known(
+        self, kid: str, recording: str, state: LedgerState | None = None
+    ) -> RecordingState | None:
+        """What the copy of the camera's ledger says of a recording. state: all that it says, where
+        that was read already."""
+        if state is None:
+            state = self._holdings.ledger_state(kid)
         return None if state is None else state.recordings.get(recording)
 
-    def _is_deleted(self, kid: str, recording: str, final: str | None = None) -> bool:
+    def _is_deleted(
+        self,
+        kid: str,
+        recording: str,
+        final: str | None = None,
+        *,
+        state: LedgerState | None = None,
+    ) -> bool:
         """Whether the office has deleted this camera's recording. final: as it is declared, if it
-        is; else as the camera's ledger has it."""
-        known = self._known(kid, recording)
+        is; else as the camera's ledger has it. state: as for `_known`."""
+        known = self._known(kid, recording, state)
         if known is None:
             return self._tombstones.has(recording, final)
         return self._tombstones.has(recording, final or known.final, known.header)
@@ -334,7 +349,7 @@ class Takeover:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = receipts.read(holding.receipts, keys, recording)
+        filed = self._receipts.about(holding.receipts, keys, recording)
         own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)

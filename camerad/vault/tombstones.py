@@ -23,6 +23,7 @@ from camerad.store.locations import KEYS, LEDGER, OFFICE, office_place
 
 _Version = tuple[tuple[str, int, int], ...]
 _Deleted = dict[str, set["_Identity"]]
+_State = tuple[tuple[str, ...], tuple[str, int, int, int]]
 
 
 class _Identity(NamedTuple):
@@ -39,7 +40,8 @@ class _Identity(NamedTuple):
 class Tombstones:
     """root: the office's directory. key: the office's. Any thread may ask.
 
-    The office's own ledger is read again whenever it was changed.
+    The office's own ledger is read again whenever it was changed. As long as its older epochs are
+    the same, that is only the newest one, which alone gets entries.
     """
 
     def __init__(self, root: str, key: PublicKey) -> None:
@@ -48,6 +50,8 @@ class Tombstones:
         self._lock = threading.Lock()
         self._version: _Version | None = None
         self._deleted: _Deleted = {}
+        self._older = _Words()
+        """Of all epochs but the newest."""
 
     def has(self, recording: str, final: str | None, header: str = "") -> bool:
         """Whether the ledger calls a recording deleted, as long as it has that entry.
@@ -82,40 +86,77 @@ class Tombstones:
             raise OfficeKeyError(f"{found.problem}; nothing is taken over until this is mended")
         if not file_status.is_directory(place.ledger):
             return {}
-        return _deleted_in(place.ledger, found.ring)
+        return self._read_ledger(place.ledger, found.ring)
+
+    def _read_ledger(self, ledger: str, keys: KeyRing) -> _Deleted:
+        files = log_segments.list_files(ledger)
+        numbers = sorted(files.epochs | files.damaged)
+        names = [files.name(number) or "" for number in numbers]
+        # What is written while it is read has another state at the next look.
+        states = [(tuple(sorted(keys)), _state_of(ledger, name)) for name in names[:-1]]
+        if self._older.states != states[: len(self._older.states)]:
+            self._older = _Words()
+        older, self._older = self._older, _Words()  # unless all of them can be read
+        for number in range(len(older.states), len(states)):
+            older.read(ledger, numbers[number], names[number], keys)
+            older.states.append(states[number])
+        self._older = older
+        last = older.copy()
+        if names:
+            last.read(ledger, numbers[-1], names[-1], keys)
+        return last.deleted
 
 
-def _deleted_in(ledger: str, keys: KeyRing) -> _Deleted:
-    """The recordings whose last word in a ledger is that they were deleted."""
-    deleted: _Deleted = {}
-    named: dict[str, _Identity] = {}
-    files = log_segments.list_files(ledger)
-    for number in sorted(files.epochs | files.damaged):
-        content = log_segments.read_file(ledger, files.name(number) or "")
+class _Words:
+    """What epochs say, one after another. deleted: the recordings whose last word is that they were
+    deleted. named: which recording last had an id, as the ledger took it over. states: of the files
+    that were read, and the keys to read them with."""
+
+    def __init__(self) -> None:
+        self.deleted: _Deleted = {}
+        self.named: dict[str, _Identity] = {}
+        self.states: list[_State] = []
+
+    def copy(self) -> _Words:
+        """Another one that says the same."""
+        made = _Words()
+        made.deleted = {recording: set(there) for recording, there in self.deleted.items()}
+        made.named = dict(self.named)
+        made.states = list(self.states)
+        return made
+
+    def read(self, ledger: str, number: int, name: str, keys: KeyRing) -> None:
+        """Read the next epoch. Raises StorageError."""
+        content = log_segments.read_file(ledger, name)
         for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
-            _take(deleted, named, entry)
-    return deleted
+            self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        facts = entry.facts
+        if isinstance(facts, Carried):
+            for one in facts.recordings:
+                known = self.named[one.id] = _Identity(one.final, one.header)
+                if one.deleted is None:
+                    self._forget(one.id, known)
+                else:
+                    self.deleted.setdefault(one.id, set()).add(known)
+        elif isinstance(facts, Deleted):
+            header = self.named.get(facts.id, _Identity(None, "")).header
+            self.deleted.setdefault(facts.id, set()).add(_Identity(facts.final, header))
+        elif isinstance(facts, Received | FoundEntry):
+            known = self.named[facts.id] = _Identity(facts.final, facts.header)
+            self._forget(facts.id, known)
+
+    def _forget(self, recording: str, known: _Identity) -> None:
+        """It is here again."""
+        there = self.deleted.get(recording)
+        if there is not None:
+            self.deleted[recording] = {one for one in there if not one.is_same(*known)}
 
 
-def _take(deleted: _Deleted, named: dict[str, _Identity], entry: Entry) -> None:
-    """named: which recording last had an id, as the ledger took it over."""
-    facts = entry.facts
-    if isinstance(facts, Carried):
-        for one in facts.recordings:
-            known = named[one.id] = _Identity(one.final, one.header)
-            if one.deleted is None:
-                _forget(deleted, one.id, known)
-            else:
-                deleted.setdefault(one.id, set()).add(known)
-    elif isinstance(facts, Deleted):
-        header = named.get(facts.id, _Identity(None, "")).header
-        deleted.setdefault(facts.id, set()).add(_Identity(facts.final, header))
-    elif isinstance(facts, Received | FoundEntry):
-        known = named[facts.id] = _Identity(facts.final, facts.header)
-        _forget(deleted, facts.id, known)
-
-
-def _forget(deleted: _Deleted, recording: str, known: _Identity) -> None:
-    """It is here again."""
-    there = deleted.get(recording, set())
-    deleted[recording] = {one for one in there if not one.is_same(*known)}
+def _state_of(ledger: str, name: str) -> tuple[str, int, int, int]:
+    """What tells a file from another one of its name."""
+    path = os.path.join(ledger, name)
+    with explaining("look at the file", path):
+        state = os.lstat(path)
+    return name, state.st_ino, state.st_size, state.st_mtime_ns

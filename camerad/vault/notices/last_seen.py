@@ -18,8 +18,8 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain
 from camerad.store.locations import OFFICE, Holding
+from camerad.vault.check_ins import CHECK_INS
 
-CHECK_INS: Final = "check-ins"
 _LARGEST: Final = 1 << 20
 
 

@@ -25,11 +25,13 @@ FAILED = HandoverProgress(HandoverState.FAILED, 1, 3, HandoverTrouble.NETWORK)
 
 
 class Daemon:
-    """What a daemon was told. status: what it answers with."""
+    """What a daemon was told. status: what it answers with. refused: its answer unless that is
+    200."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
         self.status = 200
+        self.refused: Any = {"error": "no"}
         self.held = threading.Event()
         self.held.set()
 
@@ -52,7 +54,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
             assert self.path == "/dock/progress"
             made.held.wait(DEADLINE)
             made.told.append(json.loads(body))
-            self.answer(made.status, {"shown": None} if made.status == 200 else {"error": "no"})
+            self.answer(made.status, {"shown": None} if made.status == 200 else made.refused)
 
     with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler)):
         yield made
@@ -117,10 +119,11 @@ def test_whoever_says_it_does_not_wait_and_only_the_newest_is_told(
     assert daemon.told[-1]["done"] == 999
 
 
+@pytest.mark.parametrize("refused", [{"error": "no"}, {}, ["no object"], None])
 def test_a_daemon_that_does_not_listen_is_told_the_next_time_and_logged_once(
-    daemon: Daemon, teller: ProgressTeller, caplog: pytest.LogCaptureFixture
+    daemon: Daemon, teller: ProgressTeller, caplog: pytest.LogCaptureFixture, refused: Any
 ) -> None:
-    daemon.status = 503
+    daemon.status, daemon.refused = 503, refused
     teller.say("handing over", SOME)
     daemon.wait_for(3)
     daemon.status = 200

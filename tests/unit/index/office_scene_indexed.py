@@ -15,6 +15,7 @@ from desk_helpers import KEY, KEYS, Camera
 from camerad.container.keys import SigningKey
 from camerad.index.index import RecordingIndex
 from camerad.index.index_settings import IndexSettings, url_of
+from camerad.index.index_tables import metadata
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.office import camera_register
@@ -125,6 +126,13 @@ def answers(index: RecordingIndex, **asked: Any) -> list[str]:
         after = page.next
         if after is None:
             return found
+
+
+def table(index: RecordingIndex, name: str) -> list[dict[str, Any]]:
+    """All rows of a table of the index."""
+    names = [one.name for one in metadata.tables[name].columns]
+    lines = map(json.loads, index.dump())
+    return [dict(zip(names, line[1:], strict=True)) for line in lines if line[0] == name]
 
 
 def row(index: RecordingIndex, recording: str) -> dict[str, Any]:

@@ -20,7 +20,14 @@ from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.store import listing
 from camerad.store.receipts import CopiedRecording
-from tests.unit.index.office_scene_indexed import APART, IndexedOffice, answers, identity, row
+from tests.unit.index.office_scene_indexed import (
+    APART,
+    IndexedOffice,
+    answers,
+    identity,
+    row,
+    table,
+)
 
 A, B, C = (identity(number) for number in range(1, 4))
 
@@ -99,7 +106,7 @@ def test_what_is_in_no_ledger_and_no_register_is_found_as_well(office: IndexedOf
     index.refresh()
     assert answers(index) == [A]
     assert row(index, A)["in_ledger"] is False
-    assert [one["standing"] for one in index.list_cameras()] == ["unknown"]
+    assert [one["standing"] for one in table(index, "cameras")] == ["unknown"]
     assert office_version.look_version(files) == office_version.look_version(files)
 
 
@@ -117,15 +124,15 @@ def test_the_register_names_keys_of_today_and_before(
     )
     camera_register.write(str(office.register), Register(cameras))
     index.refresh()
-    standing = {one["thumbprint"]: one["standing"] for one in index.list_cameras()}
+    standing = {one["thumbprint"]: one["standing"] for one in table(index, "cameras")}
     assert standing[KEY.public.thumbprint] == "registered"
     assert standing[old.thumbprint] == "replaced"
     office.register.write_text("no register")
     index.refresh()
-    assert {one["standing"] for one in index.list_cameras()} == {"unknown"}
+    assert {one["standing"] for one in table(index, "cameras")} == {"unknown"}
     (office.path(A).parents[1] / "device.jwk").write_text("no key")
     index.refresh()
-    assert index.list_cameras() == []
+    assert table(index, "cameras") == []
 
 
 def test_files_that_are_no_recordings_are_left_out(

@@ -45,6 +45,15 @@ def test_a_receipt_gets_the_number_behind_the_highest(directory: str) -> None:
     assert os.path.basename(receipts.write(directory, token())) == "0008.jws"
 
 
+def test_receipts_are_in_the_order_of_their_numbers_beyond_four_digits(directory: str) -> None:
+    Path(directory, "9999.jws").write_bytes(token())
+    last = receipts.write(directory, token(key=OTHER))
+    assert os.path.basename(last) == "10000.jws"
+    assert receipts.paths(directory)[-1] == last
+    keys = KeyRing([KEY.public, OTHER.public])
+    assert receipts.by_recording(receipts.read(directory, keys))[ONE][1].path == last
+
+
 def test_two_programs_never_take_the_same_number(directory: str) -> None:
     first = receipts.write(directory, token())
     claim = durable_files.lock_directory(directory)

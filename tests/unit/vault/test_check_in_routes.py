@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from check_in_helpers import WALL_US, said, token
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera
+from vault_helpers import Vault
 
 from camerad.base.clock import DAY, ManualClock, SystemClock
+from camerad.base.errors import StorageError
 from camerad.config.office_section import Office
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey, encode_base64url
@@ -26,11 +28,13 @@ from camerad.dock.office_check_in import OfficeCheckIn
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.signers import KeySigner
+from camerad.ledger.ledger_state import LedgerState
 from camerad.office.office_store import open_office_store
 from camerad.provisioning.validation import digest
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
 from camerad.store.device_client import accept_receipt
+from camerad.store.inventory import facts_of
 from camerad.store.locations import place_of
 from camerad.vault import lost_recordings
 from camerad.vault.camera_holdings import CameraHoldings
@@ -159,6 +163,20 @@ def test_an_offer_that_cannot_be_read_keeps_no_camera_from_its_dock(office: Offi
     os.symlink(office.root, office.directory / "office" / "offers" / KID)
     with office.serving() as client:
         assert check_in_by(client) == {"time_us": office.clock.wall_us(), "lacks": []}
+
+
+def test_a_camera_s_ledger_that_cannot_be_read_keeps_no_camera_from_its_dock(
+    office: OfficeScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The statement was kept before, so to send it again would not help."""
+
+    def away(*_: object) -> None:
+        raise StorageError("the disk with the cameras' ledgers does not answer")
+
+    monkeypatch.setattr(CameraHoldings, "ledger_state", away)
+    with office.serving() as client:
+        assert check_in_by(client) == {"time_us": office.clock.wall_us(), "lacks": []}
+    assert "the disk with the cameras' ledgers" in caplog.text
 
 
 # -------------------------------------------------------------------------------- what was lost
@@ -369,3 +387,46 @@ def test_what_is_on_its_way_is_not_asked_for(dock: Dock, tmp_path: Path) -> None
     assert lost.find(KID) == []
     shutil.rmtree(next(dock.office.directory.glob("*/ledger")))
     assert lost.find(KID) == []
+
+
+@pytest.mark.parametrize("number", [3, 30])
+def test_the_ledger_is_read_once_however_much_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As after a restoration from a backup: then everything is named."""
+    camera, vault = Camera(tmp_path / "state"), Vault(tmp_path / "archive")
+    facts = facts_of(str(camera.put(ONE)), "closed", own=True)
+    names = [f"20261124T153000Z-{one:06d}-{one:08x}" for one in range(10, 10 + number)]
+    with camera.open() as store:
+        for one in names:
+            store.ledger.append("opened", id=one, header=jws.digest(one.encode()))
+            store.ledger.append("closed", **(facts | {"id": one}))
+            store.ledger.append("acknowledged", id=one, final=facts["final"], receipt="ab" * 32)
+    vault.bring_ledger(camera)
+    read: list[str] = []
+    state = CameraHoldings.ledger_state
+
+    def noted(holdings: CameraHoldings, kid: str) -> LedgerState | None:
+        read.append(kid)
+        return state(holdings, kid)
+
+    monkeypatch.setattr(CameraHoldings, "ledger_state", noted)
+    holdings = CameraHoldings(str(vault.root), vault.cameras)
+    lost = LostRecordings(holdings, vault.takeover, vault.uploads)
+    assert lost.find(KID) == names
+    assert read == [KID]
+
+
+def test_no_more_is_looked_at_than_is_named(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras = Cameras(str(dock.office.register))
+    root, clock = str(dock.office.directory), ManualClock()
+    uploads = Uploads(root, UploadLimits(reserve=0), clock)
+    takeover = Takeover(root, uploads, cameras, dock.office.office_key, clock)
+    lost = LostRecordings(CameraHoldings(root, cameras), takeover, uploads)
+    for path in dock.files("receipts").values():
+        path.unlink()
+    monkeypatch.setattr(lost_recordings, "MOST", 1)
+    asked: list[str] = []
+    monkeypatch.setattr(uploads, "find_complete", lambda _, one: asked.append(one))
+    assert lost.find(KID) == [ONE]
+    assert asked == [ONE]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE, TWO, Camera
 
-from camerad.base.clock import SECOND
+from camerad.base.clock import SECOND, SystemClock
 from camerad.container.keys import KeyRing
 from camerad.index import database
 from camerad.index.index import RecordingIndex
@@ -25,6 +25,7 @@ from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
 from camerad.vault import index_worker
 from camerad.vault.index_worker import AGAIN_SECONDS, FULL_SECONDS, LOOK_SECONDS, IndexWorker
+from camerad.vault.periodic_work import PeriodicWork
 from tests.unit.vault.office_scene import DEADLINE, KEY, OfficeScene
 
 
@@ -125,24 +126,34 @@ def test_one_that_is_locked_is_tried_again_and_said_once(
     monkeypatch.setattr(database, "WAIT_SECONDS", 0)
     blocker = sqlite3.connect(path_in(str(scene.directory)), isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    assert [worker.look(), worker.look()] == [AGAIN_SECONDS, AGAIN_SECONDS]
+    runs: list[bool] = []
+    work = PeriodicWork(
+        "index", worker.look, SystemClock(), lambda _, ok, __: runs.append(ok), least_seconds=1
+    )
+    assert [work.run_once(), work.run_once()] == [AGAIN_SECONDS, AGAIN_SECONDS]
+    assert runs == [False, False], "the metrics say so"
     blocker.close()
     assert worker.look() == LOOK_SECONDS
     (said,) = (one for one in caplog.records if one.levelno >= logging.WARNING)
     assert "does not answer" in said.getMessage()
 
 
-def test_a_mistake_of_ours_is_logged_and_tried_again(
-    worker: IndexWorker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_after_a_mistake_of_ours_the_next_look_does_all_of_it(
+    scene: OfficeScene, worker: IndexWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def breaks(*_: object) -> int:
         raise ZeroDivisionError
 
+    worker.look()
+    camera = Camera(tmp_path / "camera")
+    camera.put(ONE)
+    camera.offload(scene.directory)
     with monkeypatch.context() as patch:
         patch.setattr(Refresher, "refresh", breaks)
-        assert worker.look() == FULL_SECONDS
-    assert "Traceback" in caplog.text
+        with pytest.raises(ZeroDivisionError):  # `PeriodicWork` logs it, and goes on
+            worker.look()
     assert worker.look() == LOOK_SECONDS
+    assert ids(scene) == [ONE]
 
 
 def test_a_server_starts_without_the_library_of_its_database(

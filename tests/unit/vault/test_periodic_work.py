@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from camerad.base.clock import SECOND, ManualClock
+from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import StorageError
 from camerad.vault.periodic_work import (
     RETRY_SECONDS,
@@ -66,6 +66,29 @@ def test_a_mistake_of_any_kind_is_logged_and_tried_again(caplog: pytest.LogCaptu
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_mistake_of_whoever_is_told_of_a_run_does_not_end_the_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    twice = threading.Event()
+    runs: list[int] = []
+
+    def work() -> float:
+        runs.append(1)
+        if len(runs) == 2:
+            twice.set()
+        return 0.01
+
+    one = PeriodicWork("work", work, SystemClock(), breaks, least_seconds=0.01)
+    one.start()
+    assert twice.wait(DEADLINE)
+    one.stop()
+    one.join(DEADLINE)
+    assert "a run of work is not counted" in caplog.text
+
+
 def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
     bench = Bench()
     bench.work.start()
@@ -74,6 +97,24 @@ def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
     bench.work.join(0.05)
     assert len(bench.runs) == 1, "a second early"
     bench.clock.advance(1 * SECOND)
+    bench.work.wake()
+    bench.wait(2)
+    end_all([bench.work], bench.clock, DEADLINE)
+
+
+@pytest.mark.parametrize(("seconds", "period"), [(600, 900), (839, 900), (870, 930), (2000, 2060)])
+def test_the_pause_is_counted_from_the_beginning_and_there_is_a_rest(
+    seconds: int, period: int
+) -> None:
+    bench = Bench(seconds=seconds)
+    began_us = bench.clock.now_us()
+    bench.work.start()
+    bench.wait(1)
+    left_us = began_us + period * SECOND - bench.clock.now_us()
+    bench.clock.advance(left_us - 1)
+    bench.work.join(0.05)
+    assert len(bench.runs) == 1
+    bench.clock.advance(1)
     bench.work.wake()
     bench.wait(2)
     end_all([bench.work], bench.clock, DEADLINE)

@@ -685,3 +685,22 @@ def test_memory_does_not_grow_with_the_file(camera: Camera, vault: Vault) -> Non
     assert f"{ONE}.tar" in copies(vault) or f"{ONE}.tar" in apart(vault)
     # Buffers of the reader and of the hash, 1 and 4 MiB, and not the file.
     assert peak < 16 << 20
+
+
+def test_a_question_for_a_receipt_reads_no_other(
+    camera: Camera, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (ONE, TWO):
+        camera.put(one)
+    vault.dock(camera)
+    assert vault.takeover.receipt(KID, ONE) is not None
+    read: list[str] = []
+    read_plain = receipts.read_plain
+
+    def noted(path: str, what: str, most: int) -> bytes:
+        read.append(Path(path).name)
+        return read_plain(path, what, most)
+
+    monkeypatch.setattr(receipts, "read_plain", noted)
+    assert vault.takeover.receipt(KID, TWO) is not None
+    assert read == ["0002.jws"]
