@@ -13,7 +13,7 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Final
 
-from camerad.base.clock import DAY, Clock
+from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
@@ -72,12 +72,15 @@ class SecondCopies:
             extra=MessageId.SECOND_COPY.extra,
         )
 
-    def secure(self, path: str, copied: CopiedRecording) -> None:
+    def secure(self, path: str, copied: CopiedRecording, unknown_at: Moment | None) -> None:
         """Make the second copy of a recording that is being taken over. path: the office's own
-        copy, which was read back. Raises SecondCopyError, CopyError and StorageError: then no
+        copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
+        yet; None if it knows it. Raises SecondCopyError, CopyError and StorageError: then no
         receipt may be signed."""
-        lock = lock_at_takeover(skeleton(path), self._clock.moment())
+        lock = lock_at_takeover(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
+        if lock.hold and self._is_locked(name):
+            lock = Lock(None)  # nothing has to stand in for it
         self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
 
     def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
@@ -100,6 +103,10 @@ class SecondCopies:
             finally:
                 with self._lock:
                     self._busy.discard(name)
+
+    def _is_locked(self, name: str) -> bool:
+        there = self.store.lock_of(name)
+        return there is not None and there.until_us is not None
 
     def tidy(self) -> None:
         """Remove what was left of attempts that did not go on for a day. Raises

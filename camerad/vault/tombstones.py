@@ -48,6 +48,7 @@ class Tombstones:
         self._lock = threading.Lock()
         self._version: _Version | None = None
         self._deleted: _Deleted = {}
+        self._named: frozenset[str] = frozenset()
 
     def has(self, recording: str, final: str | None, header: str = "") -> bool:
         """Whether the ledger calls a recording deleted, as long as it has that entry.
@@ -57,11 +58,21 @@ class Tombstones:
         can tell, and nothing is to be taken over. Raises StorageError.
         """
         with self._lock:
-            version = self._look()
-            if version != self._version:
-                self._deleted = self._read()
-                self._version = version
+            self._refresh()
             return any(one.is_same(final, header) for one in self._deleted.get(recording, ()))
+
+    def knows(self, recording: str) -> bool:
+        """Whether the ledger has heard of a recording of this id, deleted or not. Raises as
+        `has`."""
+        with self._lock:
+            self._refresh()
+            return recording in self._named or recording in self._deleted
+
+    def _refresh(self) -> None:
+        version = self._look()
+        if version != self._version:
+            self._deleted, self._named = self._read()
+            self._version = version
 
     def _look(self) -> _Version:
         """What tells the ledger, and the keys that the directory remembers, from other ones."""
@@ -75,18 +86,19 @@ class Tombstones:
                         found.append((one.path, state.st_size, state.st_mtime_ns))
         return tuple(sorted(found))
 
-    def _read(self) -> _Deleted:
+    def _read(self) -> tuple[_Deleted, frozenset[str]]:
         place = office_place(self._root)
         found = office.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is taken over until this is mended")
         if not file_status.is_directory(place.ledger):
-            return {}
+            return {}, frozenset()
         return _deleted_in(place.ledger, found.ring)
 
 
-def _deleted_in(ledger: str, keys: KeyRing) -> _Deleted:
-    """The recordings whose last word in a ledger is that they were deleted."""
+def _deleted_in(ledger: str, keys: KeyRing) -> tuple[_Deleted, frozenset[str]]:
+    """The recordings whose last word in a ledger is that they were deleted, and the ids of all that
+    it took over."""
     deleted: _Deleted = {}
     named: dict[str, _Identity] = {}
     files = log_segments.list_files(ledger)
@@ -94,7 +106,7 @@ def _deleted_in(ledger: str, keys: KeyRing) -> _Deleted:
         content = log_segments.read_file(ledger, files.name(number) or "")
         for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             _take(deleted, named, entry)
-    return deleted
+    return deleted, frozenset(named)
 
 
 def _take(deleted: _Deleted, named: dict[str, _Identity], entry: Entry) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from desk_helpers import DAYS, ONE, TWO, Camera
+from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 from vault_helpers import KID, Vault
 
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.skeleton import skeleton
+from camerad.office.office_store import open_office_store
+from camerad.store.locations import place_of
 from camerad.store.verified_copy import CopyError, digest
 from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.second_copy import (
@@ -28,6 +30,7 @@ from camerad.vault.second_copy import (
 )
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover import Takeover
 from tests.breadth import breadth
 from tests.unit.vault.second_copy_scene import DirectoryScene, soon
@@ -104,6 +107,45 @@ def test_a_store_that_is_away_leaves_no_receipt_and_the_next_attempt_makes_it(
     office.takeover.take(KID, declared)
     assert office.takeover.receipt(KID, ONE) is not None
     assert read_back(office.store, name_in(path)).bytes == declared.bytes
+
+
+@pytest.mark.parametrize("days_away", [0, 5])
+def test_what_the_ledger_knows_already_is_held_and_the_worker_locks_it_by_the_ledger(
+    camera: Camera, office: Office, days_away: int
+) -> None:
+    """The camera's clock was not trusted; the store was away, and the ledger heard of it before."""
+    path = camera.put(ONE, closed=ClockSource.UNKNOWN)
+    office.bring_ledger(camera)
+    office.clock = camera.clock
+    office.restart()
+    office.copies_made.probe()
+    declared = office.upload(path)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with pytest.raises(SecondCopyAwayError):
+        office.takeover.take(KID, declared)
+    place = place_of(str(office.root))
+    with open_office_store(place, office.key, office.clock, KEYS, lambda _: None) as store:
+        assert ONE in store.ledger.state.recordings
+    heard_us = office.clock.wall_us()
+    office.clock.advance(days_away * DAY)
+    away.rename(office.second)
+    office.takeover.take(KID, declared)
+    assert office.takeover.receipt(KID, ONE) is not None
+    assert office.store.lock_of(name_in(path)) == Lock(None, hold=True)
+    worker = SecondCopyWorker(
+        str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
+    )
+    worker.look()
+    until_us = (heard_us + DAYS * DAY) // SECOND * SECOND
+    assert office.store.lock_of(name_in(path)) == Lock(until_us)
+    # Taken over once more, as after a kill before the receipt: nothing has to stand in for a lock.
+    for one in office.root.glob("*/receipts/*.jws"):
+        one.unlink()
+    found = office.takeover.find_unreceipted(KID, ONE)
+    assert found is not None
+    office.takeover.take(KID, found)
+    assert office.store.lock_of(name_in(path)) == Lock(until_us)
 
 
 def test_a_copy_by_stick_gets_its_second_copy_before_the_office_vouches_for_it(

@@ -71,9 +71,9 @@ class Office:
             with contextlib.suppress(WorkFailedError):  # the log says what it was
                 assert work() == LOOK_SECONDS
 
-    def take(self, *recordings: str) -> None:
+    def take(self, *recordings: str, **how: object) -> None:
         for one in recordings:
-            self.camera.put(one)
+            self.camera.put(one, **how)
         self.camera.offload(self.directory)
 
     @property
@@ -453,14 +453,75 @@ def test_take_over_and_ledger_come_to_the_same_end(office: Office) -> None:
     assert at_takeover == by_ledger == Lock(end_us(office, ONE))
 
 
-def test_an_end_in_the_future_of_a_camera_counts_from_now(office: Office) -> None:
+def test_an_end_in_the_future_of_a_camera_or_one_that_is_known_is_no_lock(office: Office) -> None:
     office.take(ONE)
     said = skeleton(str(office.file(ONE)))
+    assert lock_at_takeover(said, None) == Lock(None, hold=True)
     office.clock.step_wall(-20 * DAY)
-    now = office.clock.moment()
-    assert lock_at_takeover(said, now).until_us == (now.wall_us + DAYS * DAY) // SECOND * SECOND
+    assert lock_at_takeover(said, office.clock.moment()) == Lock(None, hold=True)
     office.clock.step_wall(40 * DAY)
     assert lock_at_takeover(said, office.clock.moment()) == Lock(None), "it is over"
+
+
+def test_an_end_that_no_clock_dates_is_counted_from_the_entry_of_a_trusted_one(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    assert lock_at_takeover(skeleton(str(office.file(ONE))), office.clock.moment()) == Lock(
+        None, hold=True
+    )
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us is not None and 0 <= entered_us + DAYS * DAY - until_us < SECOND
+
+
+def test_a_lock_is_the_same_by_every_servers_clock_or_there_is_a_hold(
+    office: Office,
+) -> None:
+    """The server that made the entry had no trusted clock then, and has one now. Another one cannot
+    tell when that was."""
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    office.clock.source = ClockSource.UNKNOWN
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.clock.source = ClockSource.SYNCHRONISED
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    now, known = office.clock.moment(), state.recordings[ONE]
+    other = "00000000-0000-4000-8000-0000000000bb"
+    assert lock_by_ledger(known, state, other, now) == Lock(None, hold=True)
+    own = lock_by_ledger(known, state, office.clock.boot_id, now)
+    assert own.until_us == (entered_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_a_clock_that_was_set_anew_within_the_entrys_run_proves_nothing(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    office.retention.look()
+    office.clock.step_wall(2 * DAY)
+    office.look()
+    assert office.lock(ONE) == Lock(None, hold=True)
+    assert office.copied == {ONE}
+
+
+def test_of_a_camera_whose_clock_was_ahead_no_lock_is_counted_from_its_word(
+    office: Office,
+) -> None:
+    office.take(ONE)
+    said_us = end_us(office, ONE)
+    office.clock.step_wall(-5 * DAY)
+    heard_us = office.clock.wall_us()
+    office.look()
+    office.clock.advance(6 * DAY)
+    office.restart()
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us == (heard_us + DAYS * DAY) // SECOND * SECOND
+    assert until_us < said_us
 
 
 # ------------------------------------------------------------------------------------- restore
