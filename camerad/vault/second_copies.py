@@ -64,7 +64,9 @@ class SecondCopies:
         with self._probing:
             if self._probed:
                 return
-            self.store.probe()
+            # What another server's probe leaves and tries would be taken for the store's fault.
+            with self._locks.hold("second-copies-probe"):
+                self.store.probe()
             self._probed = True
         _log.info(
             "second copies go to the %s, whose lock holds",

@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -64,7 +65,7 @@ class DirectorySecondCopy:
 
     def probe(self) -> None:
         self._check_there()
-        path = os.path.join(self._root, _PROBE)
+        path = os.path.join(self._root, f"{_PROBE}-{secrets.token_hex(8)}")
         verified_copy.publish(path, b"camerad tries whether it can write here\n")
         durable_files.remove(path)
 
@@ -191,6 +192,10 @@ class DirectorySecondCopy:
 
     def tidy(self, busy: Collection[str], before_us: int) -> None:
         self._check_there()
+        for name in _names(self._root):
+            path = os.path.join(self._root, name)
+            if name.startswith(_PROBE) and _changed_us(path) < before_us:
+                durable_files.remove(path, missing_ok=True)  # its probe was killed
         for directory in self._directories():
             for name in _names(os.path.join(self._root, directory)):
                 copy = f"{directory}/{name.removesuffix(durable_files.TEMPORARY)}"
