@@ -51,6 +51,19 @@ class DirectoryLocks:
         finally:
             os.close(descriptor)
 
+    @contextlib.contextmanager
+    def try_hold(self, name: str) -> Iterator[bool]:
+        """The same without waiting: yields whether it is held, False if somebody else has it."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: no lock is called so")
+        descriptor = self._open(name)
+        try:
+            with explaining("lock the file", os.path.join(self._directory, name)):
+                held = _try_lock(descriptor)
+            yield held
+        finally:
+            os.close(descriptor)
+
     def _open(self, name: str) -> int:
         path = os.path.join(self._directory, name)
         file_status.check_directory(self._office)
@@ -59,6 +72,14 @@ class DirectoryLocks:
             durable_files.make_directory(self._directory)
         with explaining("open the lock", path):
             return os.open(path, _FLAGS | os.O_CREAT, 0o600)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def claim_file(path: str) -> int | None:

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import zlib
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from camerad.base.clock import DAY, Clock, Moment
@@ -27,7 +28,8 @@ from camerad.vault.second_copy_lock import lock_at_takeover
 if TYPE_CHECKING:
     from camerad.vault.second_copy_settings import SecondCopySettings
 
-LOCKS: Final = 64
+NAME_LOCKS: Final = 64
+"""Copies with different names share locks, whose files stay."""
 LEFT_US: Final = DAY
 """An attempt that was interrupted goes on within a day, or never."""
 _log = logging.getLogger(__name__)
@@ -87,24 +89,38 @@ class SecondCopies:
 
     def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
         """Make a second copy, unless it is there, and compare it. content: of the file at `path`,
-        as it was verified. Raises as `secure`."""
+        as it was verified. It waits until nobody else works on this name. Raises as `secure`."""
         self.probe()
         with self._locks.hold(_lock_of(name)):
+            self.make_alone(name, path, content, lock)
+
+    def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
+        """The same, by whoever works on this name `alone`."""
+        with self._lock:
+            self._busy.add(name)
+        try:
+            self.store.put(name, path, content.bytes, lock)
+            if read_back(self.store, name) == content:
+                return
+            self.store.put(name, path, content.bytes, lock, again=True)
+            if read_back(self.store, name) != content:
+                raise CopyError(
+                    f"{self.store.describe()}: {name} reads back with other bytes than were "
+                    "written; do not use this store: take another one"
+                )
+        finally:
             with self._lock:
-                self._busy.add(name)
-            try:
-                self.store.put(name, path, content.bytes, lock)
-                if read_back(self.store, name) == content:
-                    return
-                self.store.put(name, path, content.bytes, lock, again=True)
-                if read_back(self.store, name) != content:
-                    raise CopyError(
-                        f"{self.store.describe()}: {name} reads back with other bytes than were "
-                        "written; do not use this store: take another one"
-                    )
-            finally:
-                with self._lock:
-                    self._busy.discard(name)
+                self._busy.discard(name)
+
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        """Work on a name while nobody else does, here or at another server. Yields False, at once,
+        if somebody does, or works on a name with the same lock. Raises StorageError."""
+        return self._locks.try_hold(_lock_of(name))
+
+    def working(self, what: str) -> AbstractContextManager[bool]:
+        """Do what one server does at a time. Yields False, at once, if another one does it. Raises
+        StorageError."""
+        return self._locks.try_hold(what)
 
     def _is_locked(self, name: str) -> bool:
         there = self.store.lock_of(name)
@@ -123,16 +139,15 @@ class SecondCopies:
 
 
 def _lock_of(name: str) -> str:
-    """One of a few locks, since their files stay: two names may have the same one."""
-    return f"second-copy-{zlib.crc32(name.encode()) % LOCKS}"
+    """Two names may have the same one."""
+    return f"second-copy-{zlib.crc32(name.encode()) % NAME_LOCKS}"
 
 
 def open_second_copies(
     settings: SecondCopySettings, clock: Clock, directory: str
 ) -> SecondCopies | None:
     """Where the settings have second copies go; None if they name no place. directory: the
-    office's. Nothing is asked of the
-    store yet. Raises SecondCopyError and StorageError."""
+    office's. Nothing is asked of the store yet. Raises SecondCopyError and StorageError."""
     if settings.s3 is not None:
         # boto3 comes with these, and is not imported where no bucket is named.
         from camerad.vault.second_copy_s3 import S3SecondCopy  # noqa: PLC0415

@@ -222,8 +222,8 @@ def _is_accepted(store: ProbedStore, action: str, attempt: Callable[[], object])
 
 
 def _remove_old(store: ProbedStore) -> None:
-    """Remove what earlier probes left, as far as its lock is over. When it was made, the store's own
-    clock says."""
+    """Remove what earlier probes left, as far as its lock is over. The store's own clock says when
+    it was made."""
     bucket = store.bucket
     made_before = _store_time(store) - timedelta(seconds=LOCKED_SECONDS)
     for one in store.list_entries("Versions", PREFIX):

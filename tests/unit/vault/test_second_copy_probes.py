@@ -1,4 +1,4 @@
-"""Servers that start at once probe one store, and none takes another's probe for the store's fault."""
+"""Servers that start at once probe one store, and none takes another's probe for its fault."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from camerad.base.clock import SECOND, ManualClock, SystemClock
+from camerad.base.errors import StorageError
 from camerad.vault import second_copy_s3_probe
 from camerad.vault.second_copies import LEFT_US, SecondCopies
 from camerad.vault.second_copy import Lock
@@ -94,7 +95,7 @@ def test_two_probes_of_one_directory_do_not_meet(tmp_path: Path) -> None:
         for _ in range(40):
             try:
                 store.probe()
-            except Exception as error:
+            except StorageError as error:
                 failed.append(error)
 
     threads = [threading.Thread(target=probe) for _ in range(2)]

@@ -31,7 +31,7 @@ from camerad.vault.second_copy import Lock, SecondCopyAwayError, name_of, read_b
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_lock import lock_at_takeover, lock_by_ledger
 from camerad.vault.second_copy_restore import Restorer
-from camerad.vault.second_copy_worker import LOOK_SECONDS, SecondCopyWorker
+from camerad.vault.second_copy_worker import LOOK_SECONDS, SOON_SECONDS, SecondCopyWorker
 
 OFFICE = SigningKey.generate()
 HOUR = DAY // 24
@@ -67,7 +67,7 @@ class Office:
 
     def look(self) -> None:
         """What the server does every quarter of an hour."""
-        for work in (self.retention.look, self.worker.look):
+        for work in (self.retention.look, self.worker.look, self.worker.copy):
             with contextlib.suppress(WorkFailedError):  # the log says what it was
                 assert work() == LOOK_SECONDS
 
@@ -220,7 +220,7 @@ def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -
     office.retention.look()
     until_us = end_us(office, ONE)
     office.clock.step_wall(400 * DAY)
-    office.worker.look()
+    office.worker.copy()
     lock = office.lock(ONE)
     assert lock.until_us is None or lock.until_us <= until_us
 
@@ -247,7 +247,7 @@ def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
         file.write(b"another byte")
         file.truncate(len(good) - 1024)
     with caplog.at_level(logging.WARNING), pytest.raises(WorkFailedError):
-        office.worker.look()
+        office.worker.copy()
     assert (office.second / office.name(ONE)).read_bytes() == good
     assert f"camerad office restore {ONE}" in caplog.text
 
@@ -382,8 +382,8 @@ def test_a_mistake_of_ours_ends_one_look_only(
     with monkeypatch.context() as patched:
         patched.setattr(second_copy_worker, "plan", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            office.worker.look()
-    office.worker.look()
+            office.worker.copy()
+    office.worker.copy()
     assert office.copied == {ONE}
 
 
@@ -392,16 +392,16 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
 ) -> None:
     office.take(ONE, TWO, THREE)
     office.retention.look()
-    make = SecondCopies.make
+    make = SecondCopies.make_alone
 
     def slow(*what: Any) -> None:
         make(*what)
         office.clock.advance(400 * SECOND)
 
-    monkeypatch.setattr(SecondCopies, "make", slow)
-    office.worker.look()
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    office.worker.copy()
     assert len(office.copied) == 2
-    office.worker.look()
+    office.worker.copy()
     assert len(office.copied) == 3
 
 
@@ -410,15 +410,15 @@ def test_a_look_ends_between_two_copies_when_it_is_told_to(
 ) -> None:
     office.take(ONE, TWO, THREE)
     office.retention.look()
-    make, begun, told = SecondCopies.make, threading.Event(), threading.Event()
+    make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
 
     def slow(*what: Any) -> None:
         begun.set()
         assert told.wait(30)
         make(*what)
 
-    monkeypatch.setattr(SecondCopies, "make", slow)
-    look = threading.Thread(target=office.worker.look)
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    look = threading.Thread(target=office.worker.copy)
     look.start()
     assert begun.wait(30)
     office.worker.end()
@@ -426,6 +426,86 @@ def test_a_look_ends_between_two_copies_when_it_is_told_to(
     look.join(30)
     assert not look.is_alive()
     assert len(office.copied) == 1
+
+
+def test_no_deletion_and_no_hold_waits_behind_a_long_copy(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO, THREE)
+    office.retention.look()
+    make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> None:
+        begun.set()
+        assert told.wait(30)
+        make(*what)
+
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    office.hold(ONE)
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    told.set()
+    copying.join(30)
+    assert not copying.is_alive()
+    assert office.copied == {ONE, TWO, THREE}
+
+
+def test_what_somebody_works_on_just_now_is_left_for_a_minute(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO)
+    office.hold(ONE)
+    office.retention.look()
+    first = office.name(ONE)
+    with office.copies.alone(first) as alone:
+        assert alone
+        assert office.worker.look() == SOON_SECONDS
+    assert not office.lock(ONE).hold
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    final = skeleton(str(office.file(TWO))).closed_by
+    assert final is not None
+    with office.copies.alone(name_of(TWO, final.sha256)):
+        assert office.worker.copy() == SOON_SECONDS
+    assert office.copied == {ONE}
+    assert office.worker.copy() == LOOK_SECONDS
+    assert office.copied == {ONE, TWO}
+
+
+def test_of_two_servers_one_looks_and_one_copies_at_a_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    check_recording = second_copy_worker.check_recording
+    checked, begun, told = [], threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> Any:
+        checked.append(what)
+        begun.set()
+        assert told.wait(30)
+        return check_recording(*what)
+
+    monkeypatch.setattr(second_copy_worker, "check_recording", slow)
+    copies = SecondCopies(office.store, office.clock, str(office.directory))
+    other = SecondCopyWorker(
+        str(office.directory), copies, office.cameras, OFFICE.public, office.clock
+    )
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    assert other.copy() == SOON_SECONDS
+    assert other.look() == LOOK_SECONDS
+    told.set()
+    copying.join(30)
+    assert len(checked) == 1
+    with copies.working("second-copies"):
+        assert other.look() == SOON_SECONDS
 
 
 def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:

@@ -171,7 +171,7 @@ class World:
         workers = [self.worker, self.other]
         if self.random.random() < 0.5:
             workers.reverse()
-        for work in (self.retention.look, *(one.look for one in workers)):
+        for work in (self.retention.look, *(do for one in workers for do in (one.look, one.copy))):
             with contextlib.suppress(WorkFailedError):
                 work()
         self.check()
