@@ -13,6 +13,7 @@ import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 from vault_helpers import KID, Vault
 
+from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.skeleton import skeleton
@@ -381,3 +382,67 @@ def test_a_name_leads_nowhere_else(office: Office, copied: str) -> None:
             office.store.delete(name)
     with pytest.raises(StorageError, match="no version"):
         list(office.store.pieces(copied, "another"))
+
+
+def test_a_look_at_the_directory_and_copies_that_come_and_go_do_not_meet(
+    office: Office, tmp_path: Path
+) -> None:
+    """As where another server looks."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100)
+    other = DirectorySecondCopy(str(office.second), office.clock)
+    ended = threading.Event()
+    failed: list[StorageError] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            try:
+                other.tidy(frozenset(), 0)
+                other.list_copies()
+            except StorageError as error:
+                failed.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(150):
+            name = name_of(f"20261124T153000Z-{number:06d}-{number:08x}", "ab" * 32)
+            office.store.put(name, str(source), 100, Lock(None))
+            office.store.delete(name)
+    finally:
+        ended.set()
+        looking.join(30)
+    assert failed == []
+    assert other.list_copies() == []
+
+
+def test_a_directory_that_goes_just_before_the_copy_comes_is_made_again(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100)
+    name = name_of(ONE, "ab" * 32)
+    make_directory = durable_files.make_directory
+    gone: list[str] = []
+
+    def made_and_gone(path: str) -> None:
+        make_directory(path)
+        if path.endswith(ONE) and not gone:
+            gone.append(path)
+            os.rmdir(path)
+
+    monkeypatch.setattr(durable_files, "make_directory", made_and_gone)
+    office.store.put(name, str(source), 100, Lock(None))
+    assert gone and read_back(office.store, name).bytes == 100
+    source.unlink()
+    with pytest.raises(StorageError, match="source"):
+        office.store.put(name_of(TWO, "ab" * 32), str(source), 100, Lock(None))
+
+
+def test_only_an_old_directory_that_is_empty_goes(office: Office) -> None:
+    empty = office.second / ONE
+    empty.mkdir()
+    office.store.tidy((), soon(-3600))
+    assert empty.exists()
+    office.store.tidy((), soon(3600))
+    assert not empty.exists()
