@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import zlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +48,19 @@ class SecondCopies:
         self._probed = False
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._away = threading.Event()
+        self._back: Callable[[], None] = lambda: None
+
+    def when_back(self, back: Callable[[], None]) -> None:
+        """back: is told, on any thread, when the store answers again that was away at a
+        take-over."""
+        self._back = back
+
+    def store_answered(self) -> None:
+        """Whoever asked the store got an answer."""
+        if self._away.is_set():
+            self._away.clear()
+            self._back()
 
     def probe_at_start(self) -> None:
         """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
@@ -83,9 +97,14 @@ class SecondCopies:
         receipt may be signed."""
         lock = lock_at_takeover(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
-        if lock.hold and self._is_locked(name):
-            lock = Lock(None)  # nothing has to stand in for it
-        self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+        try:
+            if lock.hold and self._is_locked(name):
+                lock = Lock(None)  # nothing has to stand in for it
+            self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+        except SecondCopyAwayError:
+            self._away.set()
+            raise
+        self.store_answered()
 
     def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
         """Make a second copy, unless it is there, and compare it. content: of the file at `path`,

@@ -150,6 +150,7 @@ class SecondCopyWorker:
         self._copies.probe()
         local = _local_copies(place)
         listed = self._store.list_copies()
+        self._copies.store_answered()
         self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
         return state, plan(state, listed, local)
 

@@ -20,6 +20,7 @@ from camerad.container.skeleton import skeleton
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import place_of
 from camerad.store.verified_copy import CopyError, digest
+from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.second_copy import (
     Lock,
@@ -108,6 +109,38 @@ def test_a_store_that_is_away_leaves_no_receipt_and_the_next_attempt_makes_it(
     office.takeover.take(KID, declared)
     assert office.takeover.receipt(KID, ONE) is not None
     assert read_back(office.store, name_in(path)).bytes == declared.bytes
+
+
+def test_that_a_store_is_back_is_told_once_by_whoever_asks_it_next(
+    camera: Camera, office: Office
+) -> None:
+    told: list[str] = []
+    office.copies_made.when_back(lambda: told.append("back"))
+    paths = [camera.put(one) for one in (ONE, TWO)]
+    office.bring_ledger(camera)
+    office.clock = camera.clock
+    office.copies_made.probe()
+    first, second = (office.upload(path) for path in paths)
+    worker = SecondCopyWorker(
+        str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
+    )
+    away = office.second.with_name("unplugged")
+    for back in (worker.look, lambda: office.takeover.take(KID, second)):
+        told.clear()
+        office.second.rename(away)
+        with pytest.raises(SecondCopyAwayError):
+            office.takeover.take(KID, first)
+        with open_office_store(
+            place_of(str(office.root)), office.key, office.clock, KEYS, lambda _: None
+        ):
+            pass  # else there is nothing to look after
+        with pytest.raises(WorkFailedError):
+            worker.look()
+        assert told == []
+        away.rename(office.second)
+        back()
+        worker.look()
+        assert told == ["back"]
 
 
 @pytest.mark.parametrize("days_away", [0, 5])
