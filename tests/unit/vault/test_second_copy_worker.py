@@ -17,13 +17,14 @@ from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.ledger.audit import read_state
-from camerad.office import camera_register
+from camerad.office import camera_register, holdings
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
 from camerad.vault import second_copy_worker
 from camerad.vault.cameras import Cameras
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.second_copies import SecondCopies
@@ -645,6 +646,29 @@ def test_a_directory_that_was_lost_as_a_whole_comes_back(office: Office) -> None
     office.clock.advance(IN_A_MONTH)
     office.look()
     assert (office.there, office.copied) == (set(), set())
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_cameras_part_is_made_under_the_lock_of_the_server(
+    office: Office, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    if lost:
+        office.directory.rename(office.directory.with_name("lost"))
+        office.directory.mkdir()
+    complete_holding = holdings.complete_holding
+    free: list[bool] = []
+
+    def seen(*what: Any) -> Any:
+        with DirectoryLocks(str(office.directory)).try_hold("holdings") as held:
+            free.append(held)
+        return complete_holding(*what)
+
+    monkeypatch.setattr(holdings, "complete_holding", seen)
+    assert office.restorer().restore(ONE).restored == (ONE,)
+    assert free == [False]
 
 
 def test_no_other_file_is_ever_written_over(office: Office) -> None:
