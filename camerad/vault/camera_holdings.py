@@ -78,6 +78,15 @@ class CameraHoldings:
                 return holdings.make_holding(self.root, self._cameras.find(kid).name, key)
             return holdings.complete_holding(there, key)
 
+    def make_for(self, device: str, key: PublicKey) -> Holding:
+        """Where recordings by this key go, also if the register does not have it; made, or what it
+        lacks, if it is not there. device: the camera's name, for one that is made."""
+        with self._locks.hold("holdings"):
+            found = next(iter(holdings.find_holdings(self.root, KeyRing([key]))), None)
+            if found is None:
+                return holdings.make_holding(self.root, device, key)
+            return holdings.complete_holding(found, key)
+
     def ledger_keys(self, kid: str) -> KeyRing:
         """The keys by which this camera's ledger is read: its own, and those that the register says
         it had before, where an office's directory still has them."""

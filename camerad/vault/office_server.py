@@ -179,7 +179,11 @@ class Vault:
             most=receive.uploads,
             why_not=lambda kid, recording: _why_not(takeover, kid, recording),
         ).add_to(app.router)
-        ReceiptRoutes(takeover, uploads, turns, queue.ensure, ends).add_to(app.router)
+        ReceiptRoutes(takeover, uploads, turns, queue.ensure, ends, due_in=queue.due_in).add_to(
+            app.router
+        )
+        if copies is not None:
+            copies.when_back(queue.wake_failed)
         CheckInRoutes(
             CheckIns(directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),

@@ -5,7 +5,9 @@
                                 with it, and deletes what is due; soon after a take-over as well
 `expiry`, every hour            removes uploads to which nothing comes, and queues those that are
                                 complete: what was left by a server that ended is taken over
-`second-copies`, every 15 min   keeps the second copies as the ledger has them, if there are any
+`second-copies`, every 15 min   deletes, locks and holds second copies as the ledger has them, if
+                                there are any
+`copying`, every 15 min         makes those that are missing, for ten minutes
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `index`, every five seconds     brings the index up to date, if anything has changed
@@ -113,6 +115,7 @@ class OfficeWork:
             self._second = SecondCopyWorker(directory, copies, cameras, key.public, clock)
             elsewhere = self._second.list_recordings
             self._add_work("second-copies", self._second.look, LEAST_PAUSE_SECONDS)
+            self._add_work("copying", self._second.copy, LEAST_PAUSE_SECONDS)
         retention = RetentionWorker(
             directory, cameras, key, clock, looked=looked, elsewhere=elsewhere
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -22,9 +23,11 @@ from camerad.vault.uploads import Uploads
 PATH: Final = "/v1/recordings/{recording}/receipt"
 TYPE: Final = "application/jose"
 AGAIN_SECONDS: Final = 1
+"""When a camera asks again whose recording is being checked: a minute of footage takes less."""
+LATEST_SECONDS: Final = 60
+"""When it does at the latest, though what failed is tried again later still: that may be mended."""
 _PREFER, _APPLIED = "Prefer", "Preference-Applied"
 _WAIT: Final = f"wait={AGAIN_SECONDS}"
-"""When a camera asks again whose recording is being checked: a minute of footage takes less."""
 _MISSING: Final = "the office does not have this recording; hand it over, and ask again"
 
 
@@ -34,7 +37,7 @@ class ReceiptRoutes:
     turns: of cameras, for what takes a thread. check: has an upload taken over that is complete, or
     a copy compared that is here without a receipt (`Takeover.find_unreceipted`), soon.
     ends: tell when a recording was dealt with, for whoever prefers to wait (RFC 7240); without
-    them nobody does.
+    them nobody does. due_in: seconds until a check that failed is tried again.
     """
 
     def __init__(
@@ -44,7 +47,10 @@ class ReceiptRoutes:
         turns: CameraTurns,
         check: Callable[[str, Declaration], None] = lambda _kid, _declaration: None,
         ends: TakeoverEnds | None = None,
+        *,
+        due_in: Callable[[str, Declaration], float] = lambda _kid, _declaration: 0.0,
     ) -> None:
+        self._due_in = due_in
         self._ends = ends
         self._turns = turns
         self._takeover = takeover
@@ -67,6 +73,8 @@ class ReceiptRoutes:
         while True:
             ended = self._ends.next(kid)  # before it is asked for, so that none is missed
             answer = await self._now(kid, recording)
+            if int(answer.headers.get(hdrs.RETRY_AFTER, 0)) > AGAIN_SECONDS:
+                return answer  # it failed, so nothing ends within a second
             left = until - loop.time()
             if answer.status != HTTPStatus.ACCEPTED or left <= 0:
                 answer.headers[_APPLIED] = _WAIT
@@ -91,17 +99,21 @@ class ReceiptRoutes:
         if complete is not None:
             # Another server may have received it, and ended.
             self._check(kid, complete)
-        if complete is not None or self._is_to_be_compared(kid, recording):
-            headers = {"Retry-After": str(AGAIN_SECONDS)}
+        checked = complete or self._to_be_compared(kid, recording)
+        if checked is not None:
+            due = math.ceil(self._due_in(kid, checked))
+            again = min(max(due, AGAIN_SECONDS), LATEST_SECONDS)
+            headers = {hdrs.RETRY_AFTER: str(again)}
             return web.json_response({}, status=HTTPStatus.ACCEPTED, headers=headers)
         # What waited too long was removed, and may come again.
         if not waiting and (why := self._takeover.refusal(kid, recording)) is not None:
             raise RefusedRequestError(HTTPStatus.CONFLICT, why)
         raise RefusedRequestError(HTTPStatus.NOT_FOUND, _MISSING)
 
-    def _is_to_be_compared(self, kid: str, recording: str) -> bool:
-        """Whether a copy is here that only lacks the office's receipt; then it is on its way."""
+    def _to_be_compared(self, kid: str, recording: str) -> Declaration | None:
+        """The copy that is here and only lacks the office's receipt, if one is; then it is on its
+        way."""
         found = self._takeover.find_unreceipted(kid, recording)
         if found is not None:
             self._check(kid, found)
-        return found is not None
+        return found

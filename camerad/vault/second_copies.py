@@ -11,9 +11,11 @@ import logging
 import os
 import threading
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
-from camerad.base.clock import DAY, Clock
+from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.skeleton import skeleton
@@ -27,7 +29,8 @@ from camerad.vault.second_copy_lock import lock_at_takeover
 if TYPE_CHECKING:
     from camerad.vault.second_copy_settings import SecondCopySettings
 
-LOCKS: Final = 64
+NAME_LOCKS: Final = 64
+"""Copies with different names share locks, whose files stay."""
 LEFT_US: Final = DAY
 """An attempt that was interrupted goes on within a day, or never."""
 _log = logging.getLogger(__name__)
@@ -45,6 +48,19 @@ class SecondCopies:
         self._probed = False
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._away = threading.Event()
+        self._back: Callable[[], None] = lambda: None
+
+    def when_back(self, back: Callable[[], None]) -> None:
+        """back: is told, on any thread, when the store answers again that was away at a
+        take-over."""
+        self._back = back
+
+    def store_answered(self) -> None:
+        """Whoever asked the store got an answer."""
+        if self._away.is_set():
+            self._away.clear()
+            self._back()
 
     def probe_at_start(self) -> None:
         """Try whether the store's lock holds. If the store is away, that is logged, and it is tried
@@ -64,7 +80,9 @@ class SecondCopies:
         with self._probing:
             if self._probed:
                 return
-            self.store.probe()
+            # What another server's probe leaves and tries would be taken for the store's fault.
+            with self._locks.hold("second-copies-probe"):
+                self.store.probe()
             self._probed = True
         _log.info(
             "second copies go to the %s, whose lock holds",
@@ -72,34 +90,60 @@ class SecondCopies:
             extra=MessageId.SECOND_COPY.extra,
         )
 
-    def secure(self, path: str, copied: CopiedRecording) -> None:
+    def secure(self, path: str, copied: CopiedRecording, unknown_at: Moment | None) -> None:
         """Make the second copy of a recording that is being taken over. path: the office's own
-        copy, which was read back. Raises SecondCopyError, CopyError and StorageError: then no
+        copy, which was read back. unknown_at: a moment at which the office's ledger did not know it
+        yet; None if it knows it. Raises SecondCopyError, CopyError and StorageError: then no
         receipt may be signed."""
-        lock = lock_at_takeover(skeleton(path), self._clock.moment())
+        lock = lock_at_takeover(skeleton(path), unknown_at)
         name = name_of(copied.id, copied.final)
-        self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+        try:
+            if lock.hold and self._is_locked(name):
+                lock = Lock(None)  # nothing has to stand in for it
+            self.make(name, path, Digest(copied.sha256, copied.bytes), lock)
+        except SecondCopyAwayError:
+            self._away.set()
+            raise
+        self.store_answered()
 
     def make(self, name: str, path: str, content: Digest, lock: Lock) -> None:
         """Make a second copy, unless it is there, and compare it. content: of the file at `path`,
-        as it was verified. Raises as `secure`."""
+        as it was verified. It waits until nobody else works on this name. Raises as `secure`."""
         self.probe()
         with self._locks.hold(_lock_of(name)):
+            self.make_alone(name, path, content, lock)
+
+    def make_alone(self, name: str, path: str, content: Digest, lock: Lock) -> None:
+        """The same, by whoever works on this name `alone`."""
+        with self._lock:
+            self._busy.add(name)
+        try:
+            self.store.put(name, path, content.bytes, lock)
+            if read_back(self.store, name) == content:
+                return
+            self.store.put(name, path, content.bytes, lock, again=True)
+            if read_back(self.store, name) != content:
+                raise CopyError(
+                    f"{self.store.describe()}: {name} reads back with other bytes than were "
+                    "written; do not use this store: take another one"
+                )
+        finally:
             with self._lock:
-                self._busy.add(name)
-            try:
-                self.store.put(name, path, content.bytes, lock)
-                if read_back(self.store, name) == content:
-                    return
-                self.store.put(name, path, content.bytes, lock, again=True)
-                if read_back(self.store, name) != content:
-                    raise CopyError(
-                        f"{self.store.describe()}: {name} reads back with other bytes than were "
-                        "written; do not use this store: take another one"
-                    )
-            finally:
-                with self._lock:
-                    self._busy.discard(name)
+                self._busy.discard(name)
+
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        """Work on a name while nobody else does, here or at another server. Yields False, at once,
+        if somebody does, or works on a name with the same lock. Raises StorageError."""
+        return self._locks.try_hold(_lock_of(name))
+
+    def working(self, what: str) -> AbstractContextManager[bool]:
+        """Do what one server does at a time. Yields False, at once, if another one does it. Raises
+        StorageError."""
+        return self._locks.try_hold(what)
+
+    def _is_locked(self, name: str) -> bool:
+        there = self.store.lock_of(name)
+        return there is not None and there.until_us is not None
 
     def tidy(self) -> None:
         """Remove what was left of attempts that did not go on for a day. Raises
@@ -114,16 +158,15 @@ class SecondCopies:
 
 
 def _lock_of(name: str) -> str:
-    """One of a few locks, since their files stay: two names may have the same one."""
-    return f"second-copy-{zlib.crc32(name.encode()) % LOCKS}"
+    """Two names may have the same one."""
+    return f"second-copy-{zlib.crc32(name.encode()) % NAME_LOCKS}"
 
 
 def open_second_copies(
     settings: SecondCopySettings, clock: Clock, directory: str
 ) -> SecondCopies | None:
     """Where the settings have second copies go; None if they name no place. directory: the
-    office's. Nothing is asked of the
-    store yet. Raises SecondCopyError and StorageError."""
+    office's. Nothing is asked of the store yet. Raises SecondCopyError and StorageError."""
     if settings.s3 is not None:
         # boto3 comes with these, and is not imported where no bucket is named.
         from camerad.vault.second_copy_s3 import S3SecondCopy  # noqa: PLC0415

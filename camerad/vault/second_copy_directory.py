@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -26,7 +27,7 @@ from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
-from camerad.base.storage_errors import explaining
+from camerad.base.storage_errors import explain, explaining
 from camerad.container.recording_files import SUFFIX
 from camerad.store import verified_copy
 from camerad.store.locations import is_id
@@ -64,7 +65,7 @@ class DirectorySecondCopy:
 
     def probe(self) -> None:
         self._check_there()
-        path = os.path.join(self._root, _PROBE)
+        path = os.path.join(self._root, f"{_PROBE}-{secrets.token_hex(8)}")
         verified_copy.publish(path, b"camerad tries whether it can write here\n")
         durable_files.remove(path)
 
@@ -74,16 +75,25 @@ class DirectorySecondCopy:
         self._check_there()
         target = self._path(name)
         there = self._size(target)
-        if again or there != size:
-            durable_files.make_directory(os.path.dirname(target))
-            temporary = target + durable_files.TEMPORARY
-            if again and file_status.exists(temporary):
-                durable_files.remove(temporary)
-            _copy(path, temporary, size)
+        if not again and there == size:
             self._add(target, lock)
-            durable_files.rename(temporary, target)
-        else:
-            self._add(target, lock)
+            return
+        try:
+            self._write(target, path, size, lock, anew=again)
+        except StorageError as error:
+            if error.errno != errno.ENOENT or not file_status.exists(path):
+                raise
+            # Somebody has just removed the directory, which was empty.
+            self._write(target, path, size, lock, anew=again)
+
+    def _write(self, target: str, path: str, size: int, lock: Lock, *, anew: bool) -> None:
+        durable_files.make_directory(os.path.dirname(target))
+        temporary = target + durable_files.TEMPORARY
+        if anew and file_status.exists(temporary):
+            durable_files.remove(temporary)
+        _copy(path, temporary, size)
+        self._add(target, lock)
+        durable_files.rename(temporary, target)
 
     def _add(self, target: str, lock: Lock) -> None:
         """Give a copy what it lacks of a lock."""
@@ -191,14 +201,22 @@ class DirectorySecondCopy:
 
     def tidy(self, busy: Collection[str], before_us: int) -> None:
         self._check_there()
+        for name in _names(self._root):
+            path = os.path.join(self._root, name)
+            if name.startswith(_PROBE) and _is_older(path, before_us):
+                durable_files.remove(path, missing_ok=True)  # its probe was killed
         for directory in self._directories():
-            for name in _names(os.path.join(self._root, directory)):
+            of_recording = os.path.join(self._root, directory)
+            # A young one may have been made just now, for a copy that comes.
+            old = _is_older(of_recording, before_us)
+            for name in _names(of_recording):
                 copy = f"{directory}/{name.removesuffix(durable_files.TEMPORARY)}"
                 left = name.endswith(durable_files.TEMPORARY) and parse_name(copy) is not None
-                path = os.path.join(self._root, directory, name)
-                if left and copy not in busy and _changed_us(path) < before_us:
+                path = os.path.join(of_recording, name)
+                if left and copy not in busy and _is_older(path, before_us):
                     durable_files.remove(path, missing_ok=True)
-            self._remove_if_empty(os.path.join(self._root, directory))
+            if old:
+                self._remove_if_empty(of_recording)
 
     def _remove_if_empty(self, directory: str) -> None:
         try:
@@ -227,22 +245,36 @@ class DirectorySecondCopy:
     def _size(self, path: str) -> int | None:
         if not file_status.is_file(path):
             return None
-        with explaining("look at it", path):
+        try:
             return os.lstat(path).st_size
+        except FileNotFoundError:
+            return None  # it was removed just now
+        except OSError as error:
+            raise explain("look at it", path, error) from error
 
 
 def _lock_path(target: str) -> str:
     return target.removesuffix(SUFFIX) + LOCK
 
 
-def _changed_us(path: str) -> int:
-    with explaining("look at it", path):
-        return os.lstat(path).st_mtime_ns // 1000
+def _is_older(path: str, before_us: int) -> bool:
+    """Whether it is there, and was changed before that time."""
+    try:
+        return os.lstat(path).st_mtime_ns // 1000 < before_us
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise explain("look at it", path, error) from error
 
 
 def _names(directory: str) -> list[str]:
-    with explaining("list the directory", directory):
+    """What is in a directory; nothing if it was removed just now."""
+    try:
         return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain("list the directory", directory, error) from error
 
 
 def _copy(source: str, target: str, size: int) -> None:

@@ -27,13 +27,14 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.ledger.audit import read_state
-from camerad.office import holdings, office
+from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.office.office_store import brought_keys
 from camerad.store import verified_copy
 from camerad.store.disk import TakenError
 from camerad.store.locations import OFFICE, NotThereError, is_id, office_place
 from camerad.store.verified_copy import CopyError, Digest
+from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.second_copy import SecondCopy, parse_name
@@ -69,6 +70,7 @@ class Restorer:
         self._directory = os.path.join(self._root, OFFICE, RESTORING)
         self._store = store
         self._cameras = cameras
+        self._holdings = CameraHoldings(self._root, cameras)
         self._tombstones = Tombstones(self._root, key)
         self._place = office_place(self._root)
         found = office.ledger_keys(self._place, key)
@@ -181,11 +183,7 @@ class Restorer:
             check_recording(path, Declaration(recording, final, got.bytes), key, final)
         except UnfitError as error:
             raise NotRestoredError(str(error)) from error
-        holding = next(iter(holdings.find_holdings(self._root, KeyRing([key]))), None)
-        if holding is None:
-            holding = holdings.make_holding(self._root, said.header.device, key)
-        else:
-            holdings.complete_holding(holding, key)
+        holding = self._holdings.make_for(said.header.device, key)
         target = os.path.join(holding.recordings, recording + SUFFIX)
         if file_status.exists(target):
             raise NotRestoredError(

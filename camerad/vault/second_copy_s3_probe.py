@@ -11,7 +11,8 @@ start:
 3. to have the bucket stop keeping versions has to be refused;
 4. an object under a legal hold cannot be deleted, and after it can.
 
-What is left of a probe goes when its lock is over, with the next probe.
+What is left of a probe goes when its lock is over, with the next probe. What is younger is left
+alone: another server may be trying it just now.
 """
 
 from __future__ import annotations
@@ -221,9 +222,13 @@ def _is_accepted(store: ProbedStore, action: str, attempt: Callable[[], object])
 
 
 def _remove_old(store: ProbedStore) -> None:
-    """Remove what earlier probes left, as far as its lock is over."""
+    """Remove what earlier probes left, as far as its lock is over. The store's own clock says when
+    it was made."""
     bucket = store.bucket
+    made_before = _store_time(store) - timedelta(seconds=LOCKED_SECONDS)
     for one in store.list_entries("Versions", PREFIX):
+        if one["LastModified"] >= made_before:
+            continue
         name, version = one["Key"], one["VersionId"]
         lock = store.lock_of_version(name, version)
         if lock.hold:

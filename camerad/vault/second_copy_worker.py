@@ -1,8 +1,12 @@
 """Keeps the second copies as the office's ledger has them, by itself.
 
-It looks every quarter of an hour, asks the ledger and the store what there is, and does what
-`camerad.vault.second_copy_plan` says: first it deletes, then it locks and holds, then it copies.
-What cannot be done is said once, until it is something else, and tried at each look.
+Every quarter of an hour it asks the ledger and the store what there is, and does what
+`camerad.vault.second_copy_plan` says. There are two pieces of work, so that nothing waits behind a
+long copy: `look` deletes, then locks and holds; `copy` makes what is missing. What cannot be done
+is said once, until it is something else, and tried each time.
+
+Of several servers one does each at a time, and another one comes back later. What somebody works on
+just now, as at a take-over, is left for a minute.
 """
 
 from __future__ import annotations
@@ -49,9 +53,15 @@ from camerad.vault.upload_files import Declaration
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 900.0
-"""Between two looks. With the one that deletes in the directory, a copy goes within an hour."""
+"""Between the beginnings of two looks. With the one that deletes in the directory, a copy goes
+within an hour."""
+SOON_SECONDS: Final = 60.0
+"""To the next one behind one that was slow, or where somebody else was at work."""
 COPY_SECONDS: Final = 600
-"""For so long a look begins to copy; the next one goes on."""
+"""For so long in each quarter of an hour it begins to copy; the next time it goes on."""
+LOOKING: Final = "second-copies"
+COPYING: Final = "second-copies-copying"
+"""What one server does at a time."""
 MOST_ASKED: Final = 2000
 """Locks that one look asks the store for; what was found in order is not asked for again."""
 
@@ -85,7 +95,7 @@ class SecondCopyWorker:
         self._key = key
         self._clock = clock
         self._tombstones = Tombstones(directory, key)
-        self._said: frozenset[str] = frozenset()
+        self._said: dict[str, frozenset[str]] = {LOOKING: frozenset(), COPYING: frozenset()}
         self._recordings: frozenset[str] = frozenset()
         self._ending = threading.Event()
         self._in_order: dict[str, Lock] = {}
@@ -101,36 +111,63 @@ class SecondCopyWorker:
         return self._recordings
 
     def look(self) -> float:
-        """Do what is to be done now; returns after how many seconds to look again. It blocks.
+        """Delete, lock and hold what has to be now; returns after how many seconds to look again.
+        It blocks, for no copy.
 
         What cannot be done is logged, once until it is something else; then it raises
         WorkFailedError.
         """
+        return self._work(LOOKING, self._look)
+
+    def copy(self) -> float:
+        """Make the second copies that are missing, for some minutes; the rest as `look`. Another
+        thread may look meanwhile."""
+        return self._work(COPYING, self._copy)
+
+    def _work(self, name: str, work: Callable[[set[str]], bool]) -> float:
+        """work: is told where to add problems; returns whether all of it was done, and nothing was
+        left because somebody else worked on it."""
+        began_us = self._clock.now_us()
         problems: set[str] = set()
+        complete = False
         try:
-            self._look(problems)
+            with self._copies.working(name) as alone:
+                complete = alone and work(problems)
         except CameradError as error:
             problems.add(str(error))
-        self._warn(problems)
+        self._warn(name, problems)
         if problems:
             raise WorkFailedError("not every second copy is as it has to be")
-        return LOOK_SECONDS
+        taken = (self._clock.now_us() - began_us) / SECOND
+        return max(SOON_SECONDS, LOOK_SECONDS - taken) if complete else SOON_SECONDS
 
-    def _look(self, problems: set[str]) -> None:
+    def _plan(self) -> tuple[LedgerState, SecondCopyPlan] | None:
+        """What is to be done now; None if nothing was ever taken over."""
         place = office_place(self._directory)
         state = self._ledger(place)
         if state is None:
-            return  # nothing was ever taken over
+            return None
         self._copies.probe()
-        now = self._clock.moment()
         local = _local_copies(place)
         listed = self._store.list_copies()
+        self._copies.store_answered()
         self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
-        found = plan(state, listed, local)
-        self._each(found.delete, self._delete, problems)
-        self._secure(found, state, now, problems)
+        return state, plan(state, listed, local)
+
+    def _look(self, problems: set[str]) -> bool:
+        planned = self._plan()
+        if planned is None:
+            return True
+        state, found = planned
+        now = self._clock.moment()
+        done = [
+            self._each(found.delete, self._delete, problems),
+            self._secure(found, state, now, problems),
+        ]
         if not state.unread:
-            self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+            done.append(
+                self._each(found.strange, lambda name: self._look_at_strange(name, now), problems)
+            )
         self._copies.tidy()
         if found.gone:
             number = count(len(found.gone), "recording")
@@ -138,7 +175,7 @@ class SecondCopyWorker:
                 f"{number} in the second copies, such as {found.gone[0]}, and not in the office's "
                 "directory: bring them back with 'camerad office restore --all'"
             )
-        self._make(found, state, place, problems)
+        return all(done)
 
     def _ledger(self, place: Place) -> LedgerState | None:
         found = office.ledger_keys(place, self._key)
@@ -150,17 +187,33 @@ class SecondCopyWorker:
 
     def _each(
         self, names: tuple[str, ...], work: Callable[[str], None], problems: set[str]
-    ) -> None:
-        """Do something with each. What one refuses keeps nobody else; a store that is away does."""
+    ) -> bool:
+        """Do something with each that nobody else works on; returns whether that was all. What one
+        refuses keeps nobody else; a store that is away does."""
+
+        def work_alone(name: str) -> bool:
+            with self._copies.alone(name) as alone:
+                if alone:
+                    work(name)
+            return alone
+
+        return self._try_each(names, work_alone, problems)
+
+    def _try_each(
+        self, names: tuple[str, ...], work: Callable[[str], bool], problems: set[str]
+    ) -> bool:
+        """work: returns whether it was done, and not left to whoever works on that name."""
+        complete = True
         for name in names:
             if self._ending.is_set():
-                return
+                return complete
             try:
-                work(name)
+                complete = work(name) and complete
             except SecondCopyAwayError:
                 raise
             except CameradError as error:
                 problems.add(str(error))
+        return complete
 
     # ------------------------------------------------------------------ deleting
 
@@ -198,7 +251,7 @@ class SecondCopyWorker:
 
     def _secure(
         self, found: SecondCopyPlan, state: LedgerState, now: Moment, problems: set[str]
-    ) -> None:
+    ) -> bool:
         wanted = {
             name: lock_by_ledger(known, state, self._clock.boot_id, now)
             for name, known in found.secure
@@ -209,8 +262,8 @@ class SecondCopyWorker:
             name for name in wanted if not self._is_in_order(name, wanted[name], name in held)
         )
         for name in set(self._in_order) - set(wanted) - set(found.strange):
-            del self._in_order[name]
-        self._each(
+            self._in_order.pop(name, None)
+        return self._each(
             unsure[:MOST_ASKED],
             lambda name: self._secure_one(name, wanted[name], state, held=name in held),
             problems,
@@ -241,25 +294,32 @@ class SecondCopyWorker:
 
     # ------------------------------------------------------------------ copying
 
-    def _make(
-        self, found: SecondCopyPlan, state: LedgerState, place: Place, problems: set[str]
-    ) -> None:
+    def _copy(self, problems: set[str]) -> bool:
         until_us = self._clock.now_us() + COPY_SECONDS * SECOND
-        keys = camera_keys(place, self._cameras.keys())
+        planned = self._plan()
+        if planned is None:
+            return True
+        state, found = planned
+        keys = camera_keys(office_place(self._directory), self._cameras.keys())
         todo = {name: (known, own) for name, known, own in found.make}
 
-        def make(name: str) -> None:
-            if self._clock.now_us() < until_us:
-                self._make_one(name, *todo[name], state, keys)
+        def make(name: str) -> bool:
+            in_time = self._clock.now_us() < until_us
+            return in_time and self._make_one(name, *todo[name], state, keys)
 
-        self._each(tuple(todo), make, problems)
+        return self._try_each(tuple(todo), make, problems)
 
     def _make_one(
         self, name: str, known: RecordingState, own: LocalCopy, state: LedgerState, keys: KeyRing
-    ) -> None:
+    ) -> bool:
+        """Whether nobody else works on it."""
+        with self._copies.alone(name) as alone:
+            if not alone:
+                return False
+        # Whoever takes it over does not wait for this check.
         said = readable_skeleton(own.path)
         if said is not None and known.header not in ("", jws.digest(said.statement.token)):
-            return  # another recording of that id has its name; the ledger says so
+            return True  # another recording of that id has its name; the ledger says so
         key = None if said is None else keys.get(said.statement.kid)
         if key is None:
             raise NoSecondCopyError(own.path, known.id, "its camera's key is not known")
@@ -269,13 +329,19 @@ class SecondCopyWorker:
         except UnfitError as error:
             raise NoSecondCopyError(own.path, known.id, str(error)) from error
         lock = lock_by_ledger(known, state, self._clock.boot_id, self._clock.moment())
-        self._copies.make(name, own.path, judged.written, lock)
+        with self._copies.alone(name) as alone:
+            if not alone:
+                return False
+            self._copies.make_alone(name, own.path, judged.written, lock)
+        # Somebody may have placed a hold since the ledger was read: the next look asks.
+        self._in_order.pop(name, None)
         log.info("made the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
+        return True
 
-    def _warn(self, problems: set[str]) -> None:
-        for text in sorted(problems - self._said):
+    def _warn(self, name: str, problems: set[str]) -> None:
+        for text in sorted(problems.difference(*self._said.values())):
             log.warning("second copies: %s", printable(text), extra=MessageId.SECOND_COPY.extra)
-        self._said = frozenset(problems)
+        self._said[name] = frozenset(problems)
 
 
 def _hold_wanted(wanted: Lock, there: Lock, held: bool) -> bool:

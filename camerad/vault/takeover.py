@@ -30,7 +30,7 @@ from collections.abc import Callable
 from typing import Final
 
 from camerad.base import durable_files, file_status
-from camerad.base.clock import Clock
+from camerad.base.clock import Clock, Moment
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
@@ -75,7 +75,8 @@ class Takeover:
     """directory: the office's. cameras: its register. key: the office's own, which signs receipts.
     tell: hears what becomes of uploads.
     second_copy: makes the second copy of the file at a path, and raises StorageError if that cannot
-    be done: then there is no receipt.
+    be done: then there is no receipt. It is told a moment at which the office's ledger did not know
+    the recording yet; None if it knows it.
 
     Any thread may call it; of one camera one recording is taken at a time. Everything raises
     UnregisteredError for a key that is not in the register, and StorageError.
@@ -90,7 +91,7 @@ class Takeover:
         clock: Clock,
         *,
         tell: TakeoverListener = nobody,
-        second_copy: Callable[[str, CopiedRecording], None] | None = None,
+        second_copy: Callable[[str, CopiedRecording, Moment | None], None] | None = None,
     ) -> None:
         self._holdings = CameraHoldings(directory, cameras)
         self._root = self._holdings.root
@@ -277,7 +278,9 @@ class Takeover:
 
     def _make_second_copy(self, path: str, copied: CopiedRecording) -> None:
         if self._second_copy is not None:
-            self._second_copy(path, copied)
+            now = self._clock.moment()  # before the ledger is read
+            known = self._tombstones.knows(copied.id)
+            self._second_copy(path, copied, None if known else now)
 
     def _known(
         self, kid: str, recording: str, state: LedgerState | None = None

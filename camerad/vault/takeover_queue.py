@@ -94,6 +94,25 @@ class TakeoverQueue:
             if task not in self._running and task not in self._known:
                 self._put(task, 0)
 
+    def wake_failed(self) -> None:
+        """What failed is due at once: what kept it, such as a store that was away, is mended. Any
+        thread may ask."""
+        with self._changed:
+            now_us = self._clock.now_us()
+            self._due = [
+                one._replace(due_us=min(one.due_us, now_us)) if one.task in self._failed else one
+                for one in self._due
+            ]
+            self._changed.notify_all()
+
+    def due_in(self, kid: str, declaration: Declaration) -> float:
+        """After how many seconds an upload is tried again that failed; 0 if it is due, or nothing
+        waits. Any thread may ask."""
+        task = (kid, declaration)
+        with self._changed:
+            due_us = next((one.due_us for one in self._due if one.task == task), 0)
+            return max(0, due_us - self._clock.now_us()) / SECOND
+
     def close(self, seconds: float) -> None:
         """Take nothing more; what is being taken has so long to end. Safe to call again."""
         with self._changed:

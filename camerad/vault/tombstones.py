@@ -6,6 +6,7 @@ another camera's recording of that id is another recording.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import Final, NamedTuple
@@ -49,9 +50,10 @@ class Tombstones:
         self._key: Final = key
         self._lock = threading.Lock()
         self._version: _Version | None = None
-        self._deleted: _Deleted = {}
+        self._words = _Words()
+        """Of the ledger,"""
         self._older = _Words()
-        """Of all epochs but the newest."""
+        """and of all epochs but the newest."""
 
     def has(self, recording: str, final: str | None, header: str = "") -> bool:
         """Whether the ledger calls a recording deleted, as long as it has that entry.
@@ -61,11 +63,22 @@ class Tombstones:
         can tell, and nothing is to be taken over. Raises StorageError.
         """
         with self._lock:
-            version = self._look()
-            if version != self._version:
-                self._deleted = self._read()
-                self._version = version
-            return any(one.is_same(final, header) for one in self._deleted.get(recording, ()))
+            self._refresh()
+            there = self._words.deleted.get(recording, ())
+            return any(one.is_same(final, header) for one in there)
+
+    def knows(self, recording: str) -> bool:
+        """Whether the ledger has heard of a recording of this id, deleted or not. Raises as
+        `has`."""
+        with self._lock:
+            self._refresh()
+            return recording in self._words.named or recording in self._words.deleted
+
+    def _refresh(self) -> None:
+        version = self._look()
+        if version != self._version:
+            self._words = self._read()
+            self._version = version
 
     def _look(self) -> _Version:
         """What tells the ledger, and the keys that the directory remembers, from other ones."""
@@ -75,20 +88,22 @@ class Tombstones:
             if file_status.is_directory(directory):
                 with explaining("list the directory", directory), os.scandir(directory) as entries:
                     for one in entries:
-                        state = one.stat(follow_symlinks=False)
-                        found.append((one.path, state.st_size, state.st_mtime_ns))
+                        # One that is just being published gets another name in between.
+                        with contextlib.suppress(FileNotFoundError):
+                            state = one.stat(follow_symlinks=False)
+                            found.append((one.path, state.st_size, state.st_mtime_ns))
         return tuple(sorted(found))
 
-    def _read(self) -> _Deleted:
+    def _read(self) -> _Words:
         place = office_place(self._root)
         found = office.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is taken over until this is mended")
         if not file_status.is_directory(place.ledger):
-            return {}
+            return _Words()
         return self._read_ledger(place.ledger, found.ring)
 
-    def _read_ledger(self, ledger: str, keys: KeyRing) -> _Deleted:
+    def _read_ledger(self, ledger: str, keys: KeyRing) -> _Words:
         files = log_segments.list_files(ledger)
         numbers = sorted(files.epochs | files.damaged)
         names = [files.name(number) or "" for number in numbers]
@@ -104,7 +119,7 @@ class Tombstones:
         last = older.copy()
         if names:
             last.read(ledger, numbers[-1], names[-1], keys)
-        return last.deleted
+        return last
 
 
 class _Words:

@@ -176,11 +176,13 @@ def made(
     first: int = 0,
     wearer: str | None = None,
     later_us: int = 0,
+    closed: ClockSource = ClockSource.SYNCHRONISED,
 ) -> Made:
     """A closed recording of a script as `footage` takes it; ' ' and '.' become stated gaps.
 
     marks: microseconds of the recording, all in the first commit; rates: the same, their `at_us`
     being such. torn: what repair found. later_us: its header says that it began so much later.
+    closed: where the wall time came from when it ended.
     """
     packets = footage(script, first)
     origin_us = packets[0][0].pts_us
@@ -208,6 +210,7 @@ def made(
                 facts[0] = replace(facts[0], rates=said)
     frames = sum(one.frames for one in facts)
     closing = some_closing(frames, facts[-1].end_us, "stop" if torn is None else RECOVERED)
+    closing = replace(closing, clock=replace(closing.clock, source=closed))
     members = signed(header, [sealed(data) for data in plain], facts, closing, key=key, torn=torn)
     numbers = tuple(first + n for n, what in enumerate(script) if what in "IP")
     return Made(header, members, tuple(plain), numbers, tuple(facts))

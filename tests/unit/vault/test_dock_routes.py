@@ -27,6 +27,7 @@ from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, plain_errors
+from camerad.vault.takeover_ends import TakeoverEnds
 
 DEADLINE = 20.0
 
@@ -47,16 +48,20 @@ class Answer:
 @dataclass
 class Server:
     """Answers for a camera whose signature held. signed: the SHA-256 that was signed for the next
-    body, None for the body's own. adopted: cameras whose ledger was taken over."""
+    body, None for the body's own. adopted: cameras whose ledger was taken over. due_in: seconds
+    until a check that failed is tried again."""
 
     vault: Vault
     kid: str = KID
     signed: bytes | None = None
     adopted: list[str] = field(default_factory=list)
+    due_in: float = 0.0
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, prefer: str | None = None
+    ) -> Answer:
         """One request, on a server of its own."""
-        return asyncio.run(asyncio.wait_for(self._ask(method, path, body), DEADLINE))
+        return asyncio.run(asyncio.wait_for(self._ask(method, path, body, prefer), DEADLINE))
 
     def ask_at_once(self, *paths: str) -> list[int]:
         """The statuses of several requests that are made at the same time."""
@@ -67,10 +72,11 @@ class Server:
             answers = await asyncio.gather(*(client.get(path) for path in paths))
             return [answer.status for answer in answers]
 
-    async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+    async def _ask(self, method: str, path: str, body: bytes | None, prefer: str | None) -> Answer:
+        headers = {} if prefer is None else {"Prefer": prefer}
         async with (
             self._running(body) as client,
-            client.request(method, path, data=body) as answer,
+            client.request(method, path, data=body, headers=headers) as answer,
         ):
             return Answer(answer.status, dict(answer.headers), await answer.read())
 
@@ -83,7 +89,13 @@ class Server:
             return await handler(request)
 
         app = web.Application(middlewares=[plain_errors, authenticated])
-        ReceiptRoutes(self.vault.takeover, self.vault.uploads, CameraTurns()).add_to(app.router)
+        ReceiptRoutes(
+            self.vault.takeover,
+            self.vault.uploads,
+            CameraTurns(),
+            ends=TakeoverEnds(asyncio.get_running_loop()),
+            due_in=lambda _kid, _declaration: self.due_in,
+        ).add_to(app.router)
         refusals = RefusalLog(self.vault.clock)
         ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals)
         ledgers.add_to(app.router)
@@ -135,6 +147,22 @@ def test_what_is_complete_and_not_checked_yet_is_to_be_asked_for_again(
     said = server.ask("GET", receipt_of(ONE))
     assert said.status == 202
     assert int(said.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(("due_in", "said"), [(0.0, "1"), (20.2, "21"), (3600.0, "60")])
+def test_a_check_that_failed_is_asked_for_when_it_is_tried_again(
+    camera: Camera, vault: Vault, server: Server, due_in: float, said: str
+) -> None:
+    path = camera.put(ONE)
+    vault.bring_ledger(camera)
+    vault.upload(path)
+    server.due_in = due_in
+    answer = server.ask("GET", receipt_of(ONE))
+    assert (answer.status, answer.headers["Retry-After"]) == (202, said)
+    if due_in:
+        answer = server.ask("GET", receipt_of(ONE), prefer="wait=1")
+        assert (answer.status, answer.headers["Retry-After"]) == (202, said)
+        assert "Preference-Applied" not in answer.headers, "it would ask again at once"
 
 
 @pytest.mark.parametrize("recording", [ONE, "..%2f..%2fetc%2fpasswd", "x", "%00"])

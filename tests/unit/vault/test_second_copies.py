@@ -10,13 +10,17 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from desk_helpers import DAYS, ONE, TWO, Camera
+from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 from vault_helpers import KID, Vault
 
+from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.skeleton import skeleton
+from camerad.office.office_store import open_office_store
+from camerad.store.locations import place_of
 from camerad.store.verified_copy import CopyError, digest
+from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.second_copies import SecondCopies, open_second_copies
 from camerad.vault.second_copy import (
     Lock,
@@ -28,6 +32,7 @@ from camerad.vault.second_copy import (
 )
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover import Takeover
 from tests.breadth import breadth
 from tests.unit.vault.second_copy_scene import DirectoryScene, soon
@@ -104,6 +109,77 @@ def test_a_store_that_is_away_leaves_no_receipt_and_the_next_attempt_makes_it(
     office.takeover.take(KID, declared)
     assert office.takeover.receipt(KID, ONE) is not None
     assert read_back(office.store, name_in(path)).bytes == declared.bytes
+
+
+def test_that_a_store_is_back_is_told_once_by_whoever_asks_it_next(
+    camera: Camera, office: Office
+) -> None:
+    told: list[str] = []
+    office.copies_made.when_back(lambda: told.append("back"))
+    paths = [camera.put(one) for one in (ONE, TWO)]
+    office.bring_ledger(camera)
+    office.clock = camera.clock
+    office.copies_made.probe()
+    first, second = (office.upload(path) for path in paths)
+    worker = SecondCopyWorker(
+        str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
+    )
+    away = office.second.with_name("unplugged")
+    for back in (worker.look, lambda: office.takeover.take(KID, second)):
+        told.clear()
+        office.second.rename(away)
+        with pytest.raises(SecondCopyAwayError):
+            office.takeover.take(KID, first)
+        with open_office_store(
+            place_of(str(office.root)), office.key, office.clock, KEYS, lambda _: None
+        ):
+            pass  # else there is nothing to look after
+        with pytest.raises(WorkFailedError):
+            worker.look()
+        assert told == []
+        away.rename(office.second)
+        back()
+        worker.look()
+        assert told == ["back"]
+
+
+@pytest.mark.parametrize("days_away", [0, 5])
+def test_what_the_ledger_knows_already_is_held_and_the_worker_locks_it_by_the_ledger(
+    camera: Camera, office: Office, days_away: int
+) -> None:
+    """The camera's clock was not trusted; the store was away, and the ledger heard of it before."""
+    path = camera.put(ONE, closed=ClockSource.UNKNOWN)
+    office.bring_ledger(camera)
+    office.clock = camera.clock
+    office.restart()
+    office.copies_made.probe()
+    declared = office.upload(path)
+    away = office.second.with_name("unplugged")
+    office.second.rename(away)
+    with pytest.raises(SecondCopyAwayError):
+        office.takeover.take(KID, declared)
+    place = place_of(str(office.root))
+    with open_office_store(place, office.key, office.clock, KEYS, lambda _: None) as store:
+        assert ONE in store.ledger.state.recordings
+    heard_us = office.clock.wall_us()
+    office.clock.advance(days_away * DAY)
+    away.rename(office.second)
+    office.takeover.take(KID, declared)
+    assert office.takeover.receipt(KID, ONE) is not None
+    assert office.store.lock_of(name_in(path)) == Lock(None, hold=True)
+    worker = SecondCopyWorker(
+        str(office.root), office.copies_made, office.cameras, office.key.public, office.clock
+    )
+    worker.look()
+    until_us = (heard_us + DAYS * DAY) // SECOND * SECOND
+    assert office.store.lock_of(name_in(path)) == Lock(until_us)
+    # Taken over once more, as after a kill before the receipt: nothing has to stand in for a lock.
+    for one in office.root.glob("*/receipts/*.jws"):
+        one.unlink()
+    found = office.takeover.find_unreceipted(KID, ONE)
+    assert found is not None
+    office.takeover.take(KID, found)
+    assert office.store.lock_of(name_in(path)) == Lock(until_us)
 
 
 def test_a_copy_by_stick_gets_its_second_copy_before_the_office_vouches_for_it(
@@ -339,3 +415,67 @@ def test_a_name_leads_nowhere_else(office: Office, copied: str) -> None:
             office.store.delete(name)
     with pytest.raises(StorageError, match="no version"):
         list(office.store.pieces(copied, "another"))
+
+
+def test_a_look_at_the_directory_and_copies_that_come_and_go_do_not_meet(
+    office: Office, tmp_path: Path
+) -> None:
+    """As where another server looks."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100)
+    other = DirectorySecondCopy(str(office.second), office.clock)
+    ended = threading.Event()
+    failed: list[StorageError] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            try:
+                other.tidy(frozenset(), 0)
+                other.list_copies()
+            except StorageError as error:
+                failed.append(error)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(150):
+            name = name_of(f"20261124T153000Z-{number:06d}-{number:08x}", "ab" * 32)
+            office.store.put(name, str(source), 100, Lock(None))
+            office.store.delete(name)
+    finally:
+        ended.set()
+        looking.join(30)
+    assert failed == []
+    assert other.list_copies() == []
+
+
+def test_a_directory_that_goes_just_before_the_copy_comes_is_made_again(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100)
+    name = name_of(ONE, "ab" * 32)
+    make_directory = durable_files.make_directory
+    gone: list[str] = []
+
+    def made_and_gone(path: str) -> None:
+        make_directory(path)
+        if path.endswith(ONE) and not gone:
+            gone.append(path)
+            os.rmdir(path)
+
+    monkeypatch.setattr(durable_files, "make_directory", made_and_gone)
+    office.store.put(name, str(source), 100, Lock(None))
+    assert gone and read_back(office.store, name).bytes == 100
+    source.unlink()
+    with pytest.raises(StorageError, match="source"):
+        office.store.put(name_of(TWO, "ab" * 32), str(source), 100, Lock(None))
+
+
+def test_only_an_old_directory_that_is_empty_goes(office: Office) -> None:
+    empty = office.second / ONE
+    empty.mkdir()
+    office.store.tidy((), soon(-3600))
+    assert empty.exists()
+    office.store.tidy((), soon(3600))
+    assert not empty.exists()

@@ -74,7 +74,7 @@ def test_while_the_bucket_is_away_others_are_received_and_nothing_is_acknowledge
             client.upload(path, final_of(path))
         for one in paths:
             said = client.ask("GET", f"/v1/recordings/{one}/receipt")
-            assert (said.status, said["Retry-After"]) == (202, "1")
+            assert said.status == 202 and 1 <= int(said["Retry-After"] or 0) <= 60
     use(scene, bucket)
     with scene.serving() as client:
         for one, path in paths.items():

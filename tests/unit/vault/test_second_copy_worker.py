@@ -17,13 +17,14 @@ from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.ledger.audit import read_state
-from camerad.office import camera_register
+from camerad.office import camera_register, holdings
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
 from camerad.vault import second_copy_worker
 from camerad.vault.cameras import Cameras
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.second_copies import SecondCopies
@@ -31,7 +32,7 @@ from camerad.vault.second_copy import Lock, SecondCopyAwayError, name_of, read_b
 from camerad.vault.second_copy_directory import DirectorySecondCopy
 from camerad.vault.second_copy_lock import lock_at_takeover, lock_by_ledger
 from camerad.vault.second_copy_restore import Restorer
-from camerad.vault.second_copy_worker import LOOK_SECONDS, SecondCopyWorker
+from camerad.vault.second_copy_worker import LOOK_SECONDS, SOON_SECONDS, SecondCopyWorker
 
 OFFICE = SigningKey.generate()
 HOUR = DAY // 24
@@ -67,13 +68,13 @@ class Office:
 
     def look(self) -> None:
         """What the server does every quarter of an hour."""
-        for work in (self.retention.look, self.worker.look):
+        for work in (self.retention.look, self.worker.look, self.worker.copy):
             with contextlib.suppress(WorkFailedError):  # the log says what it was
                 assert work() == LOOK_SECONDS
 
-    def take(self, *recordings: str) -> None:
+    def take(self, *recordings: str, **how: object) -> None:
         for one in recordings:
-            self.camera.put(one)
+            self.camera.put(one, **how)
         self.camera.offload(self.directory)
 
     @property
@@ -220,7 +221,7 @@ def test_a_clock_that_was_set_years_ahead_makes_no_lock_longer(office: Office) -
     office.retention.look()
     until_us = end_us(office, ONE)
     office.clock.step_wall(400 * DAY)
-    office.worker.look()
+    office.worker.copy()
     lock = office.lock(ONE)
     assert lock.until_us is None or lock.until_us <= until_us
 
@@ -247,7 +248,7 @@ def test_a_damaged_file_gets_no_copy_and_the_log_says_how_to_bring_it_back(
         file.write(b"another byte")
         file.truncate(len(good) - 1024)
     with caplog.at_level(logging.WARNING), pytest.raises(WorkFailedError):
-        office.worker.look()
+        office.worker.copy()
     assert (office.second / office.name(ONE)).read_bytes() == good
     assert f"camerad office restore {ONE}" in caplog.text
 
@@ -382,8 +383,8 @@ def test_a_mistake_of_ours_ends_one_look_only(
     with monkeypatch.context() as patched:
         patched.setattr(second_copy_worker, "plan", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            office.worker.look()
-    office.worker.look()
+            office.worker.copy()
+    office.worker.copy()
     assert office.copied == {ONE}
 
 
@@ -392,16 +393,16 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
 ) -> None:
     office.take(ONE, TWO, THREE)
     office.retention.look()
-    make = SecondCopies.make
+    make = SecondCopies.make_alone
 
     def slow(*what: Any) -> None:
         make(*what)
         office.clock.advance(400 * SECOND)
 
-    monkeypatch.setattr(SecondCopies, "make", slow)
-    office.worker.look()
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    office.worker.copy()
     assert len(office.copied) == 2
-    office.worker.look()
+    office.worker.copy()
     assert len(office.copied) == 3
 
 
@@ -410,15 +411,15 @@ def test_a_look_ends_between_two_copies_when_it_is_told_to(
 ) -> None:
     office.take(ONE, TWO, THREE)
     office.retention.look()
-    make, begun, told = SecondCopies.make, threading.Event(), threading.Event()
+    make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
 
     def slow(*what: Any) -> None:
         begun.set()
         assert told.wait(30)
         make(*what)
 
-    monkeypatch.setattr(SecondCopies, "make", slow)
-    look = threading.Thread(target=office.worker.look)
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    look = threading.Thread(target=office.worker.copy)
     look.start()
     assert begun.wait(30)
     office.worker.end()
@@ -426,6 +427,86 @@ def test_a_look_ends_between_two_copies_when_it_is_told_to(
     look.join(30)
     assert not look.is_alive()
     assert len(office.copied) == 1
+
+
+def test_no_deletion_and_no_hold_waits_behind_a_long_copy(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO, THREE)
+    office.retention.look()
+    make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> None:
+        begun.set()
+        assert told.wait(30)
+        make(*what)
+
+    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    office.hold(ONE)
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    told.set()
+    copying.join(30)
+    assert not copying.is_alive()
+    assert office.copied == {ONE, TWO, THREE}
+
+
+def test_what_somebody_works_on_just_now_is_left_for_a_minute(office: Office) -> None:
+    office.take(ONE)
+    office.look()
+    office.take(TWO)
+    office.hold(ONE)
+    office.retention.look()
+    first = office.name(ONE)
+    with office.copies.alone(first) as alone:
+        assert alone
+        assert office.worker.look() == SOON_SECONDS
+    assert not office.lock(ONE).hold
+    assert office.worker.look() == LOOK_SECONDS
+    assert office.lock(ONE).hold
+    final = skeleton(str(office.file(TWO))).closed_by
+    assert final is not None
+    with office.copies.alone(name_of(TWO, final.sha256)):
+        assert office.worker.copy() == SOON_SECONDS
+    assert office.copied == {ONE}
+    assert office.worker.copy() == LOOK_SECONDS
+    assert office.copied == {ONE, TWO}
+
+
+def test_of_two_servers_one_looks_and_one_copies_at_a_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    check_recording = second_copy_worker.check_recording
+    checked, begun, told = [], threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> Any:
+        checked.append(what)
+        begun.set()
+        assert told.wait(30)
+        return check_recording(*what)
+
+    monkeypatch.setattr(second_copy_worker, "check_recording", slow)
+    copies = SecondCopies(office.store, office.clock, str(office.directory))
+    other = SecondCopyWorker(
+        str(office.directory), copies, office.cameras, OFFICE.public, office.clock
+    )
+    copying = threading.Thread(target=office.worker.copy)
+    copying.start()
+    assert begun.wait(30)
+    assert other.copy() == SOON_SECONDS
+    assert other.look() == LOOK_SECONDS
+    told.set()
+    copying.join(30)
+    assert len(checked) == 1
+    with copies.working("second-copies"):
+        assert other.look() == SOON_SECONDS
 
 
 def test_what_an_attempt_left_goes_when_it_did_not_go_on_for_a_day(office: Office) -> None:
@@ -453,14 +534,75 @@ def test_take_over_and_ledger_come_to_the_same_end(office: Office) -> None:
     assert at_takeover == by_ledger == Lock(end_us(office, ONE))
 
 
-def test_an_end_in_the_future_of_a_camera_counts_from_now(office: Office) -> None:
+def test_an_end_in_the_future_of_a_camera_or_one_that_is_known_is_no_lock(office: Office) -> None:
     office.take(ONE)
     said = skeleton(str(office.file(ONE)))
+    assert lock_at_takeover(said, None) == Lock(None, hold=True)
     office.clock.step_wall(-20 * DAY)
-    now = office.clock.moment()
-    assert lock_at_takeover(said, now).until_us == (now.wall_us + DAYS * DAY) // SECOND * SECOND
+    assert lock_at_takeover(said, office.clock.moment()) == Lock(None, hold=True)
     office.clock.step_wall(40 * DAY)
     assert lock_at_takeover(said, office.clock.moment()) == Lock(None), "it is over"
+
+
+def test_an_end_that_no_clock_dates_is_counted_from_the_entry_of_a_trusted_one(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    assert lock_at_takeover(skeleton(str(office.file(ONE))), office.clock.moment()) == Lock(
+        None, hold=True
+    )
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us is not None and 0 <= entered_us + DAYS * DAY - until_us < SECOND
+
+
+def test_a_lock_is_the_same_by_every_servers_clock_or_there_is_a_hold(
+    office: Office,
+) -> None:
+    """The server that made the entry had no trusted clock then, and has one now. Another one cannot
+    tell when that was."""
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    entered_us = office.clock.wall_us()
+    office.clock.source = ClockSource.UNKNOWN
+    office.retention.look()
+    office.clock.advance(3 * DAY)
+    office.clock.source = ClockSource.SYNCHRONISED
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    now, known = office.clock.moment(), state.recordings[ONE]
+    other = "00000000-0000-4000-8000-0000000000bb"
+    assert lock_by_ledger(known, state, other, now) == Lock(None, hold=True)
+    own = lock_by_ledger(known, state, office.clock.boot_id, now)
+    assert own.until_us == (entered_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_a_clock_that_was_set_anew_within_the_entrys_run_proves_nothing(
+    office: Office,
+) -> None:
+    office.take(ONE, closed=ClockSource.UNKNOWN)
+    office.retention.look()
+    office.clock.step_wall(2 * DAY)
+    office.look()
+    assert office.lock(ONE) == Lock(None, hold=True)
+    assert office.copied == {ONE}
+
+
+def test_of_a_camera_whose_clock_was_ahead_no_lock_is_counted_from_its_word(
+    office: Office,
+) -> None:
+    office.take(ONE)
+    said_us = end_us(office, ONE)
+    office.clock.step_wall(-5 * DAY)
+    heard_us = office.clock.wall_us()
+    office.look()
+    office.clock.advance(6 * DAY)
+    office.restart()
+    office.look()
+    until_us = office.lock(ONE).until_us
+    assert until_us == (heard_us + DAYS * DAY) // SECOND * SECOND
+    assert until_us < said_us
 
 
 # ------------------------------------------------------------------------------------- restore
@@ -504,6 +646,29 @@ def test_a_directory_that_was_lost_as_a_whole_comes_back(office: Office) -> None
     office.clock.advance(IN_A_MONTH)
     office.look()
     assert (office.there, office.copied) == (set(), set())
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_cameras_part_is_made_under_the_lock_of_the_server(
+    office: Office, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.file(ONE).unlink()
+    if lost:
+        office.directory.rename(office.directory.with_name("lost"))
+        office.directory.mkdir()
+    complete_holding = holdings.complete_holding
+    free: list[bool] = []
+
+    def seen(*what: Any) -> Any:
+        with DirectoryLocks(str(office.directory)).try_hold("holdings") as held:
+            free.append(held)
+        return complete_holding(*what)
+
+    monkeypatch.setattr(holdings, "complete_holding", seen)
+    assert office.restorer().restore(ONE).restored == (ONE,)
+    assert free == [False]
 
 
 def test_no_other_file_is_ever_written_over(office: Office) -> None:

@@ -64,6 +64,7 @@ class World:
         self.machine = OfficeMachine(self.truth, 1)
         self.machine.boot()
         self.machine.synchronise()
+        self.second_machine = OfficeMachine(self.truth, 2)
         self.directory, self.second = root / "office", root / "second"
         self.making = root / "camera"
         for one in (self.directory, self.second, self.making):
@@ -89,6 +90,14 @@ class World:
         )
         self.retention = RetentionWorker(
             directory, self.cameras, OFFICE, self.machine, elsewhere=self.worker.list_recordings
+        )
+        # Another server on the same directory, which was started now.
+        self.second_machine.boot()
+        self.second_machine.synchronise()
+        store = DirectorySecondCopy(str(self.second), self.second_machine)
+        copies = SecondCopies(store, self.second_machine, directory)
+        self.other = SecondCopyWorker(
+            directory, copies, self.cameras, OFFICE.public, self.second_machine
         )
 
     # ------------------------------------------------------------------ what happens
@@ -133,7 +142,8 @@ class World:
         path = Path(self.holding.recordings, f"{identity}.tar")
         (self.making / f"{identity}.tar").rename(path)
         if self.random.random() < 0.9 and self.second.exists():
-            self.copies.secure(str(path), CopiedRecording(identity, final, *digest(str(path))))
+            copied = CopiedRecording(identity, final, *digest(str(path)))
+            self.copies.secure(str(path), copied, moment)
         name = name_of(identity, final)
         self.here[identity] = Truly(identity, name, ended_us + days * DAY)
 
@@ -155,9 +165,13 @@ class World:
     def go_to(self, us: int) -> None:
         self.truth.us = max(self.truth.us, us)
         self.machine.look()
+        self.second_machine.look()
 
     def look(self) -> None:
-        for work in (self.retention.look, self.worker.look):
+        workers = [self.worker, self.other]
+        if self.random.random() < 0.5:
+            workers.reverse()
+        for work in (self.retention.look, *(do for one in workers for do in (one.look, one.copy))):
             with contextlib.suppress(WorkFailedError):
                 work()
         self.check()

@@ -186,6 +186,27 @@ def test_what_failed_is_tried_again_later_and_later_and_the_log_says_why(
     assert queue._due, "what was done once may be asked for again"
 
 
+def test_what_failed_says_when_it_is_due_and_is_due_at_once_when_woken(taker: Taker) -> None:
+    clock = ManualClock()
+    taker.failures = [StorageError("away"), StorageError("away")]
+    queue = TakeoverQueue(taker, clock)
+    task = (KID, declared(1))
+    assert queue.due_in(*task) == 0, "nobody knows it"
+    for pause in (60, 120):
+        queue.add(*task)
+        found = queue._next()
+        assert found == task
+        assert queue.due_in(*task) == 0
+        queue._settle(found, failed=queue._carry_out(found))
+        assert queue.due_in(*task) == pause
+        queue.wake_failed()
+        assert queue.due_in(*task) == 0
+    queue.add(KID, declared(2))
+    waiting = queue._due[-1]
+    queue.wake_failed()
+    assert queue._due[-1] == waiting, "what did not fail stays as it is"
+
+
 def test_one_that_fails_holds_up_no_other(taker: Taker) -> None:
     taker.failures = [StorageError("EIO")]
     with working(taker, ManualClock()) as queue:
