@@ -400,7 +400,7 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
         office.clock.advance(400 * SECOND)
 
     monkeypatch.setattr(SecondCopies, "make_alone", slow)
-    office.worker.copy()
+    assert office.worker.copy() == LOOK_SECONDS - 800
     assert len(office.copied) == 2
     office.worker.copy()
     assert len(office.copied) == 3
