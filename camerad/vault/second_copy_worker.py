@@ -304,8 +304,9 @@ class SecondCopyWorker:
         todo = {name: (known, own) for name, known, own in found.make}
 
         def make(name: str) -> bool:
-            in_time = self._clock.now_us() < until_us
-            return in_time and self._make_one(name, *todo[name], state, keys)
+            if self._clock.now_us() >= until_us:
+                return True  # the next time
+            return self._make_one(name, *todo[name], state, keys)
 
         return self._try_each(tuple(todo), make, problems)
 

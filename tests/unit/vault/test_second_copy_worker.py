@@ -400,7 +400,7 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
         office.clock.advance(400 * SECOND)
 
     monkeypatch.setattr(SecondCopies, "make_alone", slow)
-    office.worker.copy()
+    assert office.worker.copy() == LOOK_SECONDS - 800
     assert len(office.copied) == 2
     office.worker.copy()
     assert len(office.copied) == 3
@@ -454,6 +454,23 @@ def test_no_deletion_and_no_hold_waits_behind_a_long_copy(
     copying.join(30)
     assert not copying.is_alive()
     assert office.copied == {ONE, TWO, THREE}
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(400, 500.0), (870, SOON_SECONDS)])
+def test_a_slow_look_makes_the_next_one_no_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch, seconds: int, again: float
+) -> None:
+    office.take(ONE)
+    office.look()
+    list_copies = office.store.list_copies
+
+    def slow() -> Any:
+        office.clock.advance(seconds * SECOND)
+        return list_copies()
+
+    monkeypatch.setattr(office.store, "list_copies", slow)
+    for work in (office.worker.look, office.worker.copy):
+        assert work() == again
 
 
 def test_what_somebody_works_on_just_now_is_left_for_a_minute(office: Office) -> None:
