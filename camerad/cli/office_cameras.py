@@ -54,6 +54,12 @@ def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
     settings.add_argument(
         "--signature", metavar="FILE", help="default: camerad-provision.jws beside the file"
     )
+    settings.add_argument(
+        "--leave-this-server",
+        action="store_true",
+        help="offer it also if it names another server, or none: the camera then hands over "
+        "nothing more here, and fetches no settings here",
+    )
     withdraw = kinds.add_parser("withdraw", help="offer a camera nothing any more")
     withdraw.add_argument("camera", metavar="NAME", help="the camera's name in the register")
     return [status, settings, withdraw]
@@ -67,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "status":
         return _status(settings, as_json=options.json)
     if options.offer_action == "settings":
-        return _offer(settings, options.file, options.signature)
+        return _offer(settings, options)
     return _withdraw(settings, options.camera)
 
 
@@ -167,17 +173,21 @@ def _as_json(one: CameraOverview) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------ offer
 
 
-def _offer(settings: OfficeFile, file: str, signature: str | None) -> int:
+def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
     from camerad.base.safe_read import read_plain  # noqa: PLC0415 - slow to import
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415
     from camerad.provisioning import signing  # noqa: PLC0415
     from camerad.vault.offer_check import make_offer  # noqa: PLC0415
+    from camerad.vault.offered_server import check_server  # noqa: PLC0415
     from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
-    beside = signature or os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
+    file = options.file
+    beside = options.signature or os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
     content = read_plain(file, "settings", MAX_BYTES + 1, linked=True)
     token = read_plain(beside, "signature", signing.LONGEST + 1, linked=True)
+    if not options.leave_this_server:
+        check_server(file, content, settings)
     camera, offer = make_offer(file, content, token, register, check_ins)
     SettingsOffers(str(settings.directory)).put(camera.thumbprint, offer)
     sys.stdout.write(

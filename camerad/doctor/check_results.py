@@ -109,6 +109,7 @@ class FindingId(StrEnum):
     HARDENING_NO_TOOL = "hardening_no_tool", _NOT
 
     OFFICE_OK = "office_ok", _OK
+    OFFICE_NONE = "office_none", _NOT
     OFFICE_NOT_DOCKED = "office_not_docked", _NOT
     """A camera that is worn has no network, and is ready without one."""
     OFFICE_UNSIGNED = "office_unsigned", _NOT

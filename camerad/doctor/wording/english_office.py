@@ -10,6 +10,11 @@ from camerad.doctor.wording.catalogue import Sentence
 
 OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
+    FindingId.OFFICE_NONE: Sentence(
+        "This camera's settings name no office's server; it hands nothing over by itself.",
+        "If the office has a server, give the camera a new file that names it (camerad provision "
+        "new --office-url URL --office-ca FILE), by its card.",
+    ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "The camera is not in its dock, so it has no network.",
         "To check whether it reaches the office, put it into its dock.",

@@ -12,6 +12,12 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_OK: Sentence(
         "Der Server der Dienststelle {url} antwortet und kennt diese Kamera.",
     ),
+    FindingId.OFFICE_NONE: Sentence(
+        "Die Einstellungen dieser Kamera nennen keinen Server der Dienststelle; von selbst "
+        "überträgt sie nichts.",
+        "Hat die Dienststelle einen Server, der Kamera über ihre Karte eine neue Datei geben, die "
+        "ihn nennt (camerad provision new --office-url URL --office-ca FILE).",
+    ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "Die Kamera steckt nicht im Dock und hat darum kein Netz.",
         "Um zu prüfen, ob sie die Dienststelle erreicht, die Kamera ins Dock setzen.",

@@ -179,8 +179,12 @@ def test_the_doctor_asks_it(camera: Settings, config: Path) -> None:
     assert examined(config)["office"].finding is FindingId.OFFICE_OK
 
 
-def test_a_camera_without_an_office_has_no_such_check(config: Path) -> None:
-    assert set(examined(config)) == {"configuration", "daemon"}
+def test_whoever_asks_for_it_hears_that_the_camera_has_no_office(config: Path) -> None:
+    """A file that lacks the section by mistake leaves a camera that hands over nothing."""
+    found = examined(config)["office"]
+    assert (found.finding, found.level) == (FindingId.OFFICE_NONE, Level.NOT_TESTED)
+    for wording in LANGUAGES.values():
+        assert "--office-url" in wording.cure_of(found)
 
 
 def test_a_question_that_comes_to_no_end_does_not_fail_the_camera(
