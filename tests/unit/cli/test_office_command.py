@@ -190,6 +190,27 @@ def test_check_names_every_mistake_by_its_line(desk: Desk, home: Path) -> None:
     assert said.code == EX_CONFIG
     assert len(said.err.splitlines()) == 2
     assert "receive.uploads: " in said.err and "office_key: there is no file" in said.err
+    assert "put it back from its backup. Without it no camera believes a receipt" in said.err
+
+
+@pytest.mark.parametrize("mount_point", [True, False])
+def test_storage_that_is_not_mounted_becomes_no_new_office(
+    desk: Desk, home: Path, tmp_path: Path, mount_point: bool
+) -> None:
+    """Neither is it advised, nor done by mistake."""
+    desk("office", "init", "archive", "--url", URL)
+    archive = tmp_path / "archive"
+    archive.rename(tmp_path / "unmounted")
+    if mount_point:
+        archive.mkdir()
+    checked = desk("office", "config", "check", home / "office.yaml")
+    assert checked.code != 0 and "mount the storage that has it" in checked.err
+    said = desk("office", "init", "archive")
+    assert (said.code, list(archive.glob("*"))) == (EX_CONFIG, [])
+    assert f"{archive} is gone" in said.err and "--new-directory" in said.err
+    assert archive.exists() == mount_point
+    assert desk("office", "init", "archive", "--new-directory").code == 0
+    assert place_of(str(archive)).kind is PlaceKind.OFFICE
 
 
 def test_serve_says_what_is_missing(desk: Desk, home: Path) -> None:
