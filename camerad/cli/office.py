@@ -117,12 +117,13 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _checked(settings: OfficeFile) -> list[str]:
-    """See `camerad.vault.start_check.check_start`."""
+    """See `camerad.vault.start_check.check_start` and `camerad.vault.standstill`."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from camerad.vault.start_check import check_start  # noqa: PLC0415 - slow to import
+    from camerad.vault.standstill import find_standstills  # noqa: PLC0415 - slow to import
+    from camerad.vault.start_check import check_start  # noqa: PLC0415
 
-    return check_start(settings, datetime.now(UTC))
+    return check_start(settings, datetime.now(UTC)) + find_standstills(settings)
 
 
 def _notify_test(options: argparse.Namespace) -> int:
@@ -154,11 +155,14 @@ def _notify_test(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from camerad.vault.office_settings import check_file, load  # noqa: PLC0415 - slow to import
+    from camerad.vault.standstill import find_remarks  # noqa: PLC0415
 
     mistakes = check_file(options.file)
     if not mistakes:
         settings = load(options.file)
         mistakes = _checked(settings) + office_restore.probe(settings)
+        for remark in find_remarks(settings):
+            sys.stderr.write(f"to be aware of: {printable(remark)}\n")
     for mistake in mistakes:
         sys.stderr.write(f"{printable(mistake)}\n")
     if not mistakes:
