@@ -92,12 +92,20 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=2) + "\n")
         return 0
     if not found:
-        sys.stdout.write("no camera is in the register; collect one: camerad provision collect\n")
+        sys.stdout.write(
+            f"no camera is in the register, {printable(settings.register)}. If the desk has "
+            "collected some, put its register.json there; otherwise collect their cards: camerad "
+            "provision collect\n"
+        )
         return 0
     rows = [_HEAD, *(_row(one, now_us) for one in found)]
     sys.stdout.write("".join(f"{line}\n" for line in _table(rows)))
     wrong = sum(bool(one.reasons) for one in found)
-    sys.stdout.write(f"\n{count(len(found), 'camera')}, {wrong} not ready\n")
+    sys.stdout.write(
+        f"\n{count(len(found), 'camera')} in the register, {wrong} not ready\n"
+        "Is one missing that was collected at the desk? Put the desk's register.json into place: "
+        f"{printable(settings.register)}\n"
+    )
     return 0
 
 

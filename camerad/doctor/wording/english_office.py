@@ -58,10 +58,11 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "be the same.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "The office does not know this camera's key ({thumbprint}).",
-        "Put the camera into the register: insert its card at the desk and run camerad provision "
-        "collect. If the camera was set up anew, it has a new key: collect that. If the key was "
-        "taken out of the register, the camera counts as lost: ask why.",
+        "This camera's key ({thumbprint}) is not in the server's register.",
+        "If the camera was collected at the desk, put the desk's register.json into place on the "
+        "server. Otherwise insert its card at the desk and run camerad provision collect, and then "
+        "put the register there. If the camera was set up anew, it has a new key: collect that. If "
+        "the key was taken out of the register, the camera counts as lost: ask why.",
     ),
     FindingId.OFFICE_SIGNATURE: Sentence(
         "The office knows this camera, but does not take its signature: {why}",

@@ -62,9 +62,10 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "vergleichen. Beide müssen gleich sein.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "Die Dienststelle kennt den Schlüssel dieser Kamera nicht ({thumbprint}).",
-        "Die Kamera ins Register aufnehmen: ihre Karte am Arbeitsplatz einlegen und camerad "
-        "provision collect aufrufen. Wurde die Kamera neu eingerichtet, hat sie einen neuen "
+        "Der Schlüssel dieser Kamera ({thumbprint}) steht nicht im Register des Servers.",
+        "Wurde die Kamera am Arbeitsplatz aufgenommen, dessen register.json auf den Server legen. "
+        "Sonst ihre Karte am Arbeitsplatz einlegen, camerad provision collect aufrufen und dann "
+        "das Register auf den Server legen. Wurde die Kamera neu eingerichtet, hat sie einen neuen "
         "Schlüssel: diesen so aufnehmen. Wurde der Schlüssel aus dem Register genommen, gilt die "
         "Kamera als verloren: nachfragen, warum.",
     ),

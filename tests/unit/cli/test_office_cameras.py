@@ -117,7 +117,8 @@ def test_those_never_seen_come_first_and_the_ready_ones_last(office: Office) -> 
     lines = office.desk("office", "status").out.splitlines()
     assert lines[0].split()[:3] == ["CAMERA", "SEEN", "VERSION"]
     assert [line.split()[0] for line in lines[1:3]] == ["cam-2", "cam-1"]
-    assert "0 min ago" in lines[2] and lines[-1] == "2 cameras, 1 not ready"
+    assert "0 min ago" in lines[2] and lines[-2] == "2 cameras in the register, 1 not ready"
+    assert lines[-1].endswith(f"Put the desk's register.json into place: {office.register}")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,8 @@ def test_every_condition_but_the_dock_has_its_words() -> None:
 
 def test_an_empty_register_says_what_to_do(office: Office) -> None:
     camera_register.write(str(office.register), Register())
-    assert "provision collect" in office.desk("office", "status").out
+    said = office.desk("office", "status").out
+    assert "put its register.json there; otherwise" in said and "provision collect" in said
     assert office.status() == []
 
 
@@ -176,7 +178,7 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
     (found,) = overview(register, check_ins, office.offers, 0)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
-    assert "is in the office's register" in found.reasons[0]
+    assert "is not in the server's register (0 cameras)" in found.reasons[0]
 
 
 # ------------------------------------------------------------------------------------------ offer
@@ -214,7 +216,7 @@ def test_settings_go_from_offered_to_current(office: Office) -> None:
         ({"serial": 5}, "is not above"),
         ({"by": STRANGER}, "another key"),
         ({"camera": None}, "camera_key is missing"),
-        ({"camera": "A" * 43}, "is in the office's register"),
+        ({"camera": "A" * 43}, "is not in the server's register (2 cameras)"),
         ({"reset": KID}, "provision.reset"),
         ({"more": "camera: {fps: 99}\n"}, "camera.fps"),
     ],
