@@ -122,6 +122,10 @@ class FindingId(StrEnum):
     OFFICE_UNREGISTERED = "office_unregistered", _WARN
     OFFICE_SIGNATURE = "office_signature", _WARN
     OFFICE_REFUSES = "office_refuses", _WARN
+    OFFICE_TAKES_NOTHING = "office_takes_nothing", _WARN
+    OFFICE_NOT_EVERY = "office_not_every", _WARN
+    OFFICE_UPLOAD_FAILS = "office_upload_fails", _WARN
+    OFFICE_UPLOAD_SILENT = "office_upload_silent", _WARN
 
     UPTIME = "uptime", _OK
 

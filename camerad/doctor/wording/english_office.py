@@ -30,8 +30,9 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_UNREACHED: Sentence(
         "The office's server {url} cannot be reached.",
-        "Check the dock's cable and network. Check that the server runs (camerad office serve), "
-        "and that no firewall closes its port. Other docks too? Then it is the server.",
+        "Check the dock's cable and network. Check that the server runs (there: systemctl status "
+        "camerad-office), and that no firewall closes its port. Other docks too? Then it is the "
+        "server.",
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in the camera's configuration is no certificate.",
@@ -72,5 +73,22 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_REFUSES: Sentence(
         "The office's server answers, but not as it should: {why}",
         "Look at the log of the office's server.",
+    ),
+    FindingId.OFFICE_TAKES_NOTHING: Sentence(
+        "The office's server {url} answers and knows this camera, but takes nothing.",
+        "Mostly its storage is full or fails. On the server: journalctl -u camerad-office.",
+    ),
+    FindingId.OFFICE_NOT_EVERY: Sentence(
+        "The office's server {url} does not take every recording of this camera.",
+        "The camera's log names them, and why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_FAILS: Sentence(
+        "The office's server {url} answers, but handing over fails at the camera itself.",
+        "The camera's log says why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_SILENT: Sentence(
+        "The office's server {url} answers, but camerad-upload, which hands over, says nothing.",
+        "sudo systemctl restart camerad-upload. If that does not help: sudo journalctl -u "
+        "camerad-upload.",
     ),
 }

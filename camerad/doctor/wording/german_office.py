@@ -33,8 +33,9 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_UNREACHED: Sentence(
         "Der Server der Dienststelle {url} ist nicht erreichbar.",
-        "Kabel und Netz des Docks prüfen. Prüfen, ob der Server läuft (camerad office serve) und "
-        "keine Firewall seinen Anschluss sperrt. Andere Docks auch? Dann liegt es am Server.",
+        "Kabel und Netz des Docks prüfen. Prüfen, ob der Server läuft (dort: systemctl status "
+        "camerad-office) und keine Firewall seinen Anschluss sperrt. Andere Docks auch? Dann liegt "
+        "es am Server.",
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in der Konfiguration der Kamera ist kein Zertifikat.",
@@ -78,5 +79,24 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_REFUSES: Sentence(
         "Der Server der Dienststelle antwortet, aber nicht wie er soll: {why}",
         "Ins Protokoll des Servers der Dienststelle sehen.",
+    ),
+    FindingId.OFFICE_TAKES_NOTHING: Sentence(
+        "Der Server der Dienststelle {url} antwortet und kennt diese Kamera, nimmt aber nichts an.",
+        "Meist ist sein Speicher voll oder gestört. Auf dem Server: journalctl -u camerad-office.",
+    ),
+    FindingId.OFFICE_NOT_EVERY: Sentence(
+        "Der Server der Dienststelle {url} nimmt nicht jede Aufnahme dieser Kamera an.",
+        "Welche und warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_FAILS: Sentence(
+        "Der Server der Dienststelle {url} antwortet, die Übergabe scheitert aber an der Kamera "
+        "selbst.",
+        "Warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_SILENT: Sentence(
+        "Der Server der Dienststelle {url} antwortet, aber camerad-upload, das übergibt, meldet "
+        "sich nicht.",
+        "sudo systemctl restart camerad-upload. Hilft das nicht: sudo journalctl -u "
+        "camerad-upload.",
     ),
 }
