@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 
 
-class OfferError(CameradError, ValueError):
-    """Error raised when what was asked about offers cannot be done as asked."""
+class NoSuchCameraError(CameradError, ValueError):
+    """Error raised when a camera is named that the office's register does not have."""
+
+    exit_code = EX_USAGE
 
 
 def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
@@ -211,7 +213,10 @@ def _withdraw(settings: OfficeFile, name: str) -> int:
     register, _ = _office(settings)
     camera = register.by_name(name)
     if camera is None:
-        raise OfferError(f"{printable(name)}: no camera of that name is in the office's register")
+        raise NoSuchCameraError(
+            f"{printable(name)}: no camera of that name is in the office's register; 'camerad "
+            "office status' lists all"
+        )
     there = SettingsOffers(str(settings.directory)).withdraw(camera.thumbprint)
     said = (
         "offered no more; a camera that has fetched it keeps it"
@@ -223,12 +228,15 @@ def _withdraw(settings: OfficeFile, name: str) -> int:
 
 
 def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:
-    """The register and the check-ins. Raises RegisterError and StorageError."""
+    """The register and the check-ins. Raises NotMountedError if the office's directory is away,
+    RegisterError and StorageError."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.office import camera_register  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.check_ins import CheckIns  # noqa: PLC0415
+    from camerad.vault.start_check import check_directory  # noqa: PLC0415
 
+    check_directory(str(settings.directory))
     path = str(settings.register)
     cameras = Cameras(path)
     check_ins = CheckIns(str(settings.directory), cameras, SystemClock())

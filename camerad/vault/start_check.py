@@ -41,12 +41,13 @@ def check_start(settings: OfficeFile, now: datetime) -> list[str]:
     if another key has signed what is there; CertificateError if no camera could connect; and
     StorageError.
     """
-    _check_directory(str(settings.directory))
+    check_directory(str(settings.directory))
     _check_key(settings)
     return _check_certificate(settings, now) + _check_second_copy(settings)
 
 
-def _check_directory(directory: str) -> None:
+def check_directory(directory: str) -> None:
+    """That an office's directory is there. Raises NotMountedError and StorageError."""
     if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
         raise NotMountedError(f"{directory}: there is no office's directory: {NOT_MOUNTED}")
 

@@ -12,7 +12,7 @@ from check_in_helpers import said, token
 from desk_helpers import KEY
 
 from camerad.base.clock import DAY, SECOND, ManualClock, SystemClock
-from camerad.base.errors import EX_CONFIG
+from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
 from camerad.behaviour.stages import Condition
 from camerad.config.provisioning import NAME as FILE
 from camerad.container.keys import SigningKey
@@ -164,6 +164,17 @@ def test_every_condition_but_the_dock_has_its_words() -> None:
     assert set(WORDS) == set(Condition) - {Condition.DOCKED}
 
 
+@pytest.mark.parametrize("action", [("status",), ("offer", "withdraw", "cam-1")])
+def test_storage_that_is_not_mounted_is_no_camera_that_never_came(
+    office: Office, action: tuple[str, ...]
+) -> None:
+    office.directory.rename(office.root / "unmounted")
+    said = office.desk("office", *action)
+    assert (said.code, said.out) == (EX_TEMPFAIL, "")
+    assert f"{office.directory}: there is no office's directory: mount the storage" in said.err
+    assert not office.directory.exists()
+
+
 def test_an_empty_register_says_what_to_do(office: Office) -> None:
     camera_register.write(str(office.register), Register())
     said = office.desk("office", "status").out
@@ -289,7 +300,14 @@ def test_what_is_missing_or_of_another_form_is_named(office: Office) -> None:
     elsewhere.write_bytes(token_of)
     done = office.desk("office", "offer", "settings", path, "--signature", elsewhere)
     assert done.code == 0
-    assert office.desk("office", "offer", "withdraw", "cam-9").code != 0
+
+
+def test_an_offer_that_there_is_none_of_and_a_camera_that_there_is_none_of(office: Office) -> None:
+    said = office.desk("office", "offer", "withdraw", "cam-2")
+    assert (said.code, said.out, said.err) == (0, "cam-2: nothing was on offer\n", "")
+    said = office.desk("office", "offer", "withdraw", "cam-9")
+    assert (said.code, said.out) == (EX_USAGE, "")
+    assert "cam-9: no camera of that name is in the office's register" in said.err
 
 
 def test_a_camera_that_nobody_knows_the_office_of_is_collected_first(office: Office) -> None:
