@@ -302,7 +302,7 @@ def _handover(handover: dict[str, Any]) -> str:
     """How handing over goes in the dock."""
     if handover["trouble"] is not None:
         why = _HANDOVER_TROUBLES[handover["trouble"]]
-        return f"does not work: {why}; see 'journalctl -u camerad-upload', 'camerad doctor'"
+        return f"does not work: {why}; see 'sudo camerad doctor --only office'"
     return {
         "waiting": "not all handed over yet",
         "handing_over": f"{handover['done']} of {handover['total']} handed over",

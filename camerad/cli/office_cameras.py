@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 
 
-class OfferError(CameradError, ValueError):
-    """Error raised when what was asked about offers cannot be done as asked."""
+class NoSuchCameraError(CameradError, ValueError):
+    """Error raised when a camera is named that the office's register does not have."""
+
+    exit_code = EX_USAGE
 
 
 def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
@@ -54,6 +56,12 @@ def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
     settings.add_argument(
         "--signature", metavar="FILE", help="default: camerad-provision.jws beside the file"
     )
+    settings.add_argument(
+        "--leave-this-server",
+        action="store_true",
+        help="offer it also if it names another server, or none: the camera then hands over "
+        "nothing more here, and fetches no settings here",
+    )
     withdraw = kinds.add_parser("withdraw", help="offer a camera nothing any more")
     withdraw.add_argument("camera", metavar="NAME", help="the camera's name in the register")
     return [status, settings, withdraw]
@@ -67,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "status":
         return _status(settings, as_json=options.json)
     if options.offer_action == "settings":
-        return _offer(settings, options.file, options.signature)
+        return _offer(settings, options)
     return _withdraw(settings, options.camera)
 
 
@@ -86,12 +94,20 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=2) + "\n")
         return 0
     if not found:
-        sys.stdout.write("no camera is in the register; collect one: camerad provision collect\n")
+        sys.stdout.write(
+            f"no camera is in the register, {printable(settings.register)}. If the desk has "
+            "collected some, put its register.json there; otherwise collect their cards: camerad "
+            "provision collect\n"
+        )
         return 0
     rows = [_HEAD, *(_row(one, now_us) for one in found)]
     sys.stdout.write("".join(f"{line}\n" for line in _table(rows)))
     wrong = sum(bool(one.reasons) for one in found)
-    sys.stdout.write(f"\n{count(len(found), 'camera')}, {wrong} not ready\n")
+    sys.stdout.write(
+        f"\n{count(len(found), 'camera')} in the register, {wrong} not ready\n"
+        "Is one missing that was collected at the desk? Put the desk's register.json into place: "
+        f"{printable(settings.register)}\n"
+    )
     return 0
 
 
@@ -167,17 +183,21 @@ def _as_json(one: CameraOverview) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------ offer
 
 
-def _offer(settings: OfficeFile, file: str, signature: str | None) -> int:
+def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
     from camerad.base.safe_read import read_plain  # noqa: PLC0415 - slow to import
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415
     from camerad.provisioning import signing  # noqa: PLC0415
     from camerad.vault.offer_check import make_offer  # noqa: PLC0415
+    from camerad.vault.offered_server import check_server  # noqa: PLC0415
     from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
-    beside = signature or os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
+    file = options.file
+    beside = options.signature or os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
     content = read_plain(file, "settings", MAX_BYTES + 1, linked=True)
     token = read_plain(beside, "signature", signing.LONGEST + 1, linked=True)
+    if not options.leave_this_server:
+        check_server(file, content, settings)
     camera, offer = make_offer(file, content, token, register, check_ins)
     SettingsOffers(str(settings.directory)).put(camera.thumbprint, offer)
     sys.stdout.write(
@@ -193,7 +213,10 @@ def _withdraw(settings: OfficeFile, name: str) -> int:
     register, _ = _office(settings)
     camera = register.by_name(name)
     if camera is None:
-        raise OfferError(f"{printable(name)}: no camera of that name is in the office's register")
+        raise NoSuchCameraError(
+            f"{printable(name)}: no camera of that name is in the office's register; 'camerad "
+            "office status' lists all"
+        )
     there = SettingsOffers(str(settings.directory)).withdraw(camera.thumbprint)
     said = (
         "offered no more; a camera that has fetched it keeps it"
@@ -205,12 +228,15 @@ def _withdraw(settings: OfficeFile, name: str) -> int:
 
 
 def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:
-    """The register and the check-ins. Raises RegisterError and StorageError."""
+    """The register and the check-ins. Raises NotMountedError if the office's directory is away,
+    RegisterError and StorageError."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.office import camera_register  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.check_ins import CheckIns  # noqa: PLC0415
+    from camerad.vault.start_check import check_directory  # noqa: PLC0415
 
+    check_directory(str(settings.directory))
     path = str(settings.register)
     cameras = Cameras(path)
     check_ins = CheckIns(str(settings.directory), cameras, SystemClock())

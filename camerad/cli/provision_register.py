@@ -62,6 +62,9 @@ def add_actions(actions: Any) -> None:
     provision_key.add_output_option(labels, "the page; a file that is there stays", "FILE")
 
 
+_HINT: Final = "If the office has a server, put the register there as well (docs/office.md).\n"
+
+
 def _collect(options: argparse.Namespace) -> int:
     from camerad.cli import desk  # noqa: PLC0415 - slow to import
     from camerad.office import camera_register  # noqa: PLC0415
@@ -107,6 +110,8 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
             path = os.path.join(os.path.abspath(options.keys), name)
             durable_files.publish(path, device.key.pem.encode())
         sys.stdout.write(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}\n")
+    if taken:
+        sys.stdout.write(_HINT)
     return EX_CONFIG if wrong else 0
 
 

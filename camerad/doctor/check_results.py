@@ -109,6 +109,7 @@ class FindingId(StrEnum):
     HARDENING_NO_TOOL = "hardening_no_tool", _NOT
 
     OFFICE_OK = "office_ok", _OK
+    OFFICE_NONE = "office_none", _NOT
     OFFICE_NOT_DOCKED = "office_not_docked", _NOT
     """A camera that is worn has no network, and is ready without one."""
     OFFICE_UNSIGNED = "office_unsigned", _NOT
@@ -121,6 +122,10 @@ class FindingId(StrEnum):
     OFFICE_UNREGISTERED = "office_unregistered", _WARN
     OFFICE_SIGNATURE = "office_signature", _WARN
     OFFICE_REFUSES = "office_refuses", _WARN
+    OFFICE_TAKES_NOTHING = "office_takes_nothing", _WARN
+    OFFICE_NOT_EVERY = "office_not_every", _WARN
+    OFFICE_UPLOAD_FAILS = "office_upload_fails", _WARN
+    OFFICE_UPLOAD_SILENT = "office_upload_silent", _WARN
 
     UPTIME = "uptime", _OK
 

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from camerad.dock.office_connection import OfficeConnection
     from camerad.dock.signers import Signer
 
+_FAILED: Final[Mapping[str, FindingId]] = {
+    HandoverTrouble.OFFICE.value: FindingId.OFFICE_TAKES_NOTHING,
+    HandoverTrouble.RECORDINGS.value: FindingId.OFFICE_NOT_EVERY,
+    HandoverTrouble.CAMERA.value: FindingId.OFFICE_UPLOAD_FAILS,
+    HandoverTrouble.SILENT.value: FindingId.OFFICE_UPLOAD_SILENT,
+}
+"""What the doctor's one question cannot find, by the daemon's word. The other troubles it asks for
+itself, so that of those its own answer is the newer one."""
 OFFICE_SECONDS: Final = 15.0
 """What the office's server may take for everything."""
 _LARGEST_KEY: Final = 64 * 1024
@@ -63,10 +71,14 @@ def check_office(
     timer.daemon = True
     timer.start()
     try:
-        return _ask(settings, office, connection, socket)
+        found = _ask(settings, office, connection, socket)
     finally:
         timer.cancel()
         connection.close()
+    told = _FAILED.get(str((status.get("handover") or {}).get("trouble")))
+    if found.finding is FindingId.OFFICE_OK and told is not None:
+        return _result(told, office)
+    return found
 
 
 def _ask(

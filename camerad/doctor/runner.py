@@ -103,7 +103,7 @@ class Examination:
             return
         settings = self.settings
         names = [BUTTON + button.name for button in settings.buttons]
-        if settings.office is None:
+        if settings.office is None and self.only is None:
             plan = [check for check in plan if check != "office"]
         plan = [one for check in plan for one in (names if check == BUTTONS else [check])]
         self._plan = plan
@@ -351,6 +351,8 @@ class _Still:
         return cast("Moment", self._moment)
 
     async def _office(self) -> CheckResult:
+        if self._settings.office is None:
+            return CheckResult("office", FindingId.OFFICE_NONE)
         moment, status = await self.moment(), dict(self._owner.status)
         here = (office_contact, "check_office", self._settings, status, self._socket)
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from camerad.base import storage_errors
 from camerad.base.errors import EX_NOPERM, CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.text import printable
+from camerad.base.text import count, printable
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.office import camera_register
 from camerad.office.camera_register import RegisteredCamera
@@ -79,11 +79,14 @@ class Cameras:
         if name is not None:
             raise UnregisteredError(
                 f"the key {kid} of camera {name} was replaced, so nothing that it signs counts any "
-                "more; if the camera still has it, collect it again: camerad provision collect"
+                "more; if the camera still has it, collect its card again (camerad provision "
+                "collect), and put the desk's register.json into place on the server"
             )
         raise UnregisteredError(
-            f"no camera with the key {printable(kid)[:64]} is in the office's register; collect it "
-            "from its card: camerad provision collect"
+            f"the key {printable(kid)[:64]} is not in the server's register "
+            f"({count(len(known.cameras), 'camera')}). If the camera was collected at the desk, "
+            "put the desk's register.json into place on the server; otherwise collect its card: "
+            "camerad provision collect"
         )
 
     def _present(self) -> _Known:

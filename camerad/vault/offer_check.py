@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.base.text import count
 from camerad.config.provisioning import Provisioning
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.provisioning_files import CAMERA_DIR, parse_file
@@ -73,7 +74,9 @@ def _camera(name: str, file: Provisioning, register: Register) -> RegisteredCame
     camera = register.by_key(wanted)
     if camera is None:
         raise OfferRefusedError(
-            f"{name}: no camera with the key {wanted} is in the office's register; {_COLLECT}"
+            f"{name}: the key {wanted} is not in the server's register "
+            f"({count(len(register.cameras), 'camera')}). If the camera was collected at the desk, "
+            f"put the desk's register.json into place on the server; otherwise {_COLLECT}"
         )
     return camera
 

@@ -31,6 +31,19 @@ _PORT: Final = (
 )
 """1 to 65535."""
 _HINT: Final = "; 'camerad office init DIR' makes one"
+NOT_MOUNTED: Final = (
+    "mount the storage that has it; if this is a new one, run 'camerad office init' first"
+)
+"""What to do if the office's directory is not there."""
+KEY_GONE: Final = (
+    "put it back from its backup. Without it no camera believes a receipt; a new office's is made "
+    "by 'camerad office init'"
+)
+"""What to do if the office's key is not there."""
+_NO_CERTIFICATE: Final = (
+    "put it back from its backup; the server's own is also made anew by 'camerad office init DIR "
+    "--config FILE', with the DIR of these settings and this FILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +161,13 @@ def check_file(path: str) -> list[str]:
 def _check_files(settings: OfficeFile, reader: SettingsReader) -> None:
     """What has to be there before the server starts. The register may come later."""
     needed = (
-        ("directory", settings.directory, True),
-        ("tls.certificate", settings.tls.certificate, False),
-        ("tls.key", settings.tls.key, False),
-        ("office_key", settings.office_key, False),
-        ("register", settings.register.parent, True),
+        ("directory", settings.directory, True, NOT_MOUNTED),
+        ("tls.certificate", settings.tls.certificate, False, _NO_CERTIFICATE),
+        ("tls.key", settings.tls.key, False, _NO_CERTIFICATE),
+        ("office_key", settings.office_key, False, KEY_GONE),
+        ("register", settings.register.parent, True, "make it, or name another file"),
     )
-    for where, path, directory in needed:
+    for where, path, directory, remedy in needed:
         if not reader.is_sound(where):
             continue
         what = "directory" if directory else "file"
@@ -165,9 +178,7 @@ def _check_files(settings: OfficeFile, reader: SettingsReader) -> None:
             reader.add_mistake(where, str(error))
             continue
         if not there or not right:
-            reader.add_mistake(
-                where, f"there is no {what} {path}; make it with 'camerad office init', or name it"
-            )
+            reader.add_mistake(where, f"there is no {what} {path}: {remedy}")
 
 
 def example(settings: OfficeFile) -> str:

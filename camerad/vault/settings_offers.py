@@ -81,9 +81,10 @@ class SettingsOffers:
     def withdraw(self, kid: str) -> bool:
         """Offer them no more; whether there were any."""
         path = self._path(kid)
-        there = file_status.exists(path)
+        if not file_status.exists(path):
+            return False  # nor need its directory be there
         durable_files.remove(path, missing_ok=True)
-        return there
+        return True
 
     def _path(self, kid: str) -> str:
         """Nothing on the way is a link."""

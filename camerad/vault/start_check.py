@@ -22,7 +22,7 @@ from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
 from camerad.vault.certificates import CertificateError, read_certificate
-from camerad.vault.office_settings import OfficeFile
+from camerad.vault.office_settings import KEY_GONE, NOT_MOUNTED, OfficeFile
 
 REMIND_DAYS: Final = 60
 _LARGEST: Final = 64 * 1024
@@ -41,27 +41,22 @@ def check_start(settings: OfficeFile, now: datetime) -> list[str]:
     if another key has signed what is there; CertificateError if no camera could connect; and
     StorageError.
     """
-    _check_directory(str(settings.directory))
+    check_directory(str(settings.directory))
     _check_key(settings)
     return _check_certificate(settings, now) + _check_second_copy(settings)
 
 
-def _check_directory(directory: str) -> None:
+def check_directory(directory: str) -> None:
+    """That an office's directory is there. Raises NotMountedError and StorageError."""
     if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
-        raise NotMountedError(
-            f"{directory}: there is no office's directory: mount the storage that has it; if this "
-            "is a new one, run 'camerad office init' first"
-        )
+        raise NotMountedError(f"{directory}: there is no office's directory: {NOT_MOUNTED}")
 
 
 def _check_key(settings: OfficeFile) -> None:
     path = str(settings.office_key)
     key = office.load_key(path)
     if key is None:
-        raise OfficeKeyError(
-            f"{path}: the office's key is gone: put it back from its backup. Without it no camera "
-            "believes a receipt"
-        )
+        raise OfficeKeyError(f"{path}: the office's key is gone: {KEY_GONE}")
     found = office.ledger_keys(office_place(str(settings.directory)), key.public)
     if found.problem:
         raise OfficeKeyError(

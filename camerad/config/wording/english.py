@@ -25,7 +25,7 @@ ENGLISH: Final = DisplayWording(
     handing_over="{done}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{total} handed over",
     handed_over="All handed over",
     handover_waits="Not all handed over yet",
-    handover_no_network="No network: put it into its dock again",
+    handover_no_network="Server not reached: dock again; still so: technician",
     handover_failed="Handing over fails: call the technician",
     badge="Hold your badge up to the camera.",
 )

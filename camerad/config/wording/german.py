@@ -25,7 +25,7 @@ GERMAN: Final = DisplayWording(
     handing_over="{done}\N{NO-BREAK SPACE}von\N{NO-BREAK SPACE}{total} übergeben",
     handed_over="Alles übergeben",
     handover_waits="Noch nicht alles übergeben",
-    handover_no_network="Kein Netz: neu ins Dock setzen",
+    handover_no_network="Server nicht erreicht: neu einsetzen; bleibt es so: Technik",
     handover_failed="Übergabe gestört: Technik rufen",
     badge="Ausweis vor die Kamera halten.",
 )

@@ -10,6 +10,11 @@ from camerad.doctor.wording.catalogue import Sentence
 
 OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
+    FindingId.OFFICE_NONE: Sentence(
+        "This camera's settings name no office's server; it hands nothing over by itself.",
+        "If the office has a server, give the camera a new file that names it (camerad provision "
+        "new --office-url URL --office-ca FILE), by its card.",
+    ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "The camera is not in its dock, so it has no network.",
         "To check whether it reaches the office, put it into its dock.",
@@ -25,8 +30,9 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_UNREACHED: Sentence(
         "The office's server {url} cannot be reached.",
-        "Check the dock's cable and network. Check that the server runs (camerad office serve), "
-        "and that no firewall closes its port. Other docks too? Then it is the server.",
+        "Check the dock's cable and network. Check that the server runs (there: systemctl status "
+        "camerad-office), and that no firewall closes its port. Other docks too? Then it is the "
+        "server.",
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in the camera's configuration is no certificate.",
@@ -53,10 +59,11 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "be the same.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "The office does not know this camera's key ({thumbprint}).",
-        "Put the camera into the register: insert its card at the desk and run camerad provision "
-        "collect. If the camera was set up anew, it has a new key: collect that. If the key was "
-        "taken out of the register, the camera counts as lost: ask why.",
+        "This camera's key ({thumbprint}) is not in the server's register.",
+        "If the camera was collected at the desk, put the desk's register.json into place on the "
+        "server. Otherwise insert its card at the desk and run camerad provision collect, and then "
+        "put the register there. If the camera was set up anew, it has a new key: collect that. If "
+        "the key was taken out of the register, the camera counts as lost: ask why.",
     ),
     FindingId.OFFICE_SIGNATURE: Sentence(
         "The office knows this camera, but does not take its signature: {why}",
@@ -66,5 +73,22 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_REFUSES: Sentence(
         "The office's server answers, but not as it should: {why}",
         "Look at the log of the office's server.",
+    ),
+    FindingId.OFFICE_TAKES_NOTHING: Sentence(
+        "The office's server {url} answers and knows this camera, but takes nothing.",
+        "Mostly its storage is full or fails. On the server: journalctl -u camerad-office.",
+    ),
+    FindingId.OFFICE_NOT_EVERY: Sentence(
+        "The office's server {url} does not take every recording of this camera.",
+        "The camera's log names them, and why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_FAILS: Sentence(
+        "The office's server {url} answers, but handing over fails at the camera itself.",
+        "The camera's log says why: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_SILENT: Sentence(
+        "The office's server {url} answers, but camerad-upload, which hands over, says nothing.",
+        "sudo systemctl restart camerad-upload. If that does not help: sudo journalctl -u "
+        "camerad-upload.",
     ),
 }

@@ -12,6 +12,12 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_OK: Sentence(
         "Der Server der Dienststelle {url} antwortet und kennt diese Kamera.",
     ),
+    FindingId.OFFICE_NONE: Sentence(
+        "Die Einstellungen dieser Kamera nennen keinen Server der Dienststelle; von selbst "
+        "überträgt sie nichts.",
+        "Hat die Dienststelle einen Server, der Kamera über ihre Karte eine neue Datei geben, die "
+        "ihn nennt (camerad provision new --office-url URL --office-ca FILE).",
+    ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "Die Kamera steckt nicht im Dock und hat darum kein Netz.",
         "Um zu prüfen, ob sie die Dienststelle erreicht, die Kamera ins Dock setzen.",
@@ -27,8 +33,9 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_UNREACHED: Sentence(
         "Der Server der Dienststelle {url} ist nicht erreichbar.",
-        "Kabel und Netz des Docks prüfen. Prüfen, ob der Server läuft (camerad office serve) und "
-        "keine Firewall seinen Anschluss sperrt. Andere Docks auch? Dann liegt es am Server.",
+        "Kabel und Netz des Docks prüfen. Prüfen, ob der Server läuft (dort: systemctl status "
+        "camerad-office) und keine Firewall seinen Anschluss sperrt. Andere Docks auch? Dann liegt "
+        "es am Server.",
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in der Konfiguration der Kamera ist kein Zertifikat.",
@@ -56,9 +63,10 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "vergleichen. Beide müssen gleich sein.",
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
-        "Die Dienststelle kennt den Schlüssel dieser Kamera nicht ({thumbprint}).",
-        "Die Kamera ins Register aufnehmen: ihre Karte am Arbeitsplatz einlegen und camerad "
-        "provision collect aufrufen. Wurde die Kamera neu eingerichtet, hat sie einen neuen "
+        "Der Schlüssel dieser Kamera ({thumbprint}) steht nicht im Register des Servers.",
+        "Wurde die Kamera am Arbeitsplatz aufgenommen, dessen register.json auf den Server legen. "
+        "Sonst ihre Karte am Arbeitsplatz einlegen, camerad provision collect aufrufen und dann "
+        "das Register auf den Server legen. Wurde die Kamera neu eingerichtet, hat sie einen neuen "
         "Schlüssel: diesen so aufnehmen. Wurde der Schlüssel aus dem Register genommen, gilt die "
         "Kamera als verloren: nachfragen, warum.",
     ),
@@ -71,5 +79,24 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_REFUSES: Sentence(
         "Der Server der Dienststelle antwortet, aber nicht wie er soll: {why}",
         "Ins Protokoll des Servers der Dienststelle sehen.",
+    ),
+    FindingId.OFFICE_TAKES_NOTHING: Sentence(
+        "Der Server der Dienststelle {url} antwortet und kennt diese Kamera, nimmt aber nichts an.",
+        "Meist ist sein Speicher voll oder gestört. Auf dem Server: journalctl -u camerad-office.",
+    ),
+    FindingId.OFFICE_NOT_EVERY: Sentence(
+        "Der Server der Dienststelle {url} nimmt nicht jede Aufnahme dieser Kamera an.",
+        "Welche und warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_FAILS: Sentence(
+        "Der Server der Dienststelle {url} antwortet, die Übergabe scheitert aber an der Kamera "
+        "selbst.",
+        "Warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+    ),
+    FindingId.OFFICE_UPLOAD_SILENT: Sentence(
+        "Der Server der Dienststelle {url} antwortet, aber camerad-upload, das übergibt, meldet "
+        "sich nicht.",
+        "sudo systemctl restart camerad-upload. Hilft das nicht: sudo journalctl -u "
+        "camerad-upload.",
     ),
 }

@@ -26,6 +26,7 @@ from camerad.base.errors import (
     EX_USAGE,
     ControlError,
 )
+from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.cli import main, terminal
 from camerad.control.client import request
 from tests.unit.answering import Answering, served
@@ -317,3 +318,14 @@ def test_an_error_is_one_line_whatever_is_named_in_it(
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert "\x1b" not in said
+
+
+def test_what_status_says_of_handing_over_stands_in_the_documents() -> None:
+    """Whoever looks there searches for the words that were just read."""
+    table = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    assert set(main._HANDOVER_TROUBLES) == {one.value for one in HandoverTrouble}
+    for trouble, words in main._HANDOVER_TROUBLES.items():
+        assert f"| {words} (`{trouble}`) |" in table
+        failed = {"state": "failed", "done": 0, "total": 1, "trouble": trouble}
+        said = main._handover(failed)
+        assert said == f"does not work: {words}; see 'sudo camerad doctor --only office'"

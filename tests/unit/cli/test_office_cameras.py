@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from check_in_helpers import said, token
 from desk_helpers import KEY
 
 from camerad.base.clock import DAY, SECOND, ManualClock, SystemClock
-from camerad.base.errors import EX_CONFIG
+from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
 from camerad.behaviour.stages import Condition
 from camerad.config.provisioning import NAME as FILE
 from camerad.container.keys import SigningKey
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.office import load_public_key
+from camerad.office.server_section import ServerSpec, read_authority, section_text
 from camerad.provisioning import signing
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import (
@@ -28,11 +31,13 @@ from camerad.store.check_in import (
 )
 from camerad.vault.camera_overview import WORDS, SettingsState, overview
 from camerad.vault.cameras import Cameras
+from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 
+URL = "https://office.example"
 KID = KEY.public.thumbprint
 NEW = SigningKey.generate()
 
@@ -44,7 +49,7 @@ class Office:
         self.desk = desk
         self.root = root
         self.directory = root / "archive"
-        assert desk("office", "init", "archive", "--url", "https://office.example").code == 0
+        assert desk("office", "init", "archive", "--url", URL).code == 0
         self.register = root / "config" / "camerad" / "register.json"
         signed_by = OFFICE.public.thumbprint
         known = [
@@ -73,9 +78,20 @@ class Office:
         (found,) = [one for one in self.status() if one["name"] == "cam-1"]
         return found
 
-    def file(self, serial: int = 6, by: SigningKey = OFFICE, **other: Any) -> tuple[Path, bytes]:
-        """A signed settings file for the first camera."""
-        content = document(serial, **({"camera": KID, "office": by, "device": "cam-1"} | other))
+    def server(self, **other: Any) -> str:
+        """The section about this office's server, as the desk writes it."""
+        key = load_public_key(str(self.root / "config/camerad/office.pem"))
+        authority = self.root / "config/camerad/office-tls/authority.pem"
+        own = {"url": URL, "ca": read_authority(str(authority)), "key": key}
+        return section_text(ServerSpec(**(own | other)))
+
+    def file(
+        self, serial: int = 6, by: SigningKey = OFFICE, *, server: str | None = None, **other: Any
+    ) -> tuple[Path, bytes]:
+        """A signed settings file for the first camera. server: the section of it."""
+        more = other.pop("more", "") + (self.server() if server is None else server)
+        told = {"camera": KID, "office": by, "device": "cam-1"} | other
+        content = document(serial, more, **told)
         directory = self.root / f"file-{serial}"
         directory.mkdir(exist_ok=True)
         (directory / FILE).write_bytes(content)
@@ -101,7 +117,8 @@ def test_those_never_seen_come_first_and_the_ready_ones_last(office: Office) -> 
     lines = office.desk("office", "status").out.splitlines()
     assert lines[0].split()[:3] == ["CAMERA", "SEEN", "VERSION"]
     assert [line.split()[0] for line in lines[1:3]] == ["cam-2", "cam-1"]
-    assert "0 min ago" in lines[2] and lines[-1] == "2 cameras, 1 not ready"
+    assert "0 min ago" in lines[2] and lines[-2] == "2 cameras in the register, 1 not ready"
+    assert lines[-1].endswith(f"Put the desk's register.json into place: {office.register}")
 
 
 @pytest.mark.parametrize(
@@ -147,9 +164,21 @@ def test_every_condition_but_the_dock_has_its_words() -> None:
     assert set(WORDS) == set(Condition) - {Condition.DOCKED}
 
 
+@pytest.mark.parametrize("action", [("status",), ("offer", "withdraw", "cam-1")])
+def test_storage_that_is_not_mounted_is_no_camera_that_never_came(
+    office: Office, action: tuple[str, ...]
+) -> None:
+    office.directory.rename(office.root / "unmounted")
+    said = office.desk("office", *action)
+    assert (said.code, said.out) == (EX_TEMPFAIL, "")
+    assert f"{office.directory}: there is no office's directory: mount the storage" in said.err
+    assert not office.directory.exists()
+
+
 def test_an_empty_register_says_what_to_do(office: Office) -> None:
     camera_register.write(str(office.register), Register())
-    assert "provision collect" in office.desk("office", "status").out
+    said = office.desk("office", "status").out
+    assert "put its register.json there; otherwise" in said and "provision collect" in said
     assert office.status() == []
 
 
@@ -160,7 +189,7 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
     (found,) = overview(register, check_ins, office.offers, 0)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
-    assert "is in the office's register" in found.reasons[0]
+    assert "is not in the server's register (0 cameras)" in found.reasons[0]
 
 
 # ------------------------------------------------------------------------------------------ offer
@@ -198,7 +227,7 @@ def test_settings_go_from_offered_to_current(office: Office) -> None:
         ({"serial": 5}, "is not above"),
         ({"by": STRANGER}, "another key"),
         ({"camera": None}, "camera_key is missing"),
-        ({"camera": "A" * 43}, "is in the office's register"),
+        ({"camera": "A" * 43}, "is not in the server's register (2 cameras)"),
         ({"reset": KID}, "provision.reset"),
         ({"more": "camera: {fps: 99}\n"}, "camera.fps"),
     ],
@@ -210,6 +239,45 @@ def test_what_the_camera_would_refuse_is_not_offered(
     answer = office.desk("office", "offer", "settings", path)
     assert (answer.code, reason in answer.err) == (EX_CONFIG, True), answer.err
     assert office.offers.find(KID) is None
+
+
+def test_a_file_without_the_offices_server_is_not_offered_by_mistake(office: Office) -> None:
+    """By it the camera would hand over nothing more, and no dock could give it another one."""
+    path, _ = office.file(server="")
+    answer = office.desk("office", "offer", "settings", path)
+    assert (answer.code, office.offers.find(KID)) == (EX_CONFIG, None)
+    assert f"{path}: this file names no office's server (section office)." in answer.err
+    assert "Make it again with --office-url and --office-ca" in answer.err
+    meant = office.desk("office", "offer", "settings", path, "--leave-this-server")
+    assert (meant.code, office.offers.find(KID) is not None) == (0, True)
+
+
+def test_a_file_for_another_server_is_not_offered_by_mistake(office: Office) -> None:
+    stranger = SigningKey.generate().public
+    files = KeyPairFiles(str(office.root / "ca.pem"), str(office.root / "ca.key"))
+    make_authority(files, "another", datetime.now(UTC))
+    ca = read_authority(files.certificate)
+    for server, what in (
+        (office.server(url="https://other.example"), "office.url is https://other.example,"),
+        (office.server(key=stranger), "and this server signs by"),
+        (office.server(key=None), "office.key (left out: provision.office_key) is"),
+        (office.server(ca=ca), "is not by that authority"),
+    ):
+        path, _ = office.file(server=server)
+        answer = office.desk("office", "offer", "settings", path)
+        assert (answer.code, what in answer.err) == (EX_CONFIG, True), answer.err
+        assert office.offers.find(KID) is None
+    assert office.desk("office", "offer", "settings", path, "--leave-this-server").code == 0
+
+
+def test_a_certificate_of_the_citys_own_is_by_the_one_below_it(office: Office) -> None:
+    """The file under tls may have those between the server's and the authority; one of them may be
+    the one that the camera trusts."""
+    tls = office.root / "config/camerad/office-tls"
+    own = tls / "server.pem"
+    own.write_text(own.read_text() + (tls / "authority.pem").read_text())
+    path, _ = office.file()
+    assert office.desk("office", "offer", "settings", path).code == 0
 
 
 def test_the_cameras_own_word_goes_before_the_registers(office: Office) -> None:
@@ -232,7 +300,14 @@ def test_what_is_missing_or_of_another_form_is_named(office: Office) -> None:
     elsewhere.write_bytes(token_of)
     done = office.desk("office", "offer", "settings", path, "--signature", elsewhere)
     assert done.code == 0
-    assert office.desk("office", "offer", "withdraw", "cam-9").code != 0
+
+
+def test_an_offer_that_there_is_none_of_and_a_camera_that_there_is_none_of(office: Office) -> None:
+    said = office.desk("office", "offer", "withdraw", "cam-2")
+    assert (said.code, said.out, said.err) == (0, "cam-2: nothing was on offer\n", "")
+    said = office.desk("office", "offer", "withdraw", "cam-9")
+    assert (said.code, said.out) == (EX_USAGE, "")
+    assert "cam-9: no camera of that name is in the office's register" in said.err
 
 
 def test_a_camera_that_nobody_knows_the_office_of_is_collected_first(office: Office) -> None:

@@ -23,6 +23,7 @@ from camerad.store import receipts
 from camerad.store.locations import PlaceKind, place_of
 from camerad.vault import office_settings
 from tests.unit.cli.conftest import Desk
+from tests.unit.vault.office_scene import write_register
 
 URL = "https://office.example:9443"
 
@@ -51,7 +52,22 @@ def test_init_makes_everything_that_serve_needs(desk: Desk, home: Path, tmp_path
         assert os.stat(home / name).st_mode & 0o777 == 0o600
     for word in (URL, "office-tls/authority.pem", "fingerprint  ", "0 cameras", "office serve"):
         assert word in said.out
-    assert desk("office", "config", "check", home / "office.yaml").out.endswith(": in order\n")
+    checked = desk("office", "config", "check", home / "office.yaml")
+    assert checked.code == EX_CONFIG and "there is no register yet" in checked.err
+    write_register(home / "register.json", ("cam-1", KEY.public, ()))
+    settle(home)
+    checked = desk("office", "config", "check", home / "office.yaml")
+    assert (checked.out, checked.err) == (f"{home / 'office.yaml'}: in order\n", "")
+    path = home / "office.yaml"
+    path.write_text(path.read_text().replace("port: 9443", "port: 9444"))
+    checked = desk("office", "config", "check", path)
+    assert checked.code == 0 and "url names port 9443, and the server listens at" in checked.err
+
+
+def settle(home: Path) -> None:
+    """Whatever room this computer has, it is enough."""
+    path = home / "office.yaml"
+    path.write_text(path.read_text().replace("reserve_gib: 5", "reserve_gib: 0"))
 
 
 def test_an_authority_that_is_gone_is_not_made_anew(desk: Desk, home: Path) -> None:
@@ -190,6 +206,27 @@ def test_check_names_every_mistake_by_its_line(desk: Desk, home: Path) -> None:
     assert said.code == EX_CONFIG
     assert len(said.err.splitlines()) == 2
     assert "receive.uploads: " in said.err and "office_key: there is no file" in said.err
+    assert "put it back from its backup. Without it no camera believes a receipt" in said.err
+
+
+@pytest.mark.parametrize("mount_point", [True, False])
+def test_storage_that_is_not_mounted_becomes_no_new_office(
+    desk: Desk, home: Path, tmp_path: Path, mount_point: bool
+) -> None:
+    """Neither is it advised, nor done by mistake."""
+    desk("office", "init", "archive", "--url", URL)
+    archive = tmp_path / "archive"
+    archive.rename(tmp_path / "unmounted")
+    if mount_point:
+        archive.mkdir()
+    checked = desk("office", "config", "check", home / "office.yaml")
+    assert checked.code != 0 and "mount the storage that has it" in checked.err
+    said = desk("office", "init", "archive")
+    assert (said.code, list(archive.glob("*"))) == (EX_CONFIG, [])
+    assert f"{archive} is gone" in said.err and "--new-directory" in said.err
+    assert archive.exists() == mount_point
+    assert desk("office", "init", "archive", "--new-directory").code == 0
+    assert place_of(str(archive)).kind is PlaceKind.OFFICE
 
 
 def test_serve_says_what_is_missing(desk: Desk, home: Path) -> None:
@@ -226,6 +263,8 @@ def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path:
     assert desk("office", "init", "archive", "--url", "https://localhost:8443").code == 0
     path = home / "office.yaml"
     port = free_port()
+    settle(home)
+    write_register(home / "register.json", ("cam-1", KEY.public, ()))
     path.write_text(path.read_text().replace("port: 8443", f"host: localhost\n  port: {port}"))
     process = subprocess.Popen(
         [sys.executable, "-m", "camerad", "office", "serve"],
@@ -236,7 +275,8 @@ def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path:
     try:
         assert process.stderr is not None
         line = process.stderr.readline()
-        assert f"at port {port}" in line, line
+        assert f"at port {port}; 1 camera in the register, " in line, line
+        assert line.endswith("B free\n"), line
         context = ssl.create_default_context(cafile=str(home / "office-tls/authority.pem"))
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(

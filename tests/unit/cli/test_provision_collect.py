@@ -69,6 +69,7 @@ def test_of_a_key_nothing_but_the_key_gets_into_the_register(desk: Desk, tmp_pat
     camera.life(made(desk, tmp_path / "07"))
     jwk = json.loads((camera.boot / publishing.DEVICE).read_text())["jwk"]
     rewritten(camera.boot, jwk=jwk | {"x5u": "http://192.0.2.1/", "d": "A" * 43})
-    assert desk("provision", "collect", camera.boot, "--register", book).code == 0
+    said = desk("provision", "collect", camera.boot, "--register", book)
+    assert (said.code, "put the register there as well" in said.out) == (0, True)
     (entry,) = camera_register.read(str(book)).cameras
     assert entry.jwk == jwk

@@ -64,6 +64,34 @@ def test_an_office_that_knows_the_camera_is_well(camera: Settings, scene: Scene)
     assert ("GET", "/v1/ledger") in scene.office.requests
 
 
+@pytest.mark.parametrize(
+    ("trouble", "finding", "cure"),
+    [
+        ("office", FindingId.OFFICE_TAKES_NOTHING, "journalctl -u camerad-office"),
+        ("recordings", FindingId.OFFICE_NOT_EVERY, "journalctl -u camerad-upload"),
+        ("camera", FindingId.OFFICE_UPLOAD_FAILS, "journalctl -u camerad-upload"),
+        ("silent", FindingId.OFFICE_UPLOAD_SILENT, "sudo systemctl restart camerad-upload"),
+    ],
+)
+def test_what_the_daemon_knows_of_a_failure_is_found_as_well(
+    camera: Settings, trouble: str, finding: FindingId, cure: str
+) -> None:
+    """Its status sends people here, and one answered question alone would say that all is well."""
+    failed = {"state": "failed", "done": 0, "total": 1, "trouble": trouble}
+    found = ask(camera, DOCKED | {"handover": failed})
+    assert (found.finding, found.level) == (finding, Level.WARN)
+    for wording in LANGUAGES.values():
+        assert cure in wording.cure_of(found)
+
+
+@pytest.mark.parametrize("trouble", ["network", "register", None])
+def test_what_the_doctor_asks_itself_is_newer_than_the_daemon_s_word(
+    camera: Settings, trouble: str | None
+) -> None:
+    word = {"state": "failed", "done": 0, "total": 1, "trouble": trouble}
+    assert ask(camera, DOCKED | {"handover": word}).finding is FindingId.OFFICE_OK
+
+
 @pytest.mark.parametrize("status", [{"conditions": []}, {}])
 def test_a_worn_camera_is_ready_without_one_and_nothing_is_tried(
     camera: Settings, scene: Scene, tmp_path: Path, status: dict[str, Any]
@@ -179,8 +207,12 @@ def test_the_doctor_asks_it(camera: Settings, config: Path) -> None:
     assert examined(config)["office"].finding is FindingId.OFFICE_OK
 
 
-def test_a_camera_without_an_office_has_no_such_check(config: Path) -> None:
-    assert set(examined(config)) == {"configuration", "daemon"}
+def test_whoever_asks_for_it_hears_that_the_camera_has_no_office(config: Path) -> None:
+    """A file that lacks the section by mistake leaves a camera that hands over nothing."""
+    found = examined(config)["office"]
+    assert (found.finding, found.level) == (FindingId.OFFICE_NONE, Level.NOT_TESTED)
+    for wording in LANGUAGES.values():
+        assert "--office-url" in wording.cure_of(found)
 
 
 def test_a_question_that_comes_to_no_end_does_not_fail_the_camera(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,11 @@ def test_a_key_that_was_replaced_has_a_sentence_of_its_own(path: Path) -> None:
     "kid", ["", "x", "\x1b[2J" * 20, TWO.thumbprint], ids=["none", "short", "odd", "another"]
 )
 def test_another_key_is_nobody_s(path: Path, kid: str) -> None:
-    with pytest.raises(UnregisteredError, match="no camera with the key") as said:
+    with pytest.raises(UnregisteredError, match="in the server's register") as said:
         Cameras(str(path)).find(kid)
     assert "\x1b" not in str(said.value)
+    assert re.search(r"\(\d cameras?\)\. If the camera was collected at the desk", str(said.value))
+    assert "put the desk's register.json into place on the server" in str(said.value)
 
 
 def test_what_is_changed_in_the_register_counts_at_once(path: Path) -> None:

@@ -1,0 +1,280 @@
+"""``camerad office init``: sets the office's server up, and renews its certificate.
+
+It makes what is not there yet, and changes nothing that is. What cannot be made anew without every
+camera getting a new file, it asks for; and so it does for a directory that is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.base.text import count, printable
+from camerad.cli.options import config_home, default_office_key
+
+if TYPE_CHECKING:
+    from camerad.vault.certificates import KeyPairFiles
+    from camerad.vault.office_settings import OfficeFile
+
+TLS: Final = "office-tls"
+"""Directory of what `init` makes for TLS, beside the settings."""
+REGISTER: Final = "register.json"
+
+
+class OfficeCommandError(CameradError, ValueError):
+    """Error raised when the office's server cannot be set up or started as asked."""
+
+    exit_code = EX_CONFIG
+
+
+def add_parser(actions: Any) -> argparse.ArgumentParser:
+    """Add it to the actions of `camerad office`; returns its parser, which needs the settings."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "init",
+        help="set the server up for a directory",
+        description="Makes what is not there yet: the directory, the office's key, a certificate "
+        "authority, a certificate, and the settings. A directory that 'camerad offload' has filled "
+        "is taken as it is. Run again, it renews the certificate if that ends soon, or if the url "
+        "in the settings was changed.",
+    )
+    parser.add_argument("directory", metavar="DIR", help="the office's directory")
+    parser.add_argument(
+        "--url",
+        metavar="https://HOST[:PORT]",
+        help="how cameras reach the server; default: this machine's name and port 8443",
+    )
+    parser.add_argument(
+        "--office-key",
+        metavar="FILE",
+        help="the office's key, which signs receipts; made if it is not there; default: "
+        f"{default_office_key()}",
+    )
+    parser.add_argument(
+        "--register",
+        metavar="FILE",
+        help="the register of cameras, which 'camerad provision collect' keeps; default: "
+        f"{os.path.join(config_home(), REGISTER)}",
+    )
+    parser.add_argument(
+        "--new-directory",
+        action="store_true",
+        help="begin an empty directory for settings that are there already",
+    )
+    parser.add_argument(
+        "--new-authority",
+        action="store_true",
+        help="make another certificate authority; every camera then needs a file that names it",
+    )
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from camerad.base import durable_files, file_status  # noqa: PLC0415 - slow to import
+    from camerad.vault import certificates  # noqa: PLC0415
+
+    config = os.path.abspath(options.config)
+    known = file_status.exists(config)
+    settings = _known_settings(options, config) if known else _new_settings(options, config)
+    if known and not options.new_directory:
+        _stay_with_directory(str(settings.directory))
+    durable_files.make_directory(os.path.dirname(config), 0o700, linked=True)
+    key = _prepare_directory(settings)
+    durable_files.make_directory(str(settings.register.parent), 0o700, linked=True)
+    authority, own = _tls_files(config)
+    lines = [
+        f"directory    {settings.directory}",
+        f"settings     {config}",
+        f"url          {settings.url}",
+        f"office key   {settings.office_key}, thumbprint {key.thumbprint}",
+        f"register     {settings.register}, {_cameras(settings)}",
+    ]
+    if os.fspath(settings.tls.certificate) == own.certificate:
+        now = datetime.now(UTC)
+        durable_files.make_directory(os.path.dirname(own.certificate), 0o700, linked=True)
+        if known and not options.new_authority:
+            certificates.check_authority(authority)
+        certificates.make_authority(authority, f"camerad office {_host(settings.url)}", now)
+        made = certificates.make_certificate(authority, own, [_host(settings.url)], now)
+        issuer = certificates.read_certificate(authority.certificate)
+        end = certificates.read_certificate(own.certificate).not_valid_after_utc
+        lines += [
+            f"authority    {authority.certificate}",
+            f"fingerprint  {certificates.fingerprint(issuer)}",
+            f"certificate  {own.certificate}, until {end:%Y-%m-%d}"
+            + (", new: start the server again" if made and known else ""),
+        ]
+    else:
+        lines.append(f"certificate  {settings.tls.certificate}, your own")
+    if not known:
+        from camerad.vault.office_settings import example  # noqa: PLC0415 - slow to import
+
+        durable_files.publish(config, example(settings).encode(), mode=0o644)
+    lines += [
+        "",
+        "Next: give the cameras settings that name this url and this authority, collect their",
+        f"cards (camerad provision collect CARD --register {settings.register}), and start",
+        f"    camerad office serve --config {config}",
+        f"Keep copies of {settings.office_key} and of {os.path.dirname(authority.key)}.",
+    ]
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    return 0
+
+
+def _known_settings(options: argparse.Namespace, config: str) -> OfficeFile:
+    """The settings that are there; what was named differently is not changed. Raises
+    OfficeCommandError and ConfigError."""
+    from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
+
+    settings = load(config, with_files=False)
+    named = (
+        ("directory", os.path.abspath(options.directory), settings.directory),
+        ("url", options.url, settings.url),
+        ("office_key", _absolute(options.office_key), settings.office_key),
+        ("register", _absolute(options.register), settings.register),
+    )
+    for what, wanted, there in named:
+        if wanted is not None and wanted != str(there):
+            raise OfficeCommandError(
+                f"{config}: {what} is {there} there, and not {wanted}: change it there and run "
+                "this again, or name another file with --config"
+            )
+    return settings
+
+
+def _stay_with_directory(directory: str) -> None:
+    """That the directory of settings that are there is an office's. An empty mount point would
+    become a new one on the system's own disk. Raises OfficeCommandError and StorageError."""
+    from camerad.base import file_status  # noqa: PLC0415 - slow to import
+    from camerad.store.locations import DIRECTORY_ID, OFFICE  # noqa: PLC0415
+
+    if not file_status.exists(os.path.join(directory, OFFICE, DIRECTORY_ID)):
+        raise OfficeCommandError(
+            f"{directory} is gone, or is no office's any more. If its storage is not mounted, "
+            "mount it. To begin an empty one: --new-directory"
+        )
+
+
+def _new_settings(options: argparse.Namespace, config: str) -> OfficeFile:
+    """Raises ConfigError if they would not hold."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from camerad.config.document import parse_document  # noqa: PLC0415 - slow to import
+    from camerad.config.settings_reader import SettingsReader  # noqa: PLC0415
+    from camerad.vault import office_settings  # noqa: PLC0415
+    from camerad.vault.office_settings import (  # noqa: PLC0415
+        DEFAULT_PORT,
+        ListenSettings,
+        OfficeFile,
+        TlsSettings,
+    )
+
+    url = options.url or f"https://{socket.gethostname().lower()}:{DEFAULT_PORT}"
+    _, own = _tls_files(config)
+    settings = OfficeFile(
+        directory=Path(os.path.abspath(options.directory)),
+        url=url,
+        tls=TlsSettings(Path(own.certificate), Path(own.key)),
+        office_key=Path(_absolute(options.office_key) or default_office_key()),
+        register=Path(_absolute(options.register) or os.path.join(config_home(), REGISTER)),
+        listen=ListenSettings(port=_port(url)),
+    )
+    # What was typed is judged as if it stood in the file, before anything is made.
+    try:
+        text = office_settings.example(settings).encode()
+    except UnicodeEncodeError as error:
+        raise OfficeCommandError(
+            f"{options.directory}: one of the names is no text (UTF-8), so the settings cannot "
+            "have it; choose another one"
+        ) from error
+    reader = SettingsReader("--url")
+    reader.section(parse_document("--url", text), OfficeFile)
+    if reader.mistakes:
+        raise OfficeCommandError("; ".join(f"{one.where}: {one.text}" for one in reader.mistakes))
+    return settings
+
+
+def _prepare_directory(settings: OfficeFile) -> Any:
+    """Make the directory an office's, if it is none; returns the office's public key.
+
+    Raises OfficeKeyError if the directory's ledger is by another key, OfficeCommandError if it is a
+    camera's, and StorageError.
+    """
+    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+    from camerad.office import holdings, office  # noqa: PLC0415
+    from camerad.store.locations import (  # noqa: PLC0415
+        PlaceKind,
+        check_directories,
+        office_place,
+        place_of,
+    )
+
+    directory, path = str(settings.directory), str(settings.office_key)
+    durable_files.make_directory(directory, linked=True)
+    if place_of(directory).kind is PlaceKind.DEVICE:
+        raise OfficeCommandError(
+            f"{directory}: this is a camera's state directory; name a directory for the office"
+        )
+    place = office_place(directory)
+    check_directories(place, all_of_it=False)
+    if office.load_key(path) is None and office.known_keys(place):
+        raise office.OfficeKeyError(
+            f"{path}: there is no key, but {directory} has a ledger that an office's key signed; "
+            "name that key with --office-key"
+        )
+    if office.load_key(path) is None and (signers := office.receipt_signers(place)):
+        raise office.OfficeKeyError(
+            f"{path}: there is no key, but {directory} has receipts that an office's key signed "
+            f"({', '.join(sorted(signers))}): put that key back from its backup, since cameras "
+            "believe no other one; or name it with --office-key"
+        )
+    key, made = office.load_or_create_key(path)
+    if made:
+        sys.stderr.write(f"camerad: made the office's own key: {printable(path)}; keep a copy\n")
+    found = office.ledger_keys(place, key.public)
+    if found.problem:
+        raise office.OfficeKeyError(found.problem)
+    holdings.directory_id(directory)
+    return key.public
+
+
+def _tls_files(config: str) -> tuple[KeyPairFiles, KeyPairFiles]:
+    """Files of the authority and of the server that belong to these settings."""
+    from camerad.vault.certificates import KeyPairFiles  # noqa: PLC0415 - slow to import
+
+    directory = os.path.join(os.path.dirname(config), TLS)
+    return (
+        KeyPairFiles(f"{directory}/authority.pem", f"{directory}/authority.key"),
+        KeyPairFiles(f"{directory}/server.pem", f"{directory}/server.key"),
+    )
+
+
+def _cameras(settings: OfficeFile) -> str:
+    from camerad.office import camera_register  # noqa: PLC0415 - slow to import
+
+    cameras = camera_register.read(str(settings.register), made=True).cameras
+    return count(len(cameras), "camera")
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    return urlsplit(url).hostname or ""
+
+
+def _port(url: str) -> int:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    try:
+        return urlsplit(url).port or 443
+    except ValueError:
+        return 443  # the url is judged as a whole afterwards
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else os.path.abspath(path)

@@ -1,0 +1,80 @@
+"""Whether settings that are to be offered keep a camera at this server.
+
+A camera that takes a file without its server hands over nothing more, and no dock can mend that: it
+fetches no settings either. So it is looked at before, and only an explicit word lets it pass.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from camerad.base.safe_read import read_plain
+from camerad.config.provisioning import Provisioning
+from camerad.container.keys import encode_base64url
+from camerad.office import office
+from camerad.office.provisioning_files import parse_file
+from camerad.vault.certificates import fingerprint
+from camerad.vault.offer_check import OfferRefusedError
+from camerad.vault.office_settings import OfficeFile
+
+OPTION: Final = "--leave-this-server"
+_LARGEST: Final = 64 * 1024
+
+
+def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
+    """That the camera of a file stays with this server. name: what messages call the file.
+
+    Raises OfferRefusedError, ConfigError if the file has mistakes, and StorageError.
+    """
+    file = parse_file(name, content)
+    if file.settings.office is None:
+        raise OfferRefusedError(
+            f"{name}: this file names no office's server (section office). By it the camera would "
+            "hand over nothing more, and could fetch no settings. Make it again with --office-url "
+            f"and --office-ca. If the camera is to have no server: {OPTION}"
+        )
+    if different := _differences(file, settings):
+        raise OfferRefusedError(
+            f"{name}: this file names another server than this one: {'; '.join(different)}. By it "
+            "the camera would hand over nothing more here, and could fetch no settings. Make it "
+            "again with --office-url, --office-ca and --office-server-key of this server. If the "
+            f"camera is to go to another one: {OPTION}"
+        )
+
+
+def _differences(file: Provisioning, settings: OfficeFile) -> list[str]:
+    """Where the section is not this server's, in words."""
+    named = file.settings.office
+    if named is None:
+        return []
+    found = []
+    if named.url != settings.url:
+        found.append(f"office.url is {named.url}, and this server's is {settings.url}")
+    key = office.load_key(str(settings.office_key))
+    if key is not None and named.key != (own := encode_base64url(key.public.raw)):
+        found.append(
+            f"office.key (left out: provision.office_key) is {named.key}, and this server signs by "
+            f"{own}"
+        )
+    authority = x509.load_pem_x509_certificate(named.ca.encode("ascii"))
+    if not _is_of(authority, str(settings.tls.certificate)):
+        found.append(
+            f"office.ca has the fingerprint {fingerprint(authority)}, and "
+            f"{settings.tls.certificate} is not by that authority"
+        )
+    return found
+
+
+def _is_of(authority: x509.Certificate, path: str) -> bool:
+    """Whether the server's certificate, or one above it in the same file, is by an authority."""
+    shown = x509.load_pem_x509_certificates(read_plain(path, "certificate", _LARGEST, linked=True))
+    for certificate in shown:
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return authority in shown
