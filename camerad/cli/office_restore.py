@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from camerad.office import office  # noqa: PLC0415
     from camerad.vault import office_settings  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
-    from camerad.vault.second_copies import open_second_copies  # noqa: PLC0415
-    from camerad.vault.second_copy_restore import Restorer  # noqa: PLC0415
+    from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
+    from camerad.vault.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
 
     settings = office_settings.load(options.config, with_files=False)
     key = office.load_public_key(str(settings.office_key))
@@ -80,7 +80,7 @@ def probe(settings: OfficeFile) -> list[str]:
     """Whether the store of second copies keeps a lock: what is wrong with it, in words for
     people."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.vault.second_copies import open_second_copies  # noqa: PLC0415
+    from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
 
     try:
         copies = open_second_copies(settings.second_copy, SystemClock(), str(settings.directory))

@@ -58,7 +58,7 @@ from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
-from camerad.vault.second_copies import SecondCopies, open_second_copies
+from camerad.vault.second_copy.second_copies import SecondCopies, open_second_copies
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.standstill import free_room, in_words
 from camerad.vault.takeover import Takeover

@@ -18,7 +18,7 @@ from camerad.config.settings_reader import SettingsReader
 from camerad.index.index_settings import IndexSettings
 from camerad.vault import notice_settings
 from camerad.vault.notice_settings import MetricsSettings, NotifySettings
-from camerad.vault.second_copy_settings import (
+from camerad.vault.second_copy.second_copy_settings import (
     NO_SECOND_COPY,
     SecondCopySettings,
     check_second_copy,

@@ -38,8 +38,8 @@ from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.periodic_work import LEAST_PAUSE_SECONDS, PeriodicWork, end_all
 from camerad.vault.retention_worker import RetentionWorker
-from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy_worker import SecondCopyWorker
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover_events import TakeoverEvent
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads

@@ -7,7 +7,7 @@ before the next begins, and what was interrupted anywhere is completed by the ne
    camera's registered key alone, and against its declaration and the copy of its ledger. SHA-256 of
    all that is read;
 2. give it its place among the camera's recordings; it is not written twice;
-3. make its second copy, if there are any, and compare that (`camerad.vault.second_copies`);
+3. make its second copy, if there are any, and compare that (`second_copy.second_copies`);
 4. publish the receipt, signed by the office's key, with that SHA-256;
 5. remove what the upload left.
 

@@ -15,11 +15,11 @@ from s3_engines import ACCESS, REGION, SECRET, S3Engine
 
 from camerad.base import durable_files
 from camerad.base.clock import SECOND, ManualClock, SystemClock
-from camerad.vault.second_copy import SecondCopy, name_of
-from camerad.vault.second_copy_directory import DirectorySecondCopy
-from camerad.vault.second_copy_s3 import S3SecondCopy
-from camerad.vault.second_copy_s3_client import Bucket
-from camerad.vault.second_copy_settings import S3Settings
+from camerad.vault.second_copy.second_copy import SecondCopy, name_of
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy.second_copy_s3 import S3SecondCopy
+from camerad.vault.second_copy.second_copy_s3_client import Bucket
+from camerad.vault.second_copy.second_copy_settings import S3Settings
 
 NAME = name_of("20261124T153000Z-000001-00000001", "ab" * 32)
 OTHER = name_of("20261124T153000Z-000002-00000002", "cd" * 32)

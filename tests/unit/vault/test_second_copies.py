@@ -21,8 +21,8 @@ from camerad.office.office_store import open_office_store
 from camerad.store.locations import place_of
 from camerad.store.verified_copy import CopyError, digest
 from camerad.vault.periodic_work import WorkFailedError
-from camerad.vault.second_copies import SecondCopies, open_second_copies
-from camerad.vault.second_copy import (
+from camerad.vault.second_copy.second_copies import SecondCopies, open_second_copies
+from camerad.vault.second_copy.second_copy import (
     Lock,
     SecondCopyAwayError,
     UnsafeStoreError,
@@ -30,9 +30,9 @@ from camerad.vault.second_copy import (
     parse_name,
     read_back,
 )
-from camerad.vault.second_copy_directory import DirectorySecondCopy
-from camerad.vault.second_copy_settings import SecondCopySettings
-from camerad.vault.second_copy_worker import SecondCopyWorker
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
 from camerad.vault.takeover import Takeover
 from tests.breadth import breadth
 from tests.unit.vault.second_copy_scene import DirectoryScene, soon

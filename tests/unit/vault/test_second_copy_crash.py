@@ -18,10 +18,10 @@ import pytest
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ManualClock
 from camerad.store.verified_copy import Digest
-from camerad.vault import second_copy_directory
-from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy import Lock, read_back
-from camerad.vault.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy import second_copy_directory
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy import Lock, read_back
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
 from tests.crash.workspace import Workspace

@@ -10,8 +10,14 @@ from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant
-from camerad.vault.second_copy import CopyInStore, Lock, name_of
-from camerad.vault.second_copy_plan import LocalCopy, SecondCopyPlan, is_over, may_release, plan
+from camerad.vault.second_copy.second_copy import CopyInStore, Lock, name_of
+from camerad.vault.second_copy.second_copy_plan import (
+    LocalCopy,
+    SecondCopyPlan,
+    is_over,
+    may_release,
+    plan,
+)
 
 FINAL = "ab" * 32
 NAME = name_of(ONE, FINAL)

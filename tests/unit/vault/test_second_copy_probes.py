@@ -11,10 +11,10 @@ from typing import Any
 
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import StorageError
-from camerad.vault import second_copy_s3_probe
-from camerad.vault.second_copies import LEFT_US, SecondCopies
-from camerad.vault.second_copy import Lock
-from camerad.vault.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy import second_copy_s3_probe
+from camerad.vault.second_copy.second_copies import LEFT_US, SecondCopies
+from camerad.vault.second_copy.second_copy import Lock
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

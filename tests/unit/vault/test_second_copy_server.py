@@ -13,8 +13,8 @@ from camerad.cli.main import main
 from camerad.container.skeleton import skeleton
 from camerad.vault import office_settings
 from camerad.vault.office_settings import ListenSettings
-from camerad.vault.second_copy import UnsafeStoreError, name_of, read_back
-from camerad.vault.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy.second_copy import UnsafeStoreError, name_of, read_back
+from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
 from tests.unit.vault.office_scene import OfficeScene
 from tests.unit.vault.second_copy_scene import S3Scene
 

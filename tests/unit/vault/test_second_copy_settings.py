@@ -9,14 +9,14 @@ import pytest
 
 from camerad.vault import office_settings
 from camerad.vault.office_settings import OfficeFile, TlsSettings
-from camerad.vault.second_copy import SecondCopyError
-from camerad.vault.second_copy_credentials import (
+from camerad.vault.second_copy.second_copy import SecondCopyError
+from camerad.vault.second_copy.second_copy_credentials import (
     Credentials,
     CredentialsError,
     read_credentials,
 )
-from camerad.vault.second_copy_s3_client import Bucket
-from camerad.vault.second_copy_settings import S3Settings
+from camerad.vault.second_copy.second_copy_s3_client import Bucket
+from camerad.vault.second_copy.second_copy_settings import S3Settings
 
 GOOD = "[default]\naws_access_key_id = who\naws_secret_access_key = hidden\n"
 

@@ -14,10 +14,10 @@ from lying_store import Lie, lying_store
 
 from camerad.base.clock import SECOND
 from camerad.store.verified_copy import Digest
-from camerad.vault import second_copy_directory, second_copy_s3
 from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
 from camerad.vault.entrance import tls_context
-from camerad.vault.second_copy import (
+from camerad.vault.second_copy import second_copy_directory, second_copy_s3
+from camerad.vault.second_copy.second_copy import (
     Lock,
     LockedCopyError,
     SecondCopyAwayError,
@@ -25,7 +25,7 @@ from camerad.vault.second_copy import (
     UnsafeStoreError,
     read_back,
 )
-from camerad.vault.second_copy_credentials import CredentialsError
+from camerad.vault.second_copy.second_copy_credentials import CredentialsError
 from tests.breadth import CAMPAIGN, campaign
 from tests.unit.vault.second_copy_scene import (
     NAME,

@@ -22,17 +22,21 @@ from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
 from camerad.store.disk import TakenError
 from camerad.store.locations import NotThereError, office_place
-from camerad.vault import second_copy_worker
 from camerad.vault.cameras import Cameras
 from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.retention_worker import RetentionWorker
-from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy import Lock, SecondCopyAwayError, name_of, read_back
-from camerad.vault.second_copy_directory import DirectorySecondCopy
-from camerad.vault.second_copy_lock import lock_at_takeover, lock_by_ledger
-from camerad.vault.second_copy_restore import Restorer
-from camerad.vault.second_copy_worker import LOOK_SECONDS, SOON_SECONDS, SecondCopyWorker
+from camerad.vault.second_copy import second_copy_worker
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy import Lock, SecondCopyAwayError, name_of, read_back
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy.second_copy_lock import lock_at_takeover, lock_by_ledger
+from camerad.vault.second_copy.second_copy_restore import Restorer
+from camerad.vault.second_copy.second_copy_worker import (
+    LOOK_SECONDS,
+    SOON_SECONDS,
+    SecondCopyWorker,
+)
 
 OFFICE = SigningKey.generate()
 HOUR = DAY // 24

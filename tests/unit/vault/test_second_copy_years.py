@@ -24,15 +24,15 @@ from camerad.recording.container_writer import ContainerWriter
 from camerad.store.locations import office_place
 from camerad.store.receipts import CopiedRecording
 from camerad.store.verified_copy import digest
-from camerad.vault import second_copy_worker
 from camerad.vault.cameras import Cameras
 from camerad.vault.judgement import Judged
 from camerad.vault.periodic_work import WorkFailedError
 from camerad.vault.retention_worker import LOOK_SECONDS, RetentionWorker
-from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy import SecondCopyAwayError, name_of
-from camerad.vault.second_copy_directory import DirectorySecondCopy
-from camerad.vault.second_copy_worker import SecondCopyWorker
+from camerad.vault.second_copy import second_copy_worker
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy import SecondCopyAwayError, name_of
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
 from tests.breadth import breadth
 
 SEED: Final = 20261128

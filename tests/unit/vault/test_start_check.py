@@ -27,7 +27,7 @@ from camerad.vault.certificates import (
     make_certificate,
 )
 from camerad.vault.office_settings import OfficeFile, TlsSettings
-from camerad.vault.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
 from camerad.vault.start_check import NotMountedError, check_start
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -26,8 +26,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
 
 from camerad.base.clock import SECOND
-from camerad.vault.second_copy import Lock, UnsafeStoreError
-from camerad.vault.second_copy_s3_client import Bucket, is_missing
+from camerad.vault.second_copy.second_copy import Lock, UnsafeStoreError
+from camerad.vault.second_copy.second_copy_s3_client import Bucket, is_missing
 
 PREFIX: Final = "camerad-probe/"
 LOCKED_SECONDS: Final = 300
@@ -40,7 +40,7 @@ _REMEDY: Final = "use a store, and a bucket, whose lock holds: docs/office.md sa
 
 
 class ProbedStore(Protocol):
-    """What a probe asks of a store: `camerad.vault.second_copy_s3.S3SecondCopy`, which explains
+    """What a probe asks of a store: `second_copy_s3.S3SecondCopy`, which explains
     each."""
 
     @property

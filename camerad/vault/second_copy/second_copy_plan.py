@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.vault.second_copy import CopyInStore, Lock, name_of, parse_name
+from camerad.vault.second_copy.second_copy import CopyInStore, Lock, name_of, parse_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad.base.text import printable
-from camerad.vault.second_copy import SecondCopyAwayError, SecondCopyError
-from camerad.vault.second_copy_credentials import read_credentials
-from camerad.vault.second_copy_settings import S3Settings
+from camerad.vault.second_copy.second_copy import SecondCopyAwayError, SecondCopyError
+from camerad.vault.second_copy.second_copy_credentials import read_credentials
+from camerad.vault.second_copy.second_copy_settings import S3Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -11,7 +11,7 @@ from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.config.fields import ABSOLUTE_PATH, Matches
 from camerad.config.settings_reader import SettingsReader
-from camerad.vault.second_copy_credentials import read_credentials
+from camerad.vault.second_copy.second_copy_credentials import read_credentials
 
 SECTION: Final = "second_copy"
 

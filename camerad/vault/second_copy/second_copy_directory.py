@@ -31,7 +31,7 @@ from camerad.base.storage_errors import explain, explaining
 from camerad.container.recording_files import SUFFIX
 from camerad.store import verified_copy
 from camerad.store.locations import is_id
-from camerad.vault.second_copy import (
+from camerad.vault.second_copy.second_copy import (
     CopyInStore,
     Lock,
     LockedCopyError,
@@ -51,7 +51,7 @@ _ONLY: Final = "only"
 
 class DirectorySecondCopy:
     """root: the directory, which is never made here: if it is not there, nothing is mounted. clock:
-    by whose wall time a lock ends. See `camerad.vault.second_copy.SecondCopy`."""
+    by whose wall time a lock ends. See `second_copy.SecondCopy`."""
 
     def __init__(self, root: str, clock: Clock) -> None:
         self._root: Final = os.path.abspath(root)

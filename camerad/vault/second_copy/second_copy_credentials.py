@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from camerad.base.errors import EX_CONFIG
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
-from camerad.vault.second_copy import SecondCopyError
+from camerad.vault.second_copy.second_copy import SecondCopyError
 
 _LARGEST: Final = 64 * 1024
 _OTHERS: Final = 0o077

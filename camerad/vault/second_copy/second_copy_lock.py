@@ -11,7 +11,7 @@ end is only counted from a wall time that is proven:
 
 An end that is over, or shorter by the ledger, stays shorter. While nothing is proven there is a
 legal hold in the lock's place, which can be taken back; the lock follows
-(`camerad.vault.second_copy_worker`), or the hold stays until the recording is deleted. A hold that
+(`second_copy_worker`), or the hold stays until the recording is deleted. A hold that
 somebody places later is a legal hold too, and changes no lock.
 
 At a take-over the ledger may know the recording already, as where the store was away, or a file was
@@ -31,7 +31,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.timeline import JUMP_US, Ages
 from camerad.store.trust import facts_from
-from camerad.vault.second_copy import Lock
+from camerad.vault.second_copy.second_copy import Lock
 
 NEAR_US: Final = 60 * SECOND
 """An end that is so near is not locked any more: the store's clock may be behind it already."""

@@ -22,12 +22,18 @@ from camerad.container.skeleton import skeleton
 from camerad.store.receipts import CopiedRecording
 from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.directory_locks import DirectoryLocks
-from camerad.vault.second_copy import Lock, SecondCopy, SecondCopyAwayError, name_of, read_back
-from camerad.vault.second_copy_directory import DirectorySecondCopy
-from camerad.vault.second_copy_lock import lock_at_takeover
+from camerad.vault.second_copy.second_copy import (
+    Lock,
+    SecondCopy,
+    SecondCopyAwayError,
+    name_of,
+    read_back,
+)
+from camerad.vault.second_copy.second_copy_directory import DirectorySecondCopy
+from camerad.vault.second_copy.second_copy_lock import lock_at_takeover
 
 if TYPE_CHECKING:
-    from camerad.vault.second_copy_settings import SecondCopySettings
+    from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
 
 NAME_LOCKS: Final = 64
 """Copies with different names share locks, whose files stay."""
@@ -169,8 +175,8 @@ def open_second_copies(
     office's. Nothing is asked of the store yet. Raises SecondCopyError and StorageError."""
     if settings.s3 is not None:
         # boto3 comes with these, and is not imported where no bucket is named.
-        from camerad.vault.second_copy_s3 import S3SecondCopy  # noqa: PLC0415
-        from camerad.vault.second_copy_s3_client import Bucket  # noqa: PLC0415
+        from camerad.vault.second_copy.second_copy_s3 import S3SecondCopy  # noqa: PLC0415
+        from camerad.vault.second_copy.second_copy_s3_client import Bucket  # noqa: PLC0415
 
         return SecondCopies(S3SecondCopy(Bucket(settings.s3)), clock, directory)
     if settings.directory is not None:

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from camerad.base.clock import SECOND
 from camerad.base.storage_errors import explaining
-from camerad.vault import second_copy_s3_probe
-from camerad.vault.second_copy import (
+from camerad.vault.second_copy import second_copy_s3_probe
+from camerad.vault.second_copy.second_copy import (
     CopyInStore,
     Lock,
     LockedCopyError,
@@ -35,7 +35,7 @@ from camerad.vault.second_copy import (
     UnsafeStoreError,
     parse_name,
 )
-from camerad.vault.second_copy_s3_client import Bucket, is_missing, is_refused
+from camerad.vault.second_copy.second_copy_s3_client import Bucket, is_missing, is_refused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -58,7 +58,7 @@ class Version(NamedTuple):
 
 
 class S3SecondCopy:
-    """bucket: where the copies are. See `camerad.vault.second_copy.SecondCopy`."""
+    """bucket: where the copies are. See `second_copy.SecondCopy`."""
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket: Final = bucket

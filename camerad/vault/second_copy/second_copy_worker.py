@@ -1,7 +1,7 @@
 """Keeps the second copies as the office's ledger has them, by itself.
 
 Every quarter of an hour it asks the ledger and the store what there is, and does what
-`camerad.vault.second_copy_plan` says. There are two pieces of work, so that nothing waits behind a
+`second_copy_plan` says. There are two pieces of work, so that nothing waits behind a
 long copy: `look` deletes, then locks and holds; `copy` makes what is missing. What cannot be done
 is said once, until it is something else, and tried each time.
 
@@ -37,10 +37,10 @@ from camerad.vault.camera_holdings import size_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.judgement import UnfitError, check_recording
 from camerad.vault.periodic_work import WorkFailedError
-from camerad.vault.second_copies import SecondCopies
-from camerad.vault.second_copy import Lock, SecondCopyAwayError, parse_name
-from camerad.vault.second_copy_lock import lock_by_ledger
-from camerad.vault.second_copy_plan import (
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy import Lock, SecondCopyAwayError, parse_name
+from camerad.vault.second_copy.second_copy_lock import lock_by_ledger
+from camerad.vault.second_copy.second_copy_plan import (
     LocalCopy,
     SecondCopyPlan,
     is_over,

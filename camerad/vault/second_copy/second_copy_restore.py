@@ -37,7 +37,7 @@ from camerad.store.verified_copy import CopyError, Digest
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
 from camerad.vault.judgement import UnfitError, check_recording
-from camerad.vault.second_copy import SecondCopy, parse_name
+from camerad.vault.second_copy.second_copy import SecondCopy, parse_name
 from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_files import Declaration
 
