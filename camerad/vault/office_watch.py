@@ -47,8 +47,9 @@ _T = TypeVar("_T")
 
 class OfficeWatch:
     """root: the office's directory. certificate_end_us: of the certificate that is served. urgent:
-    is called when something was found that cannot wait. `look` is called by one thread; any may ask
-    for `present`, and hand in what a look at the store found."""
+    is called when something was found that cannot wait. second_copies_fail: says whether they do.
+    `look` is called by one thread; any may ask for `present`, and hand in what a look at the store
+    found."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class OfficeWatch:
         clock: Clock,
         certificate_end_us: int,
         urgent: Callable[[], None],
+        second_copies_fail: Callable[[], bool] = lambda: False,
     ) -> None:
         self._root = os.path.abspath(root)
         self._cameras = cameras
@@ -70,6 +72,7 @@ class OfficeWatch:
         self._clock = clock
         self._certificate_end_us = certificate_end_us
         self._urgent = urgent
+        self._second_copies_fail = second_copies_fail
         self._known: frozenset[tuple[str, str]] = frozenset()
         self._store: StoreFacts | None = None
         self._looked_us = clock.now_us()
@@ -128,6 +131,7 @@ class OfficeWatch:
             reserve=self._uploads.limits.reserve if "storage" not in self._unread else 0,
             certificate_end_us=self._certificate_end_us,
             unread=tuple(self._unread),
+            second_copies_fail=self._second_copies_fail(),
         )
 
     def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:

@@ -104,6 +104,7 @@ class OfficeWork:
             clock=clock,
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
+            second_copies_fail=lambda: self._second is not None and self._second.fails,
         )
 
         def looked(facts: StoreFacts) -> None:

@@ -135,6 +135,7 @@ _ENGLISH: Final = _Words(
         NoticeKind.PUT_APART: "A recording was not accepted",
         NoticeKind.DELETION_BLOCKED: "Recordings are kept beyond their day",
         NoticeKind.DELETION_STANDS_STILL: "Deletion stands still",
+        NoticeKind.SECOND_COPIES: "Second copies fail",
         NoticeKind.STORAGE_FAILS: "The storage fails",
         NoticeKind.STORAGE_FULL: "The storage is full",
         NoticeKind.STORAGE_LOW: "The storage is nearly full",
@@ -165,6 +166,8 @@ _ENGLISH: Final = _Words(
         "deletion_blocked": "{recording}: {detail}.",
         "deletion_stands_still": "The server has not checked for {number} {number:hour|hours} what "
         "is due.",
+        "second_copies": "They cannot be made or kept as they have to be. What has none is not "
+        "acknowledged.",
         "storage_fails": "What cannot be looked at: {detail}.",
         "storage_full": "Nothing more is received. {number} % are free.",
         "storage_low": "{number} % are free.",
@@ -190,6 +193,8 @@ _ENGLISH: Final = _Words(
         NoticeKind.DELETION_BLOCKED: "The log says what to do about each. Until then they are kept "
         "longer than the law allows.",
         NoticeKind.DELETION_STANDS_STILL: "See in the log what keeps the server from it.",
+        NoticeKind.SECOND_COPIES: "See in the log what their store says. The cameras keep their "
+        "recordings meanwhile.",
         NoticeKind.STORAGE_FAILS: "See in the log what the storage says, and replace it if it is "
         "broken.",
         NoticeKind.STORAGE_FULL: "Make room. The cameras keep their recordings meanwhile.",
@@ -219,6 +224,7 @@ _GERMAN: Final = _Words(
         NoticeKind.PUT_APART: "Eine Aufzeichnung wurde nicht angenommen",
         NoticeKind.DELETION_BLOCKED: "Aufzeichnungen bleiben über ihren Tag hinaus",
         NoticeKind.DELETION_STANDS_STILL: "Das Löschen steht still",
+        NoticeKind.SECOND_COPIES: "Mit den Zweitkopien stimmt etwas nicht",
         NoticeKind.STORAGE_FAILS: "Der Speicher versagt",
         NoticeKind.STORAGE_FULL: "Der Speicher ist voll",
         NoticeKind.STORAGE_LOW: "Der Speicher ist fast voll",
@@ -251,6 +257,8 @@ _GERMAN: Final = _Words(
         "deletion_blocked": "{recording}: {detail}.",
         "deletion_stands_still": "Seit {number} {number:Stunde|Stunden} hat der Server nicht "
         "geprüft, was fällig ist.",
+        "second_copies": "Sie lassen sich nicht anlegen oder halten, wie sie sollen. Was keine "
+        "hat, wird nicht quittiert.",
         "storage_fails": "Nicht einzusehen ist: {detail}.",
         "storage_full": "Es wird nichts mehr angenommen. Frei sind {number} %.",
         "storage_low": "Frei sind {number} %.",
@@ -276,6 +284,8 @@ _GERMAN: Final = _Words(
         NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin bleiben "
         "sie länger, als das Gesetz erlaubt.",
         NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",
+        NoticeKind.SECOND_COPIES: "Im Log steht, was ihr Speicher sagt. Die Kameras behalten ihre "
+        "Aufzeichnungen so lange.",
         NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
         "ersetzen Sie ihn.",
         NoticeKind.STORAGE_FULL: "Schaffen Sie Platz. Die Kameras behalten ihre Aufzeichnungen so "

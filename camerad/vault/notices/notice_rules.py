@@ -13,6 +13,7 @@ not_authentic             now     `again_days`         a recording that is not w
 put_apart                 now     a week               a hand-over that was not taken over
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                nobody looked for what is due
+second_copies             now     a day                second copies cannot be made or kept
 storage_fails             now     a day                something cannot be read
 storage_full              now     a day                nothing more is received
 storage_low               daily   `again_days`         free room
@@ -57,6 +58,7 @@ class NoticeKind(StrEnum):
     PUT_APART = "put_apart"
     DELETION_BLOCKED = "deletion_blocked"
     DELETION_STANDS_STILL = "deletion_stands_still"
+    SECOND_COPIES = "second_copies"
     STORAGE_FAILS = "storage_fails"
     STORAGE_FULL = "storage_full"
     STORAGE_LOW = "storage_low"
@@ -74,13 +76,19 @@ AT_ONCE: Final = frozenset(
         NoticeKind.PUT_APART,
         NoticeKind.DELETION_BLOCKED,
         NoticeKind.DELETION_STANDS_STILL,
+        NoticeKind.SECOND_COPIES,
         NoticeKind.STORAGE_FAILS,
         NoticeKind.STORAGE_FULL,
     }
 )
 """Somebody has to act: these do not wait for the day's message."""
 LOGGED_ELSEWHERE: Final = frozenset(
-    {NoticeKind.NOT_AUTHENTIC, NoticeKind.PUT_APART, NoticeKind.DELETION_BLOCKED}
+    {
+        NoticeKind.NOT_AUTHENTIC,
+        NoticeKind.PUT_APART,
+        NoticeKind.DELETION_BLOCKED,
+        NoticeKind.SECOND_COPIES,
+    }
 )
 """Whoever finds these logs them, with all details; the log as a channel leaves them out."""
 _GRAVITY: Final = {kind: number for number, kind in enumerate(NoticeKind)}
@@ -165,7 +173,8 @@ class OfficeFacts:
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,
     or the server's start. apart: camera and file of everything that was put apart. free, total,
-    reserve: bytes of the storage. unread: what could not be looked at.
+    reserve: bytes of the storage. unread: what could not be looked at. second_copies_fail: the last
+    look at them could not do all that is to be done.
     """
 
     now_us: int
@@ -179,6 +188,7 @@ class OfficeFacts:
     reserve: int
     certificate_end_us: int
     unread: tuple[str, ...] = ()
+    second_copies_fail: bool = False
 
 
 _NOT_AUTHENTIC: Final = {
@@ -269,6 +279,8 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         )  # fmt: skip
     for part in facts.unread:
         yield Notice(NoticeKind.STORAGE_FAILS, part, 1, detail=part)
+    if facts.second_copies_fail:
+        yield Notice(NoticeKind.SECOND_COPIES, "", 1)
     percent = 100 * facts.free // facts.total if facts.total else 100
     if facts.free < facts.reserve:
         yield Notice(NoticeKind.STORAGE_FULL, "", 1, number=percent)

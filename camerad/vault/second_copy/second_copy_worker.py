@@ -339,6 +339,11 @@ class SecondCopyWorker:
         log.info("made the second copy %s", name, extra=MessageId.SECOND_COPY.extra)
         return True
 
+    @property
+    def fails(self) -> bool:
+        """Whether the last looks could not do all that is to be done; any thread may ask."""
+        return any(self._said.values())
+
     def _warn(self, name: str, problems: set[str]) -> None:
         for text in sorted(problems.difference(*self._said.values())):
             log.warning("second copies: %s", printable(text), extra=MessageId.SECOND_COPY.extra)

@@ -195,3 +195,8 @@ def test_a_sentence_of_the_store_is_about_what_stands_before_its_colon(
     text: str, subject: str
 ) -> None:
     assert subject_of(text) == subject
+
+
+def test_second_copies_that_fail_are_told_at_once() -> None:
+    found = the_one(office_facts(second_copies_fail=True))
+    assert (found.kind, found.at_once) == (NoticeKind.SECOND_COPIES, True)

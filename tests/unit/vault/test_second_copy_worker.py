@@ -286,8 +286,10 @@ def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
         office.look()
     assert office.there == set()
     assert caplog.text.count("the directory of second copies is not there") == 1
+    assert office.worker.fails
     away.rename(office.second)
     office.look()
+    assert not office.worker.fails
     assert office.copied == set()
 
 
