@@ -194,8 +194,8 @@ _ENGLISH: Final = _Words(
         "broken.",
         NoticeKind.STORAGE_FULL: "Make room. The cameras keep their recordings meanwhile.",
         NoticeKind.STORAGE_LOW: "Make room before it is full.",
-        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init' again, or put a new one into "
-        "place, and start the server again.",
+        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init DIR --config FILE' again, or "
+        "put a new one into place, and start the server again.",
         NoticeKind.MISMATCH: "See what is wrong with 'camerad evidence verify'.",
         NoticeKind.CAMERA_NOT_SEEN: "Look where it is. What it recorded may still be on it.",
         NoticeKind.MARKED_EXPIRES: "If it is needed, hold it before: 'camerad evidence hold'.",
@@ -281,8 +281,8 @@ _GERMAN: Final = _Words(
         NoticeKind.STORAGE_FULL: "Schaffen Sie Platz. Die Kameras behalten ihre Aufzeichnungen so "
         "lange.",
         NoticeKind.STORAGE_LOW: "Schaffen Sie Platz, bevor er voll ist.",
-        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init' noch einmal auf, oder legen "
-        "Sie ein neues ab, und starten Sie den Server neu.",
+        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init DIR --config FILE' noch "
+        "einmal auf, oder legen Sie ein neues ab, und starten Sie den Server neu.",
         NoticeKind.MISMATCH: "'camerad evidence verify' sagt, was nicht stimmt.",
         NoticeKind.CAMERA_NOT_SEEN: "Sehen Sie nach, wo sie ist. Ihre Aufzeichnungen sind "
         "vielleicht noch auf ihr.",
