@@ -128,6 +128,7 @@ class OfficeWatch:
             reserve=self._uploads.limits.reserve if "storage" not in self._unread else 0,
             certificate_end_us=self._certificate_end_us,
             unread=tuple(self._unread),
+            directory=self._root,
         )
 
     def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:

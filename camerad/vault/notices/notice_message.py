@@ -109,7 +109,13 @@ def describe(one: Notice, language: str) -> str:
         day=day,
         number=Number(one.number),
         detail=printable(one.detail),
+        place=printable(one.place),
     )
+
+
+def title_of(kind: NoticeKind, language: str) -> str:
+    """What stands above the notices of a kind."""
+    return _LANGUAGES[language].titles[kind]
 
 
 def make_test_message(language: str, office: str) -> NoticeMessage:
@@ -136,7 +142,7 @@ _ENGLISH: Final = _Words(
         NoticeKind.DELETION_BLOCKED: "Recordings are kept beyond their day",
         NoticeKind.DELETION_STANDS_STILL: "Deletion stands still",
         NoticeKind.STORAGE_FAILS: "The storage fails",
-        NoticeKind.STORAGE_FULL: "The storage is full",
+        NoticeKind.STORAGE_FULL: "The storage takes nothing more",
         NoticeKind.STORAGE_LOW: "The storage is nearly full",
         NoticeKind.CERTIFICATE_ENDS: "The server's certificate ends",
         NoticeKind.MISMATCH: "Store and ledger differ",
@@ -166,7 +172,8 @@ _ENGLISH: Final = _Words(
         "deletion_stands_still": "The server has not checked for {number} {number:hour|hours} what "
         "is due.",
         "storage_fails": "What cannot be looked at: {detail}.",
-        "storage_full": "Nothing more is received. {number} % are free.",
+        "storage_full": "{detail} are free, and {number} GiB have to stay free "
+        "(receive.reserve_gib). Make room on {place}.",
         "storage_low": "{number} % are free.",
         "certificate_ends": "It ends on {day}, in {number} {number:day|days}. Then no camera "
         "connects.",
@@ -192,7 +199,7 @@ _ENGLISH: Final = _Words(
         NoticeKind.DELETION_STANDS_STILL: "See in the log what keeps the server from it.",
         NoticeKind.STORAGE_FAILS: "See in the log what the storage says, and replace it if it is "
         "broken.",
-        NoticeKind.STORAGE_FULL: "Make room. The cameras keep their recordings meanwhile.",
+        NoticeKind.STORAGE_FULL: "The cameras keep their recordings meanwhile.",
         NoticeKind.STORAGE_LOW: "Make room before it is full.",
         NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init DIR --config FILE' again, or "
         "put a new one into place, and start the server again.",
@@ -220,7 +227,7 @@ _GERMAN: Final = _Words(
         NoticeKind.DELETION_BLOCKED: "Aufzeichnungen bleiben über ihren Tag hinaus",
         NoticeKind.DELETION_STANDS_STILL: "Das Löschen steht still",
         NoticeKind.STORAGE_FAILS: "Der Speicher versagt",
-        NoticeKind.STORAGE_FULL: "Der Speicher ist voll",
+        NoticeKind.STORAGE_FULL: "Der Speicher nimmt nichts mehr an",
         NoticeKind.STORAGE_LOW: "Der Speicher ist fast voll",
         NoticeKind.CERTIFICATE_ENDS: "Das Zertifikat des Servers läuft ab",
         NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
@@ -252,7 +259,8 @@ _GERMAN: Final = _Words(
         "deletion_stands_still": "Seit {number} {number:Stunde|Stunden} hat der Server nicht "
         "geprüft, was fällig ist.",
         "storage_fails": "Nicht einzusehen ist: {detail}.",
-        "storage_full": "Es wird nichts mehr angenommen. Frei sind {number} %.",
+        "storage_full": "Frei sind {detail}, und {number} GiB müssen frei bleiben "
+        "(receive.reserve_gib). Schaffen Sie Platz auf {place}.",
         "storage_low": "Frei sind {number} %.",
         "certificate_ends": "Es endet am {day}, in {number} {number:Tag|Tagen}. Dann verbindet "
         "sich keine Kamera mehr.",
@@ -278,8 +286,7 @@ _GERMAN: Final = _Words(
         NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",
         NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
         "ersetzen Sie ihn.",
-        NoticeKind.STORAGE_FULL: "Schaffen Sie Platz. Die Kameras behalten ihre Aufzeichnungen so "
-        "lange.",
+        NoticeKind.STORAGE_FULL: "Die Kameras behalten ihre Aufzeichnungen so lange.",
         NoticeKind.STORAGE_LOW: "Schaffen Sie Platz, bevor er voll ist.",
         NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init DIR --config FILE' noch "
         "einmal auf, oder legen Sie ein neues ab, und starten Sie den Server neu.",
