@@ -81,6 +81,11 @@ def count(number: int, one: str, more: str | None = None) -> str:
     return f"{number} {one if number == 1 else more or one + 's'}"
 
 
+def room(amount: int) -> str:
+    """An amount of bytes as people speak of free room: in GiB, and below two of them in MiB."""
+    return f"{amount >> 30} GiB" if amount >= 2 << 30 else f"{amount >> 20} MiB"
+
+
 class Number(int):
     """A number in the template of a catalogue, which chooses the word behind itself: of
     ``{days} {days:Tag|Tage}`` becomes ``1 Tag``, ``2 Tage``."""

@@ -87,7 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
     from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config, with_files=False)  # those are looked at more closely
-    warnings = _checked(settings)
+    warnings = _checked(settings, options.config)
     try:
         from camerad.vault.office_server import Vault  # noqa: PLC0415 - slow to import
     except ModuleNotFoundError as error:
@@ -116,14 +116,14 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(settings: OfficeFile) -> list[str]:
+def _checked(settings: OfficeFile, config: str) -> list[str]:
     """See `camerad.vault.start_check.check_start` and `camerad.vault.standstill`."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from camerad.vault.standstill import find_standstills  # noqa: PLC0415 - slow to import
     from camerad.vault.start_check import check_start  # noqa: PLC0415
 
-    return check_start(settings, datetime.now(UTC)) + find_standstills(settings)
+    return check_start(settings, datetime.now(UTC), config) + find_standstills(settings)
 
 
 def _notify_test(options: argparse.Namespace) -> int:
@@ -160,7 +160,7 @@ def _check(options: argparse.Namespace) -> int:
     mistakes = check_file(options.file)
     if not mistakes:
         settings = load(options.file)
-        mistakes = _checked(settings) + office_restore.probe(settings)
+        mistakes = _checked(settings, options.file) + office_restore.probe(settings)
         for remark in find_remarks(settings):
             sys.stderr.write(f"to be aware of: {printable(remark)}\n")
     for mistake in mistakes:

@@ -99,7 +99,13 @@ def run(options: argparse.Namespace) -> int:
         durable_files.make_directory(os.path.dirname(own.certificate), 0o700, linked=True)
         if known and not options.new_authority:
             certificates.check_authority(authority)
-        certificates.make_authority(authority, f"camerad office {_host(settings.url)}", now)
+        begun = certificates.make_authority(authority, f"camerad office {_host(settings.url)}", now)
+        if options.new_authority and not begun:
+            raise OfficeCommandError(
+                f"{authority.certificate}: there is an authority, so no other one was made. If "
+                "there has to be another one, move this one and its key "
+                "away and run this again: every camera then needs a new file"
+            )
         made = certificates.make_certificate(authority, own, [_host(settings.url)], now)
         issuer = certificates.read_certificate(authority.certificate)
         end = certificates.read_certificate(own.certificate).not_valid_after_utc

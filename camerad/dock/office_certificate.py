@@ -115,15 +115,16 @@ def refused(
 _WORDS: Final = {
     CertificateFault.AUTHORITY: (
         "the server's certificate is not by the authority that this camera trusts",
-        "Compare the camera's SHA-256 with the fingerprint that 'camerad office init' shows at the "
-        "office: if it is another, give the camera a new file with the office's authority "
-        "('camerad provision new --office-ca FILE'); if it is the same, something else answers "
-        "at this address",
+        "Compare the camera's SHA-256 with the fingerprint that 'camerad office init DIR "
+        "--config FILE' shows at the office: if it is another, give the camera a new file "
+        "with the office's authority ('camerad provision new --office-ca FILE'); if it is the "
+        "same, something else answers at this address",
     ),
     CertificateFault.TIME: (
         "the server's certificate does not count now, by the camera's clock",
         "Compare the camera's clock ('camerad status') with these dates: if the clock is right, "
-        "have the office's server make its certificate anew ('camerad office init')",
+        "have the office's server make its certificate anew ('camerad office init DIR --config "
+        "FILE')",
     ),
     CertificateFault.NAME: (
         "the server's certificate is for another address",

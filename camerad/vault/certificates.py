@@ -99,6 +99,11 @@ def make_authority(files: KeyPairFiles, name: str, now: datetime) -> bool:
 def read_authority(files: KeyPairFiles) -> Issuer:
     """An authority that was made before. Raises CertificateError and StorageError."""
     certificate = read_certificate(files.certificate)
+    if not file_status.exists(files.key):
+        raise CertificateError(
+            f"{files.key}: the authority's key is needed, and is not here. Put authority.key back "
+            "from where you keep it, run this again, then take it away again"
+        )
     try:
         key = serialization.load_pem_private_key(
             read_plain(files.key, "authority's key", _LARGEST), None
@@ -179,7 +184,8 @@ def read_certificate(path: str) -> x509.Certificate:
     except ValueError:
         raise CertificateError(
             f"{path}: this is no certificate in PEM: put it back from its backup; the server's own "
-            "may also be deleted, together with its key, and 'camerad office init' makes another"
+            "may also be deleted, together with its key, and 'camerad office init DIR "
+            "--config FILE' makes another"
         ) from None
 
 

@@ -52,7 +52,8 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise ListenError(
             f"{certificate}, {key}: cannot be used as a certificate and its private key in PEM: "
-            f"{error}; make them with 'camerad office init', or name others under tls"
+            f"{error}; make them with 'camerad office init DIR --config FILE', or name "
+            "others under tls"
         ) from error
     return context
 

@@ -36,7 +36,7 @@ from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
-from camerad.base.text import count
+from camerad.base.text import count, room
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
@@ -60,7 +60,7 @@ from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.second_copy.second_copies import SecondCopies, open_second_copies
 from camerad.vault.settings_offers import SettingsOffers
-from camerad.vault.standstill import free_room, in_words
+from camerad.vault.standstill import free_room
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.takeover_queue import TakeoverQueue
@@ -154,9 +154,9 @@ class Vault:
             reserve=receive.reserve_gib * GIB,
             unfinished_days=receive.unfinished_days,
         )
-        room = in_words(await asyncio.to_thread(free_room, directory))
+        free = room(await asyncio.to_thread(free_room, directory))
         known = count(len(cameras.list_all()), "camera")
-        self._begins_with = f"{known} in the register, {room} free"
+        self._begins_with = f"{known} in the register, {free} free"
         uploads = Uploads(directory, limits, self._clock)
         await asyncio.to_thread(uploads.tidy)
         copies = self._copies = open_second_copies(settings.second_copy, self._clock, directory)

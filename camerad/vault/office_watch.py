@@ -132,6 +132,7 @@ class OfficeWatch:
             certificate_end_us=self._certificate_end_us,
             unread=tuple(self._unread),
             second_copies_fail=self._second_copies_fail(),
+            directory=self._root,
         )
 
     def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:

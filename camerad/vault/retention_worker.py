@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from camerad.base.clock import Clock
@@ -24,7 +25,7 @@ from camerad.office.office_store import open_office_store
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
-from camerad.store.purging import Purged
+from camerad.store.purging import Purged, ReasonKind
 from camerad.vault.cameras import Cameras
 from camerad.vault.notices.notice_rules import StoreFacts
 from camerad.vault.periodic_work import WorkFailedError
@@ -36,6 +37,12 @@ LOOK_SECONDS: Final = 900.0
 """Between two looks,"""
 AGAIN_SECONDS: Final = 60.0
 """and before the next one if somebody else works with the store."""
+
+
+_CLOCK: Final = (
+    "this computer's time is not trusted, so only the time that it ran counted, and recordings may "
+    "be overdue. Let a time server set this computer's clock"
+)
 
 
 class RetentionWorker:
@@ -88,7 +95,7 @@ class RetentionWorker:
         ) as store:
             for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
-            purged = store.purge_and_explain()
+            purged = _as_the_server(store.purge_and_explain())
             if self._looked is not None:
                 try:
                     self._looked(look_at(store, purged, alarms))
@@ -104,6 +111,14 @@ class RetentionWorker:
                 extra=MessageId.OVERDUE.extra,
             )
         self._said = frozenset(reasons)
+
+
+def _as_the_server(purged: Purged) -> Purged:
+    """What was done, without advice that only a command of the desk can follow."""
+    reasons = tuple(
+        replace(one, text=_CLOCK) if one.why is ReasonKind.CLOCK else one for one in purged.reasons
+    )
+    return replace(purged, reasons=reasons)
 
 
 def _tell(text: str) -> None:

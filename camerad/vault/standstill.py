@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from camerad.base import file_status
 from camerad.base.errors import CameradError
 from camerad.base.storage_errors import explaining
+from camerad.base.text import room
 from camerad.office import camera_register
 from camerad.vault.office_settings import OfficeFile
 
-_MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _OTHERS: Final = 0o007
 _HTTPS: Final = 443
@@ -54,11 +54,6 @@ def free_room(directory: str) -> int:
     return state.f_bavail * state.f_frsize
 
 
-def in_words(amount: int) -> str:
-    """An amount of bytes: in GiB, and below two of them in MiB."""
-    return f"{amount // _GIB} GiB" if amount >= 2 * _GIB else f"{amount // _MIB} MiB"
-
-
 def _register(path: str) -> Iterator[str]:
     try:
         if not file_status.exists(path):
@@ -76,7 +71,7 @@ def _room(settings: OfficeFile) -> Iterator[str]:
     free, directory = free_room(str(settings.directory)), settings.directory
     if free < settings.receive.reserve_gib * _GIB:
         yield (
-            f"{directory}: {in_words(free)} are free, and {settings.receive.reserve_gib} GiB have "
+            f"{directory}: {room(free)} are free, and {settings.receive.reserve_gib} GiB have "
             "to stay free (receive.reserve_gib), so the server takes nothing: make room there"
         )
 

@@ -34,8 +34,9 @@ class NotMountedError(CameradError, FileNotFoundError):
     exit_code = EX_TEMPFAIL
 
 
-def check_start(settings: OfficeFile, now: datetime) -> list[str]:
+def check_start(settings: OfficeFile, now: datetime, config: str = "FILE") -> list[str]:
     """What will keep cameras out before long, in words for people; an empty list if nothing will.
+    config: the file with the settings, as messages name it.
 
     Raises NotMountedError if the directory is not there, or is none of an office's; OfficeKeyError
     if another key has signed what is there; CertificateError if no camera could connect; and
@@ -43,7 +44,7 @@ def check_start(settings: OfficeFile, now: datetime) -> list[str]:
     """
     check_directory(str(settings.directory))
     _check_key(settings)
-    return _check_certificate(settings, now) + _check_second_copy(settings)
+    return _check_certificate(settings, now, config) + _check_second_copy(settings)
 
 
 def check_directory(directory: str) -> None:
@@ -65,7 +66,8 @@ def _check_key(settings: OfficeFile) -> None:
         )
 
 
-def _check_certificate(settings: OfficeFile, now: datetime) -> list[str]:
+def _check_certificate(settings: OfficeFile, now: datetime, config: str) -> list[str]:
+    again = f"run 'camerad office init {settings.directory} --config {config}' again"
     path, key_path = str(settings.tls.certificate), str(settings.tls.key)
     certificate = read_certificate(path)
     try:
@@ -77,25 +79,25 @@ def _check_certificate(settings: OfficeFile, now: datetime) -> list[str]:
     if key.public_key() != certificate.public_key():
         raise CertificateError(
             f"{key_path}: this is not the key of {path}; put the two that belong together into "
-            "place, or run 'camerad office init' again"
+            f"place, or {again}"
         )
     end = certificate.not_valid_after_utc
     if end <= now:
         raise CertificateError(
             f"{path}: this certificate ended on {end:%Y-%m-%d}, and no camera connects any more; "
-            "run 'camerad office init' again, or put a new one of the city's into place"
+            f"{again}, or put a new one of the city's into place"
         )
     host = urlsplit(settings.url).hostname or ""
     found = []
     if end <= now + timedelta(days=REMIND_DAYS):
         found.append(
             f"{path}: this certificate ends on {end:%Y-%m-%d}, and then no camera connects any "
-            "more; run 'camerad office init' again, or put a new one into place, and start anew"
+            f"more; {again}, or put a new one into place, and start anew"
         )
     if not _is_for(certificate, host):
         found.append(
             f"{path}: this certificate is not for {host}, which url names, so cameras refuse it; "
-            "run 'camerad office init' again, or correct url"
+            f"{again}, or correct url"
         )
     return found
 

@@ -42,16 +42,16 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_STRANGER: Sentence(
         "What answers at {url} has a certificate by another authority than the camera trusts. The "
         "camera trusts SHA-256 {trusted}. The server's is by {issuer}, SHA-256 {shown}.",
-        "At the office, camerad office init shows the fingerprint of its authority. If the "
-        "camera's is another, give the camera a new file with that authority (camerad provision "
-        "new --office-ca FILE). If it is the same, another computer answers at this address: look "
-        "for it.",
+        "At the office, camerad office init DIR --config FILE shows the fingerprint of its "
+        "authority. If the camera's is another, give the camera a new file with that authority "
+        "(camerad provision new --office-ca FILE). If it is the same, another computer "
+        "answers at this address: look for it.",
     ),
     FindingId.OFFICE_OUT_OF_TIME: Sentence(
         "The certificate of {url} holds from {begins} to {ends}, and not today, by the camera's "
         "clock.",
         "Check the camera's clock, above. If it is right, have the office make the certificate "
-        "again (camerad office init).",
+        "again (camerad office init DIR --config FILE).",
     ),
     FindingId.OFFICE_OTHER_NAME: Sentence(
         "The certificate of the office's server is not for {url}.",

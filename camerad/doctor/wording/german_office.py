@@ -46,7 +46,7 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "Was unter {url} antwortet, hat ein Zertifikat von einer anderen Zertifizierungsstelle, "
         "als die Kamera sie kennt. Die Kamera vertraut SHA-256 {trusted}. Das des Servers ist von "
         "{issuer}, SHA-256 {shown}.",
-        "In der Dienststelle zeigt camerad office init den Fingerabdruck der "
+        "In der Dienststelle zeigt camerad office init DIR --config FILE den Fingerabdruck der "
         "Zertifizierungsstelle. Hat die Kamera einen anderen, ihr eine neue Datei mit dieser "
         "Stelle geben (camerad provision new --office-ca FILE). Ist er derselbe, antwortet unter "
         "dieser Adresse ein anderer Rechner: ihn suchen.",
@@ -55,7 +55,7 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "Das Zertifikat von {url} gilt von {begins} bis {ends}, nach der Uhr der Kamera also heute "
         "nicht.",
         "Die Uhr der Kamera prüfen, siehe oben. Geht sie richtig, in der Dienststelle das "
-        "Zertifikat neu erstellen lassen (camerad office init).",
+        "Zertifikat neu erstellen lassen (camerad office init DIR --config FILE).",
     ),
     FindingId.OFFICE_OTHER_NAME: Sentence(
         "Das Zertifikat des Servers der Dienststelle ist nicht für {url}.",

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from camerad.base.errors import EX_UNAVAILABLE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
-from camerad.vault.notices.notice_message import NoticeMessage
+from camerad.vault.notices.notice_message import NoticeMessage, title_of
 from camerad.vault.notices.notice_rules import LOGGED_ELSEWHERE
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ class LogChannel:
         """Log each notice that nobody else logs."""
         for one, line in zip(message.notices, message.lines, strict=True):
             if one.kind not in LOGGED_ELSEWHERE:
-                log.warning("%s", line, extra=MessageId.NOTICE.extra)
+                title = title_of(one.kind, message.language)
+                log.warning("%s: %s", title, line, extra=MessageId.NOTICE.extra)
 
 
 def read_secret(path: str, what: str) -> list[str]:

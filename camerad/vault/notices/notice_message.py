@@ -109,7 +109,13 @@ def describe(one: Notice, language: str) -> str:
         day=day,
         number=Number(one.number),
         detail=printable(one.detail),
+        place=printable(one.place),
     )
+
+
+def title_of(kind: NoticeKind, language: str) -> str:
+    """What stands above the notices of a kind."""
+    return _LANGUAGES[language].titles[kind]
 
 
 def make_test_message(language: str, office: str) -> NoticeMessage:
@@ -137,7 +143,7 @@ _ENGLISH: Final = _Words(
         NoticeKind.DELETION_STANDS_STILL: "Deletion stands still",
         NoticeKind.SECOND_COPIES: "Second copies fail",
         NoticeKind.STORAGE_FAILS: "The storage fails",
-        NoticeKind.STORAGE_FULL: "The storage is full",
+        NoticeKind.STORAGE_FULL: "The storage takes nothing more",
         NoticeKind.STORAGE_LOW: "The storage is nearly full",
         NoticeKind.CERTIFICATE_ENDS: "The server's certificate ends",
         NoticeKind.MISMATCH: "Store and ledger differ",
@@ -169,7 +175,8 @@ _ENGLISH: Final = _Words(
         "second_copies": "They cannot be made or kept as they have to be. What has none is not "
         "acknowledged.",
         "storage_fails": "What cannot be looked at: {detail}.",
-        "storage_full": "Nothing more is received. {number} % are free.",
+        "storage_full": "{detail} are free, and {number} GiB have to stay free "
+        "(receive.reserve_gib). Make room on {place}.",
         "storage_low": "{number} % are free.",
         "certificate_ends": "It ends on {day}, in {number} {number:day|days}. Then no camera "
         "connects.",
@@ -197,10 +204,10 @@ _ENGLISH: Final = _Words(
         "recordings meanwhile.",
         NoticeKind.STORAGE_FAILS: "See in the log what the storage says, and replace it if it is "
         "broken.",
-        NoticeKind.STORAGE_FULL: "Make room. The cameras keep their recordings meanwhile.",
+        NoticeKind.STORAGE_FULL: "The cameras keep their recordings meanwhile.",
         NoticeKind.STORAGE_LOW: "Make room before it is full.",
-        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init' again, or put a new one into "
-        "place, and start the server again.",
+        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init DIR --config FILE' again, or "
+        "put a new one into place, and start the server again.",
         NoticeKind.MISMATCH: "See what is wrong with 'camerad evidence verify'.",
         NoticeKind.CAMERA_NOT_SEEN: "Look where it is. What it recorded may still be on it.",
         NoticeKind.MARKED_EXPIRES: "If it is needed, hold it before: 'camerad evidence hold'.",
@@ -226,7 +233,7 @@ _GERMAN: Final = _Words(
         NoticeKind.DELETION_STANDS_STILL: "Das Löschen steht still",
         NoticeKind.SECOND_COPIES: "Mit den Zweitkopien stimmt etwas nicht",
         NoticeKind.STORAGE_FAILS: "Der Speicher versagt",
-        NoticeKind.STORAGE_FULL: "Der Speicher ist voll",
+        NoticeKind.STORAGE_FULL: "Der Speicher nimmt nichts mehr an",
         NoticeKind.STORAGE_LOW: "Der Speicher ist fast voll",
         NoticeKind.CERTIFICATE_ENDS: "Das Zertifikat des Servers läuft ab",
         NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
@@ -260,7 +267,8 @@ _GERMAN: Final = _Words(
         "second_copies": "Sie lassen sich nicht anlegen oder halten, wie sie sollen. Was keine "
         "hat, wird nicht quittiert.",
         "storage_fails": "Nicht einzusehen ist: {detail}.",
-        "storage_full": "Es wird nichts mehr angenommen. Frei sind {number} %.",
+        "storage_full": "Frei sind {detail}, und {number} GiB müssen frei bleiben "
+        "(receive.reserve_gib). Schaffen Sie Platz auf {place}.",
         "storage_low": "Frei sind {number} %.",
         "certificate_ends": "Es endet am {day}, in {number} {number:Tag|Tagen}. Dann verbindet "
         "sich keine Kamera mehr.",
@@ -288,11 +296,10 @@ _GERMAN: Final = _Words(
         "Aufzeichnungen so lange.",
         NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
         "ersetzen Sie ihn.",
-        NoticeKind.STORAGE_FULL: "Schaffen Sie Platz. Die Kameras behalten ihre Aufzeichnungen so "
-        "lange.",
+        NoticeKind.STORAGE_FULL: "Die Kameras behalten ihre Aufzeichnungen so lange.",
         NoticeKind.STORAGE_LOW: "Schaffen Sie Platz, bevor er voll ist.",
-        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init' noch einmal auf, oder legen "
-        "Sie ein neues ab, und starten Sie den Server neu.",
+        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init DIR --config FILE' noch "
+        "einmal auf, oder legen Sie ein neues ab, und starten Sie den Server neu.",
         NoticeKind.MISMATCH: "'camerad evidence verify' sagt, was nicht stimmt.",
         NoticeKind.CAMERA_NOT_SEEN: "Sehen Sie nach, wo sie ist. Ihre Aufzeichnungen sind "
         "vielleicht noch auf ihr.",

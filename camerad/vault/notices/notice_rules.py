@@ -36,6 +36,7 @@ from enum import StrEnum
 from typing import Final
 
 from camerad.base.clock import DAY
+from camerad.base.text import room
 from camerad.container.recording_files import ID, SUFFIX
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.purging import ReasonKind
@@ -101,7 +102,8 @@ class Notice:
     about: what it is about, within its kind; part of its key. state: told again if it is another
     one. again_days: told again after so long, if it is still so. detail: which of its kind's
     sentences says it, "" for the only one. camera: its name, recording: its id, "" without one.
-    at_us: the day it speaks of; None without one. number: days, hours, percent or a count.
+    at_us: the day it speaks of; None without one. number: days, hours, percent, GiB or a count.
+    place: a directory, "" without one.
     """
 
     kind: NoticeKind
@@ -113,6 +115,7 @@ class Notice:
     recording: str = ""
     at_us: int | None = None
     number: int = 0
+    place: str = ""
 
     @property
     def key(self) -> str:
@@ -173,8 +176,8 @@ class OfficeFacts:
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,
     or the server's start. apart: camera and file of everything that was put apart. free, total,
-    reserve: bytes of the storage. unread: what could not be looked at. second_copies_fail: the last
-    look at them could not do all that is to be done.
+    reserve: bytes of the storage. unread: what could not be looked at. directory: the office's.
+    second_copies_fail: the last look at them could not do all that is to be done.
     """
 
     now_us: int
@@ -189,6 +192,7 @@ class OfficeFacts:
     certificate_end_us: int
     unread: tuple[str, ...] = ()
     second_copies_fail: bool = False
+    directory: str = ""
 
 
 _NOT_AUTHENTIC: Final = {
@@ -283,7 +287,14 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         yield Notice(NoticeKind.SECOND_COPIES, "", 1)
     percent = 100 * facts.free // facts.total if facts.total else 100
     if facts.free < facts.reserve:
-        yield Notice(NoticeKind.STORAGE_FULL, "", 1, number=percent)
+        yield Notice(
+            NoticeKind.STORAGE_FULL,
+            "",
+            1,
+            detail=room(facts.free),
+            number=facts.reserve >> 30,
+            place=facts.directory,
+        )
     elif percent < settings.free_percent:
         yield Notice(NoticeKind.STORAGE_LOW, "", again, number=percent)
     if not facts.trusted:

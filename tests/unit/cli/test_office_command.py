@@ -84,6 +84,17 @@ def test_an_authority_that_is_gone_is_not_made_anew(desk: Desk, home: Path) -> N
     assert (tls / "authority.key").read_bytes() != key
 
 
+def test_another_authority_beside_one_that_is_there_is_not_made_and_that_is_said(
+    desk: Desk, home: Path, tmp_path: Path
+) -> None:
+    desk("office", "init", "archive", "--url", URL)
+    before = everything(tmp_path)
+    said = desk("office", "init", "archive", "--new-authority")
+    assert said.code == EX_CONFIG
+    assert f"{home}/office-tls/authority.pem: there is an authority" in said.err
+    assert everything(tmp_path) == before
+
+
 def test_a_key_that_signed_receipts_is_not_replaced(desk: Desk, home: Path, tmp_path: Path) -> None:
     camera = Camera(tmp_path / "camera")
     camera.put(ONE)

@@ -86,7 +86,7 @@ def test_a_mail_arrives_by_starttls_and_says_what_it_is(
         smtp(server, ca_file).send(MESSAGE)
     (mail,) = server.mails
     assert server.recipients == [["a@office.example", "b@office.example"]]
-    assert mail["Subject"] == "camerad: Der Speicher ist voll – weitere Hinweise: 1"
+    assert mail["Subject"] == "camerad: Der Speicher nimmt nichts mehr an – weitere Hinweise: 1"
     assert (mail["From"], mail["Content-Language"]) == (SENDER, "de")
     assert mail["Auto-Submitted"] == "auto-generated"
     assert "24 Nov 2026" in mail["Date"]

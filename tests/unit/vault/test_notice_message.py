@@ -76,8 +76,17 @@ def test_what_needs_somebody_now_says_so_and_the_rest_does_not() -> None:
     text = compose(
         [notice(NoticeKind.STORAGE_FULL), notice(NoticeKind.STORAGE_LOW)], "en", OFFICE
     ).text
-    assert "The storage is full (needs you now)\n" in text
+    assert "The storage takes nothing more (needs you now)\n" in text
     assert "The storage is nearly full\n" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_full_storage_is_told_with_its_numbers_and_its_place(language: str) -> None:
+    """Percent of a large disk say nothing of a reserve."""
+    one = notice(NoticeKind.STORAGE_FULL, detail="4 MiB", number=5, place="/srv/archive")
+    line = describe(one, language)
+    for word in ("4 MiB", "5 GiB", "receive.reserve_gib", "/srv/archive."):
+        assert word in line
 
 
 def test_a_flood_is_counted_and_not_listed() -> None:

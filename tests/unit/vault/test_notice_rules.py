@@ -127,6 +127,11 @@ def test_storage_is_told_before_it_is_full(free: int, kinds: list[NoticeKind]) -
     assert [kind for kind, _ in found(office_facts(free=free))] == kinds
 
 
+def test_a_full_storage_says_how_much_is_free_and_how_much_has_to_be() -> None:
+    one = the_one(office_facts(free=4 << 20, total=900 << 30, reserve=5 << 30, directory="/srv"))
+    assert (one.detail, one.number, one.place) == ("4 MiB", 5, "/srv")
+
+
 def test_what_cannot_be_looked_at_is_told() -> None:
     facts = office_facts(unread=("office/apart", "storage"))
     assert found(facts) == [

@@ -122,6 +122,8 @@ def test_a_clock_that_nobody_vouches_for_deletes_nothing_early(
         office.worker.look()
     assert office.there == {ONE}
     assert "beyond their day" in caplog.text
+    assert "Let a time server set this computer's clock" in caplog.text
+    assert "--trust-clock" not in caplog.text, "an option that the server does not have"
     office.clock.advance((DAYS + 1) * DAY)
     office.worker.look()
     assert office.there == set(), "uptime counts all the same"

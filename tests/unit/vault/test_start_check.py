@@ -129,6 +129,14 @@ def test_a_certificate_that_has_ended_is_refused_and_one_that_ends_soon_is_told(
         check_start(settings, end)
 
 
+def test_the_cure_of_a_certificate_names_directory_and_settings(settings: OfficeFile) -> None:
+    """Whoever only types the name of the command sets up another office."""
+    soon = NOW + timedelta(days=CERTIFICATE_DAYS - 10)
+    (told,) = check_start(settings, soon, "/etc/camerad-office/office.yaml")
+    words = f"camerad office init {settings.directory} --config /etc/camerad-office/office.yaml"
+    assert f"run '{words}' again" in told
+
+
 @pytest.mark.parametrize(
     ("url", "fits"),
     [
