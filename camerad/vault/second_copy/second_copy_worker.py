@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from camerad.base import file_status
-from camerad.base.clock import SECOND, Clock, Moment
+from camerad.base.clock import DAY, SECOND, Clock, Moment
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count, printable
@@ -99,8 +99,9 @@ class SecondCopyWorker:
         self._recordings: frozenset[str] = frozenset()
         self._ending = threading.Event()
         self._in_order: dict[str, Lock] = {}
-        """What the store was found to have, so that it is not asked at each look. Nothing depends
-        on it."""
+        """What the store was found to have in the last day, so that it is not asked at each look,
+        but for what is held: somebody may have ended that in the store itself."""
+        self._since_us = clock.now_us()
 
     def end(self) -> None:
         """Begin nothing more: a look that is under way ends with what it does now."""
@@ -257,14 +258,18 @@ class SecondCopyWorker:
             for name, known in found.secure
         }
         held = {name for name, known in found.secure if known.held}
+        if self._clock.now_us() - self._since_us >= DAY:
+            self._in_order.clear()
+            self._since_us = self._clock.now_us()
         # What was in order is so no more if the ledger's hold changed.
-        unsure = tuple(
+        unsure = [
             name for name in wanted if not self._is_in_order(name, wanted[name], name in held)
-        )
+        ]
+        unsure += sorted(held.difference(unsure))
         for name in set(self._in_order) - set(wanted) - set(found.strange):
             self._in_order.pop(name, None)
         return self._each(
-            unsure[:MOST_ASKED],
+            tuple(unsure[:MOST_ASKED]),
             lambda name: self._secure_one(name, wanted[name], state, held=name in held),
             problems,
         )

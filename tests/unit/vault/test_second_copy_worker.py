@@ -273,6 +273,19 @@ def test_o4_what_lies_in_the_second_copies_alone_goes_on_its_day_too(office: Off
     assert office.restorer().restore(THREE).restored == (THREE,), "a hold keeps it"
 
 
+def test_what_somebody_changed_in_the_store_is_as_the_ledger_says_again(office: Office) -> None:
+    office.take(ONE, TWO)
+    office.hold(ONE)
+    office.look()
+    office.store.hold(office.name(ONE), on=False)
+    (office.second / office.name(TWO)).with_suffix(".lock").unlink()
+    office.look()
+    assert office.lock(ONE).hold, "at the next look"
+    office.clock.advance(DAY)
+    office.look()
+    assert office.lock(TWO).until_us is not None, "within a day"
+
+
 def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
