@@ -299,6 +299,7 @@ def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path:
         process.send_signal(signal.SIGTERM)
         _, rest = process.communicate(timeout=20)
         assert (process.returncode, "the server ends" in rest) == (0, True)
+        assert "alembic" not in rest, "how a library makes the index is nobody's business"
     finally:
         process.kill()
         process.communicate()
