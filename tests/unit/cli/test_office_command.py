@@ -218,6 +218,7 @@ def test_check_names_every_mistake_by_its_line(desk: Desk, home: Path) -> None:
     assert len(said.err.splitlines()) == 2
     assert "receive.uploads: " in said.err and "office_key: there is no file" in said.err
     assert "put it back from its backup. Without it no camera believes a receipt" in said.err
+    assert "office init" not in said.err, "which would make another key"
 
 
 @pytest.mark.parametrize("mount_point", [True, False])
