@@ -104,7 +104,8 @@ def _serve(options: argparse.Namespace) -> int:
     from camerad.store.locations import office_place  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for library in ("asyncio", "alembic"):  # of whose doings only trouble is anybody's business
+        logging.getLogger(library).setLevel(logging.WARNING)
     process.forbid_dumps()  # the office's key is in its memory
     for text in warnings:
         logging.getLogger(__name__).warning("%s", printable(text), extra=MessageId.SERVING.extra)

@@ -35,10 +35,7 @@ NOT_MOUNTED: Final = (
     "mount the storage that has it; if this is a new one, run 'camerad office init' first"
 )
 """What to do if the office's directory is not there."""
-KEY_GONE: Final = (
-    "put it back from its backup. Without it no camera believes a receipt; a new office's is made "
-    "by 'camerad office init'"
-)
+KEY_GONE: Final = "put it back from its backup. Without it no camera believes a receipt"
 """What to do if the office's key is not there."""
 _NO_CERTIFICATE: Final = (
     "put it back from its backup; the server's own is also made anew by 'camerad office init DIR "

@@ -218,6 +218,7 @@ def test_check_names_every_mistake_by_its_line(desk: Desk, home: Path) -> None:
     assert len(said.err.splitlines()) == 2
     assert "receive.uploads: " in said.err and "office_key: there is no file" in said.err
     assert "put it back from its backup. Without it no camera believes a receipt" in said.err
+    assert "office init" not in said.err, "which would make another key"
 
 
 @pytest.mark.parametrize("mount_point", [True, False])
@@ -299,6 +300,7 @@ def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path:
         process.send_signal(signal.SIGTERM)
         _, rest = process.communicate(timeout=20)
         assert (process.returncode, "the server ends" in rest) == (0, True)
+        assert "alembic" not in rest, "how a library makes the index is nobody's business"
     finally:
         process.kill()
         process.communicate()

@@ -12,6 +12,8 @@ from desk_helpers import KEY, ONE, THREE, TWO, Camera
 
 from camerad.base.clock import DAY
 from camerad.base.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+from camerad.office import camera_register
+from camerad.office.camera_register import Register
 from tests.unit.cli.conftest import Desk
 
 HOUR = DAY // 24
@@ -157,7 +159,8 @@ def test_settings_name_postgresql_and_no_password(
     desk: Desk, directory: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "config/camerad/office.yaml"
-    text = config.read_text()
+    text = config.read_text().replace("reserve_gib: 5", "reserve_gib: 0")
+    camera_register.write(str(config.parent / "register.json"), Register())
     for url in (
         "postgresql+psycopg://camerad@db.example/camerad",
         "postgresql+psycopg:///camerad?host=/run/postgresql",

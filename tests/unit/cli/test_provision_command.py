@@ -581,7 +581,8 @@ def test_a_camera_goes_from_its_file_into_the_register_and_on_to_its_second_file
     thumbprint = camera.life(made(desk, tmp_path / "first"))
     book, keys = tmp_path / "register.json", tmp_path / "keys"
     said = desk("provision", "collect", camera.boot, "--register", book, "--keys", keys)
-    assert (said.code, said.out) == (0, f"camera-07  {thumbprint}  doctor: not run\n")
+    assert said.code == 0
+    assert said.out.startswith(f"camera-07  {thumbprint}  doctor: not run\n")
     (entry,) = camera_register.read(str(book)).cameras
     assert (entry.name, entry.thumbprint) == ("camera-07", thumbprint)
     assert read_public_key(str(keys / f"camera-07-{thumbprint[:8]}.pem")).thumbprint == thumbprint

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -56,7 +57,9 @@ class KilledServer:
                 text=True,
             )
             self._line = self._ready()
-        return int(self._line.rsplit(" ", 1)[1])
+        found = re.search(r" at port ([0-9]+)", self._line)
+        assert found is not None, self._line
+        return int(found[1])
 
     def _ready(self) -> str:
         assert self._process is not None and self._process.stderr is not None
