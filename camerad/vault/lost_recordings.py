@@ -53,10 +53,10 @@ class LostRecordings:
             return []
         if named:
             _log.warning(
-                "%s of camera %s that the office signed for not here, or without receipt: the "
-                "camera is asked to bring what it still has",
-                count(len(named), "recording is", "recordings are"),
+                "the camera %s has receipts for %s whose file or receipt is not here: it is asked "
+                "to bring what it still has",
                 self._holdings.name(kid),
+                count(len(named), "recording"),
                 extra=MessageId.CHECK_IN.extra,
             )
         return named

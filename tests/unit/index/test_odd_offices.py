@@ -17,6 +17,7 @@ from camerad.index import ledger_rows, office_version, recording_rows, refresh
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.office import camera_register
+from camerad.office.apart_reasons import UNKNOWN
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.store import listing
 from camerad.store.receipts import CopiedRecording
@@ -154,6 +155,18 @@ def test_files_that_are_no_recordings_are_left_out(
     index.refresh()
     assert answers(index) == [APART, A]
     assert row(index, A)["receipt"] is True
+
+
+def test_a_reason_that_cannot_be_read_is_none(
+    office: IndexedOffice, index: RecordingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: str) -> str:
+        raise StorageError("input/output error")
+
+    office.put_apart()
+    monkeypatch.setattr(refresh, "read_reason", fails)
+    index.refresh()
+    assert row(index, APART)["apart_why"] == UNKNOWN
 
 
 def test_a_receipt_that_cannot_be_read_is_tried_again(

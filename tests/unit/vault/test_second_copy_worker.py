@@ -13,7 +13,7 @@ import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
 
 from camerad.base import durable_files
-from camerad.base.clock import DAY, SECOND, ClockSource
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.ledger.audit import read_state
@@ -612,6 +612,16 @@ def test_a_lock_is_the_same_by_every_servers_clock_or_there_is_a_hold(
     assert lock_by_ledger(known, state, other, now) == Lock(None, hold=True)
     own = lock_by_ledger(known, state, office.clock.boot_id, now)
     assert own.until_us == (entered_us + DAYS * DAY) // SECOND * SECOND
+
+
+def test_while_the_clock_is_before_a_recordings_end_there_is_a_hold(office: Office) -> None:
+    office.take(ONE)
+    office.retention.look()
+    state = read_state(office_place(str(office.directory)).ledger, KeyRing([OFFICE.public]))
+    now, known = office.clock.moment(), state.recordings[ONE]
+    early = Moment(now.boot_us, now.wall_us - 30 * DAY, ClockSource.SYNCHRONISED)
+    boot = "00000000-0000-4000-8000-0000000000bb"
+    assert lock_by_ledger(known, state, boot, early) == Lock(None, hold=True)
 
 
 def test_a_clock_that_was_set_anew_within_the_entrys_run_proves_nothing(
