@@ -49,6 +49,10 @@ def _orphaned(_number: int, _frame: FrameType | None) -> None:
     raise _Orphaned
 
 
+def _too_late(_number: int, _frame: FrameType | None) -> None:
+    """Nothing is left to do."""
+
+
 def _alive() -> None:
     """Put the alarm off. Nothing here catches it: it ends the process."""
     signal.setitimer(signal.ITIMER_REAL, DISPLAY_HUNG_SECONDS)
@@ -68,7 +72,9 @@ def _show(settings: ViewerSettings, frame_fd: int, control: socket.socket) -> No
     signal.signal(_ORPHANED, _orphaned)
     try:
         serving.run(display, panel, settings, frame_fd=frame_fd, control=control, alive=_alive)
-        signal.signal(_ORPHANED, signal.SIG_IGN)  # it is dark, and about to end
+        # It is dark, and about to end. One that has just come would be told on standard error if it
+        # found no function.
+        signal.signal(_ORPHANED, _too_late)
     except _Orphaned:
         with contextlib.suppress(HardwareError):  # nobody is left who could be told
             display.darken()
