@@ -15,6 +15,7 @@ from camerad.vault.notices.notice_message import (
     compose,
     describe,
     make_test_message,
+    title_of,
 )
 from camerad.vault.notices.notice_rules import NoticeKind, in_order
 
@@ -131,3 +132,9 @@ def test_a_test_is_called_one(language: str) -> None:
 def test_a_message_without_a_notice_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="needs a notice"):
         compose([], "en", OFFICE)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_has_a_title_of_its_own(kind: NoticeKind) -> None:
+    english, german = title_of(kind, "en"), title_of(kind, "de")
+    assert english and german and english != german
