@@ -12,6 +12,7 @@ that is cut short leaves the one before. Whoever writes it has synchronised the 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -28,6 +29,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
+from camerad.vault.upload_errors import NoUploadError
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +104,14 @@ class UploadFiles:
             ) from None
 
     def progress(self) -> UploadProgress:
-        """How far the upload is. Nothing counts, and the log says so, if that cannot be told."""
-        content = read_plain(self.offset, "offset", 2 * _SLOT)
+        """How far the upload is. Nothing counts, and the log says so, if that cannot be told.
+        Raises NoUploadError if it was removed since its declaration was read."""
+        try:
+            content = read_plain(self.offset, "offset", 2 * _SLOT)
+        except StorageError as error:
+            if error.errno == errno.ENOENT and not file_status.exists(self._declaration):
+                raise NoUploadError("this upload was removed just now") from error
+            raise
         found = [_unpacked(content[at : at + _SLOT]) for at in (0, _SLOT)]
         valid = [one for one in found if one is not None]
         if valid:

@@ -185,13 +185,13 @@ class Uploads:
                 yield owner, declaration
 
     def find_complete(self, kid: str, recording: str) -> Declaration | None:
-        """The declaration of an upload that has all its bytes; None if there is no such one. Raises
-        NoUploadError if this is no name, and StorageError."""
+        """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
         files = self._files(kid, recording)
         declared = files.declaration()
-        if declared is None or files.progress().offset < declared.bytes:
-            return None
-        return declared
+        with contextlib.suppress(NoUploadError):  # it was taken over just now
+            if declared is not None and files.progress().offset >= declared.bytes:
+                return declared
+        return None
 
     def content_path(self, kid: str, recording: str) -> str:
         """Where the bytes of an upload are. Raises NoUploadError and StorageError."""

@@ -14,7 +14,7 @@ from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.store.locations import OFFICE
 from camerad.vault import upload_errors as errors
-from camerad.vault.upload_files import Declaration
+from camerad.vault.upload_files import Declaration, UploadFiles
 from camerad.vault.uploads import INCOMING, UploadLimits, Uploads
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
@@ -481,3 +481,32 @@ def test_one_damaged_declaration_keeps_nothing_else_from_going_on(
     clock.advance(8 * DAY)
     assert uploads.expire(clock.moment()) == [(KID, number(1)), (KID, number(3))]
     assert path.exists()
+
+
+def test_an_upload_that_is_removed_while_somebody_asks_is_none(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its declaration was read, and then it was taken over."""
+    declare(uploads)
+    send(uploads, b"0123456789")
+    read = UploadFiles.declaration
+
+    def removed_behind(files: UploadFiles) -> Declaration | None:
+        found = read(files)
+        monkeypatch.setattr(UploadFiles, "declaration", read)
+        uploads.remove(KID, ID)
+        return found
+
+    monkeypatch.setattr(UploadFiles, "declaration", removed_behind)
+    assert uploads.find_complete(KID, ID) is None
+    declare(uploads)
+    monkeypatch.setattr(UploadFiles, "declaration", removed_behind)
+    with pytest.raises(errors.NoUploadError, match="just now"):
+        uploads.offset(KID, ID)
+    declare(uploads)
+    monkeypatch.setattr(UploadFiles, "declaration", removed_behind)
+    assert list(uploads.complete()) == []
+    declare(uploads)
+    os.unlink(uploads._files(KID, ID).offset)
+    with pytest.raises(StorageError):
+        uploads.offset(KID, ID)
