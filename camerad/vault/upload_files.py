@@ -94,7 +94,12 @@ class UploadFiles:
         """What was declared; None if there is no upload."""
         if not file_status.exists(self._declaration):
             return None
-        content = read_plain(self._declaration, "declaration", _LARGEST)
+        try:
+            content = read_plain(self._declaration, "declaration", _LARGEST)
+        except StorageError as error:
+            if error.errno == errno.ENOENT:
+                return None  # it was removed just now
+            raise
         try:
             return msgspec.json.decode(content, type=Declaration)
         except msgspec.MsgspecError as error:

@@ -14,6 +14,7 @@ from camerad.base.clock import DAY, ClockSource, ManualClock
 from camerad.base.errors import CameradError, StorageError
 from camerad.store.locations import OFFICE
 from camerad.vault import upload_errors as errors
+from camerad.vault import upload_files
 from camerad.vault.upload_files import Declaration, UploadFiles
 from camerad.vault.uploads import INCOMING, UploadLimits, Uploads
 
@@ -510,3 +511,17 @@ def test_an_upload_that_is_removed_while_somebody_asks_is_none(
     os.unlink(uploads._files(KID, ID).offset)
     with pytest.raises(StorageError):
         uploads.offset(KID, ID)
+
+
+def test_a_declaration_that_goes_while_it_is_read_is_none(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(uploads)
+    read = upload_files.read_plain
+
+    def gone(path: str, what: str, largest: int) -> bytes:
+        os.unlink(path)
+        return read(path, what, largest)
+
+    monkeypatch.setattr(upload_files, "read_plain", gone)
+    assert uploads.find_complete(KID, ID) is None
