@@ -112,10 +112,16 @@ class MailServer:
         self._ready.set()
         await self._ended.wait()
         server.close()
-        for one in protocols:
-            if one.transport is not None:
-                one.transport.abort()
-        await asyncio.sleep(0.05)  # transports give their sockets back
+        transports = [one.transport for one in protocols if one.transport is not None]
+        # One whose peer has gone knows no socket any more.
+        transports = [one for one in transports if not one.is_closing()]
+        sockets = [one.get_extra_info("socket") for one in transports]
+        for one in transports:
+            one.abort()
+        async with asyncio.timeout(20):
+            # A transport gives its socket back some turns of the loop later.
+            while any(one is not None and one.fileno() >= 0 for one in sockets):
+                await asyncio.sleep(0)
 
     def _admit(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any

@@ -1,4 +1,4 @@
-"""Version 0001: the first tables."""
+"""Version 0001: the first tables. None goes back: an older camerad makes the index anew."""
 
 from __future__ import annotations
 
@@ -114,8 +114,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recording", "epoch"),
     )
     op.create_index("deletions_by_epoch", "deletions", ["epoch"])
-
-
-def downgrade() -> None:
-    """Nobody goes back: an older camerad makes the index anew."""
-    raise NotImplementedError("the index is made anew instead")
