@@ -1,19 +1,22 @@
 """Locks in an office's directory: they exclude threads, and servers that share the directory.
 
-A lock is on an open file (flock(2)), and each holder opens it anew. So two threads exclude each
-other as two servers do, on one machine or on several that share a network file system with locks
-(NFS 4, CephFS). Whoever ends, however that happens, holds nothing any more.
+A lock is on one byte of the file ``office/locks``, which its name chooses (open file description
+locks, fcntl(2)), and each holder opens the file anew. So two threads exclude each other as two
+servers do, on one machine or on several that share a network file system with locks (NFS 4,
+CephFS). Whoever ends, however that happens, holds nothing any more.
 
-The files in ``office/locks/`` are empty, and are never removed: a lock on a file that has lost its
-name would exclude nobody.
+The file is empty, since a lock may lie behind a file's end, and it is never removed: a lock on a
+file that has lost its name would exclude nobody. So a lock costs nothing that stays, and each
+recording can have its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
-import re
+import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,9 +25,10 @@ from camerad.base.storage_errors import explain, explaining
 from camerad.store.locations import OFFICE
 
 LOCKS: Final = "locks"
-"""The directory of locks, in the office's own part."""
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+"""The file of locks, in the office's own part."""
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_RANGE: Final = "hhqqi0q"
+"""struct flock of fcntl(2) on 64 bits: type, whence, start, length, and a process that stays 0."""
 
 
 class DirectoryLocks:
@@ -32,19 +36,18 @@ class DirectoryLocks:
 
     def __init__(self, root: str) -> None:
         self._office = os.path.join(root, OFFICE)
-        self._directory = os.path.join(self._office, LOCKS)
+        self._path = os.path.join(self._office, LOCKS)
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Hold the lock of this name until the end of the context; it is waited for.
 
-        name: letters, digits, dashes. It must not be held already by whoever asks. Raises
-        StorageError.
+        name: any text. It must not be held already by whoever asks. Raises StorageError.
         """
-        descriptor = self._open(name)
+        descriptor = self._open()
         try:
-            with explaining("lock the file", os.path.join(self._directory, name)):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with explaining("lock the file", self._path):
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _one_byte(name))
             yield
         finally:
             os.close(descriptor)
@@ -52,28 +55,32 @@ class DirectoryLocks:
     @contextlib.contextmanager
     def try_hold(self, name: str) -> Iterator[bool]:
         """The same, without waiting; yields whether it is held."""
-        descriptor = self._open(name)
+        descriptor = self._open()
         try:
-            yield _is_locked(descriptor, os.path.join(self._directory, name))
+            yield _is_locked(descriptor, name, self._path)
         finally:
             os.close(descriptor)
 
-    def _open(self, name: str) -> int:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: no lock is called so")
-        path = os.path.join(self._directory, name)
+    def _open(self) -> int:
         file_status.check_directory(self._office)
-        file_status.check_directory(self._directory)
-        if not file_status.exists(self._directory):
-            durable_files.make_directory(self._directory)
-        with explaining("open the lock", path):
-            return os.open(path, _FLAGS | os.O_CREAT, 0o600)
+        if not file_status.exists(self._office):
+            durable_files.make_directory(self._office)
+        with explaining("open the locks", self._path):
+            return os.open(self._path, _FLAGS | os.O_CREAT, 0o600)
 
 
-def _is_locked(descriptor: int, path: str) -> bool:
-    """Lock an open file, unless somebody else has; returns whether that was so."""
+def _one_byte(name: str) -> bytes:
+    """The lock of a name, for fcntl(2): of 2^62 bytes that one which its SHA-256 chooses, so that
+    no two names ever meet."""
+    digest = hashlib.sha256(name.encode()).digest()
+    start = int.from_bytes(digest[:8], "big") >> 2
+    return struct.pack(_RANGE, fcntl.F_WRLCK, os.SEEK_SET, start, 1, 0)
+
+
+def _is_locked(descriptor: int, name: str, path: str) -> bool:
+    """Take the lock of a name, unless somebody else has it; returns whether that was so."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _one_byte(name))
     except BlockingIOError:
         return False
     except OSError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
@@ -35,8 +34,6 @@ from camerad.vault.second_copy.second_copy_lock import lock_at_takeover
 if TYPE_CHECKING:
     from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
 
-NAME_LOCKS: Final = 64
-"""Copies with different names share locks, whose files stay."""
 LEFT_US: Final = DAY
 """An attempt that was interrupted goes on within a day, or never."""
 _log = logging.getLogger(__name__)
@@ -139,7 +136,7 @@ class SecondCopies:
 
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """Work on a name while nobody else does, here or at another server. Yields False, at once,
-        if somebody does, or works on a name with the same lock. Raises StorageError."""
+        if somebody does. Raises StorageError."""
         return self._locks.try_hold(_lock_of(name))
 
     def working(self, what: str) -> AbstractContextManager[bool]:
@@ -164,8 +161,7 @@ class SecondCopies:
 
 
 def _lock_of(name: str) -> str:
-    """Two names may have the same one."""
-    return f"second-copy-{zlib.crc32(name.encode()) % NAME_LOCKS}"
+    return f"second-copy-{name}"
 
 
 def open_second_copies(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from pathlib import Path
-
-import pytest
 
 from camerad.vault.directory_locks import DirectoryLocks
 
@@ -19,10 +20,31 @@ def test_who_only_tries_is_told_at_once_whether_it_is_held(tmp_path: Path) -> No
         pass
 
 
-@pytest.mark.parametrize("name", ["", "../one", "a b", "x" * 101])
-def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+def test_each_name_has_a_lock_of_its_own_and_none_leaves_a_file(tmp_path: Path) -> None:
+    locks, others = DirectoryLocks(str(tmp_path)), DirectoryLocks(str(tmp_path))
+    with contextlib.ExitStack() as holding:
+        for number in range(500):
+            assert holding.enter_context(locks.try_hold(f"a copy/../{number}"))
+        with others.try_hold("a copy/../499") as held:
+            assert not held
+    assert [(file.name, file.stat().st_size) for file in tmp_path.glob("*/*")] == [("locks", 0)]
+
+
+def test_a_process_that_is_killed_holds_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys, time\n"
+        "from camerad.vault.directory_locks import DirectoryLocks\n"
+        "with DirectoryLocks(sys.argv[1]).hold('one'):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
     locks = DirectoryLocks(str(tmp_path))
-    for attempt in (locks.hold, locks.try_hold):
-        with pytest.raises(ValueError, match="no lock is called so"), attempt(name):
-            pass
-    assert list(tmp_path.iterdir()) == []
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with locks.try_hold("one") as held:
+            assert not held
+        other.kill()
+    with locks.try_hold("one") as held:
+        assert held
