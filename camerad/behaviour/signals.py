@@ -160,7 +160,7 @@ LOW: Final = 500
 
 class Rhythm(Enum):
     """What can be felt, by its strokes: quick (.) and long (-). One stroke: it is over, or done.
-    Three alike: a state. The others alternate."""
+    Three alike: a state. The others mix both."""
 
     DONE = "."
     """Done: what the officer asked for, beside a recording's begin and end."""
@@ -170,13 +170,13 @@ class Rhythm(Enum):
     """It no longer records."""
     CANNOT = "---"
     """It cannot record."""
-    SILENT = "..--"
+    SILENT = "--.."
     """It records without sound."""
     LIGHT = "-.."
     """A light failed: say aloud that you record."""
-    LOOK = ".-.-"
+    LOOK = ".--"
     """Look at the display. Twice: the camera switches off in half a minute."""
-    CAN = ".--."
+    CAN = "..--"
     """It can record, or can again."""
 
 
