@@ -226,15 +226,15 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
 }
 """The rhythm of each cue, and the pitch in hertz of a tone in the same rhythm; 0: no tone."""
 
-WHILE_RECORDING: Final[Mapping[CueKind, Rhythm]] = {
+WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     # The sound stays on: it records, as it did.
-    CueKind.REFUSED: Rhythm.RECORDS,
+    CueKind.REFUSED: (Rhythm.RECORDS, HIGH),
     # An earlier one was cut off, and a press has begun another.
-    CueKind.CUT_OFF: Rhythm.RECORDS,
-    CueKind.MICROPHONE_DOWN: Rhythm.SILENT,
+    CueKind.CUT_OFF: (Rhythm.RECORDS, HIGH),
+    CueKind.MICROPHONE_DOWN: (Rhythm.SILENT, MIDDLE),
     # The next press would be refused; this recording goes on.
-    CueKind.STORAGE_FAILED: Rhythm.LOOK,
-    CueKind.NO_RECIPIENTS: Rhythm.LOOK,
+    CueKind.STORAGE_FAILED: (Rhythm.LOOK, LOW),
+    CueKind.NO_RECIPIENTS: (Rhythm.LOOK, LOW),
 }
 """What a cue tells instead while pictures are being recorded."""
 
@@ -298,8 +298,12 @@ def takes_pictures(state: State) -> bool:
 
 def rhythm(kind: CueKind, state: State) -> Rhythm:
     """What tells a cue in `state`."""
-    told = WHILE_RECORDING.get(kind) if takes_pictures(state) else None
-    return CUE_TABLE[kind][0] if told is None else told
+    return _told(kind, state)[0]
+
+
+def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
+    table = WHILE_RECORDING if takes_pictures(state) else CUE_TABLE
+    return table.get(kind, CUE_TABLE[kind])
 
 
 _Effect = TypeVar("_Effect")
@@ -341,11 +345,11 @@ def strokes(code: str) -> Pattern:
 
 def sounding(kind: CueKind, state: State, detail: Detail) -> Sounding:
     """How a cue feels and sounds in `state`."""
-    hertz = CUE_TABLE[kind][1]
     if detail is Detail.FULL:
-        vibration = strokes(CODES[kind])
+        vibration, hertz = strokes(CODES[kind]), CUE_TABLE[kind][1]
     else:
-        once = strokes(rhythm(kind, state).value)
+        told, hertz = _told(kind, state)
+        once = strokes(told.value)
         again = ((False, BETWEEN_MS), *once.steps) if kind in TWICE else ()
         vibration = replace(once, steps=(*once.steps, *again))
     return Sounding(vibration, vibration if hertz else OFF, hertz)

@@ -271,7 +271,7 @@ def _rhythms() -> str:
     for rhythm in Rhythm:
         cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
         while_recording = [
-            kind.value for kind, told in signals.WHILE_RECORDING.items() if told is rhythm
+            kind.value for kind, (told, _) in signals.WHILE_RECORDING.items() if told is rhythm
         ]
         rows.append(
             (rhythm.name, felt(rhythm.value), ", ".join(cues), ", ".join(while_recording) or "-")

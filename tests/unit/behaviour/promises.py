@@ -263,7 +263,7 @@ def muting(t: Transition) -> str | None:
 def rhythms(t: Transition) -> str | None:
     """What is felt is true of the camera as it is then."""
     assert t.after is not None
-    if not any(isinstance(e, Cue) for e in t.effects):
+    if Cue not in map(type, t.effects):
         return None
     told = signals.told_once(t.effects, t.after, Detail.BASIC)
     felt = [signals.rhythm(e.kind, t.after) for e in told if isinstance(e, Cue)]
@@ -291,6 +291,8 @@ def rhythms(t: Transition) -> str | None:
 def refusals(t: Transition) -> str | None:
     """A press that is refused in idle is answered in words; elsewhere none show."""
     assert t.after is not None
+    if not t.effects:
+        return None
     shows = stages.ShowStatus(True) in t.effects
     asked = isinstance(t.event, stages.Intended)
     refused = asked and Cue(CueKind.REFUSED) in t.effects and t.before.stage is Stage.IDLE

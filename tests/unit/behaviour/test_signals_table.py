@@ -164,9 +164,16 @@ def neighbours(code: str) -> set[str]:
 def test_there_are_eight_rhythms_and_each_cue_has_one() -> None:
     assert len(Rhythm) == 8
     assert set(CUE_TABLE) == set(CueKind) == set(CODES)
-    assert {told for told, _ in CUE_TABLE.values()} | set(signals.WHILE_RECORDING.values()) == set(
-        Rhythm
-    )
+    assert {told for told, _ in CUE_TABLE.values()} == set(Rhythm)
+
+
+def test_a_recording_sounds_high_and_what_cannot_be_recorded_low() -> None:
+    pitches: dict[Rhythm, set[int]] = {}
+    for rhythm, hertz in [*CUE_TABLE.values(), *signals.WHILE_RECORDING.values()]:
+        pitches.setdefault(rhythm, set()).add(hertz)
+    assert pitches[Rhythm.RECORDS] == {signals.HIGH}
+    assert pitches[Rhythm.CANNOT] == pitches[Rhythm.LIGHT] == {signals.LOW}
+    assert pitches[Rhythm.SILENT] == pitches[Rhythm.CAN] == {signals.MIDDLE}
 
 
 def test_no_rhythm_becomes_another_one_by_its_last_stroke() -> None:
