@@ -137,6 +137,7 @@ generated:
 	PYTHONPATH=docs $(python) -m generators.stage_diagram --check
 	PYTHONPATH=docs $(python) -m generators.settings_schema --check
 	PYTHONPATH=docs $(python) -m generators.operations_tables --check
+	PYTHONPATH=docs $(python) -m generators.listening_test --check
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check
 
 generate:
@@ -144,6 +145,7 @@ generate:
 	PYTHONPATH=docs $(python) -m generators.stage_diagram
 	PYTHONPATH=docs $(python) -m generators.settings_schema
 	PYTHONPATH=docs $(python) -m generators.operations_tables
+	PYTHONPATH=docs $(python) -m generators.listening_test
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 
 # The machine's own voice; a newer one sounds a little different.

@@ -81,7 +81,7 @@ class Intent(Enum):
     TOGGLE_MUTE = "toggle_mute"
     """Sound off or on in the recording."""
     SHOW_STATUS = "show_status"
-    """In idle: battery, storage and clock on the display for a moment."""
+    """In idle: what is the matter, battery, storage and clock on the display for a moment."""
 
 
 class CueKind(Enum):
@@ -98,6 +98,7 @@ class CueKind(Enum):
     SELF_VIEW_ON = "self_view_on"
     SELF_VIEW_OFF = "self_view_off"
     CUT_OFF = "cut_off"
+    RECORDING_FAILED = "recording_failed"
     STORAGE_LOW = "storage_low"
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"

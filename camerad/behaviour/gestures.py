@@ -109,12 +109,18 @@ DEFAULT_TWO_BUTTONS: Final = (
         "display",
         (
             Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),
-            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _IDLE, hold_us=1_000_000),
-            Binding(Gesture.HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
+            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _IDLE | _RECORDING, hold_us=1_000_000),
+            Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
         ),
     ),
 )
-"""A main button and one for the display."""
+"""A main button and one for the display.
+
+A hold of the display button asks for the status. That means nothing in a recording, so neither does
+the hold: a finger that rests there switches neither the display nor the sound. The sound takes a
+press and a second one that is held, as with one button; so the display follows a press there a
+moment later.
+"""
 
 DEFAULT_ONE_BUTTON: Final = (
     ButtonTable(

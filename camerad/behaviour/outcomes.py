@@ -128,9 +128,14 @@ def show(state: State, at_us: int, rules: Rules) -> Result:
     return state, effects
 
 
-def refuse(state: State) -> Result:
-    """Say that nothing is recorded, and why: what whoever begins the self-view is told."""
-    return state, (Cue(CueKind.REFUSED), *_say_again(state, Outcome.SELF_VIEW))
+def refuse(state: State, at_us: int) -> Result:
+    """Say that nothing is recorded, and why: what whoever begins the self-view is told. In idle the
+    display says it in words; elsewhere the person opposite would read them."""
+    told = (Cue(CueKind.REFUSED), *_say_again(state, Outcome.SELF_VIEW))
+    if state.stage is not Stage.IDLE or state.ended:
+        return state, told
+    state, words = tell_status(state, at_us)
+    return state, told + words
 
 
 def leave(state: State) -> Result:
@@ -158,7 +163,8 @@ def mute(state: State, at_us: int, rules: Rules) -> Result:
 
 
 def tell_status(state: State, at_us: int) -> Result:
-    """Have the display tell battery, storage and clock; asked again, for longer."""
+    """Have the display tell what is the matter, battery, storage and clock; asked again, for
+    longer."""
     effects = () if state.status_on else (ShowStatus(True),)
     return replace(state, status_on=True, status_at_us=at_us), effects
 

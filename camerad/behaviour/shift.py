@@ -25,14 +25,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from camerad.behaviour.badge import is_wearer, wearer_on
 from camerad.behaviour.stages import ARMABLE, CUES, REFUSES_START, Condition, Cue, CueKind, Stage
 from camerad.behaviour.state import State as Camera
-
-ACKNOWLEDGED_US: Final = 2_000_000
-"""How long the green light says that a shift has begun."""
 
 
 class Source(StrEnum):
@@ -97,27 +94,20 @@ class Shift:
 class ShiftState:
     """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
     badges are looked for until then, None: they are not. to_look: they are to be, from the next
-    idle on. docked: as it was when last looked at. acknowledged_us: when the light began to say
-    that a shift has begun, None: it does not. reminded_us: since when the camera is not ready, or
-    when that was last said; None: nothing is to be said."""
+    idle on. docked: as it was when last looked at. reminded_us: since when the camera is not ready,
+    or when that was last said; None: nothing is to be said."""
 
     shift: Shift | None = None
     due: ShiftEndReason | None = None
     looking_until_us: int | None = None
     to_look: bool = True
     docked: bool = False
-    acknowledged_us: int | None = None
     reminded_us: int | None = None
 
     @property
     def looking(self) -> bool:
         """Whether badges are looked for."""
         return self.looking_until_us is not None
-
-    @property
-    def acknowledging(self) -> bool:
-        """Whether the light is to say that a shift has begun."""
-        return self.acknowledged_us is not None
 
 
 # ---------------------------------------------------------------------------------------- events
@@ -223,8 +213,6 @@ def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None
         due.append(state.shift.began_us + rules.longest_us)
     if state.looking_until_us is not None:
         due.append(state.looking_until_us)
-    if state.acknowledged_us is not None:
-        due.append(state.acknowledged_us + ACKNOWLEDGED_US)
     if state.reminded_us is not None:
         due.append(state.reminded_us + rules.reminder_us)
     return min(due, default=None)
@@ -235,9 +223,6 @@ def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None
 
 def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
     """What follows from the camera's state, and from time that has passed."""
-    acknowledged_us = state.acknowledged_us
-    if acknowledged_us is not None and at_us - acknowledged_us >= ACKNOWLEDGED_US:
-        state = replace(state, acknowledged_us=None)
     docked = Condition.DOCKED in camera.conditions
     if docked and not state.docked and state.shift is not None:
         state = replace(state, due=ShiftEndReason.DOCKED)
@@ -331,17 +316,10 @@ def _begin(state: ShiftState, shift: Shift) -> Result:
     relieved: tuple[Effect, ...] = (
         () if state.shift is None else (ShiftOver(ShiftEndReason.RELIEVED),)
     )
-    state = replace(
-        state,
-        shift=shift,
-        due=None,
-        looking_until_us=None,
-        to_look=False,
-        acknowledged_us=shift.began_us,
-    )
+    state = replace(state, shift=shift, due=None, looking_until_us=None, to_look=False)
     return state, (*relieved, ShiftBegan(shift), Cue(CueKind.SHIFT_BEGUN))
 
 
 def _close(state: ShiftState, why: ShiftEndReason) -> Result:
-    state = replace(state, shift=None, due=None, acknowledged_us=None)
+    state = replace(state, shift=None, due=None)
     return state, (ShiftOver(why), Cue(CueKind.SHIFT_ENDED))

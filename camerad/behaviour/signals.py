@@ -2,36 +2,42 @@
 
 Rules of this file
 ------------------
-1. Red is steady exactly while footage is being kept, and dark otherwise. It never blinks: a blink
+1. Six states of the lights, each with one meaning. Green, steady: press, and it records. Green,
+   blinking: the same, and the display says what is the matter. Green, flashing: the same, and in
+   its dock nothing is left to do. Red, steady: footage is kept. Amber, steady: a press would be
+   refused. Amber, blinking: the camera is at work; wait.
+2. Red is steady exactly while footage is being kept, and dark otherwise. It never blinks: a blink
    has dark instants, and in them the camera would record without showing it.
-2. Green is a promise: press, and it records. It is lit in idle and self-view, which the display
-   tells apart, and dark wherever a press would be refused. Blinking, it asks for attention.
-3. Amber says that a press would be refused; blinking, not yet; flashing twice, that the camera has
-   not been set up.
-4. A cue is felt before it is heard. What an officer must tell apart by touch alone differs in its
-   vibration. Showing the display makes no sound: a tone would not de-escalate.
-5. In its dock green says how handing over to the office's server goes, where nothing else is the
-   matter. Lit with a dark instant: leave it there. Flashing: all is handed over, nothing to do.
-   Blinking, as whatever wants attention: ask the display. Steady says none of it, because so does a
-   camera that has no contact in its dock.
-6. Muted is felt as "still recording" followed by the long one of an end: the picture goes on, the
-   sound has stopped. Unmuted is the same with the two short ones of a start behind it.
+3. Green is a promise. It is lit in idle and self-view, which the display tells apart, and dark
+   wherever a press would be refused. Amber is steady wherever it would, unless the camera has
+   ended and shows nothing. Amber that blinks never stands for a refusal: beside green a press
+   records, and alone, while the camera starts, it is remembered.
+4. Eight rhythms, each with one meaning (`Rhythm`). A cue says what happened; a table says which
+   rhythm tells it. Causes are told by the words of the display.
+5. No rhythm becomes another one by adding, losing or exchanging its last stroke, but for the two
+   single strokes, which differ by their whole length. None that is told while nothing is recorded
+   becomes `Rhythm.RECORDS` by losing a stroke. docs/signals.md has the figures.
+6. What is felt is true when it is felt. While pictures are recorded, nothing says that they are
+   not (`WHILE_RECORDING`).
+7. A cue is felt before it is heard. Showing the display makes no sound: a tone would not
+   de-escalate.
 
 Officers know these signals from other cameras: green for standby and red for recording from
 NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
-from Axis W100 and W120; two short at the start, again every two minutes, and one long at the stop
-from Axon Body 4; three for storage, four quick for the battery and five quick for the clock from
-Axon Body 2.
+from Axis W100 and W120; short ones at the start, again every two minutes, and one long at the stop
+from Axon Body 4. The codes of the causes (`Detail.FULL`) count like those of Axon Body 2: three for
+storage, four quick for the battery, five quick for the clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from enum import Enum
+from typing import Final, TypeVar
 
 from camerad.behaviour.dock_progress import HandoverState
-from camerad.behaviour.stages import Condition, CueKind, Stage, State
+from camerad.behaviour.stages import Condition, Cue, CueKind, Stage, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,7 @@ class Pattern:
 OFF: Final = Pattern((), repeat=False)
 ON: Final = Pattern(((True, 1000),), repeat=True)
 BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
-HURRY: Final = Pattern(((True, 125), (False, 125)), repeat=True)
 REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
-TWICE: Final = Pattern(((True, 120), (False, 120), (True, 120), (False, 1140)), repeat=True)
-SEEK: Final = Pattern(((True, 800), (False, 100), (True, 100), (False, 100)), repeat=True)
-"""Dark twice in a second: the camera looks for a badge."""
-WORK: Final = Pattern(((True, 2600), (False, 400)), repeat=True)
-"""The other way round as `REST`: at work in its dock."""
-ACKNOWLEDGE: Final = Pattern(((True, 60), (False, 60)), repeat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +76,32 @@ class Sounding:
     hertz: int
 
 
-ATTENTION: Final[Mapping[Condition, Pattern]] = {
-    Condition.BATTERY_CRITICAL: HURRY,
-    Condition.LIGHT_DOWN: BLINK,
-    Condition.BATTERY_LOW: BLINK,
-    Condition.BATTERY_UNKNOWN: BLINK,
-    Condition.STORAGE_STALLED: BLINK,
-    Condition.STORAGE_LOW: BLINK,
-    Condition.CLOCK_UNTRUSTED: BLINK,
-    Condition.DISPLAY_DOWN: BLINK,
-    Condition.MICROPHONE_DOWN: BLINK,
-    Condition.HOT: BLINK,
-    Condition.PROVISION_REFUSED: BLINK,
-    Condition.DOCKED: REST,
-}
-"""What green does while the camera is ready but something is the matter; the first one counts."""
+ATTENTION: Final = frozenset(
+    {
+        Condition.BATTERY_CRITICAL,
+        Condition.LIGHT_DOWN,
+        Condition.BATTERY_LOW,
+        Condition.BATTERY_UNKNOWN,
+        Condition.STORAGE_STALLED,
+        Condition.STORAGE_LOW,
+        Condition.CLOCK_UNTRUSTED,
+        Condition.DISPLAY_DOWN,
+        Condition.MICROPHONE_DOWN,
+        Condition.HOT,
+        Condition.PROVISION_REFUSED,
+    }
+)
+"""Conditions for which green blinks while the camera is ready."""
 
-IN_DOCK: Final[Mapping[HandoverState, Pattern]] = {
-    HandoverState.WAITING: WORK,
-    HandoverState.HANDING_OVER: WORK,
-    HandoverState.HANDED_OVER: REST,
-    HandoverState.FAILED: BLINK,
+IN_DOCK: Final[Mapping[HandoverState, tuple[Pattern, Pattern]]] = {
+    HandoverState.WAITING: (ON, BLINK),
+    HandoverState.HANDING_OVER: (ON, BLINK),
+    HandoverState.HANDED_OVER: (REST, OFF),
+    HandoverState.FAILED: (BLINK, OFF),
 }
-"""What green does instead of `REST` while the camera is docked and has an office to hand over to.
-Only what is known to be handed over looks like a camera that has nothing to do."""
+"""Green and amber while the camera is docked and has an office to hand over to: a press records,
+and as long as amber blinks it is to be left there. Only what is known to be handed over looks like
+a camera that has nothing to do."""
 
 
 def look(state: State) -> Indication:
@@ -108,8 +109,6 @@ def look(state: State) -> Indication:
     if state.ended:
         return Indication(OFF, OFF, OFF)
     amber = OFF if state.can_record else ON
-    if amber is ON and Condition.UNPROVISIONED in state.conditions:
-        amber = TWICE
     if state.keeping:
         return Indication(OFF, ON, amber)
     if not state.can_record:
@@ -126,27 +125,23 @@ def in_dock(look: Indication, handover: HandoverState | None) -> Indication:
     """
     if handover is None or look.green is not REST:
         return look
-    return replace(look, green=IN_DOCK[handover])
+    green, amber = IN_DOCK[handover]
+    return replace(look, green=green, amber=amber)
 
 
-def on_shift(look: Indication, *, looking: bool, acknowledging: bool) -> Indication:
-    """The lights of a camera that looks for a badge, or has just read one or been told of a shift.
+def on_shift(look: Indication, *, looking: bool) -> Indication:
+    """The lights of a camera that looks for a badge: the display asks for it.
 
-    Green alone says so, and only where it is lit: a badge changes nothing about a promise that the
-    camera cannot keep, nor about red.
+    Green alone says so, and only where it is steady: a badge changes nothing about a promise that
+    the camera cannot keep, nor about red.
     """
-    if acknowledging and look.green is not OFF:
-        return replace(look, green=ACKNOWLEDGE)
-    if looking and look.green is ON:
-        return replace(look, green=SEEK)
-    return look
+    return replace(look, green=BLINK) if looking and look.green is ON else look
 
 
 def _ready(state: State) -> Pattern:
-    for condition, pattern in ATTENTION.items():
-        if condition in state.conditions:
-            return pattern
-    return ON
+    if state.conditions & ATTENTION:
+        return BLINK
+    return REST if Condition.DOCKED in state.conditions else ON
 
 
 # ------------------------------------------------------------------------------------------ cues
@@ -155,49 +150,130 @@ QUICK_MS: Final = 120
 LONG_MS: Final = 600
 PAUSE_MS: Final = 120
 BETWEEN_MS: Final = 600
-"""Rest between two cues. With no more than the pause between strokes, self-view on and a full card
-would feel like an empty battery, and a start with a light that failed like sound switched on."""
+"""Rest between two cues. With no more than the pause between strokes, a recording that ends by a
+full card would feel like one that is refused twice."""
 
 HIGH: Final = 2400
 MIDDLE: Final = 1600
 LOW: Final = 500
 
-CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
+
+class Rhythm(Enum):
+    """What can be felt, by its strokes: quick (.) and long (-). One stroke: it is over, or done.
+    Three alike: a state. The others mix both."""
+
+    DONE = "."
+    """Done: what the officer asked for, beside a recording's begin and end."""
+    RECORDS = "..."
+    """It records."""
+    ENDED = "-"
+    """It no longer records."""
+    CANNOT = "---"
+    """It cannot record."""
+    SILENT = "--.."
+    """It records without sound."""
+    LIGHT = "-.."
+    """A light failed: say aloud that you record."""
+    LOOK = ".--"
+    """Look at the display. Twice: the camera switches off in half a minute."""
+    CAN = "..--"
+    """It can record, or can again."""
+
+
+class Detail(Enum):
+    """How much the rhythms tell (`signals.detail`)."""
+
+    BASIC = "basic"
+    """Eight rhythms; the display says the cause."""
+    FULL = "full"
+    """A code of its own for each cause."""
+
+
+CUE_TABLE: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
     # what the officer did
-    CueKind.STARTED: ("..", HIGH),
-    CueKind.STILL_RECORDING: ("..", HIGH),
-    CueKind.STOPPED: ("-", HIGH),
-    CueKind.MARKED: (".", HIGH),
-    CueKind.MUTED: ("..-", MIDDLE),
-    CueKind.UNMUTED: ("..-..", MIDDLE),
-    CueKind.REFUSED: ("---", LOW),
-    CueKind.SELF_VIEW_ON: (".", 0),
-    CueKind.SELF_VIEW_OFF: ("-.", 0),
-    CueKind.READY: (".-", MIDDLE),
-    # what happened without them: it has ended, long, and begins by no hand but theirs, short
-    CueKind.CUT_OFF: ("--..", LOW),
-    # what is the matter; "-" at the end: worse
-    CueKind.STORAGE_LOW: ("...", MIDDLE),
-    CueKind.STORAGE_FULL: ("...-", LOW),
-    CueKind.STORAGE_FAILED: ("...--", LOW),
-    CueKind.STORAGE_STALLED: ("...-.", LOW),
-    CueKind.NO_RECIPIENTS: ("--.", LOW),
-    CueKind.BATTERY_LOW: ("....", MIDDLE),
-    CueKind.BATTERY_CRITICAL: ("....-", LOW),
-    CueKind.CLOCK_UNTRUSTED: (".....", MIDDLE),
-    CueKind.CAMERA_DOWN: ("-.-", LOW),
-    CueKind.LIGHT_DOWN: ("-..", LOW),
-    CueKind.DISPLAY_DOWN: ("-...", MIDDLE),
-    CueKind.MICROPHONE_DOWN: ("-....", MIDDLE),
-    CueKind.HOT: (".-.", MIDDLE),
-    # whose camera it is: ready, and one long more; the other way round when nobody's
-    CueKind.SHIFT_BEGUN: (".--", MIDDLE),
-    CueKind.SHIFT_ENDED: ("--.-", MIDDLE),
-    # worn, and a press would be refused: refused, and one long more. The cause follows.
-    CueKind.NOT_READY: ("----", LOW),
+    CueKind.STARTED: (Rhythm.RECORDS, HIGH),
+    CueKind.STILL_RECORDING: (Rhythm.RECORDS, HIGH),
+    CueKind.STOPPED: (Rhythm.ENDED, HIGH),
+    CueKind.MARKED: (Rhythm.DONE, HIGH),
+    CueKind.MUTED: (Rhythm.SILENT, MIDDLE),
+    CueKind.UNMUTED: (Rhythm.DONE, MIDDLE),
+    CueKind.REFUSED: (Rhythm.CANNOT, LOW),
+    CueKind.SELF_VIEW_ON: (Rhythm.DONE, 0),
+    CueKind.SELF_VIEW_OFF: (Rhythm.DONE, 0),
+    CueKind.READY: (Rhythm.CAN, MIDDLE),
+    # what happened without them
+    CueKind.CUT_OFF: (Rhythm.ENDED, LOW),
+    CueKind.RECORDING_FAILED: (Rhythm.ENDED, LOW),
+    # what is the matter
+    CueKind.STORAGE_LOW: (Rhythm.LOOK, MIDDLE),
+    CueKind.STORAGE_FULL: (Rhythm.CANNOT, LOW),
+    CueKind.STORAGE_FAILED: (Rhythm.CANNOT, LOW),
+    CueKind.STORAGE_STALLED: (Rhythm.LOOK, LOW),
+    CueKind.NO_RECIPIENTS: (Rhythm.CANNOT, LOW),
+    CueKind.BATTERY_LOW: (Rhythm.LOOK, MIDDLE),
+    CueKind.BATTERY_CRITICAL: (Rhythm.LOOK, LOW),
+    CueKind.CLOCK_UNTRUSTED: (Rhythm.LOOK, MIDDLE),
+    CueKind.CAMERA_DOWN: (Rhythm.CANNOT, LOW),
+    CueKind.LIGHT_DOWN: (Rhythm.LIGHT, LOW),
+    CueKind.DISPLAY_DOWN: (Rhythm.LOOK, MIDDLE),
+    CueKind.MICROPHONE_DOWN: (Rhythm.LOOK, MIDDLE),
+    CueKind.HOT: (Rhythm.LOOK, MIDDLE),
+    # whose camera it is
+    CueKind.SHIFT_BEGUN: (Rhythm.DONE, MIDDLE),
+    CueKind.SHIFT_ENDED: (Rhythm.DONE, MIDDLE),
+    # worn, and a press would be refused
+    CueKind.NOT_READY: (Rhythm.CANNOT, LOW),
 }
-"""Vibration of each cue, quick (.) and long (-), and the pitch in hertz of a tone in the same
-rhythm; 0: no tone."""
+"""The rhythm of each cue, and the pitch in hertz of a tone in the same rhythm; 0: no tone."""
+
+WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
+    # The sound stays on: it records, as it did.
+    CueKind.REFUSED: (Rhythm.RECORDS, HIGH),
+    # An earlier one was cut off, and a press has begun another.
+    CueKind.CUT_OFF: (Rhythm.RECORDS, HIGH),
+    CueKind.MICROPHONE_DOWN: (Rhythm.SILENT, MIDDLE),
+    # The next press would be refused; this recording goes on.
+    CueKind.STORAGE_FAILED: (Rhythm.LOOK, LOW),
+    CueKind.NO_RECIPIENTS: (Rhythm.LOOK, LOW),
+}
+"""What a cue tells instead while pictures are being recorded."""
+
+TWICE: Final = frozenset({CueKind.BATTERY_CRITICAL})
+"""Cues whose rhythm is told twice."""
+
+CODES: Final[Mapping[CueKind, str]] = {
+    CueKind.STARTED: "..",
+    CueKind.STILL_RECORDING: "..",
+    CueKind.STOPPED: "-",
+    CueKind.MARKED: ".",
+    CueKind.MUTED: "..-",
+    CueKind.UNMUTED: "..-..",
+    CueKind.REFUSED: "---",
+    CueKind.SELF_VIEW_ON: ".",
+    CueKind.SELF_VIEW_OFF: "-.",
+    CueKind.READY: ".-",
+    CueKind.CUT_OFF: "--..",
+    CueKind.RECORDING_FAILED: "...--",
+    # "-" at the end: worse
+    CueKind.STORAGE_LOW: "...",
+    CueKind.STORAGE_FULL: "...-",
+    CueKind.STORAGE_FAILED: "...--",
+    CueKind.STORAGE_STALLED: "...-.",
+    CueKind.NO_RECIPIENTS: "--.",
+    CueKind.BATTERY_LOW: "....",
+    CueKind.BATTERY_CRITICAL: "....-",
+    CueKind.CLOCK_UNTRUSTED: ".....",
+    CueKind.CAMERA_DOWN: "-.-",
+    CueKind.LIGHT_DOWN: "-..",
+    CueKind.DISPLAY_DOWN: "-...",
+    CueKind.MICROPHONE_DOWN: "-....",
+    CueKind.HOT: ".-.",
+    CueKind.SHIFT_BEGUN: ".--",
+    CueKind.SHIFT_ENDED: "--.-",
+    # refused, and one long more
+    CueKind.NOT_READY: "----",
+}
+"""The strokes of each cue with `Detail.FULL`, for those who have learned them."""
 
 
 ANSWERS: Final = frozenset(
@@ -215,16 +291,65 @@ ANSWERS: Final = frozenset(
 """Cues that a hand on a button waits for: they interrupt whatever else is being told."""
 
 
-def rhythm(strokes: str) -> Pattern:
-    """The pattern of `strokes`: quick (.) and long (-), with a pause after each."""
+def takes_pictures(state: State) -> bool:
+    """Whether pictures are being recorded: what a rhythm that says so is true of."""
+    return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
+
+
+def rhythm(kind: CueKind, state: State) -> Rhythm:
+    """What tells a cue in `state`."""
+    return _told(kind, state)[0]
+
+
+def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
+    table = WHILE_RECORDING if takes_pictures(state) else CUE_TABLE
+    return table.get(kind, CUE_TABLE[kind])
+
+
+_Effect = TypeVar("_Effect")
+
+
+def told_once(effects: Iterable[_Effect], state: State, detail: Detail) -> list[_Effect]:
+    """The effects of one moment, without cues that would tell the same once more.
+
+    state: the one that they lead to. That it records without sound says that it records; and where
+    it cannot record, nothing is said of its sound.
+    """
+    effects = list(effects)
+    if detail is Detail.FULL:
+        return effects
+    rhythms = {rhythm(one.kind, state) for one in effects if isinstance(one, Cue)}
+    left: list[_Effect] = []
+    heard: set[Rhythm] = set()
+    for one in effects:
+        if isinstance(one, Cue):
+            felt = rhythm(one.kind, state)
+            if felt in heard and one.kind not in TWICE:
+                continue
+            if one.kind is CueKind.STILL_RECORDING and Rhythm.SILENT in rhythms:
+                continue
+            if felt is Rhythm.SILENT and Rhythm.CANNOT in rhythms:
+                continue
+            heard.add(felt)
+        left.append(one)
+    return left
+
+
+def strokes(code: str) -> Pattern:
+    """The pattern of `code`: quick (.) and long (-), with a pause after each."""
     steps: list[tuple[bool, int]] = []
-    for stroke in strokes:
+    for stroke in code:
         steps += [(True, LONG_MS if stroke == "-" else QUICK_MS), (False, PAUSE_MS)]
     return Pattern(tuple(steps), repeat=False)
 
 
-def sounding(kind: CueKind) -> Sounding:
-    """How a cue feels and sounds."""
-    strokes, hertz = CUE_TABLE[kind]
-    vibration = rhythm(strokes)
+def sounding(kind: CueKind, state: State, detail: Detail) -> Sounding:
+    """How a cue feels and sounds in `state`."""
+    if detail is Detail.FULL:
+        vibration, hertz = strokes(CODES[kind]), CUE_TABLE[kind][1]
+    else:
+        told, hertz = _told(kind, state)
+        once = strokes(told.value)
+        again = ((False, BETWEEN_MS), *once.steps) if kind in TWICE else ()
+        vibration = replace(once, steps=(*once.steps, *again))
     return Sounding(vibration, vibration if hertz else OFF, hertz)

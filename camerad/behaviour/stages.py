@@ -35,8 +35,9 @@ and not multiplied into it:
 - *Muted.* The wearer has switched the sound of the recording off, where the policy lets them. It
   belongs to that recording: every one begins unmuted, and whoever mutes is reminded of it. What
   the microphone heard before the decision stays.
-- *Status.* For a moment the display tells the wearer of battery, storage and clock. In idle only:
-  whatever leaves idle ends it.
+- *Status.* For a moment the display tells the wearer what is the matter, and of battery, storage
+  and clock: if asked for it, and if a press is refused. In idle only, since elsewhere the person
+  opposite reads it; whatever leaves idle ends it.
 - *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
   records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
   all of them.
@@ -231,7 +232,7 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
     # Starting a recording waits for no wipe and no file; everything else does.
     remember = state.waiting and (starting or means is not Outcome.RECORD)
     if means is Outcome.RECORD and not state.can_record:
-        return outcomes.refuse(state)
+        return outcomes.refuse(state, event.at_us)
     if means is None or state.ending:
         return state, ()
     if remember:
@@ -281,7 +282,7 @@ def _raised(state: State, event: Raised) -> Result:
     effects: tuple[Effect, ...] = () if cue is None or told else (Cue(cue),)
     if condition in REFUSES_START and state.remembered is Intent.RECORD:
         state = outcomes.forget(state)
-        effects += (Cue(CueKind.REFUSED),)
+        effects = (Cue(CueKind.REFUSED), *effects)
     if ends:
         state, stopping = outcomes.stop(state, event.at_us, condition.value)
         effects = stopping + effects  # first what matters, then the telling
@@ -309,7 +310,8 @@ def _given_up(state: State, event: GivenUp) -> Result:
     if state.stage is not Stage.RECORDING:
         return state, ()
     state, stopping = outcomes.stop(state, event.at_us, Condition.CAMERA_DOWN.value)
-    return state, (*stopping, Cue(CueKind.CAMERA_DOWN))
+    down = Condition.CAMERA_DOWN in state.conditions  # else it came back as it was given up
+    return state, (*stopping, *([Cue(CueKind.CAMERA_DOWN)] if down else ()))
 
 
 def _happened(state: State, event: Event, rules: Rules) -> Result:
@@ -351,7 +353,7 @@ def _note(state: State, event: Event) -> Result:
             return replace(state, recording_id=recording_id), ()
         case Failed():
             told = state.conditions & ENDS_RECORDING
-            return state, () if told else (Cue(CueKind.STORAGE_FAILED),)
+            return state, () if told else (Cue(CueKind.RECORDING_FAILED),)
         case Shutdown():
             refused = state.remembered is Intent.RECORD
             state = replace(outcomes.forget(state), ending=True)

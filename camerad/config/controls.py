@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from camerad.behaviour.bindings import Gesture
+from camerad.behaviour.signals import Detail
 from camerad.behaviour.stages import Intent, Stage
 from camerad.config.fields import ABSOLUTE_PATH, Gpio, Key, Matches, Named, Range
 
@@ -140,6 +141,17 @@ class Lights:
     green: Annotated[OutputSettings, "Ready, or self-view."] = OutputSettings(22)
     red: Annotated[OutputSettings, "Recording."] = OutputSettings(23)
     amber: Annotated[OutputSettings, "Cannot record."] = OutputSettings(24)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSettings:
+    """What vibration and tone tell."""
+
+    detail: Annotated[
+        Detail,
+        "basic: eight rhythms, and the display says the cause. full: a code of its own for each "
+        "cause as well, for those who have learned them.",
+    ] = Detail.BASIC
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def make_settings(
         lights=file.lights,
         vibration=file.vibration,
         buzzer=file.buzzer,
+        signals=file.signals,
         announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
         shift=file.shift,
         access=file.access,

@@ -69,6 +69,7 @@ def render(settings: Settings) -> str:
         "lights": settings.lights,
         "vibration": settings.vibration,
         "buzzer": settings.buzzer,
+        "signals": settings.signals,
         "announcements": settings.announcements,
         "shift": settings.shift,
         "access": settings.access,

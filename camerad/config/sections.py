@@ -24,6 +24,7 @@ from camerad.config.controls import (
     OutputSettings,
     SelfViewSettings,
     ShiftSettings,
+    SignalSettings,
 )
 from camerad.config.fields import (
     ABSOLUTE_PATH,
@@ -372,6 +373,7 @@ class ConfigFile:
     lights: Lights = Lights()
     vibration: Annotated[OutputSettings, "The vibration motor."] = OutputSettings(25)
     buzzer: Buzzer = Buzzer(18)
+    signals: SignalSettings = SignalSettings()
     announcements: Announcements = Announcements()
     shift: ShiftSettings = ShiftSettings()
     access: Access = Access()

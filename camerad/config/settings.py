@@ -17,6 +17,7 @@ from camerad.config.controls import (
     OutputSettings,
     SelfViewSettings,
     ShiftSettings,
+    SignalSettings,
 )
 from camerad.config.office_section import Office
 from camerad.config.sections import (
@@ -106,6 +107,7 @@ class Settings:
     lights: Lights
     vibration: OutputSettings
     buzzer: Buzzer
+    signals: SignalSettings
     announcements: Announcements
     shift: ShiftSettings
     access: Access

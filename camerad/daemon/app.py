@@ -101,7 +101,7 @@ class App:
         self._microphone: MicrophoneControl | None = None
 
         state_dir = str(settings.device.state_dir)
-        self._core = core = Core.made(settings.rules, clock)
+        self._core = core = Core.made(settings.rules, clock, settings.signals.detail)
         directory = os.path.join(state_dir, "recordings")
         self._recordings = recordings = RecordingManager(core, settings, directory)
         self._shutdown = ShutdownSequence(core, recordings)

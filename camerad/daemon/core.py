@@ -8,24 +8,27 @@ from typing import Any, Protocol
 from camerad.base.async_utils import EventLoop
 from camerad.base.clock import Clock
 from camerad.behaviour import stages
+from camerad.behaviour.signals import Detail
 from camerad.daemon.conditions import Conditions
 from camerad.daemon.dispatcher import Dispatcher
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The state and its events, the conditions, the loop with its threads, and the time."""
+    """The state and its events, the conditions, the loop with its threads, the time, and how much
+    is told by rhythms."""
 
     dispatcher: Dispatcher
     conditions: Conditions
     loop: EventLoop
     clock: Clock
+    detail: Detail = Detail.BASIC
 
     @classmethod
-    def made(cls, rules: stages.Rules, clock: Clock) -> Core:
+    def made(cls, rules: stages.Rules, clock: Clock, detail: Detail = Detail.BASIC) -> Core:
         """All of it, for a camera that starts with these rules. A part can be built on it alone."""
         dispatcher = Dispatcher(rules, clock)
-        return cls(dispatcher, Conditions(dispatcher, clock), EventLoop(), clock)
+        return cls(dispatcher, Conditions(dispatcher, clock), EventLoop(), clock, detail)
 
     @property
     def state(self) -> stages.State:

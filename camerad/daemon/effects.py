@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final
 
-from camerad.behaviour import stages
+from camerad.behaviour import signals, stages
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.recording_manager import RecordingManager
@@ -61,7 +61,7 @@ class Effects:
 
     def stepped(self, step: Step) -> None:
         """Carry out what follows from it, in its order."""
-        for effect in step.effects:
+        for effect in signals.told_once(step.effects, step.after, self._core.detail):
             self.carry_out(effect)
 
     def carry_out(self, effect: stages.Effect) -> None:

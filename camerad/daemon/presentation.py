@@ -60,7 +60,8 @@ class Presentation:
 
     def play(self, kind: stages.CueKind) -> None:
         """Play a cue."""
-        self.indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
+        sounding = signals.sounding(kind, self._core.state, self._core.detail)
+        self.indicators.sound(sounding, answer=kind in signals.ANSWERS)
 
     def announce(self, step: Step) -> None:
         """Say aloud what has happened, where the policy wants it said."""

@@ -37,8 +37,8 @@ class KeptShift:
 class ShiftManager:
     """The present shift, and the one timer that it needs.
 
-    note: has the ledger say so. play: plays a cue. on_change: who wears the camera, or what the
-    lights say of it, is another; or badges are looked for, or no longer.
+    note: has the ledger say so. play: plays a cue. on_change: who wears the camera is another; or
+    badges are looked for, or no longer.
     """
 
     def __init__(
@@ -71,8 +71,7 @@ class ShiftManager:
 
     def lights(self, look: signals.Indication) -> signals.Indication:
         """The lights, with what they say of shifts."""
-        state = self._state
-        return signals.on_shift(look, looking=state.looking, acknowledging=state.acknowledging)
+        return signals.on_shift(look, looking=self._state.looking)
 
     def status(self) -> dict[str, Any] | None:
         """The present shift, ready for JSON: who, media times of its begin and its end at the
@@ -129,7 +128,7 @@ class ShiftManager:
         before = self._state
         self._state, effects = shift.step(before, event, self._core.state, self._rules)
         refused: str | None = None
-        for effect in effects:
+        for effect in signals.told_once(effects, self._core.state, self._core.detail):
             match effect:
                 case shift.ShiftBegan(begun):
                     log.info("a shift begins", extra=MessageId.SHIFT.extra)
@@ -166,4 +165,4 @@ class ShiftManager:
 
 
 def _shown(state: shift.ShiftState) -> tuple[object, ...]:
-    return state.shift, state.looking, state.acknowledging
+    return state.shift, state.looking

@@ -240,11 +240,15 @@ class Indicators:
         """Play a vibration and a tone once, after those that still play, and a rest behind them.
 
         News that waits already is told once. answer: a hand waits for it, so it plays at once; news
-        that it interrupts is told again afterwards, an older answer is not.
+        that it interrupts is told again afterwards, unless the answer has told the same, and an
+        older answer is not.
         """
         if answer:
-            if self._sounding and self._playing is not None and not self._playing[1]:
+            told = (sounding, False)
+            if self._sounding and self._playing not in (None, told) and not self._playing[1]:
                 self._waiting.appendleft(self._playing)
+            if told in self._waiting:
+                self._waiting.remove(told)
             self._silence()
             self._begin(sounding, answer=True)
         elif (sounding, False) not in self._waiting:

@@ -52,10 +52,7 @@ _LIGHTS: Final = {
     signals.OFF: "dark",
     signals.ON: "on",
     signals.BLINK: "blinks",
-    signals.HURRY: "blinks quickly",
     signals.REST: "flashes every three seconds",
-    signals.WORK: "goes dark for an instant every three seconds",
-    signals.TWICE: "flashes twice, again and again",
 }
 _TOLD_AT: Final = {
     "self_view": "self-view begins, a press is refused",
@@ -69,30 +66,35 @@ _TELLS: Final = {
     CueKind.STARTED: "a recording began, or goes on",
     CueKind.STILL_RECORDING: "a recording began, or goes on",
     CueKind.STOPPED: "the recording has ended",
-    CueKind.MARKED: "a mark is set, or self-view is on",
-    CueKind.SELF_VIEW_ON: "a mark is set, or self-view is on",
+    CueKind.MARKED: "a mark is set",
+    CueKind.SELF_VIEW_ON: "self-view is on",
     CueKind.SELF_VIEW_OFF: "self-view is off",
     CueKind.MUTED: "the recording goes on without sound",
     CueKind.UNMUTED: "the recording's sound is on again",
     CueKind.REFUSED: "a press was refused: because of a condition with *no* in the column *press "
     "records*, or because the camera is switching off",
     CueKind.CUT_OFF: "the camera was recording when it went off. It does not record now",
+    CueKind.RECORDING_FAILED: "the recording could not go on, and has ended",
     CueKind.SHIFT_BEGUN: "a shift has begun",
     CueKind.SHIFT_ENDED: "a shift has ended",
-    CueKind.NOT_READY: "on a shift it could not record; the cause follows",
+    CueKind.NOT_READY: "on a shift it could not record",
 }
 """What is told by the cues that stand for no condition."""
 
 
 def _signals() -> str:
     """By what is felt, since that is what somebody reports; silent conditions come last."""
-    rows = {(signals.CUE_TABLE[kind][0], says): ("",) * 4 for kind, says in _TELLS.items()}
+    rows = {
+        (_rhythm(kind), says): (_felt(signals.CODES[kind]), *[""] * 4)
+        for kind, says in _TELLS.items()
+    }
     for condition in Condition:
         look = signals.look(State(Stage.IDLE, 0, frozenset({condition})))
         lights = {"green": look.green, "amber": look.amber}
         shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lights.items() if pattern.steps]
         cue = stages.CUES.get(condition)
-        rows["" if cue is None else signals.CUE_TABLE[cue][0], f"`{condition.value}`"] = (
+        rows["" if cue is None else _rhythm(cue), f"`{condition.value}`"] = (
+            "" if cue is None else _felt(signals.CODES[cue]),
             ", ".join(shown),
             ", ".join(
                 _TOLD_AT.get(what.value, what.value)
@@ -104,16 +106,31 @@ def _signals() -> str:
         )
     docked = signals.look(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
     for handover in HandoverState:
-        green = _LIGHTS[signals.in_dock(docked, handover).green]
+        look = signals.in_dock(docked, handover)
+        lit = {"green": look.green, "amber": look.amber}
+        shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lit.items() if pattern.steps]
         says = f"in its dock, with an office: `{handover.value}`"
-        rows["", says] = (f"green {green}", "", "yes", "goes on")
-    order = sorted(rows, key=lambda row: (not row[0], row[0].replace("-", "_"), row[1]))
-    head = ("vibration", "says", "in idle", "again when", "press records", "recording")
-    return _table(head, ((_felt(strokes), says, *rows[strokes, says]) for strokes, says in order))
+        rows["", says] = ("", ", ".join(shown), "", "yes", "goes on")
+    order = sorted(rows, key=lambda row: (_ORDER.index(row[0]), row[1]))
+    head = ("vibration", "says", "full", "in idle", "again when", "press records", "recording")
+    return _table(head, ((told, says, *rows[told, says]) for told, says in order))
 
 
-def _felt(strokes: str) -> str:
-    return " ".join("long" if stroke == "-" else "short" for stroke in strokes)
+def _rhythm(kind: CueKind) -> str:
+    """What is felt of a cue, where nothing is recorded."""
+    felt = _felt(signals.CUE_TABLE[kind][0].value)
+    return f"{felt}, twice" if kind in signals.TWICE else felt
+
+
+def _felt(code: str) -> str:
+    return " ".join("long" if stroke == "-" else "short" for stroke in code)
+
+
+_ORDER: Final = [
+    *(f"{_felt(one.value)}{times}" for one in signals.Rhythm for times in ("", ", twice")),
+    "",
+]
+"""Rhythms in the order of their table; what is silent comes last."""
 
 
 # ------------------------------------------------------------------------------------- doctor

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +87,8 @@ def _setting(setting: Setting) -> dict[str, Any]:
     told = not (setting.required or default is None or callable(default))
     if told and not fields.is_section(setting.kind):
         made["default"] = str(default) if setting.kind is Path else default
+        if isinstance(default, Enum):
+            made["default"] = default.value
         if fields.is_list(setting.kind):
             made["default"] = list(default)
     return made

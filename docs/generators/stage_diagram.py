@@ -16,6 +16,7 @@ from typing import Final
 
 from camerad.behaviour import gestures, signals, stages
 from camerad.behaviour.dock_progress import HandoverState
+from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import (
     Condition,
     CueKind,
@@ -177,6 +178,7 @@ def page() -> str:
         ),
         "Conditions": _conditions(),
         "Lights": _lights(),
+        "Rhythms": _rhythms(),
         "Vibration and tone": _cues(),
         "Buttons": _buttons(),
     }
@@ -241,10 +243,8 @@ def _lights() -> str:
     down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
     rows.append(("recording, camera_down", *_look(down)))
     idle = signals.look(State(Stage.IDLE, 0))
-    seeking = signals.on_shift(idle, looking=True, acknowledging=False)
-    begun = signals.on_shift(idle, looking=False, acknowledging=True)
+    seeking = signals.on_shift(idle, looking=True)
     rows.append(("idle, looking for a badge", *_patterns(seeking)))
-    rows.append(("a shift has begun, for two seconds", *_patterns(begun)))
     return _table(("in", "green", "red", "amber"), rows)
 
 
@@ -261,23 +261,44 @@ def _pattern(pattern: signals.Pattern) -> str:
         signals.OFF: "-",
         signals.ON: "steady",
         signals.BLINK: "blinks",
-        signals.HURRY: "blinks fast",
         signals.REST: "flashes now and then",
-        signals.WORK: "dark now and then",
-        signals.TWICE: "flashes twice",
-        signals.SEEK: "dark twice a second",
-        signals.ACKNOWLEDGE: "flickers",
     }
     return names[pattern]
+
+
+def _rhythms() -> str:
+    rows = []
+    for rhythm in Rhythm:
+        cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
+        while_recording = [
+            kind.value for kind, (told, _) in signals.WHILE_RECORDING.items() if told is rhythm
+        ]
+        rows.append(
+            (rhythm.name, felt(rhythm.value), ", ".join(cues), ", ".join(while_recording) or "-")
+        )
+    head = ("rhythm", "vibration", "cues", "and, while pictures are recorded")
+    return _table(head, rows)
 
 
 def _cues() -> str:
     rows = []
     for kind in CueKind:
-        strokes, hertz = signals.CUE_TABLE[kind]
-        felt = " ".join("long" if stroke == "-" else "short" for stroke in strokes)
-        rows.append((kind.value, felt, f"{hertz} Hz" if hertz else "-"))
-    return _table(("cue", "vibration", "tone in the same rhythm"), rows)
+        rhythm, hertz = signals.CUE_TABLE[kind]
+        times = ", twice" if kind in signals.TWICE else ""
+        rows.append(
+            (
+                kind.value,
+                f"{rhythm.name}{times}",
+                f"{hertz} Hz" if hertz else "-",
+                felt(signals.CODES[kind]),
+            )
+        )
+    return _table(("cue", "rhythm", "tone in the same rhythm", "with signals.detail: full"), rows)
+
+
+def felt(code: str) -> str:
+    """The strokes in words."""
+    return " ".join("long" if stroke == "-" else "short" for stroke in code)
 
 
 def _buttons() -> str:
@@ -290,7 +311,11 @@ def _buttons() -> str:
         for table in tables:
             for binding in table.bindings:
                 seconds = f" {binding.hold_us / 1_000_000:g} s" if binding.hold_us else ""
-                where = ", ".join(stage.value for stage in Stage if stage in binding.stages)
+                where = ", ".join(
+                    stage.value
+                    for stage in Stage
+                    if stage in binding.stages and stages.outcome(stage, binding.intent)
+                )
                 gesture = binding.gesture.value.replace("_", " ") + seconds
                 rows.append((preset, table.name, gesture, binding.intent.value, where))
     return _table(("preset", "button", "gesture", "intent", "in"), rows)

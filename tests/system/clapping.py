@@ -77,10 +77,10 @@ def _unplug(camera: BodyCamera) -> None:
 
 
 def _mute(camera: BodyCamera) -> None:
-    camera.press("display", 1.3)
+    camera.press_and_hold()
     wait_for(camera, muted=True)
     camera.pass_time(1.2)
-    camera.press("display", 1.3)
+    camera.press_and_hold()
     wait_for(camera, muted=False)
 
 

@@ -93,6 +93,11 @@ class BodyCamera:
         body: dict[str, Any] = reply.body
         return body
 
+    def press_and_hold(self, button: str = "display", seconds: float = 1.2) -> None:
+        """A press, and a second one that is held."""
+        self.press(button)
+        self.press(button, seconds)
+
     def fault(self, name: str, seconds: float | None = None, **more: Any) -> None:
         body: dict[str, Any] = {"name": name, **more}
         if seconds is not None:
@@ -155,6 +160,10 @@ class BodyCamera:
     def frame_at(self, at_us: int) -> float:
         """The frame number, with a fraction, that the sensor exposes at a media time (30 fps)."""
         return (at_us - self.epoch_us) * 30 / 1e6
+
+
+UNHURRIED = {"preset": "two-buttons", "display": {"double_press_ms": 1000}}
+"""On a busy machine a second press is asked for later than a hand would make it."""
 
 
 def configuration(directory: Path, policy: str = "generic", **sections: Any) -> Path:

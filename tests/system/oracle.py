@@ -9,8 +9,9 @@ explains what was seen.
              in self-view: touch = recording
              while recording: press = mark, held 2 s = stop
     display  in self-view: touch = back to idle
-             in idle: press = self-view; while recording: press = the display only
-             in both, held 1 s: something that changes no stage
+             in idle: press = self-view; held 1 s = something that changes no stage
+             while recording: press, and no second one within 0.4 s, or a second one that is short
+             = the display only; either of them held 1 s = something that changes no stage
 
 While the camera closes a recording or overwrites its buffer, it remembers where the presses lead;
 a press that leads to a recording while one is being closed begins it at once.
@@ -25,6 +26,9 @@ from typing import Final
 RECORD_US: Final = 1_000_000
 STOP_US: Final = 2_000_000
 DISPLAY_US: Final = 1_000_000
+AGAIN_US: Final = 400_000
+
+DOWN, WAITS, AGAIN = "down", "waits", "again"
 
 IDLE, SELF_VIEW, RECORDING, STOPPING = "idle", "self_view", "recording", "stopping"
 
@@ -44,7 +48,9 @@ class Camera:
 
     wiping: the buffer is being overwritten. leads_to: the stage that what is remembered leads to.
     judged: the stage in which main was touched; None: nothing more comes of that touch.
-    display_down: a touch of display may still become a press.
+    display: DOWN: a touch of it may still become a press; WAITS: released while it recorded, and a
+    second press may follow; AGAIN: it has. display_judged: the stage in which it was touched first.
+    releases: how often it was released.
     marks: how many there are in each recording. seen: the stages that it has
     shown, and since: from when on, where time is known.
     """
@@ -53,7 +59,9 @@ class Camera:
     wiping: bool = False
     leads_to: str = IDLE
     judged: str | None = None
-    display_down: bool = False
+    display: str | None = None
+    display_judged: str = IDLE
+    releases: int = 0
     marks: tuple[int, ...] = ()
     seen: tuple[str, ...] = (IDLE,)
     since: tuple[int, ...] = (0,)
@@ -72,8 +80,10 @@ class Camera:
     # What a hand does
 
     def touched(self, button: str) -> Camera:
+        if button == "display" and self.display == WAITS:
+            return replace(self, display=AGAIN)
         if button == "display" and self.stage in (IDLE, RECORDING):
-            return replace(self, display_down=True)
+            return replace(self, display=DOWN, display_judged=self.stage)
         if button == "display":
             return self.wants("toggle")
         if self.stage == SELF_VIEW:
@@ -89,11 +99,20 @@ class Camera:
 
     def released(self, button: str) -> Camera:
         if button == "display":
-            camera = replace(self, display_down=False)
-            return camera.wants("toggle") if self.display_down else camera
+            camera = replace(self, releases=self.releases + 1)
+            if self.display == DOWN and self.display_judged == RECORDING:
+                return replace(camera, display=WAITS)
+            camera = replace(camera, display=None)
+            return camera.wants("toggle") if self.display is not None else camera
         if self.judged is None:
             return self
         return replace(self, judged=None).wants("escalate")
+
+    def waited(self, release: int) -> Camera:
+        """No second press of display has come within its time after that release."""
+        if self.display != WAITS or release != self.releases:
+            return self
+        return replace(self, display=None).wants("toggle")
 
     def wants(self, intent: str) -> Camera:
         if self.stage == STOPPING or (self.stage == SELF_VIEW and self.wiping):
@@ -160,13 +179,17 @@ def _leads(stage: str, intent: str) -> str:
 def happenings(presses: Iterable[Press]) -> list[tuple[int, str, str]]:
     """Everything that hands do, in the order of its time: (at_us, what, button)."""
     found = []
-    for press in presses:
+    released = 0
+    for press in sorted(presses, key=lambda one: one.up_us):
         found += [(press.down_us, "touched", press.button), (press.up_us, "released", press.button)]
         if press.button == "main":
             for hold_us, name in ((RECORD_US, "held 1"), (STOP_US, "held 2")):
                 if press.up_us - press.down_us >= hold_us:
                     found.append((press.down_us + hold_us, name, press.button))
-        elif press.up_us - press.down_us >= DISPLAY_US:
+            continue
+        released += 1
+        found.append((press.up_us + AGAIN_US, f"over {released}", press.button))
+        if press.up_us - press.down_us >= DISPLAY_US:
             found.append((press.down_us + DISPLAY_US, "held", press.button))
     return sorted(found)
 
@@ -181,7 +204,9 @@ def after(camera: Camera, what: str, button: str, at_us: int = 0) -> Camera:
     if what == "released":
         return camera.released(button)
     if what == "held":
-        return replace(camera, display_down=False)
+        return replace(camera, display=None)
+    if what.startswith("over"):
+        return camera.waited(int(what.split()[1]))
     return camera.held(RECORD_US if what == "held 1" else STOP_US)
 
 

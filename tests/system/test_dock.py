@@ -78,13 +78,13 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
     assert "missing" not in found.stdout
 
 
-def shows(camera: BodyCamera, pattern: Pattern) -> bool:
-    """Whether the next whole phase of the green light, read off its pin, is one of the pattern."""
+def shows(camera: BodyCamera, pattern: Pattern, light: str = "green") -> bool:
+    """Whether the next whole phase of the light, read off its pin, is one of the pattern."""
     since_us = now_us()
     (at_us, lit), (next_us, _) = until(
-        lambda: found[:2] if len(found := edges(camera, "green", since_us)) > 1 else None,
+        lambda: found[:2] if len(found := edges(camera, light, since_us)) > 1 else None,
         PATIENCE,
-        "the green light changes",
+        f"the {light} light changes",
     )
     wanted = [pytest.approx(ms / 1000, abs=0.2) for on, ms in pattern.steps if on is lit]
     return (next_us - at_us) / 1e6 in wanted
@@ -95,7 +95,7 @@ def handover(camera: BodyCamera) -> dict[str, Any]:
     return dict(camera.state["handover"] or {})
 
 
-def test_the_green_light_says_how_handing_over_goes(tmp_path: Path) -> None:
+def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
     config = configuration(tmp_path, camera={"bitrate": 2_000_000})
     with body_camera(tmp_path, config, options=("--office",)) as camera:
         camera.record(2)
@@ -104,7 +104,8 @@ def test_the_green_light_says_how_handing_over_goes(tmp_path: Path) -> None:
         camera.fault("network_gone", seconds=600)
         docked(camera)
         until(lambda: handover(camera).get("state") == "waiting", PATIENCE, "it is docked")
-        assert shows(camera, signals.WORK)
+        assert shows(camera, signals.BLINK, "amber")
+        assert camera.state["lights"]["green"]
         until(
             lambda: handover(camera).get("trouble") == "network", HANDED_OVER_SECONDS, "it is said"
         )

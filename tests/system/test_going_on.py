@@ -9,7 +9,7 @@ import pytest
 
 from tests.system import sealed
 from tests.system.clapping import status, wait_for
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import UNHURRIED, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -30,13 +30,13 @@ def goes_on(camera: BodyCamera) -> dict[str, Any] | None:
 def test_a_killed_daemon_leaves_a_dark_display_and_its_recording_goes_on_muted(
     tmp_path: Path,
 ) -> None:
-    config = configuration(tmp_path, "generic", sound={"may_mute": True})
+    config = configuration(tmp_path, "generic", sound={"may_mute": True}, buttons=UNHURRIED)
     with body_camera(tmp_path, config, options=("--sound", "clapper")) as camera:
         camera.press()
         camera.wait(stage="self_view")
         camera.press()
         camera.wait(stage="recording", display=True)
-        camera.press("display", 1.3)
+        camera.press_and_hold()
         wait_for(camera, muted=True)
         camera.pass_time(1)  # so that something of it is safe
         body = {"name": "daemon_killed", "seconds": AWAY_SECONDS}

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
+from tests.system.harness import (
+    PATIENCE,
+    UNHURRIED,
+    BodyCamera,
+    body_camera,
+    configuration,
+    until,
+)
 from tests.system.test_privacy import ledger_of
 
 pytestmark = pytest.mark.system
@@ -45,13 +52,13 @@ def announced(camera: BodyCamera, count: int) -> list[dict[str, Any]]:
 def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
     tmp_path: Path,
 ) -> None:
-    config = configuration(tmp_path, "generic", announcements={"language": "en"})
+    config = configuration(tmp_path, "generic", announcements={"language": "en"}, buttons=UNHURRIED)
     with body_camera(tmp_path, config) as camera:
         camera.wait(stage="idle")
         camera.press("main", 1.2)
         camera.wait(stage="recording")
-        # Two short ones, as high as everything about a recording.
-        until(lambda: pitches(camera)[-2:] == [2400, 2400], PATIENCE, "the start is heard")
+        # Three short ones, as high as everything about a recording.
+        until(lambda: pitches(camera)[-3:] == [2400] * 3, PATIENCE, "the start is heard")
         (first,) = announced(camera, 1)
         # With sound, and it says so.
         spoken = VOICE / "recording.wav"
@@ -60,9 +67,12 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         assert first["sha256"] == hashlib.sha256(spoken.read_bytes()).hexdigest()
         assert (first["what"], first["outcome"]) == ("recording", "played")
 
+        # A finger that rests on the button mutes nothing.
         camera.press("display", 1.2)
-        until(lambda: pitches(camera)[-3:] == [1600] * 3, PATIENCE, "the muting is heard")
-        camera.press("display", 1.2)
+        camera.press_and_hold()
+        until(lambda: pitches(camera)[-4:] == [1600] * 4, PATIENCE, "the muting is heard")
+        assert camera.state["muted"]
+        camera.press_and_hold()
         until(lambda: pitches(camera)[-5:] == [1600] * 5, PATIENCE, "and its end")
         recording = camera.stop()
         said = announced(camera, 4)

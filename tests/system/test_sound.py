@@ -13,7 +13,7 @@ from hw_mocks.sound import speech
 from tests.system import clapper, clapping, judge, sealed
 from tests.system.clapping import wait_for
 from tests.system.gaps import judge_gaps
-from tests.system.harness import BodyCamera, body_camera, configuration
+from tests.system.harness import UNHURRIED, BodyCamera, body_camera, configuration
 from tests.system.speech import likeness
 
 pytestmark = pytest.mark.system
@@ -26,7 +26,7 @@ ALIKE = 0.98
 
 
 def test_lips_and_voice_stay_together_whatever_happens_in_a_minute(tmp_path: Path) -> None:
-    config = configuration(tmp_path, "generic", sound={"may_mute": True})
+    config = configuration(tmp_path, "generic", sound={"may_mute": True}, buttons=UNHURRIED)
     options = ("--sound", "clapper", "--sound-ppm", "200")
     with body_camera(tmp_path, config, options=options) as camera:
         assert clapping.status(camera)["microphone"] == "off"  # nobody is heard in idle

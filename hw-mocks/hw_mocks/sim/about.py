@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from camerad.behaviour import stages
 from camerad.config import Settings
 from camerad.hardware import from_settings
 
@@ -14,7 +15,8 @@ from hw_mocks.sim.faults import DOCK, FAULTS
 
 def about_buttons(settings: Settings) -> list[dict[str, Any]]:
     """[{"name", "gpio", "gestures": [{"gesture": "press" | "double_press" | "hold", "seconds": how
-    long to hold, "in": [stage], "intent"}]}], in the configuration's order."""
+    long to hold, "in": [stage in which it means something], "intent"}]}], in the configuration's
+    order."""
     return [
         {
             "name": button.name,
@@ -23,7 +25,11 @@ def about_buttons(settings: Settings) -> list[dict[str, Any]]:
                 {
                     "gesture": binding.gesture.value,
                     "seconds": binding.hold_us / 1e6,
-                    "in": sorted(stage.value for stage in binding.stages),
+                    "in": sorted(
+                        stage.value
+                        for stage in binding.stages
+                        if stages.outcome(stage, binding.intent) is not None
+                    ),
                     "intent": binding.intent.value,
                 }
                 for binding in button.table.bindings

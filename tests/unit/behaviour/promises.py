@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Final, TypeAlias
 
 from camerad.behaviour import signals, stages
-from camerad.behaviour.signals import Pattern
+from camerad.behaviour.signals import Detail, Pattern, Rhythm
 from camerad.behaviour.stages import Condition, Cue, CueKind, Intent, Stage, State
 from tests.unit.behaviour.space import Transition
 
@@ -88,12 +88,15 @@ def p2(t: Transition) -> str | None:
 def p3(t: Transition) -> str | None:
     """Whenever footage is kept the red light is on, and a light that fails is told."""
     assert t.after is not None
-    red = signals.look(t.after).red
+    shown = signals.look(t.after)
+    red = shown.red
     kept = t.during.keeping or t.then.keeping
     if kept and not _steady(red):
         return "footage is kept without a steady red light"
     if not kept and red.steps:
         return "red without a recording"
+    if (what := _lights(t.after, shown)) is not None:
+        return what
     told = Cue(CueKind.LIGHT_DOWN) in t.effects
     if Condition.LIGHT_DOWN in t.after.conditions - t.before.conditions and not told:
         return "a failed light is not signalled"
@@ -104,6 +107,23 @@ def p3(t: Transition) -> str | None:
     ):
         return "a recording starts without light, and nobody is told"
     return None
+
+
+def _lights(state: State, shown: signals.Indication) -> str | None:
+    """The lights promise what a press would do."""
+    if state.ended:
+        return "an ended camera is lit" if _lit(shown) else None
+    refused = bool(state.conditions & CANNOT_RECORD) or state.ending
+    if _steady(shown.amber) != refused:
+        return "amber is steady, and a press would not be refused; or the other way round"
+    at_once = not refused and state.stage in (Stage.IDLE, Stage.SELF_VIEW)
+    if bool(shown.green.steps) != at_once:
+        return "green is lit, and a press would not record; or the other way round"
+    return None
+
+
+def _lit(shown: signals.Indication) -> bool:
+    return any(one.steps for one in (shown.green, shown.red, shown.amber))
 
 
 def _steady(pattern: Pattern) -> bool:
@@ -240,6 +260,49 @@ def muting(t: Transition) -> str | None:
     return None
 
 
+def rhythms(t: Transition) -> str | None:
+    """What is felt is true of the camera as it is then."""
+    assert t.after is not None
+    if Cue not in map(type, t.effects):
+        return None
+    told = signals.told_once(t.effects, t.after, Detail.BASIC)
+    felt = [signals.rhythm(e.kind, t.after) for e in told if isinstance(e, Cue)]
+    cannot = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
+    pictures = t.after.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in t.after.conditions
+    if len(felt) != len(set(felt)):
+        return "the same is told twice"
+    for one in felt:
+        match one:
+            case Rhythm.RECORDS if not pictures:
+                return "it says that it records, and it does not"
+            case Rhythm.SILENT if t.after.stage is not Stage.RECORDING:
+                return "it says that it records without sound, and it does not record"
+            case Rhythm.CANNOT if pictures:
+                return "it says that it cannot record, and it does"
+            case Rhythm.CANNOT if not cannot:
+                return "it says that it cannot record, and it can"
+            case Rhythm.ENDED if pictures:
+                return "it says that it no longer records, and it does"
+            case Rhythm.CAN if cannot or t.after.keeping:
+                return "it says that it can record, and it cannot, or does"
+    return None
+
+
+def refusals(t: Transition) -> str | None:
+    """A press that is refused in idle is answered in words; elsewhere none show."""
+    assert t.after is not None
+    if not t.effects:
+        return None
+    shows = stages.ShowStatus(True) in t.effects
+    asked = isinstance(t.event, stages.Intended)
+    refused = asked and Cue(CueKind.REFUSED) in t.effects and t.before.stage is Stage.IDLE
+    if refused and not t.after.ended and not (shows or t.before.status_on):
+        return "refused without a word"
+    if shows and (t.before.stage is not Stage.IDLE and t.after.stage is not Stage.IDLE):
+        return "words that the person opposite reads"
+    return None
+
+
 def status(t: Transition) -> str | None:
     """The status shows in idle only, and not for ever."""
     assert t.after is not None
@@ -272,6 +335,8 @@ PROMISES: dict[str, Check] = {
     "P10": p10,
     "mute": muting,
     "status": status,
+    "rhythms": rhythms,
+    "refusals": refusals,
 }
 
 

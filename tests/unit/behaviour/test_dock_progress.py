@@ -28,7 +28,7 @@ from camerad.behaviour.scene import (
     handover_scene,
     scene,
 )
-from camerad.behaviour.signals import BLINK, HURRY, OFF, REST, WORK, Indication
+from camerad.behaviour.signals import BLINK, OFF, ON, REST, Indication
 from camerad.behaviour.stages import REFUSES_START, Condition, Stage, State
 
 ALL = HandoverProgress(HandoverState.HANDED_OVER, 3, 3)
@@ -90,47 +90,43 @@ def test_a_recording_makes_every_word_void_and_nothing_else_does(stage: Stage) -
 # ------------------------------------------------------------------------------------ lights
 
 
-def test_each_thing_has_a_pattern_of_its_own_and_only_all_handed_over_looks_done() -> None:
+def test_only_all_handed_over_looks_done_and_at_work_looks_so() -> None:
     assert set(signals.IN_DOCK) == set(HandoverState)
-    done = {one for one, pattern in signals.IN_DOCK.items() if pattern is REST}
+    done = {one for one, (green, _) in signals.IN_DOCK.items() if green is REST}
     assert done == {HandoverState.HANDED_OVER}
-    assert signals.IN_DOCK[HandoverState.HANDING_OVER] is WORK
-    # Without contact in its dock a camera is steady green: no word looks like that.
-    assert signals.ON not in signals.IN_DOCK.values()
-    patterns = [signals.ON, BLINK, HURRY, REST, WORK, signals.SEEK, signals.ACKNOWLEDGE]
-    assert len({one.steps for one in patterns}) == len(patterns)
-    for pattern in signals.IN_DOCK.values():
-        lit = sum(ms for on, ms in pattern.steps if on)
-        dark = sum(ms for on, ms in pattern.steps if not on)
-        # At a glance: mostly lit, half and half, or mostly dark.
-        assert round(lit / (lit + dark), 2) in (0.87, 0.5, 0.07)
+    for at_work in (HandoverState.WAITING, HandoverState.HANDING_OVER):
+        # A press would record, so green is steady; amber that blinks asks to wait.
+        assert signals.IN_DOCK[at_work] == (ON, BLINK)
+    # Without contact in its dock a camera is steady green alone: no word looks like that.
+    assert (ON, OFF) not in signals.IN_DOCK.values()
+    # Amber that is steady would say that a press is refused.
+    assert ON not in {amber for _, amber in signals.IN_DOCK.values()}
 
 
 @pytest.mark.parametrize("ending", [False, True])
 @pytest.mark.parametrize("stage", Stage)
-def test_handing_over_shows_by_green_alone_and_gives_way_to_everything(
-    stage: Stage, ending: bool
-) -> None:
+def test_handing_over_gives_way_to_everything(stage: Stage, ending: bool) -> None:
     for handover, one, docked in product((None, *HandoverState), Condition, (False, True)):
         conditions = frozenset({one, *({Condition.DOCKED} if docked else ())})
         plain = signals.look(State(stage, 0, conditions, ending=ending))
         seen = signals.in_dock(plain, handover)
-        assert (seen.red, seen.amber) == (plain.red, plain.amber)
+        assert seen.red == plain.red
         alone = conditions == {Condition.DOCKED}
         shows = alone and not ending and stage in (Stage.IDLE, Stage.SELF_VIEW)
         if handover is None or not shows:
             assert seen == plain
         else:
-            assert seen == Indication(signals.IN_DOCK[handover], OFF, OFF)
+            green, amber = signals.IN_DOCK[handover]
+            assert seen == Indication(green, OFF, amber)
         if conditions & REFUSES_START:
             assert seen.green is OFF
 
 
-def test_a_shift_in_its_dock_changes_none_of_it_but_the_answer_to_a_badge() -> None:
+def test_a_shift_in_its_dock_changes_none_of_it() -> None:
     plain = signals.look(IN_DOCK)
     for handover in HandoverState:
         seen = signals.in_dock(plain, handover)
-        assert signals.on_shift(seen, looking=True, acknowledging=False) == seen
+        assert signals.on_shift(seen, looking=False) == seen
 
 
 # ------------------------------------------------------------------------------------ display

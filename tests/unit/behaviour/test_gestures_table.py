@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from camerad.behaviour import gestures
+from camerad.behaviour import gestures, stages
 from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
 from camerad.behaviour.gestures import (
     DEFAULT_ONE_BUTTON,
@@ -84,15 +84,10 @@ def test_where_the_display_button_has_no_hold_it_acts_at_its_first_edge(stage: S
     ]
 
 
-@pytest.mark.parametrize(
-    ("stage", "held"),
-    [(Stage.IDLE, Intent.SHOW_STATUS), (Stage.RECORDING, Intent.TOGGLE_MUTE)],
-)
-def test_the_display_button_held_for_a_second_shows_the_status_or_switches_the_sound(
-    stage: Stage, held: Intent
-) -> None:
-    hand = Hand(stage=stage)
-    assert hand.press("display", AT, 5 * SECOND) == [decision(held, AT + SECOND, button="display")]
+def test_the_display_button_held_for_a_second_in_idle_shows_the_status() -> None:
+    hand = Hand(stage=Stage.IDLE)
+    shown = decision(Intent.SHOW_STATUS, AT + SECOND, button="display")
+    assert hand.press("display", AT, 5 * SECOND) == [shown]
     again = hand.now_us + SECOND
     released = again + 999 * MS
     assert hand.press("display", again, 999 * MS) == [
@@ -108,12 +103,64 @@ def test_one_button_switches_the_display_by_a_double_press_while_recording() -> 
     assert hand.press("main", second, 100 * MS) == [decision(Intent.TOGGLE_SELF_VIEW, released)]
 
 
-def test_one_button_switches_the_sound_by_a_press_and_a_hold_while_recording() -> None:
-    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+@pytest.mark.parametrize("for_us", [SECOND, 5 * SECOND])
+def test_the_display_button_held_for_a_second_in_a_recording_does_nothing(for_us: int) -> None:
+    hand = Hand(stage=Stage.RECORDING)
+    assert hand.press("display", AT, for_us) == []
+    # And the next press means what it always does, once no second one has come in time.
+    again = hand.now_us + SECOND
+    known = again + 100 * MS + 400 * MS
+    assert hand.press("display", again, 100 * MS) == [
+        decision(Intent.TOGGLE_SELF_VIEW, known, again, "display")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "button"), [(DEFAULT_TWO_BUTTONS, "display"), (DEFAULT_ONE_BUTTON, "main")]
+)
+def test_a_press_and_a_hold_switch_the_sound_while_recording(
+    tables: tuple[ButtonTable, ...], button: str
+) -> None:
+    hand = Hand(tables, Stage.RECORDING)
     second = AT + 450 * MS
-    hand.press("main", AT, 100 * MS, settle=False)
+    hand.press(button, AT, 100 * MS, settle=False)
     held = second + SECOND  # and not the stop of a hold of two seconds
-    assert hand.press("main", second, 5 * SECOND) == [decision(Intent.TOGGLE_MUTE, held)]
+    assert hand.press(button, second, 5 * SECOND) == [
+        decision(Intent.TOGGLE_MUTE, held, button=button)
+    ]
+
+
+def test_five_gestures_have_at_most_eight_meanings() -> None:
+    gestures_of = {
+        (table.name, one.gesture) for table in DEFAULT_TWO_BUTTONS for one in table.bindings
+    }
+    assert len(gestures_of) == 5
+    one_button = {
+        (table.name, one.gesture) for table in DEFAULT_ONE_BUTTON for one in table.bindings
+    }
+    assert len(one_button) <= 5
+    for tables in PRESETS:
+        meanings = {
+            stages.outcome(stage, one.intent)
+            for table in tables
+            for one in table.bindings
+            for stage in one.stages
+        } - {None}
+        # Self-view on, and off again; record, mark, stop; display, sound, status.
+        assert len(meanings) <= 8
+
+
+def test_a_gesture_means_one_thing_but_for_a_press() -> None:
+    """What is held is the same in every stage where it means anything at all; in how long, too."""
+    for tables in PRESETS:
+        for table in tables:
+            for gesture in (Gesture.HOLD, Gesture.PRESS_HOLD, Gesture.DOUBLE_PRESS):
+                found = [one for one in table.bindings if one.gesture is gesture]
+                intents = {one.intent for one in found}
+                if (table.name, gesture) == ("main", Gesture.HOLD):
+                    assert intents == {Intent.RECORD, Intent.STOP}, "to begin, and to end"
+                else:
+                    assert len(intents) <= 1, (table.name, gesture)
 
 
 def test_two_quick_presses_from_idle_record_on_any_camera() -> None:

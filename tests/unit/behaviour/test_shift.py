@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from camerad.behaviour import shift
 from camerad.behaviour.badge import PREFIX, badge, is_wearer, wearer_on
 from camerad.behaviour.shift import (
-    ACKNOWLEDGED_US,
     BadgeSeen,
     BeginShift,
     Effect,
@@ -115,7 +114,6 @@ def test_a_recording_keeps_its_wearer(life: Life, stage: Stage) -> None:
 
 def test_a_shift_ends_when_its_time_is_over_and_not_before(life: Life) -> None:
     life.does(BeginShift(0, "W-1"))
-    life.does(ShiftLook(ACKNOWLEDGED_US))
     assert life.due == 14 * HOUR
     assert life.does(ShiftLook(14 * HOUR - 1)) == []
     assert life.does(ShiftLook(14 * HOUR)) == [ShiftOver(ShiftEndReason.TIME), ENDED_CUE]
@@ -179,7 +177,6 @@ def test_a_badge_begins_a_shift_while_it_is_looked_for(life: Life) -> None:
     began = Shift("W-0815", 3, Source.BADGE)
     assert life.does(BadgeSeen(3, "camerad:wearer:W-0815")) == [ShiftBegan(began), BEGUN]
     assert not life.state.looking
-    assert life.state.acknowledging
 
 
 def test_somebody_elses_code_does_nothing(life: Life) -> None:
@@ -244,15 +241,6 @@ def test_a_program_is_faster_than_a_badge(life: Life) -> None:
     life.does(ShiftLook(0))
     life.does(BeginShift(1, "W-1"))
     assert not life.state.looking
-
-
-def test_the_light_tells_for_two_seconds_that_a_shift_has_begun(life: Life) -> None:
-    life.does(BeginShift(0, "W-1"))
-    assert life.due == ACKNOWLEDGED_US
-    life.does(ShiftLook(ACKNOWLEDGED_US - 1))
-    assert life.state.acknowledging
-    life.does(ShiftLook(ACKNOWLEDGED_US))
-    assert not life.state.acknowledging
 
 
 # --------------------------------------------------------------------------------------- reminders

@@ -6,21 +6,24 @@ from itertools import combinations, product
 
 import pytest
 
-from camerad.behaviour import signals
+from camerad.behaviour import signals, stages
+from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.signals import (
-    ACKNOWLEDGE,
     BLINK,
+    CODES,
     CUE_TABLE,
-    HURRY,
     OFF,
     ON,
     REST,
-    SEEK,
-    TWICE,
+    Detail,
     Indication,
     Pattern,
+    Rhythm,
 )
-from camerad.behaviour.stages import REFUSES_START, Condition, CueKind, Stage, State
+from camerad.behaviour.stages import REFUSES_START, Condition, Cue, CueKind, Intent, Stage, State
+
+IDLE, RECORDING = State(Stage.IDLE, 0), State(Stage.RECORDING, 0)
+MUTABLE = stages.Rules(frozenset(), 60_000_000, may_mute=True)
 
 
 def look(
@@ -43,18 +46,43 @@ def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Indication) ->
     assert look(stage) == expected
 
 
+def everything() -> list[Indication]:
+    """What the lights show, in every stage, with up to two conditions, on its way out, in its dock
+    and while a badge is looked for."""
+    subsets = [set(some) for n in range(3) for some in combinations(Condition, n)]
+    shown = [
+        look(stage, *some, ending=ending)
+        for stage, some, ending in product(Stage, subsets, (False, True))
+    ]
+    docked = [signals.in_dock(one, word) for one, word in product(set(shown), HandoverState)]
+    looking = [signals.on_shift(one, looking=True) for one in {*shown, *docked}]
+    return [*shown, *docked, *looking]
+
+
+def test_there_are_six_states_of_lights_each_of_one_lamp() -> None:
+    lamps = {
+        (lamp, getattr(shown, lamp).steps)
+        for shown in everything()
+        for lamp in ("green", "red", "amber")
+    }
+    assert {lamp for lamp in lamps if lamp[1]} == {
+        ("green", ON.steps),
+        ("green", BLINK.steps),
+        ("green", REST.steps),
+        ("red", ON.steps),
+        ("amber", ON.steps),
+        ("amber", BLINK.steps),
+    }
+
+
 @pytest.mark.parametrize("condition", [c for c in Condition if c in REFUSES_START])
 @pytest.mark.parametrize("stage", Stage)
-def test_amber_is_lit_wherever_a_press_would_be_refused(stage: Stage, condition: Condition) -> None:
+def test_amber_is_steady_wherever_a_press_would_be_refused(
+    stage: Stage, condition: Condition
+) -> None:
     shown = look(stage, condition)
-    assert shown.amber is (TWICE if condition is Condition.UNPROVISIONED else ON)
+    assert shown.amber is ON
     assert shown.green is OFF
-
-
-def test_a_camera_that_is_not_set_up_shows_that_whatever_else_is_the_matter() -> None:
-    shown = look(Stage.IDLE, Condition.UNPROVISIONED, Condition.CAMERA_DOWN)
-    assert shown == Indication(OFF, OFF, TWICE)
-    assert TWICE not in {ON, BLINK, HURRY, REST, SEEK, ACKNOWLEDGE}
 
 
 def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter() -> None:
@@ -64,8 +92,11 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
     few = [set(c) for n in range(5) for c in combinations(conditions, n)]
     subsets = few + [set(conditions) - one for one in few]
     for stage, subset, ending in product(Stage, subsets, (False, True)):
-        red = look(stage, *subset, ending=ending).red
-        assert red is (ON if stage in (Stage.RECORDING, Stage.STOPPING) else OFF)
+        shown = look(stage, *subset, ending=ending)
+        assert shown.red is (ON if stage in (Stage.RECORDING, Stage.STOPPING) else OFF)
+        refused = ending or bool(subset & REFUSES_START)
+        dark = ending and stage in (Stage.STARTING, Stage.IDLE)
+        assert (shown.amber is ON) is (refused and not dark)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +104,14 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
     [
         ((Condition.BATTERY_LOW,), BLINK),
         ((Condition.BATTERY_UNKNOWN,), BLINK),
+        ((Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW), BLINK),
         ((Condition.STORAGE_LOW,), BLINK),
         ((Condition.CLOCK_UNTRUSTED,), BLINK),
         ((Condition.DISPLAY_DOWN,), BLINK),
         ((Condition.MICROPHONE_DOWN,), BLINK),
         ((Condition.LIGHT_DOWN,), BLINK),
         ((Condition.HOT,), BLINK),
-        ((Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW), HURRY),
+        ((Condition.PROVISION_REFUSED,), BLINK),
         ((Condition.DOCKED,), REST),
         ((Condition.DOCKED, Condition.STORAGE_LOW), BLINK),
     ],
@@ -88,9 +120,15 @@ def test_green_asks_for_attention(conditions: tuple[Condition, ...], green: Patt
     assert look(Stage.IDLE, *conditions) == Indication(green, OFF, OFF)
 
 
-def test_every_condition_shows_in_idle() -> None:
+def test_every_condition_reaches_the_officer_by_light_and_all_but_two_by_rhythm() -> None:
+    silent = set()
     for condition in Condition:
         assert look(Stage.IDLE, condition) != look(Stage.IDLE)
+        _, effects = stages.step(IDLE, stages.Raised(0, condition), MUTABLE)
+        if not any(isinstance(one, Cue) for one in effects):
+            silent.add(condition)
+    # Whoever docks a camera sees it, and whoever put a file there finds a report beside it.
+    assert silent == {Condition.DOCKED, Condition.PROVISION_REFUSED}
 
 
 def test_p2_the_light_stays_that_of_self_view_until_wiped() -> None:
@@ -103,80 +141,204 @@ def test_a_camera_on_its_way_out_is_amber_and_then_dark() -> None:
     assert look(Stage.IDLE, ending=True) == Indication(OFF, OFF, OFF)
 
 
-@pytest.mark.parametrize(("looking", "acknowledging"), [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("stage", Stage)
-def test_shifts_show_by_green_alone_and_only_where_it_is_lit(
-    stage: Stage, looking: bool, acknowledging: bool
+def test_a_search_for_badges_shows_by_green_alone_and_only_where_it_is_steady(
+    stage: Stage,
 ) -> None:
     for conditions in [(), *((condition,) for condition in Condition)]:
         plain = look(stage, *conditions)
-        shown = signals.on_shift(plain, looking=looking, acknowledging=acknowledging)
+        shown = signals.on_shift(plain, looking=True)
         assert (shown.red, shown.amber) == (plain.red, plain.amber)
-        assert (shown.green is OFF) is (plain.green is OFF)
-        if plain.green is ON:
-            assert shown.green is (ACKNOWLEDGE if acknowledging else SEEK)
+        assert shown.green is (BLINK if plain.green is ON else plain.green)
+        assert signals.on_shift(plain, looking=False) == plain
 
 
-def test_what_wants_attention_is_not_hidden_by_a_search_for_badges() -> None:
-    plain = look(Stage.IDLE, Condition.STORAGE_LOW)
-    assert signals.on_shift(plain, looking=True, acknowledging=False) == plain
+# --------------------------------------------------------------------------------------- rhythms
 
 
-def test_without_a_search_and_an_answer_the_lights_are_the_cameras_own() -> None:
-    for stage in Stage:
-        plain = look(stage)
-        assert signals.on_shift(plain, looking=False, acknowledging=False) == plain
+def neighbours(code: str) -> set[str]:
+    """What becomes of a rhythm when its last stroke is lost or exchanged, or one is added."""
+    return {code[:-1], code[:-1] + ("-" if code[-1] == "." else "."), code + ".", code + "-"}
 
 
-# ------------------------------------------------------------------------------------------ cues
+def test_there_are_eight_rhythms_and_each_cue_has_one() -> None:
+    assert len(Rhythm) == 8
+    assert set(CUE_TABLE) == set(CueKind) == set(CODES)
+    assert {told for told, _ in CUE_TABLE.values()} == set(Rhythm)
 
 
-def strokes(kind: CueKind) -> list[int]:
-    """Milliseconds of each vibration."""
-    return [ms for on, ms in signals.sounding(kind).vibration.steps if on]
+def test_a_recording_sounds_high_and_what_cannot_be_recorded_low() -> None:
+    pitches: dict[Rhythm, set[int]] = {}
+    for rhythm, hertz in [*CUE_TABLE.values(), *signals.WHILE_RECORDING.values()]:
+        pitches.setdefault(rhythm, set()).add(hertz)
+    assert pitches[Rhythm.RECORDS] == {signals.HIGH}
+    assert pitches[Rhythm.CANNOT] == pitches[Rhythm.LIGHT] == {signals.LOW}
+    assert pitches[Rhythm.SILENT] == pitches[Rhythm.CAN] == {signals.MIDDLE}
 
 
-def test_every_cue_has_a_sounding_that_ends() -> None:
-    for kind in CueKind:
-        sounding = signals.sounding(kind)
+def test_no_rhythm_becomes_another_one_by_its_last_stroke() -> None:
+    single = {Rhythm.DONE, Rhythm.ENDED}  # five times as long: the one exception
+    for one, other in combinations(Rhythm, 2):
+        alike = other.value in neighbours(one.value) or one.value in neighbours(other.value)
+        assert alike == ({one, other} == single), (one, other)
+    assert signals.LONG_MS >= 5 * signals.QUICK_MS
+
+
+def test_a_stroke_that_is_lost_never_turns_a_warning_into_a_recording() -> None:
+    for one in set(Rhythm) - {Rhythm.RECORDS, Rhythm.SILENT}:
+        code = one.value
+        shorter = {code[:i] + code[i + 1 :] for i in range(len(code))}
+        assert Rhythm.RECORDS.value not in shorter, one
+
+
+def felt(kind: CueKind, state: State = IDLE, detail: Detail = Detail.BASIC) -> str:
+    """The strokes of a cue."""
+    steps = signals.sounding(kind, state, detail).vibration.steps
+    return "".join("-" if ms == signals.LONG_MS else "." for on, ms in steps if on)
+
+
+@pytest.mark.parametrize("detail", Detail)
+def test_every_cue_has_a_sounding_that_ends(detail: Detail) -> None:
+    for kind, state in product(CueKind, (IDLE, RECORDING)):
+        sounding = signals.sounding(kind, state, detail)
         assert sounding.vibration.steps
         assert not sounding.vibration.repeat
         assert not sounding.tone.repeat
         assert (sounding.hertz > 0) == bool(sounding.tone.steps)
-        # An officer feels it out before the next one; the longest is under three seconds.
-        assert sum(ms for _, ms in sounding.vibration.steps) < 3_000
+        # An officer feels it out before the next one.
+        longest = 5_000 if kind in signals.TWICE else 3_000
+        assert sum(ms for _, ms in sounding.vibration.steps) < longest
 
 
-def test_a_recording_starts_with_two_short_and_stops_with_one_long() -> None:
-    assert strokes(CueKind.STARTED) == [signals.QUICK_MS] * 2
-    assert signals.sounding(CueKind.STILL_RECORDING) == signals.sounding(CueKind.STARTED)
-    assert strokes(CueKind.STOPPED) == [signals.LONG_MS]
+def test_a_recording_that_begins_feels_like_one_that_goes_on() -> None:
+    begun, on = (signals.sounding(one, RECORDING, Detail.BASIC) for one in STARTS)
+    assert begun == on
+    assert felt(CueKind.STARTED) == Rhythm.RECORDS.value
+    assert felt(CueKind.STOPPED) == felt(CueKind.CUT_OFF) == Rhythm.ENDED.value
 
 
-def test_muted_is_still_recording_and_an_end_and_unmuted_adds_a_start() -> None:
-    muted = strokes(CueKind.STILL_RECORDING) + strokes(CueKind.STOPPED)
-    assert strokes(CueKind.MUTED) == muted
-    assert strokes(CueKind.UNMUTED) == muted + strokes(CueKind.STARTED)
+STARTS = (CueKind.STARTED, CueKind.STILL_RECORDING)
 
 
-def test_storage_battery_and_clock_are_counted_out_as_officers_know_them() -> None:
-    assert strokes(CueKind.STORAGE_LOW) == [signals.QUICK_MS] * 3
-    assert strokes(CueKind.BATTERY_LOW) == [signals.QUICK_MS] * 4
-    assert strokes(CueKind.CLOCK_UNTRUSTED) == [signals.QUICK_MS] * 5
+def test_an_empty_battery_is_told_twice_with_a_rest_between() -> None:
+    assert felt(CueKind.BATTERY_CRITICAL) == Rhythm.LOOK.value * 2
+    steps = signals.sounding(CueKind.BATTERY_CRITICAL, IDLE, Detail.BASIC).vibration.steps
+    assert (False, signals.BETWEEN_MS) in steps
+    assert felt(CueKind.BATTERY_LOW) == Rhythm.LOOK.value
 
 
-def test_cues_differ_to_the_touch() -> None:
-    # The reminder is the start again; a mark and self-view belong to different stages.
-    same = [{CueKind.STARTED, CueKind.STILL_RECORDING}, {CueKind.MARKED, CueKind.SELF_VIEW_ON}]
+def test_with_all_codes_each_cause_has_its_own_as_officers_know_them() -> None:
+    full = {kind: felt(kind, IDLE, Detail.FULL) for kind in CueKind}
+    assert full == CODES
+    assert (full[CueKind.STORAGE_LOW], full[CueKind.BATTERY_LOW]) == ("...", "....")
+    assert full[CueKind.CLOCK_UNTRUSTED] == "....."
+    # The reminder is the start again; a mark and self-view belong to different stages; a recorder
+    # fails by its storage.
+    same = [
+        {CueKind.STARTED, CueKind.STILL_RECORDING},
+        {CueKind.MARKED, CueKind.SELF_VIEW_ON},
+        {CueKind.STORAGE_FAILED, CueKind.RECORDING_FAILED},
+    ]
     for one, other in combinations(CueKind, 2):
-        assert (strokes(one) == strokes(other)) == ({one, other} in same), (one, other)
+        assert (full[one] == full[other]) == ({one, other} in same), (one, other)
+    # What happens in a recording changes nothing of it.
+    assert {kind: felt(kind, RECORDING, Detail.FULL) for kind in CueKind} == CODES
 
 
 def test_self_view_makes_no_sound() -> None:
-    for kind in (CueKind.SELF_VIEW_ON, CueKind.SELF_VIEW_OFF):
-        assert signals.sounding(kind).tone == OFF
+    for kind, detail in product((CueKind.SELF_VIEW_ON, CueKind.SELF_VIEW_OFF), Detail):
+        assert signals.sounding(kind, IDLE, detail).tone == OFF
 
 
-def test_the_tables_cover_everything() -> None:
-    assert set(CUE_TABLE) == set(CueKind)
-    assert set(signals.ATTENTION) | REFUSES_START == set(Condition)
+def test_the_tables_cover_every_condition() -> None:
+    assert signals.ATTENTION | REFUSES_START | {Condition.DOCKED} == set(Condition)
+    assert not signals.ATTENTION & REFUSES_START
+
+
+# ------------------------------------------------------------------------------ what is told once
+
+
+def told(state: State, event: stages.Event, detail: Detail = Detail.BASIC) -> list[str]:
+    """The rhythms of one step, in their order."""
+    after, effects = stages.step(state, event, MUTABLE)
+    left = signals.told_once(effects, after, detail)
+    assert [one for one in left if not isinstance(one, Cue)] == [
+        one for one in effects if not isinstance(one, Cue)
+    ]
+    cues = [one.kind for one in left if isinstance(one, Cue)]
+    if detail is Detail.FULL:
+        return [CODES[kind] for kind in cues]
+    return [signals.rhythm(kind, after).name for kind in cues]
+
+
+def with_(stage: Stage, *conditions: Condition, muted: bool = False) -> State:
+    return State(stage, 0, frozenset(conditions), muted=muted)
+
+
+RECORD = stages.Intended(0, Intent.RECORD, 0, "button:main")
+REMINDER = stages.Tick(MUTABLE.reminder_us)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "rhythms"),
+    [
+        (with_(Stage.IDLE, Condition.STORAGE_FULL, Condition.CAMERA_DOWN), RECORD, "CANNOT"),
+        (with_(Stage.IDLE, Condition.LIGHT_DOWN), RECORD, "RECORDS LIGHT"),
+        (with_(Stage.IDLE, Condition.MICROPHONE_DOWN), RECORD, "RECORDS SILENT"),
+        (with_(Stage.RECORDING), REMINDER, "RECORDS"),
+        (with_(Stage.RECORDING, muted=True), REMINDER, "SILENT"),
+        (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN, muted=True), REMINDER, "SILENT"),
+        (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN), REMINDER, "SILENT"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), REMINDER, "CANNOT"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), REMINDER, "CANNOT"),
+        (
+            with_(Stage.RECORDING, Condition.BATTERY_LOW, Condition.STORAGE_LOW),
+            REMINDER,
+            "RECORDS LOOK",
+        ),
+        (
+            with_(Stage.RECORDING, Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW),
+            REMINDER,
+            "RECORDS LOOK",
+        ),
+        (RECORDING, stages.Raised(0, Condition.MICROPHONE_DOWN), "SILENT"),
+        (IDLE, stages.Raised(0, Condition.MICROPHONE_DOWN), "LOOK"),
+        (RECORDING, stages.Raised(0, Condition.LEDGER_FAILED), "LOOK"),
+        (IDLE, stages.Raised(0, Condition.LEDGER_FAILED), "CANNOT"),
+        (RECORDING, stages.Raised(0, Condition.STORAGE_FULL), "ENDED CANNOT"),
+        (RECORDING, stages.Raised(0, Condition.CAMERA_DOWN), "CANNOT"),
+        (RECORDING, stages.Failed(0, "it is full"), "ENDED"),
+        (IDLE, stages.CutOff(0), "ENDED"),
+        (with_(Stage.IDLE, Condition.CAMERA_DOWN), stages.Cleared(0, Condition.CAMERA_DOWN), "CAN"),
+        (
+            with_(Stage.RECORDING, Condition.CAMERA_DOWN),
+            stages.Cleared(0, Condition.CAMERA_DOWN),
+            "RECORDS",
+        ),
+    ],
+)
+def test_in_one_moment_each_rhythm_is_told_once(
+    state: State, event: stages.Event, rhythms: str
+) -> None:
+    assert told(state, event) == rhythms.split()
+
+
+def test_whoever_may_not_mute_feels_that_it_records_as_it_did() -> None:
+    rules = stages.Rules(frozenset(), 60_000_000)
+    muting = stages.Intended(0, Intent.TOGGLE_MUTE, 0, "button:display")
+    after, (cue,) = stages.step(RECORDING, muting, rules)
+    assert isinstance(cue, Cue)
+    assert signals.rhythm(cue.kind, after) is Rhythm.RECORDS
+    assert felt(cue.kind, after, Detail.FULL) == "---"
+
+
+def test_with_all_codes_every_cause_is_told() -> None:
+    state = with_(Stage.IDLE, Condition.STORAGE_FULL, Condition.CAMERA_DOWN)
+    assert told(state, RECORD, Detail.FULL) == ["---", "-.-", "...-"]
+    state = with_(Stage.RECORDING, muted=True)
+    assert told(state, REMINDER, Detail.FULL) == ["..", "..-"]
+
+
+def test_a_shift_is_told_like_everything_that_is_done() -> None:
+    assert felt(CueKind.SHIFT_BEGUN) == felt(CueKind.SHIFT_ENDED) == Rhythm.DONE.value
+    assert felt(CueKind.NOT_READY) == felt(CueKind.REFUSED) == Rhythm.CANNOT.value

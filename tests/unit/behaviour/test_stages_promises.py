@@ -101,6 +101,14 @@ def test_the_status_shows_in_idle_only_and_ends_by_itself(proof: Proof) -> None:
     assert proof["status"] is None, proof["status"]
 
 
+def test_what_is_felt_is_true(proof: Proof) -> None:
+    assert proof["rhythms"] is None, proof["rhythms"]
+
+
+def test_a_press_that_is_refused_in_idle_is_answered_in_words(proof: Proof) -> None:
+    assert proof["refusals"] is None, proof["refusals"]
+
+
 def test_what_cannot_happen_is_illegal_and_what_can_is_not(proof: Proof) -> None:
     assert proof["legality"] is None, proof["legality"]
 
@@ -256,6 +264,32 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("mute", "it outlives its recording"): lambda s: s.set("rest", _still_muted(outcomes.rest)),
     ("mute", "the reminder does not say so"): lambda s: s.effects(
         "remind", lambda effects: [e for e in effects if e != stages.Cue(stages.CueKind.MUTED)]
+    ),
+    ("P3", "a ready camera is amber"): lambda s: s.set("OFF", signals.ON),
+    ("P3", "amber blinks where a press is refused"): lambda s: s.set("ON", signals.BLINK),
+    ("rhythms", "a camera without pictures still says that it records"): lambda s: s.set(
+        "takes_pictures", lambda state: state.stage is Stage.RECORDING
+    ),
+    ("rhythms", "what refuses the next one is told in a recording as in idle"): lambda s: s.set(
+        "WHILE_RECORDING", {}
+    ),
+    ("rhythms", "the cause is told after the refusal"): lambda s: s.set(
+        "told_once", lambda effects, state, detail: list(effects)
+    ),
+    ("rhythms", "a recorder that fails says that none is possible"): lambda s: s.set(
+        "CUE_TABLE",
+        {
+            **signals.CUE_TABLE,
+            stages.CueKind.RECORDING_FAILED: (signals.Rhythm.CANNOT, signals.LOW),
+        },
+    ),
+    ("refusals", "no word is said"): lambda s: s.effects("refuse", _without(stages.ShowStatus)),
+    ("refusals", "words show in self-view"): lambda s: s.set(
+        "refuse",
+        lambda before, at_us: (
+            before,
+            (stages.Cue(stages.CueKind.REFUSED), stages.ShowStatus(True)),
+        ),
     ),
     ("status", "self-view is shown over it"): lambda s: s.effects(
         "show", _without(stages.ShowStatus)

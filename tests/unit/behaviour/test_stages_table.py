@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from camerad.behaviour import signals, stages
@@ -39,6 +41,8 @@ STARTED, STOPPED = Cue(CueKind.STARTED), Cue(CueKind.STOPPED)
 REFUSED, READY = Cue(CueKind.REFUSED), Cue(CueKind.READY)
 VIEW_ON, VIEW_OFF = Cue(CueKind.SELF_VIEW_ON), Cue(CueKind.SELF_VIEW_OFF)
 STORAGE_FAILED = Cue(CueKind.STORAGE_FAILED)
+RECORDING_FAILED = Cue(CueKind.RECORDING_FAILED)
+WORDS = ShowStatus(True)
 
 
 class Camera:
@@ -361,6 +365,36 @@ def test_the_status_shows_for_five_seconds_from_the_last_time_it_was_asked_for()
     assert camera.state == camera_in(Stage.IDLE).state
 
 
+def test_a_press_that_is_refused_in_idle_is_answered_in_words_for_five_seconds() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(Condition.STORAGE_FULL)
+    told = [REFUSED, Cue(CueKind.STORAGE_FULL)]
+    assert camera.want(Intent.RECORD) == [*told, WORDS]
+    assert camera.due_us == 5 * SECOND
+    # Again, and for longer: it shows already.
+    camera.now_us = 4 * SECOND
+    assert camera.want(Intent.RECORD) == told
+    assert camera.due_us == 9 * SECOND
+    assert camera.take(stages.Tick(9 * SECOND)) == [ShowStatus(False)]
+    assert camera.stage is Stage.IDLE
+
+
+@pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.IDLE])
+def test_a_press_that_is_refused_elsewhere_shows_no_words(stage: Stage) -> None:
+    """The person opposite would read them."""
+    camera = camera_in(stage)
+    camera.raise_(Condition.CAMERA_DOWN)
+    camera.want(Intent.RECORD)
+    assert WORDS not in camera.effects
+    assert not camera.state.status_on
+
+
+def test_a_camera_that_has_ended_shows_no_words() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.shut_down()
+    assert camera.want(Intent.RECORD) == [REFUSED]
+
+
 @pytest.mark.parametrize("intent", [Intent.ESCALATE, Intent.RECORD])
 def test_the_status_ends_with_idle(intent: Intent) -> None:
     camera = camera_in(Stage.IDLE, STANDING_BUFFER)
@@ -503,7 +537,7 @@ def test_a_recording_that_fails_while_an_earlier_one_is_closed_leaves_that_its_r
     camera = camera_in(Stage.STOPPING)
     camera.want(Intent.RECORD)
     failed = stages.Failed(SECOND, "input/output error", others=True)
-    assert camera.take(failed) == [Cue(CueKind.STORAGE_FAILED), HIDDEN]
+    assert camera.take(failed) == [RECORDING_FAILED, HIDDEN]
     assert (camera.stage, camera.state.armed) == (Stage.STOPPING, True)
     assert camera.closed() == [Disarm()]
     assert camera.stage is Stage.IDLE
@@ -512,7 +546,7 @@ def test_a_recording_that_fails_while_an_earlier_one_is_closed_leaves_that_its_r
 def test_a_condition_that_arrives_refuses_at_once_what_was_remembered() -> None:
     camera = camera_in(Stage.STARTING)
     camera.want(Intent.RECORD)
-    assert camera.raise_(Condition.CAMERA_DOWN) == [Cue(CueKind.CAMERA_DOWN), REFUSED]
+    assert camera.raise_(Condition.CAMERA_DOWN) == [REFUSED, Cue(CueKind.CAMERA_DOWN)]
     camera.clear(Condition.CAMERA_DOWN)
     assert camera.ready() == [READY]
 
@@ -539,8 +573,10 @@ def test_whatever_makes_a_recording_impossible_refuses_it_and_says_so_at_once(
     camera = camera_in(stage)
     camera.raise_(condition)
     before = camera.state
-    assert camera.want(Intent.RECORD) == [REFUSED, Cue(stages.CUES[condition])]
-    assert camera.state == before
+    told = [REFUSED, Cue(stages.CUES[condition])]
+    in_idle = stage is Stage.IDLE
+    assert camera.want(Intent.RECORD) == [*told, *([WORDS] if in_idle else [])]
+    assert camera.state == replace(before, status_on=in_idle)
 
 
 @pytest.mark.parametrize("condition", [c for c in Condition if c not in REFUSING])
@@ -603,7 +639,7 @@ def test_a_ledger_that_fails_refuses_the_next_recording_and_ends_none() -> None:
     assert camera.stage is Stage.RECORDING
     camera = camera_in(Stage.IDLE)
     camera.raise_(Condition.LEDGER_FAILED)
-    assert camera.want(Intent.RECORD) == [REFUSED, STORAGE_FAILED]
+    assert camera.want(Intent.RECORD) == [REFUSED, STORAGE_FAILED, WORDS]
 
 
 def test_causes_that_mean_the_same_to_the_wearer_are_told_once_and_each_has_its_own_end() -> None:
@@ -634,7 +670,7 @@ def test_that_a_recording_was_cut_off_is_told_and_changes_nothing(stage: Stage) 
 
 def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
     camera = camera_in(Stage.RECORDING)
-    assert camera.failed() == [STORAGE_FAILED, Disarm(), HIDDEN]
+    assert camera.failed() == [RECORDING_FAILED, Disarm(), HIDDEN]
     assert camera.stage is Stage.IDLE
     camera = camera_in(Stage.RECORDING)
     camera.raise_(Condition.STORAGE_FAILED)
@@ -644,7 +680,7 @@ def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
 
 def test_a_failed_recorder_keeps_a_standing_buffer_for_the_next_press() -> None:
     camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
-    assert camera.failed() == [STORAGE_FAILED, HIDDEN]
+    assert camera.failed() == [RECORDING_FAILED, HIDDEN]
     assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED, SHOWN]
 
 
@@ -721,6 +757,12 @@ def test_a_camera_that_is_given_up_ends_a_recording_and_says_why() -> None:
     assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.READY)], "it was tried on"
     camera.want(Intent.RECORD)
     assert camera.stage is Stage.RECORDING
+
+
+def test_a_camera_that_comes_back_as_it_is_given_up_is_not_said_to_be_down() -> None:
+    camera = camera_in(Stage.RECORDING)
+    ended = camera.take(stages.GivenUp(SECOND))
+    assert ended == [StopRecording("camera_down", SECOND), HIDDEN, STOPPED]
 
 
 @pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.RECORDING])

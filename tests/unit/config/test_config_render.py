@@ -36,6 +36,7 @@ buttons:
       - {gesture: press, in: [idle, self_view, starting], intent: record}
       - {gesture: hold, seconds: 2.5, in: [recording], intent: stop}
 lights: {red: {gpio: 9, active_high: false}}
+signals: {detail: full}
 microphone: {device: "plughw:CARD=mic", rate: 16000, bitrate: 32000, delay_ms: 40}
 idle: {camera: encode}
 battery: {power_supply: /tmp/power, low_minutes: 20, critical_percent: 5, recording_hours: 7.5}

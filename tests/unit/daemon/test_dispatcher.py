@@ -241,20 +241,31 @@ def test_an_intent_that_means_nothing_here_is_refused_and_is_no_event() -> None:
 
 
 def test_a_recording_that_cannot_be_made_is_refused_with_what_is_the_matter() -> None:
-    core = idle_core(ManualClock(AT_US))
+    clock = ManualClock(AT_US)
+    core = idle_core(clock)
     core.conditions.raise_(Condition.STORAGE_FULL)
     core.conditions.raise_(Condition.HOT)
-    assert core.dispatcher.intend(Intent.RECORD, "test") == "hot, storage_full"
-    assert core.state.stage is Stage.IDLE
+
+    def scene() -> None:
+        assert core.dispatcher.intend(Intent.RECORD, "test") == "hot, storage_full"
+        assert core.state.stage is Stage.IDLE
+        assert core.state.status_on
+
+    lives(clock, scene, seconds=5.1)
+    assert not core.state.status_on
 
 
 def test_one_refusal_is_not_held_against_the_next_intent() -> None:
     clock = ManualClock(AT_US)
     core = idle_core(clock)
     core.conditions.raise_(Condition.STORAGE_FULL)
-    assert core.dispatcher.intend(Intent.RECORD, "test") is not None
-    core.conditions.clear(Condition.STORAGE_FULL)
-    lives(clock, lambda: record(core))
+
+    def scene() -> None:
+        assert core.dispatcher.intend(Intent.RECORD, "test") is not None
+        core.conditions.clear(Condition.STORAGE_FULL)
+        record(core)
+
+    lives(clock, scene)
 
 
 def test_muting_against_the_policy_is_refused_with_that_reason() -> None:

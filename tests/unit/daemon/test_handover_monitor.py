@@ -189,15 +189,16 @@ def test_a_card_that_fails_vouches_for_nothing() -> None:
 def test_the_lights_say_it_in_the_dock_alone() -> None:
     bench = Bench()
 
-    def green() -> signals.Pattern:
-        return bench.monitor.lights(signals.look(bench.core.state)).green
+    def lights() -> tuple[signals.Pattern, signals.Pattern]:
+        look = bench.monitor.lights(signals.look(bench.core.state))
+        return look.green, look.amber
 
     async def life() -> None:
-        assert green() is signals.ON
+        assert lights() == (signals.ON, signals.OFF)
         bench.dock()
-        assert green() is signals.WORK
+        assert lights() == (signals.ON, signals.BLINK)
         await bench.says(ALL)
-        assert green() is signals.REST
+        assert lights() == (signals.REST, signals.OFF)
 
     bench.live(life)
 

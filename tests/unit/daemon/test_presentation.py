@@ -178,16 +178,16 @@ def test_in_its_dock_the_lights_and_if_asked_the_display_say_how_handing_over_go
 
     async def life() -> None:
         scene.core.conditions.raise_(Condition.DOCKED)
-        assert looks[-1].green is signals.WORK
+        assert (looks[-1].green, looks[-1].amber) == (signals.ON, signals.BLINK)
         await told(HandoverProgress(HandoverState.HANDING_OVER, 12, 30))
-        assert looks[-1].green is signals.WORK
+        assert (looks[-1].green, looks[-1].amber) == (signals.ON, signals.BLINK)
         assert display.shown[-1] == scenes.DARK  # nobody asked
         scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "test")
         said = display.shown[-1]
         assert isinstance(said, scenes.OfficerStatus)
         assert (said.handover, said.done, said.total) == (scenes.HandoverScene.RUNS, 12, 30)
         await told(HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.OFFICE))
-        assert looks[-1].green is signals.BLINK
+        assert (looks[-1].green, looks[-1].amber) == (signals.BLINK, signals.OFF)
         record(scene.core)
         assert looks[-1] == signals.Indication(signals.OFF, signals.ON, signals.OFF)
         assert isinstance(display.shown[-1], scenes.RecordingScene)

@@ -15,7 +15,7 @@ from hw_mocks.pins import Change, SimulatedFactory
 from camerad.base.errors import HardwareError
 from camerad.behaviour import signals
 from camerad.behaviour.signals import OFF, ON, Indication, Pattern, Sounding
-from camerad.behaviour.stages import CueKind
+from camerad.behaviour.stages import CueKind, Stage, State
 from camerad.hardware.lights import Indicators, Output
 from tests.waiting import reached
 
@@ -30,6 +30,11 @@ PASSIVE = (*OUTPUTS[:4], Output("buzzer", 18, pitched=True))
 BLINK = Pattern(((True, 5), (False, 5)), repeat=True)
 TWICE = Pattern(((True, 2), (False, 2), (True, 2)), repeat=False)
 ONCE = Pattern(((True, 3),), repeat=False)
+
+
+def felt(kind: CueKind) -> Sounding:
+    """A cue of a camera in idle."""
+    return signals.sounding(kind, State(Stage.IDLE, 0), signals.Detail.BASIC)
 
 
 def no_fault(output: str, what: str | None) -> None:
@@ -103,21 +108,21 @@ def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
 def test_where_one_cue_ends_and_the_next_begins_is_felt(simulated: SimulatedFactory) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS, no_fault)
-        lights.sound(signals.sounding(CueKind.SELF_VIEW_ON), answer=True)
+        lights.sound(felt(CueKind.SELF_VIEW_ON), answer=True)
         for _ in range(3):  # told once, however often it waits
-            lights.sound(signals.sounding(CueKind.STORAGE_FULL))
+            lights.sound(felt(CueKind.STORAGE_FULL))
 
         def strokes() -> list[Change]:
             return [change for change in simulated.history if change.gpio == 25][1:]
 
-        await reached(lambda: len(strokes()) == 2 * 5)
+        await reached(lambda: len(strokes()) == 2 * 4)
         times = [change.at_us for change in strokes()]
         pauses = [begun - ended for ended, begun in zip(times[1::2], times[2::2], strict=False)]
-        # One short | three short, one long: no pause within is as long as the one between.
+        # One short | three long: no pause within is as long as the one between.
         assert pauses[0] >= 1000 * (signals.PAUSE_MS + signals.BETWEEN_MS)
         assert max(pauses[1:]) < pauses[0]
         # Only news rests: a hand is answered at once.
-        lights.sound(signals.sounding(CueKind.STARTED), answer=True)
+        lights.sound(felt(CueKind.STARTED), answer=True)
         assert simulated.pin(25).state == 1
         lights.close()
 
@@ -142,6 +147,24 @@ def test_an_answer_does_not_wait_for_news_and_the_news_is_told_again(pins: MockF
         lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=0), answer=True)
         await reached(lambda: pins.pin(25).state == 0)
         assert rises(pins, 25) == 8
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_news_that_an_answer_has_told_is_not_told_again(pins: MockFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        same = Sounding(vibration=ONCE, tone=OFF, hertz=500)
+        other = Sounding(vibration=TWICE, tone=OFF, hertz=500)
+        lights.sound(same)  # plays, and
+        lights.sound(other)
+        lights.sound(same)  # waits
+        lights.sound(same, answer=True)
+        await reached(lambda: rises(pins, 25) == 1 + 1 + 2 and pins.pin(25).state == 0)
+        # Nothing more comes: the next thing that is told follows at once.
+        await asyncio.sleep((signals.BETWEEN_MS + 50) / 1000)
+        assert rises(pins, 25) == 4
         lights.close()
 
     asyncio.run(scene())
@@ -173,7 +196,7 @@ def test_the_pitch_of_each_cue_arrives_at_the_pin_of_a_passive_buzzer(
         lights = Indicators(PASSIVE, no_fault)
         for kind in CueKind:
             since = len(simulated.history)
-            lights.sound(signals.sounding(kind), answer=True)  # at once, whatever still plays
+            lights.sound(felt(kind), answer=True)  # at once, whatever still plays
             heard = {
                 (change.level, change.hertz)
                 for change in list(simulated.history)[since:]

@@ -208,8 +208,8 @@ export const DE = {
     docked: "im Dock",
   },
   handover: {
-    waiting: () => "noch nicht alles übergeben (Grün setzt alle 3 s kurz aus)",
-    handing_over: (done, total) => `${done} von ${total} übergeben (Grün setzt alle 3 s kurz aus)`,
+    waiting: () => "noch nicht alles übergeben (Gelb blinkt)",
+    handing_over: (done, total) => `${done} von ${total} übergeben (Gelb blinkt)`,
     handed_over: () => "alles übergeben (Grün blitzt alle 3 s)",
     failed: (why) => `Übergabe gestört: ${why} (Grün blinkt)`,
   },

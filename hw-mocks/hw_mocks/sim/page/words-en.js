@@ -208,8 +208,8 @@ export const EN = {
     docked: "docked",
   },
   handover: {
-    waiting: () => "not all handed over yet (green goes dark for an instant every 3 s)",
-    handing_over: (done, total) => `${done} of ${total} handed over (green goes dark for an instant every 3 s)`,
+    waiting: () => "not all handed over yet (amber blinks)",
+    handing_over: (done, total) => `${done} of ${total} handed over (amber blinks)`,
     handed_over: () => "all handed over (green flashes every 3 s)",
     failed: (why) => `handing over does not work: ${why} (green blinks)`,
   },

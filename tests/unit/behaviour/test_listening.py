@@ -1,0 +1,120 @@
+"""The simulated listening test: its model by example, and what it says of the camera's rhythms."""
+
+from __future__ import annotations
+
+import random
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators import listening_test as listening
+
+from camerad.behaviour.signals import CODES, Rhythm
+
+VOCABULARIES = [listening.DESIGN, listening.FIRST, listening.full()]
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[listening.Judgement]:
+    return [listening.judge(listening.confusion(one)) for one in VOCABULARIES]
+
+
+def test_the_committed_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listening.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table: eight -->\nold\n<!-- end of table -->\nafter\n")
+    assert listening.main(["--check"], page) == 1
+    assert listening.main([], page) == 0
+    assert listening.main(["--check"], page) == 0
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("<!-- end of table -->\nafter\n")
+    monkeypatch.setattr("sys.argv", ["listening_test", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(listening.__file__, run_name="__main__")
+    assert ended.value.code == 0
+
+
+def test_every_case_of_lost_strokes_is_there_with_its_weight() -> None:
+    found = listening.felt("---")
+    # 8 cases; none lost 0.9³, one of them 0.9² · 0.1, and so on, which makes 1.
+    assert sorted(round(one.weight, 6) for one in found) == [
+        0.001,
+        *[0.009] * 3,
+        *[0.081] * 3,
+        0.729,
+    ]
+    assert sorted({one.strokes.shape[1] for one in found}) == [0, 1, 2, 3]
+
+
+def test_the_jitter_is_thirty_percent_of_each_length() -> None:
+    whole = next(iter(listening.cases(".-", random.Random(1), 20_000)))
+    for drawn, mean in zip(whole.strokes.T, (120, 600), strict=True):
+        # Of 20 000 draws, within three standard errors: 0.3 / sqrt(20 000) is 0.2 %.
+        assert drawn.mean() == pytest.approx(mean, rel=0.007)
+        assert drawn.std() == pytest.approx(0.3 * mean, rel=0.02)
+    assert whole.silence.mean() == pytest.approx(120, rel=0.007)
+
+
+def test_what_is_felt_as_it_was_told_is_at_no_distance_and_a_lost_stroke_costs() -> None:
+    exact = listening.Felt(1.0, np.array([[120.0, 120.0]]), np.array([[120.0]]))
+    assert listening.distance(exact, "..") == pytest.approx([0.0])
+    # One of three is left out, and the two others lie as close as they are.
+    assert listening.distance(exact, "...") == pytest.approx([0.4])
+    # Laid upon the first and the last, the silence would be three times as long.
+    apart = listening.Felt(1.0, exact.strokes, np.array([[360.0]]))
+    assert listening.distance(apart, "...") == pytest.approx([0.4])
+    # No stroke is made up.
+    assert np.isinf(listening.distance(exact, "."))
+
+
+def test_each_rhythm_is_taken_for_something_or_for_nothing() -> None:
+    for vocabulary in VOCABULARIES:
+        for row in listening.confusion(vocabulary).values():
+            assert sum(row.values()) == pytest.approx(1)
+            assert all(share >= -1e-9 for share in row.values())
+
+
+def test_the_eight_mislead_less_than_half_as_often_as_the_others(
+    judged: list[listening.Judgement],
+) -> None:
+    eight, others, codes = judged
+    assert len(listening.full()) == len(set(CODES.values())) == 25
+    assert eight.dangerous < codes.dangerous / 2
+    assert eight.dangerous < others.dangerous / 2
+    assert eight.right > codes.right
+    assert eight.understood > codes.understood
+
+
+def test_no_recording_is_taken_for_its_end_or_a_refusal() -> None:
+    table = listening.confusion(listening.DESIGN)
+    assert table["RECORDS"]["ENDED"] == table["RECORDS"]["CANNOT"] == 0
+    for name in ("DONE", "ENDED", "CANNOT"):
+        assert table[name]["RECORDS"] < 0.001, name
+
+
+def test_no_other_choice_that_keeps_the_rule_misleads_less() -> None:
+    choices = listening.search()
+    (present,) = (
+        one for one in choices if one.codes == tuple(listening.DESIGN[n] for n in listening.FREE)
+    )
+    assert listening.keeps_the_rule(listening.DESIGN)
+    # A tenth of a percent is within what the draws leave open.
+    assert present.judgement.dangerous <= choices[0].judgement.dangerous + 0.001
+    assert len(choices) > 500
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (Rhythm.LOOK, "...-"),  # the last one lost
+        (Rhythm.LOOK, ".-"),  # one added to a short one
+        (Rhythm.CAN, ".-.."),  # told while nothing is recorded, one lost
+        (Rhythm.CAN, "..."),  # the same as another
+    ],
+)
+def test_the_rule_finds_what_breaks_it(name: Rhythm, code: str) -> None:
+    assert not listening.keeps_the_rule({**listening.DESIGN, name.name: code})
