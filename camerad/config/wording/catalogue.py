@@ -17,7 +17,10 @@ _LETTERS: Final = r"[ -z|~\u00a0-\u024f\u2010-\u2026\u20ac]"
 
 MOST_CAUSE: Final = 64
 """Characters of a cause and of what to do: so many still stand in large letters on any panel."""
+MOST_WORD: Final = 24
+"""Characters of a word in it: words are never cut, and a longer one would make all of it small."""
 MOST_MORE: Final = 24
+"""Characters of the line that counts the other causes."""
 
 
 def _text(*names: str, most: int = 90) -> Matches:
@@ -32,7 +35,11 @@ def _text(*names: str, most: int = 90) -> Matches:
 
 def _cause() -> Matches:
     """A sentence that says what is the matter, and one that says what the officer does."""
-    return _text(most=MOST_CAUSE)
+    plain = _text(most=MOST_CAUSE)
+    return Matches(
+        rf"(?!.*[^ ]{{{MOST_WORD + 1}}}){plain.pattern}",
+        f"{plain.meaning}, and no word of more than {MOST_WORD}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
