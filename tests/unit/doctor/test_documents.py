@@ -121,10 +121,10 @@ STROKES = {
     "RECORDS": "...",
     "ENDED": "-",
     "CANNOT": "---",
-    "SILENT": "..--",
+    "SILENT": "--..",
     "LIGHT": "-..",
-    "LOOK": ".-.-",
-    "CAN": ".--.",
+    "LOOK": ".--",
+    "CAN": "..--",
 }
 """What can be felt: quick (.) and long (-)."""
 SAYS = {
