@@ -50,8 +50,8 @@ hours := --timeout=14400 -o faulthandler_timeout=21600
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit states realtime lint types generated generate announcements pictures bench bench-index
-.PHONY: bench-office fleet campaign soak image image-check image-test image-cuts clean distclean
+.PHONY: help run test unit states realtime lint types generated generate announcements pictures cards bench
+.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -69,6 +69,7 @@ help:
 	@echo '                docs/operations.md and hardware.md, camerad/schema.json'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
+	@echo 'make cards      the officer'"'"'s cards as PDF, one side of A5 each: OUT=dist'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
 	@echo 'make bench-office    measures the office'"'"'s server beside rclone'
@@ -156,6 +157,12 @@ announcements:
 pictures:
 	$(prepare) test
 	$(python) -m tests.unit.selfview.golden
+
+cards:
+	$(prepare) test
+	mkdir -p '$(OUT)'
+	PYTHONPATH=docs $(python) -m generators.officers_card de '$(OUT)/officer-de.pdf'
+	PYTHONPATH=docs $(python) -m generators.officers_card en '$(OUT)/officer-en.pdf'
 
 bench:
 	$(prepare) bench

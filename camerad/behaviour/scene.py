@@ -6,7 +6,9 @@ Rules of this file
    exactly while footage is kept, and it does not say "not recorded" without naming a pre-event
    buffer that a recording would begin with.
 2. A scene says what, never how: words, sizes and colours belong to the display's own process.
-3. A scene holds nothing that changes by itself. The running time of a recording is counted by the
+3. What is the matter is told by the status alone, which the wearer looks at. The person opposite,
+   who sees self-view and recording, never reads it: there only the promise of a recording goes.
+4. A scene holds nothing that changes by itself. The running time of a recording is counted by the
    display from `RecordingScene.since_us`, on the clock that nobody can set.
 
 The controller tells a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
@@ -15,13 +17,42 @@ The controller tells a scene to the display's process as a JSON object: `to_wire
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import Condition, Stage
 from camerad.behaviour.state import State
+from camerad.behaviour.tables import REFUSES_START
+
+GRAVITY: Final = (
+    # A press would be refused. First what nobody but the office can mend,
+    Condition.UNPROVISIONED,
+    Condition.NO_RECIPIENTS,
+    Condition.STORAGE_FAILED,
+    Condition.STORAGE_READ_ONLY,
+    Condition.LEDGER_FAILED,
+    Condition.STORAGE_FULL,
+    # then what may pass by itself.
+    Condition.CAMERA_DOWN,
+    # It records, but not for long, not visibly, not surely, or not with sound.
+    Condition.BATTERY_CRITICAL,
+    Condition.LIGHT_DOWN,
+    Condition.STORAGE_STALLED,
+    Condition.MICROPHONE_DOWN,
+    # It records, and something is to be done soon,
+    Condition.BATTERY_LOW,
+    Condition.BATTERY_UNKNOWN,
+    Condition.STORAGE_LOW,
+    Condition.HOT,
+    # or after the shift.
+    Condition.CLOCK_UNTRUSTED,
+    Condition.DISPLAY_DOWN,
+    Condition.PROVISION_REFUSED,
+)
+"""Every condition that the wearer is told in words, the gravest first. Docked is none: whoever
+docks a camera sees it."""
 
 
 class SoundScene(Enum):
@@ -57,7 +88,7 @@ class Mirror:
     """The person's own picture; nothing is kept.
 
     pre_event_seconds: footage from before the press that a recording would begin with, as far as
-    there is that much; 0 where no buffer runs.
+    there is that much; 0 where no buffer runs, and where no recording could begin.
     """
 
     pre_event_seconds: float = 0.0
@@ -78,6 +109,8 @@ class OfficerStatus:
     battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
     before it was looked at. wall_us: wall time, microseconds since 1970; None while it is not to be
     trusted. handover: what is said of handing over; None outside the dock. done, total: recordings.
+    cause: the gravest of what is the matter; None where nothing is. cut_off: graver than that is a
+    recording that was cut off and does not go on. more: how many things more are the matter.
     """
 
     battery_percent: int | None = None
@@ -86,6 +119,9 @@ class OfficerStatus:
     handover: HandoverScene | None = None
     done: int = 0
     total: int = 0
+    cause: Condition | None = None
+    cut_off: bool = False
+    more: int = 0
 
 
 def handover_scene(progress: HandoverProgress | None) -> HandoverScene | None:
@@ -125,8 +161,9 @@ class SceneFacts:
     """What the state does not know and the display is to say.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
-    hears: whether the microphone says that it is on. status: what the status would say. looking:
-    whether a badge is looked for.
+    hears: whether the microphone says that it is on. status: what the status would say, but for
+    what is the matter. looking: whether a badge is looked for. cut_off: whether a recording was cut
+    off, and none has begun since.
     """
 
     pre_event_seconds: float = 0.0
@@ -134,6 +171,7 @@ class SceneFacts:
     hears: bool = False
     status: OfficerStatus = OfficerStatus()
     looking: bool = False
+    cut_off: bool = False
 
 
 def scene(state: State, facts: SceneFacts) -> Scene:
@@ -141,10 +179,22 @@ def scene(state: State, facts: SceneFacts) -> Scene:
     if state.display_on and state.keeping:
         return RecordingScene(state.entered_us, _sound(state, facts))
     if state.display_on and state.stage is Stage.SELF_VIEW:
-        return Mirror(facts.pre_event_seconds if state.armed else 0.0)
-    if state.status_on:
-        return facts.status
+        return Mirror(facts.pre_event_seconds if state.armed and state.can_record else 0.0)
+    if state.status_on and state.stage is Stage.IDLE:
+        return _status(state, facts)
     return Badge() if facts.looking and state.stage is Stage.IDLE else DARK
+
+
+def _status(state: State, facts: SceneFacts) -> OfficerStatus:
+    matters = [condition for condition in GRAVITY if condition in state.conditions]
+    # What could be done about it is refused: then the reason for that is graver.
+    refused = bool(state.conditions & REFUSES_START)
+    return replace(
+        facts.status,
+        cause=matters[0] if matters else None,
+        cut_off=facts.cut_off and not refused,
+        more=max(0, len(matters) + facts.cut_off - 1),
+    )
 
 
 def _sound(state: State, facts: SceneFacts) -> SoundScene:
@@ -166,8 +216,14 @@ _NAMES: Final[Mapping[str, type[Scene]]] = {
 }
 
 
-_WORDS: Final[Mapping[str, type[Enum]]] = {"sound": SoundScene, "handover": HandoverScene}
-"""Fields that hold a word; all others hold numbers."""
+_WORDS: Final[Mapping[str, type[Enum]]] = {
+    "sound": SoundScene,
+    "handover": HandoverScene,
+    "cause": Condition,
+}
+"""Fields that hold a word,"""
+_FLAGS: Final = frozenset({"cut_off"})
+"""and those that hold yes or no; all others hold numbers."""
 
 
 def to_wire(shown: Scene) -> dict[str, Any]:
@@ -189,11 +245,13 @@ def from_wire(told: Any) -> Scene:
     wrong = [
         name
         for name, value in fields.items()
-        if isinstance(value, bool) or not isinstance(value, int | float | None)
+        if isinstance(value, bool) is not (name in _FLAGS)
+        or not isinstance(value, int | float | None)
     ]
     try:
         if wrong:
-            raise TypeError(f"{wrong[0]} is not a number")
+            kind_of_value = "yes or no" if wrong[0] in _FLAGS else "a number"
+            raise TypeError(f"{wrong[0]} is not {kind_of_value}")
         fields |= {name: _WORDS[name](word) for name, word in words.items()}
         return kind(**fields)
     except (TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from camerad.behaviour import signals, stages
+from camerad.behaviour.stages import Condition
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.core import Core
@@ -75,8 +76,13 @@ class Presentation:
             )
 
     def stepped(self, step: Step) -> None:
-        """The stamp changes with the footage: from before the press, or from after it."""
+        """The stamp changes with the footage: from before the press, or from after it. A recording
+        that was cut off is told until another one begins, or the camera is brought back."""
         before, after = step.before, step.after
+        if after.keeping or Condition.DOCKED in after.conditions:
+            self._status.cut_off = False
+        elif isinstance(step.event, stages.CutOff):
+            self._status.cut_off = True
         if (before.armed, before.keeping) != (after.armed, after.keeping):
             self.tell_stamp()
 

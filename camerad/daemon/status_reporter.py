@@ -45,6 +45,8 @@ class StatusReporter:
         self._image = image_version()
         self._sound = from_settings.sound(settings) is not None
         self.microphone: MicrophoneControl | None = None
+        self.cut_off = False
+        """Whether the wearer may still believe in a recording that was cut off."""
 
     def lights(self, state: stages.State) -> signals.Indication:
         """What the lights are to show."""
@@ -60,6 +62,7 @@ class StatusReporter:
                 hears=self.microphone is not None and self.microphone.hears,
                 status=self._for_the_officer() if state.status_on else scene.OfficerStatus(),
                 looking=self._shifts.looking,
+                cut_off=self.cut_off,
             ),
         )
 

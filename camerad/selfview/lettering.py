@@ -10,6 +10,7 @@ Lettering is drawn when what the display says changes, never for a picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -21,15 +22,49 @@ CAPITAL: Final = 0.75
 """Height of a capital letter by the font's size."""
 LINE: Final = 1.25
 """From one baseline to the next by the font's size: umlauts on capitals and descenders fit."""
+SHARE: Final = 12
+"""The panel's height by the height of a capital of the main line."""
+PAD: Final = 0.3
+"""Space around text by the font's size."""
+LEAST: Final = 6
+"""The smallest size of the font."""
 _UNBOUNDED: Final = (1 << 20, 1 << 10)
 """OpenCV wraps at the border of the picture that it is told of; here it never does."""
 
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
+BLACK: Final = (0, 0, 0)
+WHITE: Final = (255, 255, 255)
+GREY: Final = (215, 215, 215)
+RED: Final = (0, 0, 230)
+"""Blue, green, red."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line of text. size: of the font. above: rows that stay free between it and the line
+    before."""
+
+    text: str
+    size: int
+    colour: tuple[int, int, int] = WHITE
+    above: int = 0
+
+    @property
+    def height(self) -> int:
+        """Rows that it takes, with the space above."""
+        return self.above + round(self.size * LINE)
+
+
+def height_of(lines: Sequence[TextLine]) -> int:
+    """Rows that lines below each other take."""
+    return sum(line.height for line in lines)
+
+
 def size_of(capital: float) -> int:
     """The font's size, whole pixels, at which a capital is at least so many pixels high."""
-    return max(6, -int(-capital // CAPITAL))
+    return max(LEAST, -int(-capital // CAPITAL))
 
 
 class Lettering:
@@ -60,30 +95,49 @@ class Lettering:
         others; None if a word alone is wider, since words are never cut. A no-break space keeps
         two words together."""
         words = [word for word in text.split(" ") if word]
-        if any(self.width(word, size) > width for word in words):
-            return None
         lines = self._greedy(words, size, width)
+        if lines is None:
+            return None
         # The narrowest column that needs no more lines makes them even.
         low, high = 0, width
         while high - low > 2:
             middle = (low + high) // 2
             tried = self._greedy(words, size, middle)
-            if len(tried) > len(lines) or self.widest(tried, size) > middle:
+            if tried is None or len(tried) > len(lines):
                 low = middle
             else:
                 lines, high = tried, middle
         return lines
 
+    def fitting(self, text: str, size: int, room: int, most: int = 4) -> tuple[list[str], int]:
+        """`text` in at most `most` lines of `room` pixels, and the size, at most `size`, at which
+        it fits."""
+        while True:
+            lines = self.wrap(text, size, room)
+            if lines is not None and len(lines) <= most:
+                return lines, size
+            if size <= LEAST:
+                return lines or text.split(), size
+            size -= 1
+
     def widest(self, lines: Sequence[str], size: int) -> int:
         """Width of the widest line."""
         return max((self.width(line, size) for line in lines), default=0)
 
-    def _greedy(self, words: Sequence[str], size: int, width: int) -> list[str]:
+    def lines_of(self, text: str, size: int, width: int) -> int | None:
+        """How many lines `wrap` makes of it, without making them; None if a word is wider."""
+        lines = self._greedy([word for word in text.split(" ") if word], size, width)
+        return None if lines is None else len(lines)
+
+    def _greedy(self, words: Sequence[str], size: int, width: int) -> list[str] | None:
+        """As many words in each line as it holds; None if a word alone is wider."""
         lines: list[str] = []
         for word in words:
             longer = f"{lines[-1]} {word}" if lines else word
             if lines and self.width(longer, size) <= width:
                 lines[-1] = longer
-            else:
+            elif self.width(word, size) <= width:
                 lines.append(word)
+            else:
+                return None
         return lines

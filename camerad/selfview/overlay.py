@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from camerad.behaviour.scene import (
     Badge,
     Dark,
-    HandoverScene,
     Mirror,
     OfficerStatus,
     PatternPicture,
@@ -30,12 +28,25 @@ from camerad.behaviour.scene import (
     Scene,
     SoundScene,
 )
-from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
+from camerad.selfview.lettering import (
+    BLACK,
+    CAPITAL,
+    GREY,
+    LEAST,
+    LINE,
+    PAD,
+    RED,
+    SHARE,
+    WHITE,
+    Lettering,
+    TextLine,
+    height_of,
+    size_of,
+)
 from camerad.selfview.panel import Rect
+from camerad.selfview.status_text import StatusText
 from camerad.selfview.viewer_settings import Texts
 
-SHARE: Final = 12
-"""The panel's height by the height of a capital of the main line."""
 LEAST_SHARE: Final = 16
 """The same, where the text of self-view is so long that it would cover too much of the picture."""
 BAND_SHARE: Final = 0.4
@@ -44,23 +55,6 @@ PORTRAIT_BAND_SHARE: Final = 0.5
 stands upright has room below the picture."""
 SECOND: Final = (1.0, 0.9, 0.8, 0.72)
 """Sizes of the second line by that of the first, the largest that fits is taken."""
-PAD: Final = 0.3
-"""Space around text by the font's size."""
-
-BLACK: Final = (0, 0, 0)
-WHITE: Final = (255, 255, 255)
-GREY: Final = (215, 215, 215)
-RED: Final = (0, 0, 230)
-"""Blue, green, red."""
-
-_HANDOVER: Final[Mapping[HandoverScene, str]] = {
-    HandoverScene.WAITS: "handover_waits",
-    HandoverScene.RUNS: "handing_over",
-    HandoverScene.DONE: "handed_over",
-    HandoverScene.NO_NETWORK: "handover_no_network",
-    HandoverScene.FAILED: "handover_failed",
-}
-"""The text that says so."""
 
 _SMOOTH: Final = 8
 """Signs are drawn so many times larger and then reduced."""
@@ -95,15 +89,6 @@ def running_time(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One line of text; left: from the left edge of its row."""
-
-    text: str
-    size: int
-    colour: tuple[int, int, int] = WHITE
-
-
 class Designer:
     """Draws overlays for a panel of `width` x `height` pixels."""
 
@@ -112,6 +97,7 @@ class Designer:
         self._texts = texts
         self._letters = Lettering()
         self._main = size_of(height / SHARE)
+        self._status_text = StatusText(self._letters, width, height, texts)
 
     def overlay(self, scene: Scene, running: str = "00:00") -> Overlay:
         """The overlay of a scene. running: a time as long as the one to be shown."""
@@ -135,10 +121,10 @@ class Designer:
         """Text on black, (height, width, 3) uint8 of the size of `place`."""
         picture = np.zeros((place.height, place.width, 3), np.uint8)
         size = self._main
-        while (lines := self._letters.wrap(text, size, place.width)) is None and size > 6:
+        while (lines := self._letters.wrap(text, size, place.width)) is None and size > LEAST:
             size -= 1
-        rows = [_Line(line, size, colour) for line in lines or [text]]
-        top = (place.height - self._height_of(rows)) // 2
+        rows = [TextLine(line, size, colour) for line in lines or [text]]
+        top = (place.height - height_of(rows)) // 2
         self._write(picture, rows, top)
         return picture
 
@@ -171,11 +157,11 @@ class Designer:
         most = self._height * (BAND_SHARE if self._width >= self._height else PORTRAIT_BAND_SHARE)
         sizes = range(self._main, size_of(self._height / LEAST_SHARE) - 1, -1)
         for wanted, share in itertools.product(sizes, SECOND):
-            first, size = self._fitting(texts["self_view"], wanted, room)
-            below, below_size = self._fitting(second, round(size * share), room)
-            rows = [_Line(line, size) for line in first]
-            rows += [_Line(line, below_size, GREY) for line in below]
-            band = self._height_of(rows) + self._pad(size) * 2
+            first, size = self._letters.fitting(texts["self_view"], wanted, room)
+            below, below_size = self._letters.fitting(second, round(size * share), room)
+            rows = [TextLine(line, size) for line in first]
+            rows += [TextLine(line, below_size, GREY) for line in below]
+            band = height_of(rows) + self._pad(size) * 2
             if band <= most:
                 break
         picture = self._blank()
@@ -189,7 +175,7 @@ class Designer:
         while True:
             parts = self._parts(sound, running, size)
             rows = self._arranged([part.width for part in parts], size, room)
-            if rows is not None or size <= 6:
+            if rows is not None or size <= LEAST:
                 break
             size -= 1
         rows = rows or [[0], [1], [2]]
@@ -214,30 +200,9 @@ class Designer:
         return Overlay(picture, hole, band + edge, place)
 
     def _status(self, status: OfficerStatus) -> Overlay:
-        texts = self._texts
-        battery, storage, clock = (
-            texts["battery_unknown"],
-            texts["storage_unknown"],
-            texts["clock_unset"],
-        )
-        if status.battery_percent is not None:
-            battery = texts["battery"].format(percent=status.battery_percent)
-        if status.minutes_left is not None:
-            hours, minutes = divmod(status.minutes_left, 60)
-            storage = texts["storage"].format(hours=hours, minutes=f"{minutes:02}")
-        if status.wall_us is not None:
-            local = time.localtime(status.wall_us // 1_000_000)
-            clock = texts["clock"].format(time=time.strftime("%H:%M", local))
-        room = self._width - 2 * self._pad(self._main)
-        said = [battery, storage, clock]
-        if status.handover is not None:
-            text = texts[_HANDOVER[status.handover]]
-            said.insert(0, text.format(done=status.done, total=status.total))
-        size = min(self._fitting(text, self._main, room, most=2)[1] for text in said)
-        wrapped = [self._letters.wrap(text, size, room) or [text] for text in said]
-        rows = [_Line(line, size) for lines in wrapped for line in lines]
+        rows = self._status_text.lines(status)
         picture = self._blank()
-        self._write(picture, rows, (self._height - self._height_of(rows)) // 2)
+        self._write(picture, rows, (self._height - height_of(rows)) // 2)
         return Overlay(picture, Rect(0, 0, 0, 0))
 
     # ------------------------------------------------------------------ text
@@ -246,24 +211,10 @@ class Designer:
     def _pad(size: int) -> int:
         return round(size * PAD)
 
-    @staticmethod
-    def _height_of(rows: Sequence[_Line]) -> int:
-        return sum(round(row.size * LINE) for row in rows)
-
-    def _fitting(self, text: str, size: int, room: int, most: int = 4) -> tuple[list[str], int]:
-        """`text` in at most `most` lines, and the size, at most `size`, at which it fits."""
-        while True:
-            lines = self._letters.wrap(text, size, room)
-            if lines is not None and len(lines) <= most:
-                return lines, size
-            if size <= 6:
-                return lines or text.split(), size
-            size -= 1
-
-    def _write(self, picture: NDArray[Any], rows: Sequence[_Line], top: int) -> None:
+    def _write(self, picture: NDArray[Any], rows: Sequence[TextLine], top: int) -> None:
         """Write lines below each other, each in the middle."""
         for row in rows:
-            step = round(row.size * LINE)
+            top, step = top + row.above, row.height - row.above
             baseline = top + (step + round(row.size * CAPITAL)) // 2
             left = (picture.shape[1] - self._letters.width(row.text, row.size)) // 2
             self._letters.draw(picture, row.text, (left, baseline), row.size, row.colour)

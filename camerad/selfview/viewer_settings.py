@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from camerad.base.errors import ConfigError
+from camerad.behaviour.scene import GRAVITY
 
+CAUSES: Final = {condition: f"cause_{condition.value}" for condition in GRAVITY}
+"""The text that says what is the matter, and what to do."""
+CUT_OFF: Final = "cause_cut_off"
 Texts = Mapping[str, str]
 """What the display says, by the names of `camerad.config.wording.DisplayWording`."""
 TEXTS: Final = frozenset(
@@ -34,6 +38,9 @@ TEXTS: Final = frozenset(
         "handover_no_network",
         "handover_failed",
         "badge",
+        *CAUSES.values(),
+        CUT_OFF,
+        "more_causes",
     }
 )
 """Those names: this process does without the package that reads configurations."""

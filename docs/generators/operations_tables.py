@@ -18,12 +18,15 @@ from typing import Any, Final
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import signals, stages
 from camerad.behaviour.dock_progress import HandoverState
+from camerad.behaviour.scene import GRAVITY
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
+from camerad.config.wording import LANGUAGES
 from camerad.doctor.check_results import FindingId, Level
 from camerad.doctor.wording import ENGLISH
 from camerad.ledger.entry_types import KINDS
+from camerad.selfview.viewer_settings import CAUSES
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operations.md"
 CATALOG: Final = Path(__file__).parents[2] / "systemd" / "camerad.catalog"
@@ -206,7 +209,20 @@ def _numbers(kind: type, base: Any, path: str = "") -> Iterator[Sequence[str]]:
             )
 
 
+# ------------------------------------------------------------------------------------- causes
+
+
+def _causes() -> str:
+    """What the display says of each condition, the gravest first."""
+    rows = (
+        (f"`{one.value}`", *(getattr(LANGUAGES[code], CAUSES[one]) for code in ("de", "en")))
+        for one in GRAVITY
+    )
+    return _table(("condition", "the display in German", "in English"), rows)
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "causes": _causes,
     "signals": _signals,
     "doctor": _doctor,
     "ledger": _ledger,

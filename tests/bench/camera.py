@@ -37,6 +37,7 @@ from tests.bench.plan import (
 )
 
 MAIN_BUTTON: Final = 17
+DISPLAY_BUTTON: Final = 27
 GREEN: Final = 22
 RED: Final = 23
 PRESS_SECONDS: Final = 0.1
@@ -59,6 +60,7 @@ class Camera:
 
     policy, pre_event: its policy, and the section pre_event of its configuration. witness: have
     the simulated card report every fdatasync, which costs the daemon a little time for each.
+    set_up: whether it knows who may open a recording; without, it refuses every press that records.
     sound: whether it has a microphone, a simulated one that hears its own clapper; without one it
     is configured to have none, for a device that is missing is looked for once a second.
 
@@ -77,6 +79,7 @@ class Camera:
         *,
         witness: bool = False,
         sound: bool = False,
+        set_up: bool = True,
     ) -> None:
         root.mkdir()
         self.root = root
@@ -92,6 +95,7 @@ class Camera:
         self.panel = os.memfd_create("fb0", os.MFD_CLOEXEC)
         self._configuration = root / "camerad.yaml"
         self._sound = sound
+        self._recipients = [DEMONSTRATION_RECIPIENT] if set_up else []
         self._microphone: subprocess.Popen[bytes] | None = None
         # JSON is YAML.
         self._configuration.write_text(json.dumps(self._document(policy, pre_event)))
@@ -128,7 +132,7 @@ class Camera:
         (sysfs / "stride").write_text(f"{width * depth // 8}\n")
         return {
             "policy": policy,
-            "recipients": [DEMONSTRATION_RECIPIENT],
+            "recipients": self._recipients,
             **({"pre_event": pre_event} if pre_event else {}),
             "device": {
                 "state_dir": str(self.root / "state"),
@@ -309,11 +313,20 @@ class Camera:
         Its first edge, microseconds of boot time, and the mark for `light` and `wait`: the number
         of reports before it.
         """
+        name, mark = self.begin_press(MAIN_BUTTON, seconds)
+        return self.end_press(name, mark), mark
+
+    def begin_press(self, gpio: int, seconds: float) -> tuple[str, int]:
+        """Have a button pressed for so long, and return at once: its name, and the mark."""
         name, mark = f"bench {next(self._numbers)}", len(self.world.reports)
-        order = {"gpio": MAIN_BUTTON, "seconds": seconds, "bounce": True, "id": name}
+        order = {"gpio": gpio, "seconds": seconds, "bounce": True, "id": name}
         self.world.tell("pins", {"press": order})
+        return name, mark
+
+    def end_press(self, name: str, mark: int) -> int:
+        """Wait until that press is over; its first edge, microseconds of boot time."""
         over = self.wait(lambda _, message: message.get("pressed") == name, mark, "a press")
-        return int(over["down_us"]), mark
+        return int(over["down_us"])
 
     def light(self, gpio: int, on: bool, mark: int) -> int:
         """When, after `mark`, an output changed to on or off."""

@@ -1,4 +1,4 @@
-"""From the sensor to the front display: how old a picture is when it is there.
+"""The front display: how old a picture is when it is there, and how soon words are.
 
 Judged from outside: this process holds the memory that the simulated panel shows, looks at it twice
 a millisecond, and finds out afterwards which of the film's pictures it saw. The sensor exposes each
@@ -19,7 +19,7 @@ import numpy as np
 from hw_mocks import footage as film
 from numpy.typing import NDArray
 
-from tests.bench.camera import PANEL, SELF_VIEW, Camera
+from tests.bench.camera import DISPLAY_BUTTON, PANEL, SELF_VIEW, Camera
 from tests.bench.machine import cpu_ns, now_us
 from tests.bench.plan import PERIOD_US, BenchError, Effort, log
 
@@ -29,6 +29,9 @@ TOP, ROWS = 8, 64
 """The rows that are looked at: above all text, and not at the edge."""
 SETTLE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.0005
+HOLD_SECONDS: Final = 1.0
+"""How long the display button is held in idle for the status: the gesture's decision time."""
+WORDS_SECONDS: Final = 10.0
 CANDIDATES: Final = 12
 """A picture is looked for among so many of the newest."""
 DISTINCT: Final = 0.7
@@ -40,7 +43,8 @@ class Result:
     """latency: milliseconds from the exposure of a picture to its being on the panel. cpu: of the
     display's process, milliseconds for each picture. correlation: of what the panel shows with the
     mirrored picture of the film; plain: with the one that is not mirrored. missed: pictures that
-    never were on the panel, of `exposed`."""
+    never were on the panel, of `exposed`. words: milliseconds from a press whose meaning is decided
+    to the panel that says what is the matter."""
 
     latency: list[float] = field(default_factory=list)
     cpu: float = 0.0
@@ -48,6 +52,7 @@ class Result:
     plain: list[float] = field(default_factory=list)
     missed: int = 0
     exposed: int = 0
+    words: list[float] = field(default_factory=list)
 
 
 def measure(effort: Effort, prepared: str, work: Path) -> Result:
@@ -65,7 +70,45 @@ def measure(effort: Effort, prepared: str, work: Path) -> Result:
     if not result.latency:
         raise BenchError("no picture on the display is one of the film's")
     result.cpu = spent_ns / 1e6 / len(seen)
+    result.words = words(effort.holds, prepared, work)
     return result
+
+
+def words(holds: int, prepared: str, work: Path) -> list[float]:
+    """How long a camera that cannot record takes to say why, milliseconds for each of `holds`.
+
+    The display button is held in idle; its gesture is decided while it is still held. The words
+    take the same way as after a press that is refused: a step of the stages, then the display.
+    """
+    log.info("words: %d", holds)
+    taken = []
+    with Camera(work / "words", prepared, "generic", set_up=False) as camera:
+        _wait(lambda: camera.request("GET", "/status")["stage"] == "idle", "the camera is not idle")
+        for _ in range(holds):
+            _until(camera.panel, lit=False)
+            name, mark = camera.begin_press(DISPLAY_BUTTON, HOLD_SECONDS + 0.5)
+            there_us = _until(camera.panel, lit=True)
+            decided_us = camera.end_press(name, mark) + round(HOLD_SECONDS * 1e6)
+            taken.append((there_us - decided_us) / 1000)
+    return taken
+
+
+def _until(panel: int, *, lit: bool) -> int:
+    """When the panel shows something, or nothing any more."""
+    width, height, bits = PANEL
+    size = width * height * bits // 8
+    what = f"the display is not {'lit' if lit else 'dark'}"
+    return _wait(lambda: any(os.pread(panel, size, 0)) is lit, what)
+
+
+def _wait(holds: Callable[[], bool], otherwise: str) -> int:
+    """When something holds that will soon. Raises BenchError where it does not."""
+    end_us = now_us() + round(WORDS_SECONDS * 1e6)
+    while not holds():
+        if now_us() > end_us:
+            raise BenchError(f"{otherwise} in {WORDS_SECONDS:g} s")
+        time.sleep(LOOK_SECONDS)
+    return now_us()
 
 
 def watch(panel: int, seconds: float) -> list[tuple[int, bytes]]:

@@ -15,19 +15,40 @@ _LETTERS: Final = r"[ -z|~\u00a0-\u024f\u2010-\u2026\u20ac]"
 """What the display's font has for certain: Latin letters, figures, punctuation; no braces."""
 
 
-def _text(*names: str) -> Matches:
-    """One line of at most 90 characters, in which these names may stand in braces."""
+MOST_CAUSE: Final = 64
+"""Characters of a cause and of what to do: so many still stand in large letters on any panel."""
+MOST_WORD: Final = 24
+"""Characters of a word in it: words are never cut, and a longer one would make all of it small."""
+MOST_MORE: Final = 24
+"""Characters of the line that counts the other causes."""
+
+
+def _text(*names: str, most: int = 90) -> Matches:
+    """One line of at most `most` characters, in which these names may stand in braces."""
     inner = "|".join([_LETTERS, *(rf"\{{{name}\}}" for name in names)])
     which = f", and {' and '.join(f'{{{name}}}' for name in names)}" if names else ""
     return Matches(
-        rf"(?!\s*$)({inner}){{1,90}}",
-        f"one line of 1 to 90 characters (Latin letters, figures, punctuation{which})",
+        rf"(?!\s*$)({inner}){{1,{most}}}",
+        f"one line of 1 to {most} characters (Latin letters, figures, punctuation{which})",
+    )
+
+
+def _cause() -> Matches:
+    """A sentence that says what is the matter, and one that says what the officer does."""
+    plain = _text(most=MOST_CAUSE)
+    return Matches(
+        rf"(?!.*[^ ]{{{MOST_WORD + 1}}}){plain.pattern}",
+        f"{plain.meaning}, and no word of more than {MOST_WORD}",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayWording:
-    """The texts of the front display."""
+    """The texts of the front display.
+
+    Causes stand in the status, in large letters: what is the matter, and what the officer does. A
+    new sentence begins a new line there.
+    """
 
     self_view: Annotated[str, "Self-view, the large line.", _text()]
     not_recorded: Annotated[str, "Self-view, below it, where no pre-event buffer runs.", _text()]
@@ -62,3 +83,37 @@ class DisplayWording:
     handover_no_network: Annotated[str, "Status, in the dock: the office is not reached.", _text()]
     handover_failed: Annotated[str, "Status, in the dock: handing over does not work.", _text()]
     badge: Annotated[str, "While the camera looks for a wearer's badge.", _text()]
+    cause_unprovisioned: Annotated[str, "Cause: the office has not set the camera up.", _cause()]
+    cause_no_recipients: Annotated[
+        str, "Cause: nobody is named who could open a recording.", _cause()
+    ]
+    cause_storage_failed: Annotated[str, "Cause: what was written did not arrive.", _cause()]
+    cause_storage_read_only: Annotated[str, "Cause: the storage can only be read.", _cause()]
+    cause_ledger_failed: Annotated[
+        str, "Cause: identity, ledger or store cannot be opened or written.", _cause()
+    ]
+    cause_storage_full: Annotated[str, "Cause: no room is left.", _cause()]
+    cause_camera_down: Annotated[str, "Cause: no pictures come; it may mend itself.", _cause()]
+    cause_battery_critical: Annotated[
+        str, "Cause: the camera ends within half a minute, unless it is charged.", _cause()
+    ]
+    cause_light_down: Annotated[str, "Cause: a light does not work.", _cause()]
+    cause_storage_stalled: Annotated[
+        str, "Cause: the storage does not answer; a recording waits in memory.", _cause()
+    ]
+    cause_microphone_down: Annotated[str, "Cause: the microphone is missing or fails.", _cause()]
+    cause_battery_low: Annotated[str, "Cause: the battery runs low.", _cause()]
+    cause_battery_unknown: Annotated[str, "Cause: the battery's gauge fails.", _cause()]
+    cause_storage_low: Annotated[str, "Cause: little room is left.", _cause()]
+    cause_hot: Annotated[str, "Cause: the camera is too hot.", _cause()]
+    cause_clock_untrusted: Annotated[str, "Cause: the time of day is not to be trusted.", _cause()]
+    cause_display_down: Annotated[str, "Cause: the display fails, or takes too long.", _cause()]
+    cause_provision_refused: Annotated[
+        str, "Cause: a file that was to set the camera up was refused.", _cause()
+    ]
+    cause_cut_off: Annotated[
+        str, "Cause: the last recording was cut off and does not go on.", _cause()
+    ]
+    more_causes: Annotated[
+        str, "Below a cause: so many more, {count}.", _text("count", most=MOST_MORE)
+    ]

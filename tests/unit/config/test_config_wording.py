@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import get_type_hints
 
 import pytest
 
+from camerad.behaviour.scene import GRAVITY
+from camerad.behaviour.stages import REFUSES_START, Condition
 from camerad.config import check_file, load, render
 from camerad.config.fields import Matches
 from camerad.config.wording import ENGLISH, GERMAN, LANGUAGES, DisplayWording
@@ -38,6 +41,30 @@ def test_the_language_is_german_unless_another_is_named(write: Write) -> None:
     assert load(write("policy: generic\n")).display_wording is GERMAN
     english = write("policy: generic\nself_view: {language: en}\n")
     assert load(english).display_wording is ENGLISH
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("condition", [*GRAVITY, None])
+def test_a_cause_is_a_short_sentence_and_one_that_says_what_the_officer_does(
+    language: str, condition: Condition | None
+) -> None:
+    name = "cause_cut_off" if condition is None else f"cause_{condition.value}"
+    text = getattr(LANGUAGES[language], name)
+    what, do = text.removesuffix(".").split(". ")
+    assert text.endswith(".")
+    assert len(what.split()) <= 4
+    assert len(do.split()) <= 8
+    # Who wears the camera does it: nobody who would have to be called first.
+    assert not {"Technik", "technician", "Techniker"} & set(re.findall(r"\w+", do))
+    # What refuses a press is not mended by the officer: there are other cameras.
+    if condition in REFUSES_START:
+        assert {"de": "ndere Kamera nehmen", "en": "ake another camera"}[language] in do
+
+
+def test_an_offices_cause_replaces_that_one_only(write: Write) -> None:
+    path = config(write, "cause_storage_full: Karte voll. Wache 3, Regal A.\n")
+    expected = asdict(GERMAN) | {"cause_storage_full": "Karte voll. Wache 3, Regal A."}
+    assert asdict(load(path).display_wording) == expected
 
 
 def test_an_offices_text_replaces_that_one_only(write: Write) -> None:
@@ -70,6 +97,11 @@ def test_the_effective_configuration_says_where_the_texts_are(write: Write) -> N
         ("recording: 录音\n", 1, "Latin letters"),
         (f"recording: {'x' * 91}\n", 1, "1 to 90 characters"),
         ("- recording\n", 1, "a section is needed"),
+        ("badge: B\ncause_ful: D\n", 2, "cause_ful: unknown key"),
+        (f"cause_hot: '{'x. ' * 22}'\n", 1, "1 to 64 characters"),
+        (f"badge: B\ncause_hot: Heiß {'x' * 25}\n", 2, "no word of more than 24"),
+        ("cause_hot: '{count} Grad'\n", 1, "cause_hot: found"),
+        (f"more_causes: '{{count}} {'mehr ' * 5}'\n", 1, "1 to 24 characters"),
     ],
 )
 def test_a_mistake_in_an_offices_text_is_named_with_its_line(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gpiozero
 import pytest
@@ -31,11 +34,16 @@ from camerad.daemon.status_reporter import StatusReporter
 from camerad.hardware import from_settings
 from camerad.hardware.lights import Indicators
 from camerad.hardware.selfview_process import NoDisplay
+from camerad.selfview.panel import Panel
+from camerad.selfview.screen import Screen
 from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
+from camerad.stream.frame import create
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
-from tests.unit.core_helpers import RULES, idle_core, lives, record
+from tests.unit.core_helpers import RULES, end_recording, idle_core, lives, record
+from tests.unit.selfview.test_process import Child, running
+from tests.unit.selfview.texts import TEXTS
 
 OFFICE = Office("https://office.example", "", "", 100)
 ARMED = replace(RULES, armed_in=frozenset({Stage.SELF_VIEW}))
@@ -197,6 +205,112 @@ def test_in_its_dock_the_lights_and_if_asked_the_display_say_how_handing_over_go
         loop.run_until_complete(life())
     finally:
         loop.close()
+
+
+def test_whoever_asks_in_idle_is_told_what_is_the_matter_and_for_how_long(scene: Scene) -> None:
+    display = Display()
+    scene.shown.display = display
+
+    async def life() -> None:
+        for condition in (Condition.HOT, Condition.STORAGE_FULL, Condition.DOCKED):
+            scene.core.conditions.raise_(condition)
+        assert display.shown[-1] == scenes.DARK  # nobody asked
+        scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "test")
+        said = display.shown[-1]
+        assert isinstance(said, scenes.OfficerStatus)
+        assert (said.cause, said.more) == (Condition.STORAGE_FULL, 1)
+        # What changes meanwhile is told at once.
+        scene.core.conditions.clear(Condition.STORAGE_FULL)
+        said = display.shown[-1]
+        assert isinstance(said, scenes.OfficerStatus)
+        assert (said.cause, said.more) == (Condition.HOT, 0)
+        await asyncio.sleep(4.999)
+        assert display.shown[-1] == said
+        await asyncio.sleep(0.002)
+        assert display.shown[-1] == scenes.DARK
+
+    run(scene, life())
+
+
+def run(scene: Scene, life: Coroutine[Any, Any, None]) -> None:
+    loop = VirtualLoop(scene.clock)
+    try:
+        loop.run_until_complete(life)
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("over", ["another begins", "it is brought back"])
+def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str) -> None:
+    display = Display()
+    scene.shown.display = display
+
+    def asked() -> scenes.OfficerStatus:
+        scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "test")
+        said = display.shown[-1]
+        assert isinstance(said, scenes.OfficerStatus)
+        return said
+
+    async def life() -> None:
+        assert not asked().cut_off
+        await asyncio.sleep(6)
+        scene.core.post(stages.CutOff(scene.core.now_us()))
+        assert asked().cut_off
+        await asyncio.sleep(6)
+        assert asked().cut_off
+        if over == "another begins":
+            record(scene.core)
+            # What was cut off earlier is known late, and another one runs already.
+            scene.core.post(stages.CutOff(scene.core.now_us()))
+            end_recording(scene.core)
+        else:
+            scene.core.conditions.raise_(Condition.DOCKED)
+        assert not asked().cut_off
+
+    run(scene, life())
+
+
+class PanelDisplay(NoDisplay):
+    """The real display's process, told by the daemon's own parts."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    def show(self, scene: scenes.Scene) -> None:
+        assert self._child.ask(show=scenes.to_wire(scene)) == {"ok": True}
+
+
+def test_the_cause_stands_on_the_panel_for_five_seconds_and_then_it_is_dark(
+    scene: Scene, tmp_path: Path
+) -> None:
+    for name, text in (("virtual_size", "320,240"), ("bits_per_pixel", "16"), ("stride", "640")):
+        (tmp_path / name).write_text(text)
+    device = tmp_path / "fb0"
+    device.touch()
+    frames = create(1 << 16)
+
+    def expected(status: scenes.OfficerStatus) -> bytes:
+        screen = Screen(Panel(320, 240, 640, 16), mirror=True, texts=TEXTS["de"])
+        screen.show(status, 0)
+        return screen.pixels.tobytes()
+
+    async def life(child: Child) -> None:
+        scene.shown.display = PanelDisplay(child)
+        scene.core.conditions.raise_(Condition.STORAGE_FULL)
+        assert not any(device.read_bytes())
+        scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "button:display")
+        told = scene.shown._status.shows(scene.core.state)
+        assert isinstance(told, scenes.OfficerStatus)
+        assert told.cause is Condition.STORAGE_FULL
+        assert device.read_bytes() == expected(told)
+        await asyncio.sleep(4.999)
+        assert device.read_bytes() == expected(told)
+        await asyncio.sleep(0.002)
+        assert not any(device.read_bytes())
+
+    with running(device, frames) as child:
+        run(scene, life(child))
+    os.close(frames)
 
 
 def test_what_happened_is_announced_with_whether_it_is_heard(scene: Scene) -> None:

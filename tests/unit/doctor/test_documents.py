@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from camerad.behaviour import gestures, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
 from camerad.cli import main
 from camerad.config.sections import ConfigFile
+from camerad.config.wording import LANGUAGES
 from camerad.ledger.entry_types import KINDS
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -128,40 +130,130 @@ def drawn(code: str) -> str:
     return " ".join(LONG if stroke == "-" else SHORT for stroke in code)
 
 
-def test_an_officers_card_has_the_eight_rhythms_that_are_felt_and_no_other() -> None:
-    runs = f"[{SHORT}{LONG}](?: [{SHORT}{LONG}])*"
-    found = {run for row in rows(text("officer.md")) for run in re.findall(runs, row[0])}
-    assert found == {drawn(one.value) for one in signals.Rhythm}
+CARDS = {"de": "officer-de.md", "en": "officer-en.md"}
+SAYS = {
+    "DONE": ("erledigt", "done"),
+    "RECORDS": ("es zeichnet auf", "it records"),
+    "ENDED": ("es zeichnet nicht mehr auf", "it no longer records"),
+    "CANNOT": ("es kann nicht aufzeichnen", "it cannot record"),
+    "SILENT": ("es zeichnet ohne Ton auf", "it records without sound"),
+    "LIGHT": ("ein Licht ist gestört", "a light failed"),
+    "LOOK": ("aufs Display sehen", "look at the display"),
+    "CAN": ("es kann aufzeichnen", "it can record"),
+}
+COLOURS = {"green": ("grün", "green"), "red": ("rot", "red"), "amber": ("gelb", "amber")}
+HOW = {
+    signals.ON: ("", ""),
+    signals.BLINK: (" blinkt", " blinks"),
+    signals.REST: (" blitzt alle 3 Sekunden", " flashes every 3 seconds"),
+}
+NUMBER = list(CARDS)
+"""Where a language stands in each pair above."""
 
 
-def test_the_card_holds_the_buttons_as_long_as_the_camera_wants() -> None:
+def section(card: str, number: int) -> list[list[str]]:
+    """The rows of a section's table, without its head and ruler."""
+    return rows(card.split("\n## ")[number])[2:]
+
+
+def bold(cell: str) -> str:
+    """What is printed bold at the beginning of a cell, without what ends it."""
+    found = re.match(r"\*\*(.+?)[:;,]?\*\*", cell)
+    assert found is not None, cell
+    return found[1]
+
+
+@pytest.mark.parametrize("language", CARDS)
+def test_an_officers_card_has_every_rhythm_and_what_it_says(language: str) -> None:
+    told = {strokes: bold(says) for strokes, says in section(text(CARDS[language]), 5)}
+    felt = {drawn(one.value): SAYS[one.name][NUMBER.index(language)] for one in signals.Rhythm}
+    assert told == felt
+    assert len(told) == 8
+
+
+@pytest.mark.parametrize("language", CARDS)
+def test_an_officers_card_has_every_light_that_a_camera_can_show(language: str) -> None:
+    """By what each lamp does in the states that an officer meets."""
+    states = [
+        State(Stage.STARTING, 0),
+        *(State(stage, 0) for stage in Stage if stage is not Stage.STARTING),
+        *(State(Stage.IDLE, 0, frozenset({one})) for one in Condition),
+    ]
+    number = NUMBER.index(language)
+    seen = {
+        COLOURS[colour][number] + HOW[pattern][number]
+        for state in states
+        for colour in COLOURS
+        if (pattern := getattr(signals.look(state), colour)) in HOW
+    }
+    told = [bold(light) for light, _ in section(text(CARDS[language]), 2)]
+    assert set(told) == seen
+    assert len(told) == 6
+
+
+@pytest.mark.parametrize("language", CARDS)
+def test_a_card_promises_of_each_stage_what_its_lights_and_the_display_show(language: str) -> None:
+    number = NUMBER.index(language)
+    lights = [light for _, light, _ in section(text(CARDS[language]), 1)]
+    shown = []
+    for stage in (Stage.IDLE, Stage.SELF_VIEW, Stage.RECORDING):
+        look = signals.look(State(stage, 0))
+        shown += [COLOURS[one][number] for one in COLOURS if getattr(look, one) is signals.ON]
+    assert lights == shown
+    rules = Rules(frozenset(), 120_000_000)
+    state, _ = outcomes.start(State(Stage.IDLE, 0), 0, 0, "button:main", rules)
+    said = ("Das Display zeigt es", "The display shows it")[number]
+    assert (said in text(CARDS[language])) == state.display_on
+
+
+@pytest.mark.parametrize("language", CARDS)
+def test_a_card_holds_the_buttons_as_long_as_the_camera_wants(language: str) -> None:
     held = {
-        binding.intent: binding.hold_us / 1e6
+        binding.intent: binding.hold_us // 1_000_000
         for table in gestures.DEFAULT_TWO_BUTTONS
         for binding in table.bindings
         if binding.hold_us
     }
-    assert (held[Intent.RECORD], held[Intent.STOP]) == (1, 2)
-    card = text("officer.md")
-    assert "**1 Sekunde halten**" in card
-    assert "**2 Sekunden halten**" in card
-    assert held[Intent.SHOW_STATUS] == held[Intent.TOGGLE_MUTE] == 1
+    told = section(text(CARDS[language]), 4)
+    assert len(told) == 5
+    seconds = [[re.findall(r"(\d) [Ss]e[kc]", cell) for cell in row] for row in told]
+    # Held: the big button, either way; the display button; and that after a press.
+    assert seconds[1] == [[], [str(held[Intent.RECORD])], [str(held[Intent.STOP])]]
+    assert seconds[3] == [[], [str(held[Intent.SHOW_STATUS])], []]
+    assert seconds[4] == [[str(held[Intent.TOGGLE_MUTE])], [], []]
+    assert seconds[0] == seconds[2] == [[], [], []]
 
 
-def test_the_card_says_what_the_display_shows_of_a_recording_that_is_begun_at_once() -> None:
-    rules = Rules(frozenset(), 120_000_000)
-    state, _ = outcomes.start(State(Stage.IDLE, 0), 0, 0, "button:main", rules)
-    (said,) = (row[-1] for row in rows(text("officer.md")) if "at once" in row[0])
-    assert ("the display shows it" in said) == state.display_on
+def test_the_cards_say_the_same_in_the_same_order() -> None:
+    shapes = [
+        [(len(cells), bool(set(cells[0]) & {SHORT, LONG})) for cells in rows(text(card))]
+        for card in CARDS.values()
+    ]
+    assert shapes[0] == shapes[1]
+    points = [text(card).count("\n- **") for card in CARDS.values()]
+    assert points == [5, 5]
 
 
-def test_an_officers_card_fits_a_page_and_its_pictures_are_there() -> None:
-    card = text("officer.md")
-    # A page of A4 holds some sixty lines of a table at a readable size.
-    assert len(card.splitlines()) <= 60
-    pictures = re.findall(r'src="([^"]+)"', card)
-    assert pictures
-    assert all((DOCS / picture).is_file() for picture in pictures)
+@pytest.mark.parametrize("language", CARDS)
+def test_a_card_uses_the_words_of_the_display(language: str) -> None:
+    wording = asdict(LANGUAGES[language])
+    card = text(CARDS[language])
+    words = {
+        "de": ("große Taste", "Displaytaste", "Spiegel", "Marke", "Vorlauf", "andere Kamera"),
+        "en": ("big button", "display button", "self-view", "mark", "run-up", "another camera"),
+    }[language]
+    assert [word for word in words if word not in card] == []
+    said = " ".join(wording[name] for name in wording if name.startswith("cause_"))
+    for phrase in (
+        ("große Taste", "ndere Kamera nehmen", "ach dem Dienst melden"),
+        (
+            "big button",
+            "ake another camera",
+            "eport it after the shift",
+        ),
+    )[NUMBER.index(language)]:
+        assert phrase in said
+        assert phrase in card
 
 
 # -------------------------------------------------------------------------------- technicians

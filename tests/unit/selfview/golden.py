@@ -3,6 +3,8 @@
     python -m tests.unit.selfview.golden
 
 writes them anew, and the screenshots in docs/pictures. Whoever does so looks at each afterwards.
+What can be the matter stands on one sheet for each language and panel, so that all of it is looked
+at together; each picture on it is compared by itself.
 The person in them is drawn: light from the left, a parting on one side, so that a picture that is
 not mirrored shows.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camerad.base.clock import SECOND
+from camerad.behaviour.events import Condition
 from camerad.behaviour.scene import (
+    GRAVITY,
     Badge,
     HandoverScene,
     Mirror,
@@ -77,10 +81,25 @@ CASES = (
     Case("status-not-handed-over", in_dock(HandoverScene.WAITS)),
     Case("status-no-network", in_dock(HandoverScene.NO_NETWORK)),
     Case("status-handover-failed", in_dock(HandoverScene.FAILED)),
+    Case("status-cause", OfficerStatus(87, 0, WALL_US, cause=Condition.STORAGE_FULL)),
+    Case("status-causes", OfficerStatus(87, 312, WALL_US, cause=Condition.CAMERA_DOWN, more=2)),
+    Case("status-cut-off", OfficerStatus(87, 312, WALL_US, cut_off=True)),
+    Case(
+        "status-cause-in-dock",
+        replace(in_dock(HandoverScene.NO_NETWORK), cause=Condition.MICROPHONE_DOWN, more=1),
+    ),
     Case("badge", Badge()),
 )
 SIZES = {"": (320, 240), "-portrait": (240, 320), "-large": (800, 480), "-wide": (480, 320)}
-ELSEWHERE = ("self-view-buffer", "recording-muted", "status", "status-no-network", "badge")
+ELSEWHERE = (
+    "self-view-buffer",
+    "recording-muted",
+    "status",
+    "status-no-network",
+    "status-causes",
+    "status-cause-in-dock",
+    "badge",
+)
 """What is looked at on the other panels too: the longest texts."""
 
 
@@ -91,6 +110,43 @@ def cases() -> Iterator[tuple[str, str, Case, tuple[int, int]]]:
             for case in CASES:
                 if not suffix or case.name in ELSEWHERE:
                     yield f"{case.name}-{language}{suffix}", language, case, size
+
+
+CAUSES = (
+    *(Case(one.value, OfficerStatus(87, 312, WALL_US, cause=one)) for one in GRAVITY),
+    Case("cut_off", OfficerStatus(87, 312, WALL_US, cut_off=True)),
+)
+"""Everything that can be the matter, by its name."""
+SHEET_SIZES = {name: SIZES[name] for name in ("", "-portrait")}
+SHEET_COLUMNS = 5
+
+
+def sheets() -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """(name, language, panel's size) of every sheet with the `CAUSES`."""
+    for language in TEXTS:
+        for suffix, size in SHEET_SIZES.items():
+            yield f"causes-{language}{suffix}", language, size
+
+
+def on_sheet(number: int, size: tuple[int, int]) -> tuple[slice, slice]:
+    """The rows and columns of a numbered picture: side by side, a grey line between two."""
+    row, column = divmod(number, SHEET_COLUMNS)
+    width, height = size
+    left, top = column * (width + 1), row * (height + 1)
+    return slice(top, top + height), slice(left, left + width)
+
+
+def sheet(language: str, size: tuple[int, int], *, bits: int) -> Image:
+    """All `CAUSES` on one picture: red, green, blue."""
+    rows, columns = (
+        on_sheet(len(CAUSES) - 1, size)[0].stop,
+        on_sheet(SHEET_COLUMNS - 1, size)[1].stop,
+    )
+    picture = np.full((rows, columns, 3), 128, np.uint8)
+    for number, case in enumerate(CAUSES):
+        panel, data = bytes_of(language, case, size, bits=bits)
+        picture[on_sheet(number, size)] = decoded(panel, data.tobytes())
+    return picture
 
 
 def person() -> Frame:
@@ -173,6 +229,13 @@ def main() -> None:
             panel, data = bytes_of(language, case, size, bits=16)
             shown = decoded(panel, data.tobytes())[:, :, ::-1]
             target = PICTURES / f"display-{name}.png"
+            cv2.imwrite(str(target), shown, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    for name, language, size in sheets():
+        picture = sheet(language, size, bits=32)[:, :, ::-1]
+        cv2.imwrite(str(GOLDEN / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        if size == SIZES[""]:
+            target = PICTURES / f"display-{name}.png"
+            shown = sheet(language, size, bits=16)[:, :, ::-1]
             cv2.imwrite(str(target), shown, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from camerad.base.clock import SECOND
+from camerad.behaviour.events import Condition
 from camerad.behaviour.scene import (
     DARK,
+    GRAVITY,
     Badge,
     HandoverScene,
     Mirror,
@@ -16,10 +20,22 @@ from camerad.behaviour.scene import (
     Scene,
     SoundScene,
 )
-from camerad.selfview.lettering import CAPITAL, Lettering, size_of
-from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, colour_bars, running_time
+from camerad.selfview.lettering import (
+    BLACK,
+    CAPITAL,
+    GREY,
+    RED,
+    WHITE,
+    Lettering,
+    TextLine,
+    height_of,
+    size_of,
+)
+from camerad.selfview.overlay import Designer, colour_bars, running_time
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
+from camerad.selfview.status_text import StatusText
+from camerad.selfview.viewer_settings import CAUSES, CUT_OFF
 from tests.unit.selfview.texts import TEXTS
 
 PANELS = [(320, 240), (240, 320), (480, 320), (800, 480), (128, 160), (240, 240)]
@@ -32,6 +48,8 @@ SCENES: list[Scene] = [
     OfficerStatus(100, 6000, 0),
     OfficerStatus(),
     *(OfficerStatus(100, 6000, 0, one, 9999, 9999) for one in HandoverScene),
+    OfficerStatus(100, 6000, 0, cause=Condition.MICROPHONE_DOWN, more=17),
+    OfficerStatus(100, 6000, 0, HandoverScene.NO_NETWORK, cut_off=True, more=17),
     Badge(),
 ]
 
@@ -97,6 +115,133 @@ def test_no_word_is_cut_on_any_panel(size: tuple[int, int], language: str) -> No
                 letters = Lettering()
                 end = overlay.running.left + letters.width(running, overlay.running.size)
                 assert end <= width - edge
+
+
+# ------------------------------------------------------------------------------------- causes
+
+MATTERS = [*({"cause": one} for one in GRAVITY), {"cut_off": True}]
+SAID = [*CAUSES.values(), CUT_OFF]
+LOOKED_AT = {(320, 240): 31, (240, 320): 31, (480, 320): 49, (800, 480): 54}
+"""Panels, and the millimetres of their shorter side where they are smallest (docs/display.md)."""
+
+
+def status_lines(
+    size: tuple[int, int], texts: dict[str, str], status: OfficerStatus
+) -> tuple[list[TextLine], list[TextLine]]:
+    """The lines of the cause, and those below it. All are whole, and on the panel."""
+    lines = StatusText(Lettering(), *size, texts).lines(status)
+    assert all(0 < Lettering().width(line.text, line.size) <= size[0] for line in lines)
+    assert height_of(lines) <= size[1]
+    return (
+        [line for line in lines if line.colour == WHITE],
+        [line for line in lines if line.colour == GREY],
+    )
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("size", LOOKED_AT)
+def test_every_cause_is_read_at_arms_length_and_larger_than_what_stands_below(
+    size: tuple[int, int], language: str
+) -> None:
+    # At 600 mm a letter can be read from 600 mm x tan(5/60 degrees) = 0.87 mm on; twice that is
+    # read at a glance.
+    millimetre = LOOKED_AT[size] / min(size)
+    for matters, name in zip(MATTERS, SAID, strict=True):
+        status = OfficerStatus(100, 6000, 0, more=17, **matters)
+        cause, below = status_lines(size, TEXTS[language], status)
+        assert " ".join(line.text for line in cause) == TEXTS[language][name]
+        assert {line.size for line in cause} == {cause[0].size}
+        assert int(cause[0].size * CAPITAL) * millimetre >= 2 * 0.87, name
+        # Room is left for how many more there are, and for how the camera is.
+        assert len(below) >= 4, name
+        for line in below:
+            assert line.size <= 0.8 * cause[0].size, name
+            assert int(line.size * CAPITAL) * millimetre >= 0.87, name
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_cause_is_drawn_as_large_and_as_bright_as_it_was_worked_out(language: str) -> None:
+    designer = Designer(320, 240, TEXTS[language])
+    texts = TEXTS[language]
+    for matters in MATTERS:
+        status = OfficerStatus(87, 312, 0, **matters)
+        cause, below = status_lines((320, 240), texts, status)
+        picture = designer.overlay(status).picture
+        lit = (picture > 200).all(axis=2).any(axis=1)
+        first = int(np.argmax(lit))
+        # The first line begins with a capital; umlauts and descenders only add to that.
+        assert int(np.argmin(lit[first:])) >= cause[0].size * CAPITAL - 1
+        assert (picture.reshape(-1, 3) == WHITE).all(axis=1).any()
+        # Half of the strokes of what stands below is its full grey, not a shade at an edge.
+        rows = picture[240 - height_of(below) :].reshape(-1, 3)
+        full = (rows == GREY).all(axis=1).sum()
+        assert full > 0.25 * (rows[:, 0] > 40).sum()
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_new_sentence_begins_a_new_line_and_what_is_shortened_does_not(language: str) -> None:
+    texts = TEXTS[language]
+    for name in SAID:
+        own = texts | {"cause_hot": texts[name]}
+        cause, _ = status_lines((320, 240), own, OfficerStatus(cause=Condition.HOT))
+        first, then = texts[name].split(". ", 1)
+        lines = [line.text for line in cause]
+        ends = next(number for number, line in enumerate(lines) if line.endswith("."))
+        assert " ".join(lines[: ends + 1]) == first + "."
+        assert " ".join(lines[ends + 1 :]) == then
+    own = texts | {"cause_hot": "Zu warm. Z. B. in den Schatten."}
+    cause, _ = status_lines((800, 480), own, OfficerStatus(cause=Condition.HOT))
+    assert [line.text for line in cause] == ["Zu warm.", "Z. B. in den Schatten."]
+
+
+def test_how_many_more_there_are_stands_below_the_cause_and_never_alone() -> None:
+    one = OfficerStatus(cause=Condition.HOT)
+    for more, words in ((0, []), (1, ["und 1 weitere"]), (17, ["und 17 weitere"])):
+        _, below = status_lines((320, 240), TEXTS["de"], replace(one, more=more))
+        said = [line.text.replace("\N{NO-BREAK SPACE}", " ") for line in below]
+        assert [line for line in said if "weitere" in line] == words
+        assert said[: len(words)] == words
+
+
+@pytest.mark.parametrize("size", [*LOOKED_AT, (240, 240)])
+@pytest.mark.parametrize(
+    ("own", "large"),
+    [
+        # The most that an office may write, in words as long as they are; in capitals; in one.
+        ("Speicherkarte voll. Sofort eine andere Kamera nehmen und melden.", True),
+        ("KEINE AUFNAHME MEHR. SOFORT ANDERE KAMERA NEHMEN UND MELDEN JA.", False),
+        (f"{'M' * 24}. {'M' * 24}. {'M' * 12}", False),
+        ("Voll.", True),
+    ],
+)
+def test_an_offices_longest_cause_fits_every_panel_and_stays_whole(
+    size: tuple[int, int], own: str, large: bool
+) -> None:
+    status = OfficerStatus(100, 6000, 0, HandoverScene.NO_NETWORK, cause=Condition.HOT, more=17)
+    cause, _ = status_lines(size, TEXTS["de"] | {"cause_hot": own}, status)
+    assert " ".join(line.text for line in cause) == own
+    if large and min(size) >= 240:
+        assert int(cause[0].size * CAPITAL) >= min(size) // 16
+
+
+def test_a_cause_on_a_panel_as_small_as_a_stamp_is_whole() -> None:
+    for name, matters in zip(SAID, MATTERS, strict=True):
+        cause, _ = status_lines((128, 160), TEXTS["de"], OfficerStatus(100, 6000, 0, **matters))
+        assert " ".join(line.text for line in cause) == TEXTS["de"][name]
+
+
+def test_what_stands_below_goes_line_by_line_before_a_cause_becomes_too_small() -> None:
+    status = OfficerStatus(100, 6000, 0, HandoverScene.NO_NETWORK, cause=Condition.HOT, more=17)
+    long = "Alles sehr warm. Sofort in den Schatten gehen und dort abkühlen."
+    whole = "und 17 weitere Server nicht erreicht: neu einsetzen; bleibt es so: Technik Akku: 100 %"
+    kept = []
+    for width in range(480, 139, -20):
+        cause, below = status_lines((width, 240), TEXTS["de"] | {"cause_hot": long}, status)
+        assert int(cause[0].size * CAPITAL) >= 240 // 16
+        kept.append(" ".join(line.text for line in below).replace("\N{NO-BREAK SPACE}", " "))
+        # The last of it goes first.
+        assert whole.startswith(kept[-1][: len(whole)])
+    assert len(kept[0]) > len(whole) > len(kept[-1])
 
 
 def test_an_offices_long_text_becomes_smaller_and_stays_whole() -> None:
