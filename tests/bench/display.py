@@ -19,7 +19,7 @@ import numpy as np
 from hw_mocks import footage as film
 from numpy.typing import NDArray
 
-from tests.bench.camera import DISPLAY_BUTTON, PANEL, SELF_VIEW, Camera
+from tests.bench.camera import MAIN_BUTTON, PANEL, SELF_VIEW, Camera
 from tests.bench.machine import cpu_ns, now_us
 from tests.bench.plan import PERIOD_US, BenchError, Effort, log
 
@@ -77,8 +77,7 @@ def measure(effort: Effort, prepared: str, work: Path) -> Result:
 def words(holds: int, prepared: str, work: Path) -> list[float]:
     """How long a camera that cannot record takes to say why, milliseconds for each of `holds`.
 
-    The display button is held in idle; its gesture is decided while it is still held. The words
-    take the same way as after a press that is refused: a step of the stages, then the display.
+    The big button is held in idle, which is refused; that is decided while it is still held.
     """
     log.info("words: %d", holds)
     taken = []
@@ -86,7 +85,7 @@ def words(holds: int, prepared: str, work: Path) -> list[float]:
         _wait(lambda: camera.request("GET", "/status")["stage"] == "idle", "the camera is not idle")
         for _ in range(holds):
             _until(camera.panel, lit=False)
-            name, mark = camera.begin_press(DISPLAY_BUTTON, HOLD_SECONDS + 0.5)
+            name, mark = camera.begin_press(MAIN_BUTTON, HOLD_SECONDS + 0.5)
             there_us = _until(camera.panel, lit=True)
             decided_us = camera.end_press(name, mark) + round(HOLD_SECONDS * 1e6)
             taken.append((there_us - decided_us) / 1000)

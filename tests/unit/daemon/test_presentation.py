@@ -298,7 +298,7 @@ def test_the_cause_stands_on_the_panel_for_five_seconds_and_then_it_is_dark(
         scene.shown.display = PanelDisplay(child)
         scene.core.conditions.raise_(Condition.STORAGE_FULL)
         assert not any(device.read_bytes())
-        scene.core.dispatcher.intend(stages.Intent.SHOW_STATUS, "button:display")
+        scene.core.dispatcher.intend(stages.Intent.RECORD, "button:main")
         told = scene.shown._status.shows(scene.core.state)
         assert isinstance(told, scenes.OfficerStatus)
         assert told.cause is Condition.STORAGE_FULL
