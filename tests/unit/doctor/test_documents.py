@@ -11,7 +11,7 @@ import yaml
 from generators import operations_tables as handbook
 
 from camerad.behaviour import gestures, outcomes, signals, stages
-from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State
+from camerad.behaviour.stages import Condition, CueKind, Intent, Rules, Stage, State
 from camerad.cli import main
 from camerad.config.sections import ConfigFile
 from camerad.ledger.entry_types import KINDS
@@ -121,17 +121,58 @@ def test_what_a_reminder_tells_is_in_the_table(condition: Condition) -> None:
 # ----------------------------------------------------------------------------------- officers
 
 SHORT, LONG = "•", "▬"
+RHYTHMS = {
+    CueKind.READY: "ready",
+    CueKind.STARTED: "recording; again",
+    CueKind.STILL_RECORDING: "recording; again",
+    CueKind.STOPPED: "recording stopped",
+    CueKind.SELF_VIEW_OFF: "self-view off",
+    CueKind.MARKED: "mark set",
+    CueKind.SELF_VIEW_ON: "self-view on",
+    CueKind.MUTED: "sound off",
+    CueKind.REFUSED: "refused",
+    CueKind.STORAGE_LOW: "card nearly full",
+    CueKind.STORAGE_STALLED: "card does not answer",
+    CueKind.BATTERY_LOW: "battery low",
+    CueKind.CLOCK_UNTRUSTED: "clock uncertain",
+    CueKind.MICROPHONE_DOWN: "microphone failed",
+    CueKind.DISPLAY_DOWN: "display failed",
+    CueKind.LIGHT_DOWN: "light failed",
+    CueKind.HOT: "too hot",
+    CueKind.SHIFT_BEGUN: "shift begun",
+    CueKind.NOT_READY: "on shift, and it could not record",
+    CueKind.CUT_OFF: "The last recording was cut off",
+    CueKind.STORAGE_FULL: "Card full",
+    CueKind.STORAGE_FAILED: "Card failed",
+    CueKind.CAMERA_DOWN: "Camera failed",
+    CueKind.NO_RECIPIENTS: "Not set up",
+}
 
 
-def drawn(code: str) -> str:
-    """The strokes of a rhythm, as the card draws them."""
-    return " ".join(LONG if stroke == "-" else SHORT for stroke in code)
+@pytest.mark.parametrize("kind", RHYTHMS)
+def test_an_officers_card_has_the_rhythm_that_is_felt(kind: CueKind) -> None:
+    strokes, _ = signals.CUE_TABLE[kind]
+    wanted = " ".join(LONG if stroke == "-" else SHORT for stroke in strokes)
+    felt = [row for row in rows(text("officer.md")) if set(row[0]) & {SHORT, LONG}]
+    found = [row[0] for row in felt if RHYTHMS[kind] in row[-1]]
+    assert found == [wanted], kind
 
 
-def test_an_officers_card_has_the_eight_rhythms_that_are_felt_and_no_other() -> None:
-    runs = f"[{SHORT}{LONG}](?: [{SHORT}{LONG}])*"
-    found = {run for row in rows(text("officer.md")) for run in re.findall(runs, row[0])}
-    assert found == {drawn(one.value) for one in signals.Rhythm}
+def test_what_is_told_beside_another_rhythm_is_that_one_and_more() -> None:
+    told = {
+        CueKind.UNMUTED: (CueKind.MUTED, ".."),
+        CueKind.BATTERY_CRITICAL: (CueKind.BATTERY_LOW, "-"),
+    }
+    for kind, (first, more) in told.items():
+        assert signals.CUE_TABLE[kind][0] == signals.CUE_TABLE[first][0] + more
+    assert signals.CUE_TABLE[CueKind.SHIFT_ENDED][0] == "--.-"
+    assert "(▬ ▬ • ▬ ended)" in text("officer.md")
+    assert set(RHYTHMS) | set(told) | {CueKind.SHIFT_ENDED} == set(CueKind)
+
+
+def test_a_camera_that_refuses_says_why_with_a_rhythm_that_is_on_the_card() -> None:
+    for condition in stages.REFUSES_START:
+        assert stages.CUES[condition] in RHYTHMS, condition
 
 
 def test_the_card_holds_the_buttons_as_long_as_the_camera_wants() -> None:
