@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,21 @@ def raise_error(error: BaseException) -> None:
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.result()
+
+
+def call_within(seconds: float, work: Callable[[], _T]) -> _T:
+    """What `work` returns or raises, on a thread of its own. Raises TimeoutError if that takes
+    longer, as where storage hangs; the thread goes on and keeps nobody."""
+    done: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="call-within", daemon=True).start()
+    return done.result(seconds)
 
 
 class EventLoop:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from camerad.base.async_utils import EventLoop, watched
+from camerad.base.async_utils import EventLoop, call_within, watched
 
 
 def heard(*, cancel: bool) -> list[str]:
@@ -98,3 +98,16 @@ def test_a_thread_that_outlives_the_loop_tells_nobody_and_harms_nothing() -> Non
     asyncio.run(life())
     loop.threadsafe(told.append)(1)
     assert told == []
+
+
+def test_a_call_with_a_deadline_returns_or_raises_what_it_did() -> None:
+    assert call_within(30, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        call_within(30, lambda: 1 // 0)
+
+
+def test_a_call_that_hangs_is_waited_for_until_its_deadline() -> None:
+    ends = threading.Event()
+    with pytest.raises(TimeoutError):
+        call_within(0.05, ends.wait)
+    ends.set()
