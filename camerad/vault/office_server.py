@@ -42,6 +42,7 @@ from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
 from camerad.vault.camera_holdings import CameraHoldings
+from camerad.vault.camera_quotas import GIB, CameraQuotas
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_in_routes import CheckInRoutes
@@ -66,8 +67,9 @@ from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
+from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
-from camerad.vault.uploads import GIB, INCOMING, UploadLimits, Uploads
+from camerad.vault.uploads import INCOMING, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +159,7 @@ class Vault:
             largest=receive.largest_gib * GIB,
             reserve=receive.reserve_gib * GIB,
             unfinished_days=receive.unfinished_days,
+            quotas=CameraQuotas(receive.camera_gib * GIB, receive.apart_gib * GIB),
         )
         free = room(await threads.in_thread(lambda: free_room(directory)))
         known = count(len(cameras.list_all()), "camera")

@@ -41,6 +41,10 @@ class TooManyUploadsError(CameradError, RuntimeError):
     """Error raised when a camera has as many unfinished uploads as it may have."""
 
 
+class CameraQuotaError(CameradError, RuntimeError):
+    """Error raised when as much of a camera lies here, and is not taken over, as may."""
+
+
 class NoRoomError(CameradError, RuntimeError):
     """Error raised when the office's storage has no room for what was declared."""
 

@@ -61,6 +61,7 @@ _STATUS: Final[Mapping[type[CameradError], int]] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.TooManyUploadsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.CameraQuotaError: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.WrongBodyError: HTTPStatus.BAD_REQUEST,
     errors.WrongChecksumError: WRONG_CHECKSUM,
 }

@@ -202,6 +202,21 @@ def test_a_sentence_of_the_store_is_about_what_stands_before_its_colon(
     assert subject_of(text) == subject
 
 
+@pytest.mark.parametrize(
+    ("percent", "state"), [(49, None), (50, ""), (100, "full")], ids=["49", "50", "100"]
+)
+def test_what_was_put_apart_is_told_when_its_place_is_half_full(
+    percent: int, state: str | None
+) -> None:
+    said = decide(office_facts(apart_fills=(("cam-1", percent), ("", 0))), SETTINGS)
+    assert [one.state for one in said] == ([] if state is None else [state])
+
+
+def test_what_was_put_apart_of_all_is_told_as_that() -> None:
+    one = the_one(office_facts(apart_fills=(("", 80),)))
+    assert (one.camera, one.detail, one.number) == ("", "all", 80)
+
+
 def test_second_copies_that_fail_are_told_at_once() -> None:
     found = the_one(office_facts(second_copies_fail=True))
     assert (found.kind, found.at_once) == (NoticeKind.SECOND_COPIES, True)

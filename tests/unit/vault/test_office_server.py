@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -328,6 +329,16 @@ def _all_but_its_own_part(scene: OfficeScene) -> list[Path]:
 def test_ten_terabytes_are_refused_at_once(client: DockClient) -> None:
     said = client.declare(10 << 40)
     assert said.status == 413 and "largest_gib" in said.error
+
+
+def test_a_camera_that_has_as_much_here_as_it_may_is_told_why(scene: OfficeScene) -> None:
+    receive = replace(scene.settings.receive, camera_gib=1)
+    scene.settings = replace(scene.settings, receive=receive)
+    with scene.serving() as client:
+        assert client.declare(1 << 29).status == 201
+        said = client.declare((1 << 29) + 1, TWO)
+        assert said.status == 507 and int(said["Retry-After"]) > 0
+        assert "receive.camera_gib" in said.error
 
 
 # ------------------------------------------------------------------------------------------- bounds
