@@ -102,7 +102,7 @@ class Takeover:
         self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
-        self._receipts = FoundReceipts()
+        self.found_receipts: Final = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[str, str]] = set()
@@ -352,7 +352,7 @@ class Takeover:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = self._receipts.about(holding.receipts, keys, recording)
+        filed = self.found_receipts.about(holding.receipts, keys, recording)
         own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
