@@ -140,6 +140,7 @@ class OfficeWork:
                 office=settings.url,
                 clock=clock,
                 watch=metrics,
+                unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)
 

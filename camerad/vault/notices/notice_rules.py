@@ -56,6 +56,12 @@ STANDS_STILL_US: Final = DAY // 24
 """O4: what is due goes within an hour."""
 
 
+APART: Final = "office/apart"
+CAMERAS: Final = "cameras"
+STORAGE: Final = "storage"
+"""Parts of the facts that may be unread; others are no reason for a notice of their own."""
+
+
 class NoticeKind(StrEnum):
     """What a notice is about; the gravest first."""
 
@@ -215,6 +221,42 @@ _REASONS_ABOUT_ONE: Final = {
     ReasonKind.NOT_VOUCHED: "unvouched",
 }
 """What the comparison finds as well: a recording is told once, whoever found it."""
+
+
+_BY_STORE: Final = frozenset(
+    {
+        NoticeKind.NOT_AUTHENTIC,
+        NoticeKind.DELETION_BLOCKED,
+        NoticeKind.MISMATCH,
+        NoticeKind.MARKED_EXPIRES,
+        NoticeKind.HELD_BEYOND_DAY,
+    }
+)
+_BY_CLOCK: Final = frozenset({NoticeKind.CERTIFICATE_ENDS, NoticeKind.CAMERA_NOT_SEEN})
+_BY_PART: Final = {
+    APART: frozenset({NoticeKind.PUT_APART, NoticeKind.APART_FILLS}),
+    CAMERAS: frozenset({NoticeKind.CAMERA_NOT_SEEN}),
+    STORAGE: frozenset({NoticeKind.STORAGE_FULL, NoticeKind.STORAGE_LOW}),
+}
+
+
+def find_unknown(facts: OfficeFacts) -> frozenset[NoticeKind]:
+    """Kinds of which these facts say nothing: that there is no such notice does not mean that all
+    is well."""
+    found: set[NoticeKind] = set()
+    if facts.store is None:
+        found |= _BY_STORE
+    if not facts.trusted:
+        found |= _BY_CLOCK
+    for part in facts.unread:
+        found |= _BY_PART.get(part, frozenset())
+    return frozenset(found)
+
+
+def kind_of(key: str) -> NoticeKind | None:
+    """The kind of the notice with this key; None if this version knows no such kind."""
+    kind = key.partition(":")[0]
+    return NoticeKind(kind) if kind in _GRAVITY else None
 
 
 def decide(facts: OfficeFacts, settings: NotifySettings) -> tuple[Notice, ...]:
