@@ -46,9 +46,6 @@ class PutApart:
     files: int = 0
     bytes: int = 0
 
-    def __add__(self, other: PutApart) -> PutApart:
-        return PutApart(self.files + other.files, self.bytes + other.bytes)
-
 
 @dataclass(frozen=True, slots=True)
 class CameraHere:
