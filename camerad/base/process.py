@@ -53,7 +53,7 @@ def end_within(seconds: float, code: int) -> None:
     threads wait for. To be called when all that has to be done is done."""
 
     def end() -> None:
-        log.warning("a thread still waits, mostly for storage that hangs; it ends all the same")
+        log.warning("this process ends although a thread still waits, mostly for storage")
         os._exit(code)
 
     timer = threading.Timer(seconds, end)

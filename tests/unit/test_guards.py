@@ -117,4 +117,4 @@ def test_a_thread_that_waits_for_ever_does_not_keep_a_process_from_ending() -> N
         timeout=30,
         check=False,
     )
-    assert (done.returncode, "ends all the same" in done.stderr) == (7, True)
+    assert (done.returncode, "although a thread still waits" in done.stderr) == (7, True)
