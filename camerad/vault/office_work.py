@@ -165,6 +165,7 @@ class OfficeWork:
 def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: Clock) -> float:
     """Look for uploads to which nothing comes, and for those that are complete; returns after how
     many seconds to look again."""
+    uploads.tidy()  # what the storage did not let go when it was to be removed
     for kid, recording in uploads.expire(clock.moment()):
         log.info(
             "%s: it did not go on for %d days, so what the camera %s had brought was removed",

@@ -13,6 +13,10 @@ class DeclaredDifferentlyError(CameradError, ValueError):
     """Error raised when a camera declares a recording again, and differently."""
 
 
+class NotWantedError(CameradError, RuntimeError):
+    """Error raised when the office does not take a recording, or has it already."""
+
+
 class NoUploadError(CameradError, LookupError):
     """Error raised when there is no such upload of that camera."""
 

@@ -31,6 +31,7 @@ from camerad.vault.upload_errors import (
     BadDeclarationError,
     CompleteError,
     DeclaredDifferentlyError,
+    NotWantedError,
     NoUploadError,
     UploadBusyError,
     WrongOffsetError,
@@ -73,11 +74,20 @@ class Uploads:
         """What the office takes."""
         return self._limits
 
-    def declare(self, kid: str, declaration: Declaration) -> int:
+    def declare(
+        self,
+        kid: str,
+        declaration: Declaration,
+        why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
+    ) -> int:
         """Begin an upload, or go on with the same one; returns the bytes that count already.
 
-        Raises BadDeclarationError, DeclaredDifferentlyError, TooLargeError, TooManyUploadsError,
-        CameraQuotaError, NoRoomError and StorageError.
+        why_not: why the recording is not wanted, if it is not. It is asked again where an upload
+        would begin: the one before may have been taken over just now, and nobody would go on with
+        another one.
+
+        Raises NotWantedError, BadDeclarationError, DeclaredDifferentlyError, TooLargeError,
+        TooManyUploadsError, CameraQuotaError, NoRoomError and StorageError.
         """
         if not _FINAL.fullmatch(declaration.final) or declaration.bytes < 1:
             raise BadDeclarationError(
@@ -95,6 +105,8 @@ class Uploads:
                     f"{declaration.recording} was declared with {there.bytes} bytes and final "
                     f"{there.final} before; a recording that has ended never changes"
                 )
+            if (why := why_not(kid, declaration.recording)) is not None:
+                raise NotWantedError(why)
             check_limits(
                 self._limits,
                 self._above,

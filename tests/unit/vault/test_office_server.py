@@ -8,9 +8,11 @@ import logging
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -24,6 +26,8 @@ from camerad.store.device_client import accept_receipt
 from camerad.vault.entrance import MOST_OF_ONE, Entrance, ListenError, listen, tls_context
 from camerad.vault.office_server import HAS_IT, OccupiedError, Vault
 from camerad.vault.refusal_log import MOST_LOGGED
+from camerad.vault.takeover import Takeover
+from camerad.vault.uploads import Uploads
 from tests.unit.vault.office_scene import (
     DEADLINE,
     ID,
@@ -33,6 +37,7 @@ from tests.unit.vault.office_scene import (
     Running,
     write_register,
 )
+from tests.waiting import until
 
 ONE_OF = f"/v1/uploads/{ID}"
 
@@ -82,6 +87,33 @@ def test_a_recording_goes_the_whole_way_and_the_camera_calls_it_acknowledged(
     # Whoever brings it again is told that it is there.
     again = client.declare(path.stat().st_size, ONE, final_of(path))
     assert (again.status, again.error) == (409, HAS_IT)
+
+
+def test_what_is_taken_over_while_it_is_declared_again_begins_no_other_upload(
+    client: DockClient, scene: OfficeScene, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stay for a week: whoever asks next is told that the office has the recording."""
+    path = camera.put(ONE)
+    declares, files = Uploads.declare, Takeover._file
+    declared_again = threading.Event()
+    upload = scene.directory / "office" / "incoming" / KEY.public.thumbprint / ONE
+
+    def file_late(*arguments: Any) -> None:
+        assert declared_again.wait(DEADLINE)
+        files(*arguments)
+
+    def declare_late(*arguments: Any) -> int:
+        declared_again.set()
+        until(lambda: not upload.exists())
+        return declares(*arguments)
+
+    client.bring_ledger(camera.root / "ledger")
+    monkeypatch.setattr(Takeover, "_file", file_late)
+    client.upload(path, final_of(path))
+    monkeypatch.setattr(Uploads, "declare", declare_late)
+    said = client.declare(path.stat().st_size, ONE, final_of(path))
+    assert (said.status, said.error) == (409, HAS_IT)
+    assert not upload.exists()
 
 
 def test_what_came_before_its_ledger_is_taken_when_that_comes(
