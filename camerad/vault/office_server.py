@@ -31,7 +31,7 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 
 from camerad.base import durable_files
-from camerad.base.async_utils import EventLoop, watched
+from camerad.base.async_utils import EventLoop, done_before, watched
 from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
@@ -316,7 +316,7 @@ class Vault:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        if not await _done_before(self.open(), ended):
+        if not await done_before(self.open(), ended):
             log.info("the server ends, which was still starting", extra=MessageId.SERVING.extra)
             return
         try:
@@ -333,22 +333,6 @@ class Vault:
             log.info("the server ends", extra=MessageId.SERVING.extra)
         finally:
             await self.close()
-
-
-async def _done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> bool:
-    """Whether some work was done before `ended` was set, which cancels it. Raises what it
-    raises."""
-    doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(ended.wait())
-    try:
-        await asyncio.wait((doing, waiting), return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            doing.result()
-            return True
-        doing.cancel()
-        await asyncio.gather(doing, return_exceptions=True)
-        return False
-    finally:
-        waiting.cancel()
 
 
 async def _call_it_camerad(_request: web.Request, response: web.StreamResponse) -> None:
