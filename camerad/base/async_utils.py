@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,39 @@ def raise_error(error: BaseException) -> None:
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.result()
+
+
+async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> bool:
+    """Whether some work was done before `ended` was set, which cancels it. Raises what it
+    raises."""
+    doing, waiting = asyncio.ensure_future(work), asyncio.ensure_future(ended.wait())
+    try:
+        await asyncio.wait((doing, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+            return True
+        doing.cancel()
+        (error,) = await asyncio.gather(doing, return_exceptions=True)
+        if isinstance(error, Exception):
+            raise error  # nobody else hears of it
+        return False
+    finally:
+        waiting.cancel()
+
+
+def call_within(seconds: float, work: Callable[[], _T]) -> _T:
+    """What `work` returns or raises, on a thread of its own. Raises TimeoutError if that takes
+    longer, as where storage hangs; the thread goes on and keeps nobody."""
+    done: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="call-within", daemon=True).start()
+    return done.result(seconds)
 
 
 class EventLoop:

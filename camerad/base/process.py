@@ -8,11 +8,15 @@ memory could still be read. The calls are those of ``prctl(2)`` and ``mallopt(3)
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import signal
+import threading
 import time
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -42,6 +46,19 @@ def forbid_dumps() -> None:
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def end_within(seconds: float, code: int) -> None:
+    """Have this process end after so many seconds at the latest, with this exit code, whatever its
+    threads wait for. To be called when all that has to be done is done."""
+
+    def end() -> None:
+        log.warning("this process ends although a thread still waits, mostly for storage")
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def die_with_parent(parent: int, by: signal.Signals = signal.SIGKILL) -> None:

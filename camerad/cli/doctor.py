@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +117,8 @@ def run(options: argparse.Namespace) -> int:
             _write(saved, options.save, report.document(wording))
     except BaseException:
         if saved is not None:
-            os.unlink(options.save)
+            with suppress(OSError):  # what went wrong first is what has to be said
+                os.unlink(options.save)
         raise
     finally:
         if saved is not None:

@@ -16,6 +16,9 @@ from camerad.cli.options import config_home
 if TYPE_CHECKING:
     from camerad.vault.office_settings import OfficeFile
 
+_LEFT_SECONDS = 3.0
+"""At the end: how long threads have that wait for storage."""
+
 
 def default_config() -> str:
     """Where this user's settings of the server are."""
@@ -113,7 +116,10 @@ def _serve(options: argparse.Namespace) -> int:
     clock = desk.clock_of(
         argparse.Namespace(trust_clock=False, office_key=str(settings.office_key)), place
     )
-    asyncio.run(Vault(settings, clock).run())
+    with asyncio.Runner() as runner:
+        runner.run(Vault(settings, clock).run())
+        # What is acknowledged is durable. Whoever still waits for storage keeps nobody here.
+        process.end_within(_LEFT_SECONDS, 0)
     return 0
 
 

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     for text in done.refused:
         sys.stderr.write(f"camerad: not brought back: {printable(text)}\n")
     sys.stdout.write(
-        f"{count(len(done.restored), 'recording')} brought back; {done.there} had not to be\n"
+        f"{count(len(done.restored), 'recording')} brought back; already there: {done.there}\n"
     )
     return _NOT_ALL if done.refused else 0
 

@@ -288,7 +288,10 @@ class CrashRecovery:
         try:
             verdict = verify(path, KeyRing([key.public])).verdict
         except Exception:
-            log.exception("%s: cannot be checked", path, extra=MessageId.REPAIRED.extra)
+            # What the storage refuses is in the report; this is a mistake of ours.
+            log.exception(
+                "%s: after its repair it could not be checked", path, extra=MessageId.MISTAKE.extra
+            )
             return
         if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
             log.error(

@@ -19,6 +19,8 @@ from camerad.office.apart_reasons import ENDING, make_reason, read_reason
 from camerad.store import verified_copy
 from camerad.store.locations import OFFICE
 from camerad.store.verified_copy import Digest
+from camerad.vault.camera_holdings import size_of
+from camerad.vault.camera_quotas import PutApart
 
 NAME: Final = "apart"
 
@@ -31,6 +33,19 @@ def list_apart(root: str) -> Iterator[tuple[str, str]]:
         for name in _names_in(os.path.join(above, kid)):
             if name.endswith(SUFFIX):
                 yield kid, name.removesuffix(SUFFIX)
+
+
+def measure_apart(root: str, kid: str | None = None) -> PutApart:
+    """How much was put apart. kid: of the camera with this key alone. Raises StorageError."""
+    above = os.path.join(root, OFFICE, NAME)
+    files = size = 0
+    for owner in _names_in(above) if kid is None else (kid,):
+        directory = os.path.join(above, owner)
+        for name in _names_in(directory):
+            length = size_of(os.path.join(directory, name)) if name.endswith(SUFFIX) else None
+            if length is not None:
+                files, size = files + 1, size + length
+    return PutApart(files, size)
 
 
 def _names_in(directory: str) -> list[str]:

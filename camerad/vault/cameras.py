@@ -108,7 +108,7 @@ class Cameras:
         if str(error) != self._told:
             self._told = str(error)
             log.warning(
-                "%s; cameras are known as it was read last: put the register back",
+                "%s. Those cameras count that it had when it was read last: put the register back",
                 printable(error),
                 extra=MessageId.REGISTER.extra,
             )

@@ -55,7 +55,7 @@ class IndexWorker:
         except InterruptedRefreshError:
             pass  # nobody looks again
         except CameradError as error:
-            self._say(f"{error}; questions are answered as of before, and nothing else waits")
+            self._say(f"{error}. Meanwhile the index answers as it was; nothing else waits")
             raise WorkFailedError("the index was not brought up to date", AGAIN_SECONDS) from error
         return LOOK_SECONDS
 

@@ -8,16 +8,16 @@ recording counts as lost here. It comes again if it is on the camera still, and 
 from __future__ import annotations
 
 import logging
+import os
 from itertools import islice
 from typing import Final
 
 from camerad.base import file_status
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
-from camerad.container.recording_files import SUFFIX, list_names
+from camerad.container.recording_files import SUFFIX
 from camerad.ledger.ledger_state import LedgerState
 from camerad.office.office import OfficeKeyError
-from camerad.store import receipts
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.takeover import Takeover
 from camerad.vault.uploads import Uploads
@@ -73,9 +73,12 @@ class LostRecordings:
             return wanted
         there: set[str] = set()
         for holding in self._holdings.list_all(kid):
-            if file_status.is_directory(holding.recordings):
-                names = {name.removesuffix(SUFFIX) for name in list_names(holding.recordings)}
-                there |= names & receipts.named_recordings(holding.receipts)
+            names = {
+                one
+                for one in wanted
+                if file_status.exists(os.path.join(holding.recordings, one + SUFFIX))
+            }
+            there |= self._takeover.found_receipts.named(holding.receipts, names)
         return wanted - there
 
     def _is_wanted(self, kid: str, recording: str, state: LedgerState) -> bool:

@@ -1,11 +1,13 @@
 """Whether settings that are to be offered keep a camera at this server.
 
-A camera that takes a file without its server hands over nothing more, and no dock can mend that: it
-fetches no settings either. So it is looked at before, and only an explicit word lets it pass.
+A camera that takes a file without its server, or by which its own client may not hand over, hands
+over nothing more, and no dock can mend that: it fetches no settings either. So it is looked at
+before, and only an explicit word lets it pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from cryptography import x509
@@ -21,6 +23,8 @@ from camerad.vault.offer_check import OfferRefusedError
 from camerad.vault.office_settings import OfficeFile
 
 OPTION: Final = "--leave-this-server"
+_CLIENT: Final = "camerad-upload"
+"""The user that speaks with the server (systemd/camerad-upload.service)."""
 _LARGEST: Final = 64 * 1024
 
 
@@ -43,6 +47,18 @@ def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
             "again with --office-url, --office-ca and --office-server-key of this server. If the "
             f"camera is to go to another one: {OPTION}"
         )
+    if not _may_hand_over(file.settings.access.hand_over):
+        raise OfferRefusedError(
+            f"{name}: by this file the user {_CLIENT} may not hand over (access.hand_over). The "
+            "camera would hand over nothing more, and could fetch no settings. Write "
+            f"hand_over: [user:{_CLIENT}] under access, and sign the file again: camerad provision "
+            f"sign. If that is meant: {OPTION}"
+        )
+
+
+def _may_hand_over(named: Collection[str]) -> bool:
+    """Whether the camera's client may. Who is in a group, the file does not say."""
+    return any(one == f"user:{_CLIENT}" or one.startswith("group:") for one in named)
 
 
 def _differences(file: Provisioning, settings: OfficeFile) -> list[str]:

@@ -31,7 +31,7 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 
 from camerad.base import durable_files
-from camerad.base.async_utils import watched
+from camerad.base.async_utils import EventLoop, done_before, watched
 from camerad.base.clock import Clock
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
@@ -42,6 +42,7 @@ from camerad.office.office import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
 from camerad.vault.camera_holdings import CameraHoldings
+from camerad.vault.camera_quotas import GIB, CameraQuotas
 from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_in_routes import CheckInRoutes
@@ -59,14 +60,16 @@ from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import plain_errors
 from camerad.vault.second_copy.second_copies import SecondCopies, open_second_copies
+from camerad.vault.second_copy.second_copy_start import PROBE_SECONDS, FirstProbe
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.standstill import free_room
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.takeover_queue import TakeoverQueue
 from camerad.vault.upload_files import Declaration
+from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
-from camerad.vault.uploads import GIB, INCOMING, UploadLimits, Uploads
+from camerad.vault.uploads import INCOMING, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +89,8 @@ LINGER_SECONDS: Final = 2.0
 LARGEST_BODY: Final = 1 << 20
 """Of what is not read in pieces."""
 END_SECONDS: Final = 5.0
-"""At the end: how long requests have, what is cut off then to leave, and a recording that is being
-taken over."""
+"""At the end: how long requests have, what is cut off then to leave, and then, together, a
+recording that is being taken over and what is done beside the requests."""
 
 HAS_IT: Final = "the office has this recording; ask for its receipt"
 
@@ -112,6 +115,7 @@ class Vault:
         self._ledgers: LedgerRoutes | None = None
         self._copies: SecondCopies | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = EventLoop()
         self._metrics = OfficeMetrics()
         self._work = OfficeWork(settings, self._metrics, clock)
         self._listener: MetricsListener | None = None
@@ -125,11 +129,12 @@ class Vault:
         return None if self._listener is None else self._listener.port
 
     async def open(self) -> None:
-        """Begin to answer.
+        """Begin to answer. Cancelled, it leaves nothing open.
 
         Raises OccupiedError, ListenError, OfficeKeyError, RegisterError, UnsafeStoreError and
         StorageError.
         """
+        self._threads.attach()
         try:
             await self._open()
         except BaseException:
@@ -146,31 +151,37 @@ class Vault:
             )
         context = tls_context(str(settings.tls.certificate), str(settings.tls.key))
         check_directories(office_place(directory), all_of_it=False)
-        self._claim = await asyncio.to_thread(_claim, directory, settings.several_servers)
+        threads = self._threads
+        self._claim = await threads.in_thread(lambda: _claim(directory, settings.several_servers))
         cameras = Cameras(str(settings.register))
         receive = settings.receive
         limits = UploadLimits(
             largest=receive.largest_gib * GIB,
             reserve=receive.reserve_gib * GIB,
             unfinished_days=receive.unfinished_days,
+            quotas=CameraQuotas(receive.camera_gib * GIB, receive.apart_gib * GIB),
         )
-        free = room(await asyncio.to_thread(free_room, directory))
+        free = room(await threads.in_thread(lambda: free_room(directory)))
         known = count(len(cameras.list_all()), "camera")
         self._begins_with = f"{known} in the register, {free} free"
         uploads = Uploads(directory, limits, self._clock)
-        await asyncio.to_thread(uploads.tidy)
-        copies = self._copies = open_second_copies(settings.second_copy, self._clock, directory)
-        if copies is not None:
-            await asyncio.to_thread(copies.probe_at_start)
-        takeover = await asyncio.to_thread(
-            Takeover,
-            directory,
-            uploads,
-            cameras,
-            key,
-            self._clock,
-            tell=self._work.taken_over,
-            second_copy=None if copies is None else copies.secure,
+        await threads.in_thread(uploads.tidy)
+        copies = self._copies = await threads.in_thread(
+            lambda: open_second_copies(settings.second_copy, self._clock, directory)
+        )
+        probe = None if copies is None else FirstProbe(copies, threads)
+        if probe is not None:
+            await probe.ask(PROBE_SECONDS)
+        takeover = await threads.in_thread(
+            lambda: Takeover(
+                directory,
+                uploads,
+                cameras,
+                key,
+                self._clock,
+                tell=self._work.taken_over,
+                second_copy=None if copies is None else copies.secure,
+            )
         )
         ends = TakeoverEnds(asyncio.get_running_loop())
         take = self._metrics.timed(takeover.take)
@@ -205,7 +216,14 @@ class Vault:
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)
-        self._work.prepare(cameras, uploads, key, queue.ensure, copies)
+        self._work.prepare(
+            cameras,
+            uploads,
+            key,
+            queue.ensure,
+            copies,
+            silent=lambda: probe is not None and probe.is_unanswered,
+        )
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
             await self._listener.open()
@@ -278,10 +296,12 @@ class Vault:
         if self._listener is not None:
             await self._listener.close()
             self._listener = None
-        if self._queue is not None:
-            await asyncio.to_thread(self._queue.close, END_SECONDS)
-            self._queue = None
-        await asyncio.to_thread(self._work.end, END_SECONDS)
+        queue, self._queue = self._queue, None
+        # Not on the threads that requests share: all of those may wait for the storage.
+        ending = [self._threads.in_thread(lambda: self._work.end(END_SECONDS))]
+        if queue is not None:
+            ending.append(self._threads.in_thread(lambda: queue.close(END_SECONDS)))
+        await asyncio.gather(*ending)
         if self._copies is not None:
             self._copies.close()
             self._copies = None
@@ -290,12 +310,15 @@ class Vault:
             self._claim = None
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, and tell the service manager. Raises as `open`."""
+        """Serve until SIGTERM or SIGINT, which also end a start that is under way, and tell the
+        service manager. Raises as `open`."""
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        await self.open()
+        if not await done_before(self.open(), ended):
+            log.info("the server ends, which was still starting", extra=MessageId.SERVING.extra)
+            return
         try:
             log.info(
                 "ready: cameras reach %s here, at port %d; %s",

@@ -75,6 +75,14 @@ class ReceiveSettings:
     largest_gib: Annotated[
         int, "The largest recording that is taken.", Range(1, 4096, "GiB of 1024 MiB")
     ] = 64
+    camera_gib: Annotated[
+        int,
+        "What lies here of one camera and is not taken over, as much as its card holds.",
+        Range(1, 65536, "GiB of 1024 MiB"),
+    ] = 512
+    apart_gib: Annotated[
+        int, "What is put apart of all cameras.", Range(1, 65536, "GiB of 1024 MiB")
+    ] = 1024
     reserve_gib: Annotated[
         int, "Room that stays free on the storage.", Range(0, 65536, "GiB of 1024 MiB")
     ] = 5
@@ -225,6 +233,8 @@ register: {register}
 receive:
   uploads: 20          # parts at once, of all cameras
   largest_gib: 64      # of one recording
+  camera_gib: 512      # of one camera that is not taken over: as much as its card holds
+  apart_gib: 1024      # of all cameras that did not verify, and was put apart
   reserve_gib: 5       # stays free on the storage
   unfinished_days: 7   # an upload to which nothing comes is removed then
 

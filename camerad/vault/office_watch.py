@@ -22,16 +22,22 @@ from camerad.base.text import printable
 from camerad.container.keys import PublicKey
 from camerad.office.camera_register import RegisteredCamera
 from camerad.store.locations import holding_name, office_place
-from camerad.vault.apart import list_apart
+from camerad.vault.apart import list_apart, measure_apart
+from camerad.vault.camera_quotas import fills_percent
 from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.notice_settings import NotifySettings
 from camerad.vault.notices.last_seen import last_seen_us
 from camerad.vault.notices.notice_rules import (
+    APART,
+    CAMERAS,
+    STORAGE,
     CameraSeen,
     Notice,
+    NoticeKind,
     OfficeFacts,
     StoreFacts,
     decide,
+    find_unknown,
 )
 from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.uploads import Uploads
@@ -77,12 +83,17 @@ class OfficeWatch:
         self._store: StoreFacts | None = None
         self._looked_us = clock.now_us()
         self._notices: tuple[Notice, ...] | None = None
+        self._unknown: frozenset[NoticeKind] = frozenset()
         self._unread: list[str] = []
         self._said: frozenset[str] = frozenset()
 
     def present(self) -> tuple[Notice, ...] | None:
         """What people have to know at present; None as long as nobody can say."""
         return self._notices
+
+    def unknown(self) -> frozenset[NoticeKind]:
+        """Kinds of which the last look could not say whether there is anything."""
+        return self._unknown
 
     def store_looked_at(self, facts: StoreFacts) -> None:
         """Take in what a complete look at the store found."""
@@ -95,6 +106,7 @@ class OfficeWatch:
         facts = self._gather()
         notices = decide(facts, self._settings)
         if facts.store is not None or facts.since_look_us >= _STORE_FIRST_US:
+            self._unknown = find_unknown(facts)
             self._notices = notices
         self._metrics.set_notices(notices)
         at_once = frozenset((one.key, one.state) for one in notices if one.at_once)
@@ -108,9 +120,11 @@ class OfficeWatch:
         said: set[str] = set()
         nothing: tuple[tuple[str, str], ...] = ()
         nobody: tuple[CameraSeen, ...] = ()
-        apart = self._part("office/apart", self._apart, nothing, said)
-        cameras = self._part("cameras", self._seen, nobody, said)
-        free, total = self._part("storage", self._room, (1, 1), said)
+        apart = self._part(APART, self._apart, nothing, said)
+        no_places: tuple[tuple[str, int], ...] = ()
+        fills = self._part(APART, self._apart_fills, no_places, said)
+        cameras = self._part(CAMERAS, self._seen, nobody, said)
+        free, total = self._part(STORAGE, self._room, (1, 1), said)
         unfinished, waiting = self._part("office/incoming", self._uploads.count, (0, 0), said)
         self._tell(said)
         self._metrics.set_apart(len(apart))
@@ -128,11 +142,12 @@ class OfficeWatch:
             cameras=cameras,
             free=free,
             total=total,
-            reserve=self._uploads.limits.reserve if "storage" not in self._unread else 0,
+            reserve=self._uploads.limits.reserve if STORAGE not in self._unread else 0,
             certificate_end_us=self._certificate_end_us,
-            unread=tuple(self._unread),
+            unread=tuple(dict.fromkeys(self._unread)),
             second_copies_fail=self._second_copies_fail(),
             directory=self._root,
+            apart_fills=fills,
         )
 
     def _part(self, name: str, gather: Callable[[], _T], otherwise: _T, said: set[str]) -> _T:
@@ -151,6 +166,16 @@ class OfficeWatch:
 
     def _apart(self) -> tuple[tuple[str, str], ...]:
         return tuple((self._name(kid), name) for kid, name in list_apart(self._root))
+
+    def _apart_fills(self) -> tuple[tuple[str, int], ...]:
+        """Of each camera, and of all of them, how full the place is of what was put apart."""
+        owners = dict.fromkeys(kid for kid, _ in list_apart(self._root))
+        quotas = self._uploads.limits.quotas
+        every = {kid: measure_apart(self._root, kid) for kid in owners}
+        spare = self._uploads.spare() if every else 0
+        found = [(self._name(kid), fills_percent(quotas, one, spare)) for kid, one in every.items()]
+        of_all = sum(one.bytes for one in every.values())
+        return (*found, ("", 100 * of_all // quotas.apart))
 
     def _name(self, kid: str) -> str:
         try:

@@ -89,9 +89,11 @@ class OfficeWork:
         key: SigningKey,
         queue: Callable[[str, Declaration], None],
         copies: SecondCopies | None,
+        *,
+        silent: Callable[[], bool] = lambda: False,
     ) -> None:
         """Put the work together. queue: has a complete upload taken over. copies: the second ones,
-        if there are any."""
+        if there are any; silent: whether their store has not answered since the start."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
         directory = str(settings.directory)
         certificate = read_certificate(str(settings.tls.certificate))
@@ -104,7 +106,9 @@ class OfficeWork:
             clock=clock,
             certificate_end_us=round(certificate.not_valid_after_utc.timestamp() * SECOND),
             urgent=lambda: self._wake(CHANNELS),
-            second_copies_fail=lambda: self._second is not None and self._second.fails,
+            second_copies_fail=lambda: (
+                silent() or (self._second is not None and self._second.fails)
+            ),
         )
 
         def looked(facts: StoreFacts) -> None:
@@ -136,6 +140,7 @@ class OfficeWork:
                 office=settings.url,
                 clock=clock,
                 watch=metrics,
+                unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)
 
@@ -160,6 +165,7 @@ class OfficeWork:
 def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: Clock) -> float:
     """Look for uploads to which nothing comes, and for those that are complete; returns after how
     many seconds to look again."""
+    uploads.tidy()  # what the storage did not let go when it was to be removed
     for kid, recording in uploads.expire(clock.moment()):
         log.info(
             "%s: it did not go on for %d days, so what the camera %s had brought was removed",

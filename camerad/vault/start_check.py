@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from camerad.base import file_status
+from camerad.base.async_utils import call_within
 from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
@@ -25,6 +26,8 @@ from camerad.vault.certificates import CertificateError, read_certificate
 from camerad.vault.office_settings import KEY_GONE, NOT_MOUNTED, OfficeFile
 
 REMIND_DAYS: Final = 60
+SECOND_COPY_SECONDS: Final = 5.0
+"""How long the directory of second copies has to say where it lies."""
 _LARGEST: Final = 64 * 1024
 
 
@@ -103,17 +106,29 @@ def _check_certificate(settings: OfficeFile, now: datetime, config: str) -> list
 
 
 def _check_second_copy(settings: OfficeFile) -> list[str]:
-    own, second = settings.directory, settings.second_copy.directory
-    if second is None or not file_status.is_directory(str(second), linked=True):
+    own, second = str(settings.directory), settings.second_copy.directory
+    if second is None:
         return []
-    with explaining("look at the directory", str(second)):
-        same = os.stat(own).st_dev == os.stat(second).st_dev
+    try:
+        same = call_within(SECOND_COPY_SECONDS, lambda: _on_one_disk(own, str(second)))
+    except TimeoutError:
+        return [
+            f"{second}: the directory of second copies does not answer, so no recording is "
+            "acknowledged: see whether its storage is in order (second_copy.directory)"
+        ]
     if not same:
         return []
     return [
         f"{second}: the second copies lie on the same file system as {own}, and would be lost with "
         "it: name a directory on another disk (second_copy.directory)"
     ]
+
+
+def _on_one_disk(own: str, second: str) -> bool:
+    if not file_status.is_directory(second, linked=True):
+        return False
+    with explaining("look at the directory", second):
+        return os.stat(own).st_dev == os.stat(second).st_dev
 
 
 def _is_for(certificate: x509.Certificate, host: str) -> bool:

@@ -102,7 +102,7 @@ class Takeover:
         self._second_copy = second_copy
         self._apart = Apart(self._root)
         self._tombstones = Tombstones(self._root, key.public)
-        self._receipts = FoundReceipts()
+        self.found_receipts: Final = FoundReceipts()
         self._taking = Turns(self._holdings, "taking")
         self._filing = Turns(self._holdings, "filing")
         self._waiting: set[tuple[str, str]] = set()
@@ -208,7 +208,7 @@ class Takeover:
         source = content if file_status.is_file(content) else placed
         if source is None:
             self._uploads.remove(kid, recording)
-            self._warn(kid, recording, "its bytes are gone from the storage; it has to come again")
+            self._warn(kid, recording, "its bytes are gone: check the storage; it comes again")
             return
         if self._is_deleted(kid, recording, declared.final):
             self._uploads.remove(kid, recording)
@@ -258,7 +258,8 @@ class Takeover:
             judged = check_recording(placed, declared, self._holdings.key(kid), known.final)
         except UnfitError as error:
             self._unfit.add((kid, recording))
-            self._warn(kid, recording, f"the office has a copy that is not acknowledged: {error}")
+            why = f"the office has a copy that is not acknowledged: {error}"
+            self._warn(kid, recording, f"{why}; look at it, and at the camera")
             return
         self._place(self._holdings.make(kid), recording, placed, placed)
         copied = CopiedRecording(recording, declared.final, *judged.written)
@@ -352,7 +353,7 @@ class Takeover:
         """What the last receipt for a recording by the office's present key says, and its token.
         What the camera itself signed for an offload acknowledges nothing in its dock."""
         keys = KeyRing([self._holdings.key(kid), self._key.public])
-        filed = self._receipts.about(holding.receipts, keys, recording)
+        filed = self.found_receipts.about(holding.receipts, keys, recording)
         own = (one for one in filed if one.receipt.kid == self._key.public.thumbprint)
         found = receipts.by_recording(own).get(recording)
         return None if found is None else (found[0], found[1].token)
@@ -373,12 +374,12 @@ class Takeover:
                 # It got its place before it was found unfit.
                 durable_files.remove(placed, missing_ok=True)
         self._uploads.remove(kid, recording)
-        self._warn(kid, recording, f"{why}; it is kept as {kept}")
+        self._warn(kid, recording, f"{why}; it is kept as {kept}: look at it, and at the camera")
         self._tell(TakeoverEvent.APART)
 
     def _warn(self, kid: str, recording: str, why: str) -> None:
         _log.warning(
-            "%s of camera %s is not taken over: %s; look at both, and at the camera",
+            "%s of camera %s is not taken over: %s",
             recording,
             self._holdings.name(kid),
             printable(why),

@@ -13,6 +13,10 @@ class DeclaredDifferentlyError(CameradError, ValueError):
     """Error raised when a camera declares a recording again, and differently."""
 
 
+class NotWantedError(CameradError, RuntimeError):
+    """Error raised when the office does not take a recording, or has it already."""
+
+
 class NoUploadError(CameradError, LookupError):
     """Error raised when there is no such upload of that camera."""
 
@@ -39,6 +43,10 @@ class TooLargeError(CameradError, ValueError):
 
 class TooManyUploadsError(CameradError, RuntimeError):
     """Error raised when a camera has as many unfinished uploads as it may have."""
+
+
+class CameraQuotaError(CameradError, RuntimeError):
+    """Error raised when as much of a camera lies here, and is not taken over, as may."""
 
 
 class NoRoomError(CameradError, RuntimeError):

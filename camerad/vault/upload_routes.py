@@ -54,6 +54,7 @@ _KEYS: Final = ("recording", "final")
 _STATUS: Final[Mapping[type[CameradError], int]] = {
     errors.BadDeclarationError: HTTPStatus.BAD_REQUEST,
     errors.DeclaredDifferentlyError: HTTPStatus.CONFLICT,
+    errors.NotWantedError: HTTPStatus.CONFLICT,
     errors.NoUploadError: HTTPStatus.NOT_FOUND,
     errors.CompleteError: HTTPStatus.CONFLICT,
     errors.UploadBusyError: HTTPStatus.LOCKED,
@@ -61,6 +62,7 @@ _STATUS: Final[Mapping[type[CameradError], int]] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.TooManyUploadsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.CameraQuotaError: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.WrongBodyError: HTTPStatus.BAD_REQUEST,
     errors.WrongChecksumError: WRONG_CHECKSUM,
 }
@@ -69,7 +71,12 @@ _WAIT: Final = {
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_SECONDS,
     HTTPStatus.INSUFFICIENT_STORAGE: RETRY_SECONDS,
 }
-_USUAL: Final = (errors.NoUploadError, errors.CompleteError, errors.WrongOffsetError)
+_USUAL: Final = (
+    errors.NoUploadError,
+    errors.CompleteError,
+    errors.WrongOffsetError,
+    errors.NotWantedError,
+)
 """What a client meets that goes on after an interruption; not worth a line in the log."""
 
 
@@ -136,7 +143,7 @@ class UploadRoutes:
             why = await asyncio.to_thread(self._why_not, kid, recording)
             if why is not None:
                 raise RefusedRequestError(HTTPStatus.CONFLICT, why)
-            offset = await asyncio.to_thread(self._uploads.declare, kid, declaration)
+            offset = await asyncio.to_thread(self._uploads.declare, kid, declaration, self._why_not)
         headers = await self._where(kid, declaration, offset)
         headers[hdrs.LOCATION] = f"{PATH}/{recording}"
         return web.Response(status=HTTPStatus.CREATED, headers=headers)

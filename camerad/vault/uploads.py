@@ -15,7 +15,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from camerad.base import file_status
@@ -32,14 +31,13 @@ from camerad.vault.upload_errors import (
     BadDeclarationError,
     CompleteError,
     DeclaredDifferentlyError,
-    NoRoomError,
+    NotWantedError,
     NoUploadError,
-    TooLargeError,
-    TooManyUploadsError,
     UploadBusyError,
     WrongOffsetError,
 )
 from camerad.vault.upload_files import Declaration, UploadFiles
+from camerad.vault.upload_limits import DEFAULT_LIMITS, UploadLimits, check_limits
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +45,6 @@ INCOMING: Final = "incoming"
 """The directory of unfinished uploads, in the office's own part."""
 CHECKSUMS: Final = ("sha256", "sha1")
 """Algorithms of a client's own checksum."""
-GIB: Final = 1 << 30
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _FINAL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -55,31 +52,18 @@ _Name = tuple[str, str]
 """A camera's key and a recording."""
 
 
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
-    file system. unfinished: uploads of one camera at once. complete: those that are not taken over
-    yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's
-    ledger."""
-
-    largest: int = 64 * GIB
-    reserve: int = 5 * GIB
-    unfinished: int = 8
-    complete: int = 32
-    unfinished_days: int = 7
-
-
 class Uploads:
     """All of them. directory: the office's. clock: for when a part came."""
 
     def __init__(
-        self, directory: str, limits: UploadLimits = UploadLimits(), clock: Clock | None = None
+        self, directory: str, limits: UploadLimits = DEFAULT_LIMITS, clock: Clock | None = None
     ) -> None:
-        self._office = os.path.join(os.path.abspath(directory), OFFICE)
+        self._above = os.path.abspath(directory)
+        self._office = os.path.join(self._above, OFFICE)
         self._root = os.path.join(self._office, INCOMING)
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._locks = DirectoryLocks(os.path.abspath(directory))
+        self._locks = DirectoryLocks(self._above)
         self.arrivals: Final = Arrivals()
         self._seen: dict[_Name, int] = {}
         self._told: set[_Name] = set()
@@ -90,11 +74,20 @@ class Uploads:
         """What the office takes."""
         return self._limits
 
-    def declare(self, kid: str, declaration: Declaration) -> int:
+    def declare(
+        self,
+        kid: str,
+        declaration: Declaration,
+        why_not: Callable[[str, str], str | None] = lambda _kid, _recording: None,
+    ) -> int:
         """Begin an upload, or go on with the same one; returns the bytes that count already.
 
-        Raises BadDeclarationError, DeclaredDifferentlyError, TooLargeError, TooManyUploadsError,
-        NoRoomError and StorageError.
+        why_not: why the recording is not wanted, if it is not. It is asked again where an upload
+        would begin: the one before may have been taken over just now, and nobody would go on with
+        another one.
+
+        Raises NotWantedError, BadDeclarationError, DeclaredDifferentlyError, TooLargeError,
+        TooManyUploadsError, CameraQuotaError, NoRoomError and StorageError.
         """
         if not _FINAL.fullmatch(declaration.final) or declaration.bytes < 1:
             raise BadDeclarationError(
@@ -112,7 +105,16 @@ class Uploads:
                     f"{declaration.recording} was declared with {there.bytes} bytes and final "
                     f"{there.final} before; a recording that has ended never changes"
                 )
-            self._check_quotas(kid, declaration)
+            if (why := why_not(kid, declaration.recording)) is not None:
+                raise NotWantedError(why)
+            check_limits(
+                self._limits,
+                self._above,
+                kid,
+                declaration.bytes,
+                there=self._each(),
+                spare=self.spare(),
+            )
             files.remove()
             files.make(declaration, self._clock.wall_us())
             self.arrivals.begin((kid, declaration.recording))
@@ -274,10 +276,14 @@ class Uploads:
 
     def has_room(self, length: int) -> bool:
         """Whether so many bytes leave the reserve free. Raises StorageError."""
-        place = self._office if file_status.exists(self._office) else os.path.dirname(self._office)
+        return length <= self.spare()
+
+    def spare(self) -> int:
+        """Bytes that are free beyond the reserve; below 0 if less is free. Raises StorageError."""
+        place = self._office if file_status.exists(self._office) else self._above
         with explaining("ask for free room", place):
             state = os.statvfs(place)
-        return state.f_bavail * state.f_frsize - length >= self._limits.reserve
+        return int(state.f_bavail * state.f_frsize) - self._limits.reserve
 
     # ------------------------------------------------------------------ names
 
@@ -320,36 +326,6 @@ class Uploads:
             with _told(), contextlib.suppress(NoUploadError):
                 files, declaration = self._there(owner, recording)
                 yield owner, declaration, files.progress().offset
-
-    # ------------------------------------------------------------------ quotas
-
-    def _check_quotas(self, kid: str, declaration: Declaration) -> None:
-        if declaration.bytes > self._limits.largest:
-            raise TooLargeError(
-                f"{declaration.bytes} bytes are more than this office takes of one recording "
-                f"({self._limits.largest}); raise receive.largest_gib in the office's settings if "
-                "it is one"
-            )
-        own = complete = missing = 0
-        for other, there, offset in self._each():
-            missing += max(there.bytes - offset, 0)
-            own += other == kid and offset < there.bytes
-            complete += other == kid and offset >= there.bytes
-        if own >= self._limits.unfinished:
-            raise TooManyUploadsError(
-                f"this camera has {own} unfinished uploads, and may have "
-                f"{self._limits.unfinished}; finish or delete one first"
-            )
-        if complete >= self._limits.complete:
-            raise TooManyUploadsError(
-                f"{complete} recordings of this camera are here and not taken over yet; bring its "
-                "ledger, or wait until they are checked"
-            )
-        if not self.has_room(missing + declaration.bytes):
-            raise NoRoomError(
-                f"the office's storage has no room for {declaration.bytes} bytes more; let the "
-                "office make room"
-            )
 
     # ------------------------------------------------------------------ one at a time
 

@@ -30,6 +30,7 @@ from camerad.dock import request_signature
 from camerad.ledger.entries import Head
 from camerad.store import receipts
 from camerad.store.receipts import CopiedRecording, Receipt
+from camerad.vault.cameras import UnregisteredError
 
 TUS = "1.0.0"
 HEAD = Head(1, 1, "0" * 64)
@@ -184,6 +185,8 @@ class SmallOffice:
                 self._key,
                 has_body=request.can_read_body,
             )
+        except UnregisteredError as error:
+            return _error(403, str(error))
         except CameradError as error:
             return _error(401, str(error))
         if not self._take(signed):
@@ -234,7 +237,7 @@ class SmallOffice:
 
     def _key(self, kid: str) -> PublicKey:
         if kid != self.camera.thumbprint:
-            raise CameradError("not registered")
+            raise UnregisteredError("the key is not in the office's register")
         return self.camera
 
     def _take(self, signed: request_signature.SignedRequest) -> bool:

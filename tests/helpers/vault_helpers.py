@@ -19,7 +19,8 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.ledger_copy import AdoptResult, LedgerCopies
 from camerad.vault.takeover import Takeover
 from camerad.vault.upload_files import Declaration
-from camerad.vault.uploads import UploadLimits, Uploads
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
 
 OFFICE_KEY: Final = SigningKey.generate()
 """The office's."""

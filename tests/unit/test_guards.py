@@ -100,3 +100,21 @@ def test_freed_blocks_return_to_the_kernel_however_large_the_largest_was() -> No
         )
         == "True True"
     )
+
+
+def test_a_thread_that_waits_for_ever_does_not_keep_a_process_from_ending() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import threading\n"
+            "from camerad.base import process\n"
+            "threading.Thread(target=threading.Event().wait).start()\n"
+            "process.end_within(0.2, 7)\n",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, "although a thread still waits" in done.stderr) == (7, True)

@@ -22,7 +22,7 @@ from camerad.vault.notices import notice_memory
 from camerad.vault.notices.notice_channels import Channel, ChannelError
 from camerad.vault.notices.notice_memory import NoticeMemory
 from camerad.vault.notices.notice_message import compose
-from camerad.vault.notices.notice_rules import Notice
+from camerad.vault.notices.notice_rules import Notice, NoticeKind
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class DeliveryWatch(Protocol):
 
 class NoticeDelivery:
     """One channel's. present: the notices at present, the gravest first; None as long as nobody has
-    looked yet. memory_path: where its memory is kept. office: the server's address. One thread uses
-    it."""
+    looked yet. unknown: kinds of which nobody can say that at present. memory_path: where its
+    memory is kept. office: the server's address. One thread uses it."""
 
     def __init__(
         self,
@@ -58,9 +58,11 @@ class NoticeDelivery:
         office: str,
         clock: Clock,
         watch: DeliveryWatch,
+        unknown: Callable[[], frozenset[NoticeKind]] = frozenset,
     ) -> None:
         self.channel: Final = channel
         self._present = present
+        self._unknown = unknown
         self._settings = settings
         self._path = memory_path
         self._office = office
@@ -86,28 +88,40 @@ class NoticeDelivery:
             return CHECK_SECONDS  # another server tells just now
 
     def _deliver(self, notices: Sequence[Notice]) -> float:
-        memory = self._known()
+        before = self._known()
         now_us = self._clock.wall_us()
+        looked = notice_memory.after_looking(before, notices, now_us, self._unknown())
+        memory, again = self._tell(looked, notices, now_us)
+        if memory != before:
+            self._unsaved = memory
+            notice_memory.save(self._path, memory)
+            self._unsaved = None
+        return again
+
+    def _tell(
+        self, memory: NoticeMemory, notices: Sequence[Notice], now_us: int
+    ) -> tuple[NoticeMemory, float]:
+        """Send what is due; returns the memory after that, and when to look again."""
         daily = notice_memory.is_daily_due(memory, now_us, self._settings.daily_at)
         news = notice_memory.untold(memory, notices, now_us)
         if not daily and not self.channel.at_once:
             news = tuple(one for one in news if one.at_once)
         if not news:
             if daily:
-                self._remember(memory, (), now_us, daily=True)
-            return CHECK_SECONDS
+                memory = notice_memory.after_telling(memory, (), now_us, daily=True)
+            return memory, CHECK_SECONDS
         left_us = self._not_before_us - self._clock.now_us()
         since_us = now_us - memory.sent_us
         if not self.channel.at_once and 0 <= since_us < BETWEEN_SECONDS * SECOND:
             left_us = max(left_us, BETWEEN_SECONDS * SECOND - since_us)
         if left_us > 0:
-            return left_us / SECOND
+            return memory, left_us / SECOND
         language = "en" if self.channel.at_once else self._settings.language
         message = compose(news, language, self._office)
         try:
             self.channel.send(message)
         except ChannelError as error:
-            return self._fail(error)
+            return memory, self._fail(error)
         self._failures, self._said = 0, ""
         if not self.channel.at_once:
             log.info(
@@ -118,8 +132,7 @@ class NoticeDelivery:
                 extra=MessageId.NOTICE.extra,
             )
         self._watch.message_sent(self.channel.name, now_us)
-        self._remember(memory, news, now_us, daily=daily)
-        return CHECK_SECONDS
+        return notice_memory.after_telling(memory, news, now_us, daily=daily), CHECK_SECONDS
 
     def _known(self) -> NoticeMemory:
         """What was told, by whichever server."""
@@ -134,13 +147,6 @@ class NoticeDelivery:
             # Even if nothing can be written: it is not told again with every look.
             self._unsaved = NoticeMemory()
             return self._unsaved
-
-    def _remember(
-        self, memory: NoticeMemory, told: Sequence[Notice], now_us: int, *, daily: bool
-    ) -> None:
-        self._unsaved = notice_memory.after_telling(memory, told, now_us, daily=daily)
-        notice_memory.save(self._path, self._unsaved)
-        self._unsaved = None
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through; the log says so once, until it is for another

@@ -3,7 +3,8 @@
 The promises, for every channel by itself:
 
 1. A notice is told once. It is told again if its state is another one, or after its `again_days`,
-   if it is still so.
+   if it is still so. What was gone for `GONE_US` and comes back is told again too, but no sooner
+   than `BACK_US` after it was told last. What nobody can look at is not gone.
 2. What is told is remembered after the channel has taken it. So whoever is interrupted in between
    tells it once more, and nothing is kept silent.
 3. A memory that is lost, damaged or from the future tells everything again.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +27,7 @@ import msgspec
 from camerad.base import durable_files, state_file
 from camerad.base.clock import DAY, SECOND
 from camerad.store.locations import OFFICE
-from camerad.vault.notices.notice_rules import Notice
+from camerad.vault.notices.notice_rules import Notice, NoticeKind, kind_of
 
 DIRECTORY: Final = "notices"
 """In the office's own part of its directory; one directory for each channel."""
@@ -36,13 +37,20 @@ _SLACK_US: Final = DAY
 """A clock may be set back a little; what was told later than that counts as not told."""
 
 
+GONE_US: Final = 600 * SECOND
+"""What is missing for a shorter time was there: a look may fail, and several servers differ."""
+BACK_US: Final = DAY
+
+
 class Told(msgspec.Struct, frozen=True):
     """When a notice was told last, and in which state. again_us: forgotten from then on, since it
-    is told again in any case if it is still so."""
+    is told again in any case if it is still so. gone_us: since when it was not so any more, after
+    that; 0 if it always was."""
 
     state: str
     told_us: int
     again_us: int
+    gone_us: int = 0
 
 
 class NoticeMemory(msgspec.Struct, frozen=True):
@@ -57,6 +65,29 @@ class NoticeMemory(msgspec.Struct, frozen=True):
 def untold(memory: NoticeMemory, notices: Iterable[Notice], now_us: int) -> tuple[Notice, ...]:
     """Those that are to be told now, in their order."""
     return tuple(one for one in notices if _is_due(memory.told.get(one.key), one, now_us))
+
+
+def after_looking(
+    memory: NoticeMemory,
+    notices: Iterable[Notice],
+    now_us: int,
+    unknown: Container[NoticeKind] = (),
+) -> NoticeMemory:
+    """The memory once it was seen what is so. unknown: kinds of which nobody can say that."""
+    present = {one.key for one in notices}
+    told = {
+        key: one if kind_of(key) in unknown else _looked_at(one, key in present, now_us)
+        for key, one in memory.told.items()
+    }
+    return msgspec.structs.replace(memory, told=told)
+
+
+def _looked_at(one: Told, present: bool, now_us: int) -> Told:
+    if present and one.gone_us and now_us - one.gone_us < GONE_US:
+        return msgspec.structs.replace(one, gone_us=0)
+    if not present and not one.gone_us:
+        return msgspec.structs.replace(one, gone_us=now_us)
+    return one
 
 
 def after_telling(
@@ -94,6 +125,7 @@ def _is_due(told: Told | None, one: Notice, now_us: int) -> bool:
         told is None
         or told.state != one.state
         or now_us >= told.told_us + one.again_days * DAY
+        or (told.gone_us != 0 and now_us >= told.told_us + BACK_US)
         or told.told_us > now_us + _SLACK_US
     )
 

@@ -139,6 +139,7 @@ _ENGLISH: Final = _Words(
     titles={
         NoticeKind.NOT_AUTHENTIC: "A recording is not authentic, or is gone",
         NoticeKind.PUT_APART: "A recording was not accepted",
+        NoticeKind.APART_FILLS: "What was put apart fills its place",
         NoticeKind.DELETION_BLOCKED: "Recordings are kept beyond their day",
         NoticeKind.DELETION_STANDS_STILL: "Deletion stands still",
         NoticeKind.SECOND_COPIES: "Second copies fail",
@@ -160,6 +161,10 @@ _ENGLISH: Final = _Words(
         "not_authentic:unvouched": "{recording}: no registered camera has signed it.",
         "put_apart": "{recording} of camera {camera}: what the camera brought does not verify, and "
         "was put apart.",
+        "apart_fills": "{camera}: what was put apart of it takes {number} % of its place. At 100 % "
+        "nothing more is received of this camera.",
+        "apart_fills:all": "What was put apart of all cameras takes {number} % of its place. At "
+        "100 % nothing more is received of those of which something lies there.",
         "deletion_blocked:ledger_unread": "{recording}: a later version of camerad wrote the "
         "ledger, so nothing is deleted.",
         "deletion_blocked:away": "{recording}: this camera's directory is not there.",
@@ -197,6 +202,8 @@ _ENGLISH: Final = _Words(
         "the file in the backup.",
         NoticeKind.PUT_APART: "Look at the file below office/apart/, and at the camera. It is "
         "neither acknowledged nor deleted.",
+        NoticeKind.APART_FILLS: "Look at the files below office/apart/, keep elsewhere what is "
+        "needed, and take them away. The cameras keep their recordings meanwhile.",
         NoticeKind.DELETION_BLOCKED: "The log says what to do about each. Until then they are kept "
         "longer than the law allows.",
         NoticeKind.DELETION_STANDS_STILL: "See in the log what keeps the server from it.",
@@ -229,6 +236,7 @@ _GERMAN: Final = _Words(
     titles={
         NoticeKind.NOT_AUTHENTIC: "Eine Aufzeichnung ist nicht echt oder fehlt",
         NoticeKind.PUT_APART: "Eine Aufzeichnung wurde nicht angenommen",
+        NoticeKind.APART_FILLS: "Der Platz für Beiseitegelegtes füllt sich",
         NoticeKind.DELETION_BLOCKED: "Aufzeichnungen bleiben über ihren Tag hinaus",
         NoticeKind.DELETION_STANDS_STILL: "Das Löschen steht still",
         NoticeKind.SECOND_COPIES: "Mit den Zweitkopien stimmt etwas nicht",
@@ -251,6 +259,10 @@ _GERMAN: Final = _Words(
         "unterschrieben.",
         "put_apart": "{recording} der Kamera {camera}: Was die Kamera brachte, hält der Prüfung "
         "nicht stand und wurde beiseitegelegt.",
+        "apart_fills": "{camera}: Was von ihr beiseitegelegt wurde, füllt seinen Platz zu {number} "
+        "%. Ab 100 % wird von dieser Kamera nichts mehr angenommen.",
+        "apart_fills:all": "Was von allen Kameras beiseitegelegt wurde, füllt seinen Platz zu "
+        "{number} %. Ab 100 % wird von denen nichts mehr angenommen, von denen dort etwas liegt.",
         "deletion_blocked:ledger_unread": "{recording}: Eine spätere Version von camerad hat dort "
         "geschrieben, also wird nichts gelöscht.",
         "deletion_blocked:away": "{recording}: Das Verzeichnis dieser Kamera ist nicht da.",
@@ -289,6 +301,9 @@ _GERMAN: Final = _Words(
         "die Datei in der Sicherung.",
         NoticeKind.PUT_APART: "Sehen Sie sich die Datei unter office/apart/ und die Kamera an. Sie "
         "ist weder quittiert noch wird sie gelöscht.",
+        NoticeKind.APART_FILLS: "Sehen Sie sich die Dateien unter office/apart/ an, sichern Sie, "
+        "was gebraucht wird, und entfernen Sie sie dort. Die Kameras behalten ihre Aufzeichnungen "
+        "so lange.",
         NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin bleiben "
         "sie länger, als das Gesetz erlaubt.",
         NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",

@@ -11,6 +11,8 @@ kind                      when    again after          about
 not_authentic             now     `again_days`         a recording that is not what its camera
                                                        signed, or has vanished
 put_apart                 now     a week               a hand-over that was not taken over
+apart_fills               now     a day                what was put apart of a camera, or of all,
+                                                       takes half of its place, or all
 deletion_blocked          now     `again_days`         what keeps recordings beyond their day
 deletion_stands_still     now     a day                nobody looked for what is due
 second_copies             now     a day                second copies cannot be made or kept
@@ -47,9 +49,17 @@ CERTIFICATE_DAYS: Final = 60
 CERTIFICATE_DAILY_DAYS: Final = 14
 """and so long before it every day."""
 APART_AGAIN_DAYS: Final = 7
+APART_FILLS_PERCENT: Final = 50
+"""From here on it is told that the place of what was put apart fills."""
 HELD_AGAIN_DAYS: Final = 30
 STANDS_STILL_US: Final = DAY // 24
 """O4: what is due goes within an hour."""
+
+
+APART: Final = "office/apart"
+CAMERAS: Final = "cameras"
+STORAGE: Final = "storage"
+"""Parts of the facts that may be unread; others are no reason for a notice of their own."""
 
 
 class NoticeKind(StrEnum):
@@ -57,6 +67,7 @@ class NoticeKind(StrEnum):
 
     NOT_AUTHENTIC = "not_authentic"
     PUT_APART = "put_apart"
+    APART_FILLS = "apart_fills"
     DELETION_BLOCKED = "deletion_blocked"
     DELETION_STANDS_STILL = "deletion_stands_still"
     SECOND_COPIES = "second_copies"
@@ -75,6 +86,7 @@ AT_ONCE: Final = frozenset(
     {
         NoticeKind.NOT_AUTHENTIC,
         NoticeKind.PUT_APART,
+        NoticeKind.APART_FILLS,
         NoticeKind.DELETION_BLOCKED,
         NoticeKind.DELETION_STANDS_STILL,
         NoticeKind.SECOND_COPIES,
@@ -175,9 +187,10 @@ class OfficeFacts:
     """Everything that is looked at. trusted: whether wall time is.
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,
-    or the server's start. apart: camera and file of everything that was put apart. free, total,
-    reserve: bytes of the storage. unread: what could not be looked at. directory: the office's.
-    second_copies_fail: the last look at them could not do all that is to be done.
+    or the server's start. apart: camera and file of everything that was put apart. apart_fills:
+    cameras, and how many percent of its place that takes of each; "" stands for all of them. free,
+    total, reserve: bytes of the storage. unread: what could not be looked at. directory: the
+    office's. second_copies_fail: the last look at them could not do all that is to be done.
     """
 
     now_us: int
@@ -193,6 +206,7 @@ class OfficeFacts:
     unread: tuple[str, ...] = ()
     second_copies_fail: bool = False
     directory: str = ""
+    apart_fills: tuple[tuple[str, int], ...] = ()
 
 
 _NOT_AUTHENTIC: Final = {
@@ -207,6 +221,42 @@ _REASONS_ABOUT_ONE: Final = {
     ReasonKind.NOT_VOUCHED: "unvouched",
 }
 """What the comparison finds as well: a recording is told once, whoever found it."""
+
+
+_BY_STORE: Final = frozenset(
+    {
+        NoticeKind.NOT_AUTHENTIC,
+        NoticeKind.DELETION_BLOCKED,
+        NoticeKind.MISMATCH,
+        NoticeKind.MARKED_EXPIRES,
+        NoticeKind.HELD_BEYOND_DAY,
+    }
+)
+_BY_CLOCK: Final = frozenset({NoticeKind.CERTIFICATE_ENDS, NoticeKind.CAMERA_NOT_SEEN})
+_BY_PART: Final = {
+    APART: frozenset({NoticeKind.PUT_APART, NoticeKind.APART_FILLS}),
+    CAMERAS: frozenset({NoticeKind.CAMERA_NOT_SEEN}),
+    STORAGE: frozenset({NoticeKind.STORAGE_FULL, NoticeKind.STORAGE_LOW}),
+}
+
+
+def find_unknown(facts: OfficeFacts) -> frozenset[NoticeKind]:
+    """Kinds of which these facts say nothing: that there is no such notice does not mean that all
+    is well."""
+    found: set[NoticeKind] = set()
+    if facts.store is None:
+        found |= _BY_STORE
+    if not facts.trusted:
+        found |= _BY_CLOCK
+    for part in facts.unread:
+        found |= _BY_PART.get(part, frozenset())
+    return frozenset(found)
+
+
+def kind_of(key: str) -> NoticeKind | None:
+    """The kind of the notice with this key; None if this version knows no such kind."""
+    kind = key.partition(":")[0]
+    return NoticeKind(kind) if kind in _GRAVITY else None
 
 
 def decide(facts: OfficeFacts, settings: NotifySettings) -> tuple[Notice, ...]:
@@ -281,6 +331,17 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
             NoticeKind.PUT_APART, f"{camera}:{file}", APART_AGAIN_DAYS, camera=camera,
             recording=file,
         )  # fmt: skip
+    for camera, percent in facts.apart_fills:
+        if percent >= APART_FILLS_PERCENT:
+            yield Notice(
+                NoticeKind.APART_FILLS,
+                camera,
+                1,
+                state="full" if percent >= 100 else "",
+                detail="" if camera else "all",
+                camera=camera,
+                number=percent,
+            )
     for part in facts.unread:
         yield Notice(NoticeKind.STORAGE_FAILS, part, 1, detail=part)
     if facts.second_copies_fail:

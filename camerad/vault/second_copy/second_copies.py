@@ -72,7 +72,7 @@ class SecondCopies:
             self.probe()
         except SecondCopyAwayError as error:
             _log.warning(
-                "%s; until then no recording is acknowledged",
+                "%s. No recording is acknowledged until it answers",
                 printable(error),
                 extra=MessageId.SECOND_COPY.extra,
             )
@@ -88,8 +88,9 @@ class SecondCopies:
                 self.store.probe()
             self._probed = True
         _log.info(
-            "second copies go to the %s, whose lock holds",
+            "second copies go to the %s; %s",
             self.store.describe(),
+            self.store.describe_lock(),
             extra=MessageId.SECOND_COPY.extra,
         )
 

@@ -108,6 +108,9 @@ class SecondCopy(Protocol):
     def describe(self) -> str:
         """Which store it is, in words for people."""
 
+    def describe_lock(self) -> str:
+        """What its lock is worth, in words for people, once `probe` has found nothing wrong."""
+
     def close(self) -> None:
         """Give up connections."""
 

@@ -60,6 +60,9 @@ class DirectorySecondCopy:
     def describe(self) -> str:
         return f"directory {self._root}"
 
+    def describe_lock(self) -> str:
+        return "camerad alone keeps its locks, and whoever may write there can remove a copy"
+
     def close(self) -> None:
         """There is nothing to give up."""
 

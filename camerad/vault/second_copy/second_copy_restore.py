@@ -137,7 +137,7 @@ class Restorer:
         if self._tombstones.has(recording, final, header):
             raise NotRestoredError("the office deleted it in its time, so it does not come back")
         path = os.path.join(self._directory, recording + SUFFIX + durable_files.TEMPORARY)
-        why = "there is nothing of it"
+        why = "the store has nothing of it"
         for version in self._store.versions(name):
             try:
                 got = self._fetch(name, version, path)

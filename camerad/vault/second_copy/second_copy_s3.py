@@ -67,6 +67,9 @@ class S3SecondCopy:
     def describe(self) -> str:
         return str(self.bucket)
 
+    def describe_lock(self) -> str:
+        return "its lock holds"
+
     def close(self) -> None:
         self._client.close()
 

@@ -61,6 +61,9 @@ class SecondCopySettings:
     ] = None
 
 
+_NO_DIRECTORY: Final = (
+    "mount the storage that has it; only if that storage is new, make the directory on it"
+)
 NO_SECOND_COPY: Final = SecondCopySettings()
 """What holds where the section is left out."""
 
@@ -116,7 +119,8 @@ def _need(path: Path, *, directory: bool) -> None:
     mode = file_status.mode_of(str(path), linked=True)
     if mode is None or file_status.is_directory(str(path), linked=True) != directory:
         what = "directory" if directory else "file"
-        raise StorageError(f"there is no {what} {path}; make it, or name another one")
+        remedy = _NO_DIRECTORY if directory else "put it there, or name another one"
+        raise StorageError(f"there is no {what} {path}: {remedy}")
 
 
 def _is_loopback(endpoint: str) -> bool:

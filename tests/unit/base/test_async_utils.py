@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from camerad.base.async_utils import EventLoop, watched
+from camerad.base.async_utils import EventLoop, call_within, done_before, watched
 
 
 def heard(*, cancel: bool) -> list[str]:
@@ -98,3 +98,53 @@ def test_a_thread_that_outlives_the_loop_tells_nobody_and_harms_nothing() -> Non
     asyncio.run(life())
     loop.threadsafe(told.append)(1)
     assert told == []
+
+
+def test_a_call_with_a_deadline_returns_or_raises_what_it_did() -> None:
+    assert call_within(30, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        call_within(30, lambda: 1 // 0)
+
+
+def test_a_call_that_hangs_is_waited_for_until_its_deadline() -> None:
+    ends = threading.Event()
+    with pytest.raises(TimeoutError):
+        call_within(0.05, ends.wait)
+    ends.set()
+
+
+def test_work_is_done_before_the_end_or_is_cancelled_by_it() -> None:
+    left = []
+
+    async def work(seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            left.append(seconds)
+
+    async def life() -> tuple[bool, bool]:
+        ended = asyncio.Event()
+        done = await done_before(work(0), ended)
+        asyncio.get_running_loop().call_soon(ended.set)
+        return done, await done_before(work(3600), ended)
+
+    assert asyncio.run(life()) == (True, False)
+    assert left == [0, 3600], "what is cancelled has ended when that is said"
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_work_that_fails_is_heard_of_before_the_end_and_at_it(at_the_end: bool) -> None:
+    async def work(ended: asyncio.Event) -> None:
+        try:
+            await asyncio.sleep(3600 if at_the_end else 0)
+        finally:
+            raise ZeroDivisionError
+
+    async def life() -> None:
+        ended = asyncio.Event()
+        if at_the_end:
+            asyncio.get_running_loop().call_later(0.01, ended.set)
+        await done_before(work(ended), ended)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(life())

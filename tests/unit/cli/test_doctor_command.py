@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError
+from camerad.cli import doctor as command
 from camerad.cli import main
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.runner import Examination
@@ -83,6 +84,20 @@ def test_a_report_that_came_to_nothing_leaves_no_file(
     assert said.code == EX_UNAVAILABLE
     assert "which only a camera has" in said.err
     assert not (tmp_path / "report.txt").exists()
+
+
+def test_what_went_wrong_is_said_although_the_report_s_file_is_gone(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.txt"
+
+    def fail(*_: object) -> None:
+        path.unlink()
+        raise CameradError("no camera answers")
+
+    monkeypatch.setattr(command, "_report", fail)
+    said = desk("doctor", "--save", path)
+    assert said.code != 0 and "no camera answers" in said.err
 
 
 @pytest.mark.usefixtures("found")

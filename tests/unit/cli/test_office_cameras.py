@@ -270,6 +270,25 @@ def test_a_file_for_another_server_is_not_offered_by_mistake(office: Office) -> 
     assert office.desk("office", "offer", "settings", path, "--leave-this-server").code == 0
 
 
+@pytest.mark.parametrize(
+    ("named", "fits"),
+    [
+        ("[]", False),
+        ("[user:evidence]", False),
+        ("[user:evidence, user:camerad-upload]", True),
+        ("[group:dock]", True),
+    ],
+)
+def test_a_file_by_which_the_camera_may_not_hand_over_is_not_offered_by_mistake(
+    office: Office, named: str, fits: bool
+) -> None:
+    path, _ = office.file(server=office.server().replace("[user:camerad-upload]", named))
+    answer = office.desk("office", "offer", "settings", path)
+    assert (answer.code == 0, office.offers.find(KID) is not None) == (fits, fits)
+    assert fits or "the user camerad-upload may not hand over (access.hand_over)" in answer.err
+    assert office.desk("office", "offer", "settings", path, "--leave-this-server").code == 0
+
+
 def test_a_certificate_of_the_citys_own_is_by_the_one_below_it(office: Office) -> None:
     """The file under tls may have those between the server's and the authority; one of them may be
     the one that the camera trusts."""

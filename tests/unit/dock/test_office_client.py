@@ -11,7 +11,7 @@ from small_office import Fault
 from camerad.base.clock import ClockSource, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.dock import request_signature
-from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError
+from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, SignatureRefusedError
 from camerad.dock.office_client import (
     LARGEST_LIST,
     LARGEST_MISSING,
@@ -189,9 +189,13 @@ def test_an_office_s_server_takes_what_is_signed(scene: Scene) -> None:
 
 
 def test_a_camera_that_is_not_registered_is_told_what_to_do(scene: Scene) -> None:
+    """403, and not the 401 of a signature that does not hold: that has another remedy."""
     asking = scene.client(scene.connection(), SigningKey.generate())
-    with pytest.raises(OfficeUnavailableError, match=r"not registered.*camerad provision collect"):
+    with pytest.raises(
+        SignatureRefusedError, match=r"not in the office's register.*camerad provision collect"
+    ) as said:
         asking.ledger()
+    assert not said.value.registered
 
 
 def test_a_403_is_told_likewise(scene: Scene) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO
 
+from camerad.base.clock import ManualClock
 from camerad.base.storage_errors import ForbiddenError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.store import found_receipts, receipts
@@ -118,3 +119,54 @@ def test_of_few_directories_something_is_kept(
     assert read == []
     found.about(str(directories[0]), KEYS, ONE)
     assert read == ["0001.jws"]
+
+
+def test_an_unchanged_directory_is_not_looked_through_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[str]
+) -> None:
+    """What is asked for counts, and not what is there."""
+    clock = ManualClock()
+    found = FoundReceipts(clock.now_us)
+    receipts.write(str(tmp_path), token())
+    for _ in range(30):
+        receipts.write(str(tmp_path), token(TWO))
+    assert found.named(str(tmp_path), [ONE]) == {ONE}
+    clock.advance(found_receipts.SETTLED_US)
+    assert found.named(str(tmp_path), [ONE]) == {ONE}, "this look settles it"
+    looked: list[str] = []
+    lstat = os.lstat
+
+    def noted(path: str) -> os.stat_result:
+        looked.append(path)
+        return lstat(path)
+
+    read.clear()
+    monkeypatch.setattr(os, "lstat", noted)
+    assert found.named(str(tmp_path), [ONE]) == {ONE}
+    assert [os.path.basename(one) for one in looked if one.endswith(".jws")] == ["0001.jws"]
+    assert read == []
+    assert len(found.about(str(tmp_path), KEYS, ONE)) == 1
+    assert read == ["0001.jws"]
+
+
+def test_in_a_settled_directory_too_every_change_is_noticed(tmp_path: Path) -> None:
+    clock = ManualClock()
+    found = FoundReceipts(clock.now_us)
+    both = (ONE, TWO)
+    receipts.write(str(tmp_path), token())
+    for _ in range(2):
+        assert found.named(str(tmp_path), both) == {ONE}
+        clock.advance(found_receipts.SETTLED_US)
+    receipts.write(str(tmp_path), token(TWO))
+    assert found.named(str(tmp_path), both) == {ONE, TWO}
+    for _ in range(2):
+        found.named(str(tmp_path), both)
+        clock.advance(found_receipts.SETTLED_US)
+    # In place, which changes no name: a file is looked at when it is asked for.
+    (tmp_path / "0002.jws").write_bytes(b"rubbish")
+    assert found.named(str(tmp_path), both) == {ONE}
+    (tmp_path / "0001.jws").unlink()
+    assert found.named(str(tmp_path), both) == set()
+    (tmp_path / "0002.jws").write_bytes(token(TWO))
+    assert found.named(str(tmp_path), both) == {TWO}
+    assert found.named(str(tmp_path / "none"), both) == set()

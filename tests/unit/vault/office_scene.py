@@ -33,7 +33,7 @@ from camerad.vault.office_settings import (
     ReceiveSettings,
     TlsSettings,
 )
-from camerad.vault.uploads import UploadLimits
+from camerad.vault.upload_limits import UploadLimits
 
 URL: Final = "https://localhost:8443"
 """As cameras are told it; the port that the server really has is another one in each test."""

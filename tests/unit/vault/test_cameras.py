@@ -78,7 +78,7 @@ def test_a_register_that_cannot_be_read_any_more_counts_as_it_was_and_the_log_sa
     for _ in range(3):
         assert cameras.find(ONE.thumbprint).name == "cam-1"
     assert len(caplog.records) == 1
-    assert "as it was read last" in caplog.text
+    assert "when it was read last" in caplog.text
     if harm == "damaged":
         write_register(path, ("cam-2", ONE, ()))
         assert cameras.find(ONE.thumbprint).name == "cam-2"

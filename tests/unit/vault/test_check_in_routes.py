@@ -43,7 +43,8 @@ from camerad.vault.lost_recordings import LostRecordings
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.takeover import Takeover
 from camerad.vault.upload_files import Declaration
-from camerad.vault.uploads import UploadLimits, Uploads
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
 
 from .office_scene import URL, DockClient, OfficeScene
 from .settings_helpers import an_offer

@@ -207,6 +207,35 @@ def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
     assert "(receive.reserve_gib)" in said, "put apart: whoever did that has logged it"
 
 
+def test_what_went_away_and_comes_back_is_told_again_at_most_once_a_day(post: Post) -> None:
+    low = notice(NoticeKind.PUT_APART, "cam-1:a")
+    post.deliver(low)
+    for _ in range(8):  # 12 hours there, 12 hours not
+        post.clock.advance(DAY // 2)
+        post.deliver()
+        post.clock.advance(DAY // 2)
+        post.restart()
+        post.deliver(low)
+    assert len(post.channel.sent) == 9
+
+
+def test_what_cannot_be_remembered_keeps_nothing_from_being_told(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.deliver(URGENT)
+
+    def refuse(*_: object) -> None:
+        raise StorageError("no room")
+
+    monkeypatch.setattr(notice_memory, "save", refuse)
+    with pytest.raises(StorageError):
+        post.deliver()  # that it is over has to be remembered
+    post.clock.advance(DAY)
+    with pytest.raises(StorageError):
+        post.deliver(URGENT)
+    assert len(post.channel.sent) == 2
+
+
 # ------------------------------------------------------------------------------------ a year
 
 STEP_US = HOUR
@@ -230,6 +259,8 @@ class YearOfNotices:
         """Times at which nothing could be told."""
         self.told: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.present: dict[tuple[str, str], tuple[Notice, int]] = {}
+        self.gone: set[tuple[str, str]] = set()
+        """What the server saw to be over since it told it."""
         self.lost = 0
 
     def live(self, days: int) -> None:
@@ -291,7 +322,7 @@ class YearOfNotices:
         for what, (one, since_us) in self.present.items():
             last_us = max([since_us, *self.told[what]])
             if self.told[what]:
-                last_us = max(last_us, self.told[what][-1] + one.again_days * DAY)
+                last_us = max(last_us, self.told[what][-1] + self._days(what, one) * DAY)
             # Until the next day's message, or ten minutes; and all the time that nothing got out,
             # with the last pause before it is tried again.
             patience = 15 * 60 * SECOND if one.at_once else DAY
@@ -300,6 +331,10 @@ class YearOfNotices:
                 patience += out * STEP_US + 2 * HOUR
             assert now_us - last_us <= patience + 2 * STEP_US, f"{one} was forgotten"
 
+    def _days(self, what: tuple[str, str], one: Notice) -> int:
+        """Until it is told again: what came back need not wait for all of its days."""
+        return 1 if what in self.gone else one.again_days
+
     def _deliver(self, notices: tuple[Notice, ...], now_us: int) -> None:
         broken = now_us < self.broken_until
         self.post.channel.broken = "down" if broken else ""
@@ -307,11 +342,16 @@ class YearOfNotices:
             self.outages.append(now_us)
         before = len(self.post.channel.sent)
         self.post.deliver(*notices)
+        keys = {one.key for one in notices}
+        self.gone |= {what for what, times in self.told.items() if times and what[0] not in keys}
         for message in self.post.channel.sent[before:]:
             for one in message.notices:
-                times = self.told[one.key, one.state]
-                assert not times or now_us - times[-1] >= one.again_days * DAY, f"{one} twice"
+                what = (one.key, one.state)
+                times = self.told[what]
+                again_us = self._days(what, one) * DAY
+                assert not times or now_us - times[-1] >= again_us, f"{one} twice"
                 times.append(now_us)
+                self.gone.discard(what)
 
 
 @pytest.mark.breadth

@@ -14,11 +14,15 @@ from camerad.base.clock import DAY, SECOND
 from camerad.base.state_file import StateFileError
 from camerad.vault.notices import notice_memory
 from camerad.vault.notices.notice_memory import (
+    GONE_US,
     NoticeMemory,
+    Told,
+    after_looking,
     after_telling,
     is_daily_due,
     untold,
 )
+from camerad.vault.notices.notice_rules import NoticeKind
 
 HOUR = DAY // 24
 ONE = notice(about="one", state="s")
@@ -60,9 +64,48 @@ def test_by_a_clock_that_was_set_back_it_is_rather_told_again() -> None:
     assert after_telling(told(), [], NOW_US - DAY - 1, daily=False).told == {}
 
 
-def test_what_went_away_and_comes_back_is_not_told_twice_within_its_days() -> None:
+def went(memory: NoticeMemory, away_us: int, back_us: int) -> NoticeMemory:
+    """It was not so at one time, and is so again at another one."""
+    return after_looking(after_looking(memory, [], away_us), [ONE], back_us)
+
+
+def test_what_went_away_and_comes_back_is_told_again() -> None:
+    memory = went(told(), NOW_US + 2 * DAY, NOW_US + 2 * DAY + GONE_US)
+    assert untold(memory, [ONE], NOW_US + 2 * DAY + GONE_US) == (ONE,)
+    # Told once more, it is what was told.
+    again = after_telling(memory, [ONE], NOW_US + 3 * DAY, daily=False)
+    assert untold(again, [ONE], NOW_US + 4 * DAY) == ()
+
+
+def test_what_comes_and_goes_is_told_once_a_day() -> None:
+    memory, times = told(), 0
+    for hour in range(1, 7 * 24):
+        now_us = NOW_US + hour * HOUR
+        present = [ONE] if hour % 2 == 0 else []
+        memory = after_looking(memory, present, now_us)
+        if untold(memory, present, now_us):
+            times += 1
+            memory = after_telling(memory, present, now_us, daily=False)
+    assert times == 6, "a week has seven days, and on the first one it was told already"
+
+
+def test_what_was_missing_for_a_moment_was_never_gone() -> None:
+    memory = went(told(), NOW_US + 2 * DAY, NOW_US + 2 * DAY + GONE_US - 1)
+    assert memory == told()
+
+
+def test_what_nobody_can_look_at_is_not_gone() -> None:
+    assert after_looking(told(), [], NOW_US + DAY, {ONE.kind}) == told()
+
+
+def test_a_memory_of_another_version_has_kinds_that_this_one_does_not_know() -> None:
+    other = NoticeMemory(told={"later:one": Told("", NOW_US, NOW_US + DAY)})
+    assert after_looking(other, [], NOW_US, frozenset(NoticeKind)).told["later:one"].gone_us
+
+
+def test_what_went_away_is_forgotten_after_its_days() -> None:
     memory = after_telling(told(), [], NOW_US + 6 * DAY, daily=True)
-    assert untold(memory, [ONE], NOW_US + 6 * DAY) == ()
+    assert memory.told
     assert after_telling(memory, [], NOW_US + 7 * DAY, daily=True).told == {}
 
 

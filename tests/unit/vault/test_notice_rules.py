@@ -17,6 +17,7 @@ from camerad.vault.notices.notice_rules import (
     OfficeFacts,
     StoreFacts,
     decide,
+    find_unknown,
     subject_of,
 )
 
@@ -202,6 +203,47 @@ def test_a_sentence_of_the_store_is_about_what_stands_before_its_colon(
     assert subject_of(text) == subject
 
 
+@pytest.mark.parametrize(
+    ("percent", "state"), [(49, None), (50, ""), (100, "full")], ids=["49", "50", "100"]
+)
+def test_what_was_put_apart_is_told_when_its_place_is_half_full(
+    percent: int, state: str | None
+) -> None:
+    said = decide(office_facts(apart_fills=(("cam-1", percent), ("", 0))), SETTINGS)
+    assert [one.state for one in said] == ([] if state is None else [state])
+
+
+def test_what_was_put_apart_of_all_is_told_as_that() -> None:
+    one = the_one(office_facts(apart_fills=(("", 80),)))
+    assert (one.camera, one.detail, one.number) == ("", "all", 80)
+
+
 def test_second_copies_that_fail_are_told_at_once() -> None:
     found = the_one(office_facts(second_copies_fail=True))
     assert (found.kind, found.at_once) == (NoticeKind.SECOND_COPIES, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "kinds"),
+    [
+        (office_facts(), set()),
+        (office_facts(unread=("office/incoming",)), set()),
+        (office_facts(unread=("office/apart",)), {NoticeKind.PUT_APART, NoticeKind.APART_FILLS}),
+        (office_facts(unread=("storage",)), {NoticeKind.STORAGE_FULL, NoticeKind.STORAGE_LOW}),
+        (office_facts(unread=("cameras",)), {NoticeKind.CAMERA_NOT_SEEN}),
+        (
+            office_facts(trusted=False),
+            {NoticeKind.CERTIFICATE_ENDS, NoticeKind.CAMERA_NOT_SEEN},
+        ),
+    ],
+    ids=["all", "uploads", "apart", "storage", "cameras", "clock"],
+)
+def test_what_was_not_looked_at_is_not_taken_for_well(
+    facts: OfficeFacts, kinds: set[NoticeKind]
+) -> None:
+    assert find_unknown(facts) == kinds
+
+
+def test_without_a_look_at_the_store_nobody_knows_of_its_recordings() -> None:
+    found = find_unknown(office_facts(store=None))
+    assert NoticeKind.NOT_AUTHENTIC in found and NoticeKind.STORAGE_FULL not in found

@@ -8,8 +8,12 @@ import logging
 import os
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -20,9 +24,18 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.dock.request_signature import NONCE
 from camerad.store.device_client import accept_receipt
-from camerad.vault.entrance import MOST_OF_ONE, Entrance, ListenError, listen, tls_context
+from camerad.vault.entrance import (
+    HANDSHAKE_SECONDS,
+    MOST_OF_ONE,
+    Entrance,
+    ListenError,
+    listen,
+    tls_context,
+)
 from camerad.vault.office_server import HAS_IT, OccupiedError, Vault
 from camerad.vault.refusal_log import MOST_LOGGED
+from camerad.vault.takeover import Takeover
+from camerad.vault.uploads import Uploads
 from tests.unit.vault.office_scene import (
     DEADLINE,
     ID,
@@ -32,6 +45,7 @@ from tests.unit.vault.office_scene import (
     Running,
     write_register,
 )
+from tests.waiting import until
 
 ONE_OF = f"/v1/uploads/{ID}"
 
@@ -81,6 +95,33 @@ def test_a_recording_goes_the_whole_way_and_the_camera_calls_it_acknowledged(
     # Whoever brings it again is told that it is there.
     again = client.declare(path.stat().st_size, ONE, final_of(path))
     assert (again.status, again.error) == (409, HAS_IT)
+
+
+def test_what_is_taken_over_while_it_is_declared_again_begins_no_other_upload(
+    client: DockClient, scene: OfficeScene, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stay for a week: whoever asks next is told that the office has the recording."""
+    path = camera.put(ONE)
+    declares, files = Uploads.declare, Takeover._file
+    declared_again = threading.Event()
+    upload = scene.directory / "office" / "incoming" / KEY.public.thumbprint / ONE
+
+    def file_late(*arguments: Any) -> None:
+        assert declared_again.wait(DEADLINE)
+        files(*arguments)
+
+    def declare_late(*arguments: Any) -> int:
+        declared_again.set()
+        until(lambda: not upload.exists())
+        return declares(*arguments)
+
+    client.bring_ledger(camera.root / "ledger")
+    monkeypatch.setattr(Takeover, "_file", file_late)
+    client.upload(path, final_of(path))
+    monkeypatch.setattr(Uploads, "declare", declare_late)
+    said = client.declare(path.stat().st_size, ONE, final_of(path))
+    assert (said.status, said.error) == (409, HAS_IT)
+    assert not upload.exists()
 
 
 def test_what_came_before_its_ledger_is_taken_when_that_comes(
@@ -330,11 +371,21 @@ def test_ten_terabytes_are_refused_at_once(client: DockClient) -> None:
     assert said.status == 413 and "largest_gib" in said.error
 
 
+def test_a_camera_that_has_as_much_here_as_it_may_is_told_why(scene: OfficeScene) -> None:
+    receive = replace(scene.settings.receive, camera_gib=1)
+    scene.settings = replace(scene.settings, receive=receive)
+    with scene.serving() as client:
+        assert client.declare(1 << 29).status == 201
+        said = client.declare((1 << 29) + 1, TWO)
+        assert said.status == 507 and int(said["Retry-After"]) > 0
+        assert "receive.camera_gib" in said.error
+
+
 # ------------------------------------------------------------------------------------------- bounds
 
 
-def closed_by_peer(connection: socket.socket) -> bool:
-    connection.settimeout(0.2)
+def closed_by_peer(connection: socket.socket, seconds: float = 0.2) -> bool:
+    connection.settimeout(seconds)
     try:
         return connection.recv(1) == b""
     except TimeoutError:
@@ -351,8 +402,10 @@ def test_who_only_opens_connections_keeps_nobody_out(
         for _ in range(MOST_OF_ONE + 8)
     ]
     try:
-        # Each is waited for at the most 0.2 s: those beyond the bound are closed at once.
-        assert sum(map(closed_by_peer, opened[MOST_OF_ONE:])) == 8
+        # Those beyond the bound are closed at once, and not when their time for TLS is over.
+        began = time.monotonic()
+        assert all(closed_by_peer(one, DEADLINE) for one in opened[MOST_OF_ONE:])
+        assert time.monotonic() - began < HANDSHAKE_SECONDS
         assert not any(map(closed_by_peer, opened[:2]))
         assert client.declare().status == 201
     finally:

@@ -18,12 +18,14 @@ from camerad.office.office_store import open_office_store
 from camerad.store.locations import Holding, office_place
 from camerad.vault import office_watch
 from camerad.vault.apart import list_apart
+from camerad.vault.camera_quotas import CameraQuotas
 from camerad.vault.notice_settings import NotifySettings
 from camerad.vault.notices.last_seen import last_seen_us
 from camerad.vault.notices.notice_rules import Notice, NoticeKind, StoreFacts
 from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.upload_limits import UploadLimits
 
 MARK = {"marks": (SECOND // 2,)}
 
@@ -176,6 +178,22 @@ def test_what_was_put_apart_is_told_with_the_camera_s_name(watched: Watched) -> 
     register(watched.vault.register, ("other", SigningKey.generate().public, ()))
     (one,) = watched.look()[NoticeKind.PUT_APART]
     assert one.camera == KID, "nobody knows its name any more"
+
+
+def test_that_the_place_of_what_was_put_apart_fills_is_told(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert NoticeKind.APART_FILLS not in watched.look()
+    below = watched.vault.root / "office" / "apart" / KID
+    below.mkdir(parents=True)
+    (below / f"{ONE}.tar").write_bytes(bytes(600))
+    quotas = CameraQuotas(camera=1000, apart=500)
+    monkeypatch.setattr(watched.vault.uploads, "_limits", UploadLimits(reserve=0, quotas=quotas))
+    found = watched.look()[NoticeKind.APART_FILLS]
+    assert [(one.camera, one.number, one.state) for one in found] == [
+        ("", 120, "full"),
+        ("cam-1", 60, ""),
+    ]
 
 
 def test_a_camera_that_does_not_come_is_told(watched: Watched) -> None:

@@ -310,7 +310,7 @@ def test_one_that_is_away_at_the_start_is_said_and_tried_before_the_first_copy(
     office.second.rmdir()
     with caplog.at_level(logging.INFO):
         office.copies_made.probe_at_start()
-        assert "until then no recording is acknowledged" in caplog.text
+        assert "No recording is acknowledged until it answers" in caplog.text
         office.second.mkdir()
         path = camera.put(ONE)
         office.bring_ledger(camera)

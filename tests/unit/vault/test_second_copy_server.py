@@ -128,7 +128,7 @@ def test_what_an_attacker_wrote_over_comes_back_from_below_by_the_command(
     assert own.read_bytes() == content
     assert f"brought back {ONE}" in capsys.readouterr().out
     assert main([*said, "--all"]) == 0
-    assert "0 recordings brought back; 1 had not to be" in capsys.readouterr().out
+    assert "0 recordings brought back; already there: 1" in capsys.readouterr().out
     assert main(said) == 64
     assert "name one recording, or --all" in capsys.readouterr().err
     config.write_text(example)

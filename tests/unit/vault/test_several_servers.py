@@ -20,7 +20,8 @@ from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.nonces import NonceError, Nonces
 from camerad.vault.office_server import OccupiedError, Vault
 from camerad.vault.upload_files import Declaration
-from camerad.vault.uploads import UploadLimits, Uploads
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
 from tests.unit.vault.office_scene import ID, DockClient, OfficeScene, Running
 
 PART = 3_000

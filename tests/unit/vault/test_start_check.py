@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, Camera
 
+from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import office
@@ -19,6 +21,7 @@ from camerad.office.office_store import open_office_store
 from camerad.store import receipts
 from camerad.store.locations import office_place
 from camerad.store.store import Store
+from camerad.vault import start_check
 from camerad.vault.certificates import (
     CERTIFICATE_DAYS,
     CertificateError,
@@ -174,3 +177,23 @@ def test_second_copies_on_the_same_disk_are_said(settings: OfficeFile, tmp_path:
     assert "would be lost with it" in found
     elsewhere = replace(settings, second_copy=SecondCopySettings(directory=Path("/dev/shm")))  # noqa: S108
     assert check_start(elsewhere, NOW) == []
+
+
+def test_a_directory_of_second_copies_that_hangs_holds_up_no_start(
+    settings: OfficeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a network file system does whose server is away."""
+    second = tmp_path / "second"
+    answers = threading.Event()
+    look = file_status.is_directory
+
+    def hang(path: str, *, linked: bool = False) -> bool:
+        assert path != str(second) or answers.wait(30)
+        return look(path, linked=linked)
+
+    monkeypatch.setattr(file_status, "is_directory", hang)
+    monkeypatch.setattr(start_check, "SECOND_COPY_SECONDS", 0.1)
+    settings = replace(settings, second_copy=SecondCopySettings(directory=second))
+    (said,) = check_start(settings, NOW)
+    answers.set()
+    assert "does not answer" in said and "second_copy.directory" in said

@@ -373,7 +373,7 @@ def test_a_full_storage_is_said_and_costs_nothing(
 ) -> None:
     client.declare()
     with monkeypatch.context() as patch:
-        patch.setattr("camerad.vault.uploads.Uploads.has_room", lambda *_: False)
+        patch.setattr("camerad.vault.uploads.Uploads.spare", lambda *_: -1)
         assert client.patch(0, b"0123").status == 507
         assert client.declare(recording=number(2)).status == 507
     with monkeypatch.context() as patch:

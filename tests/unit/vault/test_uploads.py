@@ -16,7 +16,8 @@ from camerad.store.locations import OFFICE
 from camerad.vault import upload_errors as errors
 from camerad.vault import upload_files
 from camerad.vault.upload_files import Declaration, UploadFiles
-from camerad.vault.uploads import INCOMING, UploadLimits, Uploads
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import INCOMING, Uploads
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
 ID = "20261128T120000Z-000001-0123abcd"
@@ -288,8 +289,8 @@ def test_room_is_kept_for_all_that_was_declared(
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=100_000))
     declare(uploads, free - 200_000)
     with pytest.raises(errors.NoRoomError):
-        declare(uploads, 100_001, number(2))
-    declare(uploads, 100_000, number(2))
+        declare(uploads, 100_001, number(2), kid=OTHER)
+    declare(uploads, 100_000, number(2), kid=OTHER)
 
 
 def test_what_got_nothing_for_a_week_is_removed_and_nothing_else(

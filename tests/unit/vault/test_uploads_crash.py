@@ -24,7 +24,8 @@ from camerad.base.errors import StorageError
 from camerad.vault import upload_errors as errors
 from camerad.vault.part_upload import PartUpload
 from camerad.vault.upload_files import Declaration, UploadFiles, UploadProgress
-from camerad.vault.uploads import UploadLimits, Uploads
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.trace import Op, Recorder
 from tests.crash.workspace import Workspace
