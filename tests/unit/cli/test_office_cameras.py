@@ -34,6 +34,7 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
+from camerad.vault.update_offers import UpdateOffers
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 
@@ -59,6 +60,7 @@ class Office:
         camera_register.write(str(self.register), Register(tuple(known)))
         self.cameras = Cameras(str(self.register))
         self.offers = SettingsOffers(str(self.directory))
+        self.updates = UpdateOffers(str(self.directory))
         self.number = 0
 
     def check_in(self, ago_us: int = 0, **other: Any) -> None:
@@ -187,7 +189,7 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     register = Register((known,))
     camera_register.write(str(office.register), register)
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
-    (found,) = overview(register, check_ins, office.offers, 0)
+    (found,) = overview(register, check_ins, office.offers, office.updates, 0)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
     assert "is not in the server's register (0 cameras)" in found.reasons[0]
 

@@ -38,6 +38,8 @@ class Pass:
         self.stopped = threading.Event()
         self.running = threading.Event()
         self.closed = threading.Event()
+        self.updates = 0
+        self.without_update: CameradError | None = None
 
     def run(self) -> HandoverResult:
         self.running.set()
@@ -48,6 +50,11 @@ class Pass:
             raise self.outcome
         assert isinstance(self.outcome, HandoverResult)
         return self.outcome
+
+    def bring_update(self) -> None:
+        self.updates += 1
+        if self.without_update is not None:
+            raise self.without_update
 
     def interrupt(self) -> None:
         self.stopped.set()
