@@ -132,7 +132,7 @@ class OfferedBundles:
         try:
             version = rauc.info(bundle).version
         except BundleRefusedError as error:
-            self._refuse(bundle, judged, UNTRUSTED, error)
+            self._refuse(bundle, judged, UNTRUSTED, str(error))
             raise
         judged = replace(judged, version=version)
         if not self._is_done(version, running):
@@ -148,7 +148,7 @@ class OfferedBundles:
         except UpdateNotNowError:
             raise
         except BundleRefusedError as error:
-            self._refuse(bundle, judged, UNSUITABLE, error)
+            self._refuse(bundle, judged, UNSUITABLE, str(error))
             raise
         except UpdateError as error:
             if self._is_done(judged.version, running):
@@ -159,12 +159,15 @@ class OfferedBundles:
             if counted.failures < MOST_FAILURES:
                 self._note(counted)
             else:
-                self._refuse(bundle, counted, NOT_WRITTEN, error)
+                text = (
+                    f"{counted.failures} times it could not be written, the last time so: {error}"
+                )
+                self._refuse(bundle, counted, NOT_WRITTEN, text)
             raise
 
-    def _refuse(self, bundle: str, judged: JudgedBundle, why: str, error: UpdateError) -> None:
-        text = printable(str(error).removeprefix(f"{bundle}: "))[:LONGEST]
-        self._note(replace(judged, why=why, text=text))
+    def _refuse(self, bundle: str, judged: JudgedBundle, why: str, text: str) -> None:
+        said = printable(text.removeprefix(f"{bundle}: "))[:LONGEST]
+        self._note(replace(judged, why=why, text=said))
         self._remove(bundle)
 
     def _is_done(self, version: str, running: RunningVersion) -> bool:

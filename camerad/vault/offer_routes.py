@@ -74,9 +74,7 @@ class OfferRoutes:
         response.content_length = end - begin
         if status == HTTPStatus.PARTIAL_CONTENT:
             response.headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{found.length}"
-        if found.length > LONGEST_ANSWER and (
-            kid in self._sending or len(self._sending) >= self._most
-        ):
+        if found.length > LONGEST_ANSWER and self._is_full(kid):
             raise later(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "others are being sent what was offered to them; ask again",
@@ -115,6 +113,9 @@ class OfferRoutes:
             log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
             raise ConnectionResetError("an offer cannot be read") from error
         await response.write_eof()
+
+    def _is_full(self, kid: str) -> bool:
+        return kid in self._sending or len(self._sending) >= self._most
 
     def _find(self, kid: str, sha256: str) -> OfferContent | None:
         for kind in self._offers:
