@@ -123,6 +123,8 @@ class UpdateFetch:
         self._store.tidy(None if offer is None else offer.sha256)
         if offer is None or self._memory.spoilt[offer.sha256] >= MOST_SPOILT:
             return
+        if not self._has_room(offer, 0):
+            return
         if not self._store.is_complete(offer.sha256) and not self._bring(offer):
             return
         log.info("an update of the office's is handed in", extra=MessageId.UPDATED.extra)
@@ -132,14 +134,7 @@ class UpdateFetch:
         """Fetch a bundle whole; False if there is no room for it."""
         offset = self._store.offset(offer.sha256)
         while offset < offer.length:
-            if not self._store.has_room(offer.length - offset):
-                self._store.tidy(None)
-                log.warning(
-                    "the office's update has %s, and that much room is kept for recordings: it "
-                    "comes when the card has more",
-                    room(offer.length),
-                    extra=MessageId.UPDATE_FAILED.extra,
-                )
+            if not self._has_room(offer, offer.length - offset):
                 return False
             self._report.say(f"fetching an update: {room(offset)} of {room(offer.length)} are here")
             content = self._range(offer, offset)
@@ -152,6 +147,19 @@ class UpdateFetch:
             return True
         self._memory.spoilt[offer.sha256] += 1
         raise OfficeAnswerError("the update that the office sends is not what it offers (SHA-256)")
+
+    def _has_room(self, offer: OfferedContent, more: int) -> bool:
+        """Whether so many bytes may be written; if not, what is there of it is removed."""
+        if self._store.has_room(more):
+            return True
+        self._store.tidy(None)
+        log.warning(
+            "there is no room for the office's update, of %s, beside what is kept for recordings: "
+            "it is fetched when there is",
+            room(offer.length),
+            extra=MessageId.UPDATE_FAILED.extra,
+        )
+        return False
 
     def _range(self, offer: OfferedContent, offset: int) -> bytes:
         for _ in range(MOST_DEFERRED):

@@ -86,8 +86,6 @@ class OfferRoutes:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(request, response, first, pieces)
         except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
             raise ConnectionResetError("an offer was read too slowly, and others wait") from None
         finally:
             self._sending.discard(kid)

@@ -91,6 +91,7 @@ def make_bundle(
     return path.read_bytes()
 
 
+@pytest.mark.campaign
 def test_an_update_goes_from_the_office_into_the_slot(
     way: UpdateWay, authority: pki.Authority, bus: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +128,11 @@ def test_a_bundle_of_the_format_that_cameras_take_says_what_it_is(
     [
         (None, "not a bundle that this camera trusts"),
         (("0.0.9-1", COMPATIBLE), "is below the minimum, which is 0.1.0-0"),
-        ((NEW, "camerad-other"), "it is for camerad-other, and this is camerad-debian-all"),
+        pytest.param(
+            (NEW, "camerad-other"),
+            "it is for camerad-other, and this is camerad-debian-all",
+            marks=pytest.mark.campaign,
+        ),
     ],
     ids=["another key", "downgrade", "compatible"],
 )
@@ -159,8 +164,8 @@ def test_what_is_refused_is_refused_as_from_a_stick_and_told(
     "damage",
     [
         lambda whole: whole[: len(whole) // 2],
-        lambda whole: whole[:-1],
-        lambda whole: b"",
+        pytest.param(lambda whole: whole[:-1], marks=pytest.mark.campaign),
+        pytest.param(lambda whole: b"", marks=pytest.mark.campaign),
     ],
     ids=["half", "without its last byte", "nothing"],
 )

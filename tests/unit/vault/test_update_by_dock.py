@@ -15,10 +15,12 @@ import pytest
 from desk_helpers import KEY
 from small_office import CuttingWire
 
+from camerad.base.errors import ControlError
 from camerad.container.keys import SigningKey
 from camerad.dock import bundle_store, office_check_in, update_fetch
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_offers import OfferGoneError
+from camerad.dock.pace import BURST
 from camerad.office import camera_register
 from camerad.office.camera_register import Register
 from camerad.update.errors import BundleRefusedError, UpdateNotNowError
@@ -136,6 +138,33 @@ def test_another_version_may_take_what_this_one_refused(way: UpdateWay) -> None:
     assert way.handed_in == {f"{SHA256}.raucb", READY}
 
 
+def test_what_was_decided_meanwhile_is_neither_fetched_nor_kept(way: UpdateWay) -> None:
+    """A pass of the same docking, for which the office was not asked again."""
+    way.offer(BUNDLE)
+    way.dock()
+    way.install()
+    (way.upload / f"{SHA256}.part").write_bytes(BUNDLE[:500])
+    (way.upload / "lost+found").mkdir()
+    assert way.go_on() is None
+    assert way.handed_in == {"lost+found"}
+    assert way.fetched == len(BUNDLE)
+
+
+def test_without_the_office_s_word_nothing_is_fetched_or_removed(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way.offer(BUNDLE)
+    way.dock()
+
+    def away() -> bytes:
+        raise ControlError("the daemon does not answer")
+
+    way.restart_process()
+    monkeypatch.setattr(way.daemon, "check_in", away)
+    assert way.dock() is None
+    assert way.handed_in == {f"{SHA256}.raucb", READY}
+
+
 def test_what_is_offered_no_more_takes_no_room(way: UpdateWay) -> None:
     way.offer(BUNDLE)
     way.dock()
@@ -173,8 +202,9 @@ def test_it_goes_on_where_it_was_wherever_the_network_goes(way: UpdateWay) -> No
 
 
 def test_a_press_ends_it_at_once_and_it_goes_on_later(way: UpdateWay) -> None:
-    way.offer(BUNDLE)
-    way.mbit_per_second = 0.5  # two seconds, of which the first range has none
+    bundle = a_bundle(size=400_000)
+    sha256 = way.offer(bundle).sha256
+    way.mbit_per_second = 0.5  # two seconds and more behind what may come at once
     ended: list[float] = []
     pressed = threading.Event()
 
@@ -185,9 +215,9 @@ def test_a_press_ends_it_at_once_and_it_goes_on_later(way: UpdateWay) -> None:
 
     thread = threading.Thread(target=fetch)
     thread.start()
-    part = way.upload / f"{SHA256}.part"
+    part = way.upload / f"{sha256}.part"
     until = time.monotonic() + 20
-    while not part.exists() or not part.stat().st_size:
+    while not part.exists() or part.stat().st_size < BURST:
         assert time.monotonic() < until
         pressed.wait(0.01)
     assert way.connection is not None
@@ -195,10 +225,10 @@ def test_a_press_ends_it_at_once_and_it_goes_on_later(way: UpdateWay) -> None:
     way.connection.interrupt()
     thread.join(20)
     assert ended[0] - begun < 0.2, "camerad.dock.dock_watch.STOP_SECONDS"
-    assert part.stat().st_size < len(BUNDLE)
+    assert part.stat().st_size < len(bundle)
     way.mbit_per_second = 10_000
     assert way.dock() is None
-    assert way.handed_in == {f"{SHA256}.raucb", READY}
+    assert way.handed_in == {f"{sha256}.raucb", READY}
 
 
 def test_a_press_also_ends_the_reading_back(
@@ -233,7 +263,7 @@ def test_what_was_handed_in_and_not_judged_is_handed_in_again(way: UpdateWay) ->
 
 
 def test_nothing_is_fetched_at_the_cost_of_recordings(
-    way: UpdateWay, caplog: pytest.LogCaptureFixture
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     way.offer(BUNDLE)
     way.reserve = 1 << 60
@@ -241,10 +271,19 @@ def test_nothing_is_fetched_at_the_cost_of_recordings(
     assert (way.handed_in, way.fetched) == (set(), 0)
     assert "kept for recordings" in caplog.text
     way.reserve = 0
-    (way.upload / f"{SHA256}.part").write_bytes(BUNDLE[:50_000])
+    way.dock()
+    assert READY in way.handed_in
     way.reserve = 1 << 60
     way.dock()
-    assert way.handed_in == set(), "what had come goes, too"
+    assert way.handed_in == set(), "what waits goes when recordings need its room"
+    way.reserve = 0
+    store = bundle_store.BundleStore
+    rooms = iter([True, True, True, False])
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "has_room", lambda *_: next(rooms))
+        way.dock()
+    assert way.handed_in == set(), "and so does what had come"
+    assert way.fetched == len(BUNDLE) + 2 * RANGE
 
 
 # -------------------------------------------------------------------------------- attacks

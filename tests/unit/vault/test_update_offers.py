@@ -58,6 +58,9 @@ def test_a_bundle_is_there_once_and_goes_with_its_last_offer(root: Path) -> None
     (root / "office" / "updates" / "bundle.new").write_bytes(b"half")
     assert offers.withdraw(KID)
     assert bundles(root) == set()
+    put(root)
+    shutil.rmtree(root / "office" / "updates")
+    assert offers.find(KID) is None and offers.withdraw(KID)
 
 
 def test_an_offer_is_made_until_the_camera_has_decided(root: Path) -> None:
@@ -183,6 +186,9 @@ def manifest_of(tmp_path: Path, content: bytes) -> object:
 
 def test_a_bundle_says_what_it_is(tmp_path: Path) -> None:
     assert manifest_of(tmp_path, BUNDLE) == (COMPATIBLE, NEW)
+    for cut in (b"", BUNDLE[:-1]):
+        with pytest.raises(BundleError, match="its end is missing"):
+            manifest_of(tmp_path, cut)
 
 
 @pytest.mark.parametrize(
