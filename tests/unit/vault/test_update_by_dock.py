@@ -411,6 +411,13 @@ def test_the_client_waits_when_it_is_put_off(
     way.offer(a_bundle(seed=4))
     monkeypatch.setattr(offer_routes.OfferRoutes, "_is_full", lambda *_: True)
     assert isinstance(way.dock(), OfficeUnavailableError)
+    # And at the camera's own bound on the rate.
+    monkeypatch.setattr(offer_routes.OfferRoutes, "_is_full", lambda *_: False)
+    way.offer(a_bundle(size=300_000))
+    way.mbit_per_second = 0.001
+    pauses.clear()
+    assert way.dock() is None
+    assert max(pauses) > 60, "behind the first 256 KiB"
 
 
 def test_what_is_large_is_sent_in_ranges_only(
