@@ -57,11 +57,11 @@ def sha256_plain(path: str, what: str) -> str:
         raise _unreadable(path, what, error) from error
 
 
-def open_plain(path: str, what: str) -> BufferedReader:
-    """A plain file, to be read in pieces by whoever closes it. Raises as `read_plain`, and also if
-    it is no plain file."""
+def open_plain(path: str, what: str, *, linked: bool = False) -> BufferedReader:
+    """A plain file, to be read in pieces by whoever closes it. linked: as for `read_plain`. Raises
+    as that does, and also if it is no plain file."""
     try:
-        file = _opened(path, linked=False)
+        file = _opened(path, linked=linked)
     except OSError as error:
         raise _unreadable(path, what, error) from error
     if not _is_plain(file):

@@ -35,7 +35,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
 from camerad.behaviour.events import Condition, Stage
@@ -231,10 +231,12 @@ def new_faults(state: UpdateState, faults: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """What the daemon says of itself; None: it does not answer."""
+    """What the daemon says of itself; None: it does not answer. on_shift: whether somebody's shift
+    goes on."""
 
     stage: str
     conditions: tuple[str, ...]
+    on_shift: bool = False
 
 
 def hindrance(camera: CameraStatus | None) -> str | None:
@@ -245,6 +247,10 @@ def hindrance(camera: CameraStatus | None) -> str | None:
         return "it is not in its dock"
     if camera.stage != Stage.IDLE.value:
         return f"it is in the stage {camera.stage}"
+    if camera.on_shift:
+        return "its wearer's shift goes on"
+    if Condition.BATTERY_CRITICAL.value in camera.conditions:
+        return "its battery is empty"
     return None
 
 
@@ -310,3 +316,53 @@ def refusal(
         if state.phase is UpdatePhase.TO_TRY:
             return f"version {offer.version} is installed, and waits for its trial"
     return None
+
+
+# ------------------------------------------------------------------------ what the office offered
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBundle:
+    """What became of a bundle that came through the dock.
+
+    sha256: of the bundle. by: the version that ran then. version: of the bundle, "" if it was not
+    trusted. installed: whether it was. why: a word for programs, text: a sentence for people, both
+    "" while nothing speaks against it. failures: how often RAUC began to write it in vain.
+    """
+
+    sha256: str
+    by: str
+    version: str = ""
+    installed: bool = False
+    why: str = ""
+    text: str = ""
+    failures: int = 0
+
+
+class BundleStanding(Enum):
+    """How a bundle of the office's stands."""
+
+    OPEN = "open"
+    """It is to be fetched and judged."""
+    WAITING = "waiting"
+    """It is installed, and has its trial before it, or is in it."""
+    RUNNING = "running"
+    REFUSED = "refused"
+    """Or tried in vain."""
+
+
+def standing(judged: JudgedBundle, state: UpdateState, running: str) -> BundleStanding:
+    """How a bundle stands that was judged before. running: the version that runs.
+
+    What one version refused another one may take, since each has a minimum and a keyring of its
+    own: the word of a version that does not run any more counts for nothing.
+    """
+    if not judged.installed:
+        counts = judged.why and judged.by == running
+        return BundleStanding.REFUSED if counts else BundleStanding.OPEN
+    if state.version == judged.version:
+        if state.phase in (UpdatePhase.TO_TRY, UpdatePhase.TRYING):
+            return BundleStanding.WAITING
+        if state.phase is UpdatePhase.FELL_BACK and judged.by == running:
+            return BundleStanding.REFUSED
+    return BundleStanding.RUNNING if judged.version == running else BundleStanding.OPEN

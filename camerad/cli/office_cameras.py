@@ -1,4 +1,4 @@
-"""``camerad office status`` and ``offer``: the cameras of an office, and settings for them.
+"""``camerad office status`` and ``offer``: the cameras of an office, settings and updates for them.
 
 Both work beside the server, on its directory; run them as its user.
 """
@@ -16,11 +16,14 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import count, printable
 
 if TYPE_CHECKING:
-    from camerad.office.camera_register import Register
+    from camerad.office.camera_register import Register, RegisteredCamera
     from camerad.vault.camera_overview import CameraOverview
     from camerad.vault.check_ins import CheckIns
     from camerad.vault.office_settings import OfficeFile
 
+SETTINGS: Final = "settings"
+UPDATE: Final = "update"
+"""As `camerad.store.check_in` has them, which is slow to import."""
 _MINUTE: Final = 60 * 1_000_000
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
@@ -62,9 +65,31 @@ def add_actions(actions: Any) -> list[argparse.ArgumentParser]:
         help="offer it also if it names another server, or none: the camera then hands over "
         "nothing more here, and fetches no settings here",
     )
+    update = kinds.add_parser(
+        "update",
+        help="offer cameras another version of their system",
+        description="The cameras fetch it in their docks, when everything is handed over, judge it "
+        "as one on a stick, and try it. What came of it is in 'camerad office status'.",
+    )
+    update.add_argument("bundle", metavar="BUNDLE", help="the .raucb file of the new version")
+    which = update.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--camera",
+        action="append",
+        metavar="NAME",
+        dest="cameras",
+        help="a camera's name in the register; may be given again",
+    )
+    which.add_argument("--all", action="store_true", help="every camera of the register")
     withdraw = kinds.add_parser("withdraw", help="offer a camera nothing any more")
-    withdraw.add_argument("camera", metavar="NAME", help="the camera's name in the register")
-    return [status, settings, withdraw]
+    withdraw.add_argument(
+        "cameras", metavar="NAME", nargs="*", help="the camera's name in the register"
+    )
+    withdraw.add_argument("--all", action="store_true", help="every camera of the register")
+    withdraw.add_argument(
+        "--kind", choices=(SETTINGS, UPDATE), help="this kind of offer alone; default: every one"
+    )
+    return [status, settings, update, withdraw]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,9 +99,11 @@ def run(options: argparse.Namespace) -> int:
     settings = load(options.config, with_files=False)
     if options.action == "status":
         return _status(settings, as_json=options.json)
-    if options.offer_action == "settings":
+    if options.offer_action == SETTINGS:
         return _offer(settings, options)
-    return _withdraw(settings, options.camera)
+    if options.offer_action == UPDATE:
+        return _offer_update(settings, options)
+    return _withdraw(settings, options)
 
 
 # ----------------------------------------------------------------------------------------- status
@@ -86,10 +113,12 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.vault.camera_overview import overview  # noqa: PLC0415
     from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
+    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     now_us = SystemClock().wall_us()
-    found = overview(register, check_ins, SettingsOffers(str(settings.directory)), now_us)
+    root = str(settings.directory)
+    found = overview(register, check_ins, SettingsOffers(root), UpdateOffers(root), now_us)
     if as_json:
         sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=2) + "\n")
         return 0
@@ -111,22 +140,31 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
     return 0
 
 
-_HEAD: Final = ("CAMERA", "SEEN", "VERSION", "BATTERY", "LEFT", "SETTINGS", "NOT READY BECAUSE")
+_HEAD: Final = (
+    "CAMERA",
+    "SEEN",
+    "VERSION",
+    "BATTERY",
+    "LEFT",
+    "SETTINGS",
+    "UPDATE",
+    "NOT READY BECAUSE",
+)
 
 
 def _row(one: CameraOverview, now_us: int) -> tuple[str, ...]:
     said, last = one.said, one.last
+    stands = (one.settings.value, str(one.update), "; ".join(one.reasons))
     if said is None or last is None:
-        return (one.name, "never", "", "", "", one.settings.value, "; ".join(one.reasons))
+        return (one.name, "never", "", "", "", *stands)
     battery = "" if said.battery is None else f"{said.battery} %"
     return (
         one.name,
         _ago(now_us - last.arrived_us),
-        said.software,
+        said.software if said.image is None else said.image,
         battery,
         str(said.recordings.unacknowledged),
-        one.settings.value,
-        "; ".join(one.reasons),
+        *stands,
     )
 
 
@@ -151,6 +189,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _as_json(one: CameraOverview) -> dict[str, Any]:
     from camerad.container.statements import rfc3339  # noqa: PLC0415 - slow to import
+    from camerad.vault.camera_overview import OfferedUpdateState  # noqa: PLC0415
 
     said, last = one.said, one.last
     about: dict[str, Any] = {
@@ -160,6 +199,13 @@ def _as_json(one: CameraOverview) -> dict[str, Any]:
         "ready": not one.reasons,
         "reasons": list(one.reasons),
         "settings": one.settings.value,
+        "update": None
+        if one.update.state is OfferedUpdateState.NONE
+        else {
+            "version": one.update.version,
+            "state": one.update.state.value,
+            "why": one.update.text,
+        },
     }
     if said is None:
         return about
@@ -207,24 +253,68 @@ def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
     return 0
 
 
-def _withdraw(settings: OfficeFile, name: str) -> int:
+def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
+    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415 - slow to import
+    from camerad.vault.uploads import GIB  # noqa: PLC0415
+
+    register, check_ins = _office(settings)
+    cameras = _named(register, options)
+    offer = UpdateOffers(str(settings.directory)).put(
+        options.bundle,
+        [camera.thumbprint for camera in cameras],
+        reserve=settings.receive.reserve_gib * GIB,
+    )
+    sys.stdout.write(
+        f"version {printable(offer.version)}, for {printable(offer.compatible)}, is on offer to "
+        f"{count(len(cameras), 'camera')}. Each fetches it in its dock, when everything is handed "
+        "over, and tries it; see: camerad office status\n"
+    )
+    for camera in cameras:
+        last = check_ins.last(camera.thumbprint)
+        if last is not None and last.said.image in (None, offer.version):
+            why = "runs it already" if last.said.image else "was not made from an image"
+            sys.stdout.write(f"{printable(camera.name)} {why}, and fetches nothing\n")
+    return 0
+
+
+def _withdraw(settings: OfficeFile, options: argparse.Namespace) -> int:
     from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415 - slow to import
+    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
 
     register, _ = _office(settings)
-    camera = register.by_name(name)
-    if camera is None:
-        raise NoSuchCameraError(
-            f"{printable(name)}: no camera of that name is in the office's register; 'camerad "
-            "office status' lists all"
+    root = str(settings.directory)
+    kinds = [
+        one
+        for one in (SettingsOffers(root), UpdateOffers(root))
+        if options.kind in (None, one.kind)
+    ]
+    for camera in _named(register, options):
+        gone = [one.kind for one in kinds if one.withdraw(camera.thumbprint)]
+        said = (
+            f"offered no more ({', '.join(gone)}); a camera that has fetched it keeps it"
+            if gone
+            else "nothing was on offer"
         )
-    there = SettingsOffers(str(settings.directory)).withdraw(camera.thumbprint)
-    said = (
-        "offered no more; a camera that has fetched it keeps it"
-        if there
-        else "nothing was on offer"
-    )
-    sys.stdout.write(f"{printable(camera.name)}: {said}\n")
+        sys.stdout.write(f"{printable(camera.name)}: {said}\n")
     return 0
+
+
+def _named(register: Register, options: argparse.Namespace) -> list[RegisteredCamera]:
+    """The cameras that were named. Raises NoSuchCameraError."""
+    if options.all:
+        return list(register.cameras)
+    if not options.cameras:
+        raise NoSuchCameraError("name a camera, or all of them with --all")
+    found = []
+    for name in options.cameras:
+        camera = register.by_name(name)
+        if camera is None:
+            raise NoSuchCameraError(
+                f"{printable(name)}: no camera of that name is in the office's register; 'camerad "
+                "office status' lists all"
+            )
+        found.append(camera)
+    return found
 
 
 def _office(settings: OfficeFile) -> tuple[Register, CheckIns]:

@@ -50,6 +50,15 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help=("even if this version was tried before and did not work"),
     )
+    offered = actions.add_parser(
+        "offered",
+        help="for the service manager: install the bundle that came through the dock",
+        description="The same as install, for the bundle that camerad-upload has handed in. What "
+        "became of it is noted for the office, and the bundle is removed. Exit codes as there.",
+    )
+    offered.add_argument(
+        "directory", metavar="DIR", help="where camerad-upload leaves what it has fetched"
+    )
     attempt = actions.add_parser(
         "try", help="for the service manager: begin the trial of what is installed"
     )
@@ -60,7 +69,7 @@ def add_parser(commands: Any) -> None:
     slot = actions.add_parser("slot", help="for RAUC: its custom boot loader backend")
     slot.add_argument("words", nargs="+", metavar="WORD", help="what RAUC asks, and of which slot")
     status = actions.add_parser("status", help="say which version runs, and how far an update is")
-    for action in (install, attempt, boot, confirm, slot, status):
+    for action in (install, offered, attempt, boot, confirm, slot, status):
         add_card_options(action)
         action.add_argument("--conf", default=SYSTEM_CONF, help=argparse.SUPPRESS)
         action.add_argument("--cmdline", default=CMDLINE, help=argparse.SUPPRESS)
@@ -71,7 +80,7 @@ def add_parser(commands: Any) -> None:
         metavar="S",
         help="how long the daemon may take until it is ready; default: %(default)g",
     )
-    for action in (install, attempt, confirm):
+    for action in (install, offered, attempt, confirm):
         add_socket_option(action)
         action.add_argument("--doctor", default=DOCTOR, help=argparse.SUPPRESS)
 
@@ -89,15 +98,32 @@ def _install(options: argparse.Namespace) -> int:
     from camerad.update.rauc import Rauc  # noqa: PLC0415 - slow to import
     from camerad.update.running_system import running_version  # noqa: PLC0415
 
-    if BUS not in os.environ:
-        # RAUC speaks D-Bus, on a bus of its own; and what it mounts is gone with it, however it
-        # ends. S606, S607: programs from the system's path, and this very command.
-        words = ["dbus-run-session", "--", sys.executable, "-m", "camerad", *sys.argv[1:]]
-        os.execvp("unshare", ["unshare", "--mount", "--", *words])  # noqa: S606, S607
+    _start_on_a_bus()
     card, _, updates = _parts(options)
     now = running_version(card, options.conf, options.cmdline)
     updates.install(options.file, now, Rauc(options.conf), again=options.again)
     return 0
+
+
+def _offered(options: argparse.Namespace) -> int:
+    from camerad.update.offered_bundles import OfferedBundles  # noqa: PLC0415 - slow to import
+    from camerad.update.rauc import Rauc  # noqa: PLC0415
+    from camerad.update.running_system import running_version  # noqa: PLC0415
+
+    _start_on_a_bus()
+    card, kept, updates = _parts(options)
+    now = running_version(card, options.conf, options.cmdline)
+    OfferedBundles(options.directory, kept, updates).install(now, Rauc(options.conf))
+    return 0
+
+
+def _start_on_a_bus() -> None:
+    """RAUC speaks D-Bus, on a bus of its own; and what it mounts is gone with it, however it
+    ends."""
+    if BUS not in os.environ:
+        # S606, S607: programs from the system's path, and this very command.
+        words = ["dbus-run-session", "--", sys.executable, "-m", "camerad", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--mount", "--", *words])  # noqa: S606, S607
 
 
 def _try(options: argparse.Namespace) -> int:
@@ -200,8 +226,9 @@ def ask_camera(socket: str) -> CameraStatus | None:
 
     try:
         _, status = request(socket, "GET", "/status")
-        return CameraStatus(str(status["stage"]), tuple(status["conditions"]))
-    except (ControlError, KeyError, TypeError):
+        on_shift = status.get("shift") is not None
+        return CameraStatus(str(status["stage"]), tuple(status["conditions"]), on_shift)
+    except (ControlError, AttributeError, KeyError, TypeError):
         return None
 
 
@@ -232,6 +259,7 @@ def run_doctor(program: str) -> tuple[str, ...] | None:
 
 _ACTIONS: Final = {
     "install": _install,
+    "offered": _offered,
     "try": _try,
     "boot": _boot,
     "confirm": _confirm,

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from camerad.base.clock import SECOND
@@ -18,17 +19,21 @@ from camerad.base.errors import StorageError
 from camerad.base.file_status import exists
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
+from camerad.behaviour.update import BundleStanding
 from camerad.provisioning.offered_settings import OfferedSettings
 from camerad.store.check_in import (
+    UPDATE,
     CheckIn,
     Count,
     Counters,
     DoctorResult,
     RecordingCounts,
+    RefusedOffer,
     StageTimes,
     StorageRoom,
 )
 from camerad.store.store import Store
+from camerad.update.offered_bundles import FELL_BACK, offered_standings
 
 _log = logging.getLogger(__name__)
 
@@ -52,11 +57,17 @@ class PresentState:
 
 
 def make_check_in(
-    store: Store, present: PresentState, offers: OfferedSettings, doctor: str = DOCTOR
+    store: Store,
+    present: PresentState,
+    offers: OfferedSettings,
+    provision_dir: Path | None = None,
+    doctor: str = DOCTOR,
 ) -> CheckIn:
-    """All of it, on the store's thread. doctor: file of the doctor's report. Raises StorageError if
-    what is known of the office's offers cannot be read."""
+    """All of it, on the store's thread. provision_dir: `device.provision_dir`, beside which it is
+    noted what became of the office's updates. doctor: file of the doctor's report. Raises
+    StorageError if what is known of the office's offers cannot be read."""
     status, ledger = present.status, store.ledger
+    updates, tried = _updates(provision_dir, status.get("image") or "")
     boot_id, now = ledger.now()
     battery, offered = status.get("battery"), offers.status()
     return CheckIn(
@@ -75,9 +86,31 @@ def make_check_in(
         recordings=_recordings(store),
         counters=counters_of(present.counters),
         settings=offered.running,
-        waiting=() if offered.waiting is None else (offered.waiting,),
-        refused_offers=offered.refused,
+        waiting=(*(() if offered.waiting is None else (offered.waiting,)), *updates),
+        refused_offers=(*offered.refused, *tried),
     )
+
+
+def _updates(
+    provision_dir: Path | None, running: str
+) -> tuple[tuple[str, ...], tuple[RefusedOffer, ...]]:
+    """Of the office's bundles, those that wait for their trial, or are in it, and those that were
+    refused or tried in vain."""
+    if provision_dir is None:
+        return (), ()
+    known = offered_standings(provision_dir, running)
+    waiting = tuple(one.sha256 for one, how in known if how is BundleStanding.WAITING)
+    refused = tuple(
+        RefusedOffer(
+            one.sha256,
+            UPDATE,
+            one.why or FELL_BACK,
+            one.text or f"version {one.version} was tried in vain",
+        )
+        for one, how in known
+        if how is BundleStanding.REFUSED
+    )
+    return waiting, refused
 
 
 def counters_of(dumped: Mapping[str, Any]) -> Counters:

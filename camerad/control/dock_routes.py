@@ -174,7 +174,7 @@ class DockRequests:
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
             present = PresentState(device, key.public.thumbprint, status, counters)
-            said = make_check_in(store, present, self._offers(store))
+            said = make_check_in(store, present, self._offers(store), self._provision_dir)
             return {"statement": check_in.sign(key, said).decode("ascii")}
 
         return await self._do(work)

@@ -1,11 +1,11 @@
-"""The process that hands recordings over: `python -m camerad.dock [--config FILE]`.
+"""The process that hands recordings over: `python -m camerad.dock [--config FILE] [--updates DIR]`.
 
 It runs beside the daemon, as a user of its own, with the network of the dock, and ends with it
-(systemd/camerad-upload.service). It reads recordings and the ledger, and writes no file. What it
+(systemd/camerad-upload.service). It reads recordings and the ledger, and writes nothing but an
+update that the office offers, into a directory of its own (`camerad.dock.bundle_store`). What it
 does now is told to systemd in words (`systemctl status camerad-upload`), and to the daemon, which
-shows it. Exit status: 0 it was told
-to end, or the camera has no office; 64 wrong arguments; 77 the daemon refuses this user; 78 the
-configuration has mistakes.
+shows it. Exit status: 0 it was told to end, or the camera has no office; 64 wrong arguments; 77 the
+daemon refuses this user; 78 the configuration has mistakes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def main() -> int:
     """Run the process; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m camerad.dock")
     parser.add_argument("--config", default=str(DEFAULT_PATH), metavar="FILE")
+    parser.add_argument(
+        "--updates",
+        metavar="DIR",
+        help="where an update is kept that the office offers; default: none is fetched",
+    )
     options = parser.parse_args()
     journal.set_up(logging.INFO)
     process.forbid_dumps()
@@ -63,20 +68,29 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
-        return serve(settings, settings.office, stream)
+        return serve(settings, settings.office, stream, options.updates)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         stream.close()
 
 
-def serve(settings: Settings, office: Office, stream: EventStream) -> int:
-    """Hand over whenever it is time, until `stream` is interrupted; returns the exit status."""
+def serve(
+    settings: Settings, office: Office, stream: EventStream, updates: str | None = None
+) -> int:
+    """Hand over whenever it is time, until `stream` is interrupted; returns the exit status.
+    updates: where they are kept; None if none are fetched."""
     clock, memory, teller = SystemClock(), HandoverMemory(), ProgressTeller(socket_of(settings))
 
     def make_pass(clock_vouched_for: bool) -> OfficePass:
         return OfficePass(
-            settings, office, clock, memory, clock_vouched_for=clock_vouched_for, report=teller
+            settings,
+            office,
+            clock,
+            memory,
+            clock_vouched_for=clock_vouched_for,
+            report=teller,
+            updates=updates,
         )
 
     watch = DockWatch(make_pass, clock, teller)

@@ -4,6 +4,9 @@ The daemon tells each change of the camera's state. As soon as it is taken out o
 self-view, or records, what is under way is ended: within `STOP_SECONDS` no byte is sent any more.
 It goes on where it was when the camera is at rest again. If the office cannot be reached, it is
 tried again and again, less and less often, and at each docking at once.
+
+When everything is handed over, an update that the office offers is fetched. Whatever goes wrong
+with that is told in the log, and holds up no recording.
 """
 
 from __future__ import annotations
@@ -44,6 +47,9 @@ class HandoverPass(Protocol):
 
     def run(self) -> HandoverResult:
         """See `camerad.dock.handover.Handover.run`."""
+
+    def bring_update(self) -> None:
+        """See `camerad.dock.update_fetch.UpdateFetch.run`."""
 
     def interrupt(self) -> None:
         """End it from another thread."""
@@ -88,6 +94,11 @@ def _word_of(error: CameradError, *, first: bool) -> HandoverProgress:
     return HandoverProgress(HandoverState.FAILED, trouble=trouble)
 
 
+def _done(result: HandoverResult) -> str:
+    refused = f"; it does not take {len(result.refused)}" if result.refused else ""
+    return f"everything is handed over{refused}"
+
+
 class DockWatch:
     """Runs passes on a thread of its own, from `start` to `close`.
 
@@ -113,6 +124,7 @@ class DockWatch:
         self._state = GONE
         self._ended = False
         self._failures = 0
+        self._without_update = 0
         self._next_us = 0
         self._dockings = 0
         self._complete = False
@@ -131,7 +143,7 @@ class DockWatch:
             wanted = state.docked and state.at_rest
             if state.docked and not before.docked:
                 self._dockings += 1
-                self._failures = 0
+                self._failures = self._without_update = 0
                 self._next_us = 0
             elif wanted and not before.at_rest and not self._failures:
                 self._next_us = 0  # something may have been recorded
@@ -163,7 +175,7 @@ class DockWatch:
             with self._changed:
                 docking = self._dockings
             try:
-                result = handover.run()
+                self._hand_over(handover, docking)
             except HandoverStoppedError:
                 log.info("handing over stopped", extra=MessageId.DETAIL.extra)
             except CameradError as error:
@@ -172,12 +184,33 @@ class DockWatch:
                 log.exception("handing over failed", extra=MessageId.MISTAKE.extra)
                 self._say("it does not work: see the log", _CAMERA)
                 self._put_off(self._again_after(None), docking)
-            else:
-                self._finished(result, docking)
             finally:
                 with self._changed:
                     self._running = None
                 handover.close()
+
+    def _hand_over(self, handover: HandoverPass, docking: int) -> None:
+        result = handover.run()
+        self._finished(result, docking)
+        if not result.complete:
+            return
+        try:
+            handover.bring_update()
+        except HandoverStoppedError:
+            raise
+        except CameradError as error:
+            log.warning(
+                "the office's update did not come: %s", error, extra=MessageId.UPDATE_FAILED.extra
+            )
+            asked = error.retry_after if isinstance(error, OfficeUnavailableError) else None
+            with self._changed:
+                wait = self._spread(self._without_update, asked)
+                self._without_update += 1
+            self._put_off(wait, docking)
+        else:
+            with self._changed:
+                self._without_update = 0
+            self._say(_done(result), None)
 
     def _next_pass(self) -> HandoverPass | None:
         """The next pass, once it is time for it; None at the end."""
@@ -201,8 +234,7 @@ class DockWatch:
             self._say(f"the office has not taken {left} recordings yet", result.word)
             self._put_off(self._again_after(None), docking)
             return
-        refused = f"; it does not take {len(result.refused)}" if result.refused else ""
-        self._say(f"everything is handed over{refused}", result.word)
+        self._say(_done(result), result.word)
         with self._changed:
             self._complete = result.word.state is HandoverState.HANDED_OVER
             self._failures = 0
@@ -235,11 +267,16 @@ class DockWatch:
                 self._report.say(text, word)
 
     def _again_after(self, asked: float | None) -> float:
-        """Seconds until the next attempt; a quarter more or less, so that the cameras of a dock do
-        not come all at once."""
+        """Seconds until the next attempt."""
         with self._changed:
-            step = min(self._failures, len(self._again_seconds) - 1)
+            failures = self._failures
             self._failures += 1
+        return self._spread(failures, asked)
+
+    def _spread(self, failures: int, asked: float | None) -> float:
+        """Seconds after so many failures; a quarter more or less, so that the cameras of a dock do
+        not come all at once."""
+        step = min(failures, len(self._again_seconds) - 1)
         spread = 0.75 + secrets.randbelow(500) / 1000
         return max(self._again_seconds[step] * spread, asked or 0.0)
 

@@ -1,9 +1,10 @@
 """A camera checks in: it says how it is, and hears what the office has for it.
 
 The daemon makes the statement, and signs it; here it is only carried. The office's answer names
-recordings that it lost, which are handed over again if they are still here, and a settings file,
-which is fetched and handed to the daemon. The daemon judges that by the office's signature. What
-the answer says of the time is not looked at: nothing in a network sets a camera's clock.
+recordings that it lost, which are handed over again if they are still here; a settings file, which
+is fetched and handed to the daemon, who judges it by the office's signature; and an update, which
+is fetched when nothing is left to hand over (`camerad.dock.update_fetch`). What the answer says of
+the time is not looked at: nothing in a network sets a camera's clock.
 
 A check-in that comes to nothing holds up no recording: it is told, and made again later.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import threading
 from collections.abc import Callable, Collection
 from http import HTTPStatus
@@ -24,8 +24,11 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.dock.errors import HandoverStoppedError, OfficeAnswerError, OfficeUnavailableError
 from camerad.dock.office_client import OfficeClient
+from camerad.dock.office_offers import OfferedContent, fetch_range, offered_in
 from camerad.dock.request_bodies import Text
+from camerad.dock.update_fetch import LONGEST, UpdateMemory
 from camerad.provisioning import settings_offer
+from camerad.store.check_in import SETTINGS, UPDATE
 from camerad.store.locations import is_id
 
 log = logging.getLogger(__name__)
@@ -37,7 +40,6 @@ PIECE: Final = 32 * 1024
 MOST_LACKING: Final = 1000
 """Recordings that one answer may name."""
 _ABOUT: Final = "the check-in"
-_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class CheckInDaemon(Protocol):
@@ -53,8 +55,8 @@ class CheckInDaemon(Protocol):
 class CheckInMemory:
     """What a process remembers of check-ins. Any thread may call it.
 
-    lacking: recordings that the office said it lost. handed_in: SHA-256 of the offer that the
-    daemon had last.
+    lacking: recordings that the office said it lost. handed_in: SHA-256 of the settings that the
+    daemon had last. update: of updates.
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,7 @@ class CheckInMemory:
         self._next_us: int | None = None
         self.lacking: frozenset[str] = frozenset()
         self.handed_in = ""
+        self.update: Final = UpdateMemory()
 
     def is_due(self, now_us: int) -> bool:
         """Whether it is time for a check-in."""
@@ -74,7 +77,8 @@ class CheckInMemory:
             self._next_us = now_us + round(AGAIN_SECONDS * SECOND)
 
     def forget(self) -> None:
-        """The camera left its dock: the next docking begins with a check-in."""
+        """The camera left its dock, or what the office offers is in doubt: the next pass begins
+        with a check-in."""
         with self._lock:
             self._next_us = None
 
@@ -107,7 +111,9 @@ class OfficeCheckIn:
                 self._memory.lacking = _lacking(answer)
                 if self._take_settings(answer):
                     # The office hears at once what became of them.
-                    self._send(self._daemon.check_in())
+                    answer = self._send(self._daemon.check_in())
+                self._memory.update.hear(None)
+                self._memory.update.hear(offered_in(answer, UPDATE, LONGEST))
             except (OfficeUnavailableError, HandoverStoppedError):
                 raise
             except CameradError as error:
@@ -129,21 +135,11 @@ class OfficeCheckIn:
     def _take_settings(self, answer: dict[str, Any]) -> bool:
         """Fetch the settings that the office has for the camera, unless the daemon had them;
         whether it got any."""
-        offered = answer.get("settings")
-        if not isinstance(offered, dict):
+        offer = offered_in(answer, SETTINGS, settings_offer.LONGEST)
+        if offer is None or offer.sha256 == self._memory.handed_in:
             return False
-        sha256, length = offered.get("sha256"), offered.get("bytes")
-        if (
-            not isinstance(sha256, str)
-            or _SHA256.fullmatch(sha256) is None
-            or not isinstance(length, int)
-            or not 0 < length <= settings_offer.LONGEST
-        ):
-            raise OfficeAnswerError("the office offers settings that cannot be any")
-        if sha256 == self._memory.handed_in:
-            return False
-        refused = self._daemon.offer_settings(self._fetch(sha256, length))
-        self._memory.handed_in = sha256
+        refused = self._daemon.offer_settings(self._fetch(offer))
+        self._memory.handed_in = offer.sha256
         if refused is None:
             log.info(
                 "settings of the office's are kept for the next start", extra=MessageId.DETAIL.extra
@@ -152,21 +148,12 @@ class OfficeCheckIn:
             self._say(f"the camera does not take the office's settings: {refused}")
         return True
 
-    def _fetch(self, sha256: str, length: int) -> bytes:
+    def _fetch(self, offer: OfferedContent) -> bytes:
         """An offer whole, in pieces. Raises OfficeAnswerError if it is another one."""
         found = b""
-        while len(found) < length:
-            last = min(len(found) + PIECE, length) - 1
-            headers = {"Range": f"bytes={len(found)}-{last}"}
-            answer = self._client.ask("GET", f"/v1/offers/{sha256}", headers)
-            if answer.status != HTTPStatus.PARTIAL_CONTENT:
-                raise self._client.unexpected(answer, "the question for what it offers")
-            if len(answer.body) != last + 1 - len(found):
-                raise OfficeAnswerError(
-                    "the office sends another piece of its offer than asked for"
-                )
-            found += answer.body
-        if hashlib.sha256(found).hexdigest() != sha256:
+        while len(found) < offer.length:
+            found += fetch_range(self._client, offer, len(found), PIECE)
+        if hashlib.sha256(found).hexdigest() != offer.sha256:
             raise OfficeAnswerError("what the office sends is not what it offers (SHA-256)")
         return found
 

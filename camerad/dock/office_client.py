@@ -120,7 +120,7 @@ class OfficeClient:
             case HTTPStatus.ACCEPTED:
                 if "preference-applied" in answer.headers:
                     return ReceiptAnswer(wait=0.0)
-                return ReceiptAnswer(wait=_retry_after(answer) or PAUSE_SECONDS)
+                return ReceiptAnswer(wait=retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.NOT_FOUND:
                 return ReceiptAnswer()
             case HTTPStatus.CONFLICT:
@@ -160,7 +160,7 @@ class OfficeClient:
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise UploadDeferredError(
                 f"{self._url}: the office begins no further upload just now: {_said(answer)}",
-                _retry_after(answer),
+                retry_after(answer),
             )
         if answer.status != HTTPStatus.CREATED:
             raise self.unexpected(answer, "the beginning of an upload")
@@ -194,7 +194,7 @@ class OfficeClient:
             case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
                 raise OffsetMovedError(_said(answer))
             case HTTPStatus.LOCKED | HTTPStatus.TOO_MANY_REQUESTS:
-                raise PartDeferredError(_said(answer), _retry_after(answer) or PAUSE_SECONDS)
+                raise PartDeferredError(_said(answer), retry_after(answer) or PAUSE_SECONDS)
             case HTTPStatus.BAD_REQUEST | 460:
                 raise OffsetMovedError(f"it did not arrive as it was sent: {_said(answer)}")
         raise self.unexpected(answer, "a part of a recording")
@@ -320,7 +320,7 @@ class OfficeClient:
         if answer.status in _BUSY:
             waits = answer.status == HTTPStatus.TOO_MANY_REQUESTS
             return OfficeUnavailableError(
-                text, _retry_after(answer), trouble=None if waits else HandoverTrouble.OFFICE
+                text, retry_after(answer), trouble=None if waits else HandoverTrouble.OFFICE
             )
         return OfficeAnswerError(text)
 
@@ -365,7 +365,7 @@ def _number(answer: OfficeAnswer, name: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
 
 
-def _retry_after(answer: OfficeAnswer) -> float | None:
+def retry_after(answer: OfficeAnswer) -> float | None:
     """Seconds that the server asks to wait; a date is not looked at."""
     seconds = _number(answer, "retry-after")
     return None if seconds is None else min(max(float(seconds), 0.1), LONGEST_PAUSE_SECONDS)

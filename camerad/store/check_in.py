@@ -19,7 +19,8 @@ CHECK_IN: Final = "camerad-check-in"
 LONGEST: Final = 64 * 1024
 """Bytes of a token. A camera's own has some 4 KiB, with everything that can be in it 12."""
 SETTINGS: Final = "settings"
-"""Kind of an offer: a settings file."""
+UPDATE: Final = "update"
+"""Kinds of an offer: a settings file, and a bundle with another version of the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class RunningSettings:
 
 @dataclass(frozen=True, slots=True)
 class RefusedOffer:
-    """What the office offered and the camera does not take. sha256: of the offer. kind: `SETTINGS`.
-    why: a word for programs. text: a sentence for people."""
+    """What the office offered and the camera does not take. sha256: of the offer. kind: `SETTINGS`
+    or `UPDATE`. why: a word for programs. text: a sentence for people."""
 
     sha256: str
     kind: str

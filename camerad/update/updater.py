@@ -77,7 +77,7 @@ class Updater:
             extra=MessageId.UPDATED.extra,
         )
         try:
-            rauc.install(bundle, lambda: update.hindrance(self._ask()))
+            rauc.install(bundle, self.hindrance)
         except BaseException:
             # Once RAUC has activated the slot all of it is written: it stays up for its trial,
             # whatever went wrong after that.
@@ -164,8 +164,12 @@ class Updater:
         )
         return self._kept.state.phase
 
+    def hindrance(self) -> str | None:
+        """Why the camera must not be changed now; None: it may be."""
+        return update.hindrance(self._ask())
+
     def _refuse_unless_idle(self) -> None:
-        why = update.hindrance(self._ask())
+        why = self.hindrance()
         if why is not None:
             raise UpdateNotNowError(
                 f"the camera is not changed now, because {why}: put it into its dock"

@@ -19,6 +19,7 @@ from camerad.store.check_in import CheckIn
 from camerad.vault.cameras import UnregisteredError
 from camerad.vault.check_ins import ArrivedCheckIn, CheckIns
 from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
+from camerad.vault.update_offers import OfferedUpdate, UpdateOffers
 
 LOW_BATTERY: Final = 50
 """Percent: with less, a camera is not handed out for a shift."""
@@ -65,6 +66,34 @@ class SettingsState(Enum):
     REFUSED = "refused"
 
 
+class OfferedUpdateState(Enum):
+    """How a camera stands with the update that its office offers."""
+
+    NONE = ""
+    """None is offered."""
+    OFFERED = "on offer"
+    """It fetches it in its dock, when everything is handed over."""
+    WAITING = "installed"
+    """It is, and has its trial before it."""
+    REFUSED = "refused"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOverview:
+    """How a camera stands with an update. version: of what is offered, "" if nothing is. text: why
+    it refused it."""
+
+    state: OfferedUpdateState
+    version: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        """In words."""
+        why = f": {self.text}" if self.text else ""
+        return f"{self.version} {self.state.value}{why}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class CameraOverview:
     """One camera. last: its last check-in, None if it was never seen. reasons: why it is not to be
@@ -74,6 +103,7 @@ class CameraOverview:
     kid: str
     last: ArrivedCheckIn | None
     settings: SettingsState
+    update: UpdateOverview
     reasons: tuple[str, ...]
 
     @property
@@ -83,7 +113,11 @@ class CameraOverview:
 
 
 def overview(
-    register: Register, check_ins: CheckIns, offers: SettingsOffers, now_us: int
+    register: Register,
+    check_ins: CheckIns,
+    offers: SettingsOffers,
+    updates: UpdateOffers,
+    now_us: int,
 ) -> list[CameraOverview]:
     """All cameras: first those never seen, then those that are not ready, each by name. now_us:
     microseconds since 1970. Raises StorageError."""
@@ -94,11 +128,13 @@ def overview(
         except UnregisteredError as error:
             reasons: tuple[str, ...] = (str(error),)
             last, state = None, SettingsState.UNKNOWN
+            update = UpdateOverview(OfferedUpdateState.NONE)
         else:
             offer = offers.find(camera.thumbprint)
             state = _settings(last, offer)
+            update = _update(last, updates.offered(camera.thumbprint))
             reasons = tuple(_reasons(last, offer, now_us))
-        found.append(CameraOverview(camera.name, camera.thumbprint, last, state, reasons))
+        found.append(CameraOverview(camera.name, camera.thumbprint, last, state, update, reasons))
     return sorted(found, key=lambda one: (one.last is not None, not one.reasons, one.name))
 
 
@@ -117,6 +153,22 @@ def _settings(last: ArrivedCheckIn | None, offer: SettingsOffer | None) -> Setti
     if said.waiting:
         return SettingsState.WAITING
     return SettingsState.BY_HAND if said.settings is None else SettingsState.CURRENT
+
+
+def _update(last: ArrivedCheckIn | None, offer: OfferedUpdate | None) -> UpdateOverview:
+    if offer is None:
+        return UpdateOverview(OfferedUpdateState.NONE)
+    state, text = OfferedUpdateState.OFFERED, ""
+    if last is not None:
+        said = last.said
+        refused = [one.text for one in said.refused_offers if one.sha256 == offer.sha256]
+        if offer.sha256 in said.waiting:
+            state = OfferedUpdateState.WAITING
+        elif said.image == offer.version:
+            state = OfferedUpdateState.RUNNING
+        elif refused:
+            state, text = OfferedUpdateState.REFUSED, refused[-1]
+    return UpdateOverview(state, offer.version, text)
 
 
 def _reasons(

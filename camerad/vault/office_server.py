@@ -7,6 +7,7 @@
 `takeover_queue`, `takeover`                they are checked, stored, read back and receipted
 `receipt_routes`, `ledger_routes`           a camera asks for receipts, and brings its ledger
 `check_in_routes`, `check_ins`              a camera says how it is, and hears what there is for it
+`offer_routes`                              it fetches that: settings, an update
 `office_work`                               deletes what is due, tells people what they must know
 `office_metrics`, `metrics_listener`        what Prometheus is shown
 `second_copies`                             a second copy of every recording, locked until its day
@@ -53,6 +54,7 @@ from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.lost_recordings import LostRecordings
 from camerad.vault.metrics_listener import MetricsListener
 from camerad.vault.nonces import Nonces
+from camerad.vault.offer_routes import OfferRoutes
 from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_work import OfficeWork
@@ -66,6 +68,7 @@ from camerad.vault.standstill import free_room
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.takeover_queue import TakeoverQueue
+from camerad.vault.update_offers import UpdateOffers
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
@@ -201,10 +204,12 @@ class Vault:
         )
         if copies is not None:
             copies.when_back(queue.wake_failed)
+        offers = (SettingsOffers(directory), UpdateOffers(directory))
+        OfferRoutes(offers, settings.updates, turns, self._clock).add_to(app.router)
         CheckInRoutes(
             CheckIns(directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
-            SettingsOffers(directory),
+            offers,
             turns=turns,
             refusals=refusals,
             clock=self._clock,

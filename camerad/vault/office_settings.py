@@ -16,13 +16,14 @@ from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
 from camerad.index.index_settings import IndexSettings
-from camerad.vault import notice_settings
+from camerad.vault import notice_settings, update_settings
 from camerad.vault.notice_settings import MetricsSettings, NotifySettings
 from camerad.vault.second_copy.second_copy_settings import (
     NO_SECOND_COPY,
     SecondCopySettings,
     check_second_copy,
 )
+from camerad.vault.update_settings import DEFAULT_UPDATES, UpdateSettings
 
 NAME: Final = "office.yaml"
 DEFAULT_PORT: Final = 8443
@@ -127,6 +128,7 @@ class OfficeFile:
     second_copy: Annotated[SecondCopySettings, "Where the second copies lie, if anywhere."] = (
         NO_SECOND_COPY
     )
+    updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = DEFAULT_UPDATES
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -197,7 +199,8 @@ def example(settings: OfficeFile) -> str:
         "register": settings.register,
     }
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
-    return _EXAMPLE.format(**quoted, port=settings.listen.port) + notice_settings.EXAMPLE
+    own = _EXAMPLE.format(**quoted, port=settings.listen.port)
+    return own + update_settings.EXAMPLE + notice_settings.EXAMPLE
 
 
 _EXAMPLE: Final = """\

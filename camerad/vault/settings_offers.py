@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from camerad.base.safe_read import read_plain
 from camerad.provisioning import settings_offer
 from camerad.provisioning.settings_offer import SettingsOfferError
 from camerad.provisioning.validation import digest
-from camerad.store.check_in import CheckIn
+from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
 
@@ -29,17 +30,28 @@ _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SettingsOffer:
-    """content: as it is fetched; sha256: of that. file: SHA-256 of the settings file in it, "" if
-    there is none in it."""
+    """An `camerad.vault.offer_kinds.OfferContent`. content: as it is fetched; sha256: of that.
+    file: SHA-256 of the settings file in it, "" if there is none in it."""
 
     content: bytes
     sha256: str
     file: str
+    media_type: str = "application/jose"
+
+    @property
+    def length(self) -> int:
+        """Its bytes."""
+        return len(self.content)
+
+    def pieces(self, begin: int, end: int) -> Iterator[bytes]:
+        """Some of them, all at once: there are few."""
+        yield self.content[begin:end]
 
 
 class SettingsOffers:
-    """root: the office's directory. Any thread may ask. kid: thumbprint of a camera's key.
-    Everything raises StorageError, and ValueError for what is no thumbprint."""
+    """An `camerad.vault.offer_kinds.OfferKind`. root: the office's directory."""
+
+    kind: Final = SETTINGS
 
     def __init__(self, root: str) -> None:
         self._office = os.path.join(os.path.abspath(root), OFFICE)

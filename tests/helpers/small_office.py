@@ -82,6 +82,7 @@ class SmallOffice:
         self.check_ins: list[bytes] = []
         self.lacks: list[str] = []
         self.offer = b""
+        self.update = b""
         self.received: Counter[str] = Counter()
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
@@ -227,13 +228,17 @@ class SmallOffice:
         if self.offer:
             sha256 = hashlib.sha256(self.offer).hexdigest()
             answer["settings"] = {"sha256": sha256, "bytes": len(self.offer)}
+        if self.update:
+            sha256 = hashlib.sha256(self.update).hexdigest()
+            answer["update"] = {"sha256": sha256, "bytes": len(self.update)}
         return web.json_response(answer)
 
     def _offer(self, request: web.Request, sha256: str) -> web.Response:
-        if hashlib.sha256(self.offer).hexdigest() != sha256:
-            return _error(404, "nothing of that SHA-256 is on offer")
-        piece = request.http_range
-        return web.Response(status=206, body=self.offer[piece.start : piece.stop])
+        for offered in (self.offer, self.update):
+            if offered and hashlib.sha256(offered).hexdigest() == sha256:
+                piece = request.http_range
+                return web.Response(status=206, body=offered[piece.start : piece.stop])
+        return _error(404, "nothing of that SHA-256 is on offer")
 
     def _key(self, kid: str) -> PublicKey:
         if kid != self.camera.thumbprint:

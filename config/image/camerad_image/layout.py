@@ -86,12 +86,14 @@ CAMERAD_UID: Final = 970
 partition outlives the roots: below those that systemd-sysusers gives out from 999 downwards."""
 GPIO_GID: Final = 971
 PROVISION_UID: Final = 972
+UPLOAD_UID: Final = 973
 
 SYSUSERS: Final = f"""\
 # Fixed numbers for whoever owns something on the data partition, which outlives this root.
 u camerad {CAMERAD_UID} "Body-worn camera" /var/lib/camerad
 g gpio {GPIO_GID}
 u camerad-provision {PROVISION_UID} "Settings of a body-worn camera" /var/lib/camerad-provision
+u camerad-upload {UPLOAD_UID} "Hand-over of the body camera's recordings" -
 """
 
 KEPT: Final = (
@@ -100,7 +102,12 @@ KEPT: Final = (
     Kept("ssh", "/var/lib/camerad-ssh", 0, 0, 0o700),
     Kept("journal", "/var/log/journal", 0, 0, 0o2755),
 )
-"""All that outlives a start."""
+"""All that outlives a start, beside `UPLOAD`."""
+
+UPLOAD: Final = Kept("upload", "/data/upload", UPLOAD_UID, UPLOAD_UID, 0o700)
+"""For updates that come through the dock. It is made at each start (`camerad_image.configure`), and
+appears nowhere else: a card that was made before has none, and a mount of what is not there would
+keep it from starting."""
 
 CHECK: Final = "camerad-check.service"
 """Looks at the data before it is mounted. Not systemd-fsck@.service: that mounts what could not be

@@ -26,7 +26,11 @@ DATA: Final = "/var/lib/camerad-provision/rauc"
 CONF: Final = "/etc/rauc/system.conf"
 KEYRING: Final = "/etc/rauc/keyring.pem"
 BACKEND: Final = "/usr/lib/camerad/boot-slot"
-UNITS: Final = ("camerad-update-boot.service", "camerad-update-try.path")
+UNITS: Final = (
+    "camerad-update-boot.service",
+    "camerad-update-dock.path",
+    "camerad-update-try.path",
+)
 """Those of config/image/files that are enabled."""
 
 

@@ -24,6 +24,7 @@ from camerad.provisioning import signing
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import (
     SETTINGS,
+    UPDATE,
     DoctorResult,
     RecordingCounts,
     RefusedOffer,
@@ -34,8 +35,12 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
+from camerad.vault.update_offers import UpdateOffers
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
+from tests.unit.update.scene import COMPATIBLE
+from tests.unit.update.scene import NEW as NEW_VERSION
+from tests.unit.vault.update_scene import a_bundle
 
 URL = "https://office.example"
 KID = KEY.public.thumbprint
@@ -59,6 +64,7 @@ class Office:
         camera_register.write(str(self.register), Register(tuple(known)))
         self.cameras = Cameras(str(self.register))
         self.offers = SettingsOffers(str(self.directory))
+        self.updates = UpdateOffers(str(self.directory))
         self.number = 0
 
     def check_in(self, ago_us: int = 0, **other: Any) -> None:
@@ -187,7 +193,7 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     register = Register((known,))
     camera_register.write(str(office.register), register)
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
-    (found,) = overview(register, check_ins, office.offers, 0)
+    (found,) = overview(register, check_ins, office.offers, office.updates, 0)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
     assert "is not in the server's register (0 cameras)" in found.reasons[0]
 
@@ -340,3 +346,74 @@ def test_the_statement_of_the_tests_is_one(office: Office) -> None:
     office.check_in()
     last = CheckIns(str(office.directory), office.cameras, ManualClock()).last(KID)
     assert last is not None and last.said == said(101)
+
+
+# ------------------------------------------------------------------------------------------ update
+
+
+def bundle_file(office: Office, **other: Any) -> Path:
+    path = office.root / "camerad.raucb"
+    path.write_bytes(a_bundle(**other))
+    return path
+
+
+def test_an_update_goes_from_offered_to_running(office: Office) -> None:
+    office.check_in(image="0.1.0-1")
+    assert office.one["update"] is None
+    answer = office.desk("office", "offer", "update", bundle_file(office), "--camera", "cam-1")
+    assert answer.code == 0, answer.err
+    assert f"version {NEW_VERSION}, for {COMPATIBLE}, is on offer to 1 camera." in answer.out
+    offer = office.updates.offered(KID)
+    assert offer is not None
+    told = {"version": NEW_VERSION, "state": "on offer", "why": ""}
+    assert office.one["update"] == told
+    assert f"{NEW_VERSION} on offer" in office.desk("office", "status").out
+    refused = RefusedOffer(offer.sha256, UPDATE, "unsuitable", "it is for another")
+    office.check_in(image="0.1.0-1", refused_offers=(refused,))
+    assert office.one["update"] == told | {"state": "refused", "why": "it is for another"}
+    assert office.one["ready"], "such a camera records as before"
+    office.check_in(image="0.1.0-1", waiting=(offer.sha256,))
+    assert office.one["update"] == told | {"state": "installed"}
+    office.check_in(image=NEW_VERSION)
+    assert office.one["update"] == told | {"state": "running"}
+    again = office.desk("office", "offer", "update", bundle_file(office), "--all")
+    assert "cam-1 runs it already, and fetches nothing" in again.out
+    assert "on offer to 2 cameras" in again.out
+    assert office.status()[0]["update"]["state"] == "on offer", "one that was never seen"
+
+
+def test_a_camera_that_was_not_made_from_an_image_is_named(office: Office) -> None:
+    office.check_in(image=None)
+    answer = office.desk("office", "offer", "update", bundle_file(office), "--camera", "cam-1")
+    assert "cam-1 was not made from an image, and fetches nothing" in answer.out
+
+
+def test_what_is_no_bundle_is_not_offered(office: Office) -> None:
+    path = bundle_file(office)
+    whole = path.read_bytes()
+    for content, why in (
+        (b"", "this is no bundle, or its end is missing"),
+        (whole[:-1], "its end is missing"),
+        (whole[: len(whole) // 2], "its end is missing"),
+        (whole.replace(b"[update]", b"[other!]"), "no bundle of the format verity"),
+        (a_bundle("1.2"), "no version of the form that cameras compare"),
+    ):
+        path.write_bytes(content)
+        answer = office.desk("office", "offer", "update", path, "--all")
+        assert (answer.code, why in answer.err) == (EX_CONFIG, True), answer.err
+    assert office.updates.offered(KID) is None
+    assert office.desk("office", "offer", "update", office.root / "none", "--all").code != 0
+
+
+def test_of_each_kind_and_of_each_camera_an_offer_is_withdrawn(office: Office) -> None:
+    file, _ = office.file()
+    assert office.desk("office", "offer", "settings", file).code == 0
+    assert office.desk("office", "offer", "update", bundle_file(office), "--all").code == 0
+    out = office.desk("office", "offer", "withdraw", "cam-1", "--kind", "settings").out
+    assert "cam-1: offered no more (settings)" in out
+    out = office.desk("office", "offer", "withdraw", "--all").out
+    assert out.count("offered no more (update)") == 2
+    assert not list((office.directory / "office" / "updates").iterdir())
+    unknown = office.desk("office", "offer", "withdraw", "cam-1", "cam-9")
+    assert (unknown.code, "cam-9: no camera of that name" in unknown.err) == (EX_USAGE, True)
+    assert office.desk("office", "offer", "withdraw").code == EX_USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ from camerad.container.keys import KeyRing, encode_base64url
 from camerad.control.metrics import Metrics
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
+from camerad.dock import office_pass
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass
 from camerad.dock.progress_teller import NoReport
@@ -346,3 +348,40 @@ def test_a_camera_whose_clock_nobody_vouches_for_hands_over(
     )
     assert one.run().acknowledged == (name,)
     one.close()
+
+
+def test_a_pass_brings_the_update_when_all_is_handed_over(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the process makes it, on a camera that was made from an image."""
+    monkeypatch.setattr(office_pass, "image_version", lambda: "0.1.0-1")
+    office, bundle, updates = scene.office, bytes(range(256)) * 12_000, tmp_path / "updates"
+    office.update = bundle
+    updates.mkdir()
+    scene.camera.record(1)
+    settings = scene.camera.settings
+    assert settings.office is not None
+    made = replace(settings, device=replace(settings.device, provision_dir=tmp_path / "kept"))
+
+    def one_pass(given: Settings, place: str | None) -> list[str]:
+        assert given.office is not None
+        one = OfficePass(
+            given,
+            given.office,
+            SystemClock(),
+            HandoverMemory(),
+            clock_vouched_for=True,
+            report=NoReport(),
+            updates=place,
+        )
+        assert one.run().complete
+        assert os.listdir(updates) == [], "recordings go first"
+        one.bring_update()
+        one.close()
+        return sorted(os.listdir(updates))
+
+    assert one_pass(made, None) == []
+    assert one_pass(settings, str(updates)) == [], "a camera that was set up by hand"
+    sha256 = hashlib.sha256(bundle).hexdigest()
+    assert one_pass(made, str(updates)) == [f"{sha256}.raucb", "ready"]
+    assert (updates / f"{sha256}.raucb").read_bytes() == bundle

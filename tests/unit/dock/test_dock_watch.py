@@ -38,6 +38,9 @@ class Pass:
         self.stopped = threading.Event()
         self.running = threading.Event()
         self.closed = threading.Event()
+        self.updates = 0
+        self.without_update: CameradError | None = None
+        self.updating: threading.Event | None = None
 
     def run(self) -> HandoverResult:
         self.running.set()
@@ -48,6 +51,15 @@ class Pass:
             raise self.outcome
         assert isinstance(self.outcome, HandoverResult)
         return self.outcome
+
+    def bring_update(self) -> None:
+        self.updates += 1
+        if self.updating is not None:
+            self.updating.set()
+            assert self.stopped.wait(DEADLINE)
+            raise HandoverStoppedError("stopped")
+        if self.without_update is not None:
+            raise self.without_update
 
     def interrupt(self) -> None:
         self.stopped.set()
@@ -307,3 +319,54 @@ def test_what_came_too_late_is_not_shown_of_a_camera_in_use(bench: Make) -> None
 )
 def test_what_the_daemon_says_decides(status: dict[str, Any], state: Any) -> None:
     assert DockState.of(status) == (state if isinstance(state, DockState) else DockState(*state))
+
+
+# ------------------------------------------------------------------------------------------ updates
+
+
+def test_an_update_is_brought_when_everything_is_handed_over(bench: Make) -> None:
+    one = bench(LEFT, DONE, again=(0.01,), look=0.01)
+    one.watch.tell(DOCKED)
+    one.wait_for(3)
+    assert [handed.updates for handed in one.passes] == [0, 1, 0]
+
+
+def test_an_update_that_does_not_come_is_tried_again_and_shows_nothing(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = iter([OfficeUnavailableError("the network has gone"), CameradError("not what it is")])
+    made = Bench.make
+
+    def make(self: Bench, vouched: bool) -> Pass:
+        handed = made(self, vouched)
+        handed.without_update = next(errors, None)
+        return handed
+
+    monkeypatch.setattr(Bench, "make", make)
+    one = bench(DONE, DONE, DONE, again=(0.01,), look=60.0)
+    one.watch.tell(DOCKED)
+    one.wait_for(3)
+    assert "the network has gone" in caplog.text and "not what it is" in caplog.text
+    assert HandoverState.FAILED not in {word.state for word in one.shown if word is not None}
+    # After a press all is looked at again at once: nothing of that counts as a hand-over's failure.
+    one.watch.tell(BUSY)
+    one.watch.tell(DOCKED)
+    one.wait_for(4)
+
+
+def test_a_press_ends_an_update_at_once(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    updating, made = threading.Event(), Bench.make
+
+    def make(self: Bench, vouched: bool) -> Pass:
+        handed = made(self, vouched)
+        handed.updating = updating
+        return handed
+
+    monkeypatch.setattr(Bench, "make", make)
+    one = bench(DONE)
+    one.watch.tell(DOCKED)
+    assert updating.wait(DEADLINE)
+    one.watch.tell(BUSY)
+    assert one.passes[0].stopped.is_set()
+    one.watch.tell(DOCKED)
+    one.wait_for(2)

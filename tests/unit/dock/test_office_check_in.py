@@ -116,6 +116,9 @@ def test_a_ledger_that_is_not_taken_keeps_no_camera_from_checking_in(scene: Scen
         {"lacks": [], "settings": {"sha256": "0" * 64, "bytes": "1"}},
         {"lacks": [], "settings": {"sha256": "0" * 64, "bytes": 0}},
         {"lacks": [], "settings": {"sha256": "0" * 64, "bytes": settings_offer.LONGEST + 1}},
+        {"lacks": [], "update": {"sha256": "0" * 64, "bytes": 10**12}},
+        {"lacks": [], "update": {"sha256": "../../x", "bytes": 10}},
+        {"lacks": [], "update": {"sha256": "0" * 64, "bytes": True}},
     ],
 )
 def test_an_answer_that_makes_no_sense_is_told(
@@ -126,6 +129,7 @@ def test_an_answer_that_makes_no_sense_is_told(
     assert scene.run().complete
     assert "the check-in: " in caplog.text
     assert scene.daemon.offered == []
+    assert scene.memory.check_in.update.offer is None
 
 
 # -------------------------------------------------------------------------------------- settings

@@ -24,6 +24,7 @@ LOOSER: Final = {
     "camerad-wifi.service": 1.1,
     # Mounts bundles, and writes systems.
     "camerad-update@.service": 1.6,
+    "camerad-update-dock.service": 1.6,
 }
 """The exposure, of 10, that a unit may have at most."""
 
@@ -57,10 +58,11 @@ def test_of_the_card_a_check_opens_what_it_checks_and_an_update_the_two_slots() 
         ("camerad-check-common.service", layout.COMMON),
     ):
         assert settings(name, "DeviceAllow") == [f"{partition.link} rw"]
-    opened = settings("camerad-update@.service", "DeviceAllow")
-    of_card = {line for line in opened if line.startswith("/dev/disk/")}
-    assert of_card == {f"{one.link} rw" for slot in SLOTS.values() for one in slot}
-    # A class that the kernel does not know yet when the unit starts is forbidden for its life.
-    loaded = ["modprobe@loop.service", "modprobe@dm_mod.service"]
-    for key in ("Wants", "After"):
-        assert set(loaded) <= set(" ".join(settings("camerad-update@.service", key)).split())
+    for unit in ("camerad-update@.service", "camerad-update-dock.service"):
+        opened = settings(unit, "DeviceAllow")
+        of_card = {line for line in opened if line.startswith("/dev/disk/")}
+        assert of_card == {f"{one.link} rw" for slot in SLOTS.values() for one in slot}
+        # A class that the kernel does not know yet when the unit starts is forbidden for its life.
+        loaded = ["modprobe@loop.service", "modprobe@dm_mod.service"]
+        for key in ("Wants", "After"):
+            assert set(loaded) <= set(" ".join(settings(unit, key)).split())

@@ -96,6 +96,34 @@ echo "before: $(systemctl is-active camerad-update-try.timer)"
 """
 """An update that could not be tried at once: something looks again and again, and only then."""
 
+INSTALLS = "/run/camerad-update/installs"
+OFFERED = f"""\
+#!/bin/sh
+[ "$2" != try ] || exit 0
+echo "$2 $3" >>{INSTALLS}
+: >/data/upload/touched
+[ "$(wc -l <{INSTALLS})" -gt 1 ] || exit 75
+exec unshare --mount true
+"""
+"""What installs a bundle of the office's: the first time it is not the time for that."""
+BY_DOCK = f"""\
+: >{PENDING}
+mkdir -p /data/upload
+systemctl start camerad-update-dock.path
+hand_in() {{ echo x >/data/upload/ready.new; mv /data/upload/ready.new /data/upload/ready; }}
+state() {{
+    echo $(systemctl show -P ActiveState camerad-update-dock.service) \
+        $(systemctl show -P SubState camerad-update-dock.path) $(wc -l <{INSTALLS})
+}}
+hand_in
+for try in $(seq 600); do [ "$(state)" = "inactive waiting 1" ] && break; sleep 0.1; done
+echo "after the first: $(state), $(systemctl show -P Result camerad-update-dock.service)"
+echo "asked: $(cat {INSTALLS})"
+hand_in
+"""
+"""A bundle that comes through the dock: each time that it is handed in, and only then, it is looked
+at."""
+
 
 def make_stick(path: Path, *, bundle: bool = True) -> None:
     """A file system of a stick, with a bundle in it or without."""
@@ -197,6 +225,16 @@ def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Pa
     make_stick(tmp_path / "stick")
     make_system(tmp_path, STICK)
     said = tried(tmp_path)
+    assert "asked: 0 tryboot" in said, said
+
+
+def test_what_is_handed_in_through_the_dock_is_looked_at_each_time_and_tried(
+    tmp_path: Path,
+) -> None:
+    make_system(tmp_path, BY_DOCK, OFFERED)
+    said = tried(tmp_path)
+    assert "after the first: inactive waiting 1, success" in said, said
+    assert "asked: offered /data/upload" in said, said
     assert "asked: 0 tryboot" in said, said
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from camerad.behaviour import update
 from camerad.cli import main, options
-from camerad.update import running_system
+from camerad.update import offered_bundles, running_system
 from camerad.update.update_file import FOLDER, PENDING
-from camerad_image import layout, signing, updates
+from camerad_image import configure, layout, signing, updates
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES
 from tests.unit.systemd.units import install
@@ -86,7 +86,12 @@ def test_what_units_look_at_is_what_the_command_writes() -> None:
         assert marker in (UNITS / name).read_text().splitlines()
     path = (UNITS / "camerad-update-try.path").read_text().splitlines()
     assert marker.replace("ConditionPathExists", "PathExists") in path
-    for name in ("camerad-update@.service", "camerad-update-try.path"):
+    for name in (
+        "camerad-update@.service",
+        "camerad-update-dock.path",
+        "camerad-update-dock.service",
+        "camerad-update-try.path",
+    ):
         text = (UNITS / name).read_text()
         assert f"ConditionPathExists={running_system.SYSTEM_CONF}" in text.splitlines()
     assert running_system.SYSTEM_CONF == updates.CONF
@@ -100,7 +105,7 @@ def test_every_command_of_a_unit_is_such_as_there_is() -> None:
         for path in scripts
         for words in re.findall(r"(?m)/opt/camerad/bin/camerad (update [^|\n]+)", path.read_text())
     ]
-    assert len(found) == 4, "install, try, boot, confirm"
+    assert len(found) == 5, "install, offered, try, boot, confirm"
     for words in found:
         main.make_parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
     for path in UNITS.glob("camerad-update*.service"):
@@ -117,6 +122,7 @@ def test_whoever_reads_or_writes_autoboot_txt_has_its_partition_mounted() -> Non
         "camerad-update@.service",
         "camerad-update-boot.service",
         "camerad-update-confirm.service",
+        "camerad-update-dock.service",
     }
     for path in units:
         lines = path.read_text().splitlines()
@@ -127,7 +133,7 @@ def test_whoever_reads_or_writes_autoboot_txt_has_its_partition_mounted() -> Non
 def test_whoever_begins_a_trial_may_say_so_to_the_firmware() -> None:
     """systemctl itself writes what the firmware is asked, into /run/systemd/reboot-param, which
     ProtectSystem=strict would not let it: the machine would not even start anew."""
-    starters = {"/usr/lib/camerad/update-try", "/usr/lib/camerad/update-from-stick"}
+    starters = {f"/usr/lib/camerad/update-{name}" for name in ("try", "from-dock", "from-stick")}
     units = [
         path.read_text()
         for path in UNITS.glob("camerad-update*.service")
@@ -137,6 +143,33 @@ def test_whoever_begins_a_trial_may_say_so_to_the_firmware() -> None:
     for text in units:
         writable = re.findall(r"(?m)^ReadWritePaths=(.+)$", text)
         assert "/run/systemd" in writable[0].split()
+
+
+def test_what_comes_through_the_dock_lies_in_one_place_that_nobody_else_writes_to() -> None:
+    """The process with a network writes there; the one that installs has none, and removes."""
+    place = offered_bundles.DIRECTORY
+    assert layout.UPLOAD.where == place
+    assert f"d {place} 0700 {layout.UPLOAD_UID} {layout.UPLOAD_UID} -" in configure.TMPFILES
+    fetches = (UNITS / "camerad-upload.service.d/camerad.conf").read_text().splitlines()
+    (command,) = [line for line in fetches if line.startswith("ExecStart=/")]
+    assert command.endswith(
+        f" -m camerad.dock --config /etc/camerad/camerad.yaml --updates {place}"
+    )
+    assert f"ReadWritePaths=-{place}" in fetches
+    service = (UNITS / "camerad-update-dock.service").read_text().splitlines()
+    ready = f"{place}/{offered_bundles.READY}"
+    assert f"ExecStart=/usr/lib/camerad/update-from-dock {place}" in service
+    assert f"ConditionPathExists={ready}" in service
+    assert "PrivateNetwork=yes" in service
+    path = (UNITS / "camerad-update-dock.path").read_text().splitlines()
+    # PathExists= would have it start again and again, as long as a bundle waits.
+    assert f"PathChanged={ready}" in path
+    others = [one for one in UNITS.rglob("*") if one.is_file() and place in one.read_text()]
+    assert {one.name for one in others} == {
+        "camerad.conf",
+        "camerad-update-dock.path",
+        "camerad-update-dock.service",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -36,6 +36,7 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.offer_check import OfferRefusedError, make_offer
 from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
+from camerad.vault.update_offers import UpdateOffers
 from tests.unit.provisioning.scene import OFFICE, document
 
 from .office_scene import URL, OfficeScene
@@ -146,7 +147,8 @@ class Way:
     def status(self) -> CameraOverview:
         """As `camerad office status`."""
         register = camera_register.read(str(self.office.register))
-        (found,) = overview(register, self.known, self.offers, self.office.clock.wall_us())
+        now_us, updates = self.office.clock.wall_us(), UpdateOffers(str(self.office.directory))
+        (found,) = overview(register, self.known, self.offers, updates, now_us)
         return found
 
 

@@ -1,0 +1,206 @@
+"""Bundles that come through the dock: what `camerad-upload` leaves is judged as a stick's is.
+
+In a directory of that process's own (`DIRECTORY`):
+
+================  ============================================================================
+``SHA256.part``   a bundle that is being fetched
+``SHA256.raucb``  one that is complete, and whose bytes have that SHA-256
+``ready``         the SHA-256 of the one that is handed in. Each time that it is published, systemd
+                  starts `camerad update offered` (camerad-update-dock.path)
+================  ============================================================================
+
+What became of a bundle is in `JUDGED` beside `camerad.update.update_file`, which only root writes.
+The daemon reads there what to tell the office, and `camerad-upload` what not to fetch again. The
+SHA-256 is a name here and no more: whoever has taken `camerad-upload` over can give another file
+that name, and RAUC's signature alone says what is installed.
+
+Order of writes: RAUC's failure is counted before it is told, and a decision is written before the
+bundle is removed. After a loss of power at any instant the bundle is judged once more, or is
+removed by `camerad-upload`; it is never installed twice, since a version that waits for its trial,
+or runs, counts as installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.message_ids import MessageId
+from camerad.base.safe_read import read_plain
+from camerad.base.state_file import StateFileError, read_json, write_json
+from camerad.base.text import LONGEST, printable
+from camerad.behaviour.update import (
+    BundleStanding,
+    JudgedBundle,
+    RunningVersion,
+    UpdatePhase,
+    standing,
+)
+from camerad.update.errors import BundleRefusedError, UpdateError, UpdateNotNowError
+from camerad.update.rauc import Rauc
+from camerad.update.update_file import FOLDER, UpdateFile
+from camerad.update.updater import Updater
+
+log = logging.getLogger(__name__)
+
+DIRECTORY: Final = "/data/upload"
+"""On a camera that was made from the image (config/image)."""
+READY: Final = "ready"
+ENDING: Final = ".raucb"
+JUDGED: Final = "offered.json"
+"""Beside `update.json`."""
+MOST: Final = 8
+"""Bundles that are remembered."""
+MOST_FAILURES: Final = 3
+"""Times that RAUC may fail to write a bundle. Each writes a slot of some 400 MB to the card."""
+UNTRUSTED: Final = "untrusted"
+UNSUITABLE: Final = "unsuitable"
+NOT_WRITTEN: Final = "not_written"
+FELL_BACK: Final = "fell_back"
+"""Words of `JudgedBundle.why`; the last is of a trial."""
+SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_UNDER_WAY: Final = (UpdatePhase.INSTALLING, UpdatePhase.TRYING)
+_LARGEST: Final = 64 * 1024
+_PUBLIC: Final = 0o644
+
+
+def read_judged(provision_dir: Path) -> tuple[JudgedBundle, ...]:
+    """The bundles that were judged. provision_dir: `device.provision_dir`. What cannot be read is
+    logged, and counts as none. Raises StorageError."""
+    path = os.path.join(provision_dir, FOLDER, JUDGED)
+    try:
+        kind = tuple[JudgedBundle, ...]
+        return read_json(path, kind, "offered updates", _LARGEST, "it counts as none") or ()
+    except StateFileError as error:
+        log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+        return ()
+
+
+def bundle_standing(provision_dir: Path, sha256: str, running: str) -> BundleStanding:
+    """How a bundle of this SHA-256 stands. running: the version that runs. Raises StorageError."""
+    judged = _find(read_judged(provision_dir), sha256)
+    if judged is None:
+        return BundleStanding.OPEN
+    return standing(judged, UpdateFile(str(provision_dir / FOLDER)).state, running)
+
+
+def offered_standings(
+    provision_dir: Path, running: str
+) -> list[tuple[JudgedBundle, BundleStanding]]:
+    """How each bundle stands that was judged. Raises StorageError."""
+    state = UpdateFile(str(provision_dir / FOLDER)).state
+    return [(one, standing(one, state, running)) for one in read_judged(provision_dir)]
+
+
+class OfferedBundles:
+    """Judges and installs what was handed in. directory: as `DIRECTORY`. kept: the file beside
+    which it is noted what became of it; updater: works on that as well."""
+
+    def __init__(self, directory: str, kept: UpdateFile, updater: Updater) -> None:
+        self._directory = directory
+        self._kept = kept
+        self._updater = updater
+        self._path = os.path.join(kept.directory, JUDGED)
+
+    def install(self, running: RunningVersion, rauc: Rauc) -> None:
+        """Install the bundle that was handed in, and put it up for its trial; then remove it.
+
+        Raises BundleRefusedError once it is refused for good, and removed; UpdateNotNowError if
+        there is none, or now is not the time; and UpdateError if RAUC could not write it: then it
+        stays, and is tried again the next time that it is handed in.
+        """
+        sha256 = self._handed_in()
+        bundle = os.path.join(self._directory, sha256 + ENDING)
+        if not file_status.is_file(bundle):
+            raise UpdateNotNowError(
+                f"{bundle}: there is no such file: it is fetched again in the dock"
+            )
+        known = _find(self._judged(), sha256)
+        state = self._kept.state
+        if known and standing(known, state, running.version) is not BundleStanding.OPEN:
+            self._remove(bundle)
+            raise UpdateNotNowError(f"{bundle}: this was decided before")
+        if running.slot != running.primary or state.phase in _UNDER_WAY:
+            raise UpdateNotNowError("another update is under way: this one is judged after it")
+        failures = known.failures if known and known.by == running.version else 0
+        judged = JudgedBundle(sha256, running.version, failures=failures)
+        try:
+            version = rauc.info(bundle).version
+        except BundleRefusedError as error:
+            self._refuse(bundle, judged, UNTRUSTED, str(error))
+            raise
+        judged = replace(judged, version=version)
+        if not self._is_done(version, running):
+            self._install(bundle, judged, running, rauc)
+        self._note(replace(judged, installed=True))
+        self._remove(bundle)
+
+    def _install(
+        self, bundle: str, judged: JudgedBundle, running: RunningVersion, rauc: Rauc
+    ) -> None:
+        try:
+            self._updater.install(bundle, running, rauc, again=False)
+        except UpdateNotNowError:
+            raise
+        except BundleRefusedError as error:
+            self._refuse(bundle, judged, UNSUITABLE, str(error))
+            raise
+        except UpdateError as error:
+            if self._is_done(judged.version, running):
+                return  # it was written whole before something went wrong
+            counted = replace(judged, failures=judged.failures + 1)
+            if self._updater.hindrance() is not None:
+                raise  # the camera was taken: that is nobody's fault
+            if counted.failures < MOST_FAILURES:
+                self._note(counted)
+            else:
+                text = (
+                    f"{counted.failures} times it could not be written, the last time so: {error}"
+                )
+                self._refuse(bundle, counted, NOT_WRITTEN, text)
+            raise
+
+    def _refuse(self, bundle: str, judged: JudgedBundle, why: str, text: str) -> None:
+        said = printable(text.removeprefix(f"{bundle}: "))[:LONGEST]
+        self._note(replace(judged, why=why, text=said))
+        self._remove(bundle)
+
+    def _is_done(self, version: str, running: RunningVersion) -> bool:
+        """Whether this version waits for its trial, or runs: then a loss of power, or a stick, was
+        between that and the note of it."""
+        state = self._kept.state
+        waits = state.phase is UpdatePhase.TO_TRY and state.version == version
+        return waits or running.version == version
+
+    def _handed_in(self) -> str:
+        """The SHA-256 that is handed in. Raises UpdateNotNowError."""
+        path = os.path.join(self._directory, READY)
+        said = ""
+        if file_status.is_file(path):
+            said = read_plain(path, "handed-in update", 100).decode("ascii", "replace").strip()
+        if SHA256.fullmatch(said) is None:
+            raise UpdateNotNowError(f"{path}: no bundle is handed in")
+        return said
+
+    def _judged(self) -> tuple[JudgedBundle, ...]:
+        return read_judged(Path(os.path.dirname(self._kept.directory)))
+
+    def _note(self, judged: JudgedBundle) -> None:
+        others = [one for one in self._judged() if one.sha256 != judged.sha256]
+        write_json(self._path, [*others, judged][-MOST:], mode=_PUBLIC)
+
+    def _remove(self, bundle: str) -> None:
+        """Remove what was handed in. The directory is another user's, who can have made links of
+        it: names in it are removed, and nothing that they lead to."""
+        file_status.check_directory(self._directory)
+        for path in (bundle, os.path.join(self._directory, READY)):
+            durable_files.remove(path, missing_ok=True)
+
+
+def _find(judged: tuple[JudgedBundle, ...], sha256: str) -> JudgedBundle | None:
+    return next((one for one in judged if one.sha256 == sha256), None)

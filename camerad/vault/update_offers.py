@@ -1,0 +1,224 @@
+"""Updates that an office offers to its cameras: RAUC's bundles, as on a stick.
+
+=================================  ===========================================================
+``office/updates/SHA256.raucb``    a bundle, once for all cameras that it is offered to
+``office/offers/KID/update.json``  which one a camera is to fetch
+=================================  ===========================================================
+
+Each is published whole. `camerad office offer update` puts them there; the server takes an offer
+away once the camera runs that version, and with the last one its bundle. Nothing here is believed:
+the camera judges a bundle by the certificate in its system.
+
+Order of writes: a bundle is durable before an offer names it, and an offer is removed before its
+bundle is. Both are done under one lock, so that no bundle goes that is just being offered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import EX_CONFIG, CameradError, StorageError
+from camerad.base.safe_read import open_plain
+from camerad.base.state_file import read_json, write_json
+from camerad.base.storage_errors import explaining
+from camerad.base.text import room
+from camerad.dock.update_fetch import LONGEST
+from camerad.store.check_in import UPDATE, CheckIn
+from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.offer_kinds import PIECE
+from camerad.vault.settings_offers import OFFERS
+from camerad.vault.standstill import free_room
+from camerad.vault.update_bundle import read_manifest
+
+UPDATES: Final = "updates"
+NAME: Final = "update.json"
+_ENDING: Final = ".raucb"
+_LOCK: Final = "updates"
+_LARGEST: Final = 4096
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class BundleTooLargeError(CameradError, ValueError):
+    """Error raised when a bundle is larger than any camera takes, or than the storage has room
+    for."""
+
+    exit_code = EX_CONFIG
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedUpdate:
+    """What a camera is offered. sha256, bytes: of the bundle. compatible, version: as it says
+    itself."""
+
+    sha256: str
+    bytes: int
+    compatible: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateContent:
+    """An `camerad.vault.offer_kinds.OfferContent`. path: of the bundle."""
+
+    path: str
+    offer: OfferedUpdate
+    media_type: str = "application/octet-stream"
+
+    @property
+    def sha256(self) -> str:
+        """Of the bundle."""
+        return self.offer.sha256
+
+    @property
+    def length(self) -> int:
+        """Its bytes."""
+        return self.offer.bytes
+
+    def pieces(self, begin: int, end: int) -> Iterator[bytes]:
+        """Some of them; see `OfferContent`."""
+        with open_plain(self.path, "update") as file:
+            while begin < end:
+                with explaining("read", self.path):
+                    piece = os.pread(file.fileno(), min(PIECE, end - begin), begin)
+                if not piece:
+                    raise StorageError(f"{self.path}: it is shorter than when it was offered")
+                begin += len(piece)
+                yield piece
+
+
+class UpdateOffers:
+    """An `camerad.vault.offer_kinds.OfferKind`. root: the office's directory."""
+
+    kind: Final = UPDATE
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.abspath(root)
+        self._office = os.path.join(self._root, OFFICE)
+        self._locks = DirectoryLocks(self._root)
+
+    def find(self, kid: str) -> UpdateContent | None:
+        """What there is for a camera; None if there is nothing, or its bundle is gone."""
+        offer = self.offered(kid)
+        if offer is None:
+            return None
+        path = self._bundle(offer.sha256)
+        return UpdateContent(path, offer) if file_status.is_file(path) else None
+
+    def offered(self, kid: str) -> OfferedUpdate | None:
+        """The same, whether its bundle is there or not."""
+        path = self._path(kid)
+        found = read_json(path, OfferedUpdate, "offered update", _LARGEST, "offer it again")
+        return found if found is not None and _SHA256.fullmatch(found.sha256) else None
+
+    def for_camera(self, kid: str, said: CheckIn) -> UpdateContent | None:
+        """What a camera is to fetch, by what it just said: nothing that it runs, that waits for its
+        trial or is in it, or that it refused; and nothing at all if it has no system that could be
+        updated."""
+        offer = self.offered(kid)
+        if offer is None or said.image is None or offer.sha256 in said.waiting:
+            return None
+        if said.image == offer.version:
+            with self._locks.hold(_LOCK):
+                if self.offered(kid) == offer:  # another one may have been offered since
+                    durable_files.remove(self._path(kid), missing_ok=True)
+                self._remove_unoffered()
+            return None
+        refused = {one.sha256 for one in said.refused_offers}
+        return None if offer.sha256 in refused else self.find(kid)
+
+    def put(self, bundle: str, kids: list[str], *, reserve: int) -> OfferedUpdate:
+        """Offer a bundle to cameras, in the place of earlier ones. bundle: its file. reserve: bytes
+        that stay free on the office's storage. Raises BundleError and BundleTooLargeError."""
+        for kid in kids:
+            self._path(kid)
+        with open_plain(bundle, "bundle", linked=True) as file, self._locks.hold(_LOCK):
+            length = os.fstat(file.fileno()).st_size
+            with explaining("read", bundle):
+                manifest = read_manifest(bundle, file.fileno())
+            if length > LONGEST:
+                raise BundleTooLargeError(f"{bundle}: no camera takes more than {room(LONGEST)}")
+            if length + reserve > free_room(self._office):
+                raise BundleTooLargeError(
+                    f"{bundle}: with its {room(length)} the office's storage would not keep "
+                    f"{room(reserve)} free for recordings (receive.reserve_gib): make room there"
+                )
+            sha256 = self._keep(file.fileno(), length, bundle)
+            offer = OfferedUpdate(sha256, length, manifest.compatible, manifest.version)
+            for kid in kids:
+                path = self._path(kid)
+                durable_files.make_directory(os.path.dirname(path))
+                write_json(path, offer)
+            self._remove_unoffered()
+        return offer
+
+    def withdraw(self, kid: str) -> bool:
+        """Offer it no more; whether there was something."""
+        path = self._path(kid)
+        if not file_status.exists(path):
+            return False
+        with self._locks.hold(_LOCK):
+            durable_files.remove(path, missing_ok=True)
+            self._remove_unoffered()
+        return True
+
+    def _keep(self, descriptor: int, length: int, bundle: str) -> str:
+        """Copy a bundle to its place, durably; its SHA-256."""
+        directory = os.path.join(self._office, UPDATES)
+        durable_files.make_directory(directory)
+        temporary = os.path.join(directory, f"bundle{durable_files.TEMPORARY}")
+        durable_files.remove(temporary, missing_ok=True)
+        copy, found, offset = durable_files.create(temporary), hashlib.sha256(), 0
+        try:
+            while offset < length:
+                with explaining("read", bundle):
+                    piece = os.pread(descriptor, min(PIECE, length - offset), offset)
+                if not piece:
+                    raise StorageError(f"{bundle}: it became shorter while it was read")
+                found.update(piece)
+                offset = durable_files.write(copy, [piece], offset, temporary)
+            durable_files.sync(copy, temporary)
+        finally:
+            durable_files.close(copy, temporary)
+        durable_files.rename(temporary, self._bundle(found.hexdigest()))
+        return found.hexdigest()
+
+    def _remove_unoffered(self) -> None:
+        """Remove what no camera is offered any more. Its lock is held."""
+        directory = os.path.join(self._office, UPDATES)
+        file_status.check_directory(directory)
+        if not file_status.exists(directory):
+            return
+        offers = os.path.join(self._office, OFFERS)
+        with explaining("list the directory", offers):
+            kids = [name for name in os.listdir(offers) if _KID.fullmatch(name)]
+        named = {offer.sha256 + _ENDING for kid in kids if (offer := self.offered(kid))}
+        with explaining("list the directory", directory):
+            there = os.listdir(directory)
+        for name in there:
+            if name not in named:
+                durable_files.remove(os.path.join(directory, name))
+
+    def _bundle(self, sha256: str) -> str:
+        """Nothing on the way is a link."""
+        directory = os.path.join(self._office, UPDATES)
+        file_status.check_directory(directory)
+        return os.path.join(directory, sha256 + _ENDING)
+
+    def _path(self, kid: str) -> str:
+        """Nothing on the way is a link."""
+        if _KID.fullmatch(kid) is None:
+            raise ValueError(f"{kid!r} is no thumbprint")
+        path = self._office
+        file_status.check_directory(path)
+        for name in (OFFERS, kid):
+            path = os.path.join(path, name)
+            file_status.check_directory(path)
+        return os.path.join(path, NAME)
