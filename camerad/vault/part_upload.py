@@ -16,8 +16,8 @@ from camerad.vault.upload_errors import TooLargeError, WrongBodyError, WrongChec
 from camerad.vault.upload_files import Declaration, UploadFiles, UploadProgress
 
 WRITE_OUT: Final = 2 << 20
-"""Bytes after which the kernel is asked to begin to write, so that little is left to wait for at the
-part's end. That changes nothing about what counts, and when."""
+"""Bytes after which the kernel is asked to begin to write, so that little is left to wait for at
+the part's end. That changes nothing about what counts, and when."""
 
 
 class PartUpload:
