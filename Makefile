@@ -174,7 +174,7 @@ bench-index:
 
 bench-office:
 	$(prepare) bench
-	@$(python) -m tests.bench.office
+	@PYTHONPATH=tests/helpers $(python) -m tests.bench.office
 
 fleet:
 	$(prepare) run

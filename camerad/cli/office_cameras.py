@@ -254,8 +254,8 @@ def _offer(settings: OfficeFile, options: argparse.Namespace) -> int:
 
 
 def _offer_update(settings: OfficeFile, options: argparse.Namespace) -> int:
-    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415 - slow to import
-    from camerad.vault.uploads import GIB  # noqa: PLC0415
+    from camerad.vault.camera_quotas import GIB  # noqa: PLC0415 - slow to import
+    from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     cameras = _named(register, options)

@@ -14,8 +14,8 @@ from camerad.base import file_status
 from camerad.base.storage_errors import explain
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, read_public_key
 from camerad.ledger import log_segments
-from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.state_memory import StateMemory
 from camerad.office import holdings
 from camerad.office.camera_register import RegisteredCamera
 from camerad.store.locations import Holding, check_directories, holding_name, office_place
@@ -37,6 +37,7 @@ class CameraHoldings:
         self.root: Final = os.path.abspath(root)
         self._cameras = cameras
         self._locks = DirectoryLocks(self.root)
+        self._states = StateMemory()
 
     def key(self, kid: str) -> PublicKey:
         """The camera's key."""
@@ -110,7 +111,7 @@ class CameraHoldings:
         files = log_segments.list_files(holding.ledger)
         if not files.newest and not files.checkpoints:
             return None
-        return read_state(holding.ledger, self.ledger_keys(kid))
+        return self._states.read(holding.ledger, self.ledger_keys(kid))
 
 
 class Turns:

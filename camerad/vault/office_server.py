@@ -67,7 +67,7 @@ from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.standstill import free_room
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
-from camerad.vault.takeover_queue import TakeoverQueue
+from camerad.vault.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
 from camerad.vault.update_offers import UpdateOffers
 from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
@@ -188,7 +188,8 @@ class Vault:
         )
         ends = TakeoverEnds(asyncio.get_running_loop())
         take = self._metrics.timed(takeover.take)
-        queue = self._queue = TakeoverQueue(take, self._clock, ends.tell)
+        most = THREADS if copies is None else THREADS_WITH_COPIES
+        queue = self._queue = TakeoverQueue(take, self._clock, ends.tell, threads=most)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         app = self._make_app(cameras, refusals)
         UploadRoutes(

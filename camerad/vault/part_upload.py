@@ -15,6 +15,10 @@ from camerad.base.storage_errors import explaining
 from camerad.vault.upload_errors import TooLargeError, WrongBodyError, WrongChecksumError
 from camerad.vault.upload_files import Declaration, UploadFiles, UploadProgress
 
+WRITE_OUT: Final = 2 << 20
+"""Bytes after which the kernel is asked to begin to write, so that little is left to wait for at
+the part's end. That changes nothing about what counts, and when."""
+
 
 class PartUpload:
     """It counts after `finish`, and else leaves nothing. Whoever began it calls `close`, which may
@@ -42,6 +46,7 @@ class PartUpload:
         self._files = files
         self._progress = progress
         self._end = progress.offset
+        self._written_out = progress.offset
         self._wall_us = wall_us
         self._on_count = on_count
         self._on_close = on_close
@@ -87,6 +92,14 @@ class PartUpload:
             self._end = durable_files.write(
                 self._descriptor, [piece], self._end, self._files.content
             )
+            if self._end - self._written_out >= WRITE_OUT:
+                durable_files.begin_sync(
+                    self._descriptor,
+                    self._written_out,
+                    self._end - self._written_out,
+                    self._files.content,
+                )
+                self._written_out = self._end
 
     def finish(self, sha256: bytes, checksum: bytes | None = None) -> int:
         """Have the part count, durably; returns the bytes that the upload then has. sha256: what

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 THREADS: Final = 2
 """To check a recording keeps one processor busy."""
+THREADS_WITH_COPIES: Final = 4
+"""Where a second copy is made of each: half of the time its store is what is waited for."""
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
 ELSEWHERE_SECONDS: Final = 10
@@ -43,7 +45,8 @@ class TakeoverQueue:
     one camera. After an error it is called again: in a minute at first, in an hour at last.
 
     take: blocks, and may be called again for the same upload. clock: for the pauses. on_settled: is
-    told the camera's key after each call, on any thread.
+    told the camera's key after each call, on any thread. threads: how many cameras' recordings are
+    taken at once.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class TakeoverQueue:
         take: Callable[[str, Declaration], None],
         clock: Clock,
         on_settled: Callable[[str], None] = lambda _kid: None,
+        *,
+        threads: int = THREADS,
     ) -> None:
         self._take = take
         self._on_settled = on_settled
@@ -69,7 +74,7 @@ class TakeoverQueue:
         # again with what it was at.
         self._threads = [
             threading.Thread(target=self._work, name=f"takeover-{number}", daemon=True)
-            for number in range(THREADS)
+            for number in range(threads)
         ]
 
     def start(self) -> None:

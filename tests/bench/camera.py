@@ -116,6 +116,18 @@ class Camera:
         self._buffered = pre_event is not None
 
     @property
+    def configuration(self) -> Path:
+        """The file."""
+        return self._configuration
+
+    def configure(self, **sections: dict[str, Any]) -> None:
+        """Add to its configuration, before it is started. sections: settings, by section."""
+        document = json.loads(self._configuration.read_text())
+        for name, settings in sections.items():
+            document[name] = {**document.get(name, {}), **settings}
+        self._configuration.write_text(json.dumps(document))
+
+    @property
     def world_socket(self) -> Path:
         """Where the daemon's simulated hardware meets the world."""
         return self.root / "world.sock"

@@ -9,43 +9,51 @@ on loopback, until every receipt is acknowledged. Beside it ``rclone copy`` brin
 is synchronised. What differs: rclone signs nothing, hashes nothing, asks the storage for nothing
 until the end, and reads nothing back.
 
+Second copies in S3: `tests.bench.office_s3`. What a camera notices that records while it hands
+over: `tests.bench.office_recording`.
+
 A second of a processor is one of this machine's, the kernel's work on the process' behalf included.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, NoReturn
 
-from hw_mocks.fleet.cards import Card, shift
-from hw_mocks.fleet.endless_film import EndlessFilm, noise
-from hw_mocks.fleet.fleet_office import FleetOffice, free_port
-from hw_mocks.fleet.fleet_run import Fleet
+from hw_mocks.fleet.cards import Card
+from hw_mocks.fleet.endless_film import noise
+from hw_mocks.fleet.fleet_office import FleetOffice
 
-from tests.bench import machine
+from tests.bench import machine, office_recording, office_s3, rclone_peer
 from tests.bench.goals import Goal
+from tests.bench.office_fleet import (
+    bytes_of,
+    certificate_of,
+    directory,
+    hand_over,
+    make_cards,
+    make_office,
+    warm,
+)
+from tests.bench.office_recording import RecordingResult
+from tests.bench.office_s3 import S3Result
 from tests.bench.plan import BITRATE, HEIGHT, WIDTH, BenchError, answer, log
 
-LIMIT_SECONDS: Final = 20 * 60
-PATIENCE: Final = 300.0
+LIMIT_SECONDS: Final = 30 * 60
 RATIO_LIMIT: Final = 0.7
 MEMORY_LIMIT_MB: Final = 250.0
 GROWTH_LIMIT_MB: Final = 20.0
+LATER_LIMIT_MS: Final = 10.0
+"""How much later the light may be before it counts as later: a third of a picture."""
 
 SENDERS: Final = 4
 """Cameras at once beside rclone, which copies four files at a time if nobody says otherwise."""
@@ -62,26 +70,30 @@ DAY_BYTES: Final = 20 * 5e9
 @dataclass(frozen=True, slots=True)
 class Effort:
     """pairs: of camerad and rclone. sender_mb: of each camera there; crowd_mb: of each of the
-    crowd."""
+    crowd; s3_mb: of each camera where second copies go to S3. presses: in each case."""
 
     pairs: int
     sender_mb: int
     crowd_mb: int
+    s3_mb: int
+    presses: int
 
 
-FULL: Final = Effort(pairs=3, sender_mb=400, crowd_mb=60)
-QUICK: Final = Effort(pairs=1, sender_mb=120, crowd_mb=15)
+FULL: Final = Effort(pairs=3, sender_mb=400, crowd_mb=60, s3_mb=100, presses=20)
+QUICK: Final = Effort(pairs=1, sender_mb=120, crowd_mb=15, s3_mb=30, presses=4)
 
 
 @dataclass(slots=True)
 class Result:
     """seconds: of each pair, by who; bytes: that were received. cpu: seconds of a processor, by
-    process. memory: the office's peak, megabytes, by case."""
+    process. memory: the office's peak, megabytes, by case. s3, recording: see their own."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {RECEIVE: [], RCLONE: []})
     bytes: int = 0
     cpu: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
+    s3: S3Result = field(default_factory=S3Result)
+    recording: RecordingResult = field(default_factory=RecordingResult)
 
     @property
     def ratio(self) -> float:
@@ -120,6 +132,20 @@ class Result:
         return [
             Goal("receiving, of rclone's speed", round(self.ratio, 3), RATIO_LIMIT, "times", True),
             Goal(
+                "second copies to S3, of rclone's speed",
+                round(self.s3.copies_ratio, 3),
+                RATIO_LIMIT,
+                "times",
+                True,
+            ),
+            Goal(
+                "receiving with S3, of rclone's to both places",
+                round(self.s3.whole_ratio, 3),
+                RATIO_LIMIT,
+                "times",
+                True,
+            ),
+            Goal(
                 f"memory of the office, {CROWD} cameras",
                 round(self.memory[_crowd()], 1),
                 MEMORY_LIMIT_MB,
@@ -130,6 +156,18 @@ class Result:
                 round(grown, 1),
                 GROWTH_LIMIT_MB,
                 "MB",
+            ),
+            Goal(
+                "red light later while it hands over",
+                round(self.recording.later_ms, 1),
+                LATER_LIMIT_MS,
+                "ms",
+            ),
+            Goal(
+                "frames lost while it hands over",
+                self.recording.lost[office_recording.MEANWHILE],
+                0,
+                "",
             ),
         ]
 
@@ -147,6 +185,8 @@ class Result:
             "minutes_for_20_cameras_of_5_gb": {
                 name: round(minutes, 1) for name, minutes in self.minutes_of_a_day().items()
             },
+            "s3": self.s3.as_json(),
+            "recording_meanwhile": self.recording.as_json(),
         }
 
     def table(self) -> str:
@@ -161,6 +201,7 @@ class Result:
         lines += [f"{name:<48}{mb:>10.1f}" for name, mb in self.memory.items()]
         lines += ["", f"{'20 cameras of 5 GB each take':<48}{'minutes':>10}", "-" * 58]
         lines += [f"{name:<48}{took:>10.1f}" for name, took in self.minutes_of_a_day().items()]
+        lines += ["", *self.s3.table(), "", *self.recording.table()]
         lines += ["", f"{'goal':<48}{'is':>10}{'limit':>10}", "-" * 90]
         for goal in self.goals():
             sign = ">=" if goal.at_least else "<="
@@ -179,140 +220,46 @@ def measure(effort: Effort, work: Path) -> Result:
     film = noise(WIDTH, HEIGHT, BITRATE)
     for number in range(effort.pairs):
         log.info("office: receiving, pair %d of %d", number + 1, effort.pairs)
-        with _directory(work, "receive") as place:
+        with directory(work, "receive") as place:
             cards = make_cards(place / "cards", film, SENDERS, effort.sender_mb)
-            office = FleetOffice(place / "office", [(one.name, one.key.public) for one in cards])
-            result.bytes = sum(path.stat().st_size for one in cards for path in one.files)
+            office = make_office(place / "office", cards)
+            result.bytes = bytes_of(cards)
             for turn in (_receive, _rclone) if number % 2 else (_rclone, _receive):
-                _warm(cards)
+                warm(cards)
                 turn(result, place, cards, office)
+    cases: dict[str, tuple[int, int, int | None]]
     cases = {_crowd(): (CROWD, effort.crowd_mb, None)}
     cases |= {_case(mb): (1, LARGE_MB, mb) for mb in (SMALL_MB, LARGE_MB)}
     for name, (count, megabytes, each) in cases.items():
         log.info("office: memory, %s", name)
-        with _directory(work, "memory") as place:
+        with directory(work, "memory") as place:
             cards = make_cards(place / "cards", film, count, megabytes, each)
-            office = FleetOffice(place / "office", [(one.name, one.key.public) for one in cards])
-            _hand_over(place, cards, office)
+            office = make_office(place / "office", cards)
+            hand_over(place / "run", cards, office)
             result.memory[name] = office.peak_megabytes
+    result.s3 = office_s3.measure(effort.pairs, effort.s3_mb, film, work)
+    result.recording = office_recording.measure(effort.presses, film, work)
     return result
 
 
-def make_cards(
-    place: Path, film: EndlessFilm, count: int, megabytes: int, each: int | None = None
-) -> list[Card]:
-    """Cards with so many megabytes on each. each: of one recording; as in a shift if None."""
-    size = film.fragment_bytes
-    fragments = max(1, round(megabytes * 1e6 / size))
-    cards = []
-    for number in range(count):
-        card = Card(place / f"camera-{number:02}", f"camera-{number:02}")
-        if each is None:
-            lengths = shift(fragments, seed=number, mean=max(1, fragments // 6))
-        else:
-            one = max(1, round(each * 1e6 / size))
-            lengths = [one] * max(1, round(fragments / one))
-        card.record(film, lengths, seed=number)
-        cards.append(card)
-    return cards
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    seconds: float
-    office_s: float
-    clients_s: float
-
-
-def _hand_over(place: Path, cards: list[Card], office: FleetOffice) -> _Taken:
-    """Have all of it handed over. Clients and office have been started before."""
-
-    async def run() -> _Taken:
-        fleet = Fleet(place / "run", cards, office)
-        office.start()
-        try:
-            await fleet.open()
-            await fleet.waiting(PATIENCE)
-            pids = [one.uploader.pid for one in fleet.cameras]
-            before = machine.cpu_ns(office.pid), sum(map(machine.cpu_ns, pids))
-            began = time.monotonic()
-            fleet.dock()
-            await fleet.finished(PATIENCE)
-            seconds = time.monotonic() - began
-            office_ns = machine.cpu_ns(office.pid) - before[0]
-            clients_ns = sum(map(machine.cpu_ns, pids)) - before[1]
-            return _Taken(seconds, office_ns / 1e9, clients_ns / 1e9)
-        except TimeoutError:
-            said = [one.uploader.status() for one in fleet.cameras]
-            raise BenchError(f"it was not handed over in {PATIENCE:.0f} s: {said}") from None
-        finally:
-            await fleet.close()
-            office.stop()
-
-    return asyncio.run(run())
-
-
 def _receive(result: Result, place: Path, cards: list[Card], office: FleetOffice) -> None:
-    taken = _hand_over(place, cards, office)
+    taken = hand_over(place / "run", cards, office)
     result.seconds[RECEIVE].append(taken.seconds)
     result.cpu.setdefault("office", []).append(taken.office_s)
     result.cpu.setdefault("clients", []).append(taken.clients_s)
 
 
-def _rclone(result: Result, place: Path, cards: list[Card], office: FleetOffice) -> None:
+def _rclone(result: Result, place: Path, _cards: list[Card], office: FleetOffice) -> None:
     """The same files to the same file system by others' programs."""
-    authority, certificate, key = office.certificate
-    target, port = place / "webdav", free_port()
-    target.mkdir()
-    environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
-    serve = ["rclone", "serve", "webdav", "--addr", f"127.0.0.1:{port}"]
-    serve += ["--cert", str(certificate), "--key", str(key), str(target)]
-    copy = ["rclone", "copy", str(cards[0].root.parent), ":webdav:", "--include", "*.tar"]
-    copy += ["--webdav-url", f"https://127.0.0.1:{port}", "--ca-cert", str(authority)]
-    copy += ["--retries", "1", "--transfers", str(SENDERS)]
-    with subprocess.Popen(serve, env=environment, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait_for(port)
-            began, children = time.monotonic(), os.times()
-            done = subprocess.run(
-                copy, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
-            )
-            subprocess.run(["sync", "-f", target], check=True)
-            seconds, after = time.monotonic() - began, os.times()
-            if done.returncode:
-                raise BenchError(f"rclone copy failed: {done.stderr.strip()[-300:]}")
-            got = sum(path.stat().st_size for path in target.rglob("*.tar"))
-            if got != result.bytes:
-                raise BenchError(f"rclone copied {got} of {result.bytes} bytes")
-            spent = after.children_user + after.children_system
-            spent -= children.children_user + children.children_system
-            result.seconds[RCLONE].append(seconds)
-            result.cpu.setdefault("rclone serve", []).append(machine.cpu_ns(server.pid) / 1e9)
-            result.cpu.setdefault("rclone copy", []).append(spent)
-        finally:
-            server.kill()
-    shutil.rmtree(target)
-
-
-def _warm(cards: list[Card]) -> None:
-    """Have what is sent in memory, and nothing waiting to be written."""
-    os.sync()
-    for card in cards:
-        for path in card.files:
-            subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True)
-
-
-def _wait_for(port: int) -> None:
-
-    until = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise BenchError("rclone serve webdav does not listen") from None
-            time.sleep(0.05)
+    target = place / "webdav"
+    with rclone_peer.webdav(target, certificate_of(office)) as (webdav, pid):
+        done = rclone_peer.copy(place / "cards", webdav, sync=target)
+        result.cpu.setdefault("rclone serve", []).append(machine.cpu_ns(pid) / 1e9)
+        got = sum(path.stat().st_size for path in target.rglob("*.tar"))
+    if got != result.bytes:
+        raise BenchError(f"rclone copied {got} of {result.bytes} bytes")
+    result.seconds[RCLONE].append(done.seconds)
+    result.cpu.setdefault("rclone copy", []).append(done.cpu_s)
 
 
 def _crowd() -> str:
@@ -323,21 +270,11 @@ def _case(megabytes: int) -> str:
     return f"one camera, recordings of {megabytes} MB"
 
 
-@contextmanager
-def _directory(work: Path, name: str) -> Iterator[Path]:
-    path = work / name
-    path.mkdir()
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def main() -> int:
     """Carry out the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.office", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
-    parser.add_argument("--quick", action="store_true", help="a minute; the figures are rough")
+    parser.add_argument("--quick", action="store_true", help="three minutes; the figures are rough")
     parser.add_argument(
         "--work-dir",
         default="/var/tmp",  # noqa: S108 - made below it by tempfile, with a name nobody knows

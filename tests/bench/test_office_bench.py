@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hw_mocks.fleet.endless_film import noise
 
-from tests.bench import office
+from tests.bench import office, office_fleet
 from tests.bench.office import RCLONE, RECEIVE, Result
+from tests.bench.office_recording import ALONE, MEANWHILE, RecordingResult
+from tests.bench.office_s3 import COPIES, COPIES_RCLONE, WHOLE, WHOLE_RCLONE, S3Result
 
 
 def a_result() -> Result:
@@ -23,6 +25,23 @@ def a_result() -> Result:
         "rclone copy": [4.0, 4.0, 4.0],
     }
     result.memory = {office._crowd(): 260.0, office._case(10): 80.0, office._case(500): 101.0}
+    result.s3 = an_s3_result()
+    result.recording = RecordingResult(
+        light={ALONE: [2.0, 3.0, 4.0], MEANWHILE: [13.0, 14.0, 90.0]},
+        frames={ALONE: 300, MEANWHILE: 300},
+        lost={ALONE: 0, MEANWHILE: 1},
+        mbit=[80.0, 90.0],
+    )
+    return result
+
+
+def an_s3_result() -> S3Result:
+    result = S3Result(bytes=10**9)
+    for ours, copied, whole, both in ((10.0, 8.0, 20.0, 10.0), (10.0, 4.0, 20.0, 30.0)):
+        result.note(COPIES, ours, own=2.0, store=10.0)
+        result.note(COPIES_RCLONE, copied, own=3.0, store=9.0)
+        result.note(WHOLE, whole, office=8.0, clients=2.0)
+        result.note(WHOLE_RCLONE, both)
     return result
 
 
@@ -35,10 +54,14 @@ def test_the_speed_is_the_median_of_pairs_of_one_run() -> None:
 
 
 def test_each_goal_is_held_against_its_limit() -> None:
-    speed, crowd, growth = a_result().goals()
+    speed, copies, both, crowd, growth, later, lost = a_result().goals()
     assert speed.reached
+    assert copies.missed_by == pytest.approx(0.1)  # 0.8 and 0.4 of rclone's speed
+    assert both.reached  # 0.5 and 1.5
     assert crowd.missed_by == pytest.approx(10.0)
     assert growth.missed_by == pytest.approx(1.0)
+    assert later.missed_by == pytest.approx(1.0)  # 14 ms, and 3 alone
+    assert lost.missed_by == 1
     slow = a_result()
     slow.seconds[RCLONE] = [6.0, 6.0, 6.0]
     assert slow.goals()[0].missed_by == pytest.approx(0.1)
@@ -58,12 +81,19 @@ def test_the_table_and_the_object_tell_the_same(tmp_path: Path) -> None:
     said, table = result.as_json(), result.table()
     assert said["speed_to_rclone"] == 1.0
     assert "reached" in table and "missed" in table and "260.0" in table
+    assert said["s3"]["second_copies_to_rclone"] == 0.6
+    assert said["s3"]["whole_way_to_rclone_to_both"] == 1.0
+    assert said["s3"]["whole_way_to_rclone_to_s3_alone"] == 0.3  # 6 s beside 20
+    assert said["recording_meanwhile"]["ratio"] == pytest.approx(14 / 3, abs=0.001)
+    assert said["recording_meanwhile"]["later_ms"] == 11.0
+    for row in ("second copies to S3: store", "while it hands over", "1/300", "85 Mbit/s"):
+        assert row in table
 
 
 def test_cards_have_what_was_asked_for(tmp_path: Path) -> None:
     film = noise(320, 240, 500_000)
-    shifts = office.make_cards(tmp_path / "shift", film, 2, 2)
-    each = office.make_cards(tmp_path / "each", film, 1, 2, each=1)
+    shifts = office_fleet.make_cards(tmp_path / "shift", film, 2, 2)
+    each = office_fleet.make_cards(tmp_path / "each", film, 1, 2, each=1)
     for cards, count in ((shifts, 2), (each, 1)):
         assert len(cards) == count
         for card in cards:

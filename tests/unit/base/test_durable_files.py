@@ -146,3 +146,24 @@ def test_a_move_of_nothing_is_told(two: tuple[Path, Path]) -> None:
     path.unlink()
     with pytest.raises(StorageError, match="move it to"):
         durable_files.move(str(path), str(to))
+
+
+def test_a_write_out_begins_early_where_the_file_can_and_a_failing_one_is_told(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "file")
+    descriptor = durable_files.create(path)
+    try:
+        durable_files.write(descriptor, [b"x" * 8192], 0, path)
+        durable_files.begin_sync(descriptor, 0, 8192, path)
+        assert os.pread(descriptor, 8192, 0) == b"x" * 8192
+    finally:
+        os.close(descriptor)
+    # ESPIPE: what has no pages has nothing to write out.
+    reading, writing = os.pipe()
+    durable_files.begin_sync(writing, 0, 1, "pipe")
+    os.close(reading)
+    os.close(writing)
+    with pytest.raises(StorageError, match="cannot write") as said:
+        durable_files.begin_sync(writing, 0, 1, path)
+    assert said.value.errno == errno.EBADF

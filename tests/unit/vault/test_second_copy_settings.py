@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,6 +156,34 @@ def test_a_library_that_is_missing_says_how_to_install_it(
     settings = S3Settings("https://s3.office.example", "camerad-evidence", tmp_path / "credentials")
     with pytest.raises(SecondCopyError, match="extra 'office'"):
         Bucket(settings)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_part_is_hashed_for_its_signature_only_where_no_tls_keeps_it_whole(
+    tmp_path: Path, scheme: str
+) -> None:
+    from botocore.awsrequest import AWSResponse
+    from urllib3 import HTTPResponse
+
+    path = tmp_path / "credentials"
+    path.write_text(GOOD)
+    path.chmod(0o600)
+    bucket = Bucket(S3Settings(f"{scheme}://s3.office.example", "camerad-evidence", path))
+    signed = list[str]()
+    raw = HTTPResponse(io.BytesIO(), preload_content=False)
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        found = request.headers["X-Amz-Content-SHA256"]
+        signed.append(found.decode() if isinstance(found, bytes) else found)
+        return AWSResponse(request.url, 200, {"ETag": '"x"'}, raw)
+
+    bucket.client.meta.events.register("before-send.s3.UploadPart", answer)
+    bucket.client.upload_part(
+        Bucket=bucket.name, Key="one", UploadId="u", PartNumber=1, Body=b"part"
+    )
+    bucket.client.close()
+    own = hashlib.sha256(b"part").hexdigest()
+    assert signed == [own if scheme == "http" else "UNSIGNED-PAYLOAD"]
 
 
 def test_credentials_are_read(tmp_path: Path) -> None:

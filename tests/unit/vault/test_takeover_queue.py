@@ -10,7 +10,7 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
-from camerad.vault.takeover_queue import TakeoverQueue
+from camerad.vault.takeover_queue import THREADS, THREADS_WITH_COPIES, TakeoverQueue
 from camerad.vault.upload_files import Declaration
 
 KID = "k" * 43
@@ -56,8 +56,8 @@ def taker() -> Taker:
 
 
 @contextmanager
-def working(taker: Taker, clock: ManualClock) -> Iterator[TakeoverQueue]:
-    queue = TakeoverQueue(taker, clock)
+def working(taker: Taker, clock: ManualClock, threads: int = THREADS) -> Iterator[TakeoverQueue]:
+    queue = TakeoverQueue(taker, clock, threads=threads)
     queue.start()
     try:
         yield queue
@@ -97,6 +97,17 @@ def test_everything_that_was_added_is_taken_two_at_a_time(taker: Taker) -> None:
         declared(number).recording for number in range(5)
     ]
     assert taker.most_at_once == 2
+
+
+def test_where_a_store_is_waited_for_more_are_taken_at_a_time(taker: Taker) -> None:
+    with working(taker, ManualClock(), threads=THREADS_WITH_COPIES) as queue:
+        taker.let.clear()
+        for number in range(5):
+            queue.add(f"{number:043}", declared(number))
+        taker.until(lambda: taker.at_once == 4)
+        taker.let.set()
+        taker.until(lambda: len(taker.taken) == 5)
+    assert taker.most_at_once == 4
 
 
 def test_cameras_take_turns_and_none_has_both_threads(taker: Taker) -> None:

@@ -15,6 +15,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.store.locations import OFFICE
 from camerad.vault import upload_errors as errors
 from camerad.vault import upload_files
+from camerad.vault.part_upload import WRITE_OUT
 from camerad.vault.upload_files import Declaration, UploadFiles
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.uploads import INCOMING, Uploads
@@ -123,6 +124,55 @@ def test_a_part_that_is_given_up_leaves_nothing(uploads: Uploads) -> None:
     assert (uploads.offset(KID, ID), content(uploads)) == (0, b"")
     with pytest.raises(StorageError, match="given up"):
         part.write(b"4")
+
+
+def test_a_long_part_is_written_out_while_it_comes_and_counts_when_it_is_synchronised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    piece, calls = bytes(WRITE_OUT // 2), list[tuple[str, int, int]]()
+    begin_sync, sync = durable_files.begin_sync, durable_files.sync
+
+    def begun(descriptor: int, offset: int, length: int, path: str) -> None:
+        calls.append(("begun", offset, length))
+        begin_sync(descriptor, offset, length, path)
+
+    def synchronised(descriptor: int, path: str) -> None:
+        calls.append(("synchronised", 0, uploads.offset(KID, ID)))
+        sync(descriptor, path)
+
+    declare(uploads, 5 * len(piece))
+    monkeypatch.setattr(durable_files, "begin_sync", begun)
+    monkeypatch.setattr(durable_files, "sync", synchronised)
+    part = uploads.begin(KID, ID, 0)
+    for _ in range(5):
+        part.write(piece)
+    assert part.finish(hashlib.sha256(5 * piece).digest()) == 5 * len(piece)
+    part.close()
+    # Two pieces at a time, and the fifth waits for the end; then nothing counted still, and the
+    # offset is written behind it.
+    assert calls == [
+        ("begun", 0, WRITE_OUT),
+        ("begun", WRITE_OUT, WRITE_OUT),
+        ("synchronised", 0, 0),
+        ("synchronised", 0, 5 * len(piece)),
+    ]
+
+
+def test_a_storage_that_fails_before_the_end_makes_nothing_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise StorageError("the disk is gone")
+
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    declare(uploads, WRITE_OUT)
+    monkeypatch.setattr(durable_files, "begin_sync", failing)
+    part = uploads.begin(KID, ID, 0)
+    with pytest.raises(StorageError, match="gone"):
+        part.write(bytes(WRITE_OUT))
+    part.close()
+    assert (uploads.offset(KID, ID), content(uploads)) == (0, b"")
 
 
 def test_the_client_s_own_checksum_is_compared_too(uploads: Uploads) -> None:

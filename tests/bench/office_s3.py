@@ -1,0 +1,243 @@
+"""Second copies in a bucket, beside ``rclone copy`` of the same files over the same TLS.
+
+The bucket is SeaweedFS' on loopback, with the office's own certificate. Twice it is compared:
+
+- the second copies alone: `SecondCopies.make` on as many threads as the office checks recordings
+  with (sent in parts, locked, the lock compared, read back and hashed) beside ``rclone copy`` to
+  that bucket;
+- the whole way of a hand-over, which ends in the office's directory *and* in the bucket, beside two
+  ``rclone copy`` at once, one to each.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import yaml
+from hw_mocks.fleet.cards import Card
+from hw_mocks.fleet.endless_film import EndlessFilm
+from hw_mocks.fleet.fleet_office import FleetOffice
+from s3_engines import ACCESS, SECRET, S3Engine, seaweedfs
+
+from camerad.base.clock import DAY, SystemClock
+from camerad.store import verified_copy
+from camerad.vault.second_copy.second_copies import SecondCopies
+from camerad.vault.second_copy.second_copy import Lock, name_of
+from camerad.vault.second_copy.second_copy_s3 import S3SecondCopy
+from camerad.vault.second_copy.second_copy_s3_client import Bucket
+from camerad.vault.second_copy.second_copy_settings import S3Settings
+from camerad.vault.takeover_queue import THREADS_WITH_COPIES
+from tests.bench import machine, rclone_peer
+from tests.bench.office_fleet import (
+    bytes_of,
+    certificate_of,
+    directory,
+    hand_over,
+    make_cards,
+    make_office,
+    warm,
+)
+from tests.bench.plan import log
+
+SENDERS: Final = 4
+COPIES, COPIES_RCLONE = "second copies to S3", "rclone to S3"
+WHOLE, WHOLE_RCLONE = "handed over, with a second copy in S3", "rclone to directory and S3"
+
+
+@dataclass(slots=True)
+class S3Result:
+    """seconds: of each round, by who. bytes: that went in a round. cpu: seconds of a processor for
+    each round, by process; the store's own beside whom it worked for."""
+
+    bytes: int = 0
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def copies_ratio(self) -> float:
+        """How fast second copies are made for each unit of rclone's speed: the median of rounds."""
+        return self._ratio(COPIES, COPIES_RCLONE)
+
+    @property
+    def whole_ratio(self) -> float:
+        """The same of the whole way, to both places."""
+        return self._ratio(WHOLE, WHOLE_RCLONE)
+
+    @property
+    def one_place_ratio(self) -> float:
+        """The whole way, to both places, beside rclone to the bucket alone."""
+        return self._ratio(WHOLE, COPIES_RCLONE)
+
+    def _ratio(self, ours: str, theirs: str) -> float:
+        pairs = zip(self.seconds[ours], self.seconds[theirs], strict=True)
+        return median(peer / own for own, peer in pairs)
+
+    def cpu_per_gb(self, process: str) -> float:
+        """Seconds of a processor for 10^9 bytes."""
+        return median(self.cpu[process]) / self.bytes * 1e9
+
+    def note(self, who: str, seconds: float, **cpu: float) -> None:
+        """Add a round. cpu: by process."""
+        self.seconds.setdefault(who, []).append(seconds)
+        for process, spent in cpu.items():
+            self.cpu.setdefault(f"{who}: {process}", []).append(spent)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "received_bytes": self.bytes,
+            "seconds": {who: [round(one, 2) for one in took] for who, took in self.seconds.items()},
+            "second_copies_to_rclone": round(self.copies_ratio, 3),
+            "whole_way_to_rclone_to_both": round(self.whole_ratio, 3),
+            "whole_way_to_rclone_to_s3_alone": round(self.one_place_ratio, 3),
+            "processor_seconds_per_gb": {
+                name: round(self.cpu_per_gb(name), 2) for name in self.cpu
+            },
+        }
+
+    def table(self) -> list[str]:
+        """Everything, for people."""
+        lines = [f"{'to S3, ' + str(self.bytes // 10**6) + ' MB':<48}{'s':>10}{'MB/s':>10}"]
+        lines.append("-" * 68)
+        for who, took in self.seconds.items():
+            rate = self.bytes / median(took) / 1e6
+            lines.append(f"{who:<48}{median(took):>10.2f}{rate:>10.0f}")
+        lines += ["", f"{'S3: processor seconds per GB':<48}{'s':>10}", "-" * 58]
+        lines += [f"{name:<48}{self.cpu_per_gb(name):>10.2f}" for name in self.cpu]
+        one_place = f"{self.one_place_ratio:.2f}"
+        lines += ["", f"handed over to both places, of rclone's speed to S3 alone: {one_place}"]
+        return lines
+
+
+def measure(rounds: int, sender_mb: int, film: EndlessFilm, work: Path) -> S3Result:
+    """Measure it. sender_mb: of each camera. Raises BenchError."""
+    result = S3Result()
+    with directory(work, "s3") as place:
+        # The store's certificate is the office's of the first round.
+        made = [_made(place, number, sender_mb, film) for number in range(rounds)]
+        result.bytes = bytes_of(made[0][0])
+        tls = certificate_of(made[0][1])
+        store = place / "store"
+        store.mkdir()
+        with seaweedfs(store, (tls.authority, tls.server, tls.key)) as engine:
+            for number, (cards, office) in enumerate(made):
+                log.info("office: to S3, round %d of %d", number + 1, rounds)
+                scene = _Scene(result, place / str(number), cards, office, engine)
+                turns = [scene.copies, scene.copies_rclone, scene.whole, scene.whole_rclone]
+                for turn in turns if number % 2 else reversed(turns):
+                    warm(cards)
+                    turn()
+    return result
+
+
+def _made(
+    place: Path, number: int, sender_mb: int, film: EndlessFilm
+) -> tuple[list[Card], FleetOffice]:
+    """Cards for one round, since a hand-over is done once, and their office."""
+    root = place / str(number)
+    cards = make_cards(root / "cards", film, SENDERS, sender_mb)
+    return cards, make_office(root / "office", cards)
+
+
+class _Scene:
+    """One store, and what is measured with it."""
+
+    def __init__(
+        self,
+        result: S3Result,
+        place: Path,
+        cards: list[Card],
+        office: FleetOffice,
+        engine: S3Engine,
+    ) -> None:
+        self._result = result
+        self._place = place
+        self._cards = cards
+        self._office = office
+        self._engine = engine
+        self._credentials = place / "credentials"
+        said = f"aws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n"
+        self._credentials.write_text(f"[default]\n{said}")
+        self._credentials.chmod(0o600)
+
+    def copies(self) -> None:
+        """The second copies alone, by the office's own code in this process."""
+        settings = S3Settings(
+            self._engine.endpoint,
+            self._engine.make_bucket(),
+            self._credentials,
+            ca=Path(self._engine.authority),
+        )
+        clock = SystemClock()
+        # What a take-over knows of each file by then.
+        known = [
+            (str(path), verified_copy.digest(str(path)))
+            for one in self._cards
+            for path in one.files
+        ]
+        locks = self._place / "locks"
+        locks.mkdir()
+        copies = SecondCopies(S3SecondCopy(Bucket(settings)), clock, str(locks))
+        copies.probe()
+        until = Lock(clock.wall_us() + DAY)
+
+        def make(path: str, content: verified_copy.Digest) -> None:
+            recording = Path(path).stem
+            copies.make(name_of(recording, content.sha256), path, content, until)
+
+        before, store_ns, began = _own_cpu_s(), self._store_ns(), time.monotonic()
+        with ThreadPoolExecutor(THREADS_WITH_COPIES) as pool:
+            for one in [pool.submit(make, path, content) for path, content in known]:
+                one.result()
+        seconds = time.monotonic() - began
+        own_s, store_s = _own_cpu_s() - before, (self._store_ns() - store_ns) / 1e9
+        copies.close()
+        self._result.note(COPIES, seconds, own=own_s, store=store_s)
+
+    def copies_rclone(self) -> None:
+        """The same files by rclone to the same store."""
+        store_ns = self._store_ns()
+        done = rclone_peer.copy(self._place / "cards", self._bucket())
+        store_s = (self._store_ns() - store_ns) / 1e9
+        self._result.note(COPIES_RCLONE, done.seconds, own=done.cpu_s, store=store_s)
+
+    def whole_rclone(self) -> None:
+        """The same files by rclone to both places."""
+        target = self._place / "webdav"
+        with rclone_peer.webdav(target, certificate_of(self._office)) as (webdav, _):
+            done = rclone_peer.copy(self._place / "cards", webdav, self._bucket(), sync=target)
+        self._result.note(WHOLE_RCLONE, done.seconds)
+
+    def whole(self) -> None:
+        """The whole way of a hand-over."""
+        settings = yaml.safe_load(self._office.config.read_text())
+        settings["second_copy"] = {
+            "s3": {
+                "endpoint": self._engine.endpoint,
+                "bucket": self._engine.make_bucket(),
+                "credentials": str(self._credentials),
+                "ca": self._engine.authority,
+            }
+        }
+        self._office.config.write_text(yaml.safe_dump(settings))
+        taken = hand_over(self._place / "run", self._cards, self._office)
+        self._result.note(WHOLE, taken.seconds, office=taken.office_s, clients=taken.clients_s)
+
+    def _bucket(self) -> rclone_peer.Target:
+        made = self._engine.make_bucket()
+        authority = Path(self._engine.authority)
+        return rclone_peer.bucket(made, self._engine.endpoint, ACCESS, SECRET, authority)
+
+    def _store_ns(self) -> int:
+        return sum(machine.cpu_ns(one.pid) for one in self._engine.processes)
+
+
+def _own_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
