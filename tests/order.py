@@ -12,27 +12,62 @@ from typing import Final
 
 import pytest
 
-LONGEST: Final = (
+TOGETHER: Final = (
     "tests/unit/behaviour/test_stages_promises.py",
+    "tests/unit/test_leftovers.py",
+    "tests/unit/cli/test_keys_command.py",
+    "tests/unit/image/test_check_units.py",
+    "tests/unit/image/test_confined.py",
+    "tests/system/test_doctor.py",
+    "tests/browser/test_page.py",
+)
+"""Files whose tests share what takes long to make; one worker makes it once."""
+LONGEST: Final = (
     "tests/crash/test_states.py",
     "tests/crash/test_table.py",
-    "tests/system/test_sound.py",
-    "tests/system/test_display_faults.py",
+    "tests/system/test_sound.py::test_lips",
+    "tests/system/test_real_card.py::test_a_recording_that_fills",
+    "tests/unit/behaviour/test_stages_promises.py",
+    "tests/system/test_presses.py",
+    "tests/system/test_kills.py",
     "tests/system/test_fault_campaign.py",
+    "tests/system/test_display_faults.py",
+    "tests/system/test_disk_faults.py",
+    "tests/system/test_three_stages.py",
+    "tests/browser/test_page.py",
+    "tests/system/test_doctor.py",
     "tests/system/test_real_card.py",
+    "tests/system/test_sound.py",
+    "tests/system/test_dock.py",
+    "tests/system/test_no_plaintext.py",
+    "tests/system/test_service_manager.py",
+    "tests/system/test_privacy.py",
+    "tests/system/test_capture_faults.py",
+    "tests/unit/test_leftovers.py",
+    "tests/unit/cli/test_keys_command.py",
+    "tests/unit/doctor/test_hanging_card.py",
+    "tests/unit/image/test_confined.py",
+    "tests/unit/image/test_check_units.py",
+    "tests/unit/image/test_dock.py::test_the_dock_comes",
+    "tests/unit/image/test_update_trial.py",
+    "tests/unit/recording/test_hour_of_sound.py",
 )
-"""Files, and single tests, by the beginning of their name; the longest first."""
+"""Files, and tests by the beginning of their name; the longest first."""
 
 
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """The tests in the order in which they are best shared out among so many."""
-    long: list[list[pytest.Item]] = [[] for _ in LONGEST]
+    long: dict[tuple[int, str], list[pytest.Item]] = {}
     short = []
     for item in items:
         which = next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), None)
-        (short if which is None else long[which]).append(item)
+        if which is None:
+            short.append(item)
+        else:
+            alone = "" if item.nodeid.startswith(TOGETHER) else item.nodeid
+            long.setdefault((which, alone), []).append(item)
     heads: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    for at, tests in enumerate(tests for tests in long if tests):
+    for at, (_, tests) in enumerate(sorted(long.items(), key=lambda one: one[0][0])):
         # There and back: who has the longest has the shortest too.
         turn, place = divmod(at, workers)
         heads[workers - 1 - place if turn % 2 else place] += tests
