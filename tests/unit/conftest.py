@@ -6,8 +6,11 @@ Of properties it tries others with every seed, and more. In every other run they
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -38,16 +41,28 @@ UNTRACED: Final = (
     "cli/test_manners.py",
     "cli/test_missing_recordings.py",
     "cli/test_named_by_links.py",
+    "cli/test_office_cameras.py",
     "cli/test_office_command.py",
+    "cli/test_office_find.py",
     "cli/test_office_machine.py",
+    "cli/test_provision_command.py",
     "cli/test_provision_office_key.py",
+    "cli/test_purge.py",
+    "cli/test_purge_safely.py",
     "cli/test_unreadable_office.py",
     "cli/test_vanished_parts.py",
+    "cli/test_verify_docked.py",
+    "cli/test_verify_office.py",
     "config/test_config_shipped.py",
-    "hardware/test_display.py",
-    "image/",
+    "daemon/test_store_worker.py",
+    "dock/test_handover.py",
     "dock/test_interrupted_handover.py",
     "dock/test_month_without_office.py",
+    "doctor/test_documents.py",
+    "hardware/test_display.py",
+    "image/",
+    "index/test_damage.py",
+    "index/test_odd_offices.py",
     "index/test_same_answers.py",
     "ledger/test_ledger_cut_short.py",
     "ledger/test_ledger_histories.py",
@@ -56,8 +71,10 @@ UNTRACED: Final = (
     "office/test_ledger_mirror.py",
     "office/test_offload.py",
     "provisioning/test_applying_crash.py",
+    "provisioning/test_offered_settings_crash.py",
     "recording/test_hour_of_sound.py",
     "selfview/",
+    "store/test_holds_again.py",
     "store/test_repair_anywhere.py",
     "store/test_retention_years.py",
     "stream/test_link.py",
@@ -65,9 +82,11 @@ UNTRACED: Final = (
     "stream/test_ring_model.py",
     "stream/test_wire.py",
     "systemd/",
+    "test_architecture.py",
     "test_clapper.py",
     "test_leftovers.py",
     "vault/test_killed_server.py",
+    "vault/test_ledger_copy.py",
     "vault/test_nonces.py",
     "vault/test_notice_channels.py",
     "vault/test_notice_delivery.py",
@@ -79,9 +98,10 @@ UNTRACED: Final = (
     "vault/test_second_copy_server.py",
     "vault/test_second_copy_stores.py",
     "vault/test_second_copy_years.py",
+    "vault/test_several_servers.py",
     "vault/test_strange_requests.py",
-    "vault/test_upload_routes.py",
     "vault/test_takeover_crash.py",
+    "vault/test_upload_routes.py",
     "vault/test_uploads_crash.py",
     "verify/test_checker.py",
     "verify/test_judge.py",
@@ -93,20 +113,41 @@ hundreds of examples. Being traced makes a test two to three times as slow."""
 _UNTRACED: Final = tuple(f"tests/unit/{name}" for name in UNTRACED)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Have coverage pause in the tests of `UNTRACED` and in their fixtures. (pytest-cov's marker
-    `no_cover` leaves the fixtures traced.) A worker of pytest-xdist has two of them (pytest-cov
-    7.1.0), and when one stops the other one goes on."""
+@contextmanager
+def _untraced() -> Iterator[None]:
+    """Have coverage pause. A worker of pytest-xdist has two of them (pytest-cov 7.1.0), and when
+    one stops the other one goes on."""
     paused = []
-    while item.nodeid.startswith(_UNTRACED) and (tracing := Coverage.current()) is not None:
+    while (tracing := Coverage.current()) is not None:
         tracing.stop()
         paused.append(tracing)
     try:
-        return (yield)
+        yield
     finally:
         for tracing in reversed(paused):
             tracing.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
+    """Import what is covered, and have coverage pause while thousands of tests are collected: that
+    is a third of what it takes then."""
+    tracing = Coverage.current()
+    if tracing is not None and not session.config.pluginmanager.has_plugin("dsession"):
+        for name in tracing.get_option("run:source_pkgs"):
+            module = importlib.import_module(name)
+            for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
+                importlib.import_module(found.name)
+    with _untraced():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Have coverage pause in the tests of `UNTRACED` and in their fixtures. (pytest-cov's marker
+    `no_cover` leaves the fixtures traced.)"""
+    with _untraced() if item.nodeid.startswith(_UNTRACED) else nullcontext():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
