@@ -8,9 +8,7 @@ stands at the beginning is not taken away, so tests that share something expensi
 
 from __future__ import annotations
 
-from typing import Final
-
-import pytest
+from typing import Final, Protocol, TypeVar
 
 TOGETHER: Final = (
     "tests/unit/behaviour/test_stages_promises.py",
@@ -55,9 +53,16 @@ LONGEST: Final = (
 """Files, and tests by the beginning of their name; the longest first."""
 
 
-def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+class _Named(Protocol):
+    nodeid: str
+
+
+_Test = TypeVar("_Test", bound=_Named)
+
+
+def dealt(items: list[_Test], workers: int) -> list[_Test]:
     """The tests in the order in which they are best shared out among so many."""
-    long: dict[tuple[int, str], list[pytest.Item]] = {}
+    long: dict[tuple[int, str], list[_Test]] = {}
     short = []
     for item in items:
         which = next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), None)
@@ -66,12 +71,12 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         else:
             alone = "" if item.nodeid.startswith(TOGETHER) else item.nodeid
             long.setdefault((which, alone), []).append(item)
-    heads: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    heads: list[list[_Test]] = [[] for _ in range(workers)]
     for at, (_, tests) in enumerate(sorted(long.items(), key=lambda one: one[0][0])):
         # There and back: who has the longest has the shortest too.
         turn, place = divmod(at, workers)
         heads[workers - 1 - place if turn % 2 else place] += tests
-    ordered: list[pytest.Item] = []
+    ordered: list[_Test] = []
     for at, head in enumerate(heads):
         # As `worksteal` counts.
         size = (len(items) - len(ordered)) // (workers - at)

@@ -157,9 +157,17 @@ class BodyCamera:
         return (at_us - self.epoch_us) * 30 / 1e6
 
 
+SMALL: Final = {"width": 640, "height": 360}
+SHIPPED: Final = {"width": 1280, "height": 720}
+"""Sizes of the picture. Of all that a simulated camera costs the machine, two thirds are for making
+and encoding pictures of the shipped size, which matters where pictures themselves are the matter."""
+
+
 def configuration(directory: Path, policy: str = "generic", **sections: Any) -> Path:
-    """A configuration file with these sections; the shipped defaults for everything else."""
+    """A configuration file with these sections; the shipped defaults for everything else but the
+    size of the picture: `SMALL`, unless the section `camera` says another one."""
     path = directory / "camerad.yaml"
+    sections["camera"] = {**SMALL, **sections.get("camera", {})}
     path.write_text(yaml.safe_dump({"policy": policy, **sections}))
     return path
 
