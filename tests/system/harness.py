@@ -160,7 +160,7 @@ class BodyCamera:
 SMALL: Final = {"width": 640, "height": 360}
 SHIPPED: Final = {"width": 1280, "height": 720}
 """Sizes of the picture. Of all that a simulated camera costs the machine, two thirds are for making
-and encoding pictures of the shipped size, which matters where pictures themselves are the matter."""
+and encoding pictures of the shipped size, which is for tests of the pictures themselves."""
 
 
 def configuration(directory: Path, policy: str = "generic", **sections: Any) -> Path:
