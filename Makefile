@@ -52,7 +52,7 @@ compiled := .cache/compiled
 $(compiled): $(shell find tests hw-mocks/tests -name '*.py')
 	$(prepare) test
 	@find tests hw-mocks/tests -name 'test_*.py' -print0 | xargs -0 -P 2 -n 120 \
-		$(python) -m pytest --collect-only -qq >/dev/null 2>&1 || :
+		$(python) -m pytest --collect-only -qq -p no:cacheprovider >/dev/null 2>&1 || :
 	@mkdir -p $(@D) && touch $@
 
 # What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
