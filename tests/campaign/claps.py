@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.campaign.table import say
 from tests.system import clapping
-from tests.system.harness import body_camera, configuration
+from tests.system.harness import SHIPPED, body_camera, configuration
 
 BETWEEN_SECONDS: Final = 8.0
 """Quiet behind each trouble."""
@@ -34,7 +34,7 @@ def campaign(workspace: Path, minutes: float, ppm: float, seed: int) -> int:
         workspace,
         "generic",
         sound={"may_mute": True},
-        camera={"bitrate": BITRATE, "max_bitrate": 2 * BITRATE},
+        camera={**SHIPPED, "bitrate": BITRATE, "max_bitrate": 2 * BITRATE},
     )
     options = ("--sound", "clapper", "--sound-ppm", f"{ppm:g}")
     with body_camera(workspace, config, options=options) as camera:
