@@ -13,15 +13,8 @@ from hw_mocks import worldclock
 
 from tests.breadth import CAMPAIGN
 from tests.leftovers import Leftovers
+from tests.order import dealt
 
-LONGEST: Final = (
-    "tests/crash/test_states.py",
-    "tests/crash/test_table.py",
-    "tests/system/test_sound.py",
-    "tests/system/test_display_faults.py",
-    "tests/system/test_fault_campaign.py",
-    "tests/system/test_real_card.py",
-)
 _STDERR: Final = os.dup(2)
 """Before the first test begins, and what it writes is caught."""
 
@@ -36,13 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest come first, so that nobody waits for one of them in the end. pytest takes a file
-    for a part of a folder that is named too, wherever it stands among the arguments. What is for
-    `make campaign` only is left out elsewhere."""
+    """What is for `make campaign` only is left out elsewhere. The rest is put into an order in
+    which it can be shared out; among the arguments of pytest, a file is a part of a folder that
+    is named too, wherever it stands."""
     if not CAMPAIGN and (left := [one for one in items if one.get_closest_marker("campaign")]):
         config.hook.pytest_deselected(items=left)
         items[:] = [one for one in items if one not in left]
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items[:] = dealt(items, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

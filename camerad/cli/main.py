@@ -62,8 +62,8 @@ class _Parser(argparse.ArgumentParser):
 def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The command line as argparse knows it.
 
-    command: the one that will be given, if it is known. A camera that starts is waited for, so what
-    the other commands need is not imported for "run".
+    command: the one that will be given, if it is known. A camera that starts is waited for, and so
+    is who asks it something, so what the other commands need is not imported for one of them.
     """
     top = _Parser(prog="camerad", description="Firmware of a body-worn camera.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -73,7 +73,9 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         "--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
     )
     run.add_argument("--verbose", action="store_true", help="log details as well")
-    if command != "run":
+    if command in COMMANDS:
+        _module(command).add_parser(commands)
+    elif command != "run":
         _add_others(commands)
     return top
 

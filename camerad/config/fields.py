@@ -15,6 +15,7 @@ import dataclasses
 import types
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 _Mark = TypeVar("_Mark")
@@ -131,13 +132,19 @@ def settings_of(kind: type, base: Any = None) -> tuple[Setting, ...]:
 
     base: the section's own default, if it has one; keys that are left out have its values.
     """
-    hints = get_type_hints(kind, include_extras=True)
-    settings = (_setting(field, hints[field.name]) for field in dataclasses.fields(kind))
+    settings = _declared(kind)
     if base is None:
-        return tuple(settings)
+        return settings
     return tuple(
         dataclasses.replace(setting, default=getattr(base, setting.field)) for setting in settings
     )
+
+
+@cache
+def _declared(kind: type) -> tuple[Setting, ...]:
+    """The settings of a section: what its class declares, taken apart once."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(_setting(field, hints[field.name]) for field in dataclasses.fields(kind))
 
 
 def item_of(setting: Setting) -> Setting:

@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.campaign.table import say
 from tests.system import clapping
-from tests.system.harness import UNHURRIED, body_camera, configuration
+from tests.system.harness import SHIPPED, UNHURRIED, body_camera, configuration
 
 BETWEEN_SECONDS: Final = 8.0
 """Quiet behind each trouble."""
@@ -35,7 +35,7 @@ def campaign(workspace: Path, minutes: float, ppm: float, seed: int) -> int:
         "generic",
         sound={"may_mute": True},
         buttons=UNHURRIED,
-        camera={"bitrate": BITRATE, "max_bitrate": 2 * BITRATE},
+        camera={**SHIPPED, "bitrate": BITRATE, "max_bitrate": 2 * BITRATE},
     )
     options = ("--sound", "clapper", "--sound-ppm", f"{ppm:g}")
     with body_camera(workspace, config, options=options) as camera:

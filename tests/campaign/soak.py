@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from tests.campaign import judging
 from tests.campaign.table import say
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import SHIPPED, BodyCamera, body_camera, configuration, until
 from tests.system.watching import family
 
 APART_SECONDS: Final = 10.0
@@ -200,7 +200,7 @@ def campaign(directory: Path, minutes: float, seed: int, notes: Path | None = No
     """A shift of so many minutes; returns the number of findings. notes: see `Shift`."""
     workspace = directory / "work"
     workspace.mkdir()
-    sections: dict[str, Any] = {"pre_event": {"seconds": 10}}
+    sections: dict[str, Any] = {"pre_event": {"seconds": 10}, "camera": SHIPPED}
     with body_camera(directory, configuration(directory, **sections)) as camera:
         shift = Shift(camera, workspace, minutes, seed, notes)
         shift.run()

@@ -164,11 +164,17 @@ class BodyCamera:
 
 UNHURRIED = {"preset": "two-buttons", "display": {"double_press_ms": 1000}}
 """On a busy machine a second press is asked for later than a hand would make it."""
+SMALL: Final = {"width": 640, "height": 360}
+SHIPPED: Final = {"width": 1280, "height": 720}
+"""Sizes of the picture. Of all that a simulated camera costs the machine, two thirds are for making
+and encoding pictures of the shipped size, which is for tests of the pictures themselves."""
 
 
 def configuration(directory: Path, policy: str = "generic", **sections: Any) -> Path:
-    """A configuration file with these sections; the shipped defaults for everything else."""
+    """A configuration file with these sections; the shipped defaults for everything else but the
+    size of the picture: `SMALL`, unless the section `camera` says another one."""
     path = directory / "camerad.yaml"
+    sections["camera"] = {**SMALL, **sections.get("camera", {})}
     path.write_text(yaml.safe_dump({"policy": policy, **sections}))
     return path
 

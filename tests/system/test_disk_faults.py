@@ -16,7 +16,15 @@ from tests.breadth import campaign
 from tests.campaign import judging
 from tests.system import sealed
 from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us, until
+from tests.system.harness import (
+    PATIENCE,
+    SHIPPED,
+    BodyCamera,
+    body_camera,
+    configuration,
+    now_us,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -280,7 +288,14 @@ def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path
 
 
 def test_a_card_that_hangs_longer_than_the_ring_bridges_costs_a_stated_gap(tmp_path: Path) -> None:
-    config = configuration(tmp_path, "generic", pre_event={"seconds": 1}, ring={"stall_seconds": 1})
+    # The ring has room for so many bytes: a small picture needs fewer, and would be bridged.
+    config = configuration(
+        tmp_path,
+        "generic",
+        camera=SHIPPED,
+        pre_event={"seconds": 1},
+        ring={"stall_seconds": 1},
+    )
     with body_camera(tmp_path, config) as camera:
         start_recording(camera)
         slow_us = now_us()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.breadth import campaign
+from tests.breadth import breadth, campaign
 from tests.system.gaps import edges, judge_gaps, marks
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
@@ -14,6 +14,10 @@ pytestmark = pytest.mark.system
 
 SELF_VIEW = "camerad.selfview"
 ANSWER_US = 100_000
+FAILS = breadth(
+    ("display_error", "display_hang"), ("display_error", "display_gone", "display_hang")
+)
+"""How a driver fails: it answers with an error, it is gone, it answers nothing."""
 
 
 def pressed(camera: BodyCamera) -> None:
@@ -69,10 +73,11 @@ def test_p10_a_display_that_dies_in_every_stage_stops_nothing(tmp_path: Path, fa
         judged(camera)
 
 
+@pytest.mark.breadth
 def test_p10_a_display_whose_driver_fails_in_every_stage_stops_nothing(tmp_path: Path) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
-        for fault in ("display_error", "display_gone", "display_hang"):
+        for fault in FAILS:
             # It fails in idle; who presses sees no picture and is in self-view all the same.
             camera.fault(fault, 60)
             camera.press()

@@ -16,7 +16,14 @@ import segno
 
 from tests.system import sealed
 from tests.system.gaps import edges, wait_for_quiet
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
+from tests.system.harness import (
+    PATIENCE,
+    SHIPPED,
+    BodyCamera,
+    body_camera,
+    configuration,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -50,7 +57,7 @@ def wearer(camera: BodyCamera) -> str | None:
 
 def test_a_badge_names_the_wearer_in_what_is_recorded_and_after_a_restart(tmp_path: Path) -> None:
     film = badge_film(tmp_path / "badge.mp4", "camerad:wearer:W-0815")
-    config = configuration(tmp_path, "generic", shift={"badge_seconds": 60})
+    config = configuration(tmp_path, "generic", shift={"badge_seconds": 60}, camera=SHIPPED)
     with body_camera(tmp_path, config, footage=str(film)) as camera:
         until(lambda: wearer(camera) == "W-0815", READ_SECONDS, "the badge is read")
         state = camera.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def imports(path: Path) -> set[str]:
     return found & set(SOURCES)
 
 
-IMPORTS = {name: imports(path) for name, path in SOURCES.items()}
+@cache
+def every_import() -> dict[str, set[str]]:
+    """What each module imports. Read when a test asks: every worker imports this file."""
+    return {name: imports(path) for name, path in SOURCES.items()}
 
 
 def floors(package: str) -> list[list[str]]:
@@ -80,7 +84,7 @@ def test_no_floor_imports_from_a_higher_one(package: str) -> None:
     level = {name: number for number, floor in enumerate(floors(package)) for name in floor}
     upwards = [
         f"{module} imports {other}"
-        for module, others in IMPORTS.items()
+        for module, others in every_import().items()
         for other in others
         if (mine := room(package, module)) in level
         and (theirs := room(package, other)) in level
@@ -92,7 +96,7 @@ def test_no_floor_imports_from_a_higher_one(package: str) -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Else it depends on who comes first whether it can be imported; and a reader goes in circles,
     even where only types ask for it."""
-    inside = {module: others - {module} for module, others in IMPORTS.items()}
+    inside = {module: others - {module} for module, others in every_import().items()}
     for module, others in inside.items():
         # A package's own module may gather its parts, which name the package when they import.
         inside[module] = {other for other in others if not module.startswith(f"{other}.")}

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_copies import Copies
 from desk_helpers import ONE
 
 from camerad.base.errors import EX_IOERR
 from camerad.cli import main
+from tests.breadth import breadth
 
 from .evidence_steps import WHO
 
@@ -38,13 +40,22 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, ...]]:
 ALL = sorted(set(commands(main.make_parser())) - {("run",)})
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    own = {
+def own(folder: Path) -> dict[str, str]:
+    return {
         "XDG_CONFIG_HOME": str(folder / "config"),
         "CAMERAD_STATE": str(folder / "state"),
         "CAMERAD_SOCKET": str(folder / "control.sock"),
     }
-    return os.environ | own | more
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return os.environ | own(folder) | more
+
+
+@pytest.fixture(scope="module")
+def copies() -> Iterator[Copies]:
+    with Copies() as started:
+        yield started
 
 
 def run(
@@ -75,11 +86,11 @@ def one_line(said: bytes) -> str:
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_output_that_cannot_be_written_is_one_sentence_and_no_verdict(
-    tmp_path: Path, words: tuple[str, ...]
+    copies: Copies, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """The help of each command stands for what it says: all go the same way."""
-    with open(FULL, "wb") as full:
-        done = run(tmp_path, *words, "--help", stdout=full.fileno())
+    asked = (*words, "--help")
+    done = copies.run(asked, tmp_path, tmp_path, out=FULL, environment=own(tmp_path))
     assert done.returncode == EX_IOERR, done.stderr
     assert "standard output" in one_line(done.stderr)
     assert "No space left" in done.stderr.decode()
@@ -158,11 +169,15 @@ def test_words_that_the_terminal_does_not_have_are_escaped(archive: Path, tmp_pa
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
-def test_no_command_dies_of_a_name_that_is_no_text(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_no_command_dies_of_a_name_that_is_no_text(
+    copies: Copies, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     """A directory of that name, an argument, and a terminal that has ASCII only."""
     folder = tmp_path / os.fsdecode(b"B\xe4r-\xff")
     folder.mkdir()
-    done = run(folder, *words, os.fsdecode(b"M\xfcller"), PYTHONIOENCODING="ascii", COLUMNS="200")
+    asked = (*words, os.fsdecode(b"M\xfcller"))
+    variables = own(folder) | {"COLUMNS": "200"}
+    done = copies.run(asked, folder, tmp_path, encoding="ascii", environment=variables)
     assert done.returncode not in (70, -6), done.stderr
     assert b"Traceback" not in done.stderr
     assert done.stderr.isascii()
@@ -188,7 +203,12 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("words", [*ALL, ("run",)], ids=" ".join)
+STARTED = [*breadth(ALL[::-6], ALL), ("run",)]
+"""All begin in the same way, until their own modules are asked for."""
+
+
+@pytest.mark.breadth
+@pytest.mark.parametrize("words", STARTED, ids=" ".join)
 def test_ctrl_c_while_a_command_starts_is_one_line_at_most(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:

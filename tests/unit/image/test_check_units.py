@@ -229,6 +229,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
     return Grown(before, table(card), said)
 
 
+@pytest.mark.campaign
 def test_a_stick_that_is_another_cameras_card_is_not_taken_for_the_card(grown: Grown) -> None:
     """All cards have the same number, label and partitions."""
     said = grown.said
@@ -296,6 +297,7 @@ def test_a_check_that_comes_to_no_end_keeps_the_common_partition_from_nobody(
     assert became == sorted(["failed", result])
 
 
+@pytest.mark.campaign
 def test_the_data_takes_the_rest_of_the_card_before_anything_is_mounted(grown: Grown) -> None:
     for number, (start, size) in grown.before.items():
         longer = ROOM + MIB if number in (4, 7) else 0

@@ -9,6 +9,7 @@ import pytest
 from ledger_helpers import Book, found_in
 
 from camerad.ledger.entry_types import RepairedEntry
+from tests.breadth import breadth
 
 
 @pytest.fixture
@@ -19,12 +20,14 @@ def book(tmp_path: Path) -> Book:
     return made
 
 
+@pytest.mark.breadth
 def test_an_append_that_was_cut_short_anywhere_is_kept_as_what_it_is(book: Book) -> None:
-    """Every length of the interrupted line, with and without zeros behind it."""
+    """Lengths of the interrupted line, with and without zeros behind it; the shortest and the
+    longest are among them."""
     before, state = book.file().read_bytes(), book.state
     book.hold("a")
     line = book.file().read_bytes()[len(before) :]
-    for length in range(1, len(line)):
+    for length in (*range(1, len(line) - 1, breadth(4, 1)), len(line) - 1):
         torn = line[:length] + bytes(512 if length % 3 == 0 else 0)
         book.ledger.close()
         book.file(1).write_bytes(before + torn)

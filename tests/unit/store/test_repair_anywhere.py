@@ -14,16 +14,24 @@ from sink_helpers import ID, abandon, small
 from camerad.container import ustar
 from camerad.container.skeleton import skeleton
 from camerad.store.recovery import RepairOutcome
+from tests.breadth import breadth
 
 __all__ = ["interrupted", "unsynchronised"]
 
 
+STEP = breadth(5, 1)
+"""Bytes from one length, or bit, that is tried to the next."""
+
+
+@pytest.mark.breadth
 @pytest.mark.usefixtures("unsynchronised")
 def test_wherever_the_last_append_is_torn_what_was_committed_stays(interrupted: Path) -> None:
-    """Every length of the third append, from nothing to all of it, with and without room."""
+    """Lengths of the third append, from nothing to all of it, with and without room; every one of
+    its first block and of its last two."""
     data = interrupted.read_bytes()
     second, third = offsets(interrupted)[1:]
-    for kept in range(second, third + 1):
+    first, last = second + ustar.BLOCK, third - 2 * ustar.BLOCK
+    for kept in (*range(second, first), *range(first, last, STEP), *range(last, third + 1)):
         interrupted.write_bytes(data[:kept] + bytes(5_000 * (kept % 2)))
         result = fix(interrupted)
         # The last byte of an append is padding, so it is whole a bit earlier.
@@ -74,13 +82,14 @@ def test_whatever_lies_behind_the_last_commit_is_kept(
     assert path.read_bytes() == before
 
 
+@pytest.mark.breadth
 @pytest.mark.usefixtures("unsynchronised")
 def test_every_single_bit_of_the_last_commit_counts(interrupted: Path) -> None:
-    """One bit of each byte is turned: the fragment before it is torn then, and kept as such."""
+    """One bit of a byte is turned: the fragment before it is torn then, and kept as such."""
     data = interrupted.read_bytes()
     second, third = offsets(interrupted)[1:]
     padding = third - len(data[:third].rstrip(b"\0"))
-    for at in range(second, third - padding):
+    for at in range(second, third - padding, STEP):
         turned = bytearray(data[:third])
         turned[at] ^= 1 << at % 8
         interrupted.write_bytes(turned)
