@@ -32,8 +32,9 @@ ANSWER_US = 100_000
 """From the release of a button to the vibration that answers it: nobody notices that long."""
 CUE_OVER_US = 400_000
 """Longer than any pause within a cue."""
-NEWS_SECONDS = 2.1
-"""After this, what the camera says of its going down is over: 1.6 s, and such a pause."""
+NEWS_SECONDS = 2.5
+"""After this, what the camera says of its going down is over: three long strokes
+take 2.04 s, and then such a pause."""
 AGAIN_SECONDS = 2.0
 """What the design allows from the loss of the camera to the next picture."""
 STALL_SECONDS = 3.0

@@ -135,7 +135,7 @@ export function keysIn(stage, buttons, policy) {
         const gesture = text.gestures[one.gesture];
         const done = intents[one.intent] ?? one.intent.replaceAll("_", " ");
         return [
-          make("dt", { text: one.gesture === "hold" ? gesture(one.seconds) : gesture }),
+          make("dt", { text: typeof gesture === "function" ? gesture(one.seconds) : gesture }),
           make("dd", { text: typeof done === "string" ? done : (done[stage] ?? one.intent) }),
         ];
       });

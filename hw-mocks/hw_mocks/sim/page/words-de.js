@@ -61,6 +61,7 @@ export const DE = {
     press: "drücken",
     double_press: "doppelt drücken",
     hold: (seconds) => `${seconds} s halten`,
+    press_hold: (seconds) => `drücken, und noch einmal ${seconds} s`,
   },
   intents: {
     escalate: { idle: "Selbstansicht", self_view: "Aufzeichnung beginnen", recording: "Markierung setzen" },

@@ -61,6 +61,7 @@ export const EN = {
     press: "press",
     double_press: "press twice",
     hold: (seconds) => `hold ${seconds} s`,
+    press_hold: (seconds) => `press, and press again for ${seconds} s`,
   },
   intents: {
     escalate: { idle: "self-view", self_view: "begin recording", recording: "set a mark" },
