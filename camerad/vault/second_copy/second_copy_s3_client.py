@@ -68,7 +68,12 @@ class Bucket:
                     # A checksum that nobody asked for is one that some stores refuse.
                     request_checksum_calculation="when_required",
                     response_checksum_validation="when_required",
-                    s3=_how_it_is_asked(settings.endpoint),
+                    s3={
+                        "addressing_style": "path",
+                        # TLS keeps a body whole on its way, and the copy is read back: over TLS
+                        # nobody hashes it for its signature as well.
+                        "payload_signing_enabled": not settings.endpoint.startswith("https:"),
+                    },
                     proxies={},
                 ),
             )
@@ -114,16 +119,6 @@ class Bucket:
         else:
             remedy = "see what the store's own log says"
         return SecondCopyError(f"{said}; {remedy}")
-
-
-def _how_it_is_asked(endpoint: str) -> dict[str, Any]:
-    """What the library calls the configuration of S3. Over TLS a body is hashed by nobody but
-    whoever reads the copy back: TLS keeps it whole on its way. Without TLS its SHA-256 is in the
-    signature."""
-    how: dict[str, Any] = {"addressing_style": "path"}
-    if endpoint.startswith("https:"):
-        how["payload_signing_enabled"] = False
-    return how
 
 
 def is_missing(error: Any) -> bool:
