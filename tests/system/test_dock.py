@@ -14,6 +14,7 @@ from authority import authority
 from camerad import __version__
 from camerad.behaviour import signals
 from camerad.behaviour.signals import Pattern
+from camerad.container.keys import SigningKey
 from tests.system.gaps import edges
 from tests.system.harness import (
     PATIENCE,
@@ -140,16 +141,18 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
 
 
 def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path) -> None:
-    # The simulated dock brings its own address and authority; the rate is this camera's.
-    office = {"url": "https://office.example", "ca": authority().pem, "mbit_per_second": 1}
+    # The simulated dock brings its own address, authority and key; the rate is this camera's.
+    key = SigningKey.generate().public.jwk["x"]
+    office: dict[str, Any] = {"url": "https://office.example", "ca": authority().pem, "key": key}
+    office |= {"mbit_per_second": 1}
     config = configuration(tmp_path, camera={"bitrate": 4_000_000}, office=office)
     with body_camera(tmp_path, config, options=("--office",)) as camera:
-        camera.record(8)
+        camera.record(4)
         docked(camera)
         until(
             lambda: handover(camera).get("state") == "handing_over", HANDED_OVER_SECONDS, "it goes"
         )
-        (recording,) = camera.recordings
+        (recording,) = (tmp_path / "state/camerad/recordings").glob("*.tar")
         began_us = now_us()
         for _ in range(2):
             for light, pattern in WHILE_HANDING_OVER.items():
@@ -158,7 +161,7 @@ def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path
         assert now_us() - began_us > 10_000_000, "two rounds of looking take ten seconds at least"
         until(lambda: handover(camera).get("state") == "handed_over", SLOW_SECONDS, "all of it")
         # 8 bits of each byte, at a million in a second.
-        assert (now_us() - began_us) / 1e6 > recording["bytes"] * 8 / 1e6 / 2
+        assert (now_us() - began_us) / 1e6 > recording.stat().st_size * 8 / 1e6 / 2
         assert shows(camera, signals.REST)
 
 
