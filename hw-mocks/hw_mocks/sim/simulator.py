@@ -43,6 +43,7 @@ from hw_mocks.sim.setup import (
     load_configuration,
     shipped_configuration,
 )
+from hw_mocks.sim.upload import Upload
 
 HOST: Final = "127.0.0.1"
 REBOOT_SECONDS: Final = 1.5
@@ -104,6 +105,8 @@ class Simulator:
         self._end = asyncio.Event()
         self._interrupted = 0
         self._exit_code = 0
+        self._erasing = False
+        self._erased = 0
         self._process: DaemonProcess | Doctor | None = None
         self._control: ControlClient | None = None
         self._server: Server | None = None
@@ -127,17 +130,36 @@ class Simulator:
             footage = await self._footage(settings)
             if footage is not None:
                 parts.callback((await hold_footage(footage)).close)
-            if not self._end.is_set() and self.options.doctor is not None:
-                if "--interactive" in self.options.doctor:
-                    say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
-                await self._start(parts, listener, settings, state, footage)
-                await self._end.wait()
-            elif not self._end.is_set():
+            if self.options.doctor is None:
                 say(f"bodycam-sim: the body camera comes up at {self.url}/")
-                await self._start(parts, listener, settings, state, footage)
-                await self._end.wait()
-                say("bodycam-sim: ending")
+            elif "--interactive" in self.options.doctor:
+                say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
+            while not self._end.is_set():
+                async with contextlib.AsyncExitStack() as life:
+                    await self._start(life, listener.dup(), settings, state, footage)
+                    await self._end.wait()
+                    if self.options.doctor is None:
+                        say("bodycam-sim: ending")
+                if self._erasing:
+                    self._erase(state)
         return self._exit_code
+
+    def erase(self) -> None:
+        """End the camera, delete all that it and its office have, and start a new one."""
+        self._erasing = True
+        self._end.set()
+
+    def _erase(self, state: StateDir) -> None:
+        self._erasing = False
+        try:
+            state.erase()
+        except OSError as error:
+            say(f"bodycam-sim: {error.filename} cannot be deleted: {error.strerror}")
+        else:
+            self._erased += 1
+            say("bodycam-sim: everything is deleted; a new camera comes up")
+        if not self._interrupted:
+            self._end.clear()
 
     def end(self) -> None:
         """End in order; a second time, kill the daemon."""
@@ -224,7 +246,15 @@ class Simulator:
         board.timepiece.start()
         parts.callback(board.timepiece.stop)
         parts.callback(board.gauges.stop)
-        machine = Machine(self.options.platform, footage, state)
+        camera = settings.camera
+        try:
+            upload = Upload(
+                (camera.width, camera.height), (camera.lores_width, camera.lores_height), camera.fps
+            )
+        except OSError as error:
+            raise SimError(f"no memory for pictures: {error.strerror}", EX_OSERR) from None
+        parts.callback(upload.memory.close)
+        machine = Machine(self.options.platform, footage, state, upload.memory.path)
         environment = machine.environment()
         # Before anything that may have them: a microphone that is silent has never heard anything.
         for name in self.options.faults:
@@ -271,6 +301,9 @@ class Simulator:
             panel=panel,
             daemon=process,
             desk=desk,
+            upload=upload,
+            erase=self.erase if self.options.doctor is None else None,
+            erased=self._erased,
             about=about,
             page=self.options.page,
         )

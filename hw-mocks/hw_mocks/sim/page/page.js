@@ -10,6 +10,7 @@ import { hush, listen, shake, sound, wake } from "./sounds.js";
 import { explain, showStage } from "./stages.js";
 import { Switchboard } from "./switchboard.js";
 import { Timeline } from "./timeline.js";
+import { Webcam } from "./webcam.js";
 import { say, speak, spoken, words } from "./words.js";
 
 const REDRAW_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
@@ -26,6 +27,7 @@ const past = new Past();
 const timeline = new Timeline(past);
 const switchboard = new Switchboard(board);
 const recordings = new Recordings();
+const webcam = new Webcam();
 
 /** What the camera consists of; the page may have been open before bodycam-sim was there. */
 async function boardInTime() {
@@ -108,6 +110,7 @@ function inLanguage(next) {
   explain(board.policy);
   switchboard.speak();
   recordings.speak();
+  webcam.speak();
   timeline.draw();
   timeline.write();
   show();
