@@ -39,7 +39,8 @@ POST /api/erase        {"what": "everything"}: deletes all recordings of the cam
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
 404 if there is no such thing, 409 if it is not possible just now.
-A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`).
+A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`), and
+beyond loopback everybody without the token with 401 (`hw_mocks.sim.listening`).
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.desk_routes import DeskRoutes
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
+from hw_mocks.sim.listening import Guests
 from hw_mocks.sim.live import Live
 from hw_mocks.sim.origin import Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
@@ -139,6 +141,7 @@ class Server:
 
     `about` is what /api/board says beside display, faults, outputs and daemon. `erase` deletes all
     recordings, soon after it was called; None if there is no camera. `erased`: how often it has.
+    `guests`: who may ask from beyond this machine; None: nobody.
     """
 
     def __init__(
@@ -153,6 +156,7 @@ class Server:
         upload: Upload,
         erase: Callable[[], None] | None,
         erased: int,
+        guests: Guests | None = None,
         about: dict[str, Any],
         page: bool,
     ) -> None:
@@ -166,6 +170,7 @@ class Server:
         self._upload = upload
         self._erase = erase
         self._erased = erased
+        self._guests = guests
         self._about = about
         self._page = page
         self._feed = Feed(board, control, panel, self.state, desk.told)
@@ -175,7 +180,12 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         address, port = self._listener.getsockname()[:2]
-        checks = [_json_errors, only_from_here(names_of(address, port))]
+        names = names_of(address, port)
+        if self._guests is not None:
+            names |= names_of(self._guests.host, port)
+        checks = [_json_errors, only_from_here(names)]
+        if self._guests is not None:
+            checks.append(self._guests.check())
         app = web.Application(middlewares=checks, client_max_size=MAX_BODY)
         get, post = app.router.add_get, app.router.add_post
         get("/api/state", self._get_state)
@@ -198,7 +208,8 @@ class Server:
             app, access_log=None, handle_signals=False, shutdown_timeout=1.0
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener).start()
+        context = None if self._guests is None else self._guests.context
+        await web.SockSite(self._runner, self._listener, ssl_context=context).start()
         self._feed.start()
 
     async def stop(self) -> None:
