@@ -3,6 +3,7 @@
 import { PressedButton, keysIn } from "./buttons.js";
 import { darken, showOutputs, showPicture } from "./camera.js";
 import { $, make, mark, write } from "./dom.js";
+import { beside } from "./extras.js";
 import { ask, follow } from "./live.js";
 import { Past } from "./past.js";
 import { Recordings } from "./recordings.js";
@@ -10,7 +11,6 @@ import { hush, listen, shake, sound, wake } from "./sounds.js";
 import { explain, showStage } from "./stages.js";
 import { Switchboard } from "./switchboard.js";
 import { Timeline } from "./timeline.js";
-import { Webcam } from "./webcam.js";
 import { say, speak, spoken, words } from "./words.js";
 
 const REDRAW_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
@@ -27,7 +27,6 @@ const past = new Past();
 const timeline = new Timeline(past);
 const switchboard = new Switchboard(board);
 const recordings = new Recordings();
-const webcam = new Webcam();
 
 /** What the camera consists of; the page may have been open before bodycam-sim was there. */
 async function boardInTime() {
@@ -110,7 +109,6 @@ function inLanguage(next) {
   explain(board.policy);
   switchboard.speak();
   recordings.speak();
-  webcam.speak();
   timeline.draw();
   timeline.write();
   show();
@@ -149,7 +147,7 @@ $("hearing").addEventListener("click", () => {
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake);
 inLanguage(spoken());
 
-follow({
+follow(beside(board, {
   connected,
   edge,
   picture: showPicture,
@@ -173,7 +171,7 @@ follow({
   },
   faults: (lasting) => switchboard.show(lasting),
   desk: (told) => recordings.tell(told),
-});
+}));
 
 setInterval(() => {
   if (document.hidden) return;

@@ -4,7 +4,7 @@ export const WEBCAM_WORDS = {
   de: {
     name: "Eigene Kamera",
     consent: [
-      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ohne Ton.",
+      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ihr Mikrofon bleibt aus; zu hören ist die Stimme des Simulators.",
       "Die Bilder gehen an bodycam-sim auf dem Rechner, von dem diese Seite kommt, und sonst nirgendwohin. Aufgezeichnet wird nur, was Sie mit der großen Taste aufzeichnen.",
       "Wer diese Seite offen hat, sieht das Bild auch. Fragen Sie, wer mit im Bild ist.",
       "Alles löschen entfernt sofort jede Aufzeichnung dieser Vorführkamera, die geöffneten Filme und alles, was sie ihrer Dienststelle übergeben hat.",
@@ -35,7 +35,7 @@ export const WEBCAM_WORDS = {
   en: {
     name: "Your own camera",
     consent: [
-      "The body camera then films what this device's camera sees: in self-view, in the recording, and when you play it. Without sound.",
+      "The body camera then films what this device's camera sees: in self-view, in the recording, and when you play it. Your microphone stays off; what is heard is the simulator's voice.",
       "The pictures go to bodycam-sim on the computer that this page comes from, and nowhere else. Only what you record with the big button is kept.",
       "Whoever has this page open sees the picture too. Ask everybody who is in it.",
       "Delete everything removes at once each recording of this demonstration camera, the films that were opened, and all that it handed over to its office.",
