@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 from sim_support import Sim, running
 
-from hw_mocks import webcam
+from hw_mocks import webcam, webcam_sound
 from hw_mocks.footage import Picture, picture_bytes
 from hw_mocks.sim import upload
+from hw_mocks.sound import Values, sound_of
 from hw_mocks.webcam import FRESH_SECONDS, WebcamMemory, WebcamSource
 from hw_mocks.webcam_decoder import LENGTH, MAX_BYTES, decode, fill, serve
+from hw_mocks.webcam_sound import LAG_SECONDS, RATE, RING_SECONDS, SoundMemory, VisitorSound
 
 MAIN, LORES = (64, 48), (32, 24)
 FILM = 7
@@ -194,12 +196,90 @@ def test_a_picture_that_would_take_all_memory_is_refused_and_nothing_is_left(
     assert os.pread(memory.fd, 8, 0) == bytes(8)
 
 
+# ---------------------------------------------------------------------------------------- sound
+
+
+class Hum:
+    """The film's sound: one value."""
+
+    def heard(self, seconds: Values) -> Values:
+        return np.full(len(seconds), 0.5)
+
+
+PIECE = np.arange(RATE // 100) / RATE
+"""Instants of ten milliseconds."""
+
+
+@pytest.fixture
+def sound() -> Iterator[SoundMemory]:
+    made = SoundMemory()
+    yield made
+    made.close()
+
+
+def samples(first: int, count: int) -> bytes:
+    """Samples that count, from 1 to 30,000 and again."""
+    return (np.arange(first, first + count) % 30_000 + 1).astype("<i2").tobytes()
+
+
+def test_a_visitor_is_heard_evenly_and_the_film_before_and_after(
+    sound: SoundMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = VisitorSound(Hum(), sound.path)
+    assert set(heard.heard(PIECE)) == {0.5}
+    # Longer than the ring; what comes in pieces of a 25th is heard in pieces of a 100th.
+    come = [np.empty(0)]
+    piece, given = RATE // 25, 0
+    for _ in range(25 * (RING_SECONDS + 1)):
+        sound.put(samples(given, piece))
+        given += piece
+        come += [heard.heard(PIECE) for _ in range(4)]
+    numbers = np.rint(np.concatenate(come) * 32768).astype(int)
+    # What there is at first is less than the lag, so it begins with all of it.
+    lag = round(LAG_SECONDS * RATE)
+    steps = np.diff(numbers[numbers > 0])
+    assert set(steps.tolist()) <= {1, 1 - 30_000}
+    assert len(steps) >= given - lag - piece
+    now = webcam_sound.boottime_ns()
+    monkeypatch.setattr(webcam_sound, "boottime_ns", lambda: now + 2_000_000_000)
+    assert set(heard.heard(PIECE)) == {0.5}
+    monkeypatch.undo()
+    sound.put(samples(0, piece))
+    assert set(heard.heard(PIECE)) != {0.5}
+    sound.clear()
+    assert set(heard.heard(PIECE)) == {0.5}
+    assert set(os.pread(sound.fd, 1 << 20, 4096)) == {0}
+
+
+def test_what_does_not_come_is_silence_and_what_comes_too_early_is_left_out(
+    sound: SoundMemory,
+) -> None:
+    heard = VisitorSound(Hum(), sound.path)
+    sound.put(samples(0, 100))
+    assert np.count_nonzero(heard.heard(PIECE)) == 100
+    assert np.count_nonzero(heard.heard(PIECE)) == 0
+    # A second at once: a clock that runs away is caught up with, to the lag.
+    sound.put(samples(100, RATE))
+    first = round(heard.heard(PIECE)[0] * 32768)
+    assert first == (100 + RATE - round(LAG_SECONDS * RATE)) % 30_000 + 1
+    for wrong in (bytes(3), bytes(2 * RATE + 2)):
+        with pytest.raises(ValueError, match="no samples"):
+            sound.put(wrong)
+
+
+def test_an_order_may_have_a_visitor(sound: SoundMemory) -> None:
+    made = sound_of({"kind": "silence", "visitor": str(sound.path)})
+    assert set(made.heard(PIECE)) == {0.0}
+    sound.put(samples(0, RATE))
+    assert set(made.heard(PIECE)) != {0.0}
+
+
 # ------------------------------------------------------------------------------------- the endpoint
 
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
-    with running(tmp_path_factory.mktemp("webcam")) as made:
+    with running(tmp_path_factory.mktemp("webcam"), sound="clapper") as made:
         yield made
 
 
@@ -266,7 +346,7 @@ def test_a_page_that_has_sent_nothing_for_long_gives_way(monkeypatch: pytest.Mon
                 assert await asyncio.wait_for(code(other), 20) == 1001
                 await closing
         await runner.cleanup()
-        endpoint.memory.close()
+        endpoint.forget()
 
     asyncio.run(asyncio.wait_for(story(), 60))
 
@@ -278,8 +358,10 @@ def test_a_page_that_has_sent_nothing_for_long_gives_way(monkeypatch: pytest.Mon
         ("words", upload.NO_PICTURE),
         (bytes(MAX_BYTES + 1), 1009),
         ([jpeg()] * (upload.FLOOD * 30 + 60), 1008),
+        (upload.SOUND + bytes(3), upload.NO_PICTURE),
+        ([upload.SOUND + bytes(RATE * 2)] * (upload.FLOOD * 2), 1008),
     ],
-    ids=["garbage", "text", "too long", "too many"],
+    ids=["garbage", "text", "too long", "too many", "half a sample", "too much sound"],
 )
 def test_what_is_not_as_agreed_ends_the_connection(sim: Sim, sent: Any, wanted: int) -> None:
     async def story() -> int | None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from camerad.behaviour.stages import Condition
 from tests.browser.person import NARROW, SCREENSHOTS, WIDE, Person, browser, person
-from tests.browser.visitor import FLAGS, clocks, is_visitor, pictures
+from tests.browser.visitor import FLAGS, beeps, clocks, is_visitor, pictures
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us
 from tests.waiting import until
 
@@ -95,7 +95,9 @@ def test_a_visitor_sees_themselves_in_a_recording(
         page.emulate_media(color_scheme="light")
         one.sees("consent-wide")
         assert page.evaluate("window.asked") == 0
+        page.locator("#webcam-sound").check()
         switch_on(one)
+        told(one, "The body camera now films the picture of your camera and hears your microphone.")
         one.sees("on")
 
         camera.press()
@@ -111,6 +113,11 @@ def test_a_visitor_sees_themselves_in_a_recording(
         film = tmp_path / "film.mp4"
         with urllib.request.urlopen(camera.url + finding["film"], timeout=10) as answer:
             film.write_bytes(answer.read())
+        # The fake microphone beeps twice a second; the film's sound, speech, never does.
+        heard = beeps(film)
+        apart = np.diff(heard)
+        assert len(apart) >= 5
+        assert np.mean(np.abs(apart - 0.5) < 0.05) > 0.7, heard
         # From the press on: what was before may have been before the visitor agreed.
         live = pictures(film, FPS // 2)[int(recording["pre_event_seconds"] * 2) + 1 :]
         assert len(live) >= 8
@@ -153,7 +160,8 @@ def test_a_visitor_sees_themselves_in_a_recording(
         film_comes_back(camera, since_us)
         told(one, "Your camera is no longer there.")
         # Its light is out.
-        assert page.evaluate("window.given.getTracks().map((one) => one.readyState)") == ["ended"]
+        states = page.evaluate("window.given.getTracks().map((one) => one.readyState)")
+        assert states == ["ended", "ended"]
         switch_on(one)
         waits_for_display(camera, visitor=True)
         since_us = now_us()

@@ -16,11 +16,13 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
+from hw_mocks.sound import decode
 from numpy.typing import NDArray
 
 FLAGS: Final = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 """A camera that nobody has, and somebody who lets every page use it."""
 PICTURES_A_SECOND: Final = 20.0
+BEEP_LOUDNESS: Final = 0.05
 _CLOCK: Final = (slice(26, 78), slice(84, 470))
 """Where the clock lies in a picture of 1280x720, below the numbers of the simulated sensor."""
 _SAID: Final = re.compile(r"^(\d):(\d\d):(\d\d):(\d{3})\s*(\d+)$")
@@ -41,6 +43,17 @@ def pictures(film: Path, every: int) -> list[NDArray[np.uint8]]:
             for number, frame in enumerate(frames)
             if number % every == 0
         ]
+
+
+def beeps(film: Path) -> list[float]:
+    """When the fake microphone's beeps begin in a film, in seconds. It beeps twice a second for a
+    50th of a second, and is silent between."""
+    samples, rate = decode(film)
+    block = rate // 100
+    loudness = np.abs(samples[: len(samples) // block * block]).reshape(-1, block).max(axis=1)
+    loud = loudness > BEEP_LOUDNESS
+    begins = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
+    return [float(one) / 100 for one in begins]
 
 
 def clocks(shown: Iterable[NDArray[np.uint8]], scratch: Path) -> list[tuple[float, int]]:

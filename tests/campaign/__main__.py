@@ -68,7 +68,7 @@ def _control(directory: Path, options: argparse.Namespace) -> int:
 
 
 def _webcam(directory: Path, options: argparse.Namespace) -> int:
-    return webcam.campaign(directory, options.minutes or 30)
+    return webcam.campaign(directory, options.minutes or 30, options.notes)
 
 
 def _soak(directory: Path, options: argparse.Namespace) -> int:
@@ -131,7 +131,7 @@ def main() -> int:
         "--notes",
         type=Path,
         help="faults: write down each sequence there, and play none again that went well; "
-        "soak: write down every look at a process",
+        "soak, webcam: write down every look at a process",
     )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"

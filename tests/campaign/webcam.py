@@ -15,6 +15,7 @@ import json
 import os
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -67,11 +68,19 @@ def _look(pid: int, seconds: float) -> Sample:
 class Visit:
     """One visit, so many minutes long, to a camera that a page feeds already."""
 
-    def __init__(self, camera: BodyCamera, simulator: int, minutes: float, scratch: Path) -> None:
+    def __init__(
+        self,
+        camera: BodyCamera,
+        simulator: int,
+        minutes: float,
+        scratch: Path,
+        notes: Path | None = None,
+    ) -> None:
         self._camera = camera
         self._simulator = simulator
         self._seconds = minutes * 60
         self._scratch = scratch
+        self._notes = notes
         self._began = time.monotonic()
         self._next = 0.0
         self.grown: dict[str, Grown] = {}
@@ -107,7 +116,11 @@ class Visit:
         # A process may end while it is looked at.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if name is not None:
-                self.grown.setdefault(name, Grown(name)).samples.append(_look(pid, self._now))
+                sample = _look(pid, self._now)
+                self.grown.setdefault(name, Grown(name)).samples.append(sample)
+                if self._notes is not None:
+                    with self._notes.open("a") as notes:
+                        notes.write(json.dumps({"process": name, **asdict(sample)}) + "\n")
                 self.processor[name] = _processor_seconds(pid)
 
     def _judge_recording(self) -> None:
@@ -144,16 +157,18 @@ class Visit:
             self.findings.append("the film was there more often than the visitor")
 
 
-def campaign(directory: Path, minutes: float) -> int:
-    """A visit of so many minutes; returns the number of findings."""
+def campaign(directory: Path, minutes: float, notes: Path | None = None) -> int:
+    """A visit of so many minutes; returns the number of findings. notes: a file that every look at
+    a process is added to, one a line."""
     with body_camera(directory, CONFIG, page=True) as camera, browser(*FLAGS) as chromium:
         page = chromium.new_context(locale="en-GB").new_page()
         page.goto(camera.url)
         page.locator("#webcam-name").click()
+        page.locator("#webcam-sound").check()
         page.locator("#webcam-toggle").click()
         until(lambda: camera.ask("GET", "/api/webcam").body["feeding"], PATIENCE, "the page sends")
         facts = json.loads((camera.state_dir / "sim.json").read_text())
-        visit = Visit(camera, int(facts["pid"]), minutes, directory)
+        visit = Visit(camera, int(facts["pid"]), minutes, directory, notes)
         visit.run()
         visit.judge()
         page.locator("#webcam-toggle").click()

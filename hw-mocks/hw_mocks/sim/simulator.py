@@ -245,11 +245,14 @@ class Simulator:
         camera = settings.camera
         try:
             upload = Upload(
-                (camera.width, camera.height), (camera.lores_width, camera.lores_height), camera.fps
+                (camera.width, camera.height),
+                (camera.lores_width, camera.lores_height),
+                camera.fps,
+                sound=self.options.sound is not None,
             )
         except OSError as error:
             raise SimError(f"no memory for pictures: {error.strerror}", EX_OSERR) from None
-        parts.callback(upload.memory.close)
+        parts.callback(upload.forget)
         machine = Machine(self.options.platform, footage, state, upload.memory.path)
         environment = machine.environment()
         # Before anything that may have them: a microphone that is silent has never heard anything.
@@ -261,6 +264,7 @@ class Simulator:
             order = sound_order(
                 self.options.sound, self.options.footage, settings.camera.fps, environment
             )
+            order["visitor"] = str(upload.sound.path)
             if self.options.doctor is not None:
                 # Only for whoever listens to it: what is recorded is judged by what else is heard.
                 order["speaker"] = str(state.speaker)

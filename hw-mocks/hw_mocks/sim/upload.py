@@ -1,10 +1,13 @@
 """A visitor's own camera as what the body camera films: pictures come from the page.
 
 GET /api/webcam   a WebSocket (RFC 6455) for one page at a time. It is told
-                  {"width", "height", "fps", "max_bytes", "credit"}, and then sends pictures: JPEG,
-                  one a binary message, of at most `max_bytes`. Each is answered with {"taken": how
+                  {"width", "height", "fps", "max_bytes", "credit", "sound": whether there is a
+                  microphone to hear with}, and then sends pictures: JPEG, one a binary message, of
+                  at most `max_bytes`. Each is answered with {"taken": how
                   many so far, "shown": of these, how many were shown}. At most `credit` may be
-                  without an answer. Asked without a WebSocket: {"feeding", "pictures": how many
+                  without an answer. What its microphone hears comes beside them: messages that
+                  begin with a byte of zero, and then samples, as `hw_mocks.webcam_sound` has them.
+                  Asked without a WebSocket: {"feeding", "pictures": how many
                   were shown since bodycam-sim started}
 
 A picture goes to `hw_mocks.webcam_decoder`, a process that runs while a page sends. While that
@@ -14,7 +17,7 @@ are in memory only. When no picture came for a second, or the page is gone, the 
 A connection is ended with a code that the page puts into words: 4001, another page feeds the
 camera; 4002, it is no picture; 4003, it cannot be decoded just now; 4004, a newer page took over
 after this one had sent nothing for QUIET_SECONDS; 1008, more than FLOOD times as many pictures as
-the sensor takes; 1009, one that is too long.
+the sensor takes, or as much sound as there can be; 1009, one that is too long.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from hw_mocks.boot import PARENT_VARIABLE
 from hw_mocks.webcam import Size, WebcamMemory
 from hw_mocks.webcam_decoder import LENGTH, MAX_BYTES, SHOWN
+from hw_mocks.webcam_sound import RATE, SoundMemory
 
+SOUND: Final = b"\0"
+"""What a message of sound begins with; no JPEG does."""
 TAKEN_ALREADY: Final = 4001
 NO_PICTURE: Final = 4002
 NO_DECODER: Final = 4003
@@ -122,10 +128,13 @@ class Decoder:
 
 class Upload:
     """Answers /api/webcam. main, lores: the camera's streams. fps: pictures a second that its
-    sensor takes. Raises OSError if there is no memory for pictures."""
+    sensor takes. sound: whether there is a microphone. Raises OSError if there is no memory for
+    pictures."""
 
-    def __init__(self, main: Size, lores: Size, fps: int) -> None:
+    def __init__(self, main: Size, lores: Size, fps: int, *, sound: bool = False) -> None:
         self.memory: Final = WebcamMemory(main, lores)
+        self.sound: Final = SoundMemory()
+        self._hears = sound
         self._fps = fps
         self._socket: web.WebSocketResponse | None = None
         self._gone = asyncio.Event()
@@ -142,6 +151,11 @@ class Upload:
         if self._socket is not None:
             await self._socket.close(code=WSCloseCode.GOING_AWAY)
         await self._gone.wait()
+
+    def forget(self) -> None:
+        """Let go of the memory, when nobody reads from it any more."""
+        self.memory.close()
+        self.sound.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(
@@ -180,7 +194,8 @@ class Upload:
             await decoder.start()
             (width, height), _ = self.memory.sizes
             about: dict[str, Any] = {"width": width, "height": height, "fps": self._fps}
-            await socket.send_json({**about, "max_bytes": MAX_BYTES, "credit": CREDIT})
+            about |= {"max_bytes": MAX_BYTES, "credit": CREDIT, "sound": self._hears}
+            await socket.send_json(about)
             create = asyncio.get_running_loop().create_task
             both = {create(self._receive(socket, decoder)), create(decoder.run(socket))}
             done, others = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -194,20 +209,33 @@ class Upload:
             raise Ended(NO_DECODER, f"no picture can be decoded: {error.strerror}") from None
         finally:
             self._pictures += decoder.shown
+            self.sound.clear()
             await decoder.stop()
             self._socket = None
             self._gone.set()
 
     async def _receive(self, socket: web.WebSocketResponse, decoder: Decoder) -> None:
         """Hand on what comes, until the page is gone. Raises Ended if too much comes."""
-        begun, come = time.monotonic(), 0
+        begun, come, heard = time.monotonic(), 0, 0
         async for message in socket:
             if message.type is not WSMsgType.BINARY:
                 raise Ended(NO_PICTURE, "what came is no picture")
             now = self._heard = time.monotonic()
             if now - begun >= 1:
-                begun, come = now, 0
-            come += 1
-            if come > FLOOD * self._fps:
+                begun, come, heard = now, 0, 0
+            sound = message.data.startswith(SOUND)
+            come += not sound
+            heard += len(message.data) if sound else 0
+            if come > FLOOD * self._fps or heard > FLOOD * 2 * RATE:
                 raise Ended(WSCloseCode.POLICY_VIOLATION, "too many pictures at once")
-            decoder.take(message.data)
+            if sound:
+                self._take_sound(message.data[len(SOUND) :])
+            else:
+                decoder.take(message.data)
+
+    def _take_sound(self, samples: bytes) -> None:
+        if self._hears:
+            try:
+                self.sound.put(samples)
+            except ValueError:
+                raise Ended(NO_PICTURE, "what came is no sound") from None

@@ -13,6 +13,8 @@ const QUALITY = 0.8;
 const LEAST_QUALITY = 0.3;
 /** Milliseconds after which a connection that says nothing is given up. */
 const SILENCE_MS = 5000;
+/** Samples a second that bodycam-sim takes. */
+const SOUND_RATE = 48_000;
 const ERASE_MS = 60_000;
 const AGAIN_MS = 500;
 
@@ -30,11 +32,14 @@ const REFUSALS = {
 /** Why bodycam-sim has ended a connection, by its code; see hw_mocks/sim/upload.py. */
 const CODES = { 1001: "ended", 1008: "tooMuch", 1009: "tooMuch", 4001: "taken", 4002: "noPicture", 4003: "noDecoder", 4004: "takenOver" };
 
-/** One visit: a stream, a connection, and the pictures between. `over` is called once, with the reason's word. */
+/** One visit: a stream, a connection, and the pictures between. `over` is called once, with the reason's word;
+ *  `changed` when it hears nothing although it should. */
 class Feed {
-  constructor(stream, over) {
+  constructor(stream, over, changed) {
     this.stream = stream;
     this.over = over;
+    this.changed = changed;
+    this.deaf = null;
     this.sent = this.taken = this.shown = 0;
     this.quality = QUALITY;
     this.making = false;
@@ -64,10 +69,33 @@ class Feed {
     this.canvas.width = news.width;
     this.canvas.height = news.height;
     this.drawing = this.canvas.getContext("2d", { alpha: false });
+    if (news.sound && this.stream.getAudioTracks().length > 0) this.listen();
     this.video.play().then(
       () => this.ticks.postMessage(1000 / news.fps),
       () => this.end("busy"),
     );
+  }
+
+  /** Hand on what the microphone hears, beside the pictures. */
+  async listen() {
+    try {
+      this.hearing = new AudioContext({ sampleRate: SOUND_RATE });
+      await this.hearing.audioWorklet.addModule("/page/listens.js");
+      const node = new AudioWorkletNode(this.hearing, "listens", { numberOfOutputs: 0 });
+      node.port.onmessage = ({ data }) => this.sendSound(data);
+      this.hearing.createMediaStreamSource(this.stream).connect(node);
+    } catch (error) {
+      this.deaf = error;
+      this.changed();
+    }
+  }
+
+  sendSound(samples) {
+    // Where the connection is slow, sound is left out, not sent late.
+    if (this.ended || this.socket.bufferedAmount > this.about.max_bytes) return;
+    const message = new Uint8Array(1 + samples.byteLength);
+    message.set(new Uint8Array(samples.buffer), 1);
+    this.socket.send(message);
   }
 
   tick() {
@@ -116,6 +144,7 @@ class Feed {
     if (this.ended) return;
     this.ended = true;
     this.ticks.terminate();
+    this.hearing?.close();
     this.socket.close();
     // The light beside the visitor's camera goes out.
     for (const track of this.stream.getTracks()) track.stop();
@@ -147,8 +176,11 @@ export class Webcam {
     this.erase.onclick = () => this.eraseAll();
     this.told = make("p", { role: "status", id: "webcam-told" });
     this.consent = make("ul", { class: "consent" });
+    this.hears = make("input", { type: "checkbox", id: "webcam-sound" });
+    this.hearsLabel = make("span");
     $("webcam").append(
       this.consent,
+      make("label", { class: "with-sound" }, this.hears, this.hearsLabel),
       make("div", { class: "doing" }, this.toggle, this.erase),
       this.told,
     );
@@ -161,6 +193,7 @@ export class Webcam {
     write($("webcam-name"), text.name);
     this.consent.replaceChildren(...text.consent.map((line) => make("li", { text: line })));
     write(this.erase, text.erase);
+    write(this.hearsLabel, text.sound);
     this.show();
   }
 
@@ -168,8 +201,33 @@ export class Webcam {
     const text = words();
     write(this.toggle, this.feed === null ? text.start : text.stop);
     mark(this.toggle, "aria-disabled", String(this.asking));
-    write(this.told, this.feed === null ? (text.why[this.why] ?? "") : text.on);
+    write(this.told, this.feed === null ? (text.why[this.why] ?? "") : this.on());
+    this.hears.disabled = this.feed !== null || this.asking;
     $("webcam").dataset.on = String(this.feed !== null);
+  }
+
+  /** What is said while it is on: with sound only if there is any. */
+  on() {
+    const text = words();
+    if (!this.hears.checked) return text.on;
+    const hears = this.feed.stream.getAudioTracks().length > 0 && this.feed.deaf === null;
+    return hears ? text.onWithSound : `${text.on} ${text.noMicrophone}`;
+  }
+
+  /** The visitor's camera, with their microphone if they want it and there is one. */
+  async stream() {
+    const video = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+    // As it is: what makes a call pleasant takes away what a recording is for.
+    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    if (this.hears.checked) {
+      try {
+        return await navigator.mediaDevices.getUserMedia({ video, audio });
+      } catch (error) {
+        // Without a microphone, or with one that is refused, the camera may be had all the same.
+        if (!(error.name in REFUSALS)) throw error;
+      }
+    }
+    return navigator.mediaDevices.getUserMedia({ video, audio: false });
   }
 
   async begin() {
@@ -179,11 +237,11 @@ export class Webcam {
     this.show();
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "NotFoundError");
-      const stream = await navigator.mediaDevices.getUserMedia({
-        video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } },
-        audio: false,
-      });
-      this.feed = new Feed(stream, (why) => this.ended(why));
+      this.feed = new Feed(
+        await this.stream(),
+        (why) => this.ended(why),
+        () => this.show(),
+      );
     } catch (error) {
       this.why = REFUSALS[error.name] ?? "busy";
     }

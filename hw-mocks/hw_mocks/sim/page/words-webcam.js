@@ -4,15 +4,18 @@ export const WEBCAM_WORDS = {
   de: {
     name: "Eigene Kamera",
     consent: [
-      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ihr Mikrofon bleibt aus; zu hören ist die Stimme des Simulators.",
-      "Die Bilder gehen an bodycam-sim auf dem Rechner, von dem diese Seite kommt, und sonst nirgendwohin. Aufgezeichnet wird nur, was Sie mit der großen Taste aufzeichnen.",
+      "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ohne Ihr Mikrofon ist der Ton des Films zu hören.",
+      "Bild und Ton gehen an bodycam-sim auf dem Rechner, von dem diese Seite kommt, und sonst nirgendwohin. Aufgezeichnet wird nur, was Sie mit der großen Taste aufzeichnen.",
       "Wer diese Seite offen hat, sieht das Bild auch. Fragen Sie, wer mit im Bild ist.",
       "Alles löschen entfernt sofort jede Aufzeichnung dieser Vorführkamera, die geöffneten Filme und alles, was sie ihrer Dienststelle übergeben hat.",
     ],
     start: "Einverstanden, meine Kamera benutzen",
     stop: "Meine Kamera ausschalten",
     erase: "Alles löschen",
+    sound: "Auch mein Mikrofon",
     on: "Die Bodycam filmt jetzt das Bild Ihrer Kamera.",
+    onWithSound: "Die Bodycam filmt jetzt das Bild Ihrer Kamera und hört Ihr Mikrofon.",
+    noMicrophone: "Ein Mikrofon war nicht zu bekommen; zu hören ist der Film.",
     why: {
       asking: "Der Browser fragt, ob diese Seite Ihre Kamera benutzen darf.",
       off: "Ihre Kamera ist aus. Die Bodycam filmt wieder den Film.",
@@ -35,15 +38,18 @@ export const WEBCAM_WORDS = {
   en: {
     name: "Your own camera",
     consent: [
-      "The body camera then films what this device's camera sees: in self-view, in the recording, and when you play it. Your microphone stays off; what is heard is the simulator's voice.",
-      "The pictures go to bodycam-sim on the computer that this page comes from, and nowhere else. Only what you record with the big button is kept.",
+      "The body camera then films what this device's camera sees: in self-view, in the recording, and when you play it. Without your microphone the film's sound is heard.",
+      "Picture and sound go to bodycam-sim on the computer that this page comes from, and nowhere else. Only what you record with the big button is kept.",
       "Whoever has this page open sees the picture too. Ask everybody who is in it.",
       "Delete everything removes at once each recording of this demonstration camera, the films that were opened, and all that it handed over to its office.",
     ],
     start: "I agree, use my camera",
     stop: "Switch my camera off",
     erase: "Delete everything",
+    sound: "My microphone too",
     on: "The body camera now films the picture of your camera.",
+    onWithSound: "The body camera now films the picture of your camera and hears your microphone.",
+    noMicrophone: "There was no microphone to be had; the film is heard.",
     why: {
       asking: "The browser asks whether this page may use your camera.",
       off: "Your camera is off. The body camera films the film again.",
