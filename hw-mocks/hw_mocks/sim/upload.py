@@ -141,6 +141,7 @@ class Upload:
         self._gone.set()
         self._heard = 0.0
         self._pictures = 0
+        self._decoder: Decoder | None = None
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Have `router` route to this."""
@@ -166,7 +167,8 @@ class Upload:
         )
         if not socket.can_prepare(request).ok:
             feeding = self._socket is not None
-            return web.json_response({"feeding": feeding, "pictures": self._pictures})
+            now = self._decoder.shown if self._decoder is not None else 0
+            return web.json_response({"feeding": feeding, "pictures": self._pictures + now})
         await socket.prepare(request)
         try:
             await self._wait_for_turn()
@@ -187,7 +189,7 @@ class Upload:
             await self._gone.wait()
 
     async def _feed(self, socket: web.WebSocketResponse) -> None:
-        decoder = Decoder(self.memory)
+        self._decoder = decoder = Decoder(self.memory)
         self._socket, self._heard = socket, time.monotonic()
         self._gone.clear()
         try:
@@ -209,6 +211,7 @@ class Upload:
             raise Ended(NO_DECODER, f"no picture can be decoded: {error.strerror}") from None
         finally:
             self._pictures += decoder.shown
+            self._decoder = None
             self.sound.clear()
             await decoder.stop()
             self._socket = None
