@@ -1,12 +1,12 @@
 """A visitor whose own camera is filmed for half an hour: what grows, and what it costs.
 
-Chromium shows its fake camera to the page, and the page sends its pictures. The camera records for
-most of the time, with pauses. Every ten seconds each process is looked at: its memory, its file
-descriptors, and its processor time. In the last quarter no process has more memory than in the
-second, when caches are full: neither the daemon's nor what takes the pictures. (The server keeps the
-newest 5,000 reports of the simulated hardware, two a second, and grows by those until it has them.)
-The browser's own memory is the browser's. Each recording verifies, and has more of the visitor's pictures than of
-the film.
+Chromium shows its fake camera to the page, and the page sends its pictures and what its fake
+microphone hears. The camera records for most of the time, with pauses. Every ten seconds each
+process is looked at: its memory, its file descriptors, and its processor time. In the last quarter
+no process has more memory than in the second, when caches are full: neither the daemon's nor what
+takes the pictures. The server keeps the newest 5,000 reports of the simulated hardware, of which
+two come in a second, and may grow by those. The browser's own memory is the browser's. Each
+recording verifies, and has more of the visitor's pictures than of the film.
 """
 
 from __future__ import annotations
