@@ -1,5 +1,6 @@
 # camerad: `make` lists what there is to make.
 
+HOST ?= 127.0.0.1
 PORT ?= 8480
 FOOTAGE ?= vtest.avi
 CONFIG ?= hw-mocks/bodycam.yaml
@@ -69,6 +70,7 @@ help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
 	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
+	@echo '                HOST=ADDRESS of this machine, for guests with a phone: TLS, and a token in the address'
 	@echo 'make test       everything that must hold, in these parts, one after the other: lint,'
 	@echo '                generated, types, unit, states, realtime; PYTEST_ARGS="-k ring" picks'
 	@echo '                some tests of each'
@@ -112,7 +114,7 @@ help:
 
 run:
 	$(prepare) run
-	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
+	@exec .venv/bin/bodycam-sim --host '$(HOST)' --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --office --browse
 
 # Every part runs, whatever the ones before said, so that one run tells everything.
@@ -214,6 +216,7 @@ campaign:
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
+	$(python) -m tests.campaign webcam --minutes 30
 
 soak:
 	$(prepare) test

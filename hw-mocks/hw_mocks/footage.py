@@ -60,12 +60,11 @@ def picture_bytes(width: int, height: int) -> int:
 
 
 class Source(Protocol):
-    """Gives the pictures of one stream.
+    """Gives the pictures of one stream."""
 
-    read_back: how many of them had to be read from a disk while their reader waited.
-    """
-
-    read_back: int
+    @property
+    def read_back(self) -> int:
+        """How many of them had to be read from a disk while their reader waited."""
 
     def read(self, number: int, into: Picture) -> None:
         """Put the picture of frame `number` into a contiguous array of `picture_bytes` bytes."""

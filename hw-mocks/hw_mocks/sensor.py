@@ -8,6 +8,8 @@ Environment, all of it optional:
     HW_MOCKS_PLATFORM   vc4 (Raspberry Pi up to 4, the default) or pisp (from 5 on)
     HW_MOCKS_ENCODER    none for a vc4 board whose hardware encoder is missing
     HW_MOCKS_FOOTAGE    folder made by `hw_mocks.footage.prepare`; without it, a test pattern
+    HW_MOCKS_WEBCAM     memory of a visitor's own camera, which goes before the film while pictures
+                        come (see `hw_mocks.webcam`)
     HW_MOCKS_EPOCH_US   microseconds of CLOCK_BOOTTIME at which frame number 0 is exposed; without
                         it, the start of the process
     HW_MOCKS_CLAPPER    frames from one flash of the clapper to the next (see `hw_mocks.sound`);
@@ -92,6 +94,8 @@ class Sensor:
         self.clapper: int | None = int(clapper) if clapper else None
         footage = environment.get("HW_MOCKS_FOOTAGE")
         self.footage: Path | None = Path(footage) if footage else None
+        webcam = environment.get("HW_MOCKS_WEBCAM")
+        self.webcam: Path | None = Path(webcam) if webcam else None
         self.at_once = bool(environment.get(REALTIME_VARIABLE))
         """Whether the camera's process is to go before every program while the camera runs."""
         self._has_world = bool(environment.get("HW_MOCKS_WORLD"))

@@ -218,12 +218,17 @@ def sound_of(order: dict[str, Any]) -> Sound:
 
     {"kind": "film", "path": ...} falls back to speech where a film is silent; {"kind": "speech",
     "text": ...}; {"kind": "clapper", "every": frames, "fps": ...}; {"kind": "silence"}. With
-    "speaker": PATH, what is written there is heard besides (`Beside`). Raises SoundError if there
+    "speaker": PATH, what is written there is heard besides (`Beside`); with "visitor": PATH, what a
+    visitor's microphone hears, while it does (`hw_mocks.webcam_sound`). Raises SoundError if there
     is nothing to hear, or no such kind.
     """
     match order:
         case {"speaker": path, **rest}:
             return Beside(sound_of(rest), Path(path))
+        case {"visitor": path, **rest}:
+            from hw_mocks.webcam_sound import VisitorSound
+
+            return VisitorSound(sound_of(rest), Path(path))
         case {"kind": "film", "path": path}:
             return film(Path(path)) or speech()
         case {"kind": "speech"}:

@@ -16,6 +16,7 @@ from hw_mocks.lateness import Missed, Waits, read_back
 from hw_mocks.pacing import Pace, boottime_ns, exact_period
 from hw_mocks.priority import run_at_once
 from hw_mocks.sensor import SENSOR, Fault
+from hw_mocks.webcam import WebcamSource
 
 from ._buffers import FrameMetadata, Request
 from ._configuration import (
@@ -356,12 +357,15 @@ class Camera:
 
 def _painter(configuration: StreamConfiguration, *, main: bool) -> Painter:
     width, height = configuration.size.width, configuration.size.height
+    source = source_for(SENSOR.footage, MAIN if main else LORES, width, height)
+    if SENSOR.webcam is not None:
+        source = WebcamSource(SENSOR.webcam, width, height, source)
     return Painter(
         str(configuration.pixel_format),
         width,
         height,
         configuration.stride,
-        source_for(SENSOR.footage, MAIN if main else LORES, width, height),
+        source,
         numbered=main,
         clapper=SENSOR.clapper,
     )

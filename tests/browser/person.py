@@ -130,15 +130,17 @@ class Person:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window. It steps aside (`tests/system/aside.py`): a world whose
-    time waited for each of its hundred threads would hardly go on."""
+def browser(*flags: str) -> Iterator[Browser]:
+    """Debian's Chromium, without a window, with more flags of its own. It steps
+    aside (`tests/system/aside.py`): a world whose time waited for each of its hundred threads would
+    hardly go on."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         aside = Path(directory) / "chromium.sh"
         aside.write_text(f'#!/bin/sh\nexec nice -n {ASIDE} {CHROMIUM} "$@" 2>"{_LOG}"\n')
         aside.chmod(0o700)
-        started = playwright.chromium.launch(executable_path=aside, headless=True, args=list(FLAGS))
+        arguments = [*FLAGS, *flags]
+        started = playwright.chromium.launch(executable_path=aside, headless=True, args=arguments)
         try:
             yield started
         finally:

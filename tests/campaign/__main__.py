@@ -1,5 +1,5 @@
-"""The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``
-or ``soak``.
+"""The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``,
+``webcam`` or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
@@ -31,6 +31,7 @@ from tests.campaign import (
     kills,
     planted,
     soak,
+    webcam,
 )
 from tests.campaign.table import report, say
 
@@ -66,6 +67,10 @@ def _control(directory: Path, options: argparse.Namespace) -> int:
     return control.campaign(directory, options.minutes or 10, options.seed)
 
 
+def _webcam(directory: Path, options: argparse.Namespace) -> int:
+    return webcam.campaign(directory, options.minutes or 30, options.notes)
+
+
 def _soak(directory: Path, options: argparse.Namespace) -> int:
     return soak.campaign(directory, options.hours * 60, options.seed, options.notes)
 
@@ -81,6 +86,7 @@ _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "claps": _claps,
     "control": _control,
     "soak": _soak,
+    "webcam": _webcam,
 }
 """Campaigns with a report of their own; each returns the number of its findings."""
 
@@ -109,7 +115,7 @@ def main() -> int:
     parser.add_argument(
         "--minutes",
         type=float,
-        help="claps, control: for so long, 10; faults: at least so long, 0",
+        help="claps, control: for so long, 10; webcam: 30; faults: at least so long, 0",
     )
     parser.add_argument("--hours", type=float, default=2, help="soak: how long the shift is")
     parser.add_argument(
@@ -125,7 +131,7 @@ def main() -> int:
         "--notes",
         type=Path,
         help="faults: write down each sequence there, and play none again that went well; "
-        "soak: write down every look at a process",
+        "soak, webcam: write down every look at a process",
     )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"

@@ -12,6 +12,7 @@ from camerad.base.errors import EX_USAGE
 
 from hw_mocks.sim import SimError
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.listening import LOOPBACK
 from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 from hw_mocks.sim.simulator import Options, Simulator, say
 
@@ -54,6 +55,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="configuration of camerad; default: the shipped one with the policy "
         f"{DEMONSTRATION_POLICY}, which has a pre-event buffer",
+    )
+    top.add_argument(
+        "--host",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="of this machine, for the page; on one that others reach, guests need TLS and the "
+        "token that is printed; default: %(default)s",
     )
     top.add_argument(
         "--port",
@@ -136,6 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         state_dir=given.state_dir,
         footage=given.footage,
         config=given.config,
+        host=given.host,
         port=given.port,
         platform=given.platform,
         page=not given.no_page,

@@ -8,10 +8,10 @@ priority and with a deadline, so that it never is in the camera's way.
 What it opens is plaintext. It lies in a folder that is emptied when the simulator starts and when
 it ends, however it had ended before; the newest few films are kept.
 
-A finding, as pages are told it: {"id", "doing": "verify" | "open", "verdict": "authentic" |
-"qualified" | "not_authentic" | "unreadable" | null, "error": one sentence | null, "seconds",
-"frames", "remarks": {language: [sentence]}, "film": path under this server of what was opened |
-null}.
+A finding, as pages are told it: {"id", "doing": "verify" | "open" | "change" (a copy in which one
+byte was changed), "verdict": "authentic" | "qualified" | "not_authentic" | "unreadable" | null,
+"error": one sentence | null, "seconds", "frames", "remarks": {language: [sentence]}, "film": path
+under this server of what was opened | null}.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +87,12 @@ class Desk:
         """Check a recording. Raises NotNow while the desk does something else."""
         return await self._do("verify", recording, [])
 
+    async def change(self, recording: str, path: str) -> Finding:
+        """Change one byte in the middle of a copy of a recording's file at `path`, and check the
+        copy; the recording itself stays as it is. The finding is told, and not kept as one about
+        the recording. Raises NotNow as `verify`, and where the copy cannot be made."""
+        return await self._do("change", recording, [], Path(path))
+
     async def open(self, recording: str, size: int) -> Finding:
         """Check and decrypt a recording of `size` bytes. Raises NotNow as `verify`."""
         if size > FILM_BYTES:
@@ -114,12 +121,16 @@ class Desk:
                 finding["film"] = None
         self._on_change()
 
-    async def _do(self, doing: str, recording: str, more: Sequence[str]) -> Finding:
+    async def _do(
+        self, doing: str, recording: str, more: Sequence[str], original: Path | None = None
+    ) -> Finding:
         if self._busy is not None:
             raise NotNow("the evidence desk is busy with another recording: wait until it is done")
         self._busy = {"id": recording, "doing": doing}
         self._on_change()
         try:
+            if original is not None:
+                return await self._found_in_copy(recording, original)
             finding = await self._found(doing, recording, more)
             self._findings.pop(recording, None)
             self._findings[recording] = finding
@@ -130,7 +141,18 @@ class Desk:
             self._on_change()
         return finding
 
-    async def _found(self, doing: str, recording: str, more: Sequence[str]) -> Finding:
+    async def _found_in_copy(self, recording: str, original: Path) -> Finding:
+        with tempfile.TemporaryDirectory(dir=self._directory) as folder:
+            copy = Path(folder) / original.name
+            try:
+                await asyncio.to_thread(_copy_changed, original, copy)
+            except OSError as error:
+                raise NotNow(f"no copy of {recording} can be made: {error.strerror}") from None
+            return await self._found("change", recording, [], copy)
+
+    async def _found(
+        self, doing: str, recording: str, more: Sequence[str], copy: Path | None = None
+    ) -> Finding:
         finding: Finding = {
             "id": recording,
             "doing": doing,
@@ -143,14 +165,16 @@ class Desk:
         }
         try:
             keys = [word for key in await self._device_keys() for word in ("--key", str(key))]
-            command = ["evidence", doing, recording, "--state", str(self._card), "--json"]
+            verb = "open" if doing == "open" else "verify"
+            place = [recording, "--state", str(self._card)] if copy is None else [str(copy)]
+            command = ["evidence", verb, *place, "--json"]
             code, said, complained = await self._run([*command, *keys, *more])
         except _DeskProblem as error:
             return finding | {"error": str(error)}
         if code not in _VERDICTS:
             return finding | {"error": complained}
         report = json.loads(said)
-        if doing == "verify":
+        if verb == "verify":
             report = report["recordings"][0]
         film = f"/api/films/{recording}{FILM_SUFFIX}" if self.film(recording) is not None else None
         return finding | {
@@ -203,6 +227,16 @@ class Desk:
         sentence = lines[-1].removeprefix("camerad: ")[:_SAID]
         assert process.returncode is not None
         return process.returncode, said.decode(errors="replace"), sentence
+
+
+def _copy_changed(original: Path, copy: Path) -> None:
+    """Copy a file, and flip one bit in the middle of the copy: most of a recording is pictures."""
+    shutil.copyfile(original, copy)
+    with copy.open("r+b") as file:
+        file.seek(copy.stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
 
 
 class _DeskProblem(Exception):

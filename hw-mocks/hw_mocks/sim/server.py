@@ -18,6 +18,8 @@ GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds"
 GET  /api/display.jpg  what the front display shows now
 GET  /api/events       the state at every change, as server-sent events
 GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
+GET  /api/webcam       a visitor's own camera in place of the film: a WebSocket; see
+                       `hw_mocks.sim.upload`
 GET  /api/board        what this camera consists of: buttons and their gestures, faults, policy,
                        daemon
 GET  /api/edges        every change of a pin, timed where it happened; ?after=US: later ones
@@ -28,20 +30,24 @@ POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault`
                        {"name": "clock_step", "seconds": -600}: by how much the clock jumps
 POST /api/verify       {"id": ...}: the evidence desk checks a recording; see `hw_mocks.sim.desk`
 POST /api/open         {"id": ...}: it checks and opens one
+POST /api/change       {"id": ...}: it changes one byte in a copy of one, and checks the copy
 GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
+POST /api/erase        {"what": "everything"}: deletes all recordings of the camera, what was
+                       opened, and what its office has, and starts a new camera; GET: {"erased":
+                       how often}
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
 404 if there is no such thing, 409 if it is not possible just now.
-A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`).
+A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`), and
+beyond loopback everybody without the token with 401 (`hw_mocks.sim.listening`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -49,17 +55,22 @@ from aiohttp import web
 
 from hw_mocks.panel import Panel
 from hw_mocks.sim.board import LIGHTS, Board, NotNow
+from hw_mocks.sim.bodies import body_of
 from hw_mocks.sim.control import ControlClient
-from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
+from hw_mocks.sim.desk import Desk
+from hw_mocks.sim.desk_routes import DeskRoutes
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
+from hw_mocks.sim.listening import Guests
 from hw_mocks.sim.live import Live
 from hw_mocks.sim.origin import Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
+from hw_mocks.sim.upload import Upload
 
 PAGE: Final = Path(__file__).parent / "page"
 PAGE_FILES: Final = (".html", ".css", ".js", ".svg")
 MAX_BODY: Final = 4096
+EVERYTHING: Final = "everything"
 MAX_SECONDS: Final = 3600.0
 MAX_STEP: Final = 10 * 366 * 86400.0
 """Seconds that a clock may jump: ten years."""
@@ -128,7 +139,9 @@ async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResp
 class Server:
     """HTTP on a socket that is bound already, so that a port in use is known before all else.
 
-    `about` is what /api/board says beside display, faults, outputs and daemon.
+    `about` is what /api/board says beside display, faults, outputs and daemon. `erase` deletes all
+    recordings, soon after it was called; None if there is no camera. `erased`: how often it has.
+    `guests`: who may ask from beyond this machine; None: nobody.
     """
 
     def __init__(
@@ -140,6 +153,10 @@ class Server:
         panel: Panel,
         daemon: Daemon,
         desk: Desk,
+        upload: Upload,
+        erase: Callable[[], None] | None,
+        erased: int,
+        guests: Guests | None = None,
         about: dict[str, Any],
         page: bool,
     ) -> None:
@@ -149,6 +166,11 @@ class Server:
         self._panel = panel
         self._daemon = daemon
         self._desk = desk
+        self._desk_routes = DeskRoutes(desk, control)
+        self._upload = upload
+        self._erase = erase
+        self._erased = erased
+        self._guests = guests
         self._about = about
         self._page = page
         self._feed = Feed(board, control, panel, self.state, desk.told)
@@ -158,21 +180,27 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         address, port = self._listener.getsockname()[:2]
-        checks = [_json_errors, only_from_here(names_of(address, port))]
+        names = names_of(address, port)
+        if self._guests is not None:
+            names |= names_of(self._guests.host, port)
+        checks = [_json_errors, only_from_here(names)]
+        if self._guests is not None:
+            checks.append(self._guests.check())
         app = web.Application(middlewares=checks, client_max_size=MAX_BODY)
         get, post = app.router.add_get, app.router.add_post
         get("/api/state", self._get_state)
         get("/api/recordings", self._get_recordings)
         get("/api/display.jpg", self._get_display)
         self._live.add_to(app.router)
+        self._upload.add_to(app.router)
         get("/api/board", self._get_board)
         get("/api/edges", self._get_edges)
         get("/api/reports", self._get_reports)
         post("/api/press", self._post_press)
         post("/api/fault", self._post_fault)
-        post("/api/verify", self._post_verify)
-        post("/api/open", self._post_open)
-        get("/api/films/{name}", self._get_film)
+        post("/api/erase", self._post_erase)
+        get("/api/erase", self._get_erase)
+        self._desk_routes.add_to(app.router)
         if self._page:
             get("/", self._get_page)
             get("/page/{name}", self._get_page)
@@ -180,12 +208,14 @@ class Server:
             app, access_log=None, handle_signals=False, shutdown_timeout=1.0
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener).start()
+        context = None if self._guests is None else self._guests.context
+        await web.SockSite(self._runner, self._listener, ssl_context=context).start()
         self._feed.start()
 
     async def stop(self) -> None:
         """Answer nobody any more."""
         await self._live.close()
+        await self._upload.close()
         await self._feed.stop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -271,7 +301,7 @@ class Server:
         )
 
     async def _post_press(self, request: web.Request) -> web.Response:
-        body = await _body(request, "button", "seconds", "down")
+        body = await body_of(request, "button", "seconds", "down")
         button, down = self._check_button(body.get("button")), body.get("down")
         if ("down" in body) == ("seconds" in body):
             raise web.HTTPBadRequest(text='either "seconds" or "down" is needed')
@@ -294,7 +324,7 @@ class Server:
 
     async def _post_fault(self, request: web.Request) -> web.Response:
         keys = ("name", "seconds", "button", "light", "count", "delay", "bytes_left", "lasts")
-        body = await _body(request, *keys)
+        body = await body_of(request, *keys)
         name = body.pop("name", None)
         if not isinstance(name, str) or name not in FAULTS:
             raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")
@@ -324,37 +354,17 @@ class Server:
         self._feed.tell("faults", self._board.lasting())
         return web.json_response(done)
 
-    async def _post_verify(self, request: web.Request) -> web.Response:
-        recording = await self._asked_for(request)
-        return await self._at_the_desk(self._desk.verify(recording["id"]))
+    async def _post_erase(self, request: web.Request) -> web.Response:
+        what = (await body_of(request, "what")).get("what")
+        if what != EVERYTHING:
+            raise web.HTTPBadRequest(text=f"what: {what!r} is not {EVERYTHING!r}")
+        if self._erase is None:
+            raise web.HTTPConflict(text="there is no camera here whose recordings could be deleted")
+        self._erase()
+        return await self._get_erase(request)
 
-    async def _post_open(self, request: web.Request) -> web.Response:
-        recording = await self._asked_for(request)
-        return await self._at_the_desk(self._desk.open(recording["id"], recording["bytes"]))
-
-    async def _at_the_desk(self, work: Coroutine[Any, Any, Finding]) -> web.Response:
-        try:
-            return web.json_response(await work)
-        except NotNow as error:
-            raise web.HTTPConflict(text=str(error)) from None
-
-    async def _asked_for(self, request: web.Request) -> dict[str, Any]:
-        """The recording whose id the request names, as the daemon lists it."""
-        name = (await _body(request, "id")).get("id")
-        recordings = await self._control.recordings()
-        if recordings is None:
-            raise web.HTTPServiceUnavailable(text="the daemon does not answer")
-        for recording in recordings:
-            if recording["id"] == name:
-                return dict(recording)
-        raise web.HTTPNotFound(text=f"id: {name!r} is no recording of this camera")
-
-    async def _get_film(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
-        film = self._desk.film(name.removesuffix(FILM_SUFFIX))
-        if film is None or not name.endswith(FILM_SUFFIX) or "/" in name:
-            raise web.HTTPNotFound(text=f"{name}: not opened, or no longer here; open it again")
-        return web.FileResponse(film)
+    async def _get_erase(self, _request: web.Request) -> web.Response:
+        return web.json_response({"erased": self._erased})
 
 
 def _after(request: web.Request) -> int:
@@ -363,21 +373,6 @@ def _after(request: web.Request) -> int:
         return int(text)
     except ValueError:
         raise web.HTTPBadRequest(text=f"after: {text!r} is no number of microseconds") from None
-
-
-async def _body(request: web.Request, *keys: str) -> dict[str, Any]:
-    """The request's JSON object, with no other keys than these."""
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        raise web.HTTPBadRequest(text="the body is not JSON, or nested too deeply") from None
-    if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="the body is no JSON object")
-    unknown = sorted(set(body) - set(keys))
-    if unknown:
-        names = ", ".join(map(repr, unknown))
-        raise web.HTTPBadRequest(text=f"{names}: unknown; known: {', '.join(keys)}")
-    return body
 
 
 def _seconds(value: Any, key: str, low: float = 0.001, high: float = MAX_SECONDS) -> float:

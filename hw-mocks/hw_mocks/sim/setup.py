@@ -42,6 +42,7 @@ from hw_mocks.panel import Panel
 from hw_mocks.pulse import DEVICE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.board import Board
+from hw_mocks.webcam import WEBCAM_VARIABLE
 
 DEMONSTRATION_POLICY: Final = "generic"
 """Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
@@ -63,8 +64,7 @@ class StateDir:
         self._lock: IO[str] | None = None
         self._temporary: Path | None = None
         try:
-            for part in ("", "camerad", "config", "board"):
-                (self.root / part).mkdir(parents=True, exist_ok=True)
+            self._make()
             self._lock = (self.root / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.runtime = self._runtime()
@@ -148,6 +148,18 @@ class StateDir:
             "}\n"
         )
         return path
+
+    def erase(self) -> None:
+        """Delete all that a camera, its desk and its office have left, once they have ended. Raises
+        OSError if something cannot be deleted."""
+        for part in ("desk", "office", "camerad", "config", "board", "clock"):
+            if (self.root / part).exists():
+                shutil.rmtree(self.root / part)
+        self._make()
+
+    def _make(self) -> None:
+        for part in ("", "camerad", "config", "board"):
+            (self.root / part).mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
         """Remove what means nothing without the simulator, and let the next one in."""
@@ -240,11 +252,13 @@ def _document(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the daemon runs on. `footage`: the folder that hw_mocks.footage.prepare made."""
+    """What the daemon runs on. `footage`: the folder that hw_mocks.footage.prepare made. `webcam`:
+    memory of a visitor's own camera."""
 
     platform: str
     footage: Path | None
     state: StateDir
+    webcam: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """The environment of the daemon's process."""
@@ -264,6 +278,8 @@ class Machine:
         }
         if self.footage is not None:
             environment["HW_MOCKS_FOOTAGE"] = str(self.footage)
+        if self.webcam is not None:
+            environment[WEBCAM_VARIABLE] = str(self.webcam)
         # Added to what the machine says of other devices: ALSA reads all of these files.
         others = (os.environ.get(ALSA_VARIABLE), str(self.state.write_speaker()))
         environment[ALSA_VARIABLE] = ":".join(filter(None, others))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
+from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE
 from camerad.config import Settings, load
 from camerad.control.client import request
 
@@ -31,6 +31,7 @@ from hw_mocks.sim.dock import Dock
 from hw_mocks.sim.doctor import Doctor
 from hw_mocks.sim.film import hold_footage, prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
+from hw_mocks.sim.listening import LOOPBACK, Guests, bind, is_private
 from hw_mocks.sim.process import DaemonProcess
 from hw_mocks.sim.server import Server
 from hw_mocks.sim.setup import (
@@ -43,8 +44,8 @@ from hw_mocks.sim.setup import (
     load_configuration,
     shipped_configuration,
 )
+from hw_mocks.sim.upload import Upload
 
-HOST: Final = "127.0.0.1"
 REBOOT_SECONDS: Final = 1.5
 """How long the simulated board takes from its end to the daemon's next start: less than a real one,
 which nobody wants to wait for."""
@@ -58,7 +59,9 @@ class Options:
 
     `browse`: whether the page is opened in this desktop's browser, if there is one. `footage`: name
     of a clip or a file; None leaves the sensor to its own devices. `config`: None is the shipped
-    one. `port`: 0 is any free one. `daemon`: the module that is run, another one only in tests.
+    one. `host`: an address of this machine; beyond loopback guests need a token, and TLS (see
+    `hw_mocks.sim.listening`). `port`: 0 is any free one. `daemon`: the module that is run, another
+    one only in tests.
     `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much too fast its
     clock runs. `doctor`: arguments of ``camerad doctor``, which then runs in place of the daemon.
     `faults`: that hold from before the start. `office`: whether there is one behind the dock.
@@ -67,6 +70,7 @@ class Options:
     state_dir: Path
     footage: str | None = "vtest.avi"
     config: Path | None = None
+    host: str = LOOPBACK
     port: int = 8480
     platform: str = "vc4"
     page: bool = True
@@ -104,6 +108,9 @@ class Simulator:
         self._end = asyncio.Event()
         self._interrupted = 0
         self._exit_code = 0
+        self._erasing = False
+        self._erased = 0
+        self._guests: Guests | None = None
         self._process: DaemonProcess | Doctor | None = None
         self._control: ControlClient | None = None
         self._server: Server | None = None
@@ -127,17 +134,36 @@ class Simulator:
             footage = await self._footage(settings)
             if footage is not None:
                 parts.callback((await hold_footage(footage)).close)
-            if not self._end.is_set() and self.options.doctor is not None:
-                if "--interactive" in self.options.doctor:
-                    say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
-                await self._start(parts, listener, settings, state, footage)
-                await self._end.wait()
-            elif not self._end.is_set():
+            if self.options.doctor is None:
                 say(f"bodycam-sim: the body camera comes up at {self.url}/")
-                await self._start(parts, listener, settings, state, footage)
-                await self._end.wait()
-                say("bodycam-sim: ending")
+            elif "--interactive" in self.options.doctor:
+                say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
+            while not self._end.is_set():
+                async with contextlib.AsyncExitStack() as life:
+                    await self._start(life, listener.dup(), settings, state, footage)
+                    await self._end.wait()
+                    if self.options.doctor is None:
+                        say("bodycam-sim: ending")
+                if self._erasing:
+                    self._erase(state)
         return self._exit_code
+
+    def erase(self) -> None:
+        """End the camera, delete all that it and its office have, and start a new one."""
+        self._erasing = True
+        self._end.set()
+
+    def _erase(self, state: StateDir) -> None:
+        self._erasing = False
+        try:
+            state.erase()
+        except OSError as error:
+            say(f"bodycam-sim: {error.filename} cannot be deleted: {error.strerror}")
+        else:
+            self._erased += 1
+            say("bodycam-sim: everything is deleted; a new camera comes up")
+        if not self._interrupted:
+            self._end.clear()
 
     def end(self) -> None:
         """End in order; a second time, kill the daemon."""
@@ -147,20 +173,12 @@ class Simulator:
             self._process.kill()
 
     def _bind(self) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, self.options.port))
-            listener.listen(64)
-        except OSError as error:
-            listener.close()
-            raise SimError(
-                f"port {self.options.port} of {HOST} cannot be used: {error.strerror}; end the "
-                "program that listens there (another bodycam-sim?), or name another port with "
-                "--port (make run PORT=N)",
-                EX_UNAVAILABLE,
-            ) from None
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        host = self.options.host
+        listener = bind(host, self.options.port)
+        self._guests = None if is_private(listener) else Guests(host)
+        scheme = "http" if self._guests is None else "https"
+        named = f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{named}:{listener.getsockname()[1]}"
         return listener
 
     async def _footage(self, settings: Settings) -> Path | None:
@@ -224,7 +242,18 @@ class Simulator:
         board.timepiece.start()
         parts.callback(board.timepiece.stop)
         parts.callback(board.gauges.stop)
-        machine = Machine(self.options.platform, footage, state)
+        camera = settings.camera
+        try:
+            upload = Upload(
+                (camera.width, camera.height),
+                (camera.lores_width, camera.lores_height),
+                camera.fps,
+                sound=self.options.sound is not None,
+            )
+        except OSError as error:
+            raise SimError(f"no memory for pictures: {error.strerror}", EX_OSERR) from None
+        parts.callback(upload.forget)
+        machine = Machine(self.options.platform, footage, state, upload.memory.path)
         environment = machine.environment()
         # Before anything that may have them: a microphone that is silent has never heard anything.
         for name in self.options.faults:
@@ -235,6 +264,7 @@ class Simulator:
             order = sound_order(
                 self.options.sound, self.options.footage, settings.camera.fps, environment
             )
+            order["visitor"] = str(upload.sound.path)
             if self.options.doctor is not None:
                 # Only for whoever listens to it: what is recorded is judged by what else is heard.
                 order["speaker"] = str(state.speaker)
@@ -271,6 +301,10 @@ class Simulator:
             panel=panel,
             daemon=process,
             desk=desk,
+            upload=upload,
+            erase=self.erase if self.options.doctor is None else None,
+            erased=self._erased,
+            guests=self._guests,
             about=about,
             page=self.options.page,
         )
@@ -322,7 +356,11 @@ class Simulator:
             self._dock.register(identity)
             say(f"bodycam-sim: its office keeps recordings in {self._dock.directory}")
         if self.options.page:
-            browsing = self.options.browse and await asyncio.to_thread(_browse, f"{self.url}/")
+            address = f"{self.url}/"
+            if self._guests is not None:
+                address = self._guests.address(self.url)
+                say(self._guests.welcome(self.url))
+            browsing = self.options.browse and await asyncio.to_thread(_browse, address)
             to_do = "your browser shows it" if browsing else "open that"
             say(
                 f"bodycam-sim: the body camera is at {self.url}/ - {to_do}, and press its big "

@@ -3,6 +3,7 @@
 import { PressedButton, keysIn } from "./buttons.js";
 import { darken, showOutputs, showPicture } from "./camera.js";
 import { $, make, mark, write } from "./dom.js";
+import { beside } from "./extras.js";
 import { ask, follow } from "./live.js";
 import { Past } from "./past.js";
 import { Recordings } from "./recordings.js";
@@ -146,7 +147,7 @@ $("hearing").addEventListener("click", () => {
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake);
 inLanguage(spoken());
 
-follow({
+follow(beside(board, {
   connected,
   edge,
   picture: showPicture,
@@ -170,7 +171,7 @@ follow({
   },
   faults: (lasting) => switchboard.show(lasting),
   desk: (told) => recordings.tell(told),
-});
+}));
 
 setInterval(() => {
   if (document.hidden) return;

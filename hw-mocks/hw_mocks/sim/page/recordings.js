@@ -2,6 +2,7 @@
 
 import { $, make, mark, write } from "./dom.js";
 import { ask } from "./live.js";
+import { COURSE_WORDS } from "./words-course.js";
 import { count, dateTime, duration, number, say, spoken, words } from "./words.js";
 
 const SHOWN = 50;
@@ -59,6 +60,8 @@ export class Recordings {
     this.failures.delete(id);
     try {
       const finding = await ask(`/api/${doing}`, { id });
+      // Of a copy, which the desk keeps as little as the copy itself.
+      if (doing === "change") this.failures.set(id, finding);
       if (finding.film !== null && doing === "open") this.entries.get(id)?.play(finding.film);
     } catch (error) {
       this.failures.set(id, { verdict: null, error: error.message });
@@ -72,8 +75,9 @@ class Entry {
     this.title = make("h3");
     this.facts = make("p");
     this.verify = make("button", { type: "button", class: "act" });
+    this.change = make("button", { type: "button", class: "act" });
     this.open = make("button", { type: "button", class: "act first" });
-    for (const [element, doing] of [[this.verify, "verify"], [this.open, "open"]]) {
+    for (const [element, doing] of [[this.verify, "verify"], [this.change, "change"], [this.open, "open"]]) {
       element.onclick = () => {
         if (element.getAttribute("aria-disabled") !== "true") ask(doing);
       };
@@ -82,7 +86,7 @@ class Entry {
     this.element = make(
       "li",
       { id: `recording-${id}` },
-      make("div", { class: "entry" }, make("div", {}, this.title, this.facts), make("div", { class: "doing" }, this.verify, this.open)),
+      make("div", { class: "entry" }, make("div", {}, this.title, this.facts), make("div", { class: "doing" }, this.verify, this.change, this.open)),
       this.finding,
     );
     this.id = id;
@@ -98,6 +102,8 @@ class Entry {
     write(this.facts, this.says(recording));
     this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null);
     const locked = busy !== null || recording.state === "recording";
+    const { change, changeOf, changing } = COURSE_WORDS[spoken()];
+    this.button(this.change, change, changeOf(when), mine === "change" ? changing : null, locked);
     this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
     if (this.film !== null) mark(this.film, "aria-label", text.filmOf(when));
     const told = JSON.stringify(finding ?? null);
@@ -140,12 +146,13 @@ class Entry {
 }
 
 /** What was found, in plain words; an error is told as camerad says it. */
-function found({ verdict, error, seconds, frames, remarks }) {
+function found({ doing, verdict, error, seconds, frames, remarks }) {
   const text = words();
   const kind = verdict ?? "failed";
   const box = make("div", { class: `finding ${kind}` }, make("strong", { text: text.verdicts[kind] }), " ");
   if (verdict === null) box.append(make("span", { lang: "en", text: error }));
   else box.append(text.verdictIs[kind](duration(seconds), count(frames)));
+  if (doing === "change") box.prepend(make("p", { text: COURSE_WORDS[spoken()].changed }));
   const lines = remarks?.[spoken()] ?? [];
   if (lines.length > 0) box.append(make("ul", {}, ...lines.map((line) => make("li", { text: line }))));
   return box;

@@ -1,0 +1,234 @@
+// The course: a guided first minute, exercises that an address names, and a protocol to print.
+//
+// ?scenario=NAME opens an exercise; it begins when somebody presses its button. Steps tick themselves
+// off by what the camera did. Nothing of it is sent anywhere or kept, and the protocol has no names.
+
+import { $, make, mark, write } from "./dom.js";
+import { Exercise, Facts, RIGHT } from "./exercise.js";
+import { ask, clock } from "./live.js";
+import { SCENARIOS, scenario } from "./scenarios.js";
+import { dateTime, number, spoken } from "./words.js";
+import { COURSE_WORDS } from "./words-course.js";
+
+const words = () => COURSE_WORDS[spoken()];
+
+export class Course {
+  constructor(board) {
+    this.facts = new Facts(board.buttons[0]?.name);
+    this.exercise = null;
+    this.chosen = null;
+    this.timers = [];
+    this.faults = [];
+    this.choices = make("ul", { class: "scenarios" });
+    this.title = make("h3", { id: "scenario-name" });
+    this.about = make("p");
+    this.steps = make("ol", { class: "steps" });
+    this.told = make("p", { role: "status", id: "course-told" });
+    this.question = make("div", { class: "question", role: "group" });
+    this.begin = make("button", { type: "button", class: "act first", id: "course-begin" });
+    this.begin.onclick = () => this.start();
+    this.end = make("button", { type: "button", class: "act", id: "course-end" });
+    this.end.onclick = () => this.stop();
+    this.print = make("button", { type: "button", class: "act", id: "course-print" });
+    this.print.onclick = () => window.print();
+    this.protocol = make("div", { id: "protocol" });
+    $("course").append(
+      this.choices,
+      make("div", { id: "exercise" }, this.title, this.about, this.steps, this.question, this.told),
+      make("div", { class: "doing" }, this.begin, this.end, this.print),
+      this.protocol,
+    );
+    addEventListener("pagehide", () => this.release());
+    const named = new URLSearchParams(location.search).get("scenario");
+    if (named !== null) {
+      $("course").closest("details").open = true;
+      this.unknown = scenario(named) === undefined ? named : null;
+      this.chosen = scenario(named) ?? null;
+    }
+    this.speak();
+  }
+
+  speak() {
+    const text = words();
+    write($("course-name"), text.name);
+    this.choices.replaceChildren(
+      ...SCENARIOS.map((one) => {
+        const choice = make("button", { type: "button", class: "choice", id: `scenario-${one.id}`, text: text.scenarios[one.id].title });
+        mark(choice, "aria-pressed", String(one === this.chosen));
+        choice.onclick = () => this.choose(one);
+        return make("li", {}, choice);
+      }),
+    );
+    write(this.begin, text.begin);
+    write(this.end, text.end);
+    write(this.print, text.print);
+    this.show();
+  }
+
+  choose(one) {
+    this.stop();
+    this.exercise = null;
+    this.unknown = null;
+    this.chosen = one;
+    this.speak();
+  }
+
+  start() {
+    this.stop();
+    this.exercise = new Exercise(this.chosen, clock.nowUs());
+    this.began = new Date();
+    this.enter();
+    this.show();
+  }
+
+  /** End the exercise and all that went wrong for it; what was done stays to be read. */
+  stop() {
+    if (this.exercise !== null && this.exercise.step !== undefined) this.exercise.ended = true;
+    this.release();
+    this.show();
+  }
+
+  release() {
+    for (const timer of this.timers) clearTimeout(timer);
+    for (const fault of this.faults) {
+      ask("/api/fault", { ...fault, seconds: 0 }).catch((error) => write(this.told, words().faultLeft(error.message)));
+    }
+    this.timers = [];
+    this.faults = [];
+  }
+
+  /** A step begins, and with it what goes wrong in it. */
+  enter() {
+    const fault = this.exercise.step?.fault;
+    if (fault === undefined) return;
+    const { after, seconds, ...order } = fault;
+    this.timers.push(setTimeout(() => this.fail(order, seconds), after * 1000));
+  }
+
+  async fail(order, seconds) {
+    try {
+      const { until_us: lasts } = await ask("/api/fault", { ...order, seconds });
+      if (lasts !== undefined) this.faults.push(order);
+    } catch (error) {
+      write(this.told, words().faultFailed(error.message));
+    }
+  }
+
+  take(facts) {
+    const { exercise } = this;
+    if (exercise === null || exercise.ended) return;
+    for (const fact of facts) {
+      if (exercise.take(fact)) this.advanced();
+    }
+  }
+
+  advanced() {
+    if (this.exercise.step === undefined) this.release();
+    else this.enter();
+    this.show();
+  }
+
+  answer(place) {
+    if (this.exercise.answer(place, clock.nowUs())) this.advanced();
+  }
+
+  show() {
+    const text = words();
+    const { chosen, exercise } = this;
+    const runs = exercise !== null && !exercise.ended && exercise.step !== undefined;
+    $("exercise").hidden = chosen === null && !this.unknown;
+    this.begin.hidden = chosen === null || runs;
+    this.end.hidden = !runs;
+    this.print.hidden = exercise === null || runs;
+    $("course").dataset.runs = String(runs);
+    this.title.hidden = chosen === null;
+    write(this.title, chosen === null ? "" : text.scenarios[chosen.id].title);
+    write(this.about, this.unknown ? text.unknown(this.unknown) : chosen === null ? "" : text.scenarios[chosen.id].about);
+    this.steps.replaceChildren(...(chosen === null ? [] : chosen.steps.map((step, place) => this.step(step, place, runs))));
+    this.ask(runs ? exercise.step : undefined);
+    write(this.told, this.says(runs));
+    this.protocol.replaceChildren(...(exercise === null || runs ? [] : this.protocolled()));
+  }
+
+  step(step, place, runs) {
+    const text = words();
+    const done = this.exercise?.results[place];
+    const line = make("li", { class: done ? done.result : "" }, make("span", { text: text.scenarios[this.chosen.id].steps[place] }));
+    if (done) line.append(make("strong", { text: ` ${text.results[done.result]}` }));
+    if (runs && place === this.exercise.results.length) mark(line, "aria-current", "step");
+    return line;
+  }
+
+  ask(step) {
+    if (step?.ask === undefined) {
+      this.question.replaceChildren();
+      this.asked = null;
+      return;
+    }
+    const { question, answers } = words().questions[step.ask];
+    const asked = `${step.ask} ${spoken()}`;
+    if (asked === this.asked) return;
+    this.asked = asked;
+    mark(this.question, "aria-label", question);
+    this.question.replaceChildren(
+      make("p", { text: question }),
+      ...answers.map((answer, place) => {
+        const button = make("button", { type: "button", class: "act", text: answer });
+        button.onclick = () => this.answer(place);
+        return button;
+      }),
+    );
+  }
+
+  says(runs) {
+    const text = words();
+    if (this.exercise === null) return "";
+    const { results, scenario: played } = this.exercise;
+    if (runs) return text.progress(results.length, played.steps.length);
+    const right = results.filter((one) => one.result === RIGHT).length;
+    return text.over(right, played.steps.length);
+  }
+
+  /** What was asked, and how it came out; nobody's name. */
+  protocolled() {
+    const text = words();
+    const { results, scenario: played } = this.exercise;
+    const told = text.scenarios[played.id];
+    const rows = played.steps.map((step, place) => {
+      const done = results[place];
+      const answer = done?.answer === undefined ? "" : `: ${text.questions[step.ask].answers[done.answer]}`;
+      return make(
+        "tr",
+        {},
+        make("td", { text: String(place + 1) }),
+        make("td", { text: told.steps[place] + answer }),
+        make("td", { text: done ? text.results[done.result] : text.notDone }),
+        make("td", { text: done ? text.after(number(done.seconds)) : "" }),
+      );
+    });
+    return [
+      make("h3", { text: text.protocol(told.title) }),
+      make("p", { text: dateTime(this.began) }),
+      make(
+        "table",
+        {},
+        make("thead", {}, make("tr", {}, ...text.columns.map((column) => make("th", { scope: "col", text: column })))),
+        make("tbody", {}, ...rows),
+      ),
+      make("p", { class: "notes", text: text.notes }),
+    ];
+  }
+
+  /** The news of the camera, as live.js hands them on. */
+  state(next, atUs) {
+    this.take(this.facts.state(next, atUs));
+  }
+
+  edge(value) {
+    this.take(this.facts.edge(value));
+  }
+
+  desk(told, atUs) {
+    this.take(this.facts.desk(told, atUs));
+  }
+}

@@ -1,0 +1,100 @@
+// One exercise: facts come in, steps are done. No document here, and no clock: time comes with the facts.
+
+/** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
+export class Facts {
+  constructor(button) {
+    this.button = button;
+    this.before = null;
+    this.pressed = null;
+    this.tapped = null;
+    this.busy = null;
+  }
+
+  /** A state, as bodycam-sim tells it. */
+  state(next, atUs) {
+    const facts = [];
+    const { before } = this;
+    this.before = next;
+    if (before === null) return facts;
+    if (next.stage === "self_view" && before.stage !== "self_view") facts.push({ what: "self_view", atUs });
+    if (next.stage === "recording" && before.stage !== "recording") facts.push({ what: "recording", from: before.stage, atUs });
+    // One that was cut off has not been stopped.
+    if (before.recording !== null && next.recording === null && (next.stage === "idle" || next.stage === "stopping")) {
+      facts.push({ what: "stopped", atUs });
+    }
+    for (const name of next.conditions) {
+      if (!before.conditions.includes(name)) facts.push({ what: "condition", name, atUs });
+    }
+    return facts;
+  }
+
+  /** A change of a pin: a short press in a recording that the camera answers by vibrating is a mark. */
+  edge({ name, on, at_us: atUs }) {
+    const stage = this.before?.stage;
+    if (name === this.button) {
+      if (on) this.pressed = stage === "recording" ? atUs : null;
+      else if (this.pressed !== null && atUs - this.pressed < 1e6) this.tapped = atUs;
+      return [];
+    }
+    if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];
+    const answered = atUs - this.tapped < 1.5e6;
+    this.tapped = null;
+    return answered ? [{ what: "mark", atUs }] : [];
+  }
+
+  /** What the evidence desk tells: it was busy, and has found something. */
+  desk({ busy, findings }, atUs) {
+    const was = this.busy;
+    this.busy = busy;
+    if (was === null || busy !== null) return [];
+    const { doing, verdict } = findings[was.id] ?? {};
+    if (doing !== was.doing || verdict === null) return [];
+    return [{ what: doing === "open" ? "opened" : "verified", id: was.id, atUs }];
+  }
+}
+
+/** How a step came out. */
+export const RIGHT = "right";
+export const LATE = "late";
+export const OTHERWISE = "otherwise";
+export const WRONG = "wrong";
+
+/** A scenario that is played; `results`: [{result, seconds, answer}] of the steps that are done. */
+export class Exercise {
+  constructor(scenario, atUs) {
+    this.scenario = scenario;
+    this.beganUs = atUs;
+    this.stepUs = atUs;
+    this.results = [];
+  }
+
+  /** The step that is to be done now; undefined when all are. */
+  get step() {
+    return this.scenario.steps[this.results.length];
+  }
+
+  /** Take a fact; whether it has done a step. */
+  take(fact) {
+    const { step } = this;
+    // What was told before the exercise, or before the step, is none of it.
+    if (step === undefined || step.wants !== fact.what || fact.atUs < this.stepUs) return false;
+    if (step.name !== undefined && step.name !== fact.name) return false;
+    this.done(step.from === undefined || step.from === fact.from ? RIGHT : OTHERWISE, fact.atUs);
+    return true;
+  }
+
+  /** Take an answer by its place; whether there was a question. */
+  answer(place, atUs) {
+    const { step } = this;
+    if (step?.ask === undefined) return false;
+    this.done(place === step.right ? RIGHT : WRONG, atUs, place);
+    return true;
+  }
+
+  done(result, atUs, answer) {
+    const { within } = this.step;
+    const late = within !== undefined && atUs - this.stepUs > within * 1e6;
+    this.results.push({ result: result === RIGHT && late ? LATE : result, seconds: (atUs - this.beganUs) / 1e6, answer });
+    this.stepUs = atUs;
+  }
+}

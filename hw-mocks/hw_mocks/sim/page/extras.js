@@ -1,0 +1,19 @@
+// What stands above the camera, folded: the visitor's own camera, and the course.
+
+import { Course } from "./course.js";
+import { Webcam } from "./webcam.js";
+
+/** `heard`, as live.js takes it, with what these two have to hear besides. */
+export function beside(board, heard) {
+  const webcam = new Webcam();
+  const course = new Course(board);
+  new MutationObserver(() => {
+    webcam.speak();
+    course.speak();
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
+  const both = (kind) => (value, atUs) => {
+    heard[kind]?.(value, atUs);
+    course[kind](value, atUs);
+  };
+  return { ...heard, state: both("state"), edge: both("edge"), desk: both("desk") };
+}

@@ -1,0 +1,210 @@
+// The words of the course, in both languages.
+
+export const COURSE_WORDS = {
+  de: {
+    name: "Erste Minute und Übungen",
+    begin: "Beginnen",
+    end: "Abbrechen",
+    print: "Protokoll drucken",
+    unknown: (name) => `Eine Übung „${name}“ gibt es nicht. Wählen Sie eine von oben.`,
+    faultFailed: (what) => `Die Störung der Übung ließ sich nicht einschalten: ${what}`,
+    faultLeft: (what) => `Die Störung der Übung ließ sich nicht ausschalten: ${what}`,
+    progress: (done, all) => `${done} von ${all} erledigt.`,
+    over: (right, all) => `Zu Ende: ${right} von ${all} richtig.`,
+    results: { right: "richtig", late: "zu spät", otherwise: "auf anderem Weg", wrong: "falsch" },
+    notDone: "nicht getan",
+    after: (seconds) => `nach ${seconds} s`,
+    protocol: (title) => `Protokoll der Übung „${title}“`,
+    columns: ["Nr.", "Aufgabe", "Ergebnis", "Zeit"],
+    notes: "Bemerkungen (ohne Namen):",
+    questions: {
+      full: {
+        question: "Das gelbe Licht steht, und Sie werden zu einem Einsatz gerufen. Was tun Sie?",
+        answers: ["Eine andere Kamera nehmen", "Die große Taste fester drücken", "Warten, bis grün leuchtet"],
+      },
+      silent: {
+        question: "Zweimal kurz, zweimal lang: was heißt das, und was tun Sie?",
+        answers: [
+          "Die Aufzeichnung ist zu Ende; neu beginnen",
+          "Sie zeichnet ohne Ton auf; laut sagen, was geschieht, und weitermachen",
+          "Der Akku ist leer; Kamera ausschalten",
+        ],
+      },
+      light: {
+        question: "Das rote Licht ist dunkel, die Kamera zeichnet aber auf. Was tun Sie?",
+        answers: ["Die Aufzeichnung beenden", "Nichts, es geht niemanden an", "Laut sagen, dass aufgezeichnet wird"],
+      },
+      cut: {
+        question: "Die Kamera war kurz weg, und nun leuchtet wieder rot. Was ist mit der Aufzeichnung?",
+        answers: [
+          "Alles von vorher ist verloren",
+          "Das Frühere ist gesichert, und eine neue setzt sie fort",
+          "Sie muss von Hand neu begonnen werden",
+        ],
+      },
+    },
+    scenarios: {
+      minute: {
+        title: "Die erste Minute",
+        about: "Fünf Schritte mit der großen Taste. Sie haken sich selbst ab.",
+        steps: [
+          "Drücken Sie kurz die große Taste: der Spiegel geht an.",
+          "Noch einmal: die Aufzeichnung beginnt.",
+          "Noch einmal kurz: eine Marke.",
+          "Zwei Sekunden halten: die Aufzeichnung ist zu Ende.",
+          "Öffnen Sie die Aufzeichnung in der Liste.",
+        ],
+      },
+      sudden: {
+        title: "Plötzlich",
+        about: "Es bleibt keine Zeit für den Spiegel. Beginnen Sie sofort aufzuzeichnen, binnen 5 Sekunden.",
+        steps: ["Halten Sie die große Taste, bis die Kamera aufzeichnet.", "Beenden Sie die Aufzeichnung binnen 30 Sekunden."],
+      },
+      marks: {
+        title: "Zwei Marken",
+        about: "Erst der Spiegel, dann die Aufzeichnung, darin zwei Marken. Am Ende wird geprüft.",
+        steps: [
+          "Schalten Sie den Spiegel ein.",
+          "Beginnen Sie die Aufzeichnung aus dem Spiegel.",
+          "Setzen Sie eine Marke.",
+          "Setzen Sie eine zweite.",
+          "Beenden Sie die Aufzeichnung.",
+          "Lassen Sie sie prüfen.",
+        ],
+      },
+      full: {
+        title: "Kein Platz",
+        about: "Die Kamera ist bereit. Achten Sie auf ihre Lichter; es dauert ein paar Sekunden.",
+        steps: ["Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage."],
+      },
+      silent: {
+        title: "Ohne Ton",
+        about: "Zeichnen Sie auf, und achten Sie auf das, was Sie spüren.",
+        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage.", "Beenden Sie die Aufzeichnung."],
+      },
+      light: {
+        title: "Kein rotes Licht",
+        about: "Zeichnen Sie auf, und achten Sie auf das rote Licht.",
+        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage.", "Beenden Sie die Aufzeichnung."],
+      },
+      cut: {
+        title: "Abgerissen",
+        about: "Zeichnen Sie auf. Die Kamera fällt kurz aus und startet neu.",
+        steps: [
+          "Beginnen Sie eine Aufzeichnung.",
+          "Warten Sie, bis die Kamera wieder da ist.",
+          "Beantworten Sie die Frage.",
+          "Beenden Sie die Aufzeichnung.",
+          "Lassen Sie sie prüfen.",
+        ],
+      },
+    },
+    change: "Ein Byte ändern",
+    changing: "Ändert eine Kopie …",
+    changeOf: (when) => `In einer Kopie der Aufzeichnung vom ${when} ein Byte ändern`,
+    changed: "Kopie mit einem geänderten Byte; die Aufzeichnung selbst ist, wie sie war.",
+  },
+  en: {
+    name: "First minute and exercises",
+    begin: "Begin",
+    end: "Break off",
+    print: "Print the protocol",
+    unknown: (name) => `There is no exercise “${name}”. Choose one of those above.`,
+    faultFailed: (what) => `What was to go wrong could not be switched on: ${what}`,
+    faultLeft: (what) => `What was to go wrong could not be switched off: ${what}`,
+    progress: (done, all) => `${done} of ${all} done.`,
+    over: (right, all) => `Over: ${right} of ${all} right.`,
+    results: { right: "right", late: "too late", otherwise: "another way", wrong: "wrong" },
+    notDone: "not done",
+    after: (seconds) => `after ${seconds} s`,
+    protocol: (title) => `Protocol of the exercise “${title}”`,
+    columns: ["No.", "Task", "Result", "Time"],
+    notes: "Remarks (without names):",
+    questions: {
+      full: {
+        question: "The amber light is steady, and you are called to an incident. What do you do?",
+        answers: ["Take another camera", "Press the big button harder", "Wait until the green light is on"],
+      },
+      silent: {
+        question: "Twice short, twice long: what does it say, and what do you do?",
+        answers: [
+          "The recording has ended; begin anew",
+          "It records without sound; say aloud what happens, and go on",
+          "The battery is empty; switch the camera off",
+        ],
+      },
+      light: {
+        question: "The red light is dark, but the camera records. What do you do?",
+        answers: ["End the recording", "Nothing, it concerns nobody", "Say aloud that you record"],
+      },
+      cut: {
+        question: "The camera was gone for a moment, and now the red light is on again. What about the recording?",
+        answers: [
+          "All from before is lost",
+          "What was before is safe, and a new one goes on with it",
+          "It has to be begun anew by hand",
+        ],
+      },
+    },
+    scenarios: {
+      minute: {
+        title: "The first minute",
+        about: "Five steps with the big button. They tick themselves off.",
+        steps: [
+          "Press the big button briefly: self-view comes on.",
+          "Once more: the recording begins.",
+          "Once more, briefly: a mark.",
+          "Hold it for two seconds: the recording is over.",
+          "Open the recording in the list.",
+        ],
+      },
+      sudden: {
+        title: "All of a sudden",
+        about: "There is no time for self-view. Begin to record at once, within 5 seconds.",
+        steps: ["Hold the big button until the camera records.", "End the recording within 30 seconds."],
+      },
+      marks: {
+        title: "Two marks",
+        about: "First self-view, then the recording, in it two marks. It is verified in the end.",
+        steps: [
+          "Switch self-view on.",
+          "Begin the recording from self-view.",
+          "Set a mark.",
+          "Set another one.",
+          "End the recording.",
+          "Have it verified.",
+        ],
+      },
+      full: {
+        title: "No room",
+        about: "The camera is ready. Watch its lights; it takes some seconds.",
+        steps: ["Wait until the camera tells something.", "Answer the question."],
+      },
+      silent: {
+        title: "Without sound",
+        about: "Record, and mind what you feel.",
+        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question.", "End the recording."],
+      },
+      light: {
+        title: "No red light",
+        about: "Record, and watch the red light.",
+        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question.", "End the recording."],
+      },
+      cut: {
+        title: "Cut off",
+        about: "Record. The camera fails for a moment and starts again.",
+        steps: [
+          "Begin a recording.",
+          "Wait until the camera is there again.",
+          "Answer the question.",
+          "End the recording.",
+          "Have it verified.",
+        ],
+      },
+    },
+    change: "Change one byte",
+    changing: "Changing a copy …",
+    changeOf: (when) => `Change one byte in a copy of the recording of ${when}`,
+    changed: "A copy with one byte changed; the recording itself is as it was.",
+  },
+};

@@ -1,0 +1,362 @@
+"""What stands above the camera. The visitor's own camera: from the page into a recording that
+verifies, opens, and has its pictures in their order; and the film again, whatever ends it. The
+course: steps that tick themselves off by what happened, exercises, and a protocol."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hw_mocks.sim.faults import FAULTS
+from playwright.sync_api import Browser
+
+from camerad.behaviour.stages import Condition
+from tests.browser.person import NARROW, SCREENSHOTS, WIDE, Person, browser, person
+from tests.browser.visitor import FLAGS, beeps, clocks, is_visitor, pictures
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us
+from tests.waiting import until
+
+pytestmark = pytest.mark.system
+
+CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
+BACK_SECONDS = 2.0
+"""The film is back by then, whatever happened to the visitor's camera."""
+FPS = 30
+REFUSALS = {
+    "NotAllowedError": "The browser did not let this page have the camera.",
+    "NotFoundError": "This device has no camera",
+    "NotReadableError": "The camera does not answer",
+}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser(*FLAGS) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
+    with body_camera(tmp_path_factory.mktemp("webcam"), CONFIG, page=True) as one:
+        yield one
+
+
+def told(one: Person, words: str) -> None:
+    one.waits("w => document.getElementById('webcam-told').textContent.startsWith(w)", words)
+
+
+def displays_the_visitor(camera: BodyCamera) -> bool:
+    with urllib.request.urlopen(f"{camera.url}/api/display.jpg", timeout=10) as answer:
+        picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    # Below are the words of the display.
+    return is_visitor(np.asarray(picture[: picture.shape[0] // 2], np.uint8))
+
+
+def waits_for_display(camera: BodyCamera, *, visitor: bool) -> None:
+    until(lambda: displays_the_visitor(camera) is visitor, PATIENCE, f"visitor: {visitor}")
+
+
+def film_comes_back(camera: BodyCamera, since_us: int) -> None:
+    waits_for_display(camera, visitor=False)
+    assert (now_us() - since_us) / 1e6 <= BACK_SECONDS
+
+
+def switch_on(one: Person) -> None:
+    one.page.locator("#webcam-toggle").click()
+    told(one, "The body camera now films")
+
+
+def test_a_visitor_sees_themselves_in_a_recording(
+    chromium: Browser, camera: BodyCamera, tmp_path: Path
+) -> None:
+    with person(
+        chromium, camera.url, "webcam", size=NARROW, scheme="dark", language="en-GB"
+    ) as one:
+        # Nothing is asked of the visitor's camera before they have agreed.
+        page = one.page
+        page.evaluate("""() => {
+            const devices = navigator.mediaDevices;
+            const ask = devices.getUserMedia.bind(devices);
+            window.asked = 0;
+            devices.getUserMedia = (wanted) => {
+                window.asked += 1;
+                return ask(wanted).then((stream) => (window.given = stream));
+            };
+        }""")
+        page.locator("#webcam-name").click()
+        page.get_by_text("and nowhere else").wait_for()
+        one.sees("consent")
+        page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        page.emulate_media(color_scheme="light")
+        one.sees("consent-wide")
+        assert page.evaluate("window.asked") == 0
+        page.locator("#webcam-sound").check()
+        switch_on(one)
+        told(one, "The body camera now films the picture of your camera and hears your microphone.")
+        one.sees("on")
+
+        camera.press()
+        camera.wait(stage="self_view")
+        waits_for_display(camera, visitor=True)
+        camera.press()
+        camera.wait(stage="recording")
+        camera.pass_time(4)
+        recording = camera.stop()
+        finding = camera.ask("POST", "/api/open", {"id": recording["id"]}).body
+        assert finding["verdict"] == ("qualified" if recording["gaps"] else "authentic")
+
+        film = tmp_path / "film.mp4"
+        with urllib.request.urlopen(camera.url + finding["film"], timeout=10) as answer:
+            film.write_bytes(answer.read())
+        # The fake microphone beeps twice a second; the film's sound, speech, never does.
+        heard = beeps(film)
+        apart = np.diff(heard)
+        assert len(apart) >= 5
+        assert np.mean(np.abs(apart - 0.5) < 0.05) > 0.7, heard
+        # From the press on: what was before may have been before the visitor agreed.
+        live = pictures(film, FPS // 2)[int(recording["pre_event_seconds"] * 2) + 1 :]
+        assert len(live) >= 8
+        assert all(is_visitor(picture) for picture in live)
+        shown = clocks(live, tmp_path)
+        seconds = [at for at, _ in shown]
+        numbers = [number for _, number in shown]
+        assert seconds == sorted(set(seconds))
+        assert numbers == sorted(set(numbers))
+        # Half a second lies between them; how late each one was differs, by the machine's load.
+        passed = (len(shown) - 1) / 2
+        assert seconds[-1] - seconds[0] == pytest.approx(passed, abs=1.0)
+
+        # One source at a time.
+        with person(
+            chromium, camera.url, "second", size=WIDE, scheme="light", language="en-GB"
+        ) as other:
+            other.page.locator("#webcam-name").click()
+            other.page.locator("#webcam-toggle").click()
+            told(other, "Another page already shows its camera.")
+            for name, words in REFUSALS.items():
+                other.page.evaluate(
+                    """name => {
+                        navigator.mediaDevices.getUserMedia = async () => {
+                            throw new DOMException("", name);
+                        };
+                    }""",
+                    name,
+                )
+                other.page.locator("#webcam-toggle").click()
+                told(other, words)
+            other.sees("refused")
+
+        # A browser tells of a camera that is unplugged by an event of its track.
+        camera.press()
+        camera.wait(stage="self_view")
+        waits_for_display(camera, visitor=True)
+        since_us = now_us()
+        page.evaluate("window.given.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+        film_comes_back(camera, since_us)
+        told(one, "Your camera is no longer there.")
+        # Its light is out.
+        states = page.evaluate("window.given.getTracks().map((one) => one.readyState)")
+        assert states == ["ended", "ended"]
+        switch_on(one)
+        waits_for_display(camera, visitor=True)
+        since_us = now_us()
+        one.page.locator("#webcam-toggle").click()
+        film_comes_back(camera, since_us)
+        switch_on(one)
+        waits_for_display(camera, visitor=True)
+    # The page is closed.
+    film_comes_back(camera, now_us())
+
+
+def steps(one: Person) -> list[str]:
+    """How each step came out, of those that are done."""
+    found = one.page.locator("#course .steps li strong").all_text_contents()
+    return [text.strip() for text in found]
+
+
+def waits_for_steps(one: Person, count: int) -> None:
+    one.waits("n => document.querySelectorAll('#course .steps li strong').length === n", count)
+
+
+def test_the_first_minute_ticks_itself_off_by_what_happened(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    if camera.state["stage"] == "self_view":
+        camera.press("display")
+    camera.wait(stage="idle", ready=True)
+    with person(
+        chromium, camera.url, "minute", size=NARROW, scheme="dark", language="en-GB"
+    ) as one:
+        page = one.page
+        page.locator("#course-name").click()
+        page.locator("#scenario-minute").click()
+        one.sees("chosen")
+        page.locator("#course-begin").click()
+        # A press that somebody else makes counts as well: it is what the camera does that counts.
+        camera.press()
+        waits_for_steps(one, 1)
+        # Somebody who marks before they record has set no mark.
+        camera.press()
+        waits_for_steps(one, 2)
+        camera.wait(stage="recording")
+        camera.press()
+        waits_for_steps(one, 3)
+        one.sees("marked")
+        recording = camera.stop()
+        waits_for_steps(one, 4)
+        assert recording["marks"]
+        page.locator(f"[id='recording-{recording['id']}']").get_by_role(
+            "button", name="Open"
+        ).click()
+        waits_for_steps(one, 5)
+        assert steps(one) == ["right"] * 5
+        page.get_by_text("Over: 5 of 5 right.").wait_for()
+
+        # One byte of a copy is changed, which is found; the recording stays as it was.
+        row = page.locator(f"[id='recording-{recording['id']}']")
+        row.get_by_role("button", name="Change one byte").click()
+        row.get_by_text("Not authentic.").wait_for()
+        row.get_by_text("the recording itself is as it was").wait_for()
+        row.get_by_text("changed since it was signed").wait_for()
+        one.sees("changed")
+        row.get_by_role("button", name="Verify").click()
+        row.get_by_text("Authentic").wait_for()
+
+
+def test_an_exercise_that_the_address_names_and_its_protocol(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    address = f"{camera.url}/?scenario=silent"
+    with person(chromium, address, "exercise", size=WIDE, scheme="light", language="de-DE") as one:
+        page = one.page
+        page.locator("#course-begin").click()
+        camera.press("main", 1.3)
+        waits_for_steps(one, 1)
+        # What goes wrong is part of the exercise, and seen by everybody.
+        waits_for_steps(one, 2)
+        assert "microphone_down" in camera.state["conditions"]
+        page.locator(".question button").nth(0).click()
+        waits_for_steps(one, 3)
+        one.sees("answered")
+        camera.stop()
+        waits_for_steps(one, 4)
+        assert steps(one) == ["richtig", "richtig", "falsch", "richtig"]
+        # It ends with the exercise.
+        switch = "[aria-labelledby='fault-microphone_gone']"
+        one.waits("s => document.querySelector(s).ariaChecked === 'false'", switch)
+        page.emulate_media(media="print")
+        page.screenshot(path=SCREENSHOTS / "exercise-printed.png")
+        assert page.locator("#protocol tbody tr").count() == 4
+        assert page.locator("#protocol").is_visible()
+        for hidden in ("main", "header", "#webcam", "#course-begin", "#scenario-cut"):
+            assert not page.locator(hidden).is_visible(), hidden
+        page.emulate_media(media="screen")
+
+        # In the other language, and one that nobody made.
+        page.get_by_role("button", name="English").click()
+        assert steps(one) == ["right", "right", "wrong", "right"]
+        page.goto(f"{camera.url}/?scenario=nonsense")
+        page.get_by_text("There is no exercise").wait_for()
+        one.sees("unknown")
+
+
+def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: BodyCamera) -> None:
+    with person(chromium, camera.url, "data", size=WIDE, scheme="light", language="en-GB") as one:
+        told = one.page.evaluate(
+            """async () => {
+                const { SCENARIOS } = await import("/page/scenarios.js");
+                const { COURSE_WORDS } = await import("/page/words-course.js");
+                const { WEBCAM_WORDS } = await import("/page/words-webcam.js");
+                const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
+                const keysOf = (table) =>
+                    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
+                const { questions, scenarios } = COURSE_WORDS.en;
+                return {
+                    scenarios: SCENARIOS, questions, words: scenarios,
+                    course: [keysOf(COURSE_WORDS.de), keysOf(COURSE_WORDS.en)],
+                    webcam: [keysOf(WEBCAM_WORDS.de), keysOf(WEBCAM_WORDS.en)],
+                };
+            }"""
+        )
+        for kind in ("course", "webcam"):
+            german, english = told[kind]
+            assert german == english
+        scenarios = told["scenarios"]
+        assert [one["id"] for one in scenarios] == [*told["words"]]
+        assert len(scenarios) >= 5
+        facts = {"self_view", "recording", "mark", "stopped", "opened", "verified", "condition"}
+        for scenario in scenarios:
+            assert len(scenario["steps"]) == len(told["words"][scenario["id"]]["steps"])
+            for step in scenario["steps"]:
+                assert ("ask" in step) != (step.get("wants") in facts), step
+                if "ask" in step:
+                    assert len(told["questions"][step["ask"]]["answers"]) == step["answers"]
+                    assert 0 <= step["right"] < step["answers"]
+                if step.get("wants") == "condition":
+                    assert step["name"] in {one.value for one in Condition}
+                if "fault" in step:
+                    assert step["fault"]["name"] in FAULTS
+
+        # Late, another way, and facts from before the exercise.
+        results = one.page.evaluate(
+            """async () => {
+                const { Exercise, Facts } = await import("/page/exercise.js");
+                const { scenario } = await import("/page/scenarios.js");
+                const played = new Exercise(scenario("sudden"), 1e6);
+                const taken = [
+                    played.take({ what: "recording", from: "idle", atUs: 0 }),
+                    played.take({ what: "mark", atUs: 2e6 }),
+                    played.take({ what: "recording", from: "self_view", atUs: 2e6 }),
+                    played.take({ what: "stopped", atUs: 40e6 }),
+                    played.take({ what: "stopped", atUs: 41e6 }),
+                    played.answer(0, 42e6),
+                ];
+                const facts = new Facts("main");
+                const state = (stage, recording = null) => ({ stage, recording, conditions: [] });
+                const said = [
+                    ...facts.state(state("idle"), 1),
+                    // Cut off, and gone on with: no end, and no press.
+                    ...facts.state(state("recording", {}), 2),
+                    ...facts.state(state("starting"), 3),
+                    ...facts.state(state("recording", {}), 4),
+                    // A press that is a hold is no mark, nor is one that nothing answers.
+                    ...facts.edge({ name: "main", on: true, at_us: 5e6 }),
+                    ...facts.edge({ name: "main", on: false, at_us: 7e6 }),
+                    ...facts.edge({ name: "vibration", on: true, at_us: 7.1e6 }),
+                    ...facts.edge({ name: "main", on: true, at_us: 8e6 }),
+                    ...facts.edge({ name: "main", on: false, at_us: 8.1e6 }),
+                    ...facts.edge({ name: "vibration", on: true, at_us: 10e6 }),
+                    ...facts.state(state("idle"), 11e6),
+                ];
+                return { taken, results: played.results, said: said.map((one) => one.what) };
+            }"""
+        )
+        assert results["taken"] == [False, False, True, True, False, False]
+        assert [one["result"] for one in results["results"]] == ["otherwise", "late"]
+        assert [one["seconds"] for one in results["results"]] == [1, 39]
+        assert results["said"] == ["recording", "recording", "stopped"]
+
+
+def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCamera) -> None:
+    assert camera.recordings
+    state = camera.state_dir
+    sealed = [*(state / "camerad").rglob("*.tar"), *(state / "desk").glob("*.mp4")]
+    assert len(sealed) >= 2
+    with person(chromium, camera.url, "erase", size=WIDE, scheme="light", language="de-DE") as one:
+        one.page.locator("#webcam-name").click()
+        one.page.locator("#webcam-erase").click()
+        told(one, "Alles ist gelöscht.")
+        camera.wait(stage="idle", ready=True)
+        one.waits_for_stage("Bereit")
+        assert camera.recordings == []
+        assert not any(path.exists() for path in sealed)
+        one.sees("erased")
+        # A browser says in the console that the connection broke.
+        one.said = [
+            line for line in one.said if "ERR_CONNECTION" not in line and "WebSocket" not in line
+        ]
