@@ -79,7 +79,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits_for_stage("Self-view")
         one.waits_for_moving_display()
         # The buffer fills, and the timeline shows it as what will be overwritten.
-        filled = "/buffer: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
+        filled = "/run-up: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
         one.waits(f"() => {filled}.test(document.getElementById('elapsed').textContent)")
         one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
         one.sees("self-view")
@@ -164,7 +164,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
             keyboard.up("Space")
             one.waits(SILENT_NOW, silent)
 
-        switch = "[aria-labelledby='fault-camera_stall']"
+        switch = "[aria-labelledby='group-camera fault-camera_stall']"
         one.tabs_to(switch)
         keyboard.press("Space")
         one.waits("s => document.querySelector(s).ariaChecked === 'true'", switch)

@@ -3,13 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from camerad.behaviour.signals import Pattern, sounding
+from camerad.behaviour.stages import CueKind
 from camerad.config import Settings
 from camerad.hardware import from_settings
 
 from hw_mocks.sensor import Sensor
 from hw_mocks.sim.faults import DOCK, FAULTS
+
+_LONG_MS: Final = 300
+"""Strokes are long or short; nothing lies near this."""
+_RHYTHMS: Final[Mapping[str, frozenset[CueKind]]] = {
+    "done": frozenset(
+        {
+            CueKind.MARKED,
+            CueKind.SELF_VIEW_ON,
+            CueKind.SELF_VIEW_OFF,
+            CueKind.SHIFT_BEGUN,
+            CueKind.SHIFT_ENDED,
+            CueKind.UNMUTED,
+        }
+    ),
+    "records": frozenset({CueKind.STARTED, CueKind.STILL_RECORDING}),
+    "ended": frozenset({CueKind.STOPPED, CueKind.CUT_OFF}),
+    "cannot": frozenset(
+        {
+            CueKind.REFUSED,
+            CueKind.NOT_READY,
+            CueKind.STORAGE_FULL,
+            CueKind.STORAGE_FAILED,
+            CueKind.NO_RECIPIENTS,
+            CueKind.CAMERA_DOWN,
+        }
+    ),
+    "silent": frozenset({CueKind.MUTED, CueKind.MICROPHONE_DOWN}),
+    "light": frozenset({CueKind.LIGHT_DOWN}),
+    "can": frozenset({CueKind.READY}),
+}
+"""What each cue says, in as few words as an officer has to know; all others: look at the display.
+"""
+
+
+def about_rhythms() -> dict[str, str]:
+    """{strokes, short "." and long "-": what they say}, of every rhythm that the camera may give;
+    what they say is one of the names in `_RHYTHMS`, or "look"."""
+    rhythms: dict[str, str] = {}
+    for kind in CueKind:
+        says = next((name for name, kinds in _RHYTHMS.items() if kind in kinds), "look")
+        rhythms.setdefault(_strokes(sounding(kind).vibration), says)
+    return rhythms
+
+
+def _strokes(vibration: Pattern) -> str:
+    return "".join("-" if ms > _LONG_MS else "." for on, ms in vibration.steps if on)
 
 
 def about_buttons(settings: Settings) -> list[dict[str, Any]]:

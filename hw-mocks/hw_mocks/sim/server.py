@@ -29,6 +29,7 @@ POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault`
 POST /api/verify       {"id": ...}: the evidence desk checks a recording; see `hw_mocks.sim.desk`
 POST /api/open         {"id": ...}: it checks and opens one
 GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
+GET  /api/spoken/NAME  what the camera said aloud: NUMBER.wav, the newest only
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
@@ -54,6 +55,7 @@ from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.live import Live
+from hw_mocks.sim.loudspeaker import Loudspeaker
 from hw_mocks.sim.origin import Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
 
@@ -140,6 +142,7 @@ class Server:
         panel: Panel,
         daemon: Daemon,
         desk: Desk,
+        loudspeaker: Loudspeaker,
         about: dict[str, Any],
         page: bool,
     ) -> None:
@@ -149,10 +152,11 @@ class Server:
         self._panel = panel
         self._daemon = daemon
         self._desk = desk
+        self._loudspeaker = loudspeaker
         self._about = about
         self._page = page
-        self._feed = Feed(board, control, panel, self.state, desk.told)
-        self._live = Live(self._feed, _HEADERS)
+        self._feed = Feed(board, control, panel, self.state, desk.told, loudspeaker=loudspeaker)
+        self._live = Live(self._feed, board, _HEADERS)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -173,6 +177,7 @@ class Server:
         post("/api/verify", self._post_verify)
         post("/api/open", self._post_open)
         get("/api/films/{name}", self._get_film)
+        get(r"/api/spoken/{number:[0-9]{1,9}}.wav", self._get_spoken)
         if self._page:
             get("/", self._get_page)
             get("/page/{name}", self._get_page)
@@ -355,6 +360,12 @@ class Server:
         if film is None or not name.endswith(FILM_SUFFIX) or "/" in name:
             raise web.HTTPNotFound(text=f"{name}: not opened, or no longer here; open it again")
         return web.FileResponse(film)
+
+    async def _get_spoken(self, request: web.Request) -> web.Response:
+        sound = self._loudspeaker.sound(int(request.match_info["number"]))
+        if sound is None:
+            raise web.HTTPNotFound(text="something else was said since")
+        return web.Response(body=sound, content_type="audio/wav")
 
 
 def _after(request: web.Request) -> int:

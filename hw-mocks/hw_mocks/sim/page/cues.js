@@ -1,0 +1,61 @@
+// What the camera tells by vibration, named in words as it is felt: "• • •  it records".
+
+import { $, write } from "./dom.js";
+import { words } from "./words.js";
+
+/** Strokes are short or long; nothing lies near this. */
+const LONG_US = 300_000;
+/** A pause that is longer ends a cue. */
+const PAUSE_MS = 350;
+const GLYPHS = { ".": "•", "-": "▬" };
+
+export class Cues {
+  /** `rhythms`: {strokes: what they say}, as the board tells them. */
+  constructor(rhythms) {
+    this.rhythms = rhythms;
+    this.forget();
+  }
+
+  /** Nothing is known of what was felt. */
+  forget() {
+    clearTimeout(this.ending);
+    this.strokes = "";
+    this.since = null;
+    this.said = null;
+    this.speak();
+  }
+
+  /** An edge of the motor's pin. */
+  edge({ on, at_us: atUs }) {
+    clearTimeout(this.ending);
+    if (on) {
+      // What was felt before is over, though the word of its end may come late.
+      if (this.offUs !== undefined && atUs - this.offUs > PAUSE_MS * 1000) this.strokes = "";
+      this.since = atUs;
+      return;
+    }
+    if (this.since === null) return;
+    this.strokes += atUs - this.since > LONG_US ? "-" : ".";
+    this.since = null;
+    this.offUs = atUs;
+    this.said = { strokes: this.strokes, over: false };
+    this.speak();
+    this.ending = setTimeout(() => this.end(), PAUSE_MS);
+  }
+
+  end() {
+    this.said = { strokes: this.strokes, over: true };
+    this.strokes = "";
+    this.speak();
+  }
+
+  speak() {
+    const text = words();
+    const strokes = this.said?.strokes ?? "";
+    write($("strokes"), [...strokes].map((one) => GLYPHS[one]).join(" "));
+    // Who hears the page hears the words once, and no strokes.
+    const says = this.said?.over ? (text.rhythms[this.rhythms[strokes]] ?? text.rhythms.strange) : "";
+    write($("cue"), says);
+    $("cue").dataset.strokes = this.said?.over ? strokes : "";
+  }
+}
