@@ -200,8 +200,8 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             since_us = self._held_since.pop(gpio, now)
             until_us = now if seconds is None else since_us + round(seconds * 1_000_000)
             contact = self._contact(gpio)
-            if until_us > now and contact.has("hold"):
-                contact.close("hold", now, until_us)
+            if until_us > now:
+                contact.end("hold", until_us)
             else:
                 contact.open("hold", now)
             self._news.notify_all()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 
 from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.stages import Condition, Intent, Stage
+from tests.breadth import breadth
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
 
@@ -56,12 +57,14 @@ def verdict_of(recording: dict[str, object], whole: str, remarks: str) -> str:
 
 
 def in_every_dress(one: Person, name: str) -> None:
-    """Both widths, and both colour schemes."""
-    for size in (NARROW, WIDE):
-        for scheme in ("dark", "light"):
-            one.page.set_viewport_size({"width": size[0], "height": size[1]})
-            one.page.emulate_media(color_scheme=scheme)
-            one.is_accessible(f"{name}, {size[0]} pixels wide, {scheme}")
+    """Both widths and both colour schemes; a cut has those that it was not opened with."""
+    dresses = tuple((size, scheme) for size in (NARROW, WIDE) for scheme in ("dark", "light"))
+    for size, scheme in breadth(dresses[:1], dresses):
+        one.page.set_viewport_size({"width": size[0], "height": size[1]})
+        one.page.emulate_media(color_scheme=scheme)
+        one.is_accessible(f"{name}, {size[0]} pixels wide, {scheme}")
+    one.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    one.page.emulate_media(color_scheme="light")
 
 
 def test_three_stages_by_mouse_then_verified_opened_and_played(

@@ -5,8 +5,9 @@ import { words } from "./words.js";
 
 /** Strokes are short or long; nothing lies near this. */
 const LONG_US = 300_000;
-/** A pause that is longer ends a cue. */
-const PAUSE_MS = 350;
+/** A pause that is longer ends a cue, and word of its end is waited for a little longer. */
+const PAUSE_US = 350_000;
+const WAIT_MS = 500;
 const GLYPHS = { ".": "•", "-": "▬" };
 
 export class Cues {
@@ -21,6 +22,7 @@ export class Cues {
     clearTimeout(this.ending);
     this.strokes = "";
     this.since = null;
+    this.offUs = -Infinity;
     this.said = null;
     this.speak();
   }
@@ -29,8 +31,8 @@ export class Cues {
   edge({ on, at_us: atUs }) {
     clearTimeout(this.ending);
     if (on) {
-      // What was felt before is over, though the word of its end may come late.
-      if (this.offUs !== undefined && atUs - this.offUs > PAUSE_MS * 1000) this.strokes = "";
+      // By the time of the pin: this word may come so late that the cue was thought to be over.
+      if (atUs - this.offUs > PAUSE_US) this.strokes = "";
       this.since = atUs;
       return;
     }
@@ -40,12 +42,11 @@ export class Cues {
     this.offUs = atUs;
     this.said = { strokes: this.strokes, over: false };
     this.speak();
-    this.ending = setTimeout(() => this.end(), PAUSE_MS);
+    this.ending = setTimeout(() => this.end(), WAIT_MS);
   }
 
   end() {
     this.said = { strokes: this.strokes, over: true };
-    this.strokes = "";
     this.speak();
   }
 
