@@ -151,6 +151,9 @@ def test_of_a_camera_that_is_not_heard_nothing_is_said(
                 took_us = 1000 * (one.page.evaluate("performance.now()") - began)
                 assert SILENT_US / 2 < took_us < SILENT_US + HEARD_US
                 unknown(one)
+                assert one.page.locator(".timeline rect.unknown").count() == 1
+                running = one.page.locator("#list > li").first.locator("p")
+                assert stage != "recording" or running.text_content() == "unbekannt"
                 one.sees(f"unknown-{stage}")
                 # What is pressed now is not felt, neither now nor once it is heard again.
                 one.page.locator("#button-main").click(delay=50)
@@ -159,6 +162,7 @@ def test_of_a_camera_that_is_not_heard_nothing_is_said(
                 os.kill(simulator, signal.SIGCONT)
             known_again(one, name)
             assert camera.state["stage"] == stage
+            assert one.page.locator(".timeline rect.unknown").count() == 0
         camera.stop()
 
 

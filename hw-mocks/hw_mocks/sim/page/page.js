@@ -160,6 +160,7 @@ function connected(on) {
   state = null;
   noteEnds = 0;
   past.lose(link.heardUs);
+  timeline.draw();
   timeline.write();
   darken();
   hush();

@@ -113,9 +113,10 @@ class Entry {
     const when = dateTime(new Date(recording.started));
     const mine = busy?.id === this.id ? busy.doing : null;
     write(this.title, when);
-    write(this.facts, this.says(recording));
+    const runs = recording.state === "recording";
+    write(this.facts, runs && !known ? text.unknown : this.says(recording));
     this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null || !known);
-    const locked = busy !== null || !known || recording.state === "recording";
+    const locked = busy !== null || !known || runs;
     this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
     if (this.film !== null) mark(this.film, "aria-label", text.filmOf(when));
     const told = JSON.stringify(finding ?? null);

@@ -58,7 +58,9 @@ const REFUSES = [
 /** Why it cannot record, and what to do; "" where no cause is known. */
 export function cause({ conditions }) {
   const name = REFUSES.find((one) => conditions.includes(one));
-  return name === undefined ? "" : `${say("conditions", name)}. ${words().toDo[name]}`;
+  if (name === undefined) return "";
+  const said = say("conditions", name);
+  return `${said[0].toUpperCase()}${said.slice(1)}. ${words().toDo[name]}`;
 }
 
 /** What a recording hears now: "on", "muted" or "none", as the display tells it. */
