@@ -6,16 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hw_mocks.sim.about import about_rhythms
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.server import PAGE
 from playwright.sync_api import Browser
 
+from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
-from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
 
 pytestmark = pytest.mark.system
+
+OTHER_WORDS = (
+    *("Haupttaste", "Selbstansicht", "Vorpuffer", "Markierung", "Aufnahme"),
+    *("main button", "mirror", "pre-event buffer", "bookmark"),
+)
+"""Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
 CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 """The camera of `make run`."""
@@ -257,3 +266,10 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     assert {one.value for one in Intent} <= set(words["intents"])
     assert set(FAULTS) <= set(words["faultNames"])
     assert {fault.group for fault in FAULTS.values()} <= set(words["groups"])
+    assert set(FAULTS) == set(words["faultTells"])
+    assert {one.value for one in REFUSES_START} == set(words["toDo"])
+    assert {one.value for one in Gesture} == set(words["gestures"])
+    assert set(about_rhythms().values()) < set(words["rhythms"])
+    # One word for one thing, on the display, the card and the page.
+    said = "".join(path.read_text() for path in PAGE.glob("words-*.js"))
+    assert [word for word in OTHER_WORDS if word in said] == []
