@@ -117,6 +117,31 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
         yield one
 
 
+STROKES: Final = """async () => {
+  const { Cues } = await import("/page/cues.js");
+  const cues = new Cues({ ".-": "can", ".": "done", "..": "records" });
+  const said = [];
+  const edges = (...times) =>
+    times.forEach((at, index) => cues.edge({ on: index % 2 === 0, at_us: at * 1000 }));
+  const ends = () => {
+    cues.end();
+    said.push(document.getElementById("cue").textContent);
+  };
+  edges(0, 120, 240, 500, 500, 620);
+  ends();
+  edges(2000, 2120, 2240, 2840);
+  ends();
+  edges(5000, 5120);
+  ends();
+  edges(5240, 5360);
+  ends();
+  cues.forget();
+  return said;
+}"""
+"""Strokes of 120 and 600 ms with pauses of 120: one that is cut short by another is not named, and
+word that comes late is taken for what it is."""
+
+
 def feels(one: Person, says: str) -> None:
     """Wait until a cue is named, since the one before it: the next may come soon."""
     one.waits("says => globalThis.felt.includes(says)", says)
@@ -154,6 +179,8 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
     with person(chromium, camera.url, "cues", size=WIDE, scheme="light", language="en-GB") as one:
         page = one.page
         one.waits_for_stage("Idle")
+        says = page.evaluate(STROKES)
+        assert says == ["done", "it can record", "done", "it records"]
         page.evaluate(FEELS)
         big = page.locator("#button-main")
         for _ in range(2):

@@ -5,8 +5,12 @@ import { words } from "./words.js";
 
 /** Strokes are short or long; nothing lies near this. */
 const LONG_US = 300_000;
-/** A pause that is longer ends a cue, and word of its end is waited for a little longer. */
-const PAUSE_US = 350_000;
+/**
+ * Between the strokes of a cue the pause is as long as this. A longer one ends a cue, and word of its
+ * end is waited for a little longer; after a shorter one another cue has cut this one short, as the
+ * answer to a press does.
+ */
+const PAUSE_US = [80_000, 300_000];
 const WAIT_MS = 500;
 const GLYPHS = { ".": "•", "-": "▬" };
 
@@ -32,7 +36,10 @@ export class Cues {
     clearTimeout(this.ending);
     if (on) {
       // By the time of the pin: this word may come so late that the cue was thought to be over.
-      if (atUs - this.offUs > PAUSE_US) this.strokes = "";
+      const pauseUs = atUs - this.offUs;
+      const [shortest, longest] = PAUSE_US;
+      if (pauseUs > longest && this.said?.over === false) this.end();
+      if (pauseUs < shortest || pauseUs > longest) this.strokes = "";
       this.since = atUs;
       return;
     }
