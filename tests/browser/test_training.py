@@ -246,7 +246,7 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
             ), selector
         one.sees("full")
         page.get_by_role("switch", name="Akku ist schwach").tap()
-        one.waits("() => document.getElementById('conditions').children.length === 2")
+        page.locator("#conditions").get_by_text("Akku schwach").wait_for()
         assert page.get_attribute("#conditions", "aria-live") == "polite"
 
         # Nothing is promised that would be refused: not in idle, and not before a mirror.

@@ -44,13 +44,13 @@ export function showStage(state, policy) {
   }
 }
 
-/** What keeps a camera from recording, gravest first. */
+/** What keeps a camera from recording, gravest first; on a full card no ledger is written either. */
 const REFUSES = [
   "camera_down",
   "storage_failed",
   "storage_read_only",
-  "ledger_failed",
   "storage_full",
+  "ledger_failed",
   "no_recipients",
   "unprovisioned",
 ];
