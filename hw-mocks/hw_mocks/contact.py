@@ -82,6 +82,11 @@ class Contact:
             del self._causes[cause]
             self._want(at_us, bounce=self._bounce.pop(cause))
 
+    def end(self, cause: str, until_us: int) -> None:
+        """Let a cause end at a time to come; one that is not there is no mistake."""
+        if cause in self._causes:
+            self._causes[cause] = until_us
+
     def wear(self, until_us: int) -> None:
         """Bounce long and often until `until_us`."""
         self._worn_until_us = until_us

@@ -18,9 +18,10 @@ seed of all bounce.
 Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}, "until_us"}`` (answered,
 when the last edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed",
 "at_us"}]}``; one that began before the program did holds until ``until_us``, and has no down_us);
-``{"hold": {"gpio", "down", "id"}}`` (answered likewise by ``{"held": id, "gpio", "at_us"}``, at_us
-null if there was no edge); ``{"fault": "button_stuck" | "button_bounce" | "light_dead", "gpio",
-"until_us"}``.
+``{"hold": {"gpio", "down", "id", "seconds"}}`` (answered likewise by ``{"held": id, "gpio",
+"at_us"}``, at_us null if there was no edge; with ``seconds`` what is let go has been held for so
+long, and opens when they are over, or now if they are already); ``{"fault": "button_stuck" |
+"button_bounce" | "light_dead", "gpio", "until_us"}``.
 
 Reports: ``{"pin", "level", "at_us", "output"}`` and, with PWM, ``"hertz"``; an output that is given
 up is reported as an input. ``{"watched", "at_us"}``: from then on the edges of this pin reach the
@@ -113,6 +114,7 @@ class _Hold:
     gpio: int
     name: Any
     asked_us: int
+    down: bool
 
 
 class SimulatedFactory(MockFactory):  # type: ignore[misc]
@@ -133,6 +135,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         self._presses: list[Press] = []
         self._presses_made = 0
         self._holds: list[_Hold] = []
+        self._held_since: dict[int, int] = {}
         self._log: dict[int, deque[Swing]] = {}
         self._shorted: dict[int, int] = {}
         self._news = threading.Condition()
@@ -176,6 +179,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self._contacts.clear()
             self._presses.clear()
             self._holds.clear()
+            self._held_since.clear()
             self._shorted.clear()
             self.history.clear()
 
@@ -185,12 +189,21 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
 
     def hold(self, gpio: int, *, bounce: bool = True) -> None:
         """Close the contact until `release`."""
-        self._close(gpio, "hold", None, bounce=bounce)
-
-    def release(self, gpio: int) -> None:
-        """Open the contact that `hold` closed."""
         with self._news:
-            self._contact(gpio).open("hold", now_us())
+            self._held_since.setdefault(gpio, self._close(gpio, "hold", None, bounce=bounce))
+
+    def release(self, gpio: int, seconds: float | None = None) -> None:
+        """Open the contact that `hold` closed. seconds: once it has been held for so long, or now
+        if that is over; None: now."""
+        with self._news:
+            now = now_us()
+            since_us = self._held_since.pop(gpio, now)
+            until_us = now if seconds is None else since_us + round(seconds * 1_000_000)
+            contact = self._contact(gpio)
+            if until_us > now:
+                contact.end("hold", until_us)
+            else:
+                contact.open("hold", now)
             self._news.notify_all()
 
     def stick(self, gpio: int, until_us: int) -> None:
@@ -243,13 +256,14 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self._log[gpio] = deque(maxlen=1000)
         return self._contacts[gpio]
 
-    def _close(self, gpio: int, cause: str, until_us: int | None, *, bounce: bool) -> None:
+    def _close(self, gpio: int, cause: str, until_us: int | None, *, bounce: bool) -> int:
         with self._news:
-            contact = self._contact(gpio)
-            contact.close(cause, now_us(), until_us, bounce=bounce)
+            contact, at_us = self._contact(gpio), now_us()
+            contact.close(cause, at_us, until_us, bounce=bounce)
             if not self._running:
                 contact.rest()
             self._news.notify_all()
+        return at_us
 
     def _press(self, gpio: int, seconds: float, bounce: bool, name: Any) -> Press:
         with self._news:
@@ -330,7 +344,8 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
                 self._presses.remove(press)
                 over.append(functools.partial(self._finish, press, self._since(press)))
         for hold in tuple(self._holds):
-            if self._contact(hold.gpio).settled:
+            contact = self._contact(hold.gpio)
+            if contact.settled and (hold.down or not contact.has("hold")):
                 self._holds.remove(hold)
                 over.append(functools.partial(self._report_hold, hold, self._since(hold)))
         wanted = {press.gpio for press in self._presses} | {hold.gpio for hold in self._holds}
@@ -364,15 +379,16 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
                 press.get("id"),
             )
         elif isinstance(hold := message.get("hold"), dict):
-            self._hold(int(hold["gpio"]), bool(hold["down"]), hold.get("id"))
+            gpio, length = int(hold["gpio"]), hold.get("seconds")
+            with self._news:
+                self._holds.append(_Hold(gpio, hold.get("id"), now_us(), bool(hold["down"])))
+                if hold["down"]:
+                    self.hold(gpio)
+                else:
+                    self.release(gpio, None if length is None else float(length))
         elif message.get("fault") == "button_stuck":
             self.stick(int(message["gpio"]), int(message["until_us"]))
         elif message.get("fault") == "button_bounce":
             self.wear(int(message["gpio"]), int(message["until_us"]))
         elif message.get("fault") == "light_dead":
             self.short(int(message["gpio"]), int(message["until_us"]))
-
-    def _hold(self, gpio: int, down: bool, name: Any) -> None:
-        with self._news:
-            self._holds.append(_Hold(gpio, name, now_us()))
-            (self.hold if down else self.release)(gpio)

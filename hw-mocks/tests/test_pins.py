@@ -103,6 +103,21 @@ def test_a_press_pulls_against_the_pins_pull(
         until(lambda: not button.is_pressed)
 
 
+def test_what_is_let_go_has_been_held_for_as_long_as_is_said(factory: SimulatedFactory) -> None:
+    with Button(5, pin_factory=factory) as button:
+        factory.hold(5, bounce=False)
+        factory.release(5, 0.1)
+        until(lambda: button.is_pressed)
+        until(lambda: not button.is_pressed)
+        down, up = [change.at_us for change in factory.history if change.gpio == 5][-2:]
+        assert up - down == 100_000
+        # Later than that it cannot be undone.
+        factory.hold(5, bounce=False)
+        until(lambda: button.is_pressed)
+        factory.release(5, 0.000001)
+        until(lambda: not button.is_pressed)
+
+
 def test_a_button_that_is_held_before_it_is_opened_reads_as_pressed(
     factory: SimulatedFactory,
 ) -> None:

@@ -6,19 +6,16 @@ import asyncio
 import contextlib
 import http.client
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
-import cv2
-import numpy as np
 import pytest
+from sim_page import page, run
 from sim_support import Sim, running, to_idle
 
 from hw_mocks.sim.origin import names_of
 
-T = TypeVar("T")
 FIRST = ["history", "state", "recordings", "faults", "desk"]
 
 
@@ -26,63 +23,6 @@ FIRST = ["history", "state", "recordings", "faults", "desk"]
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
     with running(tmp_path_factory.mktemp("live")) as made:
         yield made
-
-
-class Page:
-    """A page as the server knows it."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.brightness = -1
-        """Of the newest picture, 0 to 255."""
-
-    async def next(self) -> dict[str, Any] | bytes:
-        message = await self.socket.receive(timeout=10)
-        if message.type is aiohttp.WSMsgType.BINARY:
-            data = bytes(message.data)
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-            assert picture is not None
-            self.brightness = int(picture.mean())
-            return data
-        assert message.type is aiohttp.WSMsgType.TEXT, message
-        news: dict[str, Any] = json.loads(message.data)
-        return news
-
-    async def hears(self, kind: str, wanted: Callable[[Any], Any] = bool) -> Any:
-        """The value of the next news of a kind that is as wanted."""
-        return (await self.hears_each({kind: wanted}))[kind]
-
-    async def hears_each(self, wanted: dict[str, Callable[[Any], Any]]) -> dict[str, Any]:
-        """The same for several kinds, in whatever order they come."""
-        heard: dict[str, Any] = {}
-        while len(heard) < len(wanted):
-            news = await self.next()
-            if isinstance(news, bytes):
-                continue
-            kind, value = news["kind"], news["value"]
-            if kind in wanted and kind not in heard and wanted[kind](value):
-                heard[kind] = value
-        return heard
-
-    async def shows(self, brightness: range) -> None:
-        """Wait until the newest picture of the display is as bright as that."""
-        while self.brightness not in brightness:
-            await self.next()
-
-
-@asynccontextmanager
-async def page(sim: Sim, **headers: str) -> AsyncIterator[Page]:
-    url = f"{sim.facts()['url']}/api/live"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers) as socket,
-    ):
-        yield Page(socket)
-
-
-def run(story: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end, which has to come: pictures alone would go on for ever."""
-    return asyncio.run(asyncio.wait_for(story, 30))
 
 
 async def press(sim: Sim) -> Any:
@@ -219,19 +159,6 @@ def test_what_is_listened_on_is_a_name_too_and_port_80_goes_without_saying() -> 
     assert "[2001:db8::1]:8480" in names_of("2001:db8::1", 8480)
     assert "localhost" not in names_of("127.0.0.1", 8480)
     assert {"localhost", "localhost:80"} <= names_of("127.0.0.1", 80)
-
-
-def test_a_page_that_talks_is_parted_from(sim: Sim) -> None:
-    async def story() -> None:
-        async with page(sim) as one:
-            await one.hears("state")
-            await one.socket.send_str("hello")
-            async for _ in one.socket:
-                pass
-            assert one.socket.close_code == 1008
-
-    run(story())
-    assert sim.state()["ready"]
 
 
 def test_open_pages_do_not_keep_the_simulator_from_ending(

@@ -39,6 +39,21 @@ WITHIN_MS: Final = DEADLINE * 1000
 WIDE: Final = (1920, 1080)
 NARROW: Final = (360, 740)
 
+RAW_NAMES: Final = """() => {
+  const raw = /[a-z]+_[a-z]+/;
+  const found = [];
+  const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ALL);
+  for (let node = walk.currentNode; node; node = walk.nextNode()) {
+    if (node.nodeType === Node.TEXT_NODE && raw.test(node.data)) found.push(node.data);
+    for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"]) {
+      const value = node.getAttribute?.(name);
+      if (value && raw.test(value)) found.push(value);
+    }
+  }
+  return found;
+}"""
+"""Everything that is read or heard on the page and looks like a name of a program."""
+
 _AXE: Final = Axe()
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 """What this process's browser says, for when a page crashes."""
@@ -55,6 +70,8 @@ class Person:
     said: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     steps: int = 0
+    forgives: tuple[str, ...] = ()
+    """How what the console may say begins."""
 
     def watch(self) -> None:
         """Begin to listen, before the page is opened."""
@@ -79,6 +96,7 @@ class Person:
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
         assert wide <= window, f"{name}: {wide} pixels in a window of {window}"
+        assert self.page.evaluate(RAW_NAMES) == [], f"{name}: names that no person uses"
 
     def waits(self, expression: str, argument: Any = None) -> None:
         """Wait until an expression holds in the page."""
@@ -123,7 +141,7 @@ class Person:
 
     def is_content(self) -> None:
         """Nothing went wrong, and everything came from where the page came from."""
-        assert self.said == []
+        assert [one for one in self.said if not one.startswith(self.forgives or "\0")] == []
         assert {urlsplit(url).netloc for url in self.asked if not url.startswith("blob:")} == {
             urlsplit(self.origin).netloc
         }
@@ -149,14 +167,25 @@ def browser(*flags: str) -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def person(
-    chromium: Browser, url: str, story: str, *, size: tuple[int, int], scheme: Any, language: str
+    chromium: Browser,
+    url: str,
+    story: str,
+    *,
+    size: tuple[int, int],
+    scheme: Any,
+    language: str,
+    touch: bool = False,
+    forgives: tuple[str, ...] = (),
 ) -> Iterator[Person]:
     """Somebody opens the page; whatever they do, nothing may have gone wrong at the end."""
     context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale=language
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,
+        locale=language,
+        has_touch=touch,
     )
     context.set_default_timeout(WITHIN_MS)
-    one = Person(context.new_page(), url, story)
+    one = Person(context.new_page(), url, story, forgives=forgives)
     one.watch()
     try:
         one.page.goto(url)

@@ -7,14 +7,24 @@ from pathlib import Path
 
 import pytest
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.server import PAGE
 from playwright.sync_api import Browser
 
+from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
-from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.behaviour.signals import Rhythm
+from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
+from tests.breadth import breadth
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
 
 pytestmark = pytest.mark.system
+
+OTHER_WORDS = (
+    *("Haupttaste", "Selbstansicht", "Vorpuffer", "Markierung", "Aufnahme"),
+    *("main button", "mirror", "pre-event buffer", "bookmark"),
+)
+"""Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
 CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 """The camera of `make run`."""
@@ -56,12 +66,14 @@ def verdict_of(recording: dict[str, object], whole: str, remarks: str) -> str:
 
 
 def in_every_dress(one: Person, name: str) -> None:
-    """Both widths, and both colour schemes."""
-    for size in (NARROW, WIDE):
-        for scheme in ("dark", "light"):
-            one.page.set_viewport_size({"width": size[0], "height": size[1]})
-            one.page.emulate_media(color_scheme=scheme)
-            one.is_accessible(f"{name}, {size[0]} pixels wide, {scheme}")
+    """Both widths and both colour schemes; a cut has those that it was not opened with."""
+    dresses = tuple((size, scheme) for size in (NARROW, WIDE) for scheme in ("dark", "light"))
+    for size, scheme in breadth(dresses[:1], dresses):
+        one.page.set_viewport_size({"width": size[0], "height": size[1]})
+        one.page.emulate_media(color_scheme=scheme)
+        one.is_accessible(f"{name}, {size[0]} pixels wide, {scheme}")
+    one.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    one.page.emulate_media(color_scheme="light")
 
 
 def test_three_stages_by_mouse_then_verified_opened_and_played(
@@ -79,7 +91,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits_for_stage("Self-view")
         one.waits_for_moving_display()
         # The buffer fills, and the timeline shows it as what will be overwritten.
-        filled = "/buffer: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
+        filled = "/run-up: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
         one.waits(f"() => {filled}.test(document.getElementById('elapsed').textContent)")
         one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
         one.sees("self-view")
@@ -164,7 +176,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
             keyboard.up("Space")
             one.waits(SILENT_NOW, silent)
 
-        switch = "[aria-labelledby='fault-camera_stall']"
+        switch = "[aria-labelledby='group-camera fault-camera_stall']"
         one.tabs_to(switch)
         keyboard.press("Space")
         one.waits("s => document.querySelector(s).ariaChecked === 'true'", switch)
@@ -254,3 +266,10 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     assert {one.value for one in Intent} <= set(words["intents"])
     assert set(FAULTS) <= set(words["faultNames"])
     assert {fault.group for fault in FAULTS.values()} <= set(words["groups"])
+    assert set(FAULTS) == set(words["faultTells"])
+    assert {one.value for one in REFUSES_START} == set(words["toDo"])
+    assert {one.value for one in Gesture} == set(words["gestures"])
+    assert {*(one.name.lower() for one in Rhythm), "strange"} == set(words["rhythms"])
+    # One word for one thing, on the display, the card and the page.
+    said = "".join(path.read_text() for path in PAGE.glob("words-*.js"))
+    assert [word for word in OTHER_WORDS if word in said] == []

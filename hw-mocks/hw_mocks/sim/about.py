@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import product
+from typing import Any, Final
 
 from camerad.behaviour import stages
+from camerad.behaviour.signals import Pattern, rhythm, sounding
+from camerad.behaviour.stages import CueKind, Stage, State
 from camerad.config import Settings
 from camerad.hardware import from_settings
 
 from hw_mocks.sensor import Sensor
 from hw_mocks.sim.faults import DOCK, FAULTS
+
+_LONG_MS: Final = 300
+"""Strokes are long or short; nothing lies near this."""
+
+
+def about_rhythms(settings: Settings) -> dict[str, str]:
+    """{strokes, short "." and long "-": what they say}, of every rhythm that this camera may give;
+    what they say is the name of a `Rhythm` in small letters."""
+    rhythms: dict[str, str] = {}
+    detail = settings.signals.detail
+    for kind, stage in product(CueKind, (Stage.IDLE, Stage.RECORDING)):
+        state = State(stage, 0)
+        strokes = _strokes(sounding(kind, state, detail).vibration)
+        rhythms.setdefault(strokes, rhythm(kind, state).name.lower())
+    return rhythms
+
+
+def _strokes(vibration: Pattern) -> str:
+    return "".join("-" if ms > _LONG_MS else "." for on, ms in vibration.steps if on)
 
 
 def about_buttons(settings: Settings) -> list[dict[str, Any]]:

@@ -185,19 +185,23 @@ class Board:
         times = {key: told[key] for key in ("down_us", "up_us", "edges")}
         return {"button": button, "seconds": seconds, **times}
 
-    async def hold(self, button: str, down: bool) -> dict[str, Any]:
+    async def hold(self, button: str, down: bool, seconds: float | None = None) -> dict[str, Any]:
         """Hold a button down, or let it go; returns when its contact has come to rest.
 
-        It may be held before the daemon looks. Raises KeyError for an unknown button.
+        seconds: for how long it was held, when it is let go: its contact opens when they are over,
+        or at once if they are already. It may be held before the daemon looks. Raises KeyError for
+        an unknown button.
         """
         gpio = self.wiring.buttons[button]
         name, answer = self._question()
-        order: Message = {"hold": {"gpio": gpio, "down": down, "id": name}}
+        length: Message = {} if seconds is None else {"seconds": seconds}
+        order: Message = {"hold": {"gpio": gpio, "down": down, "id": name, **length}}
         keep = f"hold {gpio}"
         reached = self.world.tell("pins", order, keep=keep if down else None)
         if not down:
             self.world.forget("pins", keep)
-        told = await self._answer(name, answer, HOLD_SECONDS if reached else 0)
+        patience = HOLD_SECONDS + (seconds or 0.0)
+        told = await self._answer(name, answer, patience if reached else 0)
         return {"button": button, "down": down, "at_us": told["at_us"] if told else None}
 
     def fault(

@@ -7,6 +7,7 @@ recordings, and hands what is new to its followers, one `Follower` per connectio
 - ``edge``: a pin has changed: {"name", "on", "at_us"} and, of an output with a pitch, "hertz"
 - ``recordings``: the list as /api/recordings has it
 - ``faults``: the faults that last: {name: media time in microseconds at which it ends}
+- ``spoken``: the camera says something aloud; see `hw_mocks.sim.loudspeaker`
 - ``desk``: what the evidence desk does and found; see `hw_mocks.sim.desk`
 - a picture: what the front display holds, as JPEG, whenever that is another one
 
@@ -28,9 +29,12 @@ from hw_mocks.panel import Panel
 from hw_mocks.sim.board import Board
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.history import History
+from hw_mocks.sim.loudspeaker import Loudspeaker
 
 DISPLAY_SECONDS: Final = 1 / 15
 """How often the display is looked at while somebody follows."""
+HEAR_SECONDS: Final = 0.1
+"""How often it is listened to the loudspeaker meanwhile."""
 TICK_SECONDS: Final = 1.0
 LIST_SECONDS: Final = 5.0
 """How often the recordings are listed without a reason: retention deletes without a word."""
@@ -102,6 +106,8 @@ class Feed:
         panel: Panel,
         describe: Callable[[dict[str, Any] | None], dict[str, Any]],
         desk: Callable[[], dict[str, Any]],
+        *,
+        loudspeaker: Loudspeaker,
     ) -> None:
         self.history = History()
         self._board = board
@@ -109,6 +115,7 @@ class Feed:
         self._panel = panel
         self._describe = describe
         self._desk = desk
+        self._loudspeaker = loudspeaker
         self._followers: set[Follower] = set()
         self._changed = asyncio.Event()
         self._to_list = asyncio.Event()
@@ -122,7 +129,7 @@ class Feed:
     def start(self) -> None:
         """Begin to look. Needs a running event loop."""
         # Each on its own: a card that hangs delays the list, and no light.
-        loops = (self._tell_states, self._refresh, self._list, self._show)
+        loops = (self._tell_states, self._refresh, self._list, self._show, self._hear)
         create = asyncio.get_running_loop().create_task
         self._tasks = [create(self._repeat(one)) for one in loops]
 
@@ -236,6 +243,14 @@ class Feed:
             follower.show(picture)
         if self._panel.lit() != self._state.get("display"):
             self._changed.set()
+
+    async def _hear(self) -> None:
+        if not self._followed.is_set():
+            await self._followed.wait()
+            self._loudspeaker.skip()
+        await asyncio.sleep(HEAR_SECONDS)
+        if (said := await asyncio.to_thread(self._loudspeaker.listen)) is not None:
+            self.tell("spoken", said)
 
     def _tell_edges(self) -> None:
         fresh = self._board.edges_seen - self._edges

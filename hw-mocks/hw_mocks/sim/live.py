@@ -5,7 +5,10 @@ GET /api/events   the state at every change and, while something grows, every se
 GET /api/live     a WebSocket (RFC 6455) with all that `hw_mocks.sim.feed` tells: text frames
                   {"kind", "at_us", "value"}; what the front display shows in binary ones, as JPEG.
                   At first comes all that is known, beginning with ``history``: the moments of the
-                  last minutes (`hw_mocks.sim.history`)
+                  last minutes (`hw_mocks.sim.history`). A page says {"at_ms"}, what its clock
+                  shows, and gets it back as ``pulse``, so that it knows that both are there; and
+                  with "button" and "down" what a finger does (`hw_mocks.sim.fingers`), which is
+                  answered by ``finger``
 
 A browser opens six connections to a server and no more, WebSockets not counted; so a page takes one
 of them, pictures included, and any number of pages can be open.
@@ -21,19 +24,25 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
+from hw_mocks.bus import now_us
+from hw_mocks.sim.board import Board
 from hw_mocks.sim.feed import Feed, Follower
+from hw_mocks.sim.fingers import Fingers, Strange
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 PARTING_SECONDS: Final = 1.0
 MAX_MESSAGE: Final = 1024
-"""Bytes of what a page may send; it has nothing to say."""
+"""Bytes of one word of a page."""
 
 
 class Live:
-    """Answers both; `close` ends every connection. `headers`: of every answer."""
+    """Answers both; `close` ends every connection. `headers`: of every answer. `board`: whose
+    buttons a page presses.
+    """
 
-    def __init__(self, feed: Feed, headers: Mapping[str, str]) -> None:
+    def __init__(self, feed: Feed, board: Board, headers: Mapping[str, str]) -> None:
         self._feed = feed
+        self._board = board
         self._headers = headers
         self._sockets: set[web.WebSocketResponse] = set()
         self._followers: set[Follower] = set()
@@ -89,16 +98,36 @@ class Live:
         try:
             with self._following() as follower:
                 sending = asyncio.get_running_loop().create_task(self._send(socket, follower))
-                # Read to the end, for pings and for the word that the page is gone.
-                async for message in socket:
-                    if message.type is not WSMsgType.CLOSE:
-                        await socket.close(code=1008, message=b"nothing is expected here")
-                sending.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sending
+                try:
+                    await self._listen(socket, follower)
+                finally:
+                    sending.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await sending
         finally:
             self._sockets.discard(socket)
         return socket
+
+    async def _listen(self, socket: web.WebSocketResponse, follower: Follower) -> None:
+        """Hear a page to its end. One that says what no page says is parted from."""
+
+        def tell(kind: str, value: Any) -> None:
+            follower.tell({"kind": kind, "at_us": now_us(), "value": value})
+
+        buttons = frozenset(self._board.wiring.buttons)
+        fingers = Fingers(self._board, buttons, lambda answer: tell("finger", answer))
+        try:
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    raise Strange("a page speaks in text")
+                told = json.loads(message.data)
+                fingers.heard(told)
+                if "button" not in told:
+                    tell("pulse", told)
+        except (Strange, ValueError, RecursionError):
+            await socket.close(code=1008, message=b"no page says that")
+        finally:
+            await fingers.close()
 
     async def _send(self, socket: web.WebSocketResponse, follower: Follower) -> None:
         with contextlib.suppress(ConnectionResetError):

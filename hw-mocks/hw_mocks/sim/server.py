@@ -35,6 +35,7 @@ GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 POST /api/erase        {"what": "everything"}: deletes all recordings of the camera, what was
                        opened, and what its office has, and starts a new camera; GET: {"erased":
                        how often}
+GET  /api/spoken/NAME  what the camera said aloud: NUMBER.wav, the newest only
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
@@ -63,6 +64,7 @@ from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.listening import Guests
 from hw_mocks.sim.live import Live
+from hw_mocks.sim.loudspeaker import Loudspeaker
 from hw_mocks.sim.origin import Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
 from hw_mocks.sim.upload import Upload
@@ -153,6 +155,7 @@ class Server:
         panel: Panel,
         daemon: Daemon,
         desk: Desk,
+        loudspeaker: Loudspeaker,
         upload: Upload,
         erase: Callable[[], None] | None,
         erased: int,
@@ -171,10 +174,11 @@ class Server:
         self._erase = erase
         self._erased = erased
         self._guests = guests
+        self._loudspeaker = loudspeaker
         self._about = about
         self._page = page
-        self._feed = Feed(board, control, panel, self.state, desk.told)
-        self._live = Live(self._feed, _HEADERS)
+        self._feed = Feed(board, control, panel, self.state, desk.told, loudspeaker=loudspeaker)
+        self._live = Live(self._feed, board, _HEADERS)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -201,6 +205,7 @@ class Server:
         post("/api/erase", self._post_erase)
         get("/api/erase", self._get_erase)
         self._desk_routes.add_to(app.router)
+        get(r"/api/spoken/{number:[0-9]{1,9}}.wav", self._get_spoken)
         if self._page:
             get("/", self._get_page)
             get("/page/{name}", self._get_page)
@@ -365,6 +370,12 @@ class Server:
 
     async def _get_erase(self, _request: web.Request) -> web.Response:
         return web.json_response({"erased": self._erased})
+
+    async def _get_spoken(self, request: web.Request) -> web.Response:
+        sound = self._loudspeaker.sound(int(request.match_info["number"]))
+        if sound is None:
+            raise web.HTTPNotFound(text="something else was said since")
+        return web.Response(body=sound, content_type="audio/wav")
 
 
 def _after(request: web.Request) -> int:

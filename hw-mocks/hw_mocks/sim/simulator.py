@@ -18,12 +18,13 @@ from typing import Final
 from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE
 from camerad.config import Settings, load
 from camerad.control.client import request
+from camerad.hardware import from_settings
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
 from hw_mocks.priority import REALTIME_VARIABLE
 from hw_mocks.sim import SimError
-from hw_mocks.sim.about import about_buttons, about_faults, about_policy
+from hw_mocks.sim.about import about_buttons, about_faults, about_policy, about_rhythms
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
@@ -32,6 +33,7 @@ from hw_mocks.sim.doctor import Doctor
 from hw_mocks.sim.film import hold_footage, prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
 from hw_mocks.sim.listening import LOOPBACK, Guests, bind, is_private
+from hw_mocks.sim.loudspeaker import Loudspeaker
 from hw_mocks.sim.process import DaemonProcess
 from hw_mocks.sim.server import Server
 from hw_mocks.sim.setup import (
@@ -288,6 +290,7 @@ class Simulator:
             "state_dir": str(state.root),
             "config": str(derived),
             "buttons": about_buttons(settings),
+            "rhythms": about_rhythms(settings),
             "policy": about_policy(load(derived)),
             "faults": about_faults(settings, environment, office=self.options.office),
         }
@@ -305,6 +308,7 @@ class Simulator:
             erase=self.erase if self.options.doctor is None else None,
             erased=self._erased,
             guests=self._guests,
+            loudspeaker=Loudspeaker(state.speaker, from_settings.announcements(settings)),
             about=about,
             page=self.options.page,
         )

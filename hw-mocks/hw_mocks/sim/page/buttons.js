@@ -1,9 +1,11 @@
 // The camera's buttons: pressed with mouse, touch or keyboard, for as long as one holds them.
 
 import { $, make, write } from "./dom.js";
-import { ask } from "./live.js";
+import { tell } from "./live.js";
 import { number, say, words } from "./words.js";
 
+/** How long it is pressed by what has no finger. */
+const TAP_MS = 100;
 const PRESS_KEYS = new Set([" ", "Enter"]);
 
 /** The holds that mean something in a stage, shortest first. */
@@ -12,7 +14,11 @@ const holdsOf = (gestures, stage) =>
     .filter((one) => one.gesture === "hold" && one.in.includes(stage))
     .sort((one, other) => one.seconds - other.seconds);
 
-/** `stage` is a function; `told` is called with what a press has come to; `big`: the one to begin with. */
+/**
+ * `stage` is a function; `told` is called with what a press has come to: the button, the stage that
+ * it began in, and its seconds; null for both if nobody was there to be told. `big`: the one to begin
+ * with.
+ */
 export class PressedButton {
   constructor({ name, gestures }, stage, told, big) {
     this.name = name;
@@ -20,7 +26,6 @@ export class PressedButton {
     this.stage = stage;
     this.told = told;
     this.down = false;
-    this.sent = Promise.resolve();
     this.label = make("span");
     this.held = make("small", { "aria-hidden": "true" });
     this.element = make(
@@ -37,21 +42,21 @@ export class PressedButton {
     on("pointerdown", (event) => {
       if (event.button !== 0) return;
       this.element.setPointerCapture(event.pointerId);
-      this.press(true);
+      this.press(true, event.timeStamp);
     });
     for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
-      on(kind, () => this.press(false));
+      on(kind, (event) => this.press(false, event.timeStamp));
     }
     on("keydown", (event) => {
       if (!PRESS_KEYS.has(event.key)) return;
       event.preventDefault();
-      if (!event.repeat) this.press(true);
+      if (!event.repeat) this.press(true, event.timeStamp);
     });
     on("keyup", (event) => {
       if (!PRESS_KEYS.has(event.key)) return;
       // Else some browsers make a click of it, which would be one press more.
       event.preventDefault();
-      this.press(false);
+      this.press(false, event.timeStamp);
     });
     // What presses without pointer or key, as assistive technology does, presses shortly.
     on("click", (event) => {
@@ -59,36 +64,35 @@ export class PressedButton {
     });
     // A long touch is a hold here, not a question for a menu.
     on("contextmenu", (event) => event.preventDefault());
-    addEventListener("pagehide", () => this.press(false));
+    addEventListener("pagehide", (event) => this.press(false, event.timeStamp));
   }
 
   tap() {
-    this.sent = this.sent.then(() => this.send({ button: this.name, seconds: 0.1 }));
+    const now = performance.now();
+    this.press(true, now);
+    setTimeout(() => this.press(false, now + TAP_MS), TAP_MS);
   }
 
-  press(down) {
+  /** A finger comes down or up, at a time of the page: that of its event, which may be handled late. */
+  press(down, atMs) {
     if (down === this.down) return;
     this.down = down;
-    $("device").classList.remove("untouched");
+    const told = tell({ button: this.name, down, at_ms: atMs });
     if (down) {
-      this.since = performance.now();
+      if (!told) {
+        this.down = false;
+        this.told(this, null, null);
+        return;
+      }
+      $("device").classList.remove("untouched");
+      this.since = atMs;
       this.from = this.stage();
       this.holds = holdsOf(this.gestures, this.from);
       this.count();
     } else {
-      this.told(this, this.from, (performance.now() - this.since) / 1000);
+      this.told(this, told ? this.from : null, told ? (atMs - this.since) / 1000 : null);
     }
     this.show();
-    // One after the other: a release must never overtake its press.
-    this.sent = this.sent.then(() => this.send({ button: this.name, down }));
-  }
-
-  async send(order) {
-    try {
-      await ask("/api/press", order);
-    } catch (error) {
-      this.told(this, null, error.message);
-    }
   }
 
   /** Another hand, a stuck contact or a program presses it: seen at its pin. */
@@ -119,24 +123,36 @@ export class PressedButton {
   }
 
   speak() {
-    write(this.label, say("buttons", this.name));
+    write(this.label, words().labels[this.name] ?? say("buttons", this.name));
   }
 }
 
-/** What the buttons do in a stage under a policy, as lists of gestures and what they come to. */
-export function keysIn(stage, buttons, policy) {
+/** Whether an intent begins a recording from a stage. */
+export const records = (intent, stage) =>
+  intent === "record" ? stage !== "recording" : intent === "escalate" && stage === "self_view";
+
+const MUTES = ["toggle_mute", "sound"];
+
+/**
+ * What the buttons do in a stage under a policy, as lists of gestures and what they come to. `ready`:
+ * whether a recording could begin.
+ */
+export function keysIn(stage, buttons, policy, ready = true) {
   const text = words();
-  const silent = (one) => one.intent === "toggle_mute" && !policy.sound;
-  const intents = policy.may_mute ? text.intents : { ...text.intents, toggle_mute: text.mayNotMute };
+  const silent = (one) => MUTES.includes(one.intent) && !policy.sound;
+  const muting = Object.fromEntries(MUTES.map((name) => [name, text.mayNotMute]));
+  const intents = policy.may_mute ? text.intents : { ...text.intents, ...muting };
   return buttons.flatMap(({ name, gestures }) => {
     const lines = gestures
       .filter((one) => one.in.includes(stage) && !silent(one))
       .flatMap((one) => {
         const gesture = text.gestures[one.gesture];
-        const done = intents[one.intent] ?? one.intent.replaceAll("_", " ");
+        const done = intents[one.intent];
+        const said = (typeof done === "string" ? done : done?.[stage]) ?? say("intents", one.intent);
+        const refused = !ready && records(one.intent, stage);
         return [
           make("dt", { text: typeof gesture === "function" ? gesture(one.seconds) : gesture }),
-          make("dd", { text: typeof done === "string" ? done : (done[stage] ?? one.intent) }),
+          make("dd", { class: refused ? "would-not" : "", text: refused ? text.wouldNot(said) : said }),
         ];
       });
     if (lines.length === 0) return [];

@@ -14,17 +14,21 @@ export function showOutputs(state) {
   for (const name of LIGHTS) {
     const on = state?.lights[name] ?? false;
     $(name).classList.toggle("on", on);
-    mark($(name), "aria-label", on ? text.lightOn(text[name]) : text.lightOff(text[name]));
+    // Never dark: dark would say that it is off.
+    $(name).classList.toggle("unknown", state === null);
+    const light = state === null ? text.lightUnknown : on ? text.lightOn : text.lightOff;
+    mark($(name), "aria-label", light(text[name]));
   }
   for (const name of ["sound", "vibration"]) {
     const on = state?.[name] ?? false;
     $(name).classList.toggle("on", on);
-    write($(name).lastElementChild, text.feel[name][on ? "on" : "off"]);
+    write($(name).lastElementChild, text.feel[name][state === null ? "unknown" : on ? "on" : "off"]);
   }
   $("device").classList.toggle("sounding", state?.sound ?? false);
   $("device").classList.toggle("shaking", state?.vibration ?? false);
-  mark($("display"), "aria-label", state?.display ? text.picture : text.dark);
+  mark($("display"), "aria-label", state === null ? text.displayUnknown : state.display ? text.picture : text.dark);
   $("display").dataset.lit = String(state?.display ?? false);
+  $("display-unknown").hidden = state !== null;
 }
 
 /** Show a picture of the display; of those that come while one is drawn, only the newest. */

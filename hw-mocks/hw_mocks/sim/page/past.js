@@ -1,6 +1,7 @@
 // The last minutes as this page knows them: which stage when, and what was kept. No document here.
 
 const KEPT_US = 300_000_000;
+const UNKNOWN = "unknown";
 
 /** Moments of the camera, oldest first, as bodycam-sim tells them and as they go on since. */
 export class Past {
@@ -16,6 +17,13 @@ export class Past {
     const { stage, conditions, muted, microphone, recording } = state;
     this.moments.push({ at_us: atUs, stage, conditions, muted, microphone, recording, held: state.pre_event_seconds });
     while (this.moments.length > 1 && this.moments[1].at_us < atUs - KEPT_US) this.moments.shift();
+  }
+
+  /** From a time on nothing is known. */
+  lose(atUs) {
+    if (this.moments.length === 0 || this.moments.at(-1).stage === UNKNOWN) return;
+    const nothing = { conditions: [], muted: false, microphone: null, recording: null, held: 0 };
+    this.moments.push({ at_us: atUs, stage: UNKNOWN, ...nothing });
   }
 
   /** Stages between two times: [{stage, fromUs, toUs}]. */
@@ -75,6 +83,12 @@ export class Past {
         found.set(recording.id, known);
       }
       before = moment;
+    }
+    // What ran when the connection was lost is known to have been kept until then.
+    const lost = before?.stage === UNKNOWN;
+    if (lost) {
+      toUs = before.at_us;
+      before = this.moments.at(-2);
     }
     const runs = before?.recording?.id;
     return [...found].flatMap(([id, known]) => {

@@ -1,9 +1,9 @@
 // The recordings: what each says of itself, what the evidence desk finds, and its film.
 
 import { $, make, mark, write } from "./dom.js";
-import { ask } from "./live.js";
+import { ask, Unreachable } from "./live.js";
 import { COURSE_WORDS } from "./words-course.js";
-import { count, dateTime, duration, number, say, spoken, words } from "./words.js";
+import { count, dateTime, duration, number, plain, say, spoken, words } from "./words.js";
 
 const SHOWN = 50;
 
@@ -13,6 +13,12 @@ export class Recordings {
     this.desk = { busy: null, findings: {} };
     this.entries = new Map();
     this.failures = new Map();
+    this.known = false;
+    this.ready = true;
+    // A film that nobody sees does not play.
+    this.seen = new IntersectionObserver((films) => {
+      for (const { target, isIntersecting } of films) if (!isIntersecting) target.pause();
+    });
   }
 
   /** The newest first; their ids are numbered, and no clock changes that. */
@@ -34,7 +40,8 @@ export class Recordings {
   }
 
   show() {
-    $("none").hidden = this.recordings.length > 0;
+    $("none").hidden = this.recordings.length > 0 || !this.known;
+    write($("none"), this.ready ? words().none : words().noneNow);
     const ids = new Set(this.recordings.map((one) => one.id));
     for (const [id, entry] of this.entries) {
       if (!ids.has(id)) {
@@ -51,7 +58,7 @@ export class Recordings {
       // Moved only if need be: what is moved stops playing and loses the focus.
       const there = $("list").children[index];
       if (there !== entry.element) $("list").insertBefore(entry.element, there ?? null);
-      entry.show(recording, this.desk.busy, this.failures.get(recording.id) ?? this.desk.findings[recording.id]);
+      entry.show(recording, this.desk.busy, this.known, this.failures.get(recording.id) ?? this.desk.findings[recording.id]);
     });
   }
 
@@ -62,11 +69,22 @@ export class Recordings {
       const finding = await ask(`/api/${doing}`, { id });
       // Of a copy, which the desk keeps as little as the copy itself.
       if (doing === "change") this.failures.set(id, finding);
-      if (finding.film !== null && doing === "open") this.entries.get(id)?.play(finding.film);
+      if (finding.film !== null && doing === "open") this.play(id, finding.film);
     } catch (error) {
-      this.failures.set(id, { verdict: null, error: error.message });
+      const lost = error instanceof Unreachable;
+      this.failures.set(id, lost ? { verdict: null, lost } : { verdict: null, error: error.message });
     }
     this.show();
+  }
+
+  /** One film at a time: its sound would mix with another's. */
+  play(id, path) {
+    this.seen.disconnect();
+    for (const entry of this.entries.values()) entry.stop();
+    const film = this.entries.get(id)?.play(path);
+    if (film === undefined) return;
+    film.scrollIntoView({ block: "nearest" });
+    this.seen.observe(film);
   }
 }
 
@@ -94,14 +112,15 @@ class Entry {
     this.told = null;
   }
 
-  show(recording, busy, finding) {
+  show(recording, busy, known, finding) {
     const text = words();
     const when = dateTime(new Date(recording.started));
     const mine = busy?.id === this.id ? busy.doing : null;
     write(this.title, when);
-    write(this.facts, this.says(recording));
-    this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null);
-    const locked = busy !== null || recording.state === "recording";
+    const runs = recording.state === "recording";
+    write(this.facts, runs && !known ? text.unknown : this.says(recording));
+    this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null || !known);
+    const locked = busy !== null || !known || runs;
     const { change, changeOf, changing } = COURSE_WORDS[spoken()];
     this.button(this.change, change, changeOf(when), mine === "change" ? changing : null, locked);
     this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
@@ -137,23 +156,29 @@ class Entry {
     return parts.join(" · ");
   }
 
-  play(path) {
+  stop() {
     this.film?.remove();
+    this.film = null;
+  }
+
+  play(path) {
     this.film = make("video", { controls: true, autoplay: true, playsInline: true, muted: false, src: path });
     mark(this.film, "aria-label", words().filmOf(this.title.textContent));
     this.element.append(this.film);
+    return this.film;
   }
 }
 
 /** What was found, in plain words; an error is told as camerad says it. */
-function found({ doing, verdict, error, seconds, frames, remarks }) {
+function found({ doing, verdict, error, lost, seconds, frames, remarks }) {
   const text = words();
   const kind = verdict ?? "failed";
   const box = make("div", { class: `finding ${kind}` }, make("strong", { text: text.verdicts[kind] }), " ");
-  if (verdict === null) box.append(make("span", { lang: "en", text: error }));
+  if (lost) box.append(text.unreachable);
+  else if (verdict === null) box.append(make("span", { lang: "en", text: plain(error) }));
   else box.append(text.verdictIs[kind](duration(seconds), count(frames)));
   if (doing === "change") box.prepend(make("p", { text: COURSE_WORDS[spoken()].changed }));
   const lines = remarks?.[spoken()] ?? [];
-  if (lines.length > 0) box.append(make("ul", {}, ...lines.map((line) => make("li", { text: line }))));
+  if (lines.length > 0) box.append(make("ul", {}, ...lines.map((line) => make("li", { text: plain(line) }))));
   return box;
 }

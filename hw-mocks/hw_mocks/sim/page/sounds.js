@@ -9,17 +9,19 @@ const LONGEST_MS = 5000;
 
 let context = null;
 let tone = null;
-let wanted = true;
+let heard = true;
 
-/** Whether tones are to be heard. */
+/** Whether the camera is to be heard. */
 export function listen(on) {
-  wanted = on;
+  heard = on;
   if (!on) hush();
 }
 
+export const wanted = () => heard;
+
 /** Browsers let a page sound only once a hand has touched it. */
 export function wake() {
-  if (!wanted || !("AudioContext" in window)) return;
+  if (!heard || !("AudioContext" in window)) return;
   context ??= new AudioContext();
   if (context.state === "suspended") context.resume().catch(() => {});
 }
@@ -28,7 +30,7 @@ export function wake() {
 export function sound({ on, hertz }) {
   if (!on) {
     hush();
-  } else if (wanted && context?.state === "running") {
+  } else if (heard && context?.state === "running") {
     if (tone === null) begin();
     tone.oscillator.frequency.setValueAtTime(hertz ?? BUZZER_HERTZ, context.currentTime);
   }

@@ -10,21 +10,25 @@ const STEPS = ["idle", "self_view", "recording"];
 const STEP_OF = { idle: "idle", self_view: "self_view", recording: "recording", stopping: "recording" };
 
 /** The three stages, in the language that is spoken. */
-export function explain(policy) {
+export function explain(policy, ready = true) {
   const held = (name) => (policy.armed_in.includes(name) ? number(policy.pre_event_seconds, 0) : "");
+  const says = (name) => {
+    const text = words().stageIs[name](policy.pre_event_seconds ? held(name) : "", policy.sound);
+    return ready ? text : (words().stageIsNot[name] ?? text);
+  };
   const steps = STEPS.map((name) =>
     make(
       "li",
       { class: `tone-${name}`, id: `step-${name}` },
       make("strong", { text: words().stages[name] }),
-      make("span", { text: words().stageIs[name](policy.pre_event_seconds ? held(name) : "", policy.sound) }),
+      make("span", { text: says(name) }),
     ),
   );
   $("stages").replaceChildren(...steps);
 }
 
 export function showStage(state, policy) {
-  const stage = state?.stage ?? "starting";
+  const stage = state?.stage ?? "unknown";
   mark($("now"), "data-stage", stage);
   write($("stage"), say("stages", stage));
   write($("elapsed"), elapsed(state, policy));
@@ -38,6 +42,25 @@ export function showStage(state, policy) {
   if (told.join() !== [...$("conditions").children].map((one) => one.textContent).join()) {
     $("conditions").replaceChildren(...told.map((text) => make("li", { text })));
   }
+}
+
+/** What keeps a camera from recording, gravest first; on a full card no ledger is written either. */
+const REFUSES = [
+  "camera_down",
+  "storage_failed",
+  "storage_read_only",
+  "storage_full",
+  "ledger_failed",
+  "no_recipients",
+  "unprovisioned",
+];
+
+/** Why it cannot record, and what to do; "" where no cause is known. */
+export function cause({ conditions }) {
+  const name = REFUSES.find((one) => conditions.includes(one));
+  if (name === undefined) return "";
+  const said = say("conditions", name);
+  return `${said[0].toUpperCase()}${said.slice(1)}. ${words().toDo[name]}`;
 }
 
 /** What a recording hears now: "on", "muted" or "none", as the display tells it. */

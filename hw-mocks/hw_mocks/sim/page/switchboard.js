@@ -1,8 +1,8 @@
 // Everything that can go wrong: a switch for what lasts, a button for what happens once.
 
-import { $, make, mark } from "./dom.js";
-import { ask, clock } from "./live.js";
-import { say, words } from "./words.js";
+import { $, make, mark, write } from "./dom.js";
+import { ask, clock, link, Unreachable } from "./live.js";
+import { plain, say, words } from "./words.js";
 
 /** Nobody leaves a camera broken for longer by closing a page. */
 const LONGEST_SECONDS = 600;
@@ -16,6 +16,7 @@ export class Switchboard {
     );
     this.switches = new Map();
     this.lasting = {};
+    $("all-off").onclick = () => this.allOff();
   }
 
   speak() {
@@ -27,38 +28,52 @@ export class Switchboard {
     }
     $("switchboard").replaceChildren(
       ...[...groups].map(([group, rows]) =>
-        make("section", {}, make("h3", { text: say("groups", group) }), make("ul", {}, ...rows)),
+        make("section", {}, make("h3", { id: `group-${group}`, text: say("groups", group) }), make("ul", {}, ...rows)),
       ),
     );
     this.show(this.lasting);
   }
 
   row(row) {
+    const text = words();
     const id = `fault-${row.name}${row.button ? `-${row.button}` : ""}`;
-    const what = words().faultNames[row.name] ?? row.what;
+    const what = text.faultNames[row.name] ?? plain(row.what);
     const label = make("span", { id, text: row.button ? `${say("buttons", row.button)} ${what}` : what });
-    return make("li", {}, label, this.control(row, id));
+    const [expect, act] = text.faultTells[row.name] ?? ["", ""];
+    const tells = make("p", { id: `${id}-tells`, class: "tells" }, make("span", { text: expect }), " ", make("strong", { text: act }));
+    return make("li", {}, make("div", {}, label, tells), this.control(row, id));
   }
 
   control(row, label) {
+    // Its full name: what it happens to, and what that does.
+    const name = { "aria-labelledby": `group-${row.group} ${label}`, "aria-describedby": `${label}-tells` };
     if (!row.lasts) {
-      const trigger = make("button", { type: "button", class: "act", text: words().trigger, "aria-describedby": label });
+      const trigger = make("button", { type: "button", id: `${label}-do`, class: "act", text: words().trigger, ...name });
+      mark(trigger, "aria-labelledby", `${label}-do ${name["aria-labelledby"]}`);
       trigger.onclick = () => this.send(row, {});
       return trigger;
     }
-    const toggle = make("button", { type: "button", class: "switch", role: "switch", "aria-labelledby": label });
+    const toggle = make("button", { type: "button", class: "switch", role: "switch", ...name });
     toggle.onclick = () => this.send(row, order(row, toggle.getAttribute("aria-checked") !== "true"));
-    this.switches.set(row.button ? `${row.name} ${row.button}` : row.name, toggle);
+    this.switches.set(key(row), toggle);
     return toggle;
   }
 
+  /** Switch everything off that lasts, and say nothing of what is off. */
+  async allOff() {
+    const on = this.rows.filter((row) => this.switches.get(key(row))?.getAttribute("aria-checked") === "true");
+    for (const row of on) await this.send(row, order(row, false));
+  }
+
   async send(row, more) {
+    const refused = $("refused");
     try {
       await ask("/api/fault", { name: row.name, ...(row.button ? { button: row.button } : {}), ...more });
-      $("refused").hidden = true;
+      refused.hidden = true;
     } catch (error) {
-      $("refused").textContent = words().refused(error.message);
-      $("refused").hidden = false;
+      const text = words();
+      write(refused, error instanceof Unreachable ? text.unreachable : text.refused(plain(error.message)));
+      refused.hidden = false;
     }
   }
 
@@ -66,11 +81,19 @@ export class Switchboard {
   show(lasting) {
     this.lasting = lasting;
     const nowUs = clock.nowUs();
+    let on = false;
     for (const [name, toggle] of this.switches) {
-      mark(toggle, "aria-checked", String((lasting[name] ?? 0) > nowUs));
+      const lasts = link.known && (lasting[name] ?? 0) > nowUs;
+      on ||= lasts;
+      mark(toggle, "aria-checked", String(lasts));
+      mark(toggle, "aria-disabled", String(!link.known));
     }
+    mark($("all-off"), "aria-disabled", String(!on));
   }
 }
+
+/** As bodycam-sim names what lasts. */
+const key = ({ name, button }) => (button ? `${name} ${button}` : name);
 
 function order({ name }, on) {
   if (name === STEP) return on ? { seconds: 3600, lasts: LONGEST_SECONDS } : { seconds: 0, lasts: 0 };

@@ -1,6 +1,6 @@
 // The picture of the last minutes: above, what the camera did; below, what of it still exists.
 
-import { $, make, mark, svg } from "./dom.js";
+import { $, make, mark, svg, write } from "./dom.js";
 import { clock } from "./live.js";
 import { duration, number, say, timeOfDay, words } from "./words.js";
 
@@ -12,7 +12,20 @@ const LETTER = 7.2;
 /** Seconds that may be shown, and from tick to tick: as few as what happened fits into. */
 const SPANS = [[30, 10], [60, 15], [120, 30]];
 const NARROW = 480;
+const TEXTURED = ["self_view", "recording", "stopping", "unknown"];
 const LOG_LINES = 12;
+
+function textures() {
+  const pattern = (stage, ...parts) =>
+    svg("pattern", { id: `texture-${stage}`, width: 8, height: 8, patternUnits: "userSpaceOnUse" }, ...parts);
+  const path = (d) => svg("path", { class: "texturing", d, fill: "none" });
+  return [
+    pattern("self_view", svg("circle", { class: "texturing dot", cx: 2, cy: 2, r: 1 }), svg("circle", { class: "texturing dot", cx: 6, cy: 6, r: 1 })),
+    pattern("recording", path("M-2 10L10 -2M-2 2L2 -2M6 10L10 6")),
+    pattern("stopping", path("M0 4h8")),
+    pattern("unknown", path("M0 0l8 8M8 0L0 8")),
+  ];
+}
 
 export class Timeline {
   constructor(past) {
@@ -25,6 +38,7 @@ export class Timeline {
       svg(
         "defs",
         {},
+        ...textures(),
         svg(
           "pattern",
           { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
@@ -70,6 +84,8 @@ export class Timeline {
   describe(kept, held) {
     const text = words();
     const stage = say("stages", this.past.moments.at(-1).stage);
+    const textured = ["idle", "self_view", "recording"].map((name) => `${text.letters[name]} ${say("stages", name)}`);
+    write($("letters"), textured.join(" · "));
     this.drawing.removeAttribute("aria-hidden");
     mark(this.drawing, "aria-label", text.pictureOfPast(stage, text.countRecordings(kept), number(held, 0)));
   }
@@ -108,8 +124,21 @@ export class Timeline {
     const bar = this.bar(span, STAGE, span.stage);
     const name = say("stages", span.stage);
     const x = this.x(span.fromUs);
-    if (this.x(span.toUs) - x < name.length * LETTER + 12) return [bar];
-    return [bar, svg("text", { class: `inside ${span.stage}`, x: x + 7, y: STAGE.y + 22 }, name)];
+    const width = this.x(span.toUs) - x;
+    // Told apart without colour: by a texture, and by the name or its letter.
+    const parts = [bar];
+    if (TEXTURED.includes(span.stage)) {
+      const texture = this.bar(span, STAGE, "texture");
+      texture.setAttribute("fill", `url(#texture-${span.stage})`);
+      parts.push(texture);
+    }
+    const letter = words().letters[span.stage];
+    const label = width >= name.length * LETTER + 12 ? name : width >= LETTER + 8 ? letter : null;
+    if (label !== null) {
+      const at = label === name ? x + 7 : x + width / 2 - LETTER / 2;
+      parts.push(svg("text", { class: `inside ${span.stage}`, x: at, y: STAGE.y + 22 }, label));
+    }
+    return parts;
   }
 
   kept(one) {

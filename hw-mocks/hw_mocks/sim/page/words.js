@@ -32,10 +32,14 @@ export function speak(next) {
   }
 }
 
-/** A name of the interface as people say it; what is unknown is said as it is. */
+/** A name of the interface as people say it; what is unknown is said as it is, in words. */
 export function say(table, name) {
-  return words()[table][name] ?? name.replaceAll("_", " ");
+  const word = words()[table][name];
+  return typeof word === "string" ? word : plain(name);
 }
+
+/** A sentence of a program without the names that programs give to things. */
+export const plain = (sentence) => sentence.replaceAll("_", " ");
 
 /** A number with so many digits behind the point. */
 export function number(value, digits = 1) {

@@ -1,0 +1,177 @@
+"""A page's fingers on the camera's buttons, in the time in which they moved.
+
+A page says of every finger when it went down and when it came up: on its own clock, in
+milliseconds. The network between them takes its time, now more and now less, and the camera is to
+feel what the finger did and not what the network did to it. So:
+
+- A finger that comes down while none is known is laid on the button `STEADY_SECONDS` after the word
+  of it: by so much the words that follow may be slower. How late that is counts from then on.
+  Whatever follows is carried out as late, or later if it comes later still.
+- A finger that comes up has held its button for as long as its two times say, to the microsecond of
+  the pin (`Board.hold`). Only if word of it comes after that length is over has the camera felt
+  more than there was, and then the page is told by how much.
+- What comes more than `LATEST_SECONDS` later than the quickest word of this page is refused: who
+  pressed has long seen that nothing happens, and does not want it any more.
+- A page that goes lets go of everything.
+
+Times on the page's clock are compared with each other only. Both clocks are believed to be equally
+fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from hw_mocks.bus import now_us
+
+LATEST_SECONDS: Final = 3.0
+"""As long as a page goes without a word before it says that it knows nothing any more."""
+STEADY_SECONDS: Final = 0.04
+"""No hand feels it, and no network that is any good is less even."""
+QUIET_SECONDS: Final = 1.0
+"""After so long without a finger the next one comes as soon as it can: longer than any pause within
+a gesture."""
+LONGEST_MS: Final = 1e12
+"""No page is open for longer."""
+MAX_WAITING: Final = 64
+"""Words of a page that are not carried out yet; who presses faster is no hand."""
+
+Answer = dict[str, Any]
+
+
+class Buttons(Protocol):
+    """What is pressed: `hw_mocks.sim.board.Board`."""
+
+    async def hold(self, button: str, down: bool, seconds: float | None = None) -> Answer:
+        """See there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finger:
+    """One word of a page. at_us: on its clock."""
+
+    button: str
+    down: bool
+    at_us: int
+
+
+class Strange(Exception):
+    """Error raised when a page says something that no page says."""
+
+
+class Fingers:
+    """Those of one page. `tell` is called with what came of each word: {"button", "down", "at_us":
+    media time of the edge | null, "late_us": by how much longer a button was held than the finger
+    did, "refused": whether it came too late to be carried out}.
+
+    buttons: the names of those that the camera has.
+    """
+
+    def __init__(
+        self, board: Buttons, buttons: frozenset[str], tell: Callable[[Answer], None]
+    ) -> None:
+        self._board = board
+        self._buttons = buttons
+        self._tell = tell
+        self._waiting: asyncio.Queue[tuple[Finger, int]] = asyncio.Queue(MAX_WAITING)
+        self._down: dict[str, int] = {}
+        self._quickest_us: int | None = None
+        self._late_us: int | None = None
+        self._newest_us = 0
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    def heard(self, told: Any) -> None:
+        """Take a word in: {"at_ms"} says what the page's clock shows, and with "button" and "down"
+        what a finger does. Raises Strange for anything else.
+        """
+        if not isinstance(told, dict):
+            raise Strange("a page says objects")
+        at_us = self._time(told.get("at_ms"))
+        lag_us = now_us() - at_us
+        if self._quickest_us is None or lag_us < self._quickest_us:
+            self._quickest_us = lag_us
+        if told.keys() == {"at_ms"}:
+            return
+        button, down = told.get("button"), told.get("down")
+        if told.keys() != {"at_ms", "button", "down"} or not isinstance(down, bool):
+            raise Strange("a finger is on a button, and down or up")
+        if not isinstance(button, str) or button not in self._buttons:
+            raise Strange("there is no such button")
+        try:
+            self._waiting.put_nowait((Finger(button, down, at_us), lag_us))
+        except asyncio.QueueFull:
+            raise Strange("no hand is as fast") from None
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        for button in tuple(self._down):
+            await self._board.hold(button, False)
+        self._down.clear()
+
+    def _time(self, at_ms: Any) -> int:
+        good = isinstance(at_ms, int | float) and not isinstance(at_ms, bool)
+        # NaN lies between nothing.
+        if not good or not 0 <= at_ms < LONGEST_MS:
+            raise Strange("a page's clock shows milliseconds")
+        return round(float(at_ms) * 1000)
+
+    async def _follow(self) -> None:
+        while True:
+            await self._carry_out(*await self._waiting.get())
+
+    async def _carry_out(self, finger: Finger, lag_us: int) -> None:
+        since_us = self._down.get(finger.button)
+        if finger.down == (since_us is not None):
+            return  # it is there already, or was never there: one that was refused comes up
+        if finger.down and lag_us - (self._quickest_us or 0) > LATEST_SECONDS * 1e6:
+            self._told(finger, None, refused=True)
+            return
+        late_us = self._later(finger, lag_us)
+        if since_us is None:
+            await self._until(finger)
+            self._down[finger.button] = finger.at_us
+            answer = await self._board.hold(finger.button, True)
+            if answer["at_us"] is not None:
+                # When the contact closed, and not when it was to.
+                self._late_us = max(self._late_us or 0, answer["at_us"] - finger.at_us)
+            self._told(finger, answer["at_us"])
+            return
+        del self._down[finger.button]
+        seconds = max(1000, finger.at_us - since_us) / 1e6
+        answer = await self._board.hold(finger.button, False, seconds)
+        self._told(finger, answer["at_us"], late_us=late_us)
+
+    def _later(self, finger: Finger, lag_us: int) -> int:
+        """By how much this word comes later than those before it; what follows waits as long."""
+        quiet = not self._down and finger.at_us - self._newest_us > QUIET_SECONDS * 1e6
+        before_us = None if quiet else self._late_us
+        self._newest_us = finger.at_us
+        if before_us is not None and lag_us <= before_us:
+            return 0
+        self._late_us = lag_us + round(STEADY_SECONDS * 1e6)
+        return 0 if before_us is None else lag_us - before_us
+
+    async def _until(self, finger: Finger) -> None:
+        """Wait until it is this finger's turn."""
+        assert self._late_us is not None
+        await asyncio.sleep(max(0, finger.at_us + self._late_us - now_us()) / 1e6)
+
+    def _told(
+        self, finger: Finger, at_us: int | None, *, late_us: int = 0, refused: bool = False
+    ) -> None:
+        self._tell(
+            {
+                "button": finger.button,
+                "down": finger.down,
+                "at_us": at_us,
+                "late_us": late_us,
+                "refused": refused,
+            }
+        )

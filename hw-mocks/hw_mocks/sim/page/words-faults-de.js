@@ -1,0 +1,47 @@
+// Was bei jeder Störung zu erwarten ist, und was die tragende Person tut. Deutsch.
+
+const ANOTHER = "Andere Kamera nehmen, diese abgeben.";
+const NOTHING = "Es ist nichts zu tun.";
+const LATER = "Weitermachen, nachher melden.";
+const WAIT = "Eine Minute warten: sie hilft sich selbst. Sonst andere Kamera nehmen.";
+
+export const FAULTS_DE = {
+  camera_stall: ["Gelb nach einigen Sekunden. Eine Aufzeichnung läuft weiter, mit einer Lücke.", WAIT],
+  camera_cancel: ["In einer Aufzeichnung können einige Bilder fehlen.", NOTHING],
+  camera_gone: ["Gelb: kein Bild, ein Druck wird abgelehnt. Eine Aufzeichnung läuft ohne Bilder weiter.", WAIT],
+  camera_start_error: ["Zu sehen, wenn das Kameramodul das nächste Mal startet; es wird noch einmal versucht.", NOTHING],
+  camera_stop_hang: ["Zu sehen, wenn das Kameramodul das nächste Mal anhält; es wird neu gestartet.", WAIT],
+  camera_dark: ["Das Bild ist schwarz und wird so aufgezeichnet. Kein Licht sagt es.", "Auf das Display sehen: Objektiv frei machen."],
+  encoder_error: ["Eine kurze Lücke; der Encoder wird neu gestartet.", NOTHING],
+  encoder_empty: ["In einer Aufzeichnung kann ein Bild fehlen.", NOTHING],
+  encoder_hang: ["Gelb nach einigen Sekunden. Eine Aufzeichnung läuft weiter, mit einer Lücke.", WAIT],
+  microphone_gone: ["Grün blinkt. Eine Aufzeichnung läuft ohne Ton weiter.", "Zeugen dazuholen, nachher melden."],
+  microphone_hangs: ["Grün blinkt. Eine Aufzeichnung läuft ohne Ton weiter.", "Zeugen dazuholen, nachher melden."],
+  microphone_silent: ["Die Aufzeichnung enthält Stille; die Seite zeigt das womöglich nicht.", "Melden, wenn Sie es bemerken."],
+  capture_kill: ["Das Bild fällt kurz aus; eine Aufzeichnung läuft weiter, mit einer Lücke.", NOTHING],
+  daemon_killed: ["Alle Lichter gehen aus, und sie startet neu. Eine Aufzeichnung geht von selbst weiter, mit einer Lücke.", "Auf Rot oder Grün warten; nach einer Minute noch dunkel: andere Kamera nehmen."],
+  disk_full: ["Gelb: ein Druck wird abgelehnt. Eine Aufzeichnung endet, und was sie enthält, bleibt.", "In der Dienststelle auslesen, andere Kamera nehmen."],
+  disk_readonly: ["Gelb: ein Druck wird abgelehnt. Eine Aufzeichnung endet, und was sie enthält, bleibt.", ANOTHER],
+  disk_error: ["Eine Aufzeichnung wartet eine Weile im Arbeitsspeicher und geht weiter; dauert es an, endet sie, und Gelb geht an.", ANOTHER],
+  disk_slow: ["Rot bleibt an; was aufgezeichnet wird, wartet im Arbeitsspeicher.", LATER],
+  disk_lies: ["Nichts ist zu sehen. Nach einem Stromausfall kann mehr als die letzte Sekunde fehlen.", NOTHING],
+  display_gone: ["Das Display bleibt dunkel, Grün blinkt. Alles andere geht.", LATER],
+  display_error: ["Das Display bleibt dunkel, Grün blinkt. Alles andere geht.", LATER],
+  display_slow: ["Das Display zeigt zwei Bilder je Sekunde. Alles andere geht.", LATER],
+  display_hang: ["Das Display bleibt stehen, Grün blinkt. Alles andere geht.", LATER],
+  display_crash: ["Das Display ist kurz dunkel und kommt wieder.", NOTHING],
+  display_kill: ["Das Display ist kurz dunkel und kommt wieder.", NOTHING],
+  battery_low: ["Grün blinkt.", "Bald laden."],
+  battery_critical: ["Grün blinkt. Eine Aufzeichnung endet, und die Kamera geht in einer halben Minute aus.", "Ins Dock stecken oder andere Kamera nehmen."],
+  battery_unknown: ["Grün blinkt: sie kann ohne Warnung ausgehen.", "Bald laden und melden."],
+  docked: ["Grün sagt, wie die Übergabe geht.", "Stecken lassen, bis alles übergeben ist."],
+  network_gone: ["Die Übergabe wartet und geht von selbst weiter; nichts geht verloren.", "Im Dock stecken lassen."],
+  hot: ["Grün blinkt.", "Aus der Sonne, weg vom Körper."],
+  throttled: ["Sie spart Arbeit: das Display zeigt weniger Bilder. Eine Aufzeichnung läuft weiter.", "Aus der Sonne, weg vom Körper."],
+  button_stuck: ["Sie wird als gehalten gespürt: bei der großen Taste kann eine Aufzeichnung beginnen oder enden.", ANOTHER],
+  button_bounce: ["Nichts: ein Druck bleibt ein Druck.", NOTHING],
+  light_dead: ["Grün bleibt dunkel, und die Kamera weiß es. Sie zeichnet trotzdem auf.", "Aufzeichnung selbst ansagen und melden."],
+  clock_unset: ["Grün blinkt: die Uhrzeit ist ungewiss, und Aufzeichnungen sagen es.", LATER],
+  clock_step: ["Die Uhrzeit springt; die Länge einer Aufzeichnung stimmt weiter.", LATER],
+  rtc_ahead: ["Grün blinkt: die Uhrzeit ist ungewiss, und Aufzeichnungen sagen es.", LATER],
+};

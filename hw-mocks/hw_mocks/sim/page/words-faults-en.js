@@ -1,0 +1,47 @@
+// What to expect of each fault, and what whoever wears the camera does about it. English.
+
+const ANOTHER = "Take another camera, and hand this one in.";
+const NOTHING = "There is nothing to do.";
+const LATER = "Go on, and report it afterwards.";
+const WAIT = "Wait a minute: it mends itself. Otherwise take another camera.";
+
+export const FAULTS_EN = {
+  camera_stall: ["Amber after some seconds. A recording goes on, with a gap.", WAIT],
+  camera_cancel: ["A few pictures may be missing from a recording.", NOTHING],
+  camera_gone: ["Amber: no picture, a press is refused. A recording goes on without pictures.", WAIT],
+  camera_start_error: ["Seen the next time that the camera module starts; it is tried again.", NOTHING],
+  camera_stop_hang: ["Seen when the camera module is stopped next; it is started anew.", WAIT],
+  camera_dark: ["The picture is black, and is recorded as it is. No light says so.", "Look at the display: uncover the lens."],
+  encoder_error: ["A short gap; the encoder is started anew.", NOTHING],
+  encoder_empty: ["One picture may be missing from a recording.", NOTHING],
+  encoder_hang: ["Amber after some seconds. A recording goes on, with a gap.", WAIT],
+  microphone_gone: ["Green blinks. A recording goes on without sound.", "Call a witness, and report it afterwards."],
+  microphone_hangs: ["Green blinks. A recording goes on without sound.", "Call a witness, and report it afterwards."],
+  microphone_silent: ["The recording holds silence; the page may not show that.", "Report it when you notice it."],
+  capture_kill: ["The picture fails for a moment; a recording goes on, with a gap.", NOTHING],
+  daemon_killed: ["All lights go out, and it starts anew. A recording goes on by itself, with a gap.", "Wait for red, or for green; still dark after a minute: take another camera."],
+  disk_full: ["Amber: a press is refused. A recording ends, and what it holds is kept.", "Offload it at the office, and take another camera."],
+  disk_readonly: ["Amber: a press is refused. A recording ends, and what it holds is kept.", ANOTHER],
+  disk_error: ["A recording waits in memory for a while and goes on; if it lasts, it ends, and amber comes on.", ANOTHER],
+  disk_slow: ["Red stays on; what is recorded waits in memory.", LATER],
+  disk_lies: ["Nothing is seen. After a loss of power more than the last second may be missing.", NOTHING],
+  display_gone: ["The display stays dark, green blinks. All else works.", LATER],
+  display_error: ["The display stays dark, green blinks. All else works.", LATER],
+  display_slow: ["The display shows two pictures a second. All else works.", LATER],
+  display_hang: ["The display stands still, green blinks. All else works.", LATER],
+  display_crash: ["The display is dark for a moment, and comes back.", NOTHING],
+  display_kill: ["The display is dark for a moment, and comes back.", NOTHING],
+  battery_low: ["Green blinks.", "Charge it soon."],
+  battery_critical: ["Green blinks. A recording ends, and the camera switches off within half a minute.", "Put it into its dock, or take another camera."],
+  battery_unknown: ["Green blinks: it may end without a warning.", "Charge it soon, and report it."],
+  docked: ["Green tells how handing over goes.", "Leave it there until all is handed over."],
+  network_gone: ["Handing over waits, and goes on by itself; nothing is lost.", "Leave it in its dock."],
+  hot: ["Green blinks.", "Out of the sun, away from the body."],
+  throttled: ["It saves work: the display shows fewer pictures. A recording goes on.", "Out of the sun, away from the body."],
+  button_stuck: ["It is felt as held: with the big button a recording may begin, or end.", ANOTHER],
+  button_bounce: ["Nothing: a press stays one press.", NOTHING],
+  light_dead: ["Green stays dark, and the camera knows it. It records all the same.", "Say aloud that you record, and report it."],
+  clock_unset: ["Green blinks: the time of day is uncertain, and recordings say so.", LATER],
+  clock_step: ["The time of day jumps; a recording's length stays right.", LATER],
+  rtc_ahead: ["Green blinks: the time of day is uncertain, and recordings say so.", LATER],
+};

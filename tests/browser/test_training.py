@@ -1,0 +1,288 @@
+"""The page as a training ground: what is felt and said is read, what goes wrong is explained, and
+the camera is within reach on every screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hw_mocks.sim.faults import FAULTS
+from playwright.sync_api import Browser
+
+from tests.breadth import CAMPAIGN, breadth
+from tests.browser.person import WIDE, Person, browser, person
+from tests.system.harness import BodyCamera, body_camera
+
+pytestmark = [pytest.mark.system, pytest.mark.breadth]
+
+CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
+SIZES: Final = (
+    (360, 740),
+    (390, 844),
+    (844, 390),
+    (1024, 768),
+    (1093, 614),
+    (1280, 800),
+    (1920, 1080),
+)
+"""Phones upright and lying, a tablet, and screens from the smallest with large letters on."""
+BETWEEN: Final = (
+    (320, 568),
+    (543, 400),
+    (640, 360),
+    (767, 1024),
+    (768, 575),
+    (768, 576),
+    (932, 430),
+)
+"""Where one arrangement gives way to another, and what people hold."""
+ALL: Final = tuple(
+    (width, height)
+    for width in (*range(320, 1000, 40), 1093, 1280, 1439, 1440, 1920)
+    for height in (*range(360, 800, 40), 575, 576, 1080)
+)
+
+OUT_OF_REACH: Final = """() => {
+  const seen = (selector) => {
+    const element = document.querySelector(selector);
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    const inside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+    const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return inside && element.contains(hit);
+  };
+  const wanted = ["#button-main", "#button-display", "#red", "#green", "#amber"];
+  const out = [];
+  for (const at of [0, 1e6]) {
+    scrollTo(0, at);
+    out.push(...wanted.filter((one) => !seen(one)).map((one) => `${one} at ${at}`));
+    const display = document.getElementById("display").getBoundingClientRect();
+    if (display.top < 0 || display.bottom > innerHeight) out.push(`#display at ${at}`);
+  }
+  scrollTo(0, 0);
+  return out;
+}"""
+"""What of the camera is not in sight, or under something else, at both ends of the page."""
+LABELS: Final = """() => {
+  const boxes = [...document.querySelectorAll(".timeline text")].map((one) => {
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    const size = getComputedStyle(one).fontSize;
+    return { text: one.textContent, left, right, top, bottom, size };
+  });
+  const over = (one, other) =>
+    one.left < other.right && other.left < one.right &&
+    one.top < other.bottom && other.top < one.bottom;
+  const frame = document.querySelector(".timeline svg").getBoundingClientRect();
+  const wrong = boxes.filter((one) => one.left < frame.left - 1 || one.right > frame.right + 1);
+  boxes.forEach((one, index) =>
+    wrong.push(...boxes.slice(index + 1).filter((other) => over(one, other))),
+  );
+  return [boxes.length, wrong, boxes.filter((one) => parseFloat(one.size) < 12)];
+}"""
+"""Labels of the timeline: how many, which overlap or stick out, and which are too small."""
+UNEXPLAINED: Final = """() => {
+  const text = (id) => document.getElementById(id)?.textContent;
+  const read = (ids) => (ids ?? "").split(" ").map(text);
+  const rows = [...document.querySelectorAll("#switchboard li")].map((row) => {
+    const control = row.querySelector("button");
+    const group = row.closest("section").querySelector("h3").textContent;
+    const name = read(control.getAttribute("aria-labelledby"));
+    const what = row.querySelector("span[id]").textContent;
+    const [told] = read(control.getAttribute("aria-describedby"));
+    const [expect, act] = [...row.querySelectorAll(".tells > *")].map((one) => one.textContent);
+    const good = name.includes(group) && name.includes(what) && told.includes(expect) &&
+      expect.length > 10 && act.length > 10 && row.querySelector(".tells").checkVisibility();
+    return good ? null : what;
+  });
+  return [rows.length, rows.filter((one) => one !== null)];
+}"""
+"""How many faults there are, and which lack their full name, what to expect or what to do."""
+FEELS: Final = """() => {
+  globalThis.felt = [];
+  new MutationObserver(() => globalThis.felt.push(document.getElementById("cue").textContent))
+    .observe(document.getElementById("cue"), { childList: true });
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
+    with body_camera(tmp_path_factory.mktemp("training"), CONFIG, page=True) as one:
+        yield one
+
+
+STROKES: Final = """async () => {
+  const { Cues } = await import("/page/cues.js");
+  const cues = new Cues({ ".-": "can", ".": "done", "..": "records" });
+  const said = [];
+  const edges = (...times) =>
+    times.forEach((at, index) => cues.edge({ on: index % 2 === 0, at_us: at * 1000 }));
+  const ends = () => {
+    cues.end();
+    said.push(document.getElementById("cue").textContent);
+  };
+  edges(0, 120, 240, 500, 500, 620);
+  ends();
+  edges(2000, 2120, 2240, 2840);
+  ends();
+  edges(5000, 5120);
+  ends();
+  edges(5240, 5360);
+  ends();
+  cues.forget();
+  return said;
+}"""
+"""Strokes of 120 and 600 ms with pauses of 120: one that is cut short by another is not named, and
+word that comes late is taken for what it is."""
+
+
+def feels(one: Person, says: str) -> None:
+    """Wait until a cue is named, since the one before it: the next may come soon."""
+    one.waits("says => globalThis.felt.includes(says)", says)
+    one.page.evaluate("globalThis.felt.length = 0")
+
+
+def dresses() -> Iterator[tuple[tuple[int, int], dict[str, Any], str]]:
+    """Every size with every language and every choice of colours; a cut has each of them once."""
+    schemes: tuple[dict[str, Any], ...] = (
+        {"color_scheme": "light", "forced_colors": "none"},
+        {"color_scheme": "dark", "forced_colors": "none"},
+        {"color_scheme": "dark", "forced_colors": "active"},
+    )
+    number = 0
+    for size in SIZES:
+        for language in ("de", "en"):
+            for scheme in schemes:
+                number += 1
+                if CAMPAIGN or number % 7 == 1:
+                    yield size, scheme, language
+
+
+def in_reach(one: Person, sizes: tuple[tuple[int, int], ...]) -> None:
+    out: dict[tuple[int, int], list[str]] = {}
+    for width, height in sizes:
+        one.page.set_viewport_size({"width": width, "height": height})
+        if left := one.page.evaluate(OUT_OF_REACH):
+            out[width, height] = left
+    assert out == {}
+
+
+def test_what_is_felt_and_said_is_read_and_one_film_plays(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(chromium, camera.url, "cues", size=WIDE, scheme="light", language="en-GB") as one:
+        page = one.page
+        one.waits_for_stage("Idle")
+        says = page.evaluate(STROKES)
+        assert says == ["done", "it can record", "done", "it records"]
+        page.evaluate(FEELS)
+        big = page.locator("#button-main")
+        for _ in range(2):
+            big.click(delay=80)
+            one.waits_for_stage("Self-view")
+            feels(one, "done")
+            big.click(delay=80)
+            one.waits_for_stage("Recording")
+            feels(one, "it records")
+            # Heard as it is said, and read.
+            page.get_by_text("Achtung, die Kamera zeichnet jetzt Bild und Ton auf.").wait_for()
+            assert page.get_attribute("#voice", "lang") == "de"
+            one.waits("() => document.getElementById('speaker').currentTime > 0.5")
+            one.sees("announced")
+            big.hover()
+            page.mouse.down()
+            one.waits_for_stage("Idle")
+            page.mouse.up()
+            feels(one, "it no longer records")
+            page.get_by_text("Die Aufzeichnung ist beendet.").wait_for()
+        # Switched off, it is read only.
+        page.get_by_role("button", name="Sound").click()
+        assert page.evaluate("document.getElementById('speaker').paused")
+
+        rows = page.locator("#list > li")
+        for number in range(2):
+            rows.nth(number).get_by_role("button", name="Open").click()
+            one.waits("() => document.querySelector('video')?.currentTime > 0")
+            row = rows.nth(number)
+            row.locator("video").wait_for()
+            assert page.locator("video").count() == 1
+        film = page.locator("video")
+        page.evaluate("document.querySelector('video').loop = true")
+        film.evaluate("film => film.play()")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        one.waits("() => document.querySelector('video').paused")
+
+
+def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(
+        chromium, camera.url, "faults", size=SIZES[0], scheme="light", language="de-DE", touch=True
+    ) as one:
+        page = one.page
+        one.waits_for_stage("Bereit")
+        page.evaluate(FEELS)
+        count, wrong = page.evaluate(UNEXPLAINED)
+        assert wrong == [] and count >= len(FAULTS) - 1  # one needs an office
+        in_reach(one, (*SIZES, *BETWEEN))
+
+        # A finger on a phone: the fault is switched, and what it does is seen without scrolling.
+        page.set_viewport_size({"width": 360, "height": 740})
+        full = page.get_by_role("switch", name="Speicherkarte ist voll")
+        full.tap()
+        one.waits_for_light("amber", on=True)
+        assert page.evaluate("scrollY") > 500
+        for selector in ("#amber", "#button-main", "#hint"):
+            assert page.locator(selector).evaluate(
+                "one => one.getBoundingClientRect().top >= 0"
+                " && one.getBoundingClientRect().bottom <= innerHeight"
+            ), selector
+        one.sees("full")
+        page.get_by_role("switch", name="Akku ist schwach").tap()
+        page.locator("#conditions").get_by_text("Akku schwach").wait_for()
+        assert page.get_attribute("#conditions", "aria-live") == "polite"
+
+        # Nothing is promised that would be refused: not in idle, and not before a mirror.
+        def says(selector: str) -> str:
+            return page.locator(selector).text_content() or ""
+
+        one.waits("() => document.getElementById('hint').textContent.includes('Speicher voll')")
+        assert "würde jetzt abgelehnt" in says("#hint") and "auslesen" in says("#hint")
+        assert "sofort aufzeichnen: würde jetzt abgelehnt" in says("#keys")
+        page.locator("#button-main").tap()
+        one.waits_for_stage("Spiegel")
+        assert "beginnt" not in says("#hint") and "Speicher voll" in says("#hint")
+        assert "Aufzeichnung beginnen: würde jetzt abgelehnt" in says("#keys")
+        for promise in ("erhalten", "werden Beweismittel"):
+            assert promise not in says("#stages")
+        assert "zweimal" not in says("#none")
+        page.locator("#button-main").tap()
+        feels(one, "sie kann nicht aufzeichnen")
+        one.sees("refused")
+        in_reach(one, breadth(BETWEEN, ALL))
+
+        for size, scheme, language in dresses():
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.emulate_media(**scheme)
+            page.locator(f"[data-language={language}]").click()
+            count, wrong, small = page.evaluate(LABELS)
+            assert count >= 6 and wrong == [] and small == [], (size, language)
+            one.sees(f"{size[0]}x{size[1]}-{language}-{'-'.join(scheme.values())}")
+        # Stages are told apart without colour.
+        assert page.locator(".timeline .texture").count() >= 1
+
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.locator("[data-language=de]").click()
+        page.get_by_role("button", name="Alle ausschalten").tap()
+        one.waits("() => document.querySelector('.switch[aria-checked=true]') === null")
+        one.waits("() => document.getElementById('conditions').children.length === 0")
+        one.waits_for_light("amber", on=False)
+        assert page.get_attribute("#all-off", "aria-disabled") == "true"
+        assert "beginnt" in says("#hint")

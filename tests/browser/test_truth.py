@@ -1,0 +1,219 @@
+"""The page tells the truth: of a camera that it does not hear of, and of fingers on its buttons."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.breadth import breadth
+from tests.browser.gate import Gate, gate
+from tests.browser.person import WIDE, Person, browser, person
+from tests.system.harness import BodyCamera, body_camera, until
+
+pytestmark = pytest.mark.system
+
+CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
+NETWORK: Final = ("WebSocket connection to", "Failed to load resource: net::")
+"""What the console says of a connection that is lost."""
+SILENT_US: Final = 3_000_000
+"""After so long without a word nothing is known."""
+HEARD_US: Final = 1_500_000
+"""How much later a busy machine may notice it."""
+EXACT_US: Final = 1_000
+"""How exactly a press is as long as its finger was."""
+SLOW: Final = (0.15, 1.0)
+"""Seconds that each word takes each way: 0.3 and 2 seconds there and back."""
+
+KNOWN: Final = "wanted => document.body.dataset.known === String(wanted)"
+SHOWN: Final = """() => {
+  const light = (id) => document.getElementById(id);
+  const seen = (element) => getComputedStyle(element);
+  return {
+    stage: light("stage").textContent,
+    lights: ["green", "red", "amber"].map((id) => light(id).getAttribute("aria-label")),
+    striped: ["green", "red", "amber"].every(
+      (id) =>
+        seen(light(id)).backgroundImage.startsWith("repeating") &&
+        seen(light(id)).borderStyle === "dashed"
+    ),
+    display: light("display").getAttribute("aria-label"),
+    over: seen(light("display-unknown")).display !== "none",
+    grey: [".stand", ".now", ".panel"].every(
+      (one) => seen(document.querySelector(one)).filter === "grayscale(1)"
+    ),
+    feel: [...document.querySelectorAll(".feel li")].map((one) => one.textContent),
+    elapsed: light("elapsed").textContent,
+    current: document.querySelectorAll("#stages [aria-current]").length,
+    keys: light("keys").textContent,
+    lost: !light("lost").hidden,
+  };
+}"""
+"""What the page says of the camera."""
+FINGERS: Final = """() => {
+  globalThis.fingers = [];
+  for (const kind of ["pointerdown", "pointerup"]) {
+    addEventListener(kind, (event) => globalThis.fingers.push(event.timeStamp), true);
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
+    with body_camera(tmp_path_factory.mktemp("truth"), CONFIG, page=True) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def network(camera: BodyCamera) -> Iterator[Gate]:
+    with gate(camera.url) as made:
+        yield made
+
+
+def to_stage(camera: BodyCamera, stage: str) -> None:
+    """Bring the camera there from the stage before it."""
+    if stage != "idle":
+        camera.press()
+    camera.wait(stage=stage)
+
+
+def edges(camera: BodyCamera, after_us: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = camera.ask("GET", f"/api/edges?after={after_us}").body
+    return [edge for edge in found if edge["name"] == "main"]
+
+
+def unknown(one: Person) -> None:
+    shown = one.page.evaluate(SHOWN)
+    assert shown == {
+        "stage": "Unbekannt",
+        "lights": ["bereit: unbekannt", "Aufzeichnung: unbekannt", "gestört: unbekannt"],
+        "striped": True,
+        "display": "Was das Display zeigt, ist unbekannt",
+        "over": True,
+        "grey": True,
+        "feel": ["Ton: unbekannt", "Vibration: unbekannt"],
+        "elapsed": "",
+        "current": 0,
+        "keys": "",
+        "lost": True,
+    }
+
+
+def known_again(one: Person, stage: str) -> None:
+    one.waits(KNOWN, True)
+    one.waits_for_stage(stage)
+    shown = one.page.evaluate(SHOWN)
+    assert not shown["lost"] and not shown["over"] and not shown["grey"]
+    assert not any("unbekannt" in light for light in shown["lights"])
+
+
+STAGES: Final = (("idle", "Bereit"), ("self_view", "Spiegel"), ("recording", "Aufzeichnung"))
+
+
+def test_of_a_camera_that_is_not_heard_nothing_is_said(
+    chromium: Browser, camera: BodyCamera, network: Gate
+) -> None:
+    """Cut off, and with a server that hangs, in each stage: unknown, never dark."""
+    simulator = json.loads((camera.state_dir / "sim.json").read_text())["pid"]
+    with person(
+        chromium,
+        network.url,
+        "lost",
+        size=WIDE,
+        scheme="light",
+        language="de-DE",
+        forgives=NETWORK,
+    ) as one:
+        for stage, name in STAGES:
+            to_stage(camera, stage)
+            known_again(one, name)
+            network.cut()
+            one.waits(KNOWN, False)
+            unknown(one)
+            network.mend()
+            known_again(one, name)
+            os.kill(simulator, signal.SIGSTOP)
+            try:
+                began = one.page.evaluate("performance.now()")
+                one.waits(KNOWN, False)
+                took_us = 1000 * (one.page.evaluate("performance.now()") - began)
+                assert SILENT_US / 2 < took_us < SILENT_US + HEARD_US
+                unknown(one)
+                assert one.page.locator(".timeline rect.unknown").count() == 1
+                running = one.page.locator("#list > li").first.locator("p")
+                assert stage != "recording" or running.text_content() == "unbekannt"
+                one.sees(f"unknown-{stage}")
+                # What is pressed now is not felt, neither now nor once it is heard again.
+                one.page.locator("#button-main").click(delay=50)
+                one.page.get_by_text("Das hat die Kamera nicht gespürt").wait_for()
+            finally:
+                os.kill(simulator, signal.SIGCONT)
+            known_again(one, name)
+            assert camera.state["stage"] == stage
+            assert one.page.locator(".timeline rect.unknown").count() == 0
+        camera.stop()
+
+
+def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
+    chromium: Browser, camera: BodyCamera, network: Gate
+) -> None:
+    with person(
+        chromium,
+        network.url,
+        "slow",
+        size=WIDE,
+        scheme="light",
+        language="en-GB",
+        forgives=NETWORK,
+    ) as one:
+        one.page.evaluate(FINGERS)
+        big = one.page.locator("#button-main")
+        one.waits_for_stage("Idle")
+        for seconds in breadth(SLOW, (0.0, *SLOW, 0.5)):
+            network.seconds = seconds
+            one.waits("slow => document.getElementById('slow').hidden === !slow", seconds > 0.3)
+            for held_ms, stage in (
+                (80, "Self-view"),
+                (90, "Recording"),
+                (70, None),
+                (2300, "Idle"),
+            ):
+                before = edges(camera, -1)[-1:]
+                after_us = before[0]["at_us"] if before else -1
+                one.page.evaluate("globalThis.fingers.length = 0")
+                big.click(delay=held_ms)
+                if stage is not None:
+                    one.waits_for_stage(stage)
+                pressed = until(
+                    lambda after_us=after_us: _whole(edges(camera, after_us)), what="it is pressed"
+                )
+                down, up = one.page.evaluate("globalThis.fingers")
+                assert abs(pressed - 1000 * (up - down)) <= EXACT_US, (seconds, held_ms)
+                # A short press sets a mark, and a slow network makes no stop of it.
+                assert stage is not None or camera.state["stage"] == "recording"
+                # A finger of its own: no part of a gesture with the one before it.
+                camera.pass_time(0.5)
+        assert camera.recordings[0]["marks"]
+
+
+def _whole(seen: list[dict[str, Any]]) -> int | None:
+    """How long one press lasted, in microseconds, once its contact is open again: from its first
+    edge to the first of those that open it for good."""
+    if not seen or seen[-1]["on"]:
+        return None
+    down_us: int = seen[0]["at_us"]
+    # Bounce lasts some milliseconds; a finger longer.
+    opened = next(edge["at_us"] for edge in seen if edge["at_us"] - down_us > 20_000)
+    return int(opened) - down_us
