@@ -1,9 +1,9 @@
 """Processes of `camerad` that begin where everything is imported.
 
-A command takes a third of a second of a processor, nearly all of it for imports. Where these are
-not the matter, `Copies` imports once, and each command is a copy of that process (fork): it has its
-own arguments, streams, environment and directory, runs `camerad.__main__.main`, and ends as Python
-does.
+A command takes a tenth of a second of a processor or more, nearly all of it for imports. Where
+these are not the matter, `Copies` imports once, and each command is a copy of that process (fork):
+it has its own arguments, streams, environment and directory, runs `camerad.__main__.main`, and ends
+as Python does.
 """
 
 from __future__ import annotations

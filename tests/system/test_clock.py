@@ -11,7 +11,15 @@ import pytest
 
 from tests.system import sealed, stamps
 from tests.system.gaps import edges, judge_gaps, opened, start_recording
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us, until
+from tests.system.harness import (
+    PATIENCE,
+    SHIPPED,
+    BodyCamera,
+    body_camera,
+    configuration,
+    now_us,
+    until,
+)
 
 pytestmark = pytest.mark.system
 
@@ -48,7 +56,7 @@ def test_an_rtc_years_ahead_is_not_trusted_and_the_next_synchronisation_is(tmp_p
 
 def test_a_clock_that_jumps_in_a_recording_costs_no_picture(tmp_path: Path) -> None:
     """Media time is CLOCK_BOOTTIME: what happens to wall time does not touch it."""
-    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    config = configuration(tmp_path, "generic", camera=SHIPPED, pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
         started_us = start_recording(camera)
         recording_id = camera.state["recording"]["id"]
