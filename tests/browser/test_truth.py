@@ -162,7 +162,7 @@ def test_of_a_camera_that_is_not_heard_nothing_is_said(
                 os.kill(simulator, signal.SIGCONT)
             known_again(one, name)
             assert camera.state["stage"] == stage
-            assert one.page.locator(".timeline rect.unknown").count() == 0
+            one.waits("() => document.querySelector('.timeline rect.unknown') === null")
         camera.stop()
 
 
