@@ -32,8 +32,9 @@ GRAVITY: Final = (
     Condition.NO_RECIPIENTS,
     Condition.STORAGE_FAILED,
     Condition.STORAGE_READ_ONLY,
-    Condition.LEDGER_FAILED,
+    # A full card keeps the ledger from being written, too; that is then not what is to be mended.
     Condition.STORAGE_FULL,
+    Condition.LEDGER_FAILED,
     # then what may pass by itself.
     Condition.CAMERA_DOWN,
     # It records, but not for long, not visibly, not surely, or not with sound.

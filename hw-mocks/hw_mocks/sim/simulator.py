@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE
+from camerad.behaviour.scene import GRAVITY
 from camerad.config import Settings, load
 from camerad.control.client import request
 from camerad.hardware import from_settings
@@ -291,6 +292,7 @@ class Simulator:
             "config": str(derived),
             "buttons": about_buttons(settings),
             "rhythms": about_rhythms(settings),
+            "gravity": [condition.value for condition in GRAVITY],
             "policy": about_policy(load(derived)),
             "faults": about_faults(settings, environment, office=self.options.office),
         }

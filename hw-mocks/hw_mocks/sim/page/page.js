@@ -93,7 +93,7 @@ function hint() {
   }
   const main = board.buttons[0]?.gestures ?? [];
   const press = main.find((one) => one.gesture === "press" && one.in.includes(stage()));
-  const refused = state.ready ? "" : [text.hints.amber, cause(state)].filter(Boolean).join(" ");
+  const refused = state.ready ? "" : [text.hints.amber, cause(state, board.gravity ?? [])].filter(Boolean).join(" ");
   if (press === undefined) return refused;
   if (records(press.intent, stage())) return refused || text.next.record;
   return [refused, stage() === "idle" ? text.next.view : ""].filter(Boolean).join(" ");

@@ -44,20 +44,9 @@ export function showStage(state, policy) {
   }
 }
 
-/** What keeps a camera from recording, gravest first; on a full card no ledger is written either. */
-const REFUSES = [
-  "camera_down",
-  "storage_failed",
-  "storage_read_only",
-  "storage_full",
-  "ledger_failed",
-  "no_recipients",
-  "unprovisioned",
-];
-
-/** Why it cannot record, and what to do; "" where no cause is known. */
-export function cause({ conditions }) {
-  const name = REFUSES.find((one) => conditions.includes(one));
+/** Why it cannot record, and what to do; "" where no cause is known. `gravity`: the gravest first. */
+export function cause({ conditions }, gravity) {
+  const name = gravity.find((one) => conditions.includes(one) && one in words().toDo);
   if (name === undefined) return "";
   const said = say("conditions", name);
   return `${said[0].toUpperCase()}${said.slice(1)}. ${words().toDo[name]}`;
