@@ -205,7 +205,7 @@ campaign:
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/unit
 	CAMERAD_FUZZ_MINUTES='$(MINUTES)' $(python) -m pytest $(hours) -v tests/crash/test_office_fuzz.py
-	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system
+	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system tests/browser
 	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
 	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
 	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \

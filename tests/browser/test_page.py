@@ -76,6 +76,7 @@ def in_every_dress(one: Person, name: str) -> None:
     one.page.emulate_media(color_scheme="light")
 
 
+@pytest.mark.breadth
 def test_three_stages_by_mouse_then_verified_opened_and_played(
     chromium: Browser, camera: BodyCamera
 ) -> None:

@@ -166,6 +166,7 @@ def test_of_a_camera_that_is_not_heard_nothing_is_said(
         camera.stop()
 
 
+@pytest.mark.breadth
 def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
     chromium: Browser, camera: BodyCamera, network: Gate
 ) -> None:
