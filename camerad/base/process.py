@@ -16,6 +16,8 @@ import threading
 import time
 from typing import Final
 
+from camerad.base.message_ids import MessageId
+
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -53,7 +55,10 @@ def end_within(seconds: float, code: int) -> None:
     threads wait for. To be called when all that has to be done is done."""
 
     def end() -> None:
-        log.warning("this process ends although a thread still waits, mostly for storage")
+        log.warning(
+            "this process ends although a thread still waits, mostly for storage",
+            extra=MessageId.END_LATE.extra,
+        )
         os._exit(code)
 
     timer = threading.Timer(seconds, end)

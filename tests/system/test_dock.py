@@ -30,6 +30,7 @@ pytestmark = pytest.mark.system
 HANDED_OVER_SECONDS = 40.0
 SLOW_SECONDS = 120.0
 """At a million bits in a second."""
+WATCHED_US = 10_000_000
 WHILE_HANDING_OVER = {"green": signals.ON, "amber": signals.BLINK, "red": signals.OFF}
 """What each light does while the camera hands over."""
 STEADY_SECONDS = 2.0
@@ -154,11 +155,10 @@ def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path
         )
         (recording,) = (tmp_path / "state/camerad/recordings").glob("*.tar")
         began_us = now_us()
-        for _ in range(2):
+        while now_us() - began_us < WATCHED_US:
             for light, pattern in WHILE_HANDING_OVER.items():
                 assert shows(camera, pattern, light), light
         assert handover(camera)["state"] == "handing_over"
-        assert now_us() - began_us > 10_000_000, "two rounds of looking take ten seconds at least"
         until(lambda: handover(camera).get("state") == "handed_over", SLOW_SECONDS, "all of it")
         # 8 bits of each byte, at a million in a second.
         assert (now_us() - began_us) / 1e6 > recording.stat().st_size * 8 / 1e6 / 2
