@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
 from tests.browser.person import NARROW, WIDE, Person, browser, person
-from tests.system.harness import BodyCamera, body_camera
+from tests.system.harness import UNHURRIED, BodyCamera, body_camera
 
 pytestmark = pytest.mark.system
 
@@ -28,6 +29,8 @@ OTHER_WORDS = (
 
 CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 """The camera of `make run`."""
+TAP_MS = 100
+"""A short press."""
 
 SILENT_NOW = """wanted => {
   const end = (kind) => {
@@ -48,7 +51,10 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
-    with body_camera(tmp_path_factory.mktemp("page"), CONFIG, page=True) as one:
+    directory = tmp_path_factory.mktemp("page")
+    config = directory / "camera.yaml"
+    config.write_text(CONFIG.read_text() + f"buttons: {json.dumps(UNHURRIED)}\n")
+    with body_camera(directory, config, page=True) as one:
         yield one
 
 
@@ -172,6 +178,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.tabs_to("#button-display")
         one.waits("() => document.getElementById('elapsed').textContent.endsWith('mit Ton')")
         for words, silent in (("Ton ausgeschaltet", True), ("mit Ton", False)):
+            keyboard.press("Space", delay=TAP_MS)
             keyboard.down("Space")
             one.waits("w => document.getElementById('elapsed').textContent.endsWith(w)", words)
             keyboard.up("Space")
