@@ -1,5 +1,9 @@
 # camerad: `make` lists what there is to make.
 
+# Some shells export their machine's name under this one; who wants guests, says so.
+ifeq ($(origin HOST),environment)
+undefine HOST
+endif
 HOST ?= 127.0.0.1
 PORT ?= 8480
 FOOTAGE ?= vtest.avi

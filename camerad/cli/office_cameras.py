@@ -302,6 +302,10 @@ def _withdraw(settings: OfficeFile, options: argparse.Namespace) -> int:
 def _named(register: Register, options: argparse.Namespace) -> list[RegisteredCamera]:
     """The cameras that were named. Raises NoSuchCameraError."""
     if options.all:
+        if not register.cameras:
+            raise NoSuchCameraError(
+                "no camera is in the office's register: put the desk's register.json into place"
+            )
         return list(register.cameras)
     if not options.cameras:
         raise NoSuchCameraError("name a camera, or all of them with --all")

@@ -140,7 +140,9 @@ class Lights:
 
     green: Annotated[OutputSettings, "Ready, or self-view."] = OutputSettings(22)
     red: Annotated[OutputSettings, "Recording."] = OutputSettings(23)
-    amber: Annotated[OutputSettings, "Cannot record."] = OutputSettings(24)
+    amber: Annotated[OutputSettings, "A press would be refused; blinking: it is at work."] = (
+        OutputSettings(24)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Rauc:
         """What a bundle says about itself, once its signature is by a key that this camera trusts.
         Raises BundleRefusedError, UpdateError."""
         done = self._run([*self._command, "info", "--output-format=json", bundle])
+        if done.returncode < 0:  # by a signal, for want of memory mostly: that is no judgement
+            raise UpdateError(f"{self._program} was ended by signal {-done.returncode}: try again")
         if done.returncode != 0:
             raise BundleRefusedError(
                 f"{bundle}: not a bundle that this camera trusts: {_last(done)}"

@@ -74,21 +74,28 @@ class OfferRoutes:
         response.content_length = end - begin
         if status == HTTPStatus.PARTIAL_CONTENT:
             response.headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{found.length}"
-        if found.length > LONGEST_ANSWER and self._is_full(kid):
-            raise later(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "others are being sent what was offered to them; ask again",
-            )
-        self._sending.add(kid)
+        if found.length > LONGEST_ANSWER:
+            if self._is_full(kid):
+                raise later(
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    "others are being sent what was offered to them; ask again",
+                )
+            self._sending.add(kid)
+            try:
+                return await self._give(request, response, found.pieces(begin, end))
+            finally:
+                self._sending.discard(kid)
+        return await self._give(request, response, found.pieces(begin, end))
+
+    async def _give(
+        self, request: web.Request, response: web.StreamResponse, pieces: Iterator[bytes]
+    ) -> web.StreamResponse:
         try:
-            pieces = found.pieces(begin, end)
             first = await asyncio.to_thread(_next, pieces)  # what fails here has its own answer
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(request, response, first, pieces)
         except TimeoutError:
             raise ConnectionResetError("an offer was read too slowly, and others wait") from None
-        finally:
-            self._sending.discard(kid)
         return response
 
     async def _send(

@@ -168,3 +168,33 @@ def test_no_hand_is_as_fast() -> None:
         await fingers.close()
 
     run(story())
+
+
+def test_a_clock_that_runs_ahead_holds_no_button_for_long() -> None:
+    class Felt:
+        """Buttons that tell how long they were held."""
+
+        def __init__(self) -> None:
+            self.seconds: list[float | None] = []
+
+        async def hold(
+            self, button: str, down: bool, seconds: float | None = None
+        ) -> dict[str, Any]:
+            del button
+            if not down:
+                self.seconds.append(seconds)
+            return {"at_us": now_us()}
+
+    async def story() -> None:
+        felt = Felt()
+        told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        fingers = Fingers(felt, frozenset({"main"}), told.put_nowait)
+        for down, at_ms in ((True, 0.0), (False, 9e11)):
+            fingers.heard({"button": "main", "down": down, "at_ms": at_ms})
+            assert (await asyncio.wait_for(told.get(), 10))["down"] is down
+        await fingers.close()
+        (seconds,) = felt.seconds
+        # Three seconds, and what there was between the two words.
+        assert seconds is not None and LATEST_SECONDS <= seconds < LATEST_SECONDS + 1
+
+    run(story())

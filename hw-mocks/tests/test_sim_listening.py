@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import cv2
@@ -18,6 +19,7 @@ from hw_mocks.sim import SimError
 from hw_mocks.sim.__main__ import parser
 from hw_mocks.sim.listening import COOKIE, Guests, bind, is_private
 from hw_mocks.sim.origin import names_of, only_from_here
+from hw_mocks.sim.simulator import Options, Simulator
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost"])
@@ -123,6 +125,18 @@ def test_nobody_is_answered_without_tls_and_a_stranger_to_the_certificate_is_war
             await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
 
     guest(story)
+
+
+def test_what_is_no_text_is_no_token() -> None:
+    assert not Guests("192.0.2.7")._is_token(b"\xff".decode(errors="surrogateescape"))
+
+
+def test_a_name_of_this_machine_leads_to_its_address() -> None:
+    """By another name than those of every machine, the page would be taken for a stranger's."""
+    simulator = Simulator(Options(Path("/nowhere"), host="localhost", port=0))
+    with simulator._bind() as listener:
+        port = listener.getsockname()[1]
+        assert simulator.url in (f"http://127.0.0.1:{port}", f"http://[::1]:{port}")
 
 
 def test_each_start_has_a_token_and_a_certificate_of_its_own() -> None:

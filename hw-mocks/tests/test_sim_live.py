@@ -14,7 +14,7 @@ import pytest
 from sim_page import page, run
 from sim_support import Sim, running, to_idle
 
-from hw_mocks.sim.origin import names_of
+from hw_mocks.sim.origin import HTTPS_PORT, names_of
 
 FIRST = ["history", "state", "recordings", "faults", "desk"]
 
@@ -159,6 +159,9 @@ def test_what_is_listened_on_is_a_name_too_and_port_80_goes_without_saying() -> 
     assert "[2001:db8::1]:8480" in names_of("2001:db8::1", 8480)
     assert "localhost" not in names_of("127.0.0.1", 8480)
     assert {"localhost", "localhost:80"} <= names_of("127.0.0.1", 80)
+    assert "camera.example:8480" in names_of("Camera.example", 8480), "as it is compared"
+    assert "192.0.2.7" in names_of("192.0.2.7", 443, HTTPS_PORT)
+    assert "192.0.2.7" not in names_of("192.0.2.7", 80, HTTPS_PORT)
 
 
 def test_open_pages_do_not_keep_the_simulator_from_ending(

@@ -9,7 +9,9 @@ feel what the finger did and not what the network did to it. So:
   Whatever follows is carried out as late, or later if it comes later still.
 - A finger that comes up has held its button for as long as its two times say, to the microsecond of
   the pin (`Board.hold`). Only if word of it comes after that length is over has the camera felt
-  more than there was, and then the page is told by how much.
+  more than there was, and then the page is told by how much. No network becomes quicker by more
+  than `LATEST_SECONDS` while a finger rests: so much longer than between its two words a button is
+  held at most, whatever a page's clock shows.
 - What comes more than `LATEST_SECONDS` later than the quickest word of this page is refused: who
   pressed has long seen that nothing happens, and does not want it any more.
 - A page that goes lets go of everything.
@@ -78,7 +80,7 @@ class Fingers:
         self._buttons = buttons
         self._tell = tell
         self._waiting: asyncio.Queue[tuple[Finger, int]] = asyncio.Queue(MAX_WAITING)
-        self._down: dict[str, int] = {}
+        self._down: dict[str, tuple[int, int]] = {}
         self._quickest_us: int | None = None
         self._late_us: int | None = None
         self._newest_us = 0
@@ -127,16 +129,16 @@ class Fingers:
             await self._carry_out(*await self._waiting.get())
 
     async def _carry_out(self, finger: Finger, lag_us: int) -> None:
-        since_us = self._down.get(finger.button)
-        if finger.down == (since_us is not None):
+        before = self._down.get(finger.button)
+        if finger.down == (before is not None):
             return  # it is there already, or was never there: one that was refused comes up
         if finger.down and lag_us - (self._quickest_us or 0) > LATEST_SECONDS * 1e6:
             self._told(finger, None, refused=True)
             return
         late_us = self._later(finger, lag_us)
-        if since_us is None:
+        if before is None:
             await self._until(finger)
-            self._down[finger.button] = finger.at_us
+            self._down[finger.button] = finger.at_us, lag_us
             answer = await self._board.hold(finger.button, True)
             if answer["at_us"] is not None:
                 # When the contact closed, and not when it was to.
@@ -144,7 +146,9 @@ class Fingers:
             self._told(finger, answer["at_us"])
             return
         del self._down[finger.button]
-        seconds = max(1000, finger.at_us - since_us) / 1e6
+        since_us, since_lag_us = before
+        ahead_us = max(0, since_lag_us - lag_us - round(LATEST_SECONDS * 1e6))
+        seconds = max(1000, finger.at_us - since_us - ahead_us) / 1e6
         answer = await self._board.hold(finger.button, False, seconds)
         self._told(finger, answer["at_us"], late_us=late_us)
 

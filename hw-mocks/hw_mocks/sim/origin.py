@@ -22,17 +22,18 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HTTP_PORT: Final = 80
+HTTPS_PORT: Final = 443
 ELSEWHERE: Final = ("cross-site", "same-site")
 """What a browser calls a request by a page of another origin."""
 
 
-def names_of(address: str, port: int) -> frozenset[str]:
-    """What ``Host`` may say: the names of the machine itself and the address that is listened on,
-    with the port, which is left out if it is HTTP's own."""
-    bound = f"[{address}]" if ":" in address else address
+def names_of(address: str, port: int, own_port: int = HTTP_PORT) -> frozenset[str]:
+    """What ``Host`` may say, in small letters: the names of the machine itself and the address that
+    is listened on, with the port, which is left out if it is the protocol's own. own_port: that."""
+    bound = f"[{address}]" if ":" in address else address.lower()
     names = {"127.0.0.1", "localhost", "[::1]", bound}
     with_port = {f"{name}:{port}" for name in names}
-    return frozenset(with_port | names if port == HTTP_PORT else with_port)
+    return frozenset(with_port | names if port == own_port else with_port)
 
 
 def only_from_here(names: frozenset[str]) -> Any:

@@ -65,7 +65,7 @@ from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.listening import Guests
 from hw_mocks.sim.live import Live
 from hw_mocks.sim.loudspeaker import Loudspeaker
-from hw_mocks.sim.origin import Handler, names_of, only_from_here
+from hw_mocks.sim.origin import HTTP_PORT, HTTPS_PORT, Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
 from hw_mocks.sim.upload import Upload
 
@@ -184,9 +184,10 @@ class Server:
     async def start(self) -> None:
         """Begin to answer."""
         address, port = self._listener.getsockname()[:2]
-        names = names_of(address, port)
+        own_port = HTTP_PORT if self._guests is None else HTTPS_PORT
+        names = names_of(address, port, own_port)
         if self._guests is not None:
-            names |= names_of(self._guests.host, port)
+            names |= names_of(self._guests.host, port, own_port)
         checks = [_json_errors, only_from_here(names)]
         if self._guests is not None:
             checks.append(self._guests.check())

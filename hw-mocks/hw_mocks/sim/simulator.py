@@ -180,6 +180,8 @@ class Simulator:
         listener = bind(host, self.options.port)
         self._guests = None if is_private(listener) else Guests(host)
         scheme = "http" if self._guests is None else "https"
+        if self._guests is None:
+            host = listener.getsockname()[0]  # this one `Host` may say, whatever name it has
         named = f"[{host}]" if ":" in host else host
         self.url = f"{scheme}://{named}:{listener.getsockname()[1]}"
         return listener

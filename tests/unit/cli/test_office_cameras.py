@@ -186,6 +186,12 @@ def test_an_empty_register_says_what_to_do(office: Office) -> None:
     said = office.desk("office", "status").out
     assert "put its register.json there; otherwise" in said and "provision collect" in said
     assert office.status() == []
+    for words in (("update", bundle_file(office)), ("withdraw",)):
+        answer = office.desk("office", "offer", *words, "--all")
+        assert (answer.code, "no camera is in the office's register" in answer.err) == (
+            EX_USAGE,
+            True,
+        )
 
 
 def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:

@@ -19,6 +19,7 @@ from camerad.update.errors import (
     UpdateError,
     UpdateNotNowError,
 )
+from camerad.update.rauc import Rauc
 from camerad.update.update_file import MOST, PENDING, open_update_file
 from tests.unit.update.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
@@ -395,3 +396,13 @@ def test_a_card_with_another_autoboot_txt_is_left_alone(scene: Scene, text: byte
     with pytest.raises(UpdateError, match="flash its card anew"):
         scene.card.commit("B")
     assert path.read_bytes() == text
+
+
+def test_a_rauc_that_is_killed_has_judged_nothing(tmp_path: Path) -> None:
+    """Whoever takes that for a refusal never looks at a good bundle again."""
+    program = tmp_path / "rauc"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    with pytest.raises(UpdateError, match="ended by signal 9") as caught:
+        Rauc("/nowhere", str(program)).info("x")
+    assert not isinstance(caught.value, BundleRefusedError)
