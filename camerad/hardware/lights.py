@@ -32,9 +32,9 @@ it can be again; only when that changes."""
 
 MAX_WAITING: Final = 4
 """Soundings kept while another one plays; more would tell an officer old news."""
-CUT_MS: Final = 300
-"""Rest before an answer that cuts something short: more than twice a pause between strokes, so that
-what was cut off and the answer are not felt as one rhythm."""
+CUT_MS: Final = 360
+"""Rest before an answer that cuts something short: three pauses between strokes, so that what was
+cut off and the answer are not felt as one rhythm."""
 
 TRIAL_HERTZ: Final = 1600
 """Pitch of a buzzer under test."""

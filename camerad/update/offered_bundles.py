@@ -14,10 +14,10 @@ The daemon reads there what to tell the office, and `camerad-upload` what not to
 SHA-256 is a name here and no more: whoever has taken `camerad-upload` over can give another file
 that name, and RAUC's signature alone says what is installed.
 
-Order of writes: RAUC's failure is counted before it is told, and a decision is written before the
-bundle is removed. After a loss of power at any instant the bundle is judged once more, or is
-removed by `camerad-upload`; it is never installed twice, since a version that waits for its trial,
-or runs, counts as installed.
+Order of writes: an attempt is counted before RAUC writes anything, so that one by which the machine
+loses its power counts, too; a decision is written before the bundle is removed. After a loss of
+power at any instant the bundle is judged once more, or is removed by `camerad-upload`; it is never
+installed twice, since a version that waits for its trial, or runs, counts as installed.
 """
 
 from __future__ import annotations
@@ -143,22 +143,31 @@ class OfferedBundles:
     def _install(
         self, bundle: str, judged: JudgedBundle, running: RunningVersion, rauc: Rauc
     ) -> None:
+        if judged.failures >= MOST_FAILURES:
+            text = (
+                f"{bundle}: writing it was begun {judged.failures} times, and never came to its end"
+            )
+            self._refuse(bundle, judged, NOT_WRITTEN, text)
+            raise BundleRefusedError(text)
+        counted = replace(judged, failures=judged.failures + 1)
+        self._note(counted)
         try:
             self._updater.install(bundle, running, rauc, again=False)
         except UpdateNotNowError:
+            self._note(judged)
             raise
         except BundleRefusedError as error:
+            if self._kept.state.phase in _UNDER_WAY:
+                self._note(judged)  # by hand, just now
+                raise UpdateNotNowError(str(error)) from error
             self._refuse(bundle, judged, UNSUITABLE, str(error))
             raise
         except UpdateError as error:
             if self._is_done(judged.version, running):
                 return  # it was written whole before something went wrong
-            counted = replace(judged, failures=judged.failures + 1)
             if self._updater.hindrance() is not None:
-                raise  # the camera was taken: that is nobody's fault
-            if counted.failures < MOST_FAILURES:
-                self._note(counted)
-            else:
+                self._note(judged)  # the camera was taken: that is nobody's fault
+            elif counted.failures >= MOST_FAILURES:
                 text = (
                     f"{counted.failures} times it could not be written, the last time so: {error}"
                 )

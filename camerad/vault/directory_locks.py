@@ -1,6 +1,6 @@
 """Locks in an office's directory: they exclude threads, and servers that share the directory.
 
-A lock is on one byte of the file ``office/locks``, which its name chooses (open file description
+A lock is on one byte of the file ``office/lock``, which its name chooses (open file description
 locks, fcntl(2)), and each holder opens the file anew. So two threads exclude each other as two
 servers do, on one machine or on several that share a network file system with locks (NFS 4,
 CephFS). Whoever ends, however that happens, holds nothing any more.
@@ -24,7 +24,7 @@ from camerad.base import durable_files, file_status
 from camerad.base.storage_errors import explain, explaining
 from camerad.store.locations import OFFICE
 
-LOCKS: Final = "locks"
+LOCK: Final = "lock"
 """The file of locks, in the office's own part."""
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _RANGE: Final = "hhqqi0q"
@@ -36,7 +36,7 @@ class DirectoryLocks:
 
     def __init__(self, root: str) -> None:
         self._office = os.path.join(root, OFFICE)
-        self._path = os.path.join(self._office, LOCKS)
+        self._path = os.path.join(self._office, LOCK)
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:

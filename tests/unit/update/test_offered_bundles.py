@@ -18,6 +18,7 @@ from camerad.behaviour.update import (
     BundleStanding,
     CameraStatus,
     JudgedBundle,
+    Offer,
     UpdatePhase,
     UpdateState,
     standing,
@@ -227,6 +228,46 @@ def test_a_camera_that_is_taken_has_failed_nothing(dock: Dock) -> None:
         with pytest.raises(UpdateError, match="given up"):
             dock.install(rauc)
     dock.machine.camera = DOCKED
+    dock.install()
+    assert dock.stands is BundleStanding.WAITING
+
+
+def test_what_takes_the_machine_down_each_time_is_given_up_too(dock: Dock) -> None:
+    class PowerLost(BaseException):
+        pass
+
+    rauc = dock.machine.rauc()
+
+    def goes() -> None:
+        raise PowerLost
+
+    rauc.meanwhile = goes
+    for number in range(1, MOST_FAILURES + 1):
+        dock.hand_in()
+        with pytest.raises(PowerLost):
+            dock.install(rauc)
+        assert dock.judged.failures == number
+    with pytest.raises(BundleRefusedError, match="never came to its end"):
+        dock.install(rauc)
+    assert (dock.judged.why, dock.there) == (NOT_WRITTEN, [])
+
+
+def test_an_update_by_hand_in_the_same_moment_refuses_no_bundle(dock: Dock) -> None:
+    rauc = dock.machine.rauc()
+    told = rauc.info
+
+    def begun_by_hand(bundle: str) -> Offer:
+        state = UpdateState(UpdatePhase.INSTALLING, "B", "0.3.0-1", OLD)
+        dock.machine.kept.write(state, tell=False)
+        return told(bundle)
+
+    dock.hand_in()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rauc, "info", begun_by_hand)
+        with pytest.raises(UpdateNotNowError, match="another one is being installed"):
+            dock.install(rauc)
+    assert (dock.judged.why, dock.judged.failures) == ("", 0)
+    dock.machine.start("A", OLD)
     dock.install()
     assert dock.stands is BundleStanding.WAITING
 

@@ -27,7 +27,7 @@ def test_each_name_has_a_lock_of_its_own_and_none_leaves_a_file(tmp_path: Path) 
             assert holding.enter_context(locks.try_hold(f"a copy/../{number}"))
         with others.try_hold("a copy/../499") as held:
             assert not held
-    assert [(file.name, file.stat().st_size) for file in tmp_path.glob("*/*")] == [("locks", 0)]
+    assert [(file.name, file.stat().st_size) for file in tmp_path.glob("*/*")] == [("lock", 0)]
 
 
 def test_a_process_that_is_killed_holds_nothing(tmp_path: Path) -> None:
