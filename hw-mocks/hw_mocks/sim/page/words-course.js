@@ -23,7 +23,7 @@ export const COURSE_WORDS = {
         answers: ["Eine andere Kamera nehmen", "Die große Taste fester drücken", "Warten, bis grün leuchtet"],
       },
       silent: {
-        question: "Zweimal kurz, zweimal lang: was heißt das, und was tun Sie?",
+        question: "Zweimal lang, zweimal kurz: was heißt das, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
           "Sie zeichnet ohne Ton auf; laut sagen, was geschieht, und weitermachen",
@@ -126,7 +126,7 @@ export const COURSE_WORDS = {
         answers: ["Take another camera", "Press the big button harder", "Wait until the green light is on"],
       },
       silent: {
-        question: "Twice short, twice long: what does it say, and what do you do?",
+        question: "Twice long, twice short: what does it say, and what do you do?",
         answers: [
           "The recording has ended; begin anew",
           "It records without sound; say aloud what happens, and go on",
