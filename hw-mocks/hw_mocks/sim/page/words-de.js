@@ -90,7 +90,7 @@ export const DE = {
     press: "drücken",
     double_press: "doppelt drücken",
     hold: (seconds) => `${seconds} s halten`,
-    press_hold: (seconds) => `drücken, und noch einmal ${seconds} s`,
+    press_hold: (seconds) => `drücken, gleich noch einmal ${seconds} s`,
   },
   intents: {
     escalate: { idle: "Spiegel", self_view: "Aufzeichnung beginnen", recording: "Marke setzen" },
@@ -118,7 +118,7 @@ export const DE = {
   },
   mayNotMute: "der Ton bleibt an, so die Regeln",
   barcode:
-    "Der Streifen aus schwarzen und weißen Feldern unten im Bild zählt die Bilder des nachgebildeten Sensors; eine echte Kamera hat ihn nicht.",
+    "Der Streifen aus schwarzen und weißen Feldern oben im geöffneten Film zählt die Bilder des nachgebildeten Sensors; eine echte Kamera hat ihn nicht.",
   past: "Die letzten Minuten",
   heldKey: "nur im Arbeitsspeicher, wird überschrieben",
   keptKey: "aufgezeichnet",

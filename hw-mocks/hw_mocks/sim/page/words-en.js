@@ -89,7 +89,7 @@ export const EN = {
     press: "press",
     double_press: "press twice",
     hold: (seconds) => `hold ${seconds} s`,
-    press_hold: (seconds) => `press, and press again for ${seconds} s`,
+    press_hold: (seconds) => `press, at once press again for ${seconds} s`,
   },
   intents: {
     escalate: { idle: "self-view", self_view: "begin recording", recording: "set a mark" },
@@ -117,7 +117,7 @@ export const EN = {
   },
   mayNotMute: "the sound stays on, by policy",
   barcode:
-    "The row of black and white fields at the bottom of the picture numbers the frames of the simulated sensor; a real camera has none.",
+    "The row of black and white fields at the top of an opened film numbers the frames of the simulated sensor; a real camera has none.",
   past: "The last minutes",
   heldKey: "in memory only, being overwritten",
   keptKey: "recorded",

@@ -34,7 +34,7 @@ export const FAULTS_DE = {
   battery_low: ["Grün blinkt.", "Bald laden."],
   battery_critical: ["Grün blinkt. Eine Aufzeichnung endet, und die Kamera geht in einer halben Minute aus.", "Ins Dock stecken oder andere Kamera nehmen."],
   battery_unknown: ["Grün blinkt: sie kann ohne Warnung ausgehen.", "Bald laden und melden."],
-  docked: ["Grün und Gelb sagen, wie die Übergabe geht.", "Stecken lassen, bis alles übergeben ist."],
+  docked: ["Gelb blinkt, solange übergeben wird. Ist alles übergeben, blitzt Grün alle 3 s.", "Stecken lassen, bis alles übergeben ist."],
   network_gone: ["Die Übergabe wartet und geht von selbst weiter; nichts geht verloren.", "Im Dock stecken lassen."],
   hot: ["Grün blinkt.", "Aus der Sonne, weg vom Körper."],
   throttled: ["Sie spart Arbeit: das Display zeigt weniger Bilder. Eine Aufzeichnung läuft weiter.", "Aus der Sonne, weg vom Körper."],

@@ -34,7 +34,7 @@ export const FAULTS_EN = {
   battery_low: ["Green blinks.", "Charge it soon."],
   battery_critical: ["Green blinks. A recording ends, and the camera switches off within half a minute.", "Put it into its dock, or take another camera."],
   battery_unknown: ["Green blinks: it may end without a warning.", "Charge it soon, and report it."],
-  docked: ["Green and amber tell how handing over goes.", "Leave it there until all is handed over."],
+  docked: ["Amber blinks while handing over. When all is handed over, green flashes every 3 s.", "Leave it there until all is handed over."],
   network_gone: ["Handing over waits, and goes on by itself; nothing is lost.", "Leave it in its dock."],
   hot: ["Green blinks.", "Out of the sun, away from the body."],
   throttled: ["It saves work: the display shows fewer pictures. A recording goes on.", "Out of the sun, away from the body."],

@@ -6,7 +6,7 @@ export const WEBCAM_WORDS = {
     consent: [
       "Die Bodycam filmt dann, was die Kamera dieses Geräts sieht: im Spiegel, in der Aufzeichnung und beim Ansehen. Ohne Ihr Mikrofon ist der Ton des Films zu hören.",
       "Bild und Ton gehen an bodycam-sim auf dem Rechner, von dem diese Seite kommt, und sonst nirgendwohin. Aufgezeichnet wird nur, was Sie mit der großen Taste aufzeichnen.",
-      "Wer diese Seite offen hat, sieht das Bild auch. Fragen Sie, wer mit im Bild ist.",
+      "Wer diese Seite offen hat, sieht das Bild auch. Fragen Sie vorher alle, die mit im Bild sind.",
       "Alles löschen entfernt sofort jede Aufzeichnung dieser Vorführkamera, die geöffneten Filme und alles, was sie ihrer Dienststelle übergeben hat.",
     ],
     start: "Einverstanden, meine Kamera benutzen",
