@@ -74,12 +74,14 @@ class OfferRoutes:
         response.content_length = end - begin
         if status == HTTPStatus.PARTIAL_CONTENT:
             response.headers[hdrs.CONTENT_RANGE] = f"bytes {begin}-{end - 1}/{found.length}"
-        if found.length > LONGEST_ANSWER and self._is_full(kid):
+        large = found.length > LONGEST_ANSWER
+        if large and self._is_full(kid):
             raise later(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "others are being sent what was offered to them; ask again",
             )
-        self._sending.add(kid)
+        if large:
+            self._sending.add(kid)
         try:
             pieces = found.pieces(begin, end)
             first = await asyncio.to_thread(_next, pieces)  # what fails here has its own answer
@@ -88,7 +90,8 @@ class OfferRoutes:
         except TimeoutError:
             raise ConnectionResetError("an offer was read too slowly, and others wait") from None
         finally:
-            self._sending.discard(kid)
+            if large:
+                self._sending.discard(kid)
         return response
 
     async def _send(

@@ -393,6 +393,40 @@ def test_so_many_are_sent_an_update_at_once_and_settings_are_no_update(
     assert way.client.ask("GET", path, None, range_).status == 206
 
 
+def test_settings_that_are_fetched_meanwhile_make_no_room_for_another_update(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way.offer(BUNDLE)
+    monkeypatch.setattr(offer_routes, "LONGEST_ANSWER", RANGE)
+    settings = b"a.b.c"
+    offered = way.office.directory / "office" / "offers" / KID / "settings.jws"
+    offered.write_bytes(settings)
+    waiting, go = threading.Event(), threading.Event()
+    pieces = offer_routes._next
+
+    def slow(found: Iterator[bytes]) -> bytes:
+        piece = pieces(found)
+        if len(piece) == 100:
+            waiting.set()
+            assert go.wait(20)
+        return piece
+
+    monkeypatch.setattr(offer_routes, "_next", slow)
+    path, range_ = f"/v1/offers/{SHA256}", {"Range": "bytes=0-99"}
+    second = way.office.client(way.client.port)
+    asks = threading.Thread(target=lambda: second.ask("GET", path, None, range_))
+    asks.start()
+    assert waiting.wait(20)
+    small = f"/v1/offers/{hashlib.sha256(settings).hexdigest()}"
+    try:
+        assert way.client.ask("GET", small).body == settings
+        assert way.client.ask("GET", path, None, {"Range": "bytes=0-9"}).status == 429
+    finally:
+        go.set()
+        asks.join(20)
+        second.close()
+
+
 def test_the_client_waits_when_it_is_put_off(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
