@@ -349,6 +349,23 @@ def test_a_bundle_that_becomes_shorter_at_the_office_is_told(
     assert way.dock() is None, "what is not there is not offered"
 
 
+def test_an_office_that_always_offers_another_one_wears_no_card_out(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(update_fetch, "MOST_FETCHED", 2 * len(BUNDLE), raising=False)
+    for seed in range(6):
+        way.offer(a_bundle(seed=seed))
+        assert way.dock() is None
+        if READY in way.handed_in:
+            with pytest.raises(BundleRefusedError):
+                way.install(way.machine.rauc(compatible="camerad-other"))
+    assert way.fetched <= 2 * len(BUNDLE) + RANGE
+    assert "more is fetched at the next docking" in caplog.text
+    way.restart_process()
+    assert way.dock() is None
+    assert READY in way.handed_in
+
+
 def test_an_offer_of_a_terabyte_is_none(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
