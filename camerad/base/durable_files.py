@@ -42,8 +42,8 @@ Buffer = bytes | bytearray | memoryview
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 _SYNC_FILE_RANGE_WRITE: Final = 2
-_UNABLE: Final = (errno.ENOSYS, errno.ESPIPE, errno.EINVAL)
-"""Errors of a system, or a file system, on which no write-out can be begun early."""
+_UNABLE: Final = (errno.ENOSYS, errno.ESPIPE, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
+"""Errors of a system, a file system or a container in which no write-out can be begun early."""
 
 
 def create(path: str, mode: int = MODE) -> int:
