@@ -27,6 +27,7 @@ from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.text import room
 from camerad.behaviour.update import BundleStanding
+from camerad.dock import bundle_store
 from camerad.dock.bundle_store import BundleStore
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, PartDeferredError
 from camerad.dock.office_client import OfficeClient
@@ -42,7 +43,8 @@ RANGE: Final = 1 << 20
 LONGEST: Final = 2 << 30
 """Bytes of a bundle. A system of today has some 300 MB."""
 MOST_FETCHED: Final = 2 * LONGEST
-"""Bytes that are fetched in one docking, whatever is offered: a card wears out by writing."""
+"""Bytes that are fetched in one docking, whatever is offered: a card wears out by writing. Each
+answer is written durably, and counts as a piece at least, however short it is."""
 MOST_DEFERRED: Final = 20
 """Times in a row that the office puts a range off before it is left to the next pass."""
 MOST_SPOILT: Final = 2
@@ -142,7 +144,7 @@ class UpdateFetch:
                 return False
             self._report.say(f"fetching an update: {room(offset)} of {room(offer.length)} are here")
             content = self._range(offer, offset)
-            self._memory.fetched += len(content)
+            self._memory.fetched += max(len(content), bundle_store.PIECE)
             wait = self._pace.take(len(content), self._clock.now_us())
             look = self._pausing.raise_if_stopped
             offset = self._store.append(offer.sha256, offset, content, look)

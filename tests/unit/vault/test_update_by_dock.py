@@ -366,6 +366,18 @@ def test_an_office_that_always_offers_another_one_wears_no_card_out(
     assert READY in way.handed_in
 
 
+def test_an_office_that_sends_single_bytes_wears_no_card_out(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is synchronised, so it costs the card more than its bytes."""
+    monkeypatch.setattr(update_fetch, "MOST_FETCHED", 10 * PIECE)
+    monkeypatch.setattr(update_fetch, "RANGE", 1)
+    way.offer(BUNDLE)
+    assert way.dock() is None
+    assert way.fetched == 10
+    assert READY not in way.handed_in
+
+
 def test_an_offer_of_a_terabyte_is_none(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
