@@ -42,8 +42,8 @@ Buffer = bytes | bytearray | memoryview
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 _SYNC_FILE_RANGE_WRITE: Final = 2
-_UNABLE: Final = (errno.ENOSYS, errno.ESPIPE, errno.EINVAL)
-"""Errors of a system, or a file system, on which no write-out can be begun early."""
+_UNABLE: Final = (errno.ENOSYS, errno.ESPIPE, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
+"""Errors of a system, a file system or a container in which no write-out can be begun early."""
 
 
 def create(path: str, mode: int = MODE) -> int:
@@ -55,11 +55,11 @@ def create(path: str, mode: int = MODE) -> int:
     with explaining("make the file", path):
         descriptor = os.open(path, flags, mode)
     if mode & _OTHERS:  # what only its maker may read stays the maker's
-        _leave_to_owner(descriptor, path)
+        leave_to_owner(descriptor, path)
     return descriptor
 
 
-def _leave_to_owner(descriptor: int, path: str) -> None:
+def leave_to_owner(descriptor: int, path: str) -> None:
     """Give what root has just made to the owner and group of the directory around it, durably:
     whoever works there must be able to read it later.
 
@@ -382,13 +382,13 @@ def make_directory(
 
 
 def _leave_directory_to_owner(directory: str) -> None:
-    """The same as `_leave_to_owner` for a directory that was just made."""
+    """The same as `leave_to_owner` for a directory that was just made."""
     if os.geteuid() != 0:
         return
     with explaining("make the directory", directory):
         descriptor = file_status.open_directory(directory)
     try:
-        _leave_to_owner(descriptor, directory)
+        leave_to_owner(descriptor, directory)
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,8 @@ off anywhere, and goes on where it was:
 
 1. look how the bundle stands (`camerad.update.offered_bundles`): one that was refused, was
    installed, or is on offer no more is removed, and not fetched again;
-2. fetch it in ranges, at the camera's bound on the rate, as long as the card keeps its reserve;
+2. fetch it in ranges, at the camera's bound on the rate, as long as the card keeps its reserve, and
+   no more than `MOST_FETCHED` in one docking;
 3. read it back and compare its SHA-256;
 4. hand it in. From there on it goes as with a stick: whether it holds, and whether the camera may
    be changed now, is decided by `camerad update offered`, which this process cannot influence.
@@ -26,6 +27,7 @@ from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.text import room
 from camerad.behaviour.update import BundleStanding
+from camerad.dock import bundle_store
 from camerad.dock.bundle_store import BundleStore
 from camerad.dock.errors import OfficeAnswerError, OfficeUnavailableError, PartDeferredError
 from camerad.dock.office_client import OfficeClient
@@ -40,6 +42,9 @@ RANGE: Final = 1 << 20
 """Bytes that are asked for at once. Each costs a signature of the daemon's."""
 LONGEST: Final = 2 << 30
 """Bytes of a bundle. A system of today has some 300 MB."""
+MOST_FETCHED: Final = 2 * LONGEST
+"""Bytes that are fetched in one docking, whatever is offered: a card wears out by writing. Each
+answer is written durably, and counts as a piece at least, however short it is."""
 MOST_DEFERRED: Final = 20
 """Times in a row that the office puts a range off before it is left to the next pass."""
 MOST_SPOILT: Final = 2
@@ -59,11 +64,12 @@ class Pausing(Protocol):
 @dataclass(slots=True)
 class UpdateMemory:
     """What a process remembers of updates. offer: what the office had last for this camera. known:
-    whether it was heard. spoilt: how often a bundle came as another one."""
+    whether it was heard. spoilt: how often a bundle came as another one. fetched: bytes of all."""
 
     offer: OfferedContent | None = None
     known: bool = False
     spoilt: Counter[str] = field(default_factory=Counter)
+    fetched: int = 0
 
     def hear(self, offer: OfferedContent | None) -> None:
         """The office has this for the camera, or nothing."""
@@ -131,13 +137,14 @@ class UpdateFetch:
         self._store.hand_in(offer.sha256)
 
     def _bring(self, offer: OfferedContent) -> bool:
-        """Fetch a bundle whole; False if there is no room for it."""
+        """Fetch a bundle whole; False if there is no room for it, or enough was fetched."""
         offset = self._store.offset(offer.sha256)
         while offset < offer.length:
-            if not self._has_room(offer, offer.length - offset):
+            if not self._has_room(offer, offer.length - offset) or not self._may_fetch():
                 return False
             self._report.say(f"fetching an update: {room(offset)} of {room(offer.length)} are here")
             content = self._range(offer, offset)
+            self._memory.fetched += max(len(content), bundle_store.PIECE)
             wait = self._pace.take(len(content), self._clock.now_us())
             look = self._pausing.raise_if_stopped
             offset = self._store.append(offer.sha256, offset, content, look)
@@ -157,6 +164,18 @@ class UpdateFetch:
             "there is no room for the office's update, of %s, beside what is kept for recordings: "
             "it is fetched when there is",
             room(offer.length),
+            extra=MessageId.UPDATE_FAILED.extra,
+        )
+        return False
+
+    def _may_fetch(self) -> bool:
+        """Whether more may be fetched in this docking. What is there stays: it goes on later."""
+        if self._memory.fetched < MOST_FETCHED:
+            return True
+        log.warning(
+            "%s of updates were fetched in this docking: more is fetched at the next docking. If "
+            "the office offers one after the other, see who does so there",
+            room(self._memory.fetched),
             extra=MessageId.UPDATE_FAILED.extra,
         )
         return False

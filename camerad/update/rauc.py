@@ -2,19 +2,25 @@
 
 Its service and its client speak D-Bus, on a bus that lives as long as one installation
 (dbus-run-session(1)): no camera has a bus, or a service with these rights, at any other time.
+
+A bundle lies where others may write, who can put a pipe into its place at any moment; to open that
+takes for ever. So it is opened here, and RAUC is given the open file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.safe_read import open_plain
 from camerad.behaviour.update import Offer
 from camerad.update.errors import BundleRefusedError, UpdateError
 
@@ -41,7 +47,9 @@ class Rauc:
     def info(self, bundle: str) -> Offer:
         """What a bundle says about itself, once its signature is by a key that this camera trusts.
         Raises BundleRefusedError, UpdateError."""
-        done = self._run([*self._command, "info", "--output-format=json", bundle])
+        with _opened(bundle) as file:
+            words = [*self._command, "info", "--output-format=json", _name(file)]
+            done = self._run(words, file=file)
         if done.returncode < 0:  # by a signal, for want of memory mostly: that is no judgement
             raise UpdateError(f"{self._program} was ended by signal {-done.returncode}: try again")
         if done.returncode != 0:
@@ -60,13 +68,20 @@ class Rauc:
         """Write the bundle into the slot that does not run; takes minutes. hindrance: asked again
         and again. As soon as it names one, nothing more is written. Raises UpdateError."""
         environment = {**os.environ, "DBUS_STARTER_BUS_TYPE": "session"}
-        # S603: RAUC, and a path that was opened before.
-        with subprocess.Popen([*self._command, "service"], env=environment) as service:  # noqa: S603
+        words = [*self._command, "service"]
+        with (
+            _opened(bundle) as file,
+            # S603: RAUC, and a file that is open.
+            subprocess.Popen(words, env=environment, pass_fds=(file,)) as service,  # noqa: S603
+        ):
             try:
                 self._wait_for(service, environment)
-                words = [self._program, "install", bundle]
                 with subprocess.Popen(  # noqa: S603
-                    words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                    [self._program, "install", _name(file)],
+                    env=environment,
+                    pass_fds=(file,),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
                 ) as client:
                     try:
                         self._watch(client, hindrance)
@@ -76,12 +91,13 @@ class Rauc:
                 _end(service)
 
     def _run(
-        self, words: list[str], environment: dict[str, str] | None = None
+        self, words: list[str], environment: dict[str, str] | None = None, file: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(  # noqa: S603
                 words,
                 env=environment,
+                pass_fds=() if file is None else (file,),
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -122,6 +138,23 @@ class Rauc:
             errors = [line for line in lines if line.startswith("LastError: ")]
             why = (errors or lines or [""])[-1].removeprefix("LastError: ")
             raise UpdateError(f"RAUC has not installed it: {why}")
+
+
+@contextlib.contextmanager
+def _opened(bundle: str) -> Iterator[int]:
+    """A descriptor of the bundle; RAUC's processes get it under the same number. A link is
+    followed, since a person may have named one. Raises BundleRefusedError."""
+    try:
+        file = open_plain(bundle, "bundle", linked=True)
+    except StorageError as error:
+        raise BundleRefusedError(str(error)) from error
+    with file:
+        yield file.fileno()
+
+
+def _name(file: int) -> str:
+    """What a process that has this descriptor calls it."""
+    return f"/proc/self/fd/{file}"
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:

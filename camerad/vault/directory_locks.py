@@ -5,14 +5,16 @@ locks, fcntl(2)), and each holder opens the file anew. So two threads exclude ea
 servers do, on one machine or on several that share a network file system with locks (NFS 4,
 CephFS). Whoever ends, however that happens, holds nothing any more.
 
-The file is empty, since a lock may lie behind a file's end, and it is never removed: a lock on a
-file that has lost its name would exclude nobody. So a lock costs nothing that stays, and each
-recording can have its own.
+The file is empty, since a lock may lie behind a file's end, and nobody here removes it. So a lock
+costs nothing that stays, and each recording can have its own. If a person removes it, or another
+one is put into its place, those who hold a lock then exclude nobody who comes later; whoever waited
+takes the lock of the file that is there now, so all is well again when the last of them has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -21,6 +23,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from camerad.base import durable_files, file_status
+from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explain, explaining
 from camerad.store.locations import OFFICE
 
@@ -44,29 +47,55 @@ class DirectoryLocks:
 
         name: any text. It must not be held already by whoever asks. Raises StorageError.
         """
-        descriptor = self._open()
-        try:
-            with explaining("lock the file", self._path):
-                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _one_byte(name))
-            yield
-        finally:
-            os.close(descriptor)
+        while True:
+            descriptor = self._open()
+            try:
+                with explaining("lock the file", self._path):
+                    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _one_byte(name))
+                if self._is_there(descriptor):
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
 
     @contextlib.contextmanager
     def try_hold(self, name: str) -> Iterator[bool]:
         """The same, without waiting; yields whether it is held."""
-        descriptor = self._open()
-        try:
-            yield _is_locked(descriptor, name, self._path)
-        finally:
-            os.close(descriptor)
+        while True:
+            descriptor = self._open()
+            try:
+                held = _is_locked(descriptor, name, self._path)
+                if not held or self._is_there(descriptor):
+                    yield held
+                    return
+            finally:
+                os.close(descriptor)
 
     def _open(self) -> int:
         file_status.check_directory(self._office)
         if not file_status.exists(self._office):
             durable_files.make_directory(self._office)
-        with explaining("open the locks", self._path):
-            return os.open(self._path, _FLAGS | os.O_CREAT, 0o600)
+        while True:
+            with explaining("open the locks", self._path):
+                with contextlib.suppress(FileNotFoundError):
+                    return os.open(self._path, _FLAGS)
+                try:
+                    descriptor = os.open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+                except FileExistsError:
+                    continue
+            # A command that root ran may be the first to need one; the server does after it.
+            durable_files.leave_to_owner(descriptor, self._path)
+            return descriptor
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether an open file still has its name, so that its locks exclude who comes later."""
+        try:
+            with explaining("look at the locks", self._path):
+                return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
+        except StorageError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
 
 
 def _one_byte(name: str) -> bytes:

@@ -10,7 +10,8 @@ away once the camera runs that version, and with the last one its bundle. Nothin
 the camera judges a bundle by the certificate in its system.
 
 Order of writes: a bundle is durable before an offer names it, and an offer is removed before its
-bundle is. Both are done under one lock, so that no bundle goes that is just being offered.
+bundle is. Both are done under one lock, so that no bundle goes that is just being offered. No
+check-in waits for it: what a camera runs by is taken away by its next one.
 """
 
 from __future__ import annotations
@@ -126,10 +127,12 @@ class UpdateOffers:
         if offer is None or said.image is None or offer.sha256 in said.waiting:
             return None
         if said.image == offer.version:
-            with self._locks.hold(_LOCK):
-                if self.offered(kid) == offer:  # another one may have been offered since
-                    durable_files.remove(self._path(kid), missing_ok=True)
-                self._remove_unoffered()
+            # Whoever copies a bundle has it for minutes, and no camera waits for that.
+            with self._locks.try_hold(_LOCK) as held:
+                if held:
+                    if self.offered(kid) == offer:  # another one may have been offered since
+                        durable_files.remove(self._path(kid), missing_ok=True)
+                    self._remove_unoffered()
             return None
         refused = {one.sha256 for one in said.refused_offers}
         return None if offer.sha256 in refused else self.find(kid)

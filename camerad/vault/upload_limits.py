@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from camerad.base.text import room
 from camerad.vault.apart import measure_apart
 from camerad.vault.camera_quotas import (
     DEFAULT_QUOTAS,
@@ -85,8 +86,13 @@ def check_limits(
             "ledger, or wait until they are checked"
         )
     if missing + length > spare:
+        promised = (
+            f": of the {room(max(0, spare))} that may be used, {room(missing)} are promised to "
+            "uploads that are not complete (office/incoming)"
+        )
         raise NoRoomError(
-            f"the office's storage has no room for {length} bytes more; let the office make room"
+            f"the office's storage has no room for {room(length)} more"
+            f"{promised if missing else ''}; let the office make room"
         )
     apart = measure_apart(root, kid)
     apart_of_all = measure_apart(root) if apart.files else PutApart()

@@ -229,4 +229,4 @@ def test_an_installation_that_must_not_go_on_is_ended(
 
 def test_a_rauc_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(UpdateError, match="cannot be run"):
-        Rauc("/nowhere", str(tmp_path / "rauc")).info("x")
+        Rauc("/nowhere", str(tmp_path / "rauc")).info(__file__)

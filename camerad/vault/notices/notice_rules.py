@@ -333,11 +333,14 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         )  # fmt: skip
     for camera, percent in facts.apart_fills:
         if percent >= APART_FILLS_PERCENT:
+            # Each has a key of its own: a place that is full in turns with the free room is told
+            # once a day as that, and once as one that fills.
+            full = "full" if percent >= 100 else ""
             yield Notice(
                 NoticeKind.APART_FILLS,
-                camera,
+                f"{camera}:{full}" if full else camera,
                 1,
-                state="full" if percent >= 100 else "",
+                state=full,
                 detail="" if camera else "all",
                 camera=camera,
                 number=percent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from pathlib import Path
@@ -167,3 +168,22 @@ def test_a_write_out_begins_early_where_the_file_can_and_a_failing_one_is_told(
     with pytest.raises(StorageError, match="cannot write") as said:
         durable_files.begin_sync(writing, 0, 1, path)
     assert said.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EPERM, errno.ENOSYS])
+def test_where_an_early_write_out_is_not_to_be_had_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    class Unable:
+        @staticmethod
+        def sync_file_range(*_asked: int) -> int:
+            ctypes.set_errno(number)
+            return -1
+
+    monkeypatch.setattr(durable_files, "_libc", Unable)
+    path = str(tmp_path / "file")
+    descriptor = durable_files.create(path)
+    try:
+        durable_files.begin_sync(descriptor, 0, 1, path)
+    finally:
+        os.close(descriptor)

@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from notice_helpers import NOW_US, notice
+from notice_helpers import NOW_US, notice, office_facts
 
 from camerad.base.clock import DAY, SECOND
 from camerad.base.state_file import StateFileError
+from camerad.vault.notice_settings import NotifySettings
 from camerad.vault.notices import notice_memory
 from camerad.vault.notices.notice_memory import (
     GONE_US,
@@ -22,7 +23,7 @@ from camerad.vault.notices.notice_memory import (
     is_daily_due,
     untold,
 )
-from camerad.vault.notices.notice_rules import NoticeKind
+from camerad.vault.notices.notice_rules import NoticeKind, decide
 
 HOUR = DAY // 24
 ONE = notice(about="one", state="s")
@@ -87,6 +88,23 @@ def test_what_comes_and_goes_is_told_once_a_day() -> None:
             times += 1
             memory = after_telling(memory, present, now_us, daily=False)
     assert times == 6, "a week has seven days, and on the first one it was told already"
+
+
+def test_a_place_that_is_full_and_not_full_in_turns_is_told_twice_a_day() -> None:
+    """Its percentage is of the free room as well, which goes up and down by the hour."""
+    memory, times = NoticeMemory(), 0
+    for minute in range(0, 3 * 24 * 60, 10):
+        now_us = NOW_US + minute * HOUR // 60
+        fills = (("cam-1", 99 + minute // 10 % 2),)
+        facts = office_facts(apart_fills=fills)
+        present = [
+            one for one in decide(facts, NotifySettings()) if one.kind is NoticeKind.APART_FILLS
+        ]
+        memory = after_looking(memory, present, now_us)
+        news = untold(memory, present, now_us)
+        times += bool(news)
+        memory = after_telling(memory, news, now_us, daily=False)
+    assert times <= 6
 
 
 def test_what_was_missing_for_a_moment_was_never_gone() -> None:

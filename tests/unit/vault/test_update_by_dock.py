@@ -350,6 +350,35 @@ def test_a_bundle_that_becomes_shorter_at_the_office_is_told(
     assert way.dock() is None, "what is not there is not offered"
 
 
+def test_an_office_that_always_offers_another_one_wears_no_card_out(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(update_fetch, "MOST_FETCHED", 2 * len(BUNDLE), raising=False)
+    for seed in range(6):
+        way.offer(a_bundle(seed=seed))
+        assert way.dock() is None
+        if READY in way.handed_in:
+            with pytest.raises(BundleRefusedError):
+                way.install(way.machine.rauc(compatible="camerad-other"))
+    assert way.fetched <= 2 * len(BUNDLE) + RANGE
+    assert "more is fetched at the next docking" in caplog.text
+    way.restart_process()
+    assert way.dock() is None
+    assert READY in way.handed_in
+
+
+def test_an_office_that_sends_single_bytes_wears_no_card_out(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is synchronised, so it costs the card more than its bytes."""
+    monkeypatch.setattr(update_fetch, "MOST_FETCHED", 10 * PIECE)
+    monkeypatch.setattr(update_fetch, "RANGE", 1)
+    way.offer(BUNDLE)
+    assert way.dock() is None
+    assert way.fetched == 10
+    assert READY not in way.handed_in
+
+
 def test_an_offer_of_a_terabyte_is_none(
     way: UpdateWay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -400,6 +429,40 @@ def test_so_many_are_sent_an_update_at_once_and_settings_are_no_update(
     second.close()
     assert answers == [206]
     assert way.client.ask("GET", path, None, range_).status == 206
+
+
+def test_settings_that_are_fetched_meanwhile_make_no_room_for_another_update(
+    way: UpdateWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way.offer(BUNDLE)
+    monkeypatch.setattr(offer_routes, "LONGEST_ANSWER", RANGE)
+    settings = b"a.b.c"
+    offered = way.office.directory / "office" / "offers" / KID / "settings.jws"
+    offered.write_bytes(settings)
+    waiting, go = threading.Event(), threading.Event()
+    pieces = offer_routes._next
+
+    def slow(found: Iterator[bytes]) -> bytes:
+        piece = pieces(found)
+        if len(piece) == 100:
+            waiting.set()
+            assert go.wait(20)
+        return piece
+
+    monkeypatch.setattr(offer_routes, "_next", slow)
+    path, range_ = f"/v1/offers/{SHA256}", {"Range": "bytes=0-99"}
+    second = way.office.client(way.client.port)
+    asks = threading.Thread(target=lambda: second.ask("GET", path, None, range_))
+    asks.start()
+    assert waiting.wait(20)
+    small = f"/v1/offers/{hashlib.sha256(settings).hexdigest()}"
+    try:
+        assert way.client.ask("GET", small).body == settings
+        assert way.client.ask("GET", path, None, {"Range": "bytes=0-9"}).status == 429
+    finally:
+        go.set()
+        asks.join(20)
+        second.close()
 
 
 def test_the_client_waits_when_it_is_put_off(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from check_in_helpers import said
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.vault import update_offers
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.update_bundle import BundleError, read_manifest
 from camerad.vault.update_offers import NAME, BundleTooLargeError, UpdateOffers
 from tests.crash.model import Disk, Rules, Survey
@@ -95,6 +97,22 @@ def test_what_is_offered_while_an_earlier_offer_goes_stays(
     left = offers.offered(KID)
     assert left is not None and left.version == "0.3.0-1"
     assert len(bundles(root)) == 1
+
+
+def test_no_check_in_waits_while_somebody_copies_a_bundle(root: Path) -> None:
+    offers = UpdateOffers(str(root))
+    put(root)
+    answers: list[object] = []
+    with DirectoryLocks(str(root)).hold("updates"):
+        asks = threading.Thread(
+            target=lambda: answers.append(offers.for_camera(KID, said(image=NEW))), daemon=True
+        )
+        asks.start()
+        asks.join(10)
+        assert answers == [None], "it is answered meanwhile"
+        assert offers.offered(KID) is not None
+    assert offers.for_camera(KID, said(image=NEW)) is None
+    assert offers.offered(KID) is None and bundles(root) == set(), "it goes with the next one"
 
 
 def test_what_no_camera_takes_or_the_storage_has_no_room_for_is_not_offered(

@@ -338,7 +338,7 @@ def test_room_is_kept_for_all_that_was_declared(
     monkeypatch.setattr(os, "statvfs", lambda path: Full)
     uploads = Uploads(str(tmp_path), UploadLimits(reserve=100_000))
     declare(uploads, free - 200_000)
-    with pytest.raises(errors.NoRoomError):
+    with pytest.raises(errors.NoRoomError, match="are promised to uploads that are not complete"):
         declare(uploads, 100_001, number(2), kid=OTHER)
     declare(uploads, 100_000, number(2), kid=OTHER)
 
