@@ -57,7 +57,7 @@ def test_a_process_that_is_killed_holds_nothing(tmp_path: Path) -> None:
 def test_a_file_that_somebody_removed_excludes_again_when_its_holder_has_ended(
     tmp_path: Path,
 ) -> None:
-    locks, file = DirectoryLocks(str(tmp_path)), tmp_path / "office" / "locks"
+    locks, file = DirectoryLocks(str(tmp_path)), tmp_path / "office" / "lock"
     held, release = threading.Event(), threading.Event()
 
     def wait_for_it() -> None:
@@ -90,7 +90,7 @@ def test_what_goes_while_it_is_opened_is_opened_anew(
     def then_it_goes() -> int:
         monkeypatch.setattr(locks, "_open", opened)
         descriptor = opened()
-        os.unlink(tmp_path / "office" / "locks")
+        os.unlink(tmp_path / "office" / "lock")
         return descriptor
 
     monkeypatch.setattr(locks, "_open", then_it_goes)
@@ -104,7 +104,7 @@ def test_what_root_makes_is_the_owner_s_of_the_directory(tmp_path: Path) -> None
     os.chown(tmp_path / "office", 12345, 12346)
     with DirectoryLocks(str(tmp_path)).hold("one"):
         pass
-    state = (tmp_path / "office" / "locks").stat()
+    state = (tmp_path / "office" / "lock").stat()
     assert (state.st_uid, state.st_gid, state.st_mode & 0o777) == (12345, 12346, 0o600)
 
 
@@ -114,7 +114,7 @@ def test_who_loses_the_race_to_make_the_file_takes_the_one_that_is_there(
     really, missing = os.open, [True]
 
     def opened(path: str, flags: int, *mode: int) -> int:
-        if path.endswith("locks") and missing:
+        if path.endswith("/lock") and missing:
             missing.clear()
             os.close(really(path, os.O_CREAT | os.O_RDWR, 0o600))
             raise FileNotFoundError(path)
