@@ -90,11 +90,18 @@ export class Course {
 
   release() {
     for (const timer of this.timers) clearTimeout(timer);
-    for (const fault of this.faults) {
-      ask("/api/fault", { ...fault, seconds: 0 }).catch((error) => write(this.told, words().faultLeft(error.message)));
-    }
+    for (const fault of this.faults) this.mend(fault);
     this.timers = [];
     this.faults = [];
+  }
+
+  mend(fault) {
+    ask("/api/fault", { ...fault, seconds: 0 }).catch((error) => write(this.told, words().faultLeft(error.message)));
+  }
+
+  /** Whether an exercise is the one that is played, and not over. */
+  plays(exercise) {
+    return exercise === this.exercise && !exercise.ended && exercise.step !== undefined;
   }
 
   /** A step begins, and with it what goes wrong in it. */
@@ -106,9 +113,13 @@ export class Course {
   }
 
   async fail(order, seconds) {
+    const { exercise } = this;
     try {
       const { until_us: lasts } = await ask("/api/fault", { ...order, seconds });
-      if (lasts !== undefined) this.faults.push(order);
+      if (lasts === undefined) return;
+      // The exercise may have ended while the order was on its way.
+      if (this.plays(exercise)) this.faults.push(order);
+      else this.mend(order);
     } catch (error) {
       write(this.told, words().faultFailed(error.message));
     }

@@ -19,20 +19,20 @@ export const COURSE_WORDS = {
     notes: "Bemerkungen (ohne Namen):",
     questions: {
       full: {
-        question: "Das gelbe Licht steht, und Sie werden zu einem Einsatz gerufen. Was tun Sie?",
-        answers: ["Eine andere Kamera nehmen", "Die große Taste fester drücken", "Warten, bis grün leuchtet"],
+        question: "Das gelbe Licht ist an, und Sie werden zu einem Einsatz gerufen. Was tun Sie zuerst?",
+        answers: ["Die Displaytaste 1 Sekunde halten und lesen", "Die große Taste fester drücken", "Warten, bis Grün angeht"],
       },
       silent: {
         question: "Zweimal lang, zweimal kurz: was heißt das, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
-          "Sie zeichnet ohne Ton auf; laut sagen, was geschieht, und weitermachen",
-          "Der Akku ist leer; Kamera ausschalten",
+          "Sie zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
+          "Sie kann nicht aufzeichnen; andere Kamera nehmen",
         ],
       },
       light: {
-        question: "Das rote Licht ist dunkel, die Kamera zeichnet aber auf. Was tun Sie?",
-        answers: ["Die Aufzeichnung beenden", "Nichts, es geht niemanden an", "Laut sagen, dass aufgezeichnet wird"],
+        question: "Einmal lang, zweimal kurz: ein Licht ist gestört. Was tun Sie?",
+        answers: ["Die Aufzeichnung beenden", "Nichts, es geht niemanden an", "Die Aufzeichnung selbst ansagen"],
       },
       cut: {
         question: "Die Kamera war kurz weg, und nun leuchtet wieder rot. Was ist mit der Aufzeichnung?",
@@ -84,7 +84,7 @@ export const COURSE_WORDS = {
       },
       light: {
         title: "Kein rotes Licht",
-        about: "Zeichnen Sie auf, und achten Sie auf das rote Licht.",
+        about: "Zeichnen Sie auf, und achten Sie auf das rote Licht und auf das, was Sie spüren.",
         steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage.", "Beenden Sie die Aufzeichnung."],
       },
       cut: {
@@ -122,19 +122,19 @@ export const COURSE_WORDS = {
     notes: "Remarks (without names):",
     questions: {
       full: {
-        question: "The amber light is steady, and you are called to an incident. What do you do?",
-        answers: ["Take another camera", "Press the big button harder", "Wait until the green light is on"],
+        question: "The amber light is on, and you are called to an incident. What do you do first?",
+        answers: ["Hold the display button for 1 second, and read", "Press the big button harder", "Wait until green comes on"],
       },
       silent: {
         question: "Twice long, twice short: what does it say, and what do you do?",
         answers: [
           "The recording has ended; begin anew",
-          "It records without sound; say aloud what happens, and go on",
-          "The battery is empty; switch the camera off",
+          "It records without sound; go on, and report it after the shift",
+          "It cannot record; take another camera",
         ],
       },
       light: {
-        question: "The red light is dark, but the camera records. What do you do?",
+        question: "Once long, twice short: a light failed. What do you do?",
         answers: ["End the recording", "Nothing, it concerns nobody", "Say aloud that you record"],
       },
       cut: {
@@ -187,7 +187,7 @@ export const COURSE_WORDS = {
       },
       light: {
         title: "No red light",
-        about: "Record, and watch the red light.",
+        about: "Record, and mind the red light and what you feel.",
         steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question.", "End the recording."],
       },
       cut: {
