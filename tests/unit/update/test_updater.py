@@ -404,5 +404,5 @@ def test_a_rauc_that_is_killed_has_judged_nothing(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\nkill -9 $$\n")
     program.chmod(0o755)
     with pytest.raises(UpdateError, match="ended by signal 9") as caught:
-        Rauc("/nowhere", str(program)).info("x")
+        Rauc("/nowhere", str(program)).info(str(program))
     assert not isinstance(caught.value, BundleRefusedError)
