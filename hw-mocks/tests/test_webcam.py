@@ -394,24 +394,3 @@ def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:
     asyncio.run(asyncio.wait_for(story(), 60))
     assert sim.ask("POST", "/api/erase", {"what": "something"})[0] == 400
     assert sim.ask("GET", "/api/erase") == (200, {"erased": 0})
-
-
-def test_deleting_leaves_nothing_and_a_new_camera_comes_up(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    with running(tmp_path_factory.mktemp("erase")) as sim:
-        places = [sim.state_dir / part for part in ("camerad/recordings/x.tar", "desk/x.mp4")]
-        for place in places:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(b"footage")
-        url, daemon = sim.facts()["url"], sim.facts()["daemon_pid"]
-        assert sim.ask("POST", "/api/erase", {"what": "everything"}) == (200, {"erased": 0})
-        # Whoever asks meanwhile waits: the port is the camera's all the time.
-        for _ in range(100):
-            if sim.ask("GET", "/api/erase")[1] == {"erased": 1}:
-                break
-        sim.ready()
-        assert sim.facts()["url"] == url
-        assert sim.facts()["daemon_pid"] != daemon
-        assert not any(place.exists() for place in places)
-        assert any("everything is deleted" in line for line in sim.lines)
