@@ -98,7 +98,7 @@ def unknown(one: Person) -> None:
     shown = one.page.evaluate(SHOWN)
     assert shown == {
         "stage": "Unbekannt",
-        "lights": ["bereit: unbekannt", "Aufzeichnung: unbekannt", "gestört: unbekannt"],
+        "lights": ["grün: unbekannt", "rot: unbekannt", "gelb: unbekannt"],
         "striped": True,
         "display": "Was das Display zeigt, ist unbekannt",
         "over": True,

@@ -26,7 +26,7 @@ export const COURSE_WORDS = {
         question: "Zweimal lang, zweimal kurz: was heißt das, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
-          "Sie zeichnet ohne Ton auf; laut sagen, was geschieht, und weitermachen",
+          "Es zeichnet ohne Ton auf; laut sagen, was geschieht, und weitermachen",
           "Der Akku ist leer; Kamera ausschalten",
         ],
       },
