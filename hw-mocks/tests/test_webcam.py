@@ -16,6 +16,8 @@ import aiohttp
 import cv2
 import numpy as np
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from sim_support import Sim, running
 
 from hw_mocks import webcam, webcam_sound
@@ -376,6 +378,27 @@ def test_what_is_not_as_agreed_ends_the_connection(sim: Sim, sent: Any, wanted: 
 
     assert asyncio.run(asyncio.wait_for(story(), 60)) == wanted
     assert sim.state()["ready"]
+
+
+def test_who_waits_for_their_turn_has_none_once_it_is_closed() -> None:
+    async def story() -> None:
+        made = upload.Upload(MAIN, LORES, 30)
+        app = web.Application()
+        made.add_to(app.router)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            url = server.make_url("/api/webcam")
+            feeds, waits = [await session.ws_connect(url) for _ in range(2)]
+            assert "credit" in await feeds.receive_json(timeout=20)
+            codes = asyncio.gather(code(feeds), waits.receive(timeout=20))
+            await made.close()
+            first, second = await codes
+            assert first == second.data == aiohttp.WSCloseCode.GOING_AWAY
+            late = await session.ws_connect(url)
+            assert (await late.receive(timeout=20)).data == aiohttp.WSCloseCode.GOING_AWAY
+            await asyncio.wait_for(made.close(), 20)
+        made.forget()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:

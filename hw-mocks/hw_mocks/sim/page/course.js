@@ -90,11 +90,13 @@ export class Course {
 
   release() {
     for (const timer of this.timers) clearTimeout(timer);
-    for (const fault of this.faults) {
-      ask("/api/fault", { ...fault, seconds: 0 }).catch((error) => write(this.told, words().faultLeft(error.message)));
-    }
+    for (const fault of this.faults) this.mend(fault);
     this.timers = [];
     this.faults = [];
+  }
+
+  mend(fault) {
+    ask("/api/fault", { ...fault, seconds: 0 }).catch((error) => write(this.told, words().faultLeft(error.message)));
   }
 
   /** A step begins, and with it what goes wrong in it. */
@@ -106,9 +108,13 @@ export class Course {
   }
 
   async fail(order, seconds) {
+    const { faults } = this;
     try {
       const { until_us: lasts } = await ask("/api/fault", { ...order, seconds });
-      if (lasts !== undefined) this.faults.push(order);
+      if (lasts === undefined) return;
+      // The exercise may have ended before the answer came.
+      if (faults === this.faults) faults.push(order);
+      else this.mend(order);
     } catch (error) {
       write(this.told, words().faultFailed(error.message));
     }
