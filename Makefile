@@ -86,7 +86,7 @@ help:
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
 	@echo '                docs/operations.md and hardware.md, camerad/schema.json'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
-	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
+	@echo 'make pictures   display and page, drawn anew for tests and documents; to be looked at'
 	@echo 'make cards      the officer'"'"'s cards as PDF, one side of A5 each: OUT=dist'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make bench-index    how the answers of the office'"'"'s index grow, from 10,000 recordings to a million'
@@ -175,6 +175,7 @@ announcements:
 pictures:
 	$(prepare) test
 	$(python) -m tests.unit.selfview.golden
+	$(world) $(python) -m tests.browser.pictures
 
 cards:
 	$(prepare) test

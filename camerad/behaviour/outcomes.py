@@ -156,10 +156,10 @@ def mute(state: State, at_us: int, rules: Rules) -> Result:
     if not rules.may_mute:
         return state, (Cue(CueKind.REFUSED),)
     on = not state.muted
-    return replace(state, muted=on), (
-        Mute(on, at_us),
-        Cue(CueKind.MUTED if on else CueKind.UNMUTED),
-    )
+    state = replace(state, muted=on)
+    if on:
+        return state, (Mute(on, at_us), Cue(CueKind.MUTED))
+    return state, (Mute(on, at_us), Cue(CueKind.UNMUTED), *_no_sound(state))
 
 
 def tell_status(state: State, at_us: int) -> Result:
@@ -188,6 +188,11 @@ def remind(state: State, at_us: int, rules: Rules) -> Result:
     return state, (told[0], *muted, *told[1:])
 
 
+def goes_on(state: State) -> tuple[Effect, ...]:
+    """A recording that is open goes on, and what it lacks is told with it."""
+    return (Cue(CueKind.STILL_RECORDING), *_no_sound(state))
+
+
 def end(state: State) -> Result:
     """Nothing is open any more: the camera ends."""
     state, over = end_status(state)
@@ -207,6 +212,12 @@ def _arming(state: State, *, wanted: bool) -> tuple[Effect, ...]:
 
 def _showing(state: State, *, wanted: bool) -> tuple[Effect, ...]:
     return () if state.display_on == wanted else (ShowSelfView(wanted),)
+
+
+def _no_sound(state: State) -> tuple[Effect, ...]:
+    muted = (Cue(CueKind.MUTED),) if state.muted else ()
+    down = Condition.MICROPHONE_DOWN
+    return (*muted, *((Cue(CUES[down]),) if down in state.conditions else ()))
 
 
 def _say_again(state: State, what: Outcome) -> tuple[Effect, ...]:

@@ -18,7 +18,8 @@ Rules of this file
    single strokes, which differ by their whole length. None that is told while nothing is recorded
    becomes `Rhythm.RECORDS` by losing a stroke. docs/signals.md has the figures.
 6. What is felt is true when it is felt. While pictures are recorded, nothing says that they are
-   not (`WHILE_RECORDING`).
+   not (`WHILE_RECORDING`), and nothing that goes on without sound says otherwise
+   (`WITHOUT_SOUND`).
 7. A cue is felt before it is heard. Showing the display makes no sound: a tone would not
    de-escalate.
 
@@ -238,6 +239,16 @@ WHILE_RECORDING: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
 }
 """What a cue tells instead while pictures are being recorded."""
 
+WITHOUT_SOUND: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
+    CueKind.STILL_RECORDING: (Rhythm.SILENT, MIDDLE),
+    CueKind.REFUSED: (Rhythm.SILENT, MIDDLE),
+    CueKind.CUT_OFF: (Rhythm.SILENT, MIDDLE),
+    # The officer wants the sound, and the microphone is broken.
+    CueKind.UNMUTED: (Rhythm.SILENT, MIDDLE),
+}
+"""What a cue tells instead while pictures are being recorded and a muted recording, or a broken
+microphone, has no sound. A start is told as ever: that of the microphone comes behind it."""
+
 TWICE: Final = frozenset({CueKind.BATTERY_CRITICAL})
 """Cues whose rhythm is told twice."""
 
@@ -296,14 +307,22 @@ def takes_pictures(state: State) -> bool:
     return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
 
 
+def lacks_sound(state: State) -> bool:
+    """Whether a recording that should have sound has none: muted, or the microphone is broken."""
+    return state.muted or Condition.MICROPHONE_DOWN in state.conditions
+
+
 def rhythm(kind: CueKind, state: State) -> Rhythm:
     """What tells a cue in `state`."""
     return _told(kind, state)[0]
 
 
 def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
-    table = WHILE_RECORDING if takes_pictures(state) else CUE_TABLE
-    return table.get(kind, CUE_TABLE[kind])
+    if not takes_pictures(state):
+        return CUE_TABLE[kind]
+    if lacks_sound(state) and kind in WITHOUT_SOUND:
+        return WITHOUT_SOUND[kind]
+    return WHILE_RECORDING.get(kind, CUE_TABLE[kind])
 
 
 _Effect = TypeVar("_Effect")
@@ -312,8 +331,7 @@ _Effect = TypeVar("_Effect")
 def told_once(effects: Iterable[_Effect], state: State, detail: Detail) -> list[_Effect]:
     """The effects of one moment, without cues that would tell the same once more.
 
-    state: the one that they lead to. That it records without sound says that it records; and where
-    it cannot record, nothing is said of its sound.
+    state: the one that they lead to. Where it cannot record, nothing is said of its sound.
     """
     effects = list(effects)
     if detail is Detail.FULL:
@@ -325,8 +343,6 @@ def told_once(effects: Iterable[_Effect], state: State, detail: Detail) -> list[
         if isinstance(one, Cue):
             felt = rhythm(one.kind, state)
             if felt in heard and one.kind not in TWICE:
-                continue
-            if one.kind is CueKind.STILL_RECORDING and Rhythm.SILENT in rhythms:
                 continue
             if felt is Rhythm.SILENT and Rhythm.CANNOT in rhythms:
                 continue

@@ -297,7 +297,7 @@ def _cleared(state: State, event: Cleared) -> Result:
     if could or not state.can_record:
         return state, ()
     if state.stage is Stage.RECORDING:
-        return state, (Cue(CueKind.STILL_RECORDING),)  # the camera is back: it goes on
+        return state, outcomes.goes_on(state)  # the camera is back
     if state.stage in ARMABLE:
         return state, (Cue(CueKind.READY),)
     return state, ()

@@ -270,13 +270,18 @@ def _rhythms() -> str:
     rows = []
     for rhythm in Rhythm:
         cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
-        while_recording = [
-            kind.value for kind, (told, _) in signals.WHILE_RECORDING.items() if told is rhythm
+        instead = [
+            ", ".join(kind.value for kind, (told, _) in table.items() if told is rhythm) or "-"
+            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND)
         ]
-        rows.append(
-            (rhythm.name, felt(rhythm.value), ", ".join(cues), ", ".join(while_recording) or "-")
-        )
-    head = ("rhythm", "vibration", "cues", "and, while pictures are recorded")
+        rows.append((rhythm.name, felt(rhythm.value), ", ".join(cues), *instead))
+    head = (
+        "rhythm",
+        "vibration",
+        "cues",
+        "and, while pictures are recorded",
+        "and, while that is without sound",
+    )
     return _table(head, rows)
 
 

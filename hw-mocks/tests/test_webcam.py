@@ -16,6 +16,8 @@ import aiohttp
 import cv2
 import numpy as np
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from sim_support import Sim, running
 
 from hw_mocks import webcam, webcam_sound
@@ -378,6 +380,27 @@ def test_what_is_not_as_agreed_ends_the_connection(sim: Sim, sent: Any, wanted: 
     assert sim.state()["ready"]
 
 
+def test_who_waits_for_their_turn_has_none_once_it_is_closed() -> None:
+    async def story() -> None:
+        made = upload.Upload(MAIN, LORES, 30)
+        app = web.Application()
+        made.add_to(app.router)
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            url = server.make_url("/api/webcam")
+            feeds, waits = [await session.ws_connect(url) for _ in range(2)]
+            assert "credit" in await feeds.receive_json(timeout=20)
+            codes = asyncio.gather(code(feeds), waits.receive(timeout=20))
+            await made.close()
+            first, second = await codes
+            assert first == second.data == aiohttp.WSCloseCode.GOING_AWAY
+            late = await session.ws_connect(url)
+            assert (await late.receive(timeout=20)).data == aiohttp.WSCloseCode.GOING_AWAY
+            await asyncio.wait_for(made.close(), 20)
+        made.forget()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
 def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:
     async def story() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -394,24 +417,3 @@ def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:
     asyncio.run(asyncio.wait_for(story(), 60))
     assert sim.ask("POST", "/api/erase", {"what": "something"})[0] == 400
     assert sim.ask("GET", "/api/erase") == (200, {"erased": 0})
-
-
-def test_deleting_leaves_nothing_and_a_new_camera_comes_up(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    with running(tmp_path_factory.mktemp("erase")) as sim:
-        places = [sim.state_dir / part for part in ("camerad/recordings/x.tar", "desk/x.mp4")]
-        for place in places:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(b"footage")
-        url, daemon = sim.facts()["url"], sim.facts()["daemon_pid"]
-        assert sim.ask("POST", "/api/erase", {"what": "everything"}) == (200, {"erased": 0})
-        # Whoever asks meanwhile waits: the port is the camera's all the time.
-        for _ in range(100):
-            if sim.ask("GET", "/api/erase")[1] == {"erased": 1}:
-                break
-        sim.ready()
-        assert sim.facts()["url"] == url
-        assert sim.facts()["daemon_pid"] != daemon
-        assert not any(place.exists() for place in places)
-        assert any("everything is deleted" in line for line in sim.lines)

@@ -264,7 +264,7 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
             assert promise not in says("#stages")
         assert "zweimal" not in says("#none")
         page.locator("#button-main").tap()
-        feels(one, "sie kann nicht aufzeichnen")
+        feels(one, "es kann nicht aufzeichnen")
         one.sees("refused")
         in_reach(one, breadth(BETWEEN, ALL))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
@@ -98,7 +98,7 @@ def unknown(one: Person) -> None:
     shown = one.page.evaluate(SHOWN)
     assert shown == {
         "stage": "Unbekannt",
-        "lights": ["bereit: unbekannt", "Aufzeichnung: unbekannt", "gestört: unbekannt"],
+        "lights": ["grün: unbekannt", "rot: unbekannt", "gelb: unbekannt"],
         "striped": True,
         "display": "Was das Display zeigt, ist unbekannt",
         "over": True,
@@ -218,3 +218,36 @@ def _whole(seen: list[dict[str, Any]]) -> int | None:
     # Bounce lasts some milliseconds; a finger longer.
     opened = next(edge["at_us"] for edge in seen if edge["at_us"] - down_us > 20_000)
     return int(opened) - down_us
+
+
+def test_a_fault_of_an_exercise_that_ended_before_its_answer_came_ends_too(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    address = f"{camera.url}/?scenario=full"
+    with person(chromium, address, "ended", size=WIDE, scheme="light", language="de-DE") as one:
+        orders: list[dict[str, Any]] = []
+
+        def ends_meanwhile(route: Route) -> None:
+            orders.append(route.request.post_data_json)
+            if len(orders) == 1:
+                answer = route.fetch()
+                one.page.evaluate("document.getElementById('course-end').click()")
+                route.fulfill(response=answer)
+            else:
+                route.continue_()
+
+        one.waits_for_stage("Bereit")
+        one.page.route("**/api/fault", ends_meanwhile)
+        with one.page.expect_response(
+            lambda answer: "/api/fault" in answer.url and len(orders) == 2
+        ):
+            one.page.locator("#course-begin").click()
+        assert orders == [
+            {"name": "disk_full", "seconds": 300},
+            {"name": "disk_full", "seconds": 0},
+        ]
+        one.waits(
+            "s => document.querySelector(s).ariaChecked === 'false'",
+            "[aria-labelledby~='fault-disk_full']",
+        )
+        camera.wait(stage="idle", ready=True)

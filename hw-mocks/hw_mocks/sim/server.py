@@ -33,8 +33,8 @@ POST /api/open         {"id": ...}: it checks and opens one
 POST /api/change       {"id": ...}: it changes one byte in a copy of one, and checks the copy
 GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 POST /api/erase        {"what": "everything"}: deletes all recordings of the camera, what was
-                       opened, and what its office has, and starts a new camera; GET: {"erased":
-                       how often}
+                       opened, and what its office has, and starts a new camera; 409 in a state
+                       directory that no simulator made. GET: {"erased": how often}
 GET  /api/spoken/NAME  what the camera said aloud: NUMBER.wav, the newest only
 =====================  ====================================================================
 
@@ -142,7 +142,8 @@ class Server:
     """HTTP on a socket that is bound already, so that a port in use is known before all else.
 
     `about` is what /api/board says beside display, faults, outputs and daemon. `erase` deletes all
-    recordings, soon after it was called; None if there is no camera. `erased`: how often it has.
+    recordings, soon after it was called, or raises NotNow; None if there is no camera. `erased`:
+    how often it has.
     `guests`: who may ask from beyond this machine; None: nobody.
     """
 
@@ -365,8 +366,11 @@ class Server:
         if what != EVERYTHING:
             raise web.HTTPBadRequest(text=f"what: {what!r} is not {EVERYTHING!r}")
         if self._erase is None:
-            raise web.HTTPConflict(text="there is no camera here whose recordings could be deleted")
-        self._erase()
+            raise web.HTTPNotFound(text="there is no camera here whose recordings could be deleted")
+        try:
+            self._erase()
+        except NotNow as error:
+            raise web.HTTPConflict(text=str(error)) from None
         return await self._get_erase(request)
 
     async def _get_erase(self, _request: web.Request) -> web.Response:

@@ -11,6 +11,9 @@ The state directory of a simulator::
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
     DIR/run/           sockets, and the microphone's sound server; somewhere below /tmp if DIR's
                        path is too long for a socket's
+    DIR/made-by-bodycam-sim
+                       there only if a simulator made DIR or found it empty, so that all of it may
+                       be deleted
     DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "started_us" (media
                        time of the daemon's newest start), "control" (path of the socket), "footage"
                        (folder of the prepared film), "epoch_us" (media time at which the sensor
@@ -46,6 +49,8 @@ from hw_mocks.webcam import WEBCAM_VARIABLE
 
 DEMONSTRATION_POLICY: Final = "generic"
 """Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
+MARK: Final = "made-by-bodycam-sim"
+"""A file of this name says that all that lies beside it came from a simulator."""
 MAX_RUNTIME_DIR: Final = 80
 """Characters of a directory that sockets with short names still fit below (unix(7): 107)."""
 
@@ -64,6 +69,7 @@ class StateDir:
         self._lock: IO[str] | None = None
         self._temporary: Path | None = None
         try:
+            self._make_root()
             self._make()
             self._lock = (self.root / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -149,17 +155,30 @@ class StateDir:
         )
         return path
 
+    @property
+    def is_own(self) -> bool:
+        """Whether nothing but simulators wrote here, so that all of it may be deleted."""
+        return (self.root / MARK).is_file()
+
     def erase(self) -> None:
-        """Delete all that a camera, its desk and its office have left, once they have ended. Raises
-        OSError if something cannot be deleted."""
+        """Delete all that a camera, its desk and its office have left, once they have ended. Only
+        where `is_own`. Raises OSError if something cannot be deleted."""
+        assert self.is_own, f"{self.root} may hold what is somebody else's"
         for part in ("desk", "office", "camerad", "config", "board", "clock"):
             if (self.root / part).exists():
                 shutil.rmtree(self.root / part)
         self._make()
 
+    def _make_root(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not any(self.root.iterdir()):
+            (self.root / MARK).write_text(
+                "bodycam-sim made this folder; its page may delete all that lies here.\n"
+            )
+
     def _make(self) -> None:
-        for part in ("", "camerad", "config", "board"):
-            (self.root / part).mkdir(parents=True, exist_ok=True)
+        for part in ("camerad", "config", "board"):
+            (self.root / part).mkdir(exist_ok=True)
 
     def close(self) -> None:
         """Remove what means nothing without the simulator, and let the next one in."""

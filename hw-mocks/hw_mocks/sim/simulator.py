@@ -12,6 +12,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from hw_mocks.panel import Panel
 from hw_mocks.priority import REALTIME_VARIABLE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.about import about_buttons, about_faults, about_policy, about_rhythms
-from hw_mocks.sim.board import Board, Wiring
+from hw_mocks.sim.board import Board, NotNow, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.dock import Dock
@@ -151,8 +152,14 @@ class Simulator:
                     self._erase(state)
         return self._exit_code
 
-    def erase(self) -> None:
-        """End the camera, delete all that it and its office have, and start a new one."""
+    def erase(self, state: StateDir) -> None:
+        """End the camera, delete all that it and its office have, and start a new one. Raises
+        NotNow where that might delete what is somebody else's."""
+        if not state.is_own:
+            raise NotNow(
+                f"bodycam-sim neither made {state.root} nor found it empty, and deletes nothing in "
+                "it: end bodycam-sim and delete by hand what is its"
+            )
         self._erasing = True
         self._end.set()
 
@@ -309,7 +316,7 @@ class Simulator:
             daemon=process,
             desk=desk,
             upload=upload,
-            erase=self.erase if self.options.doctor is None else None,
+            erase=partial(self.erase, state) if self.options.doctor is None else None,
             erased=self._erased,
             guests=self._guests,
             loudspeaker=Loudspeaker(state.speaker, from_settings.announcements(settings)),

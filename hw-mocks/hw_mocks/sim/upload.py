@@ -139,6 +139,7 @@ class Upload:
         self._socket: web.WebSocketResponse | None = None
         self._gone = asyncio.Event()
         self._gone.set()
+        self._closed = False
         self._heard = 0.0
         self._pictures = 0
         self._decoder: Decoder | None = None
@@ -148,7 +149,8 @@ class Upload:
         router.add_get("/api/webcam", self._answer)
 
     async def close(self) -> None:
-        """End the connection; nobody else may begin one."""
+        """End the connection; nobody else may begin one, nor who waits for their turn."""
+        self._closed = True
         if self._socket is not None:
             await self._socket.close(code=WSCloseCode.GOING_AWAY)
         await self._gone.wait()
@@ -187,6 +189,8 @@ class Upload:
                 raise Ended(TAKEN_ALREADY, "another page feeds the camera; end it there first")
             await before.close(code=TAKEN_OVER, message=b"another page feeds the camera now")
             await self._gone.wait()
+        if self._closed:
+            raise Ended(WSCloseCode.GOING_AWAY, "bodycam-sim ends, or begins anew")
 
     async def _feed(self, socket: web.WebSocketResponse) -> None:
         self._decoder = decoder = Decoder(self.memory)

@@ -271,10 +271,15 @@ def rhythms(t: Transition) -> str | None:
     pictures = t.after.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in t.after.conditions
     if len(felt) != len(set(felt)):
         return "the same is told twice"
+    silent = signals.lacks_sound(t.after) and Rhythm.SILENT not in felt
     for one in felt:
         match one:
             case Rhythm.RECORDS if not pictures:
                 return "it says that it records, and it does not"
+            case Rhythm.RECORDS if silent:
+                return "it says that it records, and not that it has no sound"
+            case Rhythm.DONE if silent and pictures and Cue(CueKind.UNMUTED) in t.effects:
+                return "it says that the sound is on, and there is none"
             case Rhythm.SILENT if t.after.stage is not Stage.RECORDING:
                 return "it says that it records without sound, and it does not record"
             case Rhythm.CANNOT if pictures:

@@ -169,7 +169,8 @@ def test_there_are_eight_rhythms_and_each_cue_has_one() -> None:
 
 def test_a_recording_sounds_high_and_what_cannot_be_recorded_low() -> None:
     pitches: dict[Rhythm, set[int]] = {}
-    for rhythm, hertz in [*CUE_TABLE.values(), *signals.WHILE_RECORDING.values()]:
+    instead = [*signals.WHILE_RECORDING.values(), *signals.WITHOUT_SOUND.values()]
+    for rhythm, hertz in [*CUE_TABLE.values(), *instead]:
         pitches.setdefault(rhythm, set()).add(hertz)
     assert pitches[Rhythm.RECORDS] == {signals.HIGH}
     assert pitches[Rhythm.CANNOT] == pitches[Rhythm.LIGHT] == {signals.LOW}
@@ -276,6 +277,7 @@ def with_(stage: Stage, *conditions: Condition, muted: bool = False) -> State:
 
 
 RECORD = stages.Intended(0, Intent.RECORD, 0, "button:main")
+MUTING = stages.Intended(0, Intent.TOGGLE_MUTE, 0, "button:display")
 REMINDER = stages.Tick(MUTABLE.reminder_us)
 
 
@@ -315,6 +317,20 @@ REMINDER = stages.Tick(MUTABLE.reminder_us)
             stages.Cleared(0, Condition.CAMERA_DOWN),
             "RECORDS",
         ),
+        (
+            with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True),
+            stages.Cleared(0, Condition.CAMERA_DOWN),
+            "SILENT",
+        ),
+        (
+            with_(Stage.RECORDING, Condition.CAMERA_DOWN, Condition.MICROPHONE_DOWN),
+            stages.Cleared(0, Condition.CAMERA_DOWN),
+            "SILENT",
+        ),
+        (RECORDING, MUTING, "SILENT"),
+        (with_(Stage.RECORDING, muted=True), MUTING, "DONE"),
+        (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN, muted=True), MUTING, "SILENT"),
+        (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN), stages.CutOff(0), "SILENT"),
     ],
 )
 def test_in_one_moment_each_rhythm_is_told_once(

@@ -273,6 +273,9 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("rhythms", "what refuses the next one is told in a recording as in idle"): lambda s: s.set(
         "WHILE_RECORDING", {}
     ),
+    ("rhythms", "a recording that lacks its sound says that it records"): lambda s: s.set(
+        "WITHOUT_SOUND", {}
+    ),
     ("rhythms", "the cause is told after the refusal"): lambda s: s.set(
         "told_once", lambda effects, state, detail: list(effects)
     ),

@@ -354,6 +354,26 @@ def test_a_recording_without_a_microphone_is_told_at_its_start_and_at_every_remi
     assert camera.clear(Condition.MICROPHONE_DOWN) == []
 
 
+def test_whoever_switches_the_sound_on_without_a_microphone_is_told_that_there_is_none() -> None:
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.want(Intent.TOGGLE_MUTE)
+    down = Cue(CueKind.MICROPHONE_DOWN)
+    assert camera.raise_(Condition.MICROPHONE_DOWN) == [down]
+    assert camera.want(Intent.TOGGLE_MUTE) == [Mute(False, 0), Cue(CueKind.UNMUTED), down]
+    assert not camera.state.muted
+
+
+def test_a_recording_whose_camera_is_back_says_what_it_lacks() -> None:
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.want(Intent.TOGGLE_MUTE)
+    camera.raise_(Condition.CAMERA_DOWN)
+    goes_on = [Cue(CueKind.STILL_RECORDING), Cue(CueKind.MUTED)]
+    assert camera.clear(Condition.CAMERA_DOWN) == goes_on
+    camera.raise_(Condition.MICROPHONE_DOWN)
+    camera.raise_(Condition.CAMERA_DOWN)
+    assert camera.clear(Condition.CAMERA_DOWN) == [*goes_on, Cue(CueKind.MICROPHONE_DOWN)]
+
+
 def test_the_status_shows_for_five_seconds_from_the_last_time_it_was_asked_for() -> None:
     camera = camera_in(Stage.IDLE)
     assert camera.want(Intent.SHOW_STATUS) == [ShowStatus(True)]

@@ -109,6 +109,6 @@ export async function ask(path, body) {
     throw new Unreachable();
   }
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
   return answer;
 }

@@ -17,6 +17,8 @@ const SILENCE_MS = 5000;
 const SOUND_RATE = 48_000;
 const ERASE_MS = 60_000;
 const AGAIN_MS = 500;
+/** HTTP's 409: nothing is deleted beside what is somebody else's. */
+const NOT_POSSIBLE = 409;
 
 const words = () => WEBCAM_WORDS[spoken()];
 
@@ -262,8 +264,8 @@ export class Webcam {
       this.why = "erasing";
       this.show();
       this.why = (await erasedAfter(before)) ? "erased" : "notErased";
-    } catch {
-      this.why = "notErased";
+    } catch (error) {
+      this.why = error.status === NOT_POSSIBLE ? "notOwn" : "notErased";
     }
     this.show();
   }

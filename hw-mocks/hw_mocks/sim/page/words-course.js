@@ -26,8 +26,8 @@ export const COURSE_WORDS = {
         question: "Zweimal lang, zweimal kurz: was heißt das, und was tun Sie?",
         answers: [
           "Die Aufzeichnung ist zu Ende; neu beginnen",
-          "Sie zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
-          "Sie kann nicht aufzeichnen; andere Kamera nehmen",
+          "Es zeichnet ohne Ton auf; weitermachen und nach dem Dienst melden",
+          "Es kann nicht aufzeichnen; andere Kamera nehmen",
         ],
       },
       light: {

@@ -1,0 +1,92 @@
+"""The README's pictures of the page, drawn anew: a recording on a desktop, and one on a phone.
+
+    python -m tests.browser.pictures
+
+runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png.
+Whoever does so looks at both afterwards. Raises what the page's tests raise if a step does not come
+about, or if anything goes wrong in the page.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser
+
+from tests.browser.person import Person, browser, person
+from tests.system.harness import BodyCamera, body_camera
+
+ROOT: Final = Path(__file__).parents[2]
+PICTURES: Final = ROOT / "docs" / "pictures"
+CONFIG: Final = ROOT / "hw-mocks" / "bodycam.yaml"
+DESKTOP: Final = (1920, 1080)
+PHONE: Final = (360, 740)
+AHEAD_MS: Final = 9_000
+"""How long self-view shows, so that the recording has something from before the press."""
+LENGTH: Final = 8
+"""Seconds of the recording when its picture is taken; its rhythm has been felt by then."""
+
+
+def record(one: Person, stages: tuple[str, str, str]) -> None:
+    """Go from idle to a recording with the big button, and wait until it is some seconds long.
+
+    stages: what the page calls the three.
+    """
+    idle, view, recording = stages
+    button = one.page.locator("#button-main")
+    one.waits_for_stage(idle)
+    button.click(delay=100)
+    one.waits_for_stage(view)
+    one.waits_for_moving_display()
+    one.waits(
+        """ms => {
+            globalThis.since ??= performance.now();
+            return performance.now() - globalThis.since > ms;
+        }""",
+        AHEAD_MS,
+    )
+    button.click(delay=100)
+    one.waits_for_stage(recording)
+    one.waits_for_light("red", on=True)
+    one.waits(
+        r"""least => {
+            const told = document.getElementById("elapsed").textContent.match(/(\d+):(\d\d)/);
+            return told !== null && 60 * Number(told[1]) + Number(told[2]) >= least;
+        }""",
+        LENGTH,
+    )
+    # Nothing is pointed at.
+    one.page.mouse.move(0, 0)
+
+
+def draw(chromium: Browser, camera: BodyCamera) -> None:
+    """Take both pictures, one after the other."""
+    with person(
+        chromium, camera.url, "picture", size=DESKTOP, scheme="light", language="en-GB"
+    ) as one:
+        record(one, ("Idle", "Self-view", "Recording"))
+        one.page.screenshot(path=PICTURES / "page.png")
+    camera.stop()
+    camera.wait(stage="idle")
+    with person(
+        chromium, camera.url, "picture", size=PHONE, scheme="dark", language="de-DE", touch=True
+    ) as one:
+        record(one, ("Bereit", "Spiegel", "Aufzeichnung"))
+        one.page.screenshot(path=PICTURES / "phone.png")
+    camera.stop()
+
+
+def main() -> None:
+    """Draw them."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        body_camera(Path(directory), CONFIG, page=True) as camera,
+        browser() as chromium,
+    ):
+        draw(chromium, camera)
+
+
+if __name__ == "__main__":
+    main()
