@@ -187,7 +187,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         assert says == ["done", "it can record", "done", "it records"]
         page.evaluate(FEELS)
         big = page.locator("#button-main")
-        for _ in range(2):
+        for _ in range(breadth(1, 2)):
             big.click(delay=80)
             one.waits_for_stage("Self-view")
             feels(one, "done")
@@ -209,6 +209,12 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         page.get_by_role("button", name="Sound").click()
         assert page.evaluate("document.getElementById('speaker').paused")
 
+        # Another one, for a list of two.
+        for stage in ("self_view", "recording"):
+            camera.press()
+            camera.wait(stage=stage)
+        camera.stop()
+        one.waits_for_stage("Idle")
         rows = page.locator("#list > li")
         for number in range(2):
             rows.nth(number).get_by_role("button", name="Open").click()
@@ -270,7 +276,6 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
         assert "zweimal" not in says("#none")
         page.locator("#button-main").tap()
         feels(one, "sie kann nicht aufzeichnen")
-        one.sees("refused")
         in_reach(one, breadth(BETWEEN, ALL))
 
         for size, scheme, language in dresses():
