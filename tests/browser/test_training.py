@@ -98,6 +98,10 @@ UNEXPLAINED: Final = """() => {
   return [rows.length, rows.filter((one) => one !== null)];
 }"""
 """How many faults there are, and which lack their full name, what to expect or what to do."""
+KNOWN_AT_ONCE: Final = ("wurde nie gestellt", "Uhrzeit ungewiss")
+BELIEVED_LATE: Final = ("Akku ist schwach", "Akku schwach")
+"""A fault and its condition. A camera believes neither in an empty battery nor in one that is full
+again until it has stayed so for half a minute."""
 FEELS: Final = """() => {
   globalThis.felt = [];
   new MutationObserver(() => globalThis.felt.push(document.getElementById("cue").textContent))
@@ -183,7 +187,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         assert says == ["done", "it can record", "done", "it records"]
         page.evaluate(FEELS)
         big = page.locator("#button-main")
-        for _ in range(2):
+        for _ in range(breadth(1, 2)):
             big.click(delay=80)
             one.waits_for_stage("Self-view")
             feels(one, "done")
@@ -205,6 +209,12 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         page.get_by_role("button", name="Sound").click()
         assert page.evaluate("document.getElementById('speaker').paused")
 
+        # Another one, for a list of two.
+        for stage in ("self_view", "recording"):
+            camera.press()
+            camera.wait(stage=stage)
+        camera.stop()
+        one.waits_for_stage("Idle")
         rows = page.locator("#list > li")
         for number in range(2):
             rows.nth(number).get_by_role("button", name="Open").click()
@@ -245,8 +255,9 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
                 " && one.getBoundingClientRect().bottom <= innerHeight"
             ), selector
         one.sees("full")
-        page.get_by_role("switch", name="Akku ist schwach").tap()
-        page.locator("#conditions").get_by_text("Akku schwach").wait_for()
+        another, condition = breadth(KNOWN_AT_ONCE, BELIEVED_LATE)
+        page.get_by_role("switch", name=another).tap()
+        page.locator("#conditions").get_by_text(condition).wait_for()
         assert page.get_attribute("#conditions", "aria-live") == "polite"
 
         # Nothing is promised that would be refused: not in idle, and not before a mirror.
@@ -265,7 +276,6 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
         assert "zweimal" not in says("#none")
         page.locator("#button-main").tap()
         feels(one, "es kann nicht aufzeichnen")
-        one.sees("refused")
         in_reach(one, breadth(BETWEEN, ALL))
 
         for size, scheme, language in dresses():

@@ -8,23 +8,24 @@ feel what the finger did and not what the network did to it. So:
   of it: by so much the words that follow may be slower. How late that is counts from then on.
   Whatever follows is carried out as late, or later if it comes later still.
 - A finger that comes up has held its button for as long as its two times say, to the microsecond of
-  the pin (`Board.hold`). Only if word of it comes after that length is over has the camera felt
-  more than there was, and then the page is told by how much. No network becomes quicker by more
-  than `LATEST_SECONDS` while a finger rests: so much longer than between its two words a button is
-  held at most, whatever a page's clock shows.
+  the pin (`Board.hold`). Only if word of it comes to the pin after that length is over has the
+  camera felt more than there was, and then the page is told by how much: it is read from the edges,
+  since not only the network takes its time. No network becomes quicker by more than
+  `LATEST_SECONDS` while a finger rests: so much longer than between its two words a button is held
+  at most, whatever a page's clock shows.
 - What comes more than `LATEST_SECONDS` later than the quickest word of this page is refused: who
   pressed has long seen that nothing happens, and does not want it any more.
 - A page that goes lets go of everything.
 
 Times on the page's clock are compared with each other only. Both clocks are believed to be equally
-fast.
+fast. Time and waiting are handed in, so a test decides them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -61,6 +62,16 @@ class Finger:
     at_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Down:
+    """A finger on a button. at_us: on the page's clock. lag_us: by so much word of it was behind
+    that clock. closed_us: media time at which the contact closed; None if nobody looked at it."""
+
+    at_us: int
+    lag_us: int
+    closed_us: int | None
+
+
 class Strange(Exception):
     """Error raised when a page says something that no page says."""
 
@@ -70,17 +81,26 @@ class Fingers:
     media time of the edge | null, "late_us": by how much longer a button was held than the finger
     did, "refused": whether it came too late to be carried out}.
 
-    buttons: the names of those that the camera has.
+    buttons: the names of those that the camera has. clock: media time in microseconds. pause: waits
+    for so many seconds of it.
     """
 
     def __init__(
-        self, board: Buttons, buttons: frozenset[str], tell: Callable[[Answer], None]
+        self,
+        board: Buttons,
+        buttons: frozenset[str],
+        tell: Callable[[Answer], None],
+        *,
+        clock: Callable[[], int] = now_us,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._board = board
         self._buttons = buttons
         self._tell = tell
+        self._clock = clock
+        self._pause = pause
         self._waiting: asyncio.Queue[tuple[Finger, int]] = asyncio.Queue(MAX_WAITING)
-        self._down: dict[str, tuple[int, int]] = {}
+        self._down: dict[str, _Down] = {}
         self._quickest_us: int | None = None
         self._late_us: int | None = None
         self._newest_us = 0
@@ -93,7 +113,7 @@ class Fingers:
         if not isinstance(told, dict):
             raise Strange("a page says objects")
         at_us = self._time(told.get("at_ms"))
-        lag_us = now_us() - at_us
+        lag_us = self._clock() - at_us
         if self._quickest_us is None or lag_us < self._quickest_us:
             self._quickest_us = lag_us
         if told.keys() == {"at_ms"}:
@@ -129,43 +149,44 @@ class Fingers:
             await self._carry_out(*await self._waiting.get())
 
     async def _carry_out(self, finger: Finger, lag_us: int) -> None:
-        before = self._down.get(finger.button)
-        if finger.down == (before is not None):
+        since = self._down.get(finger.button)
+        if finger.down == (since is not None):
             return  # it is there already, or was never there: one that was refused comes up
         if finger.down and lag_us - (self._quickest_us or 0) > LATEST_SECONDS * 1e6:
             self._told(finger, None, refused=True)
             return
-        late_us = self._later(finger, lag_us)
-        if before is None:
+        self._keep_pace(finger, lag_us)
+        if since is None:
             await self._until(finger)
-            self._down[finger.button] = finger.at_us, lag_us
-            answer = await self._board.hold(finger.button, True)
-            if answer["at_us"] is not None:
+            # Who goes now lets go of it, whether or not its contact has come to rest.
+            self._down[finger.button] = _Down(finger.at_us, lag_us, None)
+            closed_us = (await self._board.hold(finger.button, True))["at_us"]
+            self._down[finger.button] = _Down(finger.at_us, lag_us, closed_us)
+            if closed_us is not None:
                 # When the contact closed, and not when it was to.
-                self._late_us = max(self._late_us or 0, answer["at_us"] - finger.at_us)
-            self._told(finger, answer["at_us"])
+                self._late_us = max(self._late_us or 0, closed_us - finger.at_us)
+            self._told(finger, closed_us)
             return
         del self._down[finger.button]
-        since_us, since_lag_us = before
-        ahead_us = max(0, since_lag_us - lag_us - round(LATEST_SECONDS * 1e6))
-        seconds = max(1000, finger.at_us - since_us - ahead_us) / 1e6
-        answer = await self._board.hold(finger.button, False, seconds)
-        self._told(finger, answer["at_us"], late_us=late_us)
+        ahead_us = max(0, since.lag_us - lag_us - round(LATEST_SECONDS * 1e6))
+        length_us = max(1000, finger.at_us - since.at_us - ahead_us)
+        opened_us = (await self._board.hold(finger.button, False, length_us / 1e6))["at_us"]
+        felt = since.closed_us is not None and opened_us is not None
+        late_us = max(0, opened_us - since.closed_us - length_us) if felt else 0
+        self._told(finger, opened_us, late_us=late_us)
 
-    def _later(self, finger: Finger, lag_us: int) -> int:
-        """By how much this word comes later than those before it; what follows waits as long."""
+    def _keep_pace(self, finger: Finger, lag_us: int) -> None:
+        """If this word comes later than those before it, what follows waits as long."""
         quiet = not self._down and finger.at_us - self._newest_us > QUIET_SECONDS * 1e6
         before_us = None if quiet else self._late_us
         self._newest_us = finger.at_us
-        if before_us is not None and lag_us <= before_us:
-            return 0
-        self._late_us = lag_us + round(STEADY_SECONDS * 1e6)
-        return 0 if before_us is None else lag_us - before_us
+        if before_us is None or lag_us > before_us:
+            self._late_us = lag_us + round(STEADY_SECONDS * 1e6)
 
     async def _until(self, finger: Finger) -> None:
         """Wait until it is this finger's turn."""
         assert self._late_us is not None
-        await asyncio.sleep(max(0, finger.at_us + self._late_us - now_us()) / 1e6)
+        await self._pause(max(0, finger.at_us + self._late_us - self._clock()) / 1e6)
 
     def _told(
         self, finger: Finger, at_us: int | None, *, late_us: int = 0, refused: bool = False
