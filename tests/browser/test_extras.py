@@ -430,7 +430,11 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     // Cut off, and gone on with: no end, and no press.
                     ...facts.state(state("recording", {}), 2),
                     ...facts.state(state("starting"), 3),
-                    ...facts.state(state("recording", {}), 4),
+                    ...facts.state(state("recording", { since_us: 4.5e6 }), 4.5e6),
+                    // The press that began it is none, told late, though the camera vibrates then.
+                    ...facts.edge({ name: "main", on: true, at_us: 4.5e6 }),
+                    ...facts.edge({ name: "main", on: false, at_us: 4.6e6 }),
+                    ...facts.edge({ name: "vibration", on: true, at_us: 4.7e6 }),
                     // A press that is a hold is no mark, nor is one that nothing answers.
                     ...facts.edge({ name: "main", on: true, at_us: 5e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 7e6 }),
@@ -438,6 +442,9 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     ...facts.edge({ name: "main", on: true, at_us: 8e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 8.1e6 }),
                     ...facts.edge({ name: "vibration", on: true, at_us: 10e6 }),
+                    ...facts.edge({ name: "main", on: true, at_us: 10.5e6 }),
+                    ...facts.edge({ name: "main", on: false, at_us: 10.6e6 }),
+                    ...facts.edge({ name: "vibration", on: true, at_us: 10.7e6 }),
                     ...facts.state(state("idle"), 11e6),
                 ];
                 return { taken, results: played.results, said: said.map((one) => one.what) };
@@ -446,7 +453,7 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
         assert results["taken"] == [False, False, True, True, False, False]
         assert [one["result"] for one in results["results"]] == ["otherwise", "late"]
         assert [one["seconds"] for one in results["results"]] == [1, 39]
-        assert results["said"] == ["recording", "recording", "stopped"]
+        assert results["said"] == ["recording", "recording", "mark", "stopped"]
 
 
 def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCamera) -> None:

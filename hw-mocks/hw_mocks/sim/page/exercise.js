@@ -28,11 +28,14 @@ export class Facts {
     return facts;
   }
 
-  /** A change of a pin: a short press in a recording that the camera answers by vibrating is a mark. */
+  /**
+   * A change of a pin: a short press in a recording that the camera answers by vibrating is a mark. The
+   * press that began the recording is none, though word of it may come later than the recording's.
+   */
   edge({ name, on, at_us: atUs }) {
-    const stage = this.before?.stage;
+    const { stage, recording } = this.before ?? {};
     if (name === this.button) {
-      if (on) this.pressed = stage === "recording" ? atUs : null;
+      if (on) this.pressed = stage === "recording" && atUs > recording?.since_us ? atUs : null;
       else if (this.pressed !== null && atUs - this.pressed < 1e6) this.tapped = atUs;
       return [];
     }

@@ -8,7 +8,7 @@ const WAIT = "Eine Minute warten: sie hilft sich selbst. Sonst andere Kamera neh
 export const FAULTS_DE = {
   camera_stall: ["Gelb nach einigen Sekunden. Eine Aufzeichnung läuft weiter, mit einer Lücke.", WAIT],
   camera_cancel: ["In einer Aufzeichnung können einige Bilder fehlen.", NOTHING],
-  camera_gone: ["Gelb: kein Bild, ein Druck wird abgelehnt. Eine Aufzeichnung läuft ohne Bilder weiter.", WAIT],
+  camera_gone: ["Gelb: kein Bild, ein Druck wird abgelehnt. Eine Aufzeichnung endet bald, und die Kamera startet neu.", WAIT],
   camera_start_error: ["Zu sehen, wenn das Kameramodul das nächste Mal startet; es wird noch einmal versucht.", NOTHING],
   camera_stop_hang: ["Zu sehen, wenn das Kameramodul das nächste Mal anhält; es wird neu gestartet.", WAIT],
   camera_dark: ["Das Bild ist schwarz und wird so aufgezeichnet. Kein Licht sagt es.", "Auf das Display sehen: Objektiv frei machen."],

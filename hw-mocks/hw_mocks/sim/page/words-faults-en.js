@@ -8,7 +8,7 @@ const WAIT = "Wait a minute: it mends itself. Otherwise take another camera.";
 export const FAULTS_EN = {
   camera_stall: ["Amber after some seconds. A recording goes on, with a gap.", WAIT],
   camera_cancel: ["A few pictures may be missing from a recording.", NOTHING],
-  camera_gone: ["Amber: no picture, a press is refused. A recording goes on without pictures.", WAIT],
+  camera_gone: ["Amber: no picture, a press is refused. A recording ends soon, and the camera starts anew.", WAIT],
   camera_start_error: ["Seen the next time that the camera module starts; it is tried again.", NOTHING],
   camera_stop_hang: ["Seen when the camera module is stopped next; it is started anew.", WAIT],
   camera_dark: ["The picture is black, and is recorded as it is. No light says so.", "Look at the display: uncover the lens."],
