@@ -180,7 +180,8 @@ def test_a_visitor_sees_themselves_in_a_recording(
                 )
                 other.page.locator("#webcam-toggle").click()
                 told(other, words)
-            other.sees("refused")
+            if CAMPAIGN:
+                other.sees("refused")
 
         # A browser tells of a camera that is unplugged by an event of its track.
         camera.press()
@@ -223,7 +224,8 @@ def test_the_first_minute_ticks_itself_off_by_what_happened(
         page = one.page
         page.locator("#course-name").click()
         page.locator("#scenario-minute").click()
-        one.sees("chosen")
+        if CAMPAIGN:
+            one.sees("chosen")
         page.locator("#course-begin").click()
         # A press that somebody else makes counts as well: it is what the camera does that counts.
         camera.press()
@@ -261,7 +263,9 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
     chromium: Browser, camera: BodyCamera
 ) -> None:
     address = f"{camera.url}/?scenario=silent"
-    with person(chromium, address, "exercise", size=WIDE, scheme="light", language="de-DE") as one:
+    with person(
+        chromium, address, "exercise", size=NARROW, scheme="light", language="de-DE"
+    ) as one:
         page = one.page
         page.locator("#course-begin").click()
         camera.press("main", 1.3)
@@ -291,11 +295,12 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         assert steps(one) == ["right", "right", "wrong", "right"]
         page.goto(f"{camera.url}/?scenario=nonsense")
         page.get_by_text("There is no exercise").wait_for()
-        one.sees("unknown")
+        if CAMPAIGN:
+            one.sees("unknown")
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("name", ["sudden", "marks", "full", "silent", "light", "cut"])
+@pytest.mark.parametrize("name", ["sudden", "full", "silent", "light", "cut"])
 def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera, name: str) -> None:
     """Every step by what a hand does, all of them right, and nothing goes wrong afterwards."""
     address = f"{camera.url}/?scenario={name}"
@@ -305,28 +310,18 @@ def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera,
             "async (id) => (await import('/page/scenarios.js')).scenario(id).steps", name
         )
         page.locator("#course-begin").click()
-        for number, step in enumerate(played):
+        for number, step in enumerate(played, 1):
             wants = step.get("wants")
             if "ask" in step:
                 page.locator(".question button").nth(step["right"]).click()
             elif wants == "recording" and step.get("from") != "starting":
-                viewed = camera.state["stage"] == "self_view"
-                camera.press("main", 0.1 if viewed else 1.3)
-            elif wants == "self_view":
-                camera.press()
-            elif wants == "mark":
-                # The sound goes off and on by the display's button, and that is no mark.
-                for muted in (True, False):
-                    camera.press_and_hold()
-                    camera.wait(muted=muted)
-                waits_for_steps(one, number)
-                camera.press()
+                camera.press("main", 1.3)
             elif wants == "stopped":
                 camera.stop()
             elif wants == "verified":
                 row = page.locator("#list > li").first
                 row.get_by_role("button", name="Verify").click()
-            waits_for_steps(one, number + 1)
+            waits_for_steps(one, number)
         assert steps(one) == ["right"] * len(played)
         one.waits("() => document.getElementById('all-off').ariaDisabled === 'true'")
 
@@ -472,7 +467,8 @@ def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCam
         one.waits_for_stage("Bereit")
         assert camera.recordings == []
         assert not any(path.exists() for path in sealed)
-        one.sees("erased")
+        if CAMPAIGN:
+            one.sees("erased")
         # A browser says in the console that the connection broke.
         one.said = [
             line for line in one.said if "ERR_CONNECTION" not in line and "WebSocket" not in line
