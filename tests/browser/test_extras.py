@@ -97,6 +97,7 @@ def switch_on(one: Person) -> None:
     told(one, "The body camera now films")
 
 
+@pytest.mark.breadth
 def test_a_visitor_sees_themselves_in_a_recording(
     chromium: Browser, camera: BodyCamera, tmp_path: Path
 ) -> None:
@@ -215,6 +216,7 @@ def waits_for_steps(one: Person, count: int) -> None:
     one.waits("n => document.querySelectorAll('#course .steps li strong').length === n", count)
 
 
+@pytest.mark.breadth
 def test_the_first_minute_ticks_itself_off_by_what_happened(
     chromium: Browser, camera: BodyCamera
 ) -> None:
@@ -259,6 +261,7 @@ def test_the_first_minute_ticks_itself_off_by_what_happened(
         row.get_by_text("Authentic").wait_for()
 
 
+@pytest.mark.breadth
 def test_an_exercise_that_the_address_names_and_its_protocol(
     chromium: Browser, camera: BodyCamera
 ) -> None:
@@ -451,6 +454,7 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
         assert results["said"] == ["recording", "recording", "mark", "stopped"]
 
 
+@pytest.mark.breadth
 def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCamera) -> None:
     recording = camera.record(0.5)
     camera.ask("POST", "/api/open", {"id": recording["id"]})
