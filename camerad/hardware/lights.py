@@ -32,9 +32,7 @@ it can be again; only when that changes."""
 
 MAX_WAITING: Final = 4
 """Soundings kept while another one plays; more would tell an officer old news."""
-CUT_MS: Final = 360
-"""Rest before an answer that cuts something short: three pauses between strokes, so that what was
-cut off and the answer are not felt as one rhythm."""
+
 
 TRIAL_HERTZ: Final = 1600
 """Pitch of a buzzer under test."""
@@ -241,27 +239,21 @@ class Indicators:
     def sound(self, sounding: Sounding, *, answer: bool = False) -> None:
         """Play a vibration and a tone once, after those that still play, and a rest behind them.
 
-        News that waits already is told once. answer: a hand waits for it, so it plays at once, or
-        behind a short rest where something else was felt just now. News that it interrupts is told
-        again afterwards, unless the answer has told the same, and an older answer is not.
+        News that waits already is told once. answer: a hand waits for it, so it plays at once; news
+        that it interrupts is told again afterwards, unless the answer has told the same, and an
+        older answer is not.
         """
         if answer:
-            self._answer(sounding)
+            told = (sounding, False)
+            if self._sounding and self._playing not in (None, told) and not self._playing[1]:
+                self._waiting.appendleft(self._playing)
+            if told in self._waiting:
+                self._waiting.remove(told)
+            self._silence()
+            self._begin(sounding, answer=True)
         elif (sounding, False) not in self._waiting:
             self._waiting.append((sounding, False))
         self._next_sounding()
-
-    def _answer(self, sounding: Sounding) -> None:
-        told = (sounding, False)
-        waiting = [one for one in self._waiting if not one[1] and one != told]
-        if self._sounding and self._playing not in (None, told) and not self._playing[1]:
-            waiting.insert(0, self._playing)
-        felt = self._sounding > 0 or self._rest is not None
-        self._silence()
-        self._waiting = deque([(sounding, True), *waiting][:MAX_WAITING], MAX_WAITING)
-        if felt:
-            loop = asyncio.get_running_loop()
-            self._rest = loop.call_later(CUT_MS / 1000, self._rested)
 
     def _next_sounding(self) -> None:
         while self._waiting and self._sounding == 0 and self._rest is None:
