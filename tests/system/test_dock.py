@@ -18,6 +18,7 @@ from camerad.container.keys import SigningKey
 from tests.system.gaps import edges
 from tests.system.harness import (
     PATIENCE,
+    SHIPPED,
     BodyCamera,
     body_camera,
     configuration,
@@ -146,7 +147,7 @@ def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path
     key = SigningKey.generate().public.jwk["x"]
     office: dict[str, Any] = {"url": "https://office.example", "ca": authority().pem, "key": key}
     office |= {"mbit_per_second": 1}
-    config = configuration(tmp_path, camera={"bitrate": 4_000_000}, office=office)
+    config = configuration(tmp_path, camera={**SHIPPED, "bitrate": 4_000_000}, office=office)
     with body_camera(tmp_path, config, options=("--office",)) as camera:
         camera.record(4)
         docked(camera)

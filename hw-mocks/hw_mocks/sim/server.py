@@ -128,6 +128,8 @@ async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResp
         if error.status < 400:
             raise
         response = web.json_response({"error": error.text or error.reason}, status=error.status)
+    except ConnectionError:
+        raise  # whoever asked is gone; nobody is left to be answered
     except Exception:
         # A mistake of ours must not look like one of the daemon's, nor end what is being watched.
         log.exception("%s %s failed", request.method, request.path)
