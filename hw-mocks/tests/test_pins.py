@@ -105,11 +105,15 @@ def test_a_press_pulls_against_the_pins_pull(
 
 def test_what_is_let_go_has_been_held_for_as_long_as_is_said(factory: SimulatedFactory) -> None:
     with Button(5, pin_factory=factory) as button:
+
+        def edges() -> list[int]:
+            return [change.at_us for change in factory.history if change.gpio == 5]
+
+        assert edges() == []
         factory.hold(5, bounce=False)
         factory.release(5, 0.1)
-        until(lambda: button.is_pressed)
-        until(lambda: not button.is_pressed)
-        down, up = [change.at_us for change in factory.history if change.gpio == 5][-2:]
+        until(lambda: len(edges()) == 2)
+        down, up = edges()
         assert up - down == 100_000
         # Later than that it cannot be undone.
         factory.hold(5, bounce=False)

@@ -11,9 +11,12 @@ import pytest
 from hw_mocks.sim.faults import FAULTS
 from playwright.sync_api import Browser
 
+from camerad.behaviour.signals import Rhythm
 from tests.breadth import CAMPAIGN, breadth
 from tests.browser.person import WIDE, Person, browser, person
-from tests.system.harness import BodyCamera, body_camera
+from tests.system.gaps import edges
+from tests.system.harness import PATIENCE, BodyCamera, body_camera
+from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.breadth]
 
@@ -98,6 +101,8 @@ UNEXPLAINED: Final = """() => {
   return [rows.length, rows.filter((one) => one !== null)];
 }"""
 """How many faults there are, and which lack their full name, what to expect or what to do."""
+READY_EDGES: Final = 2 * len(Rhythm.CAN.value)
+"""Of the motor's pin, when a camera that has started says that it can record."""
 KNOWN_AT_ONCE: Final = ("wurde nie gestellt", "Uhrzeit ungewiss")
 BELIEVED_LATE: Final = ("Akku ist schwach", "Akku schwach")
 """A fault and its condition. A camera believes neither in an empty battery nor in one that is full
@@ -185,6 +190,8 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         one.waits_for_stage("Idle")
         says = page.evaluate(STROKES)
         assert says == ["done", "it can record", "done", "it records"]
+        # Else a press cuts short what the camera says at its start, and it is told again in between.
+        until(lambda: len(edges(camera, "vibration", 0)) >= READY_EDGES, PATIENCE, "it can record")
         page.evaluate(FEELS)
         big = page.locator("#button-main")
         for _ in range(breadth(1, 2)):

@@ -99,12 +99,12 @@ def test_two_kills_are_two_stated_gaps_in_one_recording(tmp_path: Path) -> None:
         red_never_went_out(camera, red_us, stop_us)
         verdict = judge_gaps(camera, recording)
         assert len(verdict.holes) == 2
-        for kill_us, hole, (down_us, up_us) in zip(kills_us, verdict.holes, presses, strict=True):
+        for kill_us, hole, (down_us, _) in zip(kills_us, verdict.holes, presses, strict=True):
             # The last picture before the kill is at most a few frames old: nothing else is lost.
             assert camera.frame_at(kill_us) - hole.after < 4
             assert at_us(camera, hole.before) - kill_us < AGAIN_SECONDS * 1e6
-            # The press that the camera answered was during the outage.
-            assert kill_us < down_us < up_us < at_us(camera, hole.before)
+            # The press that the camera answered began in the outage, which may be a shorter one.
+            assert kill_us < down_us < at_us(camera, hole.before)
         assert marks_us(recording, verdict, camera) == pytest.approx(
             [down_us for down_us, _ in presses], abs=2_000
         )

@@ -129,7 +129,7 @@ async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResp
             raise
         response = web.json_response({"error": error.text or error.reason}, status=error.status)
     except ConnectionError:
-        raise  # whoever asked is gone; nobody is left to be answered
+        return web.Response()  # whoever asked is gone, and nobody hears this
     except Exception:
         # A mistake of ours must not look like one of the daemon's, nor end what is being watched.
         log.exception("%s %s failed", request.method, request.path)
