@@ -190,7 +190,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         one.waits_for_stage("Idle")
         says = page.evaluate(STROKES)
         assert says == ["done", "it can record", "done", "it records"]
-        # Else a press cuts short what the camera says at its start, and it is told again in between.
+        # Else a press cuts short what the camera says at its start, which is then told again.
         until(lambda: len(edges(camera, "vibration", 0)) >= READY_EDGES, PATIENCE, "it can record")
         page.evaluate(FEELS)
         big = page.locator("#button-main")
