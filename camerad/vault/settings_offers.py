@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -23,9 +22,7 @@ from camerad.provisioning.validation import digest
 from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
-
-OFFERS: Final = "offers"
-_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+from camerad.vault.offer_kinds import offer_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +96,4 @@ class SettingsOffers:
         return True
 
     def _path(self, kid: str) -> str:
-        """Nothing on the way is a link."""
-        if _KID.fullmatch(kid) is None:
-            raise ValueError(f"{kid!r} is no thumbprint")
-        path = self._office
-        file_status.check_directory(path)
-        for name in (OFFERS, kid):
-            path = os.path.join(path, name)
-            file_status.check_directory(path)
-        return os.path.join(path, settings_offer.NAME)
+        return offer_path(self._office, kid, settings_offer.NAME)

@@ -33,8 +33,7 @@ from camerad.dock.update_fetch import LONGEST
 from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
-from camerad.vault.offer_kinds import PIECE
-from camerad.vault.settings_offers import OFFERS
+from camerad.vault.offer_kinds import KID, OFFERS, PIECE, offer_path
 from camerad.vault.standstill import free_room
 from camerad.vault.update_bundle import read_manifest
 
@@ -43,7 +42,6 @@ NAME: Final = "update.json"
 _ENDING: Final = ".raucb"
 _LOCK: Final = "updates"
 _LARGEST: Final = 4096
-_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -201,7 +199,7 @@ class UpdateOffers:
             return
         offers = os.path.join(self._office, OFFERS)
         with explaining("list the directory", offers):
-            kids = [name for name in os.listdir(offers) if _KID.fullmatch(name)]
+            kids = [name for name in os.listdir(offers) if KID.fullmatch(name)]
         named = {offer.sha256 + _ENDING for kid in kids if (offer := self.offered(kid))}
         with explaining("list the directory", directory):
             there = os.listdir(directory)
@@ -216,12 +214,4 @@ class UpdateOffers:
         return os.path.join(directory, sha256 + _ENDING)
 
     def _path(self, kid: str) -> str:
-        """Nothing on the way is a link."""
-        if _KID.fullmatch(kid) is None:
-            raise ValueError(f"{kid!r} is no thumbprint")
-        path = self._office
-        file_status.check_directory(path)
-        for name in (OFFERS, kid):
-            path = os.path.join(path, name)
-            file_status.check_directory(path)
-        return os.path.join(path, NAME)
+        return offer_path(self._office, kid, NAME)

@@ -425,11 +425,8 @@ def test_a_look_ends_after_a_while_and_the_next_one_goes_on(
     assert len(office.copied) == 3
 
 
-def test_a_look_ends_between_two_copies_when_it_is_told_to(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    office.take(ONE, TWO, THREE)
-    office.retention.look()
+def slow_copies(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Have copies wait once they have begun: (one has begun, tell them to go on)."""
     make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
 
     def slow(*what: Any) -> None:
@@ -438,6 +435,15 @@ def test_a_look_ends_between_two_copies_when_it_is_told_to(
         make(*what)
 
     monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    return begun, told
+
+
+def test_a_look_ends_between_two_copies_when_it_is_told_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.take(ONE, TWO, THREE)
+    office.retention.look()
+    begun, told = slow_copies(monkeypatch)
     look = threading.Thread(target=office.worker.copy)
     look.start()
     assert begun.wait(30)
@@ -455,14 +461,7 @@ def test_no_deletion_and_no_hold_waits_behind_a_long_copy(
     office.look()
     office.take(TWO, THREE)
     office.retention.look()
-    make, begun, told = SecondCopies.make_alone, threading.Event(), threading.Event()
-
-    def slow(*what: Any) -> None:
-        begun.set()
-        assert told.wait(30)
-        make(*what)
-
-    monkeypatch.setattr(SecondCopies, "make_alone", slow)
+    begun, told = slow_copies(monkeypatch)
     copying = threading.Thread(target=office.worker.copy)
     copying.start()
     assert begun.wait(30)
