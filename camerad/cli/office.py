@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from camerad.base.errors import EX_CONFIG
 from camerad.base.text import printable
-from camerad.cli import office_cameras, office_find, office_init, office_reindex, office_restore
+from camerad.cli import (
+    office_cameras,
+    office_find,
+    office_init,
+    office_people,
+    office_reindex,
+    office_restore,
+)
 from camerad.cli.office_init import OfficeCommandError
 from camerad.cli.options import config_home
 
 if TYPE_CHECKING:
+    from camerad.base.clock import Clock
+    from camerad.vault.office_server import Beside
     from camerad.vault.office_settings import OfficeFile
 
 _LEFT_SECONDS = 3.0
@@ -63,7 +72,7 @@ def add_parser(commands: Any) -> None:
     check = checks.add_parser("check", help="name every mistake in the server's settings")
     check.add_argument("file", metavar="FILE", help="an office.yaml")
 
-    for one in (office_find, office_reindex):
+    for one in (office_find, office_reindex, office_people):
         one.add_parser(actions, default_config())
 
 
@@ -79,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         "status": office_cameras.run,
         "offer": office_cameras.run,
         "restore": office_restore.run,
+        "people": office_people.run,
     }
     return actions[options.action](options)
 
@@ -116,11 +126,25 @@ def _serve(options: argparse.Namespace) -> int:
     clock = desk.clock_of(
         argparse.Namespace(trust_clock=False, office_key=str(settings.office_key)), place
     )
+    desk_page = _desk_page(settings, clock)
     with asyncio.Runner() as runner:
-        runner.run(Vault(settings, clock).run())
+        runner.run(Vault(settings, clock, desk_page).run())
         # What is acknowledged is durable. Whoever still waits for storage keeps nobody here.
         process.end_within(_LEFT_SECONDS, 0)
     return 0
+
+
+def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
+    """The desk's part of the server; None if its settings have none. Raises OfficeKeyError."""
+    if settings.desk is None:
+        return None
+    from camerad.desk.desk_server import Desk  # noqa: PLC0415 - slow to import
+    from camerad.office import office  # noqa: PLC0415
+
+    key = office.load_key(str(settings.office_key))
+    if key is None:
+        raise OfficeCommandError(f"{settings.office_key}: there is no key of the office")
+    return Desk(settings, settings.desk, key, clock)
 
 
 def _checked(settings: OfficeFile, config: str) -> list[str]:

@@ -10,7 +10,7 @@ receipts and deletion go by files and ledgers alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -19,7 +19,7 @@ from camerad.index import recording_query
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
 from camerad.index.index_tables import metadata, sources
 from camerad.index.office_knowledge import OfficeFiles
-from camerad.index.recording_query import RecordingPage, RecordingQuery
+from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
 from camerad.index.refresh import Refresher
 
 _T = TypeVar("_T")
@@ -57,6 +57,14 @@ class RecordingIndex:
     def find(self, query: RecordingQuery) -> RecordingPage:
         """The recordings that are asked for. Raises QueryError."""
         return self._ask(lambda connection: recording_query.find(connection, query))
+
+    def about(self, recording: str) -> list[IndexedRecording]:
+        """The rows of one recording."""
+        return self._ask(lambda connection: recording_query.about(connection, recording))
+
+    def history(self, recording: str) -> list[dict[str, Any]]:
+        """What the office's ledger says of a recording, oldest first."""
+        return self._ask(lambda connection: recording_query.history(connection, recording))
 
     def count_states(self) -> dict[str, int]:
         """How many recordings there are, by their state."""

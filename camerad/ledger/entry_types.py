@@ -1,6 +1,7 @@
 """What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
 
-Those about a recording are in `camerad.ledger.recording_entries`; `KINDS` has all of them.
+Those about a recording are in `camerad.ledger.recording_entries`, those about people at an office
+in `camerad.ledger.people_entries`; `KINDS` has all of them.
 
 A kind's fields never change; what needs others is a kind of its own. A reader checks signature and
 chain of kinds that it does not know like those of any other. It cannot know what they say, though,
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from camerad.base.clock import ClockSource, Moment
-from camerad.ledger import recording_entries
+from camerad.ledger import people_entries, recording_entries
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
@@ -283,5 +284,9 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "removed_empty": recording_entries.RemovedEmpty,
     "unreadable": recording_entries.Unreadable,
     "unread": UnreadEntry,
+    "signed": people_entries.SignedEntry,
+    "accessed": people_entries.AccessedEntry,
+    "rights": people_entries.RightsEntry,
+    "case": people_entries.CaseEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

@@ -28,6 +28,7 @@ def open_office_store(
     say: Callable[[str], None],
     *,
     about: str | None = None,
+    compared: bool = True,
     replace: bool = False,
     alarm: Callable[[Discrepancy], None] | None = None,
 ) -> Iterator[Store]:
@@ -36,8 +37,9 @@ def open_office_store(
     It is compared with its files before, new recordings are taken over, and so are the cameras'
     holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
     say: is told what is no alarm. alarm: is given the others, which are logged in any case. about:
-    id of the one recording that it is about; then only that is compared, and what is new. replace:
-    `key` comes in the place of another one.
+    id of the one recording that it is about; then only that is compared, and what is new. compared:
+    False for whoever only writes down what people did; then no file is looked at, and nothing is
+    taken over. replace: `key` comes in the place of another one.
 
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
@@ -46,6 +48,9 @@ def open_office_store(
     had_one = bool(office.known_keys(place))
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         office.remember_key(place, key.public)
+        if not compared:
+            yield store
+            return
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:
                 say(str(difference))

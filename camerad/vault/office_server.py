@@ -27,7 +27,7 @@ import os
 import signal
 import ssl
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import hdrs, web
 
@@ -104,12 +104,23 @@ class OccupiedError(CameradError, BlockingIOError):
     exit_code = EX_UNAVAILABLE
 
 
+class Beside(Protocol):
+    """What the same process runs besides, such as the desk's page."""
+
+    async def open(self) -> None:
+        """Begin, once the server has begun."""
+
+    async def close(self) -> None:
+        """End. Safe to call again, and without `open`."""
+
+
 class Vault:
     """The server. settings: as `camerad.vault.office_settings.load` read them. clock: whose moments
-    say whether wall time is trusted."""
+    say whether wall time is trusted. beside: begins and ends with it."""
 
-    def __init__(self, settings: OfficeFile, clock: Clock) -> None:
+    def __init__(self, settings: OfficeFile, clock: Clock, beside: Beside | None = None) -> None:
         self._settings = settings
+        self._beside = beside
         self._clock = clock
         self._claim: int | None = None
         self._runner: web.AppRunner | None = None
@@ -235,6 +246,8 @@ class Vault:
             await self._listener.open()
         queue.start()
         self._work.start()
+        if self._beside is not None:
+            await self._beside.open()
 
     def _ledger_came(self, takeover: Takeover, queue: TakeoverQueue, kid: str) -> None:
         # At once, since the camera's next question is whether it still waits.
@@ -288,6 +301,8 @@ class Vault:
         off the rest, and give up the directory. Safe to call again."""
         for task in self._tasks:
             task.cancel()
+        if self._beside is not None:
+            await self._beside.close()
         if self._entrance is not None:
             await self._entrance.close()
         if self._runner is not None:

@@ -1,0 +1,87 @@
+"""``camerad office people``: who may sign in at the desk, for whoever runs the server.
+
+It makes the first administrator, and helps one back in who has lost every passkey. Everything else
+administrators do on the page. What it does is in the office's ledger as the page's doings are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, Final
+
+from camerad.base.text import printable
+from camerad.cli.office_init import OfficeCommandError
+
+_ROLES: Final = "shift_lead, desk, supervisor, data_protection, administrator"
+
+
+def add_parser(actions: Any, config: str) -> None:
+    """Add it to the actions of `camerad office`. config: the default settings."""
+    parser = actions.add_parser("people", help="who may sign in at the desk")
+    does = parser.add_subparsers(dest="people_action", required=True, metavar="ACTION")
+    add = does.add_parser("add", help="add somebody, and print the link for their passkey")
+    link = does.add_parser("link", help="print another link for somebody who is there")
+    does_list = does.add_parser("list", help="list everybody")
+    for one in (add, link):
+        one.add_argument("person", metavar="ID", help="as the ledger names them, such as m.meier")
+    add.add_argument("--name", required=True, help="their name, as the page shows it")
+    add.add_argument(
+        "--role", action="append", required=True, metavar="ROLE", help=f"one of {_ROLES}; again"
+    )
+    for one in (add, link, does_list):
+        one.add_argument(
+            "--config", default=config, metavar="FILE", help="the server's; default: %(default)s"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
+    from camerad.desk.desk_ledger import DeskLedger  # noqa: PLC0415
+    from camerad.desk.people import People  # noqa: PLC0415
+    from camerad.desk.roles import read_roles  # noqa: PLC0415
+    from camerad.desk.sessions import Sessions  # noqa: PLC0415
+    from camerad.office import office  # noqa: PLC0415
+    from camerad.vault.cameras import Cameras  # noqa: PLC0415
+    from camerad.vault.office_settings import load  # noqa: PLC0415
+
+    settings = load(options.config)
+    directory, clock = str(settings.directory), SystemClock()
+    people = People(directory)
+    if options.people_action == "list":
+        for one in people.list_all():
+            state = "" if one.active else ", withdrawn"
+            said = f"{one.id}  {one.name}  {', '.join(one.roles)}{state}"
+            sys.stdout.write(f"{printable(said)}\n")
+        return 0
+    if settings.desk is None:
+        raise OfficeCommandError(
+            f"{options.config}: there is no desk to sign in at; name its address with desk.url"
+        )
+    key = office.load_key(str(settings.office_key))
+    if key is None:
+        raise OfficeCommandError(f"{settings.office_key}: there is no key of the office")
+    ledger = DeskLedger(directory, Cameras(str(settings.register)), key, clock)
+    sessions = Sessions(directory, people, settings.desk, clock)
+    if options.people_action == "add":
+        roles = read_roles(options.role)
+        people.check_new(options.person, options.name)
+        _note(ledger, options.person, "added", roles)
+        people.add(options.person, options.name, roles, clock.wall_us())
+    else:
+        known = people.find(options.person)
+        if known is None:
+            raise OfficeCommandError(f"{printable(options.person)}: there is nobody of this id")
+        _note(ledger, options.person, "link", known.roles)
+    secret = sessions.make_link(options.person, "")
+    sys.stdout.write(
+        f"{settings.desk.url}/#link={secret}\n\n"
+        f"Give this link to {printable(options.person)} alone. It is good once, for 72 hours: with "
+        "it they make a passkey, and are signed in.\n"
+    )
+    return 0
+
+
+def _note(ledger: Any, person: str, what: str, roles: Any) -> None:
+    ledger.append("rights", person=person, who="", what=what, roles=tuple(sorted(map(str, roles))))

@@ -1,0 +1,95 @@
+"""Writes into the office's ledger what people do at the desk, and what they decide.
+
+Each call opens the store as a command of the desk does (`camerad.office.office_store`), so the
+server's own work and commands take turns with it. What is to be seen or done comes after its entry
+is on the storage, never before (O5). Whoever finds the store taken waits for some seconds.
+
+Everything blocks, and is for threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.container.keys import SigningKey
+from camerad.office.office_store import open_office_store
+from camerad.store.disk import TakenError
+from camerad.store.locations import office_place
+from camerad.store.store import Store
+from camerad.vault.cameras import Cameras
+
+PATIENCE_US: Final = 10 * SECOND
+"""How long the store is waited for while somebody else works with it."""
+_LOOK_SECONDS: Final = 0.05
+
+_T = TypeVar("_T")
+
+
+class BusyError(CameradError):
+    """Error raised when somebody else works with the store for longer than anybody waits."""
+
+
+class DeskLedger:
+    """directory: the office's. cameras: whose recordings count. key: signs the office's ledger."""
+
+    def __init__(self, directory: str, cameras: Cameras, key: SigningKey, clock: Clock) -> None:
+        self._directory = directory
+        self._cameras = cameras
+        self._key = key
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._ended = threading.Event()
+
+    def append(self, kind: str, **facts: Any) -> None:
+        """Write one entry about people. Raises BusyError and StorageError."""
+        self._with_store(lambda store: store.ledger.append(kind, **facts))
+
+    def access(self, recording: str, **facts: Any) -> None:
+        """Write that somebody is given a recording, which has to be here. Raises NotThereError,
+        BusyError and StorageError."""
+
+        def write(store: Store) -> None:
+            store.place.find(recording)
+            store.ledger.append("accessed", id=recording, **facts)
+
+        self._with_store(write, about=recording)
+
+    def hold(self, recording: str, reason: str, who: str) -> None:
+        """Hold a recording. Raises HoldError, NotThereError, BusyError and StorageError."""
+        self._with_store(lambda store: store.hold(recording, reason, who), about=recording)
+
+    def release(self, recording: str, who: str) -> None:
+        """End all holds on a recording. Raises HoldError, BusyError and StorageError."""
+        self._with_store(lambda store: store.release(recording, who), about=recording)
+
+    def end(self) -> None:
+        """Have whoever still waits for the store give up."""
+        self._ended.set()
+
+    def _with_store(self, work: Callable[[Store], _T], *, about: str | None = None) -> _T:
+        until = self._clock.now_us() + PATIENCE_US
+        place = office_place(self._directory)
+        with self._turn:
+            while True:
+                try:
+                    with open_office_store(
+                        place,
+                        self._key,
+                        self._clock,
+                        self._cameras.keys(),
+                        _ignore,
+                        about=about,
+                        compared=about is not None,
+                    ) as store:
+                        return work(store)
+                except TakenError as error:
+                    if self._clock.now_us() >= until or self._ended.wait(_LOOK_SECONDS):
+                        raise BusyError(str(error)) from error
+
+
+def _ignore(_text: str) -> None:
+    """What the comparison finds is the server's to tell (`camerad.vault.retention_worker`)."""

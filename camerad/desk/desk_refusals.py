@@ -1,0 +1,58 @@
+"""What the desk answers where it does not do what was asked: a status, and one word.
+
+The word is for the page, which has a sentence for each in every language
+(`camerad/desk/pages/words.js`); nothing that a person reads is written here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from camerad.vault.refusals import RefusedRequestError
+
+
+class Refusal(StrEnum):
+    """Why something was not done."""
+
+    NOT_SIGNED_IN = "not_signed_in"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FROM_THIS_PAGE = "not_from_this_page"
+    NOT_UNDERSTOOD = "not_understood"
+    NOT_THERE = "not_there"
+    LINK_USED = "link_used"
+    PASSKEY = "passkey"
+    BUSY = "busy"
+    TOO_MANY = "too_many"
+    INDEX_AWAY = "index_away"
+    REASON_NEEDED = "reason_needed"
+    NOT_HELD = "not_held"
+    HELD_TOO_OFTEN = "held_too_often"
+    LAST_ADMINISTRATOR = "last_administrator"
+    ROLES_APART = "roles_apart"
+    ID_TAKEN = "id_taken"
+    BAD_ID = "bad_id"
+    APPROVAL_NEEDED = "approval_needed"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+
+
+STATUS: Final = {
+    Refusal.NOT_SIGNED_IN: HTTPStatus.UNAUTHORIZED,
+    Refusal.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    Refusal.NOT_FROM_THIS_PAGE: HTTPStatus.FORBIDDEN,
+    Refusal.NOT_THERE: HTTPStatus.NOT_FOUND,
+    Refusal.LINK_USED: HTTPStatus.GONE,
+    Refusal.PASSKEY: HTTPStatus.FORBIDDEN,
+    Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Refusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    Refusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Refusal.APPROVAL_NEEDED: HTTPStatus.CONFLICT,
+    Refusal.CHANGED_MEANWHILE: HTTPStatus.CONFLICT,
+}
+"""Of HTTP; 400 for the others."""
+
+
+def refused(why: Refusal) -> RefusedRequestError:
+    """The refusal of a request."""
+    return RefusedRequestError(STATUS.get(why, HTTPStatus.BAD_REQUEST), why.value)

@@ -1,0 +1,127 @@
+"""The desk's part of the office's server, put together.
+
+=======================================  =====================================================
+`route_table`                            who may ask for what; what every answer forbids browsers
+`sign_in_routes`, `passkeys`             people come in and go
+`people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
+`recording_routes`, `index_reader`       find recordings, hold and release them
+`viewing_routes`                         a recording is given to somebody, sealed, for a reason
+`page_files`                             the page itself
+`desk_ledger`                            all of that, written down
+=======================================  =====================================================
+
+It listens at a port of its own: the docks' network need not reach the desk, nor the desk's network
+the docks. Like the rest of the server it has no key that opens footage (O1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from aiohttp import web
+
+from camerad.base.clock import Clock
+from camerad.base.text import printable
+from camerad.container.keys import SigningKey
+from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.index_reader import IndexReader
+from camerad.desk.page_files import PageFiles
+from camerad.desk.passkeys import Passkeys
+from camerad.desk.people import People
+from camerad.desk.people_routes import PeopleRoutes
+from camerad.desk.recording_routes import RecordingRoutes
+from camerad.desk.route_table import Guard, Route
+from camerad.desk.sessions import Sessions
+from camerad.desk.sign_in_routes import SignInRoutes
+from camerad.desk.viewing_routes import ViewingRoutes
+from camerad.index.index_settings import url_of
+from camerad.index.office_knowledge import OfficeFiles
+from camerad.vault.cameras import Cameras
+from camerad.vault.desk_settings import DeskSettings
+from camerad.vault.entrance import Entrance, listen, tls_context
+from camerad.vault.office_settings import OfficeFile
+
+IDLE_SECONDS: Final = 30.0
+"""How long a head may take."""
+END_SECONDS: Final = 3.0
+TIDY_SECONDS: Final = 3600.0
+LONGEST_LINE: Final = 4096
+
+
+class Desk:
+    """settings: of the office, with a section `desk`. key: signs the office's ledger. port: where
+    it listens."""
+
+    def __init__(
+        self, settings: OfficeFile, desk: DeskSettings, key: SigningKey, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._desk = desk
+        self.port = desk.port
+        directory = str(settings.directory)
+        cameras = Cameras(str(settings.register))
+        self._people = People(directory)
+        self._sessions = Sessions(directory, self._people, desk, clock)
+        self._passkeys = Passkeys(directory, self._people, desk.url, clock)
+        self._ledger = DeskLedger(directory, cameras, key, clock)
+        files = OfficeFiles(directory, key.public, str(settings.register))
+        self._index = IndexReader(url_of(settings.index, directory), files)
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+        self._entrance: Entrance | None = None
+
+    def routes(self) -> Iterator[Route]:
+        """Everything that can be asked for."""
+        directory = str(self._settings.directory)
+        yield from PageFiles().routes()
+        yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
+        yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
+        yield from RecordingRoutes(directory, self._index, self._ledger).routes()
+        yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
+
+    async def open(self) -> None:
+        """Begin to answer. Raises ListenError and StorageError."""
+        await asyncio.to_thread(self._tidy)
+        tls = self._settings.tls
+        context = tls_context(str(tls.certificate), str(tls.key))
+        app = Guard(self._desk.url, self._sessions).make_app(self.routes())
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=END_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+        )
+        await self._runner.setup()
+        if self._runner.server is None:
+            raise RuntimeError("aiohttp has set up no server")
+        listener = listen(self._desk.host, self._desk.port)
+        self.port = listener.getsockname()[1]
+        self._entrance = Entrance(self._runner.server, listener, context)
+        self._entrance.open()
+
+    async def close(self) -> None:
+        """End. Safe to call again."""
+        self._ledger.end()
+        if self._entrance is not None:
+            await self._entrance.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._entrance is not None:
+            await self._entrance.cut_off()
+            self._entrance = None
+        self._index.close()
+
+    def _tidy(self) -> None:
+        self._sessions.tidy()
+        self._passkeys.tidy()
+
+
+def describe(desk: DeskSettings) -> str:
+    """Where the desk is, for the log."""
+    return f"people reach the desk at {printable(desk.url)}"

@@ -1,0 +1,41 @@
+"""Asks the office's index for the desk.
+
+The server keeps the index (`camerad.vault.index_worker`); the desk only reads it, by a connection
+of its own, and makes none anew. While it is away, or being made, whoever asks is told so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camerad.index.index import RecordingIndex
+from camerad.index.office_knowledge import OfficeFiles
+from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
+
+
+class IndexReader:
+    """url: of the index's database. files: the office's. Any thread may ask. Everything raises
+    IndexUnavailableError."""
+
+    def __init__(self, url: str, files: OfficeFiles) -> None:
+        self._index = RecordingIndex(url, files, _ignore)
+
+    def find(self, query: RecordingQuery) -> RecordingPage:
+        """The recordings that are asked for. Raises QueryError."""
+        return self._index.find(query)
+
+    def about(self, recording: str) -> list[IndexedRecording]:
+        """The rows of one recording: one for each file, or one for what the ledger says."""
+        return self._index.about(recording)
+
+    def history(self, recording: str) -> list[dict[str, Any]]:
+        """What the office's ledger says of a recording, oldest first."""
+        return self._index.history(recording)
+
+    def close(self) -> None:
+        """Give up what is open."""
+        self._index.close()
+
+
+def _ignore(_text: str) -> None:
+    """Only whoever keeps the index makes it anew."""

@@ -1,0 +1,45 @@
+// Asks the server. What it refuses comes as a RefusedError with one word (`why`), for which
+// `words.js` has a sentence.
+
+export class RefusedError extends Error {
+  constructor(why, status) {
+    super(why);
+    this.name = "RefusedError";
+    this.why = why;
+    this.status = status;
+  }
+}
+
+/** Asks for an object. Throws RefusedError; `why` is "offline" if the server does not answer. */
+export async function get(path, headers = {}) {
+  return read(await reach(path, { headers }));
+}
+
+/** Has something done. Throws RefusedError. */
+export async function post(path, body = {}) {
+  const answer = await reach(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return read(answer);
+}
+
+async function reach(path, options) {
+  try {
+    return await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
+  } catch {
+    throw new RefusedError("offline", 0);
+  }
+}
+
+async function read(answer) {
+  let said = null;
+  try {
+    said = await answer.json();
+  } catch {
+    throw new RefusedError("offline", answer.status);
+  }
+  if (!answer.ok) throw new RefusedError(said?.error ?? "not_understood", answer.status);
+  return said;
+}

@@ -1,0 +1,103 @@
+// The page: who is signed in, where they are, and which view shows it. The place is in the address
+// behind the #, so that going back works and a place can be kept.
+
+import { get, post } from "./api.js";
+import { fill, make, tell } from "./dom.js";
+import { showPeople } from "./people.js";
+import { showRecording, showRecordings } from "./recordings.js";
+import { showLink, showSignIn } from "./sign_in.js";
+import { language, say, sentence, switchLanguage } from "./words.js";
+
+const main = document.getElementById("main");
+const bar = document.getElementById("bar");
+
+/** Views by the first word of the place: who may see them, and what shows them. */
+const VIEWS = [
+  { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
+  { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true },
+  { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
+];
+let me = null;
+
+/** Shows the place that the address names. */
+export async function show() {
+  document.documentElement.lang = language();
+  document.getElementById("skip").textContent = say("skip");
+  const [word, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  drawBar(word);
+  const page = { main, me, go, enter, show };
+  if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)));
+  if (me === null) return guarded(() => showSignIn(page));
+  const mine = VIEWS.filter((view) => view.roles.some((role) => me.roles.includes(role)));
+  const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
+  if (view === undefined) return fill(main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you")));
+  document.title = `${say(view.hidden ? "title" : view.name)} – camerad`;
+  return guarded(() => view.show(page, view.name === word ? rest : []));
+}
+
+/** Goes to a place. */
+export function go(...words) {
+  const place = `#${words.map(encodeURIComponent).join("/")}`;
+  if (location.hash === place) show();
+  else location.hash = place;
+}
+
+/** Somebody has signed in. */
+function enter(person) {
+  me = person;
+  history.replaceState(null, "", "/");
+  tell(say("welcome", { name: person.name }));
+  show();
+}
+
+async function guarded(work) {
+  try {
+    await work();
+    main.focus();
+  } catch (error) {
+    if (error.why === "not_signed_in" && me !== null) {
+      me = null;
+      tell(sentence(error), "wrong");
+      return show();
+    }
+    if (error.why === undefined) throw error;
+    tell(sentence(error), "wrong");
+  }
+  return undefined;
+}
+
+function drawBar(word) {
+  const mine = me === null ? [] : VIEWS.filter((view) => !view.hidden && view.roles.some((role) => me.roles.includes(role)));
+  fill(
+    bar,
+    make("strong", {}, say("title")),
+    make(
+      "nav",
+      { "aria-label": say("title") },
+      mine.map((view) =>
+        make("a", { href: `#${view.name}`, "aria-current": view.name === word ? "page" : null }, say(view.name)),
+      ),
+    ),
+    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => { switchLanguage(); show(); } }, say("language")),
+    me === null ? null : make("span", { class: "who" }, me.name),
+    me === null ? null : make("button", { class: "quiet", onclick: signOut }, say("sign_out")),
+  );
+}
+
+async function signOut() {
+  await guarded(async () => {
+    await post("/api/sign-out");
+    me = null;
+    tell(say("signed_out"));
+    history.replaceState(null, "", "/");
+    await show();
+  });
+}
+
+addEventListener("hashchange", show);
+try {
+  me = await get("/api/me");
+} catch (error) {
+  if (error.why !== "not_signed_in") tell(sentence(error), "wrong");
+}
+await show();

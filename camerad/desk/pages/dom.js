@@ -1,0 +1,75 @@
+// Makes elements without ever reading HTML: texts are texts, whatever they say.
+
+/**
+ * An element. properties: attributes, or functions for events (`onclick`); `null` and `false` leave
+ * one out. children: elements and texts; `null` is nothing.
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== null && value !== false && value !== undefined)
+      element.setAttribute(name, String(value));
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Replaces all that is in an element. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** A labelled field. input: the control, which gets an id if it has none. */
+export function field(label, input, hint = null) {
+  if (!input.id) input.id = `field-${(counter += 1)}`;
+  const parts = [make("label", { for: input.id }, label), input];
+  if (hint !== null) {
+    const said = make("p", { class: "hint", id: `${input.id}-hint` }, hint);
+    input.setAttribute("aria-describedby", said.id);
+    parts.push(said);
+  }
+  return make("div", { class: "field" }, parts);
+}
+let counter = 0;
+
+/** Says something to whoever sees the page, and to whoever hears it. */
+export function tell(text, kind = "done") {
+  const told = document.getElementById("told");
+  const line = make("p", { class: kind }, text);
+  fill(told, line);
+  clearTimeout(telling);
+  telling = setTimeout(() => line.remove(), kind === "done" ? 6000 : 20000);
+}
+let telling = 0;
+
+/**
+ * Asks in a dialog of its own, and comes to what was typed, or to null. fields: elements with a name.
+ * The button that does it says what it does.
+ */
+export function ask(title, text, fields, doIt, cancel) {
+  return new Promise((settle) => {
+    const form = make("form", { method: "dialog" });
+    const dialog = make("dialog", { "aria-labelledby": "asked" }, form);
+    fill(
+      form,
+      make("h2", { id: "asked" }, title),
+      text === null ? null : make("p", {}, text),
+      fields,
+      make(
+        "div",
+        { class: "buttons" },
+        make("button", { type: "button", onclick: () => dialog.close() }, cancel),
+        make("button", { class: "main", value: "do" }, doIt),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      settle(dialog.returnValue === "do" ? Object.fromEntries(new FormData(form)) : null);
+      dialog.remove();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

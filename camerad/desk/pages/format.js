@@ -1,0 +1,34 @@
+// Times and lengths for people, exact to the second, always with what they are worth.
+
+import { language, say } from "./words.js";
+
+/** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
+export function moment(us, clock = null) {
+  if (us === null || us === undefined) return say("not_known");
+  const text = new Intl.DateTimeFormat(language(), {
+    year: "numeric", month: "2-digit", day: "2-digit",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  }).format(new Date(us / 1000));
+  return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
+}
+
+/** Its day. */
+export function day(us) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: "medium" }).format(new Date(us / 1000));
+}
+
+/** A length in seconds as h:mm:ss or m:ss. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
+}
+
+/** The zone that times are shown in. */
+export function zone() {
+  const parts = new Intl.DateTimeFormat(language(), { timeZoneName: "longOffset" }).formatToParts();
+  const offset = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
+  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (${offset})`;
+}

@@ -1,0 +1,99 @@
+// People: who there is and what they may; an administrator changes it.
+
+import { get, post, RefusedError } from "./api.js";
+import { ask, field, fill, make, tell } from "./dom.js";
+import { moment } from "./format.js";
+import { say, sentence } from "./words.js";
+
+const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administrator"];
+
+/** Everybody, and for an administrator what can be done. */
+export async function showPeople({ main, me }) {
+  const manages = me.roles.includes("administrator");
+  const people = await get("/api/people");
+  const again = () => showPeople({ main, me });
+  fill(
+    main,
+    make("h1", {}, say("people")),
+    manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, say("add_person"))) : null,
+    make("ul", { class: "people" }, people.map((one) => drawPerson(one, manages && one.id !== me.id, again))),
+  );
+}
+
+function drawPerson(one, manages, again) {
+  const buttons = one.withdrawn_us === null
+    ? [
+        button("new_link", () => giveLink(post("/api/people/link", { id: one.id }))),
+        button("change_roles", () => change(one, again)),
+        button("withdraw", () => withdraw(one, again)),
+      ]
+    : [button("restore", () => attempt(() => post("/api/people/restore", { id: one.id }), again))];
+  return make(
+    "li",
+    { class: "card" },
+    make("h2", {}, one.name, " ", make("small", {}, one.id)),
+    make("p", {}, one.roles.map((role) => say(`role_${role}`)).join(" · ")),
+    one.withdrawn_us === null
+      ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${say("sessions")}: ${one.sessions}`)
+      : make("p", { class: "hint" }, `${say("withdrawn")}: ${moment(one.withdrawn_us)}`),
+    manages ? make("div", { class: "buttons" }, buttons) : null,
+  );
+}
+
+function button(key, work) {
+  return make("button", { onclick: work }, say(key));
+}
+
+function roleFields(chosen) {
+  return make(
+    "fieldset",
+    {},
+    make("legend", {}, say("roles")),
+    ROLES.map((role) => make("label", { class: "check" }, make("input", { type: "checkbox", name: `role-${role}`, checked: chosen.includes(role) }), say(`role_${role}`))),
+  );
+}
+
+function chosenRoles(said) {
+  return ROLES.filter((role) => said[`role-${role}`] !== undefined);
+}
+
+async function add(again) {
+  const fields = [
+    field(say("person_id"), make("input", { name: "id", required: true, pattern: "[a-z0-9][a-z0-9._\\-]{0,39}", autocomplete: "off" }), say("person_id_hint")),
+    field(say("name"), make("input", { name: "name", required: true, maxlength: 200, autocomplete: "off" })),
+    roleFields([]),
+  ];
+  const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"));
+  if (said === null) return;
+  await giveLink(post("/api/people/add", { id: said.id, name: said.name, roles: chosenRoles(said) }));
+  await again();
+}
+
+async function change(one, again) {
+  const said = await ask(say("change_roles"), one.name, [roleFields(one.roles)], say("save"), say("cancel"));
+  if (said !== null) await attempt(() => post("/api/people/roles", { id: one.id, roles: chosenRoles(said) }), again);
+}
+
+async function withdraw(one, again) {
+  const said = await ask(say("withdraw"), say("withdraw_text", one), [], say("withdraw"), say("cancel"));
+  if (said !== null) await attempt(() => post("/api/people/withdraw", { id: one.id }), again);
+}
+
+async function giveLink(asked) {
+  await attempt(async () => {
+    const given = await asked;
+    const address = `${location.origin}/#link=${given.link}`;
+    const shown = make("input", { value: address, readonly: true, "aria-label": say("link_made", given) });
+    await ask(say("link_made", given), say("link_give"), [shown], say("close"), say("cancel"));
+  });
+}
+
+async function attempt(work, again = null) {
+  try {
+    await work();
+    if (again !== null) await again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
+}

@@ -1,0 +1,188 @@
+// Recordings: the list, and one of them.
+
+import { get, post, RefusedError } from "./api.js";
+import { ask, field, fill, make, tell } from "./dom.js";
+import { day, duration, moment, zone } from "./format.js";
+import { say, sentence } from "./words.js";
+
+const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
+
+/** The list, the newest first, with its filters. */
+export async function showRecordings({ main }) {
+  const body = make("tbody");
+  const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
+  const none = make("p", { hidden: true }, say("none_found"));
+  const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
+  const form = make(
+    "form",
+    { class: "filters", onsubmit: (event) => { event.preventDefault(); load(true); } },
+    field(say("from"), make("input", { name: "from", type: "datetime-local", step: 1 })),
+    field(say("to"), make("input", { name: "to", type: "datetime-local", step: 1 })),
+    field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
+    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
+    field(say("state"), state),
+    make("label", { class: "check" }, make("input", { type: "checkbox", name: "flagged" }), say("only_marked")),
+    make("label", { class: "check" }, make("input", { type: "checkbox", name: "held" }), say("only_held")),
+    make("button", { class: "main" }, say("find")),
+  );
+  fill(
+    main,
+    make("h1", {}, say("recordings")),
+    form,
+    make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
+    make(
+      "div",
+      { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
+      make("table", {}, make("thead", {}, make("tr", {}, ["when", "camera", "wearer", "length", "state", "kept"].map((one) => make("th", { scope: "col" }, say(one))))), body),
+    ),
+    none,
+    more,
+  );
+  let next = null;
+  await load(true);
+
+  async function load(anew) {
+    const asked = new URLSearchParams();
+    const said = new FormData(form);
+    for (const name of ["from", "to"])
+      if (said.get(name)) asked.set(`${name}_us`, String(Date.parse(said.get(name)) * 1000));
+    for (const name of ["camera", "wearer", "state"])
+      if (said.get(name).trim()) asked.set(name, said.get(name).trim());
+    for (const name of ["flagged", "held"]) if (said.get(name)) asked.set(name, "true");
+    if (!anew && next !== null) asked.set("after", next);
+    try {
+      const page = await get(`/api/recordings?${asked}`);
+      if (anew) body.replaceChildren();
+      body.append(...page.rows.map(drawRow));
+      next = page.next;
+      more.hidden = next === null;
+      none.hidden = body.children.length > 0;
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      tell(sentence(error), "wrong");
+    }
+  }
+}
+
+function drawRow(row) {
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, make("a", { href: `#recording/${encodeURIComponent(row.id)}` }, moment(row.began_us ?? row.at_us, row.clock))),
+    make("td", {}, row.camera ?? "–"),
+    make("td", {}, row.wearer ?? "–"),
+    make("td", { class: "number" }, duration(row.length_us === null ? null : row.length_us / 1e6)),
+    make("td", {}, tags(row)),
+    make("td", {}, keptUntil(row)),
+  );
+}
+
+function tags(row) {
+  const found = [];
+  if (row.flagged) found.push(make("span", { class: "tag mark" }, say("marked")));
+  if (row.held) found.push(make("span", { class: "tag held" }, say("held")));
+  if (row.state !== "here" || found.length === 0)
+    found.push(make("span", { class: `tag ${row.state}` }, say(`state_${row.state}`)));
+  return found;
+}
+
+function keptUntil(row) {
+  if (row.state === "deleted") return moment(row.deleted_us, row.deleted_clock);
+  if (row.held) return say("kept_by_hold");
+  return row.due_us === null ? say("not_known") : say("due", { day: day(row.due_us) });
+}
+
+/** One recording: what it says, what happened to it, and what can be done. */
+export async function showRecording({ main, me, go }, [id]) {
+  let found = null;
+  try {
+    found = await get(`/api/recordings/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error.why !== "not_there") throw error;
+    fill(main, back(go), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
+    return;
+  }
+  const { rows, said, history } = found;
+  const row = rows[0] ?? null;
+  const held = rows.some((one) => one.held) || isHeld(history);
+  const again = () => showRecording({ main, me, go }, [id]);
+  fill(
+    main,
+    back(go),
+    make("h1", {}, say("recording", { id })),
+    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: row.deleted_why }) : null),
+    make(
+      "div",
+      { class: "buttons" },
+      said === null ? null : make("button", { onclick: () => hold(id, again) }, say("hold")),
+      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
+    ),
+    said === null ? null : facts(said),
+    make("h2", {}, say("history")),
+    make(
+      "ol",
+      { class: "history" },
+      history.map((one) => make("li", {}, make("time", {}, moment(one.wall_us, one.clock)), " ", words(one))),
+    ),
+  );
+}
+
+function back(go) {
+  return make("button", { class: "quiet", onclick: () => go("recordings") }, `‹ ${say("back")}`);
+}
+
+function words(entry) {
+  const known = ["received", "found", "hold", "release", "deleted", "missing", "changed", "accessed", "case"];
+  const kind = known.includes(entry.kind) ? say(`kind_${entry.kind}`) : `${say("kind_other")} ${entry.kind}`;
+  const who = entry.who ? ` · ${entry.who}` : "";
+  return `${kind}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
+}
+
+function isHeld(history) {
+  const last = history.filter((one) => one.kind === "hold" || one.kind === "release").at(-1);
+  return last?.kind === "hold";
+}
+
+function facts(said) {
+  const list = [
+    ["began", moment(said.began_us, said.clock)],
+    ["press", say("press_at", { at: duration(said.trigger_at) })],
+    ["length", duration(said.seconds)],
+    ["ended_by", said.reason ?? "–"],
+    ["camera", said.device],
+    ["wearer", said.wearer ?? "–"],
+    ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
+    ["gaps", said.gaps.length ? said.gaps.map((gap) => `${duration(gap.from)}–${duration(gap.to)} (${gap.reason})`).join(", ") : say("none")],
+    ["sound", say(said.sound ? "yes" : "no")],
+    ["openers", say("openers_text", { count: said.recipients.length })],
+  ];
+  return make(
+    "section",
+    {},
+    make("h2", {}, say("says")),
+    make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
+  );
+}
+
+async function hold(id, again) {
+  const reason = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
+  const said = await ask(say("hold"), say("hold_text"), [reason], say("hold"), say("cancel"));
+  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/hold`, { reason: said.reason }), "held_now", again);
+}
+
+async function release(id, again) {
+  const said = await ask(say("release"), say("release_text"), [], say("release"), say("cancel"));
+  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
+}
+
+async function done(said, work, told, again) {
+  if (said === null) return;
+  try {
+    await work();
+    tell(say(told));
+    await again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
+}

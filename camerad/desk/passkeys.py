@@ -1,0 +1,233 @@
+"""Sign-in by passkey: both ceremonies of WebAuthn (Level 3, W3C), checked by the library.
+
+A challenge says when and for whom it was made, under a key that all servers on the directory share.
+So making one takes no room, however many are asked for; only those that were answered rightly are
+remembered, until they are too old to count. It is good for five minutes, once, and at whichever
+server its answer arrives. The authenticator has to know its person (user verification): a passkey
+alone in a drawer opens nothing. Attestation is not asked for: which make of key somebody has is
+nobody's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import struct
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from fido2.server import Fido2Server
+from fido2.webauthn import (
+    AttestedCredentialData,
+    AuthenticationResponse,
+    PublicKeyCredentialDescriptor,
+    PublicKeyCredentialRpEntity,
+    PublicKeyCredentialType,
+    PublicKeyCredentialUserEntity,
+    RegistrationResponse,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from camerad.base import durable_files, file_status
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import CameradError
+from camerad.base.safe_read import read_plain
+from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk.people import Passkey, People, Person
+from camerad.desk.secrets_store import DESK, SecretsStore
+from camerad.store.locations import OFFICE
+
+MOST_ANSWERED: Final = 10_000
+"""Answers that are remembered at once."""
+CHALLENGE_US: Final = 300 * SECOND
+_KEY: Final = "challenge-key"
+_KEY_BYTES: Final = 32
+_TIME_BYTES: Final = 8
+_RANDOM_BYTES: Final = 16
+_LABEL: Final = 60
+_WRONG: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error)
+"""What the library raises at answers that are none."""
+
+# It would log who signs in by which passkey.
+logging.getLogger("fido2").setLevel(logging.WARNING)
+
+
+class PasskeyError(CameradError, PermissionError):
+    """Error raised when a passkey's answer does not count."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A challenge that was answered rightly. until_us: from then on it would not count anyway."""
+
+    until_us: int
+
+
+class Passkeys:
+    """root: the office's directory. people: whose passkeys count. url: of the page, to whose name
+    they belong. Any thread may use it. Everything raises StorageError and TooManyError."""
+
+    def __init__(self, root: str, people: People, url: str, clock: Clock) -> None:
+        self._people = people
+        name = urlsplit(url).hostname or ""
+        self._server = Fido2Server(
+            PublicKeyCredentialRpEntity(id=name, name="camerad"),
+            verify_origin=lambda origin: origin == url,
+        )
+        self._clock = clock
+        self._challenges = _Challenges(root, clock)
+
+    def ask_new(self, person: Person) -> dict[str, Any]:
+        """What a browser is to ask an authenticator for, so that a person gets a passkey: the
+        options of ``navigator.credentials.create``, as JSON has them."""
+        options, _ = self._server.register_begin(
+            PublicKeyCredentialUserEntity(
+                id=decode_base64url(person.handle), name=person.id, display_name=person.name
+            ),
+            [
+                PublicKeyCredentialDescriptor(
+                    type=PublicKeyCredentialType.PUBLIC_KEY, id=decode_base64url(one.id)
+                )
+                for one in person.passkeys
+            ],
+            resident_key_requirement=ResidentKeyRequirement.REQUIRED,
+            user_verification=UserVerificationRequirement.REQUIRED,
+            challenge=self._challenges.make(person.id),
+        )
+        return _as_json(options)
+
+    def check_new(self, person: Person, answer: dict[str, Any], label: str) -> Passkey:
+        """The passkey that an authenticator made for a person. Raises PasskeyError."""
+        challenge = self._challenges.check(answer, person.id)
+        try:
+            said = self._server.register_complete(
+                _state(challenge), RegistrationResponse.from_dict(answer)
+            )
+            made = said.credential_data
+        except _WRONG as error:
+            raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
+        if made is None:
+            raise PasskeyError("the answer of the passkey has no key")
+        self._challenges.use_up(challenge)
+        return Passkey(
+            encode_base64url(made.credential_id),
+            encode_base64url(bytes(made)),
+            said.counter,
+            label.strip()[:_LABEL],
+            self._clock.wall_us(),
+        )
+
+    def ask_known(self) -> dict[str, Any]:
+        """What a browser is to ask for, so that somebody signs in: the options of
+        ``navigator.credentials.get``. Whoever has a passkey for this page is offered it."""
+        options, _ = self._server.authenticate_begin(
+            user_verification=UserVerificationRequirement.REQUIRED,
+            challenge=self._challenges.make(""),
+        )
+        return _as_json(options)
+
+    def check_known(self, answer: dict[str, Any]) -> tuple[Person, Passkey]:
+        """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
+        that counts, is one that somebody copied. Raises PasskeyError."""
+        challenge = self._challenges.check(answer, "")
+        found = self._people.by_passkey(str(answer.get("id")))
+        if found is None or not found[0].active:
+            raise PasskeyError("nobody here has this passkey")
+        person, passkey = found
+        try:
+            known = AttestedCredentialData(decode_base64url(passkey.data))
+            said = AuthenticationResponse.from_dict(answer)
+            self._server.authenticate_complete(_state(challenge), [known], said)
+            count = said.response.authenticator_data.counter
+        except _WRONG as error:
+            raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
+        if max(count, passkey.sign_count) and count <= passkey.sign_count:
+            raise PasskeyError("this passkey was copied: its counter did not rise")
+        self._challenges.use_up(challenge)
+        return person, msgspec.structs.replace(passkey, sign_count=count)
+
+    def tidy(self) -> None:
+        """Forget answers that would not count any more."""
+        self._challenges.tidy()
+
+
+class _Challenges:
+    """Made, checked, and good for one answer each."""
+
+    def __init__(self, root: str, clock: Clock) -> None:
+        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
+        self._clock = clock
+        self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
+        self._known: bytes | None = None
+
+    def make(self, person: str) -> bytes:
+        said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
+        return said + self._mac(said, person)
+
+    def check(self, answer: dict[str, Any], person: str) -> bytes:
+        """The challenge that an answer is to. Raises PasskeyError."""
+        try:
+            said = json.loads(decode_base64url(answer["response"]["clientDataJSON"]))
+            challenge = decode_base64url(said["challenge"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise PasskeyError("this is no answer of a passkey") from error
+        stated, mac = (
+            challenge[: _TIME_BYTES + _RANDOM_BYTES],
+            challenge[_TIME_BYTES + _RANDOM_BYTES :],
+        )
+        now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
+        if not hmac.compare_digest(mac, self._mac(stated, person)):
+            raise PasskeyError("this is no answer to what this page asked")
+        if not made <= now < made + CHALLENGE_US or self._answered.find(_name(challenge), now):
+            raise PasskeyError("this took too long, or was answered before: try again")
+        return challenge
+
+    def use_up(self, challenge: bytes) -> None:
+        """Let it count no more."""
+        now = self._clock.wall_us()
+        self._answered.tidy(now)
+        self._answered.put(_name(challenge), Answered(now + CHALLENGE_US))
+
+    def tidy(self) -> None:
+        self._answered.tidy(self._clock.wall_us())
+
+    def _mac(self, said: bytes, person: str) -> bytes:
+        return hmac.digest(self._key(), said + person.encode(), "sha256")
+
+    def _key(self) -> bytes:
+        if self._known is None:
+            path = os.path.join(self._directory, _KEY)
+            if not file_status.exists(path):
+                durable_files.make_directory(self._directory, 0o700)
+                # Of two servers that make one at once the later wins; who was asked asks again.
+                durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
+            self._known = read_plain(path, "desk's key for challenges", _KEY_BYTES)
+        return self._known
+
+
+def _name(challenge: bytes) -> str:
+    """As a secret of `camerad.desk.secrets_store`."""
+    return encode_base64url(hashlib.sha256(challenge).digest())
+
+
+def _state(challenge: bytes) -> dict[str, Any]:
+    """What the library wants to have kept since it asked."""
+    return {
+        "challenge": encode_base64url(challenge),
+        "user_verification": UserVerificationRequirement.REQUIRED,
+    }
+
+
+def _as_json(options: Any) -> dict[str, Any]:
+    """The options alone, with what is bytes in base64url."""
+    said: dict[str, Any] = json.loads(json.dumps(dict(options.public_key), default=_spell))
+    return said
+
+
+def _spell(value: Any) -> Any:
+    return encode_base64url(value) if isinstance(value, bytes) else dict(value)

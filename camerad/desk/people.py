@@ -1,0 +1,191 @@
+"""The people of the desk: who they are, what they may, and by which passkeys they sign in.
+
+``office/desk/people/ID.json``, one file a person, published whole. Of a passkey only its public
+half is there. A person is withdrawn and never removed, since the ledger names them, and their id is
+nobody else's later. Every change is an entry of the office's ledger besides
+(`camerad.ledger.people_entries`); who changes something writes that first.
+
+Times are wall time, microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files, file_status, state_file
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.storage_errors import explaining
+from camerad.base.text import is_plain, printable
+from camerad.container.keys import encode_base64url
+from camerad.desk.roles import Role, read_roles
+from camerad.desk.secrets_store import DESK
+from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
+
+PERSON_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
+MOST_PEOPLE: Final = 1000
+"""Withdrawn ones included."""
+MOST_PASSKEYS: Final = 10
+"""Of one person."""
+_PEOPLE: Final = "people"
+_ENDING: Final = ".json"
+_LARGEST: Final = 65_536
+_REMEDY: Final = "put the file back from a backup, or have an administrator add the person anew"
+
+
+class PeopleError(CameradError, ValueError):
+    """Error raised when somebody cannot be added or changed like this."""
+
+    exit_code = EX_USAGE
+
+
+class Passkey(msgspec.Struct, frozen=True):
+    """A credential of WebAuthn. id: base64url. data: what the authenticator attested (WebAuthn,
+    6.5.2), its public key among it, base64url. sign_count: as it said last. label: how the person
+    calls it."""
+
+    id: str
+    data: str
+    sign_count: int
+    label: str
+    added_us: int
+
+
+class Person(msgspec.Struct, frozen=True):
+    """id: as the ledger names them. handle: 32 random bytes, base64url, by which authenticators
+    know the person, and which says nothing about them. withdrawn_us: since when they may nothing;
+    None if they may."""
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    handle: str
+    added_us: int
+    passkeys: tuple[Passkey, ...] = ()
+    withdrawn_us: int | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether they may sign in."""
+        return self.withdrawn_us is None
+
+
+class People:
+    """root: the office's directory. Any thread may use it. Everything raises StorageError."""
+
+    def __init__(self, root: str) -> None:
+        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
+        self._locks = DirectoryLocks(os.path.abspath(root))
+
+    def find(self, person: str) -> Person | None:
+        """Who has this id; None if nobody."""
+        if not PERSON_ID.fullmatch(person):
+            return None
+        return state_file.read_json(
+            self._path(person), Person, "desk's record of a person", _LARGEST, _REMEDY
+        )
+
+    def list_all(self) -> list[Person]:
+        """Everybody, by id."""
+        return list(self._everybody())
+
+    def by_passkey(self, credential: str) -> tuple[Person, Passkey] | None:
+        """Whose passkey this is, and the passkey. credential: its id."""
+        for person in self._everybody():
+            for passkey in person.passkeys:
+                if passkey.id == credential:
+                    return person, passkey
+        return None
+
+    def check_new(self, person: str, name: str) -> str:
+        """That somebody can be added like this; returns the name as it is kept. Raises
+        PeopleError."""
+        if not PERSON_ID.fullmatch(person):
+            raise PeopleError(
+                f"{printable(person)}: an id has up to 40 of a-z, 0-9, dot, dash and underscore, "
+                "and begins with a letter or a digit"
+            )
+        if self.find(person) is not None:
+            raise PeopleError(
+                f"{person}: somebody has this id already, or had it; choose another one"
+            )
+        name = name.strip()
+        if not name or not is_plain(name):
+            raise PeopleError("a name is one line of up to 200 characters that print")
+        return name
+
+    def add(self, person: str, name: str, roles: frozenset[Role], now_us: int) -> Person:
+        """Add somebody. Raises PeopleError and RolesError."""
+        chosen = tuple(sorted(read_roles(roles)))
+        handle = encode_base64url(secrets.token_bytes(32))
+        with self._locks.hold("desk people"):
+            name = self.check_new(person, name)
+            if len(self.list_all()) >= MOST_PEOPLE:
+                raise PeopleError(f"there are {MOST_PEOPLE} people already, which is the most")
+            added = Person(person, name, chosen, handle, now_us)
+            self._write(added)
+        return added
+
+    def change(
+        self,
+        person: str,
+        change: Callable[[Person], Person],
+        note: Callable[[Person], None] | None = None,
+    ) -> Person:
+        """Change somebody; returns them as they are then.
+
+        change: makes the new record of the present one. note: is given that before it counts, and
+        may raise. Raises PeopleError if there is no such person, or if nobody would be left who can
+        manage people.
+        """
+        with self._locks.hold("desk people"):
+            known = self.find(person)
+            if known is None:
+                raise PeopleError(f"{printable(person)}: there is nobody of this id")
+            changed = change(known)
+            if changed == known:
+                return known
+            others = [one for one in self._everybody() if one.id != person]
+            if _manages(known) and not any(map(_manages, [*others, changed])):
+                raise PeopleError(
+                    f"{person} is the only administrator: make somebody else one before"
+                )
+            if note is not None:
+                note(changed)
+            self._write(changed)
+        return changed
+
+    def _everybody(self) -> Iterator[Person]:
+        if not file_status.is_directory(self._directory):
+            return
+        with explaining("list the directory", self._directory):
+            names = sorted(os.listdir(self._directory))
+        for name in names:
+            found = self.find(name.removesuffix(_ENDING)) if name.endswith(_ENDING) else None
+            if found is not None:
+                yield found
+
+    def _write(self, person: Person) -> None:
+        durable_files.make_directory(self._directory, 0o700)
+        state_file.write_json(self._path(person.id), person, mode=0o600)
+
+    def _path(self, person: str) -> str:
+        return os.path.join(self._directory, person + _ENDING)
+
+
+def with_passkey(person: Person, passkey: Passkey) -> Person:
+    """The person with one passkey more, or one that is there as it is now. Raises PeopleError."""
+    others = tuple(one for one in person.passkeys if one.id != passkey.id)
+    if len(others) >= MOST_PASSKEYS:
+        raise PeopleError(f"{person.id} has {MOST_PASSKEYS} passkeys, which is the most")
+    return msgspec.structs.replace(person, passkeys=(*others, passkey))
+
+
+def _manages(person: Person) -> bool:
+    return person.active and Role.ADMINISTRATOR in person.roles

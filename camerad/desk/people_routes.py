@@ -1,0 +1,198 @@
+"""Requests by which an administrator manages people, and data protection sees who may what.
+
+Each change is an entry of the ledger before it takes effect. Nobody changes their own roles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from camerad.base.clock import Clock
+from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.people import PERSON_ID, People, PeopleError, Person
+from camerad.desk.roles import Role, RolesError, read_roles
+from camerad.desk.route_table import Route, Visit
+from camerad.desk.sessions import Sessions
+
+SEES_PEOPLE = frozenset((Role.ADMINISTRATOR, Role.DATA_PROTECTION))
+MANAGES = frozenset((Role.ADMINISTRATOR,))
+
+
+class ListedPerson(msgspec.Struct, frozen=True):
+    """One person, without what only their authenticator needs."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    passkeys: tuple[str, ...]
+    added_us: int
+    withdrawn_us: int | None
+    sessions: int
+
+
+class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody new."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+
+
+class RolesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody's roles from now on."""
+
+    id: str
+    roles: tuple[str, ...]
+
+
+class PersonBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a request is about."""
+
+    id: str
+
+
+class GivenLink(msgspec.Struct, frozen=True):
+    """The secret of a link, which is shown once."""
+
+    id: str
+    link: str
+
+
+class PeopleRoutes:
+    """people, sessions: of the desk. ledger: the office's."""
+
+    def __init__(
+        self, people: People, sessions: Sessions, ledger: DeskLedger, clock: Clock
+    ) -> None:
+        self._people = people
+        self._sessions = sessions
+        self._ledger = ledger
+        self._clock = clock
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        yield Route("GET", "/api/people", SEES_PEOPLE, self._list)
+        yield Route("POST", "/api/people/add", MANAGES, self._add, AddBody)
+        yield Route("POST", "/api/people/roles", MANAGES, self._set_roles, RolesBody)
+        yield Route("POST", "/api/people/link", MANAGES, self._make_link, PersonBody)
+        yield Route("POST", "/api/people/withdraw", MANAGES, self._withdraw, PersonBody)
+        yield Route("POST", "/api/people/restore", MANAGES, self._restore, PersonBody)
+        yield Route("POST", "/api/people/sign-out", MANAGES, self._sign_out, PersonBody)
+
+    async def _list(self, _visit: Visit) -> list[ListedPerson]:
+        def collect() -> list[ListedPerson]:
+            return [_listed(one, self._sessions) for one in self._people.list_all()]
+
+        return await asyncio.to_thread(collect)
+
+    async def _add(self, visit: Visit) -> GivenLink:
+        body: AddBody = visit.body
+
+        def add() -> GivenLink:
+            roles = _roles(body.roles)
+            if not PERSON_ID.fullmatch(body.id):
+                raise refused(Refusal.BAD_ID)
+            if self._people.find(body.id) is not None:
+                raise refused(Refusal.ID_TAKEN)
+            self._note(visit, body.id, "added", roles)
+            try:
+                self._people.add(body.id, body.name, roles, self._clock.wall_us())
+            except PeopleError:
+                raise refused(Refusal.BAD_ID) from None
+            return GivenLink(body.id, self._sessions.make_link(body.id, visit.who))
+
+        return await asyncio.to_thread(add)
+
+    async def _set_roles(self, visit: Visit) -> ListedPerson:
+        roles = _roles(visit.body.roles)
+
+        def change(one: Person) -> Person:
+            return msgspec.structs.replace(one, roles=tuple(sorted(roles)))
+
+        return await self._change(visit, "roles", change)
+
+    async def _withdraw(self, visit: Visit) -> ListedPerson:
+        now = self._clock.wall_us()
+
+        def change(one: Person) -> Person:
+            return one if not one.active else msgspec.structs.replace(one, withdrawn_us=now)
+
+        return await self._change(visit, "withdrawn", change)
+
+    async def _restore(self, visit: Visit) -> ListedPerson:
+        # Their passkeys may have gone with whoever took them: they get another link.
+        def change(one: Person) -> Person:
+            return msgspec.structs.replace(one, withdrawn_us=None, passkeys=())
+
+        return await self._change(visit, "restored", change)
+
+    async def _make_link(self, visit: Visit) -> GivenLink:
+        def make() -> GivenLink:
+            person = self._find(visit.body.id)
+            self._note(visit, person.id, "link", frozenset(person.roles))
+            return GivenLink(person.id, self._sessions.make_link(person.id, visit.who))
+
+        return await asyncio.to_thread(make)
+
+    async def _sign_out(self, visit: Visit) -> ListedPerson:
+        def end() -> ListedPerson:
+            person = self._find(visit.body.id)
+            if self._sessions.end_all_of(person.id):
+                self._ledger.append("signed", who=person.id, what="out", how="by_administrator")
+            return _listed(person, self._sessions)
+
+        return await asyncio.to_thread(end)
+
+    async def _change(
+        self, visit: Visit, what: str, change: Callable[[Person], Person]
+    ) -> ListedPerson:
+        def carry_out() -> ListedPerson:
+            person = self._find(visit.body.id)
+            if person.id == visit.who:
+                raise refused(Refusal.NOT_ALLOWED)
+
+            def note(changed: Person) -> None:
+                self._note(visit, changed.id, what, frozenset(changed.roles))
+
+            try:
+                changed = self._people.change(person.id, change, note)
+            except PeopleError:
+                raise refused(Refusal.LAST_ADMINISTRATOR) from None
+            if what != "restored":
+                self._sessions.end_all_of(person.id)
+            return _listed(changed, self._sessions)
+
+        return await asyncio.to_thread(carry_out)
+
+    def _find(self, person: str) -> Person:
+        found = self._people.find(person)
+        if found is None:
+            raise refused(Refusal.NOT_THERE)
+        return found
+
+    def _note(self, visit: Visit, person: str, what: str, roles: frozenset[Role]) -> None:
+        said = tuple(sorted(map(str, roles)))
+        self._ledger.append("rights", person=person, who=visit.who, what=what, roles=said)
+
+
+def _roles(names: tuple[str, ...]) -> frozenset[Role]:
+    try:
+        return read_roles(names)
+    except RolesError:
+        raise refused(Refusal.ROLES_APART) from None
+
+
+def _listed(person: Person, sessions: Sessions) -> ListedPerson:
+    return ListedPerson(
+        person.id,
+        person.name,
+        tuple(map(str, person.roles)),
+        tuple(one.label for one in person.passkeys),
+        person.added_us,
+        person.withdrawn_us,
+        sessions.count_of(person.id),
+    )

@@ -1,0 +1,183 @@
+"""Requests about recordings: find them, see what is known of one, hold and release.
+
+Nothing here shows footage. A list comes from the index, so it may be seconds behind; what one
+recording says of itself is read from its file, and what happened to it from the ledger. The page
+says which is which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final
+
+import msgspec
+from aiohttp import web
+
+from camerad.base.clock import SECOND
+from camerad.container.skeleton import Skeleton
+from camerad.container.statements import RecordingInfo
+from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.index_reader import IndexReader
+from camerad.desk.roles import WITH_FOOTAGE, Role
+from camerad.desk.route_table import Route, Visit
+from camerad.index.recording_query import IndexedRecording, RecordingQuery
+from camerad.store.holds import HoldError
+from camerad.store.listing import read_file
+from camerad.store.locations import is_id, office_place
+
+PAGE: Final = 50
+"""Recordings of one page at the most."""
+_Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+_Word = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00]*\Z")]
+_OF_FILE: Final = ("part", "file_time_ns")
+
+
+class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold. reason: why, in a line for the ledger."""
+
+    reason: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A page of recordings. rows: as the index has them. next: mark of the next page."""
+
+    rows: list[dict[str, Any]]
+    next: str | None
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One recording. rows: of the index, one for each file. said: what its file says of itself,
+    None if there is none. history: what the office's ledger says of it, oldest first."""
+
+    rows: list[dict[str, Any]]
+    said: dict[str, Any] | None
+    history: list[dict[str, Any]]
+
+
+class RecordingRoutes:
+    """directory: the office's. index: answers questions. ledger: the office's."""
+
+    def __init__(self, directory: str, index: IndexReader, ledger: DeskLedger) -> None:
+        self._directory = directory
+        self._index = index
+        self._ledger = ledger
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        one = "/api/recordings/{recording}"
+        yield Route("GET", "/api/recordings", WITH_FOOTAGE, self._find)
+        yield Route("GET", one, WITH_FOOTAGE, self._show)
+        yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
+        yield Route(
+            "POST", f"{one}/release", frozenset((Role.SUPERVISOR,)), self._release, HoldBody
+        )
+
+    async def _find(self, visit: Visit) -> Found:
+        query = read_query(dict(visit.request.query))
+        page = await asyncio.to_thread(self._index.find, query)
+        return Found([_row(one) for one in page.recordings], page.next)
+
+    async def _show(self, visit: Visit) -> Detail:
+        recording = recording_of(visit.request)
+
+        def show() -> Detail:
+            rows = [_row(one) for one in self._index.about(recording)]
+            path = next(iter(office_place(self._directory).files_of(recording)), None)
+            if path is None and not rows:
+                raise refused(Refusal.NOT_THERE)
+            said = None if path is None else _said(*read_file(path, recording))
+            return Detail(rows, said, self._index.history(recording))
+
+        return await asyncio.to_thread(show)
+
+    async def _hold(self, visit: Visit) -> dict[str, bool]:
+        recording = recording_of(visit.request)
+        await _try(lambda: self._ledger.hold(recording, visit.body.reason, visit.who))
+        return {"held": True}
+
+    async def _release(self, visit: Visit) -> dict[str, bool]:
+        recording = recording_of(visit.request)
+        await _try(lambda: self._ledger.release(recording, visit.who))
+        return {"held": False}
+
+
+def recording_of(request: web.Request) -> str:
+    """Id of the recording that a request is about. Refused if it is none."""
+    recording = request.match_info["recording"]
+    if not is_id(recording):
+        raise refused(Refusal.NOT_THERE)
+    return recording
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question in an address: the fields of `RecordingQuery`."""
+
+    from_us: _Wall | None = None
+    to_us: _Wall | None = None
+    due_before_us: _Wall | None = None
+    camera: _Word | None = None
+    wearer: _Word | None = None
+    state: _Word | None = None
+    after: _Word | None = None
+    flagged: bool | None = None
+    held: bool | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
+
+
+def read_query(asked: dict[str, str]) -> RecordingQuery:
+    """The question that an address asks; refused if it makes no sense."""
+    try:
+        said = msgspec.convert(asked, _Asked, strict=False)
+    except msgspec.ValidationError:
+        raise refused(Refusal.NOT_UNDERSTOOD) from None
+    return RecordingQuery(**msgspec.structs.asdict(said))
+
+
+async def _try(work: Callable[[], None]) -> None:
+    """Hold or release. What cannot be held is refused in words."""
+    try:
+        await asyncio.to_thread(work)
+    except HoldError:
+        raise refused(Refusal.REASON_NEEDED) from None
+
+
+def _row(one: IndexedRecording) -> dict[str, Any]:
+    said = one.as_json()
+    return {name: value for name, value in said.items() if name not in _OF_FILE}
+
+
+def _said(info: RecordingInfo, skeleton: Skeleton) -> dict[str, Any]:
+    """What a recording's file says, with times in seconds of the recording."""
+    header = skeleton.header
+    origin = header.origin_us
+
+    def seconds(media_us: int | None) -> float | None:
+        return None if media_us is None else (media_us - origin) / SECOND
+
+    return {
+        "id": info.id,
+        "device": info.device,
+        "wearer": info.wearer,
+        "policy": info.policy,
+        "started_us": header.started_wall_us,
+        "began_us": header.started_wall_us - (header.trigger_us - origin),
+        "clock": header.clock.source.value,
+        "seconds": info.seconds,
+        "trigger": header.trigger,
+        "trigger_at": seconds(header.trigger_us),
+        "pre_event_shortfall": header.pre_event_shortfall,
+        "marks": info.marks,
+        "gaps": [
+            {"from": seconds(one.from_us), "to": seconds(one.to_us), "reason": one.reason}
+            for one in info.gaps
+        ],
+        "sound": info.sound,
+        "recipients": header.recipients,
+        "software": header.software,
+        "state": info.state,
+        "reason": info.reason,
+        "retention_days": info.retention_days,
+        "bytes": info.bytes,
+    }

@@ -1,0 +1,57 @@
+"""Who may do what at the desk (O6): roles, and what each is for.
+
+A person has one role or several. Administration and footage are apart: nobody who manages people
+can also open recordings, so no single person can give themselves a right to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Final
+
+from camerad.base.errors import EX_USAGE, CameradError
+
+
+class Role(StrEnum):
+    """What a person is at the desk."""
+
+    SHIFT_LEAD = "shift_lead"
+    """Hands cameras out: sees them, and no recording."""
+    DESK = "desk"
+    """Finds, holds, views and hands over recordings."""
+    SUPERVISOR = "supervisor"
+    """The same; also releases holds and approves viewings."""
+    DATA_PROTECTION = "data_protection"
+    """Sees what was done and deleted, and the report; no footage."""
+    ADMINISTRATOR = "administrator"
+    """Manages people and cameras; no footage."""
+
+
+EVERY_ROLE: Final = frozenset(Role)
+WITH_FOOTAGE: Final = frozenset((Role.DESK, Role.SUPERVISOR))
+"""Roles that recordings are open to."""
+
+
+class RolesError(CameradError, ValueError):
+    """Error raised when a person cannot have these roles."""
+
+    exit_code = EX_USAGE
+
+
+def read_roles(names: Collection[str]) -> frozenset[Role]:
+    """The roles with these names. Raises RolesError if there is none, one is unknown, or they do
+    not go together."""
+    try:
+        roles = frozenset(map(Role, names))
+    except ValueError:
+        known = ", ".join(Role)
+        raise RolesError(f"{', '.join(names)}: roles are {known}") from None
+    if not roles:
+        raise RolesError(f"a person needs a role: {', '.join(Role)}")
+    if Role.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
+        raise RolesError(
+            "whoever manages people cannot also open recordings: give administrator to one person, "
+            "and desk or supervisor to another"
+        )
+    return roles

@@ -1,0 +1,195 @@
+"""The one way in: every request is one of a table, and the table says who may make it.
+
+A request that changes something is a POST with JSON from the page itself: its ``Origin`` is the
+page's address, which a browser lets no other page say (CSRF). Whoever is not signed in, or has none
+of the roles, is refused before anything else of the request is looked at. Every answer forbids the
+browser what the page does not need: frames, inline code, what is elsewhere, and to keep it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from aiohttp import hdrs, web
+
+from camerad.base.errors import CameradError
+from camerad.desk.desk_ledger import BusyError
+from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.people import Person
+from camerad.desk.roles import Role
+from camerad.desk.secrets_store import TooManyError
+from camerad.desk.sessions import COOKIE, Sessions
+from camerad.index.database import IndexUnavailableError
+from camerad.store.locations import NotThereError
+from camerad.vault.refusals import plain_errors
+
+LARGEST_BODY: Final = 65_536
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "media-src blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""Content-Security-Policy of every answer."""
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), display-capture=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Server": "camerad",
+}
+
+
+class Open(Enum):
+    """Who may make a request that asks for no role."""
+
+    TO_ANYONE = "anyone"
+    TO_SIGNED_IN = "signed in"
+
+
+Asked = Collection[Role] | Open
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that may be made. person: who makes it; of one that is open to anyone None. secret:
+    of their session. body: what was sent, as the route has it."""
+
+    request: web.Request
+    person: Person | None = None
+    secret: str = ""
+    body: Any = None
+
+    @property
+    def who(self) -> str:
+        """Id of the person, as the ledger has it."""
+        if self.person is None:
+            raise RuntimeError("a route that is open to anyone asks who it is")
+        return self.person.id
+
+
+Answer = Callable[[Visit], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One request. asked: who may make it. answer: makes the answer, an object for JSON or a
+    response. body: type of what is sent with a POST."""
+
+    method: str
+    path: str
+    asked: Asked
+    answer: Answer
+    body: type[Any] | None = None
+
+
+class Guard:
+    """Makes an application of routes. origin: the page's address. sessions: who is signed in."""
+
+    def __init__(self, origin: str, sessions: Sessions) -> None:
+        self._origin = origin
+        self._sessions = sessions
+
+    def make_app(self, routes: Iterable[Route]) -> web.Application:
+        """An application that answers these routes and no other."""
+        app = web.Application(
+            middlewares=[plain_errors, _refuse_in_words], client_max_size=LARGEST_BODY
+        )
+        app.on_response_prepare.append(_forbid_the_rest)
+        for route in routes:
+            app.router.add_route(route.method, route.path, self._guarded(route))
+        return app
+
+    def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if route.method != hdrs.METH_GET:
+                self._check_origin(request)
+            secret = request.cookies.get(COOKIE, "")
+            person = None
+            if route.asked is not Open.TO_ANYONE:
+                person = await asyncio.to_thread(self._check_person, secret, route.asked)
+            body = None if route.body is None else await _read(request, route.body)
+            answer = await route.answer(Visit(request, person, secret, body))
+            if isinstance(answer, web.StreamResponse):
+                return answer
+            return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+        return handle
+
+    def _check_origin(self, request: web.Request) -> None:
+        if (
+            request.headers.get(hdrs.ORIGIN) != self._origin
+            or request.content_type != "application/json"
+        ):
+            raise refused(Refusal.NOT_FROM_THIS_PAGE)
+
+    def _check_person(self, secret: str, asked: Asked) -> Person:
+        found = self._sessions.find(secret)
+        if found is None:
+            raise refused(Refusal.NOT_SIGNED_IN)
+        person = found[1]
+        if not isinstance(asked, Open) and not set(person.roles) & set(asked):
+            raise refused(Refusal.NOT_ALLOWED)
+        return person
+
+
+async def _read(request: web.Request, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise refused(Refusal.NOT_UNDERSTOOD) from None
+
+
+_WHY: Final[Mapping[type[CameradError], Refusal]] = {
+    BusyError: Refusal.BUSY,
+    TooManyError: Refusal.TOO_MANY,
+    IndexUnavailableError: Refusal.INDEX_AWAY,
+    NotThereError: Refusal.NOT_THERE,
+}
+"""What any route may come to."""
+
+
+@web.middleware
+async def _refuse_in_words(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except tuple(_WHY) as error:
+        why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+        raise refused(why) from error
+    except web.HTTPException as error:
+        if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+            raise refused(Refusal.NOT_THERE) from error
+        if error.status >= HTTPStatus.BAD_REQUEST:
+            raise refused(Refusal.NOT_UNDERSTOOD) from error
+        raise
+
+
+async def _forbid_the_rest(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        if name != "Cache-Control" or name not in response.headers:
+            response.headers[name] = value

@@ -1,0 +1,144 @@
+"""Secrets that people and pages hold for a while, and what each stands for: links, sessions,
+viewings, ceremonies.
+
+``office/desk/KIND/SHA256.json``, SHA256 being that of the secret: whoever reads the directory, or a
+backup of it, has no secret. A secret is 32 random bytes in base64url. All servers on a directory
+share them. A secret stands for something until its time, or until it is taken: of several who take
+it at once, one gets it.
+
+Times are wall time, microseconds since 1970: what the office's server goes by, whose clock is set
+by the network. If that clock is set back, secrets count for as much longer; sessions are bounded by
+idleness besides (`camerad.desk.sessions`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Final, Generic, Protocol, TypeVar
+
+from camerad.base import durable_files, file_status, state_file
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import explaining
+from camerad.store.locations import OFFICE
+
+DESK: Final = "desk"
+"""The desk's directory, in the office's own part."""
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_ENDING: Final = ".json"
+_LARGEST: Final = 16_384
+_REMEDY: Final = "remove the file: whoever it was for signs in again, or asks for another link"
+
+
+class Bounded(Protocol):
+    """What a secret stands for."""
+
+    @property
+    def until_us(self) -> int:
+        """Wall time from which on it stands for nothing."""
+
+
+class TooManyError(CameradError):
+    """Error raised when there are as many secrets of a kind as there may be."""
+
+
+_T = TypeVar("_T", bound=Bounded)
+
+
+class SecretsStore(Generic[_T]):
+    """Secrets of one kind. root: the office's directory. kind: name of their directory. what:
+    record that each stands for. most: how many there may be at once.
+
+    Any thread may use it. Everything raises StorageError.
+    """
+
+    def __init__(self, root: str, kind: str, what: type[_T], most: int) -> None:
+        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, kind)
+        self._what = what
+        self._most = most
+
+    def issue(self, record: _T, now_us: int) -> str:
+        """A new secret that stands for `record`. Raises TooManyError."""
+        if len(self._names()) >= self._most and self.tidy(now_us) >= self._most:
+            raise TooManyError(f"there are {self._most} of these already; try again later")
+        secret = secrets.token_urlsafe(32)
+        self.put(secret, record)
+        return secret
+
+    def put(self, secret: str, record: _T) -> None:
+        """Have a secret stand for another record."""
+        self.change(name_of(secret), record)
+
+    def change(self, name: str, record: _T) -> None:
+        """Have the secret of this `name_of` stand for another record."""
+        durable_files.make_directory(self._directory, 0o700)
+        state_file.write_json(self._path(name), record, mode=0o600)
+
+    def find(self, secret: str, now_us: int) -> _T | None:
+        """What a secret stands for now; None if nothing."""
+        if not SECRET.fullmatch(secret):
+            return None
+        return self._read(name_of(secret), now_us)
+
+    def take(self, secret: str, now_us: int) -> _T | None:
+        """The same, and from then on it stands for nothing; of several takers one gets it."""
+        record = self.find(secret, now_us)
+        return record if record is not None and self._remove(name_of(secret)) else None
+
+    def drop(self, name: str) -> bool:
+        """Have the secret of this `name_of` stand for nothing; returns whether it did for
+        something."""
+        return self._remove(name)
+
+    def records(self, now_us: int) -> Iterator[tuple[str, _T]]:
+        """Everything that counts now, each with the name of its secret."""
+        for name in self._names():
+            record = self._read(name, now_us)
+            if record is not None:
+                yield name, record
+
+    def tidy(self, now_us: int) -> int:
+        """Remove what stands for nothing any more; returns how many are left."""
+        left = 0
+        for name in self._names():
+            if self._read(name, now_us) is None:
+                self._remove(name)
+            else:
+                left += 1
+        return left
+
+    def _names(self) -> list[str]:
+        if not file_status.is_directory(self._directory):
+            return []
+        with explaining("list the directory", self._directory):
+            there = os.listdir(self._directory)
+        return sorted(one.removesuffix(_ENDING) for one in there if one.endswith(_ENDING))
+
+    def _read(self, name: str, now_us: int) -> _T | None:
+        record = state_file.read_json(
+            self._path(name), self._what, "desk's record", _LARGEST, _REMEDY
+        )
+        return record if record is not None and now_us < record.until_us else None
+
+    def _remove(self, name: str) -> bool:
+        path = self._path(name)
+        try:
+            with explaining("remove the file", path):
+                os.unlink(path)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        durable_files.sync_directory(self._directory)
+        return True
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name + _ENDING)
+
+
+def name_of(secret: str) -> str:
+    """The name under which a secret's record lies."""
+    return hashlib.sha256(secret.encode("ascii")).hexdigest()

@@ -1,0 +1,133 @@
+"""Who is signed in: sessions, and the links that are good for one.
+
+A session ends when its person signs out, is withdrawn or loses a role, after it was idle for so
+long, and after a day's work in any case. Its cookie is out of reach of scripts, and is sent to no
+other site and by none.
+
+Times are wall time, microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from camerad.base.clock import SECOND, Clock
+from camerad.desk.people import People, Person
+from camerad.desk.roles import Role
+from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.vault.desk_settings import DeskSettings
+
+COOKIE: Final = "__Host-camerad-desk"
+MOST_SESSIONS: Final = 2000
+MOST_LINKS: Final = 1000
+LINK_US: Final = 72 * 3600 * SECOND
+"""How long a link is good for: over a weekend."""
+_NOTED_US: Final = 60 * SECOND
+"""How exactly it is noted when a session was used last."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """until_us: from then on it counts no more if it is not used. end_us: nor then in any case.
+    roles: those that it began with; with others, the person signs in anew. how: "passkey", "link"
+    or "openid"."""
+
+    person: str
+    began_us: int
+    used_us: int
+    until_us: int
+    end_us: int
+    roles: tuple[Role, ...]
+    how: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What a one-time link is for: its person adds a passkey with it, and is signed in. made_by: id
+    of who had it made, "" for the command."""
+
+    person: str
+    made_by: str
+    until_us: int
+
+
+class Sessions:
+    """root: the office's directory. people: who there is. settings: how long a session lasts. Any
+    thread may use it. Everything raises StorageError."""
+
+    def __init__(self, root: str, people: People, settings: DeskSettings, clock: Clock) -> None:
+        self._people = people
+        self._idle_us = settings.idle_minutes * 60 * SECOND
+        self._longest_us = settings.longest_hours * 3600 * SECOND
+        self._clock = clock
+        self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
+        self._links = SecretsStore(root, "links", Link, MOST_LINKS)
+
+    def begin(self, person: Person, how: str) -> str:
+        """Sign somebody in; returns the secret for the cookie. Raises TooManyError."""
+        now = self._clock.wall_us()
+        end = now + self._longest_us
+        until = min(now + self._idle_us, end)
+        return self._sessions.issue(
+            Session(person.id, now, now, until, end, person.roles, how), now
+        )
+
+    def find(self, secret: str) -> tuple[Session, Person] | None:
+        """Whose session this is, which is used now; None if it counts no more."""
+        now = self._clock.wall_us()
+        session = self._sessions.find(secret, now)
+        if session is None:
+            return None
+        person = self._people.find(session.person)
+        if person is None or not person.active or person.roles != session.roles:
+            self._sessions.drop(name_of(secret))
+            return None
+        if not 0 <= now - session.used_us < _NOTED_US:
+            until = min(now + self._idle_us, session.end_us)
+            session = msgspec.structs.replace(session, used_us=now, until_us=until)
+            self._sessions.put(secret, session)
+        return session, person
+
+    def end(self, secret: str) -> bool:
+        """Sign out; returns whether somebody was signed in by it."""
+        return self._sessions.take(secret, self._clock.wall_us()) is not None
+
+    def end_all_of(self, person: str) -> int:
+        """Sign somebody out everywhere; returns of how many sessions."""
+        found = self._sessions.records(self._clock.wall_us())
+        names = [name for name, session in found if session.person == person]
+        return sum(self._sessions.drop(name) for name in names)
+
+    def count_of(self, person: str) -> int:
+        """How many sessions somebody has."""
+        found = self._sessions.records(self._clock.wall_us())
+        return sum(session.person == person for _, session in found)
+
+    def make_link(self, person: str, made_by: str) -> str:
+        """The secret of a link for somebody; one that they had counts no more. Raises
+        TooManyError."""
+        now = self._clock.wall_us()
+        for name, link in self._links.records(now):
+            if link.person == person:
+                self._links.drop(name)
+        return self._links.issue(Link(person, made_by, now + LINK_US), now)
+
+    def look_at_link(self, secret: str) -> Person | None:
+        """Whose link this is; None if it is good for nothing."""
+        link = self._links.find(secret, self._clock.wall_us())
+        return None if link is None else self._active(link.person)
+
+    def use_link(self, secret: str) -> Person | None:
+        """The same, and the link is used up."""
+        link = self._links.take(secret, self._clock.wall_us())
+        return None if link is None else self._active(link.person)
+
+    def tidy(self) -> None:
+        """Remove what counts no more."""
+        now = self._clock.wall_us()
+        self._sessions.tidy(now)
+        self._links.tidy(now)
+
+    def _active(self, person: str) -> Person | None:
+        found = self._people.find(person)
+        return found if found is not None and found.active else None

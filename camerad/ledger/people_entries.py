@@ -1,0 +1,67 @@
+"""What an office's ledger says about people: who signed in, looked, handed over, changed a right.
+
+One dataclass for each kind of entry, field by field its ``facts``; what holds for all kinds:
+`camerad.ledger.entry_types`. Nothing is deleted, held or released by one of these: they are there
+to be read (O5). who, person: ids of people at the office's desk; "" for the office's command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SIGNED_IN: Final = "in"
+SIGNED_OUT: Final = "out"
+REFUSED: Final = "refused"
+VIEW: Final = "view"
+DOWNLOAD: Final = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEntry:
+    """Somebody signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
+    by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator"."""
+
+    who: str
+    what: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessedEntry:
+    """Somebody was given a recording, sealed as it is kept. purpose: "view" or "download"; case:
+    number of the case that it was for, "" if none; approved_by: who approved it besides, "" where
+    nobody had to. It is written before the first byte is sent."""
+
+    id: str
+    who: str
+    reason: str
+    purpose: str
+    case: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RightsEntry:
+    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
+    "passkey_removed", "withdrawn" or "restored"; roles: what they have since."""
+
+    person: str
+    who: str
+    what: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEntry:
+    """Something was done to a case. case: its number at the office; what: "opened", "added",
+    "removed", "note", "handed_over" or "closed"; recording: id of the one that it was about, "" if
+    none; reason: what was said about it; sha256: of the case's file since, as
+    ``office/desk/cases`` has it."""
+
+    case: str
+    who: str
+    what: str
+    recording: str
+    reason: str
+    sha256: str
