@@ -8,7 +8,7 @@ says which is which.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -23,7 +23,6 @@ from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import WITH_FOOTAGE, Role
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
-from camerad.store.holds import HoldError
 from camerad.store.listing import read_file
 from camerad.store.locations import is_id, office_place
 
@@ -94,12 +93,12 @@ class RecordingRoutes:
 
     async def _hold(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)
-        await _try(lambda: self._ledger.hold(recording, visit.body.reason, visit.who))
+        await asyncio.to_thread(self._ledger.hold, recording, visit.body.reason, visit.who)
         return {"held": True}
 
     async def _release(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)
-        await _try(lambda: self._ledger.release(recording, visit.who))
+        await asyncio.to_thread(self._ledger.release, recording, visit.who)
         return {"held": False}
 
 
@@ -133,14 +132,6 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
     except msgspec.ValidationError:
         raise refused(Refusal.NOT_UNDERSTOOD) from None
     return RecordingQuery(**msgspec.structs.asdict(said))
-
-
-async def _try(work: Callable[[], None]) -> None:
-    """Hold or release. What cannot be held is refused in words."""
-    try:
-        await asyncio.to_thread(work)
-    except HoldError:
-        raise refused(Refusal.REASON_NEEDED) from None
 
 
 def _row(one: IndexedRecording) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from camerad.desk.roles import Role
 from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
+from camerad.index.recording_query import QueryError
+from camerad.store.holds import HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.refusals import plain_errors
 
@@ -168,8 +170,12 @@ _WHY: Final[Mapping[type[CameradError], Refusal]] = {
     TooManyError: Refusal.TOO_MANY,
     IndexUnavailableError: Refusal.INDEX_AWAY,
     NotThereError: Refusal.NOT_THERE,
+    QueryError: Refusal.NOT_UNDERSTOOD,
+    NotHeldError: Refusal.NOT_HELD,
+    TooManyHoldsError: Refusal.HELD_TOO_OFTEN,
+    HoldError: Refusal.REASON_NEEDED,
 }
-"""What any route may come to."""
+"""What any route may come to; of a kind and its own kinds the narrower one first."""
 
 
 @web.middleware

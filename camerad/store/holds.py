@@ -22,6 +22,14 @@ class HoldError(CameradError, ValueError):
     exit_code: ClassVar[int] = EX_USAGE
 
 
+class NotHeldError(HoldError):
+    """Error raised when holds are to end and there is none."""
+
+
+class TooManyHoldsError(HoldError):
+    """Error raised when a recording is held as often as it may be."""
+
+
 def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: str) -> None:
     """Keep a recording until `release_holds`. who: the authorised person.
 
@@ -39,7 +47,7 @@ def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: s
     if known is not None and Hold(reason, who) in known.holds:
         return
     if known is not None and len(known.holds) >= MOST_HOLDS:
-        raise HoldError(
+        raise TooManyHoldsError(
             f"{recording} is held {MOST_HOLDS} times, which is the most, and stays held: release "
             "it, then hold it again for each reason that remains"
         )
@@ -54,7 +62,7 @@ def release_holds(ledger: Ledger, recording: str, who: str) -> None:
     who = one_line("the authorised person", who)
     known = ledger.state.recordings.get(recording)
     if known is None or not known.held:
-        raise HoldError(f"{recording} is not held; list what is")
+        raise NotHeldError(f"{recording} is not held; list what is")
     ledger.append("release", id=recording, who=who)
 
 

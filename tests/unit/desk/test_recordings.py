@@ -1,0 +1,166 @@
+"""Recordings at the desk: found, held, released, and given to somebody for a reason (O5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+
+from camerad.desk.roles import Role
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
+
+from .desk_scene import Browser, DeskScene
+
+THERE = f"/api/recordings/{ONE}"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    root = tmp_path_factory.mktemp("desk")
+    with DeskScene(root) as made:
+        camera = Camera(root / "camera")
+        camera.put(ONE, marks=(1,))
+        camera.put(TWO)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
+            store.reconcile()
+        made.index.refresh()
+        made.add("desk", Role.DESK)
+        made.add("boss", Role.SUPERVISOR)
+        yield made
+
+
+@pytest.fixture
+def tab(scene: DeskScene) -> Browser:
+    return scene.signed_in("desk")
+
+
+def test_the_newest_comes_first_and_filters_hold(scene: DeskScene, tab: Browser) -> None:
+    rows = tab.ask("GET", "/api/recordings").said["rows"]
+    assert [one["id"] for one in rows] == [TWO, ONE]
+    marked = tab.ask("GET", "/api/recordings?flagged=true").said["rows"]
+    assert [one["id"] for one in marked] == [ONE]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=51", "limit=x", "from_us=-1", "to_us=x", "flagged=maybe"),
+        *("nothing=1", "camera=a%00b", "after=%F0%9F%98%80"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(tab: Browser, query: str) -> None:
+    answer = tab.ask("GET", f"/api/recordings?{query}")
+    assert (answer.status, answer.why) == (400, "not_understood")
+
+
+def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: Browser) -> None:
+    said = tab.ask("GET", THERE).said
+    assert said["said"]["id"] == ONE
+    assert said["said"]["recipients"]
+    assert [one["kind"] for one in said["history"]] == ["found"] or said["history"]
+    never = "/api/recordings/20261124T153000Z-000099-00000001"
+    for path in (never, "/api/recordings/..%2f..%2foffice", "/api/recordings/x"):
+        assert tab.ask("GET", path).status == 404
+
+
+def test_a_hold_needs_a_reason_and_its_release_a_supervisor(scene: DeskScene, tab: Browser) -> None:
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "  "}).why == "reason_needed"
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "a\nb"}).why == "reason_needed"
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": "Az. 7"}).status == 200
+    assert tab.ask("POST", f"{THERE}/release", {"reason": ""}).why == "not_allowed"
+    boss = scene.signed_in("boss")
+    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
+    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).why == "not_held"
+    said = [(kind, facts.who) for kind, facts in scene.entries() if kind in ("hold", "release")]
+    assert said == [("hold", "desk"), ("release", "boss")]
+
+
+def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:
+    answer = tab.ask("POST", f"{THERE}/viewing", {"reason": reason, "purpose": purpose})
+    assert answer.status == 200, answer.body
+    return str(answer.said["viewing"])
+
+
+def test_o5_nobody_is_given_a_byte_before_the_ledger_has_who_and_why(
+    scene: DeskScene, tab: Browser
+) -> None:
+    assert tab.ask("GET", f"{THERE}/content").why == "not_allowed"
+    for reason in ("", " ", "a\nb", "x" * 201):
+        body = {"reason": reason, "purpose": "view"}
+        assert tab.ask("POST", f"{THERE}/viewing", body).why == "reason_needed"
+    before = len(scene.entries())
+    viewing = ask_for(tab)
+    kind, facts = scene.entries()[-1]
+    assert len(scene.entries()) == before + 1
+    assert (kind, facts.id, facts.who, facts.reason, facts.purpose) == (
+        *("accessed", ONE, "desk", "Az. 7", "view"),
+    )
+    answer = tab.ask("GET", f"{THERE}/content", headers={"Viewing": viewing, "Range": "bytes=0-9"})
+    assert (answer.status, answer.body) == (206, b"header.jws")
+
+
+def test_what_was_granted_is_good_for_one_person_session_and_recording(
+    scene: DeskScene, tab: Browser
+) -> None:
+    fields = {"Viewing": ask_for(tab)}
+    assert tab.ask("GET", f"{THERE}/content", headers=fields).status == 206
+    other = f"/api/recordings/{TWO}/content"
+    assert tab.ask("GET", other, headers=fields).why == "not_allowed"
+    for somebody in (scene.signed_in("boss"), scene.signed_in("desk")):
+        assert somebody.ask("GET", f"{THERE}/content", headers=fields).why == "not_allowed"
+
+
+def test_all_of_a_recording_comes_in_ranges(scene: DeskScene, tab: Browser) -> None:
+    fields = {"Viewing": ask_for(tab, "download")}
+    (path,) = scene.office.directory.glob(f"*/recordings/{ONE}.tar")
+    whole = path.read_bytes()
+    got = b""
+    while len(got) < len(whole):
+        asked = fields | {"Range": f"bytes={len(got)}-{len(got) + 9999}"}
+        answer = tab.ask("GET", f"{THERE}/content", headers=asked)
+        assert answer.headers["Content-Range"].endswith(f"/{len(whole)}")
+        got += answer.body
+    assert got == whole
+    for asked in ("bytes=99999999999-", "bytes=5-2", "lines=1-2"):
+        answer = tab.ask("GET", f"{THERE}/content", headers=fields | {"Range": asked})
+        assert answer.status in (400, 416)
+
+
+def test_two_are_needed_where_the_office_wants_two(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = tmp_path_factory.mktemp("two")
+    with DeskScene(root, two_for_viewing=True) as scene:
+        camera = Camera(root / "camera")
+        camera.put(ONE)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        scene.add("desk", Role.DESK)
+        scene.add("boss", Role.SUPERVISOR)
+        tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
+        assert ask_for(tab) == ""
+        assert ask_for(tab) == ""
+        (waiting,) = boss.ask("GET", "/api/viewing-requests").said
+        assert (waiting["person"], waiting["recording"], waiting["reason"]) == (
+            *("desk", ONE, "Az. 7"),
+        )
+        name = {"name": waiting["name"]}
+        assert tab.ask("POST", "/api/viewing-requests/approve", name).why == "not_allowed"
+        assert boss.ask("POST", "/api/viewing-requests/approve", name).status == 200
+        viewing = ask_for(tab)
+        assert tab.ask("GET", f"{THERE}/content", headers={"Viewing": viewing}).status == 206
+        assert scene.entries()[-1][1].approved_by == "boss"
+        assert ask_for(tab) == "", "an approval is good once"
+        # Nobody approves their own.
+        assert ask_for(boss) == ""
+        (own,) = [
+            one for one in boss.ask("GET", "/api/viewing-requests").said if one["person"] == "boss"
+        ]
+        said = boss.ask("POST", "/api/viewing-requests/approve", {"name": own["name"]})
+        assert said.why == "not_allowed"

@@ -1,0 +1,141 @@
+"""Who may make which request: docs/desk.md has the table, and each row is tried as everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from camerad.desk.roles import WITH_FOOTAGE, Role, RolesError, read_roles
+from camerad.desk.route_table import HEADERS, Open
+
+from .desk_scene import MINUTE, Browser, DeskScene
+
+PAGE = (Path(__file__).parents[3] / "docs/desk.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `(GET|POST) (\S+)` \| (.+) \|$", re.MULTILINE)
+WORDS = {Open.TO_ANYONE: "anyone", Open.TO_SIGNED_IN: "signed in"}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path_factory.mktemp("desk")) as made:
+        for role in Role:
+            made.add(f"is-{role}".replace("_", "-"), role)
+        yield made
+
+
+def stated() -> dict[tuple[str, str], str]:
+    return {(method, path): who for method, path, who in ROW.findall(PAGE)}
+
+
+def test_the_page_names_every_request_and_who_may_make_it(scene: DeskScene) -> None:
+    there = {}
+    for route in scene.desk.routes():
+        path = "/page/..." if route.path.startswith("/page/") else route.path
+        asked = route.asked
+        who = WORDS[asked] if isinstance(asked, Open) else ", ".join(sorted(asked))
+        there[route.method, path] = who
+    assert there == stated()
+
+
+def tabs(scene: DeskScene) -> Iterator[tuple[str, Browser]]:
+    """As each role, as nobody, as somebody who has signed out, and as one who was idle too long."""
+    for role in Role:
+        yield str(role), scene.signed_in(f"is-{role}".replace("_", "-"))
+    yield "nobody", scene.anybody()
+    left = scene.signed_in("is-desk")
+    cookie = left.cookie
+    assert left.ask("POST", "/api/sign-out").status == 200
+    yield "nobody", Browser(scene, cookie)
+    yield "nobody", Browser(scene, "A" * 43)
+    yield "nobody", Browser(scene, "../../people/is-desk")
+
+
+def test_each_request_is_refused_to_whoever_may_not_make_it(scene: DeskScene) -> None:
+    everybody = list(tabs(scene))
+    for (method, path), who in stated().items():
+        path = path.replace("{recording}", "20261124T153000Z-000001-00000001")
+        if path == "/api/sign-out" or path == "/page/...":
+            continue
+        for role, tab in everybody:
+            answer = tab.ask(method, path, {"not": "what it takes"} if method == "POST" else None)
+            if who == "anyone" or (who == "signed in" and role != "nobody"):
+                expected = {200, 400, 410, 403} - ({403} if method == "GET" else set())
+                assert answer.status in expected, (method, path, role)
+            elif role == "nobody":
+                assert (answer.status, answer.why) == (401, "not_signed_in"), (method, path)
+            elif role in who.split(", "):
+                allowed = answer.status not in (401, 403) or path.endswith("/content")
+                assert allowed, (method, path, role, answer.body)
+            else:
+                assert (answer.status, answer.why) == (403, "not_allowed"), (method, path, role)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": ""},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "https://localhost:8445"},
+        {"Origin": "null"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    ],
+)
+def test_nothing_is_done_for_another_page(scene: DeskScene, headers: dict[str, str]) -> None:
+    tab = scene.signed_in("is-administrator")
+    said = {"id": "by-another", "name": "N", "roles": ["desk"]}
+    answer = tab.ask("POST", "/api/people/add", said, headers)
+    assert (answer.status, answer.why) == (403, "not_from_this_page")
+    assert scene.people.find("by-another") is None
+
+
+@pytest.mark.parametrize("path", ["/", "/api/me", "/nothing", "/page/app.js", "/page/../people.py"])
+def test_every_answer_forbids_what_the_page_does_not_need(scene: DeskScene, path: str) -> None:
+    answer = scene.anybody().ask("GET", path)
+    assert {name: answer.headers[name] for name in HEADERS} == dict(HEADERS)
+
+
+def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: DeskScene) -> None:
+    tab = scene.signed_in("is-desk")
+    for _ in range(20):  # 580 of its 600 minutes
+        scene.clock.advance(29 * MINUTE)
+        assert tab.ask("GET", "/api/me").status == 200
+    scene.clock.advance(20 * MINUTE)
+    assert tab.ask("GET", "/api/me").why == "not_signed_in"
+    idle = scene.signed_in("is-desk")
+    scene.clock.advance(31 * MINUTE)
+    assert idle.ask("GET", "/api/me").why == "not_signed_in"
+
+
+def test_other_roles_and_withdrawal_end_every_session(scene: DeskScene) -> None:
+    scene.add("leaves", Role.DESK)
+    admin, tab = scene.signed_in("is-administrator"), scene.signed_in("leaves")
+    said = {"id": "leaves", "roles": ["shift_lead"]}
+    assert admin.ask("POST", "/api/people/roles", said).status == 200
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+    tab = scene.signed_in("leaves")
+    assert admin.ask("POST", "/api/people/withdraw", {"id": "leaves"}).status == 200
+    assert tab.ask("GET", "/api/me").why == "not_signed_in"
+
+
+def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: DeskScene) -> None:
+    admin = scene.signed_in("is-administrator")
+    own = {"id": "is-administrator", "roles": ["desk"]}
+    assert admin.ask("POST", "/api/people/roles", own).why == "not_allowed"
+    assert admin.ask("POST", "/api/people/withdraw", own | {}).status in (400, 403)
+    scene.add("second", Role.ADMINISTRATOR)
+    other = scene.signed_in("second")
+    assert other.ask("POST", "/api/people/withdraw", {"id": "is-administrator"}).status == 200
+    assert other.ask("POST", "/api/people/restore", {"id": "is-administrator"}).status == 200
+
+
+def test_administration_and_footage_are_apart(scene: DeskScene) -> None:
+    for role in WITH_FOOTAGE:
+        with pytest.raises(RolesError, match="cannot also open recordings"):
+            read_roles([Role.ADMINISTRATOR, role])
+    admin = scene.signed_in("is-administrator")
+    said = {"id": "both", "name": "B", "roles": ["administrator", "desk"]}
+    assert admin.ask("POST", "/api/people/add", said).why == "roles_apart"
