@@ -33,8 +33,8 @@ class Refusal(StrEnum):
     ROLES_APART = "roles_apart"
     ID_TAKEN = "id_taken"
     BAD_ID = "bad_id"
-    APPROVAL_NEEDED = "approval_needed"
-    CHANGED_MEANWHILE = "changed_meanwhile"
+    CASE = "case"
+    CASE_CLOSED = "case_closed"
 
 
 STATUS: Final = {
@@ -47,8 +47,7 @@ STATUS: Final = {
     Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     Refusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Refusal.APPROVAL_NEEDED: HTTPStatus.CONFLICT,
-    Refusal.CHANGED_MEANWHILE: HTTPStatus.CONFLICT,
+    Refusal.CASE_CLOSED: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 

@@ -6,6 +6,9 @@
 `people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
+`case_routes`, `cases`                   what belongs to a file of the office's
+`camera_routes`                          how the cameras are
+`entry_routes`                           who did what; what was and will be deleted
 `page_files`                             the page itself
 `desk_ledger`                            all of that, written down
 =======================================  =====================================================
@@ -25,7 +28,11 @@ from aiohttp import web
 from camerad.base.clock import Clock
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
+from camerad.desk.camera_routes import CameraRoutes
+from camerad.desk.case_routes import CaseRoutes
+from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.entry_routes import EntryRoutes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
@@ -69,6 +76,7 @@ class Desk:
         files = OfficeFiles(directory, key.public, str(settings.register))
         self._index = IndexReader(url_of(settings.index, directory), files)
         self._clock = clock
+        self._own = key.public
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
 
@@ -78,7 +86,11 @@ class Desk:
         yield from PageFiles().routes()
         yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
-        yield from RecordingRoutes(directory, self._index, self._ledger).routes()
+        cases = Cases(directory)
+        yield from RecordingRoutes(directory, self._own, self._index, self._ledger, cases).routes()
+        yield from CaseRoutes(cases, self._ledger, self._clock).routes()
+        yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
+        yield from EntryRoutes(self._index, self._clock).routes()
         yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
 
     async def open(self) -> None:

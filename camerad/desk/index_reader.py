@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from camerad.index.entry_query import EntryQuery
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
@@ -28,9 +29,13 @@ class IndexReader:
         """The rows of one recording: one for each file, or one for what the ledger says."""
         return self._index.about(recording)
 
-    def history(self, recording: str) -> list[dict[str, Any]]:
-        """What the office's ledger says of a recording, oldest first."""
-        return self._index.history(recording)
+    def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
+        """Entries of the office's ledger, the newest first."""
+        return self._index.entries(query)
+
+    def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
+        """What was deleted since then, the newest first."""
+        return self._index.deletions_since(wall_us, limit)
 
     def close(self) -> None:
         """Give up what is open."""

@@ -15,11 +15,14 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND
+from camerad.container.keys import PublicKey
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RecordingInfo
+from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import Refusal, refused
 from camerad.desk.index_reader import IndexReader
+from camerad.desk.recording_history import history_of, is_held
 from camerad.desk.roles import WITH_FOOTAGE, Role
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
@@ -48,20 +51,34 @@ class Found(msgspec.Struct, frozen=True):
 
 class Detail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
-    None if there is none. history: what the office's ledger says of it, oldest first."""
+    None if there is none. history: what both ledgers say of it. held: the office holds it now.
+    cases: those that it belongs to; handed_over: when it left the office, microseconds."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
     history: list[dict[str, Any]]
+    held: bool
+    cases: list[str]
+    handed_over: list[int]
 
 
 class RecordingRoutes:
-    """directory: the office's. index: answers questions. ledger: the office's."""
+    """directory: the office's. own: its public key. index: answers questions. ledger: the office's.
+    cases: of the desk."""
 
-    def __init__(self, directory: str, index: IndexReader, ledger: DeskLedger) -> None:
+    def __init__(
+        self,
+        directory: str,
+        own: PublicKey,
+        index: IndexReader,
+        ledger: DeskLedger,
+        cases: Cases,
+    ) -> None:
         self._directory = directory
+        self._own = own
         self._index = index
         self._ledger = ledger
+        self._cases = cases
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -83,11 +100,21 @@ class RecordingRoutes:
 
         def show() -> Detail:
             rows = [_row(one) for one in self._index.about(recording)]
-            path = next(iter(office_place(self._directory).files_of(recording)), None)
-            if path is None and not rows:
+            place = office_place(self._directory)
+            path = next(iter(place.files_of(recording)), None)
+            history = history_of(place, self._own, recording)
+            if path is None and not rows and not history:
                 raise refused(Refusal.NOT_THERE)
             said = None if path is None else _said(*read_file(path, recording))
-            return Detail(rows, said, self._index.history(recording))
+            cases = list(self._cases.of_recording(recording))
+            left = [
+                one.at_us
+                for case in cases
+                for one in case.handed_over
+                if recording in one.recordings
+            ]
+            numbers = [case.number for case in cases]
+            return Detail(rows, said, history, is_held(history), numbers, sorted(left))
 
         return await asyncio.to_thread(show)
 

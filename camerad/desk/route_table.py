@@ -19,6 +19,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base.errors import CameradError
+from camerad.desk.cases import CaseError
 from camerad.desk.desk_ledger import BusyError
 from camerad.desk.desk_refusals import Refusal, refused
 from camerad.desk.people import Person
@@ -173,6 +174,7 @@ _WHY: Final[Mapping[type[CameradError], Refusal]] = {
     QueryError: Refusal.NOT_UNDERSTOOD,
     NotHeldError: Refusal.NOT_HELD,
     TooManyHoldsError: Refusal.HELD_TOO_OFTEN,
+    CaseError: Refusal.CASE,
     HoldError: Refusal.REASON_NEEDED,
 }
 """What any route may come to; of a kind and its own kinds the narrower one first."""

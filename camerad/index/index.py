@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from camerad.index import recording_query
+from camerad.index import entry_query, recording_query
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
+from camerad.index.entry_query import EntryQuery
 from camerad.index.index_tables import metadata, sources
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
@@ -62,9 +63,13 @@ class RecordingIndex:
         """The rows of one recording."""
         return self._ask(lambda connection: recording_query.about(connection, recording))
 
-    def history(self, recording: str) -> list[dict[str, Any]]:
-        """What the office's ledger says of a recording, oldest first."""
-        return self._ask(lambda connection: recording_query.history(connection, recording))
+    def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
+        """Entries of the office's ledger, the newest first."""
+        return self._ask(lambda connection: entry_query.find_entries(connection, query))
+
+    def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
+        """What was deleted since then, the newest first."""
+        return self._ask(lambda connection: entry_query.deletions_since(connection, wall_us, limit))
 
     def count_states(self) -> dict[str, int]:
         """How many recordings there are, by their state."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, select, tuple_
 
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import rfc3339
-from camerad.index.index_tables import cameras, entries, holds, recordings
+from camerad.index.index_tables import cameras, holds, recordings
 
 MOST: Final = 1000
 """Rows of one page."""
@@ -111,12 +111,6 @@ def about(connection: Connection, recording: str) -> list[IndexedRecording]:
     rows = connection.execute(asked).mappings().all()
     held = _holds(connection, [recording] if rows else [])
     return [IndexedRecording(dict(row), held.get(recording, ())) for row in rows]
-
-
-def history(connection: Connection, recording: str) -> list[dict[str, Any]]:
-    """What the office's ledger says of a recording, oldest first: the rows of `entries`."""
-    asked = select(entries).where(entries.c.recording == recording).order_by(entries.c.sequence)
-    return [dict(row) for row in connection.execute(asked).mappings()]
 
 
 def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:

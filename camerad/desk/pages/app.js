@@ -2,7 +2,10 @@
 // behind the #, so that going back works and a place can be kept.
 
 import { get, post } from "./api.js";
+import { showCameras } from "./cameras.js";
+import { showCases } from "./cases.js";
 import { fill, make, tell } from "./dom.js";
+import { showDeletions, showEntries } from "./entries.js";
 import { showPeople } from "./people.js";
 import { showRecording, showRecordings } from "./recordings.js";
 import { showLink, showSignIn } from "./sign_in.js";
@@ -15,6 +18,10 @@ const bar = document.getElementById("bar");
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true },
+  { name: "cases", roles: ["desk", "supervisor"], show: showCases },
+  { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
+  { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
+  { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
   { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
 ];
 let me = null;

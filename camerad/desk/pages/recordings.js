@@ -1,7 +1,9 @@
 // Recordings: the list, and one of them.
 
 import { get, post, RefusedError } from "./api.js";
+import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
+import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
 import { say, sentence } from "./words.js";
 
@@ -102,9 +104,8 @@ export async function showRecording({ main, me, go }, [id]) {
     fill(main, back(go), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
     return;
   }
-  const { rows, said, history } = found;
-  const row = rows[0] ?? null;
-  const held = rows.some((one) => one.held) || isHeld(history);
+  const { rows, said, history, held, cases, handed_over: left } = found;
+  const row = rows.length === 0 ? null : { ...rows[0], held };
   const again = () => showRecording({ main, me, go }, [id]);
   fill(
     main,
@@ -115,14 +116,17 @@ export async function showRecording({ main, me, go }, [id]) {
       "div",
       { class: "buttons" },
       said === null ? null : make("button", { onclick: () => hold(id, again) }, say("hold")),
+      said === null ? null : make("button", { onclick: () => addToCase(id, again) }, say("add_to_case")),
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
     ),
+    cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
+    left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said),
     make("h2", {}, say("history")),
     make(
       "ol",
       { class: "history" },
-      history.map((one) => make("li", {}, make("time", {}, moment(one.wall_us, one.clock)), " ", words(one))),
+      history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one))),
     ),
   );
 }
@@ -132,15 +136,8 @@ function back(go) {
 }
 
 function words(entry) {
-  const known = ["received", "found", "hold", "release", "deleted", "missing", "changed", "accessed", "case"];
-  const kind = known.includes(entry.kind) ? say(`kind_${entry.kind}`) : `${say("kind_other")} ${entry.kind}`;
   const who = entry.who ? ` · ${entry.who}` : "";
-  return `${kind}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
-}
-
-function isHeld(history) {
-  const last = history.filter((one) => one.kind === "hold" || one.kind === "release").at(-1);
-  return last?.kind === "hold";
+  return `${kindWords(entry.kind)}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
 }
 
 function facts(said) {

@@ -1,0 +1,144 @@
+"""Requests about cases: open one, add recordings and notes, hand over, close.
+
+The server makes no package: it could not open what goes into it (O1). Whoever has the key makes it
+with ``camerad evidence export``; the page names the command. That something left the office is
+written down here, and shows at each of its recordings from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from camerad.base.clock import Clock
+from camerad.desk import cases as changes
+from camerad.desk.cases import Case, Cases
+from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.roles import WITH_FOOTAGE
+from camerad.desk.route_table import Route, Visit
+from camerad.store.locations import is_id
+
+
+class CaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which case."""
+
+    number: str
+
+
+class CaseRecordingBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which case, and which recording."""
+
+    number: str
+    recording: str
+
+
+class CaseTextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which case, and a line about it."""
+
+    number: str
+    text: str
+
+
+class CaseRoutes:
+    """cases: of the desk. ledger: the office's."""
+
+    def __init__(self, cases: Cases, ledger: DeskLedger, clock: Clock) -> None:
+        self._cases = cases
+        self._ledger = ledger
+        self._clock = clock
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list)
+        yield Route("POST", "/api/cases/open", WITH_FOOTAGE, self._open, CaseBody)
+        yield Route("POST", "/api/cases/add", WITH_FOOTAGE, self._add, CaseRecordingBody)
+        yield Route("POST", "/api/cases/remove", WITH_FOOTAGE, self._remove, CaseRecordingBody)
+        yield Route("POST", "/api/cases/note", WITH_FOOTAGE, self._note, CaseTextBody)
+        yield Route("POST", "/api/cases/hand-over", WITH_FOOTAGE, self._hand_over, CaseTextBody)
+        yield Route("POST", "/api/cases/close", WITH_FOOTAGE, self._close, CaseBody)
+        yield Route("POST", "/api/cases/reopen", WITH_FOOTAGE, self._reopen, CaseBody)
+
+    async def _list(self, _visit: Visit) -> list[Case]:
+        return await asyncio.to_thread(self._cases.list_all)
+
+    async def _open(self, visit: Visit) -> Case:
+        note = self._noting(visit, "opened")
+        now = self._clock.wall_us()
+        return await asyncio.to_thread(self._cases.open, visit.body.number, visit.who, now, note)
+
+    async def _add(self, visit: Visit) -> Case:
+        recording, now = _recording(visit), self._clock.wall_us()
+
+        def change(case: Case) -> Case:
+            return changes.with_recording(case, recording, visit.who, now)
+
+        return await self._change(visit, "added", change, recording=recording)
+
+    async def _remove(self, visit: Visit) -> Case:
+        recording = _recording(visit)
+
+        def change(case: Case) -> Case:
+            return changes.without_recording(case, recording)
+
+        return await self._change(visit, "removed", change, recording=recording)
+
+    async def _note(self, visit: Visit) -> Case:
+        text, now = visit.body.text, self._clock.wall_us()
+
+        def change(case: Case) -> Case:
+            return changes.with_note(case, text, visit.who, now)
+
+        return await self._change(visit, "note", change, reason=text)
+
+    async def _hand_over(self, visit: Visit) -> Case:
+        to, now = visit.body.text, self._clock.wall_us()
+
+        def change(case: Case) -> Case:
+            return changes.with_hand_over(case, to, visit.who, now)
+
+        return await self._change(visit, "handed_over", change, reason=to)
+
+    async def _close(self, visit: Visit) -> Case:
+        now = self._clock.wall_us()
+        return await self._change(visit, "closed", lambda case: changes.closed(case, now))
+
+    async def _reopen(self, visit: Visit) -> Case:
+        return await self._change(visit, "reopened", changes.reopened)
+
+    async def _change(
+        self,
+        visit: Visit,
+        what: str,
+        change: Callable[[Case], Case],
+        *,
+        recording: str = "",
+        reason: str = "",
+    ) -> Case:
+        def open_only(case: Case) -> Case:
+            if case.closed_us is not None and what != "reopened":
+                raise refused(Refusal.CASE_CLOSED)
+            return change(case)
+
+        note = self._noting(visit, what, recording=recording, reason=reason.strip())
+        return await asyncio.to_thread(self._cases.change, visit.body.number, open_only, note)
+
+    def _noting(self, visit: Visit, what: str, **said: Any) -> Callable[[Case], None]:
+        facts = {"recording": "", "reason": ""} | said
+
+        def note(case: Case) -> None:
+            self._ledger.append(
+                "case", case=case.number, who=visit.who, what=what, sha256=case.sha256, **facts
+            )
+
+        return note
+
+
+def _recording(visit: Visit) -> str:
+    recording: str = visit.body.recording
+    if not is_id(recording):
+        raise refused(Refusal.NOT_THERE)
+    return recording

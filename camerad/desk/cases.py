@@ -1,0 +1,212 @@
+"""Cases: what recordings belong to a file of the office's, what was noted, what was handed over.
+
+``office/desk/cases/SHA256.json``, SHA256 being that of the case's number, published whole. Each
+change is an entry of the office's ledger, written before, which names the SHA-256 of the file that
+follows: with the ledger at hand, `sha256sum` tells whether somebody else has changed it since. A
+case holds nothing: what has to stay is held (`camerad.store.holds`), and the page offers both.
+
+A case is never removed, and says nothing of people: its number, and notes in a line each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files, file_status, state_file
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.storage_errors import explaining
+from camerad.base.text import is_plain
+from camerad.desk.secrets_store import DESK
+from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
+
+MOST_RECORDINGS: Final = 200
+MOST_NOTES: Final = 500
+LONGEST_NUMBER: Final = 60
+_CASES: Final = "cases"
+_ENDING: Final = ".json"
+_LARGEST: Final = 1 << 20
+_REMEDY: Final = "put the file back from a backup; the ledger has what was done"
+
+
+class CaseError(CameradError, ValueError):
+    """Error raised when a case cannot be opened or changed like this."""
+
+    exit_code = EX_USAGE
+
+
+class CaseRecording(msgspec.Struct, frozen=True):
+    """A recording of a case."""
+
+    id: str
+    added_us: int
+    added_by: str
+
+
+class CaseNote(msgspec.Struct, frozen=True):
+    """A line about a case."""
+
+    at_us: int
+    by: str
+    text: str
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """What left the office. to: to whom, in a line."""
+
+    at_us: int
+    by: str
+    to: str
+    recordings: tuple[str, ...]
+
+
+class Case(msgspec.Struct, frozen=True):
+    """number: of the office's file. closed_us: None while it is open."""
+
+    number: str
+    opened_us: int
+    opened_by: str
+    recordings: tuple[CaseRecording, ...] = ()
+    notes: tuple[CaseNote, ...] = ()
+    handed_over: tuple[HandOver, ...] = ()
+    closed_us: int | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        """The file."""
+        return msgspec.json.encode(self)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.encoded).hexdigest()
+
+
+Note = Callable[[Case], None]
+"""Writes the entry of a change; is given the case as it will be."""
+
+
+class Cases:
+    """root: the office's directory. Any thread may use it. Everything raises StorageError."""
+
+    def __init__(self, root: str) -> None:
+        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _CASES)
+        self._locks = DirectoryLocks(os.path.abspath(root))
+
+    def find(self, number: str) -> Case | None:
+        """The case with this number; None if there is none."""
+        return self._read(_name_of(number))
+
+    def list_all(self) -> list[Case]:
+        """Every case: open ones first, then the newest."""
+        cases = [one for name in self._names() if (one := self._read(name)) is not None]
+        return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
+
+    def of_recording(self, recording: str) -> Iterator[Case]:
+        """The cases that a recording belongs to."""
+        for one in self.list_all():
+            if any(there.id == recording for there in one.recordings):
+                yield one
+
+    def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
+        """Open a case. Raises CaseError."""
+        number = _read_line(number, LONGEST_NUMBER)
+        with self._locks.hold("desk cases"):
+            if self.find(number) is not None:
+                raise CaseError(f"there is a case {number} already")
+            opened = Case(number, now_us, by)
+            note(opened)
+            self._write(opened)
+        return opened
+
+    def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
+        """Change a case; returns it as it is then. change: makes it of the present one, and may
+        raise. Raises CaseError if there is no such case."""
+        with self._locks.hold("desk cases"):
+            known = self.find(number)
+            if known is None:
+                raise CaseError(f"there is no case {number}")
+            changed = change(known)
+            if changed != known:
+                note(changed)
+                self._write(changed)
+        return changed
+
+    def _names(self) -> list[str]:
+        if not file_status.is_directory(self._directory):
+            return []
+        with explaining("list the directory", self._directory):
+            there = os.listdir(self._directory)
+        return sorted(one.removesuffix(_ENDING) for one in there if one.endswith(_ENDING))
+
+    def _read(self, name: str) -> Case | None:
+        return state_file.read_json(self._path(name), Case, "desk's case", _LARGEST, _REMEDY)
+
+    def _write(self, case: Case) -> None:
+        durable_files.make_directory(self._directory, 0o700)
+        durable_files.publish(self._path(_name_of(case.number)), case.encoded, mode=0o600)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name + _ENDING)
+
+
+# ---------------------------------------------------------------------------------------- changes
+
+
+def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
+    """The case with one recording more. Raises CaseError."""
+    if any(one.id == recording for one in case.recordings):
+        return case
+    if len(case.recordings) >= MOST_RECORDINGS:
+        raise CaseError(f"a case has {MOST_RECORDINGS} recordings at most")
+    added = CaseRecording(recording, now_us, by)
+    return msgspec.structs.replace(case, recordings=(*case.recordings, added))
+
+
+def without_recording(case: Case, recording: str) -> Case:
+    """The case without it."""
+    left = tuple(one for one in case.recordings if one.id != recording)
+    return msgspec.structs.replace(case, recordings=left)
+
+
+def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
+    """The case with one line more. Raises CaseError."""
+    if len(case.notes) >= MOST_NOTES:
+        raise CaseError(f"a case has {MOST_NOTES} notes at most")
+    note = CaseNote(now_us, by, _read_line(text))
+    return msgspec.structs.replace(case, notes=(*case.notes, note))
+
+
+def with_hand_over(case: Case, to: str, by: str, now_us: int) -> Case:
+    """The case after all of its recordings were handed over. Raises CaseError."""
+    if not case.recordings:
+        raise CaseError("there is no recording in this case")
+    ids = tuple(one.id for one in case.recordings)
+    left = HandOver(now_us, by, _read_line(to), ids)
+    return msgspec.structs.replace(case, handed_over=(*case.handed_over, left))
+
+
+def closed(case: Case, now_us: int) -> Case:
+    """The case when it is closed."""
+    return case if case.closed_us is not None else msgspec.structs.replace(case, closed_us=now_us)
+
+
+def reopened(case: Case) -> Case:
+    """The case when it is open again."""
+    return msgspec.structs.replace(case, closed_us=None)
+
+
+def _name_of(number: str) -> str:
+    return hashlib.sha256(number.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _read_line(text: str, longest: int = 200) -> str:
+    text = text.strip()
+    if not text or len(text) > longest or not is_plain(text):
+        raise CaseError(f"one line of up to {longest} characters is needed")
+    return text

@@ -1,0 +1,99 @@
+"""Requests about what was done: the office's ledger, and what was and will be deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from camerad.base.clock import DAY, Clock
+from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.index_reader import IndexReader
+from camerad.desk.roles import WITH_FOOTAGE, Role
+from camerad.desk.route_table import Route, Visit
+from camerad.index.entry_query import EntryQuery
+from camerad.index.index_tables import HERE
+from camerad.index.recording_query import RecordingQuery
+
+SEES_LEDGER: Final = frozenset((Role.DATA_PROTECTION, Role.SUPERVISOR))
+SEES_DELETIONS: Final = WITH_FOOTAGE | {Role.DATA_PROTECTION}
+PAGE: Final = 100
+MOST: Final = 1000
+"""Deletions that are shown, done and coming."""
+LATE_US: Final = DAY // 24
+"""What is due for longer than that is late (O4)."""
+_Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+_Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00]*\Z")]
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question in an address: the fields of `EntryQuery`."""
+
+    from_us: _Wall | None = None
+    to_us: _Wall | None = None
+    who: _Word | None = None
+    kind: _Word | None = None
+    recording: _Word | None = None
+    before: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] | None = None
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """A page of entries, the newest first. next: sequence number to ask for the next one before."""
+
+    rows: list[dict[str, Any]]
+    next: int | None
+
+
+class Deletions(msgspec.Struct, frozen=True):
+    """done: deleted since yesterday's begin, newest first. coming: due within a day, soonest first.
+    late: due for more than an hour. now_us: the server's time."""
+
+    done: list[dict[str, Any]]
+    coming: list[dict[str, Any]]
+    late: list[dict[str, Any]]
+    now_us: int
+
+
+class EntryRoutes:
+    """index: answers questions."""
+
+    def __init__(self, index: IndexReader, clock: Clock) -> None:
+        self._index = index
+        self._clock = clock
+
+    def routes(self) -> Iterator[Route]:
+        """All of them."""
+        yield Route("GET", "/api/entries", SEES_LEDGER, self._entries)
+        yield Route("GET", "/api/deletions", SEES_DELETIONS, self._deletions)
+
+    async def _entries(self, visit: Visit) -> Entries:
+        try:
+            said = msgspec.convert(dict(visit.request.query), _Asked, strict=False)
+        except msgspec.ValidationError:
+            raise refused(Refusal.NOT_UNDERSTOOD) from None
+        query = EntryQuery(**msgspec.structs.asdict(said), limit=PAGE + 1)
+        rows = await asyncio.to_thread(self._index.entries, query)
+        if len(rows) <= PAGE:
+            return Entries(rows, None)
+        return Entries(rows[:PAGE], rows[PAGE - 1]["sequence"])
+
+    async def _deletions(self, _visit: Visit) -> Deletions:
+        def collect() -> Deletions:
+            now = self._clock.wall_us()
+            done = self._index.deletions_since(now - 2 * DAY, MOST)
+            due = self._index.find(
+                RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST)
+            )
+            rows = [_due(one.columns) for one in due.recordings]
+            late = [one for one in rows if one["due_us"] < now - LATE_US]
+            coming = [one for one in rows if one["due_us"] >= now - LATE_US]
+            return Deletions(done, coming, late, now)
+
+        return await asyncio.to_thread(collect)
+
+
+def _due(columns: Any) -> dict[str, Any]:
+    names = ("id", "camera", "began_us", "clock", "due_us", "flagged")
+    return {name: columns[name] for name in names}

@@ -1,0 +1,107 @@
+// Who did what: the office's ledger; and what was and will be deleted.
+
+import { get } from "./api.js";
+import { field, fill, make } from "./dom.js";
+import { day, moment, zone } from "./format.js";
+import { say } from "./words.js";
+
+const KINDS = ["signed", "accessed", "hold", "release", "case", "rights", "received", "deleted", "start"];
+
+/** The ledger, the newest first, with filters, and as a table to take along. */
+export async function showEntries({ main }) {
+  const body = make("tbody");
+  const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
+  const form = make(
+    "form",
+    { class: "filters", onsubmit: (event) => { event.preventDefault(); load(true); } },
+    field(say("from"), make("input", { name: "from", type: "datetime-local", step: 1 })),
+    field(say("to"), make("input", { name: "to", type: "datetime-local", step: 1 })),
+    field(say("who"), make("input", { name: "who", autocomplete: "off" })),
+    field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
+    field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
+    make("button", { class: "main" }, say("find")),
+    make("button", { type: "button", onclick: () => save(rows) }, say("save_table")),
+  );
+  let next = null;
+  let rows = [];
+  fill(
+    main,
+    make("h1", {}, say("entries")),
+    form,
+    make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
+    make(
+      "div",
+      { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
+      make("table", {}, make("thead", {}, make("tr", {}, ["entry_when", "who", "entry_kind", "recording_id", "reason"].map((one) => make("th", { scope: "col" }, say(one))))), body),
+    ),
+    more,
+  );
+  await load(true);
+
+  async function load(anew) {
+    const asked = new URLSearchParams();
+    const said = new FormData(form);
+    for (const name of ["from", "to"])
+      if (said.get(name)) asked.set(`${name}_us`, String(Date.parse(said.get(name)) * 1000));
+    for (const name of ["who", "kind", "recording"])
+      if (said.get(name).trim()) asked.set(name, said.get(name).trim());
+    if (!anew && next !== null) asked.set("before", String(next));
+    const page = await get(`/api/entries?${asked}`);
+    rows = anew ? page.rows : [...rows, ...page.rows];
+    if (anew) body.replaceChildren();
+    body.append(...page.rows.map(draw));
+    next = page.next;
+    more.hidden = next === null;
+  }
+}
+
+function draw(row) {
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, moment(row.wall_us, row.clock)),
+    make("td", {}, row.who ?? ""),
+    make("td", {}, kindWords(row.kind)),
+    make("td", {}, row.recording ?? ""),
+    make("td", {}, row.reason ?? ""),
+  );
+}
+
+/** What a kind of entry is called. */
+export function kindWords(kind) {
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "release", "deleted", "missing", "changed", "accessed", "case", "signed", "rights", "start"];
+  return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
+}
+
+/** Saves what is shown as CSV (RFC 4180). A cell that a table program would run gets a quote before it. */
+function save(rows) {
+  const columns = ["sequence", "epoch", "wall_us", "clock", "kind", "who", "recording", "reason", "sha256"];
+  const cell = (value) => {
+    const text = String(value ?? "");
+    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return `"${safe.replaceAll('"', '""')}"`;
+  };
+  const lines = [columns.join(","), ...rows.map((row) => columns.map((name) => cell(row[name])).join(","))];
+  const address = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  make("a", { href: address, download: "ledger.csv" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+/** What went since yesterday, what goes within a day, and what is late. */
+export async function showDeletions({ main }) {
+  const { done, coming, late } = await get("/api/deletions");
+  const list = (rows, when) =>
+    rows.length === 0
+      ? make("p", {}, say("none"))
+      : make("ul", {}, rows.map((row) => make("li", {}, `${row.id ?? row.recording} · ${row.camera ?? "–"} · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null)));
+  fill(
+    main,
+    make("h1", {}, say("deletions")),
+    make("h2", {}, say("late")),
+    late.length === 0 ? make("p", {}, say("nothing_late")) : list(late, (row) => say("due", { day: moment(row.due_us) })),
+    make("h2", {}, say("coming")),
+    list(coming, (row) => say("due", { day: moment(row.due_us) })),
+    make("h2", {}, say("gone")),
+    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say("why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : row.why}`),
+  );
+}

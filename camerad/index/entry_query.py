@@ -1,0 +1,60 @@
+"""What can be asked about an office's ledger, and which rows of the index answer.
+
+The newest come first. An entry that has expired with its epoch is in no answer; the ledger's
+checkpoint still vouches for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from camerad.index.index_tables import deletions, entries
+
+
+@dataclass(frozen=True, slots=True)
+class EntryQuery:
+    """What is asked for; None leaves it open.
+
+    from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
+    entry. recording: id of the one that it is about. before: only entries with a lower sequence
+    number. limit: rows at the most.
+    """
+
+    from_us: int | None = None
+    to_us: int | None = None
+    who: str | None = None
+    kind: str | None = None
+    recording: str | None = None
+    before: int | None = None
+    limit: int = 100
+
+
+def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, Any]]:
+    """The entries that are asked for: rows of the table `entries`."""
+    table = entries.c
+    asked = select(entries).order_by(table.sequence.desc()).limit(query.limit)
+    if query.from_us is not None:
+        asked = asked.where(table.wall_us >= query.from_us)
+    if query.to_us is not None:
+        asked = asked.where(table.wall_us < query.to_us)
+    if query.before is not None:
+        asked = asked.where(table.sequence < query.before)
+    for column, wanted in (
+        (table.who, query.who),
+        (table.kind, query.kind),
+        (table.recording, query.recording),
+    ):
+        if wanted is not None:
+            asked = asked.where(column == wanted)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def deletions_since(connection: Connection, wall_us: int, limit: int) -> list[dict[str, Any]]:
+    """What was deleted since then, the newest first: rows of the table `deletions`."""
+    table = deletions.c
+    asked = select(deletions).where(table.deleted_us >= wall_us)
+    asked = asked.order_by(table.deleted_us.desc(), table.recording).limit(limit)
+    return [dict(row) for row in connection.execute(asked).mappings()]

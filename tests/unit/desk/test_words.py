@@ -1,0 +1,58 @@
+"""What the page says: each word in both languages, and a sentence for each refusal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from camerad.desk.desk_refusals import Refusal
+from camerad.desk.roles import Role
+from camerad.index.index_tables import STATES
+
+PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
+SOURCE = (PAGES / "words.js").read_text(encoding="utf-8")
+KEY = re.compile(r'^  (\w+): "(.+)",$', re.MULTILINE)
+SAID = re.compile(r'\b(?:say|field)\((?:say\()?"(\w+)"')
+
+
+def words(name: str) -> dict[str, str]:
+    block = SOURCE.split(f"const {name} = {{", 1)[1].split("\n};", 1)[0]
+    found = KEY.findall(block)
+    assert len(dict(found)) == len(found) == block.count("\n"), "a key is there twice, or no line"
+    return dict(found)
+
+
+ENGLISH, GERMAN = words("ENGLISH"), words("GERMAN")
+
+
+def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
+    assert ENGLISH.keys() == GERMAN.keys()
+    for key, text in ENGLISH.items():
+        blanks = re.compile(r"\{\w+\}")
+        assert sorted(blanks.findall(text)) == sorted(blanks.findall(GERMAN[key])), key
+
+
+def test_each_refusal_role_and_state_has_its_words() -> None:
+    wanted = {f"refused_{one}" for one in Refusal} | {f"role_{one}" for one in Role}
+    wanted |= {f"state_{one}" for one in STATES}
+    assert wanted <= ENGLISH.keys()
+
+
+def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
+    source = "".join(
+        one.read_text(encoding="utf-8") for one in PAGES.glob("*.js") if one.name != "words.js"
+    )
+    assert set(SAID.findall(source)) <= ENGLISH.keys()
+    quoted = set(re.findall(r'"(\w+)"', source))
+    stems = tuple(re.findall(r"`(\w+_)\$\{", source + SOURCE))
+    unsaid = {key for key in ENGLISH if key not in quoted and not key.startswith(stems)}
+    assert unsaid == set()
+
+
+def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
+    for path in PAGES.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(
+            r"\bon\w+=|style=|innerHTML|eval\(|javascript:", text.replace("onclick: ", "")
+        ), path
+        assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], path
