@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from camerad.base.clock import Clock
-from camerad.desk.roles import EVERY_ROLE, Role
+from camerad.desk.roles import EVERY_ROLE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.office import camera_register
 from camerad.vault.camera_overview import CameraOverview, overview
@@ -22,7 +22,7 @@ from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import UpdateOffers
 
-SEES_CAMERAS: Final = EVERY_ROLE - {Role.DATA_PROTECTION}
+SEES_CAMERAS: Final = EVERY_ROLE - {DeskRole.DATA_PROTECTION}
 
 
 class CameraRow(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from camerad.base.clock import Clock
 from camerad.desk import cases as changes
 from camerad.desk.cases import Case, Cases
 from camerad.desk.desk_ledger import DeskLedger
-from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
 from camerad.store.locations import is_id
@@ -120,7 +120,7 @@ class CaseRoutes:
     ) -> Case:
         def open_only(case: Case) -> Case:
             if case.closed_us is not None and what != "reopened":
-                raise refused(Refusal.CASE_CLOSED)
+                raise refused(DeskRefusal.CASE_CLOSED)
             return change(case)
 
         note = self._noting(visit, what, recording=recording, reason=reason.strip())
@@ -140,5 +140,5 @@ class CaseRoutes:
 def _recording(visit: Visit) -> str:
     recording: str = visit.body.recording
     if not is_id(recording):
-        raise refused(Refusal.NOT_THERE)
+        raise refused(DeskRefusal.NOT_THERE)
     return recording

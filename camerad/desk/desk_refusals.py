@@ -13,7 +13,7 @@ from typing import Final
 from camerad.vault.refusals import RefusedRequestError
 
 
-class Refusal(StrEnum):
+class DeskRefusal(StrEnum):
     """Why something was not done."""
 
     NOT_SIGNED_IN = "not_signed_in"
@@ -38,20 +38,20 @@ class Refusal(StrEnum):
 
 
 STATUS: Final = {
-    Refusal.NOT_SIGNED_IN: HTTPStatus.UNAUTHORIZED,
-    Refusal.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
-    Refusal.NOT_FROM_THIS_PAGE: HTTPStatus.FORBIDDEN,
-    Refusal.NOT_THERE: HTTPStatus.NOT_FOUND,
-    Refusal.LINK_USED: HTTPStatus.GONE,
-    Refusal.PASSKEY: HTTPStatus.FORBIDDEN,
-    Refusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Refusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
-    Refusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Refusal.CASE_CLOSED: HTTPStatus.CONFLICT,
+    DeskRefusal.NOT_SIGNED_IN: HTTPStatus.UNAUTHORIZED,
+    DeskRefusal.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    DeskRefusal.NOT_FROM_THIS_PAGE: HTTPStatus.FORBIDDEN,
+    DeskRefusal.NOT_THERE: HTTPStatus.NOT_FOUND,
+    DeskRefusal.LINK_USED: HTTPStatus.GONE,
+    DeskRefusal.PASSKEY: HTTPStatus.FORBIDDEN,
+    DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 
 
-def refused(why: Refusal) -> RefusedRequestError:
+def refused(why: DeskRefusal) -> RefusedRequestError:
     """The refusal of a request."""
     return RefusedRequestError(STATUS.get(why, HTTPStatus.BAD_REQUEST), why.value)

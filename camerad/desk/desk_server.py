@@ -20,13 +20,14 @@ the docks. Like the rest of the server it has no key that opens footage (O1).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import Final
 
 from aiohttp import web
 
 from camerad.base.clock import Clock
-from camerad.base.text import printable
+from camerad.base.message_ids import MessageId
 from camerad.container.keys import SigningKey
 from camerad.desk.camera_routes import CameraRoutes
 from camerad.desk.case_routes import CaseRoutes
@@ -50,10 +51,11 @@ from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.office_settings import OfficeFile
 
+_log = logging.getLogger(__name__)
+
 IDLE_SECONDS: Final = 30.0
 """How long a head may take."""
 END_SECONDS: Final = 3.0
-TIDY_SECONDS: Final = 3600.0
 LONGEST_LINE: Final = 4096
 
 
@@ -96,8 +98,8 @@ class Desk:
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
         await asyncio.to_thread(self._tidy)
-        tls = self._settings.tls
-        context = tls_context(str(tls.certificate), str(tls.key))
+        tls, trial = self._settings.tls, self._desk.is_trial
+        context = None if trial else tls_context(str(tls.certificate), str(tls.key))
         app = Guard(self._desk.url, self._sessions).make_app(self.routes())
         self._runner = web.AppRunner(
             app,
@@ -111,10 +113,16 @@ class Desk:
         await self._runner.setup()
         if self._runner.server is None:
             raise RuntimeError("aiohttp has set up no server")
-        listener = listen(self._desk.host, self._desk.port)
+        listener = listen("127.0.0.1" if trial else self._desk.host, self._desk.port)
         self.port = listener.getsockname()[1]
         self._entrance = Entrance(self._runner.server, listener, context)
         self._entrance.open()
+        _log.info(
+            "people reach the desk at %s, here at port %d",
+            self._desk.url,
+            self.port,
+            extra=MessageId.SERVING.extra,
+        )
 
     async def close(self) -> None:
         """End. Safe to call again."""
@@ -132,8 +140,3 @@ class Desk:
     def _tidy(self) -> None:
         self._sessions.tidy()
         self._passkeys.tidy()
-
-
-def describe(desk: DeskSettings) -> str:
-    """Where the desk is, for the log."""
-    return f"people reach the desk at {printable(desk.url)}"

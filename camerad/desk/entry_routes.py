@@ -9,16 +9,16 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from camerad.base.clock import DAY, Clock
-from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
-from camerad.desk.roles import WITH_FOOTAGE, Role
+from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
 from camerad.index.index_tables import HERE
 from camerad.index.recording_query import RecordingQuery
 
-SEES_LEDGER: Final = frozenset((Role.DATA_PROTECTION, Role.SUPERVISOR))
-SEES_DELETIONS: Final = WITH_FOOTAGE | {Role.DATA_PROTECTION}
+SEES_LEDGER: Final = frozenset((DeskRole.DATA_PROTECTION, DeskRole.SUPERVISOR))
+SEES_DELETIONS: Final = WITH_FOOTAGE | {DeskRole.DATA_PROTECTION}
 PAGE: Final = 100
 MOST: Final = 1000
 """Deletions that are shown, done and coming."""
@@ -72,7 +72,7 @@ class EntryRoutes:
         try:
             said = msgspec.convert(dict(visit.request.query), _Asked, strict=False)
         except msgspec.ValidationError:
-            raise refused(Refusal.NOT_UNDERSTOOD) from None
+            raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
         query = EntryQuery(**msgspec.structs.asdict(said), limit=PAGE + 1)
         rows = await asyncio.to_thread(self._index.entries, query)
         if len(rows) <= PAGE:

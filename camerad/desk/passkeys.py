@@ -39,7 +39,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import decode_base64url, encode_base64url
-from camerad.desk.people import Passkey, People, Person
+from camerad.desk.people import DeskPerson, Passkey, People
 from camerad.desk.secrets_store import DESK, SecretsStore
 from camerad.store.locations import OFFICE
 
@@ -82,7 +82,7 @@ class Passkeys:
         self._clock = clock
         self._challenges = _Challenges(root, clock)
 
-    def ask_new(self, person: Person) -> dict[str, Any]:
+    def ask_new(self, person: DeskPerson) -> dict[str, Any]:
         """What a browser is to ask an authenticator for, so that a person gets a passkey: the
         options of ``navigator.credentials.create``, as JSON has them."""
         options, _ = self._server.register_begin(
@@ -101,7 +101,7 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_new(self, person: Person, answer: dict[str, Any], label: str) -> Passkey:
+    def check_new(self, person: DeskPerson, answer: dict[str, Any], label: str) -> Passkey:
         """The passkey that an authenticator made for a person. Raises PasskeyError."""
         challenge = self._challenges.check(answer, person.id)
         try:
@@ -131,7 +131,7 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_known(self, answer: dict[str, Any]) -> tuple[Person, Passkey]:
+    def check_known(self, answer: dict[str, Any]) -> tuple[DeskPerson, Passkey]:
         """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
         that counts, is one that somebody copied. Raises PasskeyError."""
         challenge = self._challenges.check(answer, "")

@@ -23,7 +23,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, printable
 from camerad.container.keys import encode_base64url
-from camerad.desk.roles import Role, read_roles
+from camerad.desk.roles import DeskRole, read_roles
 from camerad.desk.secrets_store import DESK
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
@@ -57,14 +57,14 @@ class Passkey(msgspec.Struct, frozen=True):
     added_us: int
 
 
-class Person(msgspec.Struct, frozen=True):
+class DeskPerson(msgspec.Struct, frozen=True):
     """id: as the ledger names them. handle: 32 random bytes, base64url, by which authenticators
     know the person, and which says nothing about them. withdrawn_us: since when they may nothing;
     None if they may."""
 
     id: str
     name: str
-    roles: tuple[Role, ...]
+    roles: tuple[DeskRole, ...]
     handle: str
     added_us: int
     passkeys: tuple[Passkey, ...] = ()
@@ -83,19 +83,19 @@ class People:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
         self._locks = DirectoryLocks(os.path.abspath(root))
 
-    def find(self, person: str) -> Person | None:
+    def find(self, person: str) -> DeskPerson | None:
         """Who has this id; None if nobody."""
         if not PERSON_ID.fullmatch(person):
             return None
         return state_file.read_json(
-            self._path(person), Person, "desk's record of a person", _LARGEST, _REMEDY
+            self._path(person), DeskPerson, "desk's record of a person", _LARGEST, _REMEDY
         )
 
-    def list_all(self) -> list[Person]:
+    def list_all(self) -> list[DeskPerson]:
         """Everybody, by id."""
         return list(self._everybody())
 
-    def by_passkey(self, credential: str) -> tuple[Person, Passkey] | None:
+    def by_passkey(self, credential: str) -> tuple[DeskPerson, Passkey] | None:
         """Whose passkey this is, and the passkey. credential: its id."""
         for person in self._everybody():
             for passkey in person.passkeys:
@@ -120,7 +120,7 @@ class People:
             raise PeopleError("a name is one line of up to 200 characters that print")
         return name
 
-    def add(self, person: str, name: str, roles: frozenset[Role], now_us: int) -> Person:
+    def add(self, person: str, name: str, roles: frozenset[DeskRole], now_us: int) -> DeskPerson:
         """Add somebody. Raises PeopleError and RolesError."""
         chosen = tuple(sorted(read_roles(roles)))
         handle = encode_base64url(secrets.token_bytes(32))
@@ -128,16 +128,16 @@ class People:
             name = self.check_new(person, name)
             if len(self.list_all()) >= MOST_PEOPLE:
                 raise PeopleError(f"there are {MOST_PEOPLE} people already, which is the most")
-            added = Person(person, name, chosen, handle, now_us)
+            added = DeskPerson(person, name, chosen, handle, now_us)
             self._write(added)
         return added
 
     def change(
         self,
         person: str,
-        change: Callable[[Person], Person],
-        note: Callable[[Person], None] | None = None,
-    ) -> Person:
+        change: Callable[[DeskPerson], DeskPerson],
+        note: Callable[[DeskPerson], None] | None = None,
+    ) -> DeskPerson:
         """Change somebody; returns them as they are then.
 
         change: makes the new record of the present one. note: is given that before it counts, and
@@ -161,7 +161,7 @@ class People:
             self._write(changed)
         return changed
 
-    def _everybody(self) -> Iterator[Person]:
+    def _everybody(self) -> Iterator[DeskPerson]:
         if not file_status.is_directory(self._directory):
             return
         with explaining("list the directory", self._directory):
@@ -171,7 +171,7 @@ class People:
             if found is not None:
                 yield found
 
-    def _write(self, person: Person) -> None:
+    def _write(self, person: DeskPerson) -> None:
         durable_files.make_directory(self._directory, 0o700)
         state_file.write_json(self._path(person.id), person, mode=0o600)
 
@@ -179,7 +179,7 @@ class People:
         return os.path.join(self._directory, person + _ENDING)
 
 
-def with_passkey(person: Person, passkey: Passkey) -> Person:
+def with_passkey(person: DeskPerson, passkey: Passkey) -> DeskPerson:
     """The person with one passkey more, or one that is there as it is now. Raises PeopleError."""
     others = tuple(one for one in person.passkeys if one.id != passkey.id)
     if len(others) >= MOST_PASSKEYS:
@@ -187,5 +187,5 @@ def with_passkey(person: Person, passkey: Passkey) -> Person:
     return msgspec.structs.replace(person, passkeys=(*others, passkey))
 
 
-def _manages(person: Person) -> bool:
-    return person.active and Role.ADMINISTRATOR in person.roles
+def _manages(person: DeskPerson) -> bool:
+    return person.active and DeskRole.ADMINISTRATOR in person.roles

@@ -12,14 +12,14 @@ import msgspec
 
 from camerad.base.clock import Clock
 from camerad.desk.desk_ledger import DeskLedger
-from camerad.desk.desk_refusals import Refusal, refused
-from camerad.desk.people import PERSON_ID, People, PeopleError, Person
-from camerad.desk.roles import Role, RolesError, read_roles
+from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError
+from camerad.desk.roles import DeskRole, RolesError, read_roles
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sessions import Sessions
 
-SEES_PEOPLE = frozenset((Role.ADMINISTRATOR, Role.DATA_PROTECTION))
-MANAGES = frozenset((Role.ADMINISTRATOR,))
+SEES_PEOPLE = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
+MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
 
 
 class ListedPerson(msgspec.Struct, frozen=True):
@@ -95,14 +95,14 @@ class PeopleRoutes:
         def add() -> GivenLink:
             roles = _roles(body.roles)
             if not PERSON_ID.fullmatch(body.id):
-                raise refused(Refusal.BAD_ID)
+                raise refused(DeskRefusal.BAD_ID)
             if self._people.find(body.id) is not None:
-                raise refused(Refusal.ID_TAKEN)
+                raise refused(DeskRefusal.ID_TAKEN)
             self._note(visit, body.id, "added", roles)
             try:
                 self._people.add(body.id, body.name, roles, self._clock.wall_us())
             except PeopleError:
-                raise refused(Refusal.BAD_ID) from None
+                raise refused(DeskRefusal.BAD_ID) from None
             return GivenLink(body.id, self._sessions.make_link(body.id, visit.who))
 
         return await asyncio.to_thread(add)
@@ -110,7 +110,7 @@ class PeopleRoutes:
     async def _set_roles(self, visit: Visit) -> ListedPerson:
         roles = _roles(visit.body.roles)
 
-        def change(one: Person) -> Person:
+        def change(one: DeskPerson) -> DeskPerson:
             return msgspec.structs.replace(one, roles=tuple(sorted(roles)))
 
         return await self._change(visit, "roles", change)
@@ -118,14 +118,14 @@ class PeopleRoutes:
     async def _withdraw(self, visit: Visit) -> ListedPerson:
         now = self._clock.wall_us()
 
-        def change(one: Person) -> Person:
+        def change(one: DeskPerson) -> DeskPerson:
             return one if not one.active else msgspec.structs.replace(one, withdrawn_us=now)
 
         return await self._change(visit, "withdrawn", change)
 
     async def _restore(self, visit: Visit) -> ListedPerson:
         # Their passkeys may have gone with whoever took them: they get another link.
-        def change(one: Person) -> Person:
+        def change(one: DeskPerson) -> DeskPerson:
             return msgspec.structs.replace(one, withdrawn_us=None, passkeys=())
 
         return await self._change(visit, "restored", change)
@@ -148,45 +148,45 @@ class PeopleRoutes:
         return await asyncio.to_thread(end)
 
     async def _change(
-        self, visit: Visit, what: str, change: Callable[[Person], Person]
+        self, visit: Visit, what: str, change: Callable[[DeskPerson], DeskPerson]
     ) -> ListedPerson:
         def carry_out() -> ListedPerson:
             person = self._find(visit.body.id)
             if person.id == visit.who:
-                raise refused(Refusal.NOT_ALLOWED)
+                raise refused(DeskRefusal.NOT_ALLOWED)
 
-            def note(changed: Person) -> None:
+            def note(changed: DeskPerson) -> None:
                 self._note(visit, changed.id, what, frozenset(changed.roles))
 
             try:
                 changed = self._people.change(person.id, change, note)
             except PeopleError:
-                raise refused(Refusal.LAST_ADMINISTRATOR) from None
+                raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
             if what != "restored":
                 self._sessions.end_all_of(person.id)
             return _listed(changed, self._sessions)
 
         return await asyncio.to_thread(carry_out)
 
-    def _find(self, person: str) -> Person:
+    def _find(self, person: str) -> DeskPerson:
         found = self._people.find(person)
         if found is None:
-            raise refused(Refusal.NOT_THERE)
+            raise refused(DeskRefusal.NOT_THERE)
         return found
 
-    def _note(self, visit: Visit, person: str, what: str, roles: frozenset[Role]) -> None:
+    def _note(self, visit: Visit, person: str, what: str, roles: frozenset[DeskRole]) -> None:
         said = tuple(sorted(map(str, roles)))
         self._ledger.append("rights", person=person, who=visit.who, what=what, roles=said)
 
 
-def _roles(names: tuple[str, ...]) -> frozenset[Role]:
+def _roles(names: tuple[str, ...]) -> frozenset[DeskRole]:
     try:
         return read_roles(names)
     except RolesError:
-        raise refused(Refusal.ROLES_APART) from None
+        raise refused(DeskRefusal.ROLES_APART) from None
 
 
-def _listed(person: Person, sessions: Sessions) -> ListedPerson:
+def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
     return ListedPerson(
         person.id,
         person.name,

@@ -20,10 +20,10 @@ from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
-from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.recording_history import history_of, is_held
-from camerad.desk.roles import WITH_FOOTAGE, Role
+from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.store.listing import read_file
@@ -49,7 +49,7 @@ class Found(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class Detail(msgspec.Struct, frozen=True):
+class RecordingDetail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
     None if there is none. history: what both ledgers say of it. held: the office holds it now.
     cases: those that it belongs to; handed_over: when it left the office, microseconds."""
@@ -87,7 +87,7 @@ class RecordingRoutes:
         yield Route("GET", one, WITH_FOOTAGE, self._show)
         yield Route("POST", f"{one}/hold", WITH_FOOTAGE, self._hold, HoldBody)
         yield Route(
-            "POST", f"{one}/release", frozenset((Role.SUPERVISOR,)), self._release, HoldBody
+            "POST", f"{one}/release", frozenset((DeskRole.SUPERVISOR,)), self._release, HoldBody
         )
 
     async def _find(self, visit: Visit) -> Found:
@@ -95,16 +95,16 @@ class RecordingRoutes:
         page = await asyncio.to_thread(self._index.find, query)
         return Found([_row(one) for one in page.recordings], page.next)
 
-    async def _show(self, visit: Visit) -> Detail:
+    async def _show(self, visit: Visit) -> RecordingDetail:
         recording = recording_of(visit.request)
 
-        def show() -> Detail:
+        def show() -> RecordingDetail:
             rows = [_row(one) for one in self._index.about(recording)]
             place = office_place(self._directory)
             path = next(iter(place.files_of(recording)), None)
             history = history_of(place, self._own, recording)
             if path is None and not rows and not history:
-                raise refused(Refusal.NOT_THERE)
+                raise refused(DeskRefusal.NOT_THERE)
             said = None if path is None else _said(*read_file(path, recording))
             cases = list(self._cases.of_recording(recording))
             left = [
@@ -114,7 +114,7 @@ class RecordingRoutes:
                 if recording in one.recordings
             ]
             numbers = [case.number for case in cases]
-            return Detail(rows, said, history, is_held(history), numbers, sorted(left))
+            return RecordingDetail(rows, said, history, is_held(history), numbers, sorted(left))
 
         return await asyncio.to_thread(show)
 
@@ -133,7 +133,7 @@ def recording_of(request: web.Request) -> str:
     """Id of the recording that a request is about. Refused if it is none."""
     recording = request.match_info["recording"]
     if not is_id(recording):
-        raise refused(Refusal.NOT_THERE)
+        raise refused(DeskRefusal.NOT_THERE)
     return recording
 
 
@@ -157,7 +157,7 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
     try:
         said = msgspec.convert(asked, _Asked, strict=False)
     except msgspec.ValidationError:
-        raise refused(Refusal.NOT_UNDERSTOOD) from None
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
     return RecordingQuery(**msgspec.structs.asdict(said))
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from camerad.base.errors import EX_USAGE, CameradError
 
 
-class Role(StrEnum):
+class DeskRole(StrEnum):
     """What a person is at the desk."""
 
     SHIFT_LEAD = "shift_lead"
@@ -28,8 +28,8 @@ class Role(StrEnum):
     """Manages people and cameras; no footage."""
 
 
-EVERY_ROLE: Final = frozenset(Role)
-WITH_FOOTAGE: Final = frozenset((Role.DESK, Role.SUPERVISOR))
+EVERY_ROLE: Final = frozenset(DeskRole)
+WITH_FOOTAGE: Final = frozenset((DeskRole.DESK, DeskRole.SUPERVISOR))
 """Roles that recordings are open to."""
 
 
@@ -39,17 +39,17 @@ class RolesError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-def read_roles(names: Collection[str]) -> frozenset[Role]:
+def read_roles(names: Collection[str]) -> frozenset[DeskRole]:
     """The roles with these names. Raises RolesError if there is none, one is unknown, or they do
     not go together."""
     try:
-        roles = frozenset(map(Role, names))
+        roles = frozenset(map(DeskRole, names))
     except ValueError:
-        known = ", ".join(Role)
+        known = ", ".join(DeskRole)
         raise RolesError(f"{', '.join(names)}: roles are {known}") from None
     if not roles:
-        raise RolesError(f"a person needs a role: {', '.join(Role)}")
-    if Role.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
+        raise RolesError(f"a person needs a role: {', '.join(DeskRole)}")
+    if DeskRole.ADMINISTRATOR in roles and roles & WITH_FOOTAGE:
         raise RolesError(
             "whoever manages people cannot also open recordings: give administrator to one person, "
             "and desk or supervisor to another"

@@ -21,9 +21,9 @@ from aiohttp import hdrs, web
 from camerad.base.errors import CameradError
 from camerad.desk.cases import CaseError
 from camerad.desk.desk_ledger import BusyError
-from camerad.desk.desk_refusals import Refusal, refused
-from camerad.desk.people import Person
-from camerad.desk.roles import Role
+from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.people import DeskPerson
+from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
@@ -73,7 +73,7 @@ class Open(Enum):
     TO_SIGNED_IN = "signed in"
 
 
-Asked = Collection[Role] | Open
+Asked = Collection[DeskRole] | Open
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Visit:
     of their session. body: what was sent, as the route has it."""
 
     request: web.Request
-    person: Person | None = None
+    person: DeskPerson | None = None
     secret: str = ""
     body: Any = None
 
@@ -147,15 +147,15 @@ class Guard:
             request.headers.get(hdrs.ORIGIN) != self._origin
             or request.content_type != "application/json"
         ):
-            raise refused(Refusal.NOT_FROM_THIS_PAGE)
+            raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
 
-    def _check_person(self, secret: str, asked: Asked) -> Person:
+    def _check_person(self, secret: str, asked: Asked) -> DeskPerson:
         found = self._sessions.find(secret)
         if found is None:
-            raise refused(Refusal.NOT_SIGNED_IN)
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
         person = found[1]
         if not isinstance(asked, Open) and not set(person.roles) & set(asked):
-            raise refused(Refusal.NOT_ALLOWED)
+            raise refused(DeskRefusal.NOT_ALLOWED)
         return person
 
 
@@ -163,19 +163,19 @@ async def _read(request: web.Request, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise refused(Refusal.NOT_UNDERSTOOD) from None
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 
 
-_WHY: Final[Mapping[type[CameradError], Refusal]] = {
-    BusyError: Refusal.BUSY,
-    TooManyError: Refusal.TOO_MANY,
-    IndexUnavailableError: Refusal.INDEX_AWAY,
-    NotThereError: Refusal.NOT_THERE,
-    QueryError: Refusal.NOT_UNDERSTOOD,
-    NotHeldError: Refusal.NOT_HELD,
-    TooManyHoldsError: Refusal.HELD_TOO_OFTEN,
-    CaseError: Refusal.CASE,
-    HoldError: Refusal.REASON_NEEDED,
+_WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
+    BusyError: DeskRefusal.BUSY,
+    TooManyError: DeskRefusal.TOO_MANY,
+    IndexUnavailableError: DeskRefusal.INDEX_AWAY,
+    NotThereError: DeskRefusal.NOT_THERE,
+    QueryError: DeskRefusal.NOT_UNDERSTOOD,
+    NotHeldError: DeskRefusal.NOT_HELD,
+    TooManyHoldsError: DeskRefusal.HELD_TOO_OFTEN,
+    CaseError: DeskRefusal.CASE,
+    HoldError: DeskRefusal.REASON_NEEDED,
 }
 """What any route may come to; of a kind and its own kinds the narrower one first."""
 
@@ -191,9 +191,9 @@ async def _refuse_in_words(
         raise refused(why) from error
     except web.HTTPException as error:
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-            raise refused(Refusal.NOT_THERE) from error
+            raise refused(DeskRefusal.NOT_THERE) from error
         if error.status >= HTTPStatus.BAD_REQUEST:
-            raise refused(Refusal.NOT_UNDERSTOOD) from error
+            raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
         raise
 
 

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
-from camerad.desk.people import People, Person
-from camerad.desk.roles import Role
+from camerad.desk.people import DeskPerson, People
+from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SecretsStore, name_of
 from camerad.vault.desk_settings import DeskSettings
 
@@ -38,7 +38,7 @@ class Session(msgspec.Struct, frozen=True):
     used_us: int
     until_us: int
     end_us: int
-    roles: tuple[Role, ...]
+    roles: tuple[DeskRole, ...]
     how: str
 
 
@@ -63,7 +63,7 @@ class Sessions:
         self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
         self._links = SecretsStore(root, "links", Link, MOST_LINKS)
 
-    def begin(self, person: Person, how: str) -> str:
+    def begin(self, person: DeskPerson, how: str) -> str:
         """Sign somebody in; returns the secret for the cookie. Raises TooManyError."""
         now = self._clock.wall_us()
         end = now + self._longest_us
@@ -72,7 +72,7 @@ class Sessions:
             Session(person.id, now, now, until, end, person.roles, how), now
         )
 
-    def find(self, secret: str) -> tuple[Session, Person] | None:
+    def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
         """Whose session this is, which is used now; None if it counts no more."""
         now = self._clock.wall_us()
         session = self._sessions.find(secret, now)
@@ -112,12 +112,12 @@ class Sessions:
                 self._links.drop(name)
         return self._links.issue(Link(person, made_by, now + LINK_US), now)
 
-    def look_at_link(self, secret: str) -> Person | None:
+    def look_at_link(self, secret: str) -> DeskPerson | None:
         """Whose link this is; None if it is good for nothing."""
         link = self._links.find(secret, self._clock.wall_us())
         return None if link is None else self._active(link.person)
 
-    def use_link(self, secret: str) -> Person | None:
+    def use_link(self, secret: str) -> DeskPerson | None:
         """The same, and the link is used up."""
         link = self._links.take(secret, self._clock.wall_us())
         return None if link is None else self._active(link.person)
@@ -128,6 +128,6 @@ class Sessions:
         self._sessions.tidy(now)
         self._links.tidy(now)
 
-    def _active(self, person: str) -> Person | None:
+    def _active(self, person: str) -> DeskPerson | None:
         found = self._people.find(person)
         return found if found is not None and found.active else None

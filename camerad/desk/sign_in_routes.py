@@ -15,9 +15,9 @@ import msgspec
 from aiohttp import web
 
 from camerad.desk.desk_ledger import DeskLedger
-from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.passkeys import PasskeyError, Passkeys
-from camerad.desk.people import People, PeopleError, Person, with_passkey
+from camerad.desk.people import DeskPerson, People, PeopleError, with_passkey
 from camerad.desk.route_table import Open, Route, Visit
 from camerad.desk.sessions import COOKIE, Sessions
 
@@ -83,7 +83,7 @@ class SignInRoutes:
 
     async def _me(self, visit: Visit) -> Me:
         if visit.person is None:
-            raise refused(Refusal.NOT_SIGNED_IN)
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
         return _me(visit.person)
 
     async def _ask(self, _visit: Visit) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class SignInRoutes:
         try:
             person, passkey = self._passkeys.check_known(visit.body.answer)
         except PasskeyError:
-            raise refused(Refusal.PASSKEY) from None
+            raise refused(DeskRefusal.PASSKEY) from None
         self._people.change(person.id, lambda one: with_passkey(one, passkey))
         return self._let_in(visit, person, BY_PASSKEY)
 
@@ -118,11 +118,11 @@ class SignInRoutes:
         try:
             passkey = self._passkeys.check_new(person, body.answer, body.label)
         except PasskeyError:
-            raise refused(Refusal.PASSKEY) from None
+            raise refused(DeskRefusal.PASSKEY) from None
         if self._people.by_passkey(passkey.id) is not None:
-            raise refused(Refusal.PASSKEY)
+            raise refused(DeskRefusal.PASSKEY)
         if self._sessions.use_link(body.link) is None:  # somebody else was quicker
-            raise refused(Refusal.LINK_USED)
+            raise refused(DeskRefusal.LINK_USED)
         roles = tuple(map(str, person.roles))
         self._ledger.append(
             "rights", person=person.id, who=person.id, what="passkey_added", roles=roles
@@ -130,14 +130,14 @@ class SignInRoutes:
         try:
             changed = self._people.change(person.id, lambda one: with_passkey(one, passkey))
         except PeopleError:
-            raise refused(Refusal.TOO_MANY) from None
+            raise refused(DeskRefusal.TOO_MANY) from None
         return self._let_in(visit, changed, BY_PASSKEY)
 
     async def _sign_in_by_link(self, visit: Visit) -> web.Response:
         def check() -> web.Response:
             person = self._sessions.use_link(visit.body.link)
             if person is None:
-                raise refused(Refusal.LINK_USED)
+                raise refused(DeskRefusal.LINK_USED)
             return self._let_in(visit, person, BY_LINK)
 
         return await asyncio.to_thread(check)
@@ -152,13 +152,13 @@ class SignInRoutes:
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
 
-    def _whose(self, link: str) -> Person:
+    def _whose(self, link: str) -> DeskPerson:
         person = self._sessions.look_at_link(link)
         if person is None:
-            raise refused(Refusal.LINK_USED)
+            raise refused(DeskRefusal.LINK_USED)
         return person
 
-    def _let_in(self, visit: Visit, person: Person, how: str) -> web.Response:
+    def _let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
         self._ledger.append("signed", who=person.id, what="in", how=how)
         former = visit.request.cookies.get(COOKIE, "")
         if former:  # of whoever sat here before: a session is never taken on
@@ -177,5 +177,5 @@ class SignInRoutes:
         return response
 
 
-def _me(person: Person) -> Me:
+def _me(person: DeskPerson) -> Me:
     return Me(person.id, person.name, tuple(map(str, person.roles)), len(person.passkeys))

@@ -21,9 +21,9 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
 from camerad.desk.desk_ledger import DeskLedger
-from camerad.desk.desk_refusals import Refusal, refused
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.recording_routes import recording_of
-from camerad.desk.roles import WITH_FOOTAGE, Role
+from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.secrets_store import SecretsStore, name_of
 from camerad.ledger.people_entries import DOWNLOAD, VIEW
@@ -90,7 +90,7 @@ class ViewingRoutes:
     def routes(self) -> Iterator[Route]:
         """All of them."""
         one = "/api/recordings/{recording}"
-        supervisor = frozenset((Role.SUPERVISOR,))
+        supervisor = frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
@@ -104,9 +104,9 @@ class ViewingRoutes:
         body: GrantBody = visit.body
         reason = body.reason.strip()
         if not reason or not is_plain(reason) or not is_plain(body.case):
-            raise refused(Refusal.REASON_NEEDED)
+            raise refused(DeskRefusal.REASON_NEEDED)
         if body.purpose not in (VIEW, DOWNLOAD):
-            raise refused(Refusal.NOT_UNDERSTOOD)
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
         size = os.path.getsize(self._path(recording))
         now = self._clock.wall_us()
         session = name_of(visit.secret)
@@ -152,7 +152,7 @@ class ViewingRoutes:
 
     async def _list(self, visit: Visit) -> list[dict[str, object]]:
         """Requests that wait: one's own, and a supervisor's all."""
-        supervises = visit.person is not None and Role.SUPERVISOR in visit.person.roles
+        supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
 
         def collect() -> list[dict[str, object]]:
             found = self._requests.records(self._clock.wall_us())
@@ -177,9 +177,9 @@ class ViewingRoutes:
             now = self._clock.wall_us()
             found = dict(self._requests.records(now)).get(visit.body.name)
             if found is None:
-                raise refused(Refusal.NOT_THERE)
+                raise refused(DeskRefusal.NOT_THERE)
             if found.person == visit.who:
-                raise refused(Refusal.NOT_ALLOWED)
+                raise refused(DeskRefusal.NOT_ALLOWED)
             self._requests.change(
                 visit.body.name, msgspec.structs.replace(found, approved_by=visit.who)
             )
@@ -196,13 +196,13 @@ class ViewingRoutes:
         grant = self._grants.find(visit.request.headers.get(VIEWING, ""), self._clock.wall_us())
         mine = (visit.who, name_of(visit.secret), recording)
         if grant is None or (grant.person, grant.session, grant.recording) != mine:
-            raise refused(Refusal.NOT_ALLOWED)
+            raise refused(DeskRefusal.NOT_ALLOWED)
         with open_plain(self._path(recording), "recording") as file:
             size = os.fstat(file.fileno()).st_size
             try:
                 asked = visit.request.http_range
             except ValueError:
-                raise refused(Refusal.NOT_UNDERSTOOD) from None
+                raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
             begin, end, _ = slice(asked.start, asked.stop).indices(size)
             end = min(end, begin + LARGEST_PIECE)
             if begin >= end:

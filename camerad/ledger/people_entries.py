@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SIGNED_IN: Final = "in"
-SIGNED_OUT: Final = "out"
-REFUSED: Final = "refused"
 VIEW: Final = "view"
 DOWNLOAD: Final = "download"
 
@@ -43,8 +40,8 @@ class AccessedEntry:
 
 @dataclass(frozen=True, slots=True)
 class RightsEntry:
-    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
-    "passkey_removed", "withdrawn" or "restored"; roles: what they have since."""
+    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added", "withdrawn" or
+    "restored"; roles: what they have since."""
 
     person: str
     who: str
@@ -55,7 +52,7 @@ class RightsEntry:
 @dataclass(frozen=True, slots=True)
 class CaseEntry:
     """Something was done to a case. case: its number at the office; what: "opened", "added",
-    "removed", "note", "handed_over" or "closed"; recording: id of the one that it was about, "" if
+    "removed", "note", "handed_over", "closed" or "reopened"; recording: id of the one that it was about, "" if
     none; reason: what was said about it; sha256: of the case's file since, as
     ``office/desk/cases`` has it."""
 

@@ -21,9 +21,10 @@ class DeskSettings:
     url: Annotated[
         str,
         "The page's address, letter by letter as people type it. Passkeys belong to its name: "
-        "another name needs other passkeys.",
+        "another name needs other passkeys. http://localhost:PORT is for a trial: it listens to "
+        "this computer alone.",
         Matches(
-            rf"https://[a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?(:{_PORT})?",
+            rf"(https://[a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?|http://localhost)(:{_PORT})?",
             "an address such as https://desk.office.example:8444, with a name and no path,",
         ),
     ]
@@ -40,6 +41,12 @@ class DeskSettings:
     two_for_viewing: Annotated[
         bool, "Whether a supervisor has to approve each viewing that somebody else asks for."
     ] = False
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is reached without TLS, from this computer alone. Browsers trust their own
+        machine as they trust TLS (W3C, Secure Contexts, 3.1)."""
+        return self.url.startswith("http:")
 
 
 EXAMPLE: Final = """\

@@ -202,7 +202,7 @@ def example(settings: OfficeFile) -> str:
     }
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
     own = _EXAMPLE.format(**quoted, port=settings.listen.port)
-    return own + update_settings.EXAMPLE + notice_settings.EXAMPLE + desk_settings.EXAMPLE
+    return own + update_settings.EXAMPLE + desk_settings.EXAMPLE + notice_settings.EXAMPLE
 
 
 _EXAMPLE: Final = """\

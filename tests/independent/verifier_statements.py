@@ -315,6 +315,12 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "removed_empty": {"name": free},
     "unread": {"token": free},
     "unreadable": {"name": free, "sha256": text},
+    "signed": {"who": free, "what": text, "how": text},
+    "accessed": {"id": _name, "who": free, "reason": free, "purpose": text}
+    | {"case": free, "approved_by": free},
+    "rights": {"person": free, "who": free, "what": text, "roles": array(text)},
+    "case": {"case": free, "who": free, "what": text, "recording": text}
+    | {"reason": free, "sha256": text},
 }
 
 

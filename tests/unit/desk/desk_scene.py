@@ -22,7 +22,7 @@ from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, decode_base64url, encode_base64url
 from camerad.desk.desk_server import Desk
 from camerad.desk.people import People
-from camerad.desk.roles import Role
+from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.index import RecordingIndex
 from camerad.index.index_settings import url_of
@@ -112,7 +112,7 @@ class DeskScene:
     def port(self) -> int:
         return self.desk.port
 
-    def add(self, person: str, *roles: Role) -> None:
+    def add(self, person: str, *roles: DeskRole) -> None:
         """Somebody who is there."""
         self.people.add(person, person.title(), frozenset(roles), self.clock.wall_us())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
-from camerad.desk.roles import Role
+from camerad.desk.roles import DeskRole
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 
@@ -29,8 +29,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
             store.reconcile()
         made.index.refresh()
-        made.add("desk", Role.DESK)
-        made.add("boss", Role.SUPERVISOR)
+        made.add("desk", DeskRole.DESK)
+        made.add("boss", DeskRole.SUPERVISOR)
         yield made
 
 
@@ -141,8 +141,8 @@ def test_two_are_needed_where_the_office_wants_two(
         with camera.open() as store:
             store.reconcile()
             offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
-        scene.add("desk", Role.DESK)
-        scene.add("boss", Role.SUPERVISOR)
+        scene.add("desk", DeskRole.DESK)
+        scene.add("boss", DeskRole.SUPERVISOR)
         tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
         assert ask_for(tab) == ""
         assert ask_for(tab) == ""

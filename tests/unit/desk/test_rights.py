@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.desk.roles import WITH_FOOTAGE, Role, RolesError, read_roles
+from camerad.desk.roles import WITH_FOOTAGE, DeskRole, RolesError, read_roles
 from camerad.desk.route_table import HEADERS, Open
 
 from .desk_scene import MINUTE, Browser, DeskScene
@@ -21,7 +21,7 @@ WORDS = {Open.TO_ANYONE: "anyone", Open.TO_SIGNED_IN: "signed in"}
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
     with DeskScene(tmp_path_factory.mktemp("desk")) as made:
-        for role in Role:
+        for role in DeskRole:
             made.add(f"is-{role}".replace("_", "-"), role)
         yield made
 
@@ -42,7 +42,7 @@ def test_the_page_names_every_request_and_who_may_make_it(scene: DeskScene) -> N
 
 def tabs(scene: DeskScene) -> Iterator[tuple[str, Browser]]:
     """As each role, as nobody, as somebody who has signed out, and as one who was idle too long."""
-    for role in Role:
+    for role in DeskRole:
         yield str(role), scene.signed_in(f"is-{role}".replace("_", "-"))
     yield "nobody", scene.anybody()
     left = scene.signed_in("is-desk")
@@ -111,7 +111,7 @@ def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: Des
 
 
 def test_other_roles_and_withdrawal_end_every_session(scene: DeskScene) -> None:
-    scene.add("leaves", Role.DESK)
+    scene.add("leaves", DeskRole.DESK)
     admin, tab = scene.signed_in("is-administrator"), scene.signed_in("leaves")
     said = {"id": "leaves", "roles": ["shift_lead"]}
     assert admin.ask("POST", "/api/people/roles", said).status == 200
@@ -126,7 +126,7 @@ def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: De
     own = {"id": "is-administrator", "roles": ["desk"]}
     assert admin.ask("POST", "/api/people/roles", own).why == "not_allowed"
     assert admin.ask("POST", "/api/people/withdraw", own | {}).status in (400, 403)
-    scene.add("second", Role.ADMINISTRATOR)
+    scene.add("second", DeskRole.ADMINISTRATOR)
     other = scene.signed_in("second")
     assert other.ask("POST", "/api/people/withdraw", {"id": "is-administrator"}).status == 200
     assert other.ask("POST", "/api/people/restore", {"id": "is-administrator"}).status == 200
@@ -135,7 +135,7 @@ def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: De
 def test_administration_and_footage_are_apart(scene: DeskScene) -> None:
     for role in WITH_FOOTAGE:
         with pytest.raises(RolesError, match="cannot also open recordings"):
-            read_roles([Role.ADMINISTRATOR, role])
+            read_roles([DeskRole.ADMINISTRATOR, role])
     admin = scene.signed_in("is-administrator")
     said = {"id": "both", "name": "B", "roles": ["administrator", "desk"]}
     assert admin.ask("POST", "/api/people/add", said).why == "roles_apart"

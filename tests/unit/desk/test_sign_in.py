@@ -8,7 +8,7 @@ import pytest
 
 from camerad.base.clock import SECOND
 from camerad.desk.passkeys import CHALLENGE_US
-from camerad.desk.roles import Role
+from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import LINK_US
 
 from .desk_scene import Answer, Authenticator, Browser, DeskScene
@@ -25,7 +25,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 @pytest.fixture
 def person(scene: DeskScene) -> str:
     made = f"person-{next(COUNT)}"
-    scene.add(made, Role.DESK)
+    scene.add(made, DeskRole.DESK)
     return made
 
 
@@ -70,7 +70,7 @@ def test_a_sign_in_takes_no_session_on(scene: DeskScene, person: str) -> None:
     """Session fixation: what somebody put into the browser before is worth nothing after."""
     key = Authenticator()
     enrol(scene, person, key)
-    scene.add(other := f"{person}-b", Role.SHIFT_LEAD)
+    scene.add(other := f"{person}-b", DeskRole.SHIFT_LEAD)
     planted = scene.signed_in(other)
     tab = Browser(scene, planted.cookie)
     assert sign_in(tab, key).status == 200
@@ -172,7 +172,7 @@ def test_whoever_is_withdrawn_signs_in_by_nothing(scene: DeskScene, person: str)
     key = Authenticator()
     enrol(scene, person, key)
     link = scene.sessions.make_link(person, "")
-    scene.add(admin := f"{person}-admin", Role.ADMINISTRATOR)
+    scene.add(admin := f"{person}-admin", DeskRole.ADMINISTRATOR)
     manager = scene.signed_in(admin)
     assert manager.ask("POST", "/api/people/withdraw", {"id": person}).status == 200
     assert sign_in(scene.anybody(), key).why == "passkey"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from camerad.desk.desk_refusals import Refusal
-from camerad.desk.roles import Role
+from camerad.desk.desk_refusals import DeskRefusal
+from camerad.desk.roles import DeskRole
 from camerad.index.index_tables import STATES
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
@@ -33,7 +33,7 @@ def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
 
 
 def test_each_refusal_role_and_state_has_its_words() -> None:
-    wanted = {f"refused_{one}" for one in Refusal} | {f"role_{one}" for one in Role}
+    wanted = {f"refused_{one}" for one in DeskRefusal} | {f"role_{one}" for one in DeskRole}
     wanted |= {f"state_{one}" for one in STATES}
     assert wanted <= ENGLISH.keys()
 

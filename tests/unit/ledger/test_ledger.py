@@ -249,6 +249,24 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "uptime": {},
         "removed_empty": {"name": "n"},
         "unreadable": {"name": "n", "sha256": "s"},
+        "signed": {"who": "w", "what": "in", "how": "passkey"},
+        "accessed": {
+            "id": "c",
+            "who": "w",
+            "reason": "r",
+            "purpose": "view",
+            "case": "",
+            "approved_by": "",
+        },
+        "rights": {"person": "p", "who": "", "what": "added", "roles": ("desk",)},
+        "case": {
+            "case": "7",
+            "who": "w",
+            "what": "opened",
+            "recording": "",
+            "reason": "",
+            "sha256": "s",
+        },
     }
     own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
     assert set(examples) | own == set(KINDS)
