@@ -30,8 +30,10 @@ LATE_US: Final = SECOND
 _BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
 """What a token begins with that was cut short anywhere."""
 _WRITTEN_BY_PEOPLE: Final = frozenset(
-    ("reason", "who", "person", "approved_by", "case")
-    + ("authorised_by", "key", "configured", "allowed", "name", "file")
+    (
+        *("reason", "who", "person", "approved_by", "case"),
+        *("authorised_by", "key", "configured", "allowed", "name", "file"),
+    )
 )
 """Texts in facts that are kept as people gave them. Whoever prints them escapes them."""
 _FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
