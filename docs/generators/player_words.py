@@ -20,7 +20,7 @@ PATH: Final = (
     Path(__file__).resolve().parents[2] / "camerad" / "office" / "player" / "report_words.js"
 )
 WORDS: Final = (
-    *("authentic", "authentic_text", "qualified", "qualified_text", "device", "key", "begun"),
+    *("authentic", "qualified", "device", "key", "begun"),
     *("ended", "length", "pre_event", "no_pre_event", "marks", "wearer", "no_wearer", "recording"),
     *("continues", "trigger", "button", "unknown", "none", "gaps", "no_gaps", "damages", "remarks"),
     *("policy", "software", "files", "file", "sha256", "final", "with_sound", "without_sound"),

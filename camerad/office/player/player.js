@@ -11,18 +11,14 @@
 // what is shown is said to be proven so far; of a recording that is not authentic the proven part is
 // played only if somebody asks for it, in a frame that says so.
 
-import { Controls } from "./controls.js";
-import { make, show } from "./dom.js";
 import { judge } from "./evidence/judge.js";
 import { SourceError } from "./evidence/source.js";
-import { EventList } from "./event_list.js";
 import { Feed, micros, reasonOf } from "./feed.js";
-import { KeyForm } from "./key_form.js";
+import { PlayerView } from "./player_view.js";
 import { ProvenRecording } from "./recording.js";
-import { TimeBar } from "./time_bar.js";
 import { JUMPED_US } from "./timeline.js";
-import { duration, recordingTime, timeOfDay } from "./times.js";
-import { Exit, VerdictView } from "./verdict_view.js";
+import { duration } from "./times.js";
+import { Exit } from "./verdict_view.js";
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
@@ -44,30 +40,21 @@ export function mountPlayer(element, options) {
 class Player {
   #options;
   #words;
-  #video = make("video", { playsinline: true, preload: "auto", tabindex: -1 });
-  #note = make("p", { class: "note", role: "status" });
-  #frame = make("p", { class: "frame" });
-  #screen;
-  #form;
-  #bar;
-  #events;
-  #controls;
-  #verdict;
-  #clock = make("p", { class: "clock" });
-  #time = make("p", { class: "time" });
-  #problem = make("p", { class: "problem", role: "alert" });
-  #kept = make("p", { class: "kept" });
-  #proven;
-  #again;
+  #view;
+  #video;
   /** @type {ProvenRecording | null} */
   #recording = null;
   /** @type {Feed | null} */
   #feed = null;
+  /** Holes that are jumped over. @type {import("./timeline.js").Hole[]} */
   #holes = [];
   #at = 0;
+  /** @type {{from: number, to: number} | null} */
   #viewed = null;
+  /** Until when a note is shown, as performance.now() has it. */
   #noted = 0;
   #checking = false;
+  /** Whether somebody has asked for the proven part of what is not authentic. */
   #asked = false;
   #closed = false;
 
@@ -75,55 +62,17 @@ class Player {
     const { words, identity } = options;
     this.#options = options;
     this.#words = words;
-    this.#video.setAttribute("aria-label", words.screen);
-    this.#screen = make("div", { class: "screen" }, this.#video, this.#frame, this.#note);
-    this.#form = new KeyForm(identity, words);
-    this.#bar = new TimeBar(words, (at) => this.seek(at));
-    this.#events = new EventList(words, (at) => this.seek(at));
-    this.#controls = new Controls(words, (what) => this.#act(what));
-    this.#verdict = new VerdictView(words);
-    const button = (text, click) => make("button", { type: "button", text, click, hidden: true });
-    this.#proven = button(words.playProven, () => this.#playProven());
-    this.#again = button(words.again, () => this.#retry());
-    const forget = make("button", { type: "button", text: words.forget, click: () => identity.forget() });
-    this.#kept.append(make("span"), " ", forget);
-    const keys = words.keys.map(([key, does]) => [make("dt", { text: key }), make("dd", { text: does })]);
-    this.element = make(
-      "section",
-      {
-        class: "camerad-player",
-        "aria-label": words.player,
-        keydown: (event) => this.#controls.pressed(event),
-      },
-      this.#verdict.element,
-      this.#problem,
-      this.#proven,
-      this.#again,
-      this.#form.element,
-      this.#screen,
-      make("div", { class: "times" }, this.#time, this.#clock),
-      this.#bar.element,
-      legend(words),
-      this.#controls.element,
-      this.#kept,
-      this.#events.element,
-      make(
-        "details",
-        {},
-        make("summary", { text: words.keyboard }),
-        make("dl", { class: "keys" }, ...keys.flat()),
-      ),
-    );
+    this.#view = new PlayerView(words, identity, {
+      seek: (at) => this.seek(at),
+      act: (what) => this.#act(what),
+      playProven: () => this.#playProven(),
+      retry: () => this.#retry(),
+    });
+    this.#video = this.#view.video;
     for (const [name, act] of Object.entries(this.#listeners())) this.#video.addEventListener(name, act);
     identity.addEventListener("opened", this.#opened);
     identity.addEventListener("forgotten", this.#forgotten);
-    show(this.#kept, false);
-    show(this.#frame, false);
-    show(this.#note, false);
-    this.#controls.enable(false);
-    this.#form.show(!identity.isOpen);
-    element.append(this.element);
-    this.#verdict.checking(0);
+    element.append(this.#view.element);
     /** Resolves when the recording was opened, or cannot be. */
     this.ready = this.#open();
   }
@@ -172,7 +121,7 @@ class Player {
     const { identity } = this.#options;
     identity.removeEventListener("opened", this.#opened);
     identity.removeEventListener("forgotten", this.#forgotten);
-    this.element.remove();
+    this.#view.element.remove();
     return this.#recording?.close();
   }
 
@@ -192,7 +141,7 @@ class Player {
     }
     this.#recording.addEventListener("growth", () => this.#draw());
     this.#recording.addEventListener("progress", () => {
-      this.#verdict.checking(this.#recording.done / this.#recording.size);
+      this.#view.verdict.checking(this.#recording.done / this.#recording.size);
     });
     this.#draw();
     if (identity.isOpen) await this.#start(0);
@@ -202,7 +151,7 @@ class Player {
   /** Where not even the beginning is proven, the judge says why. */
   async #judgeOnly(error) {
     const { source, key } = this.#options;
-    this.#form.show(false);
+    this.#view.form.show(false);
     if (error instanceof SourceError) {
       this.#fail(error);
       return;
@@ -210,10 +159,10 @@ class Player {
     this.#checking = true;
     try {
       const verdict = await judge(source, { key });
-      this.#verdict.tell(verdict);
-      this.#problem.textContent = this.#words.nothingProven;
+      this.#view.verdict.tell(verdict);
+      this.#view.problem(this.#words.nothingProven);
     } catch (failure) {
-      this.#verdict.failed(failure.message);
+      this.#view.verdict.failed(failure.message);
     }
   }
 
@@ -226,17 +175,17 @@ class Player {
     } catch (error) {
       if (this.#closed) return;
       this.#checking = false;
-      this.#verdict.failed(error.message);
+      this.#view.verdict.failed(error.message);
       if (!(error instanceof SourceError)) throw error;
-      show(this.#again, true);
+      this.#view.offer({ again: true });
       return;
     }
-    this.#verdict.tell(verdict);
+    this.#view.verdict.tell(verdict);
     if (verdict.exit < Exit.NOT_AUTHENTIC) return;
     this.#stop();
-    this.#form.show(false);
-    show(this.#proven, verdict.proven > 0);
-    if (verdict.proven === 0) this.#problem.textContent = this.#words.nothingProven;
+    this.#view.form.show(false);
+    this.#view.offer({ proven: verdict.proven > 0 });
+    if (verdict.proven === 0) this.#view.problem(this.#words.nothingProven);
   }
 
   get #isBad() {
@@ -245,15 +194,15 @@ class Player {
 
   #playProven() {
     this.#asked = true;
-    show(this.#proven, false);
+    this.#view.offer({ proven: false });
     const { identity } = this.#options;
     if (identity.isOpen) this.#start(0);
-    else this.#form.show(true);
+    else this.#view.form.show(true);
   }
 
   #retry() {
-    show(this.#again, false);
-    this.#problem.textContent = "";
+    this.#view.offer({ again: false });
+    this.#view.problem("");
     if (this.#recording === null) this.ready = this.#open();
     else {
       this.#check();
@@ -264,26 +213,23 @@ class Player {
   // ---------------------------------------------------------------- playing
 
   #opened = () => {
-    this.#form.show(false);
+    this.#view.form.show(false);
     if (this.#recording !== null && (!this.#isBad || this.#asked)) this.#start(this.#at);
   };
 
   #forgotten = () => {
     this.#stop();
-    this.#form.say(this.#words.forgotten);
-    this.#form.show(!this.#isBad || this.#asked);
+    this.#view.form.say(this.#words.forgotten);
+    this.#view.form.show(!this.#isBad || this.#asked);
   };
 
   async #start(at) {
     this.#stop();
-    this.#problem.textContent = "";
+    this.#view.problem("");
     const feed = new Feed(this.#video, this.#recording, this.#options.identity);
     this.#feed = feed;
     feed.addEventListener("stopped", (event) => this.#stopped(event.detail));
-    const bad = this.#isBad;
-    this.element.classList.toggle("proven-part", bad);
-    this.#frame.textContent = bad ? this.#words.provenPart : "";
-    show(this.#frame, bad);
+    this.#view.frame(this.#isBad);
     const { timeline } = this.#recording;
     try {
       await feed.start(Math.max(at, timeline.first));
@@ -293,16 +239,15 @@ class Player {
       return;
     }
     if (this.#feed !== feed) return;
-    this.#controls.enable(true);
-    this.#controls.heard(this.#recording.header.sound, !this.#video.muted);
-    show(this.#kept, true);
-    this.#tellKept();
+    this.#view.controls.enable(true);
+    this.#view.controls.heard(this.#recording.header.sound, !this.#video.muted);
+    this.#view.kept(true);
     this.#watch(feed);
     await new Promise((resolve) => {
       this.#video.addEventListener("loadeddata", resolve, { once: true });
       feed.addEventListener("stopped", resolve, { once: true });
     });
-    this.#controls.focus();
+    this.#view.controls.focus();
     this.#check();
   }
 
@@ -311,9 +256,9 @@ class Player {
     this.#video.pause();
     this.#feed?.close();
     this.#feed = null;
-    this.#controls.enable(false);
-    show(this.#kept, false);
-    show(this.#note, false);
+    this.#view.controls.enable(false);
+    this.#view.kept(false);
+    this.#view.note(null);
   }
 
   /** Follow the pictures as they are shown. @param {Feed} feed */
@@ -348,14 +293,12 @@ class Player {
   #mind(at) {
     const hole = this.#holes.find((one) => one.from <= at && at < one.to);
     if (hole === undefined || this.#video.seeking) {
-      if (this.#noted !== 0 && performance.now() > this.#noted) show(this.#note, false);
+      if (performance.now() > this.#noted) this.#view.note(null);
       return;
     }
     const { gapJumped, gapHeard, decimal } = this.#words;
     const length = duration(hole.to - hole.from, decimal);
-    const text = (hole.heard ? gapHeard : gapJumped)(length, this.#events.why(hole));
-    if (this.#note.textContent !== text) this.#note.textContent = text;
-    show(this.#note, true);
+    this.#view.note((hole.heard ? gapHeard : gapJumped)(length, this.#view.events.why(hole)));
     this.#noted = performance.now() + SAID_MS;
     if (!hole.heard && hole.to <= this.#recording.timeline.lastPicture) this.seek(hole.to);
   }
@@ -369,17 +312,17 @@ class Player {
     const reason = reasonOf(error);
     const { stopped } = this.#words;
     const more = { wrongKey: this.#recording?.header.recipients.join(", "), unexpected: error.message };
-    this.#problem.textContent = [stopped[reason], more[reason]].filter(Boolean).join(" ");
-    show(this.#again, reason === "source");
+    this.#view.problem([stopped[reason], more[reason]].filter(Boolean).join(" "));
+    this.#view.offer({ again: reason === "source" });
     if (reason === "wrongKey") {
       this.#stop();
-      this.#form.show(true);
+      this.#view.form.show(true);
     }
     if (reason === "unexpected") throw error;
   }
 
   #listeners() {
-    const playing = () => this.#controls.playing(!this.#video.paused);
+    const playing = () => this.#view.controls.playing(!this.#video.paused);
     return {
       play: playing,
       pause: () => {
@@ -411,7 +354,7 @@ class Player {
       eventOn: () => this.#toEvent(1),
       sound: () => {
         this.#video.muted = !this.#video.muted;
-        this.#controls.heard(this.#recording.header.sound, !this.#video.muted);
+        this.#view.controls.heard(this.#recording.header.sound, !this.#video.muted);
       },
       begin: () => this.seek(0),
       end: () => this.seek(Infinity),
@@ -448,31 +391,15 @@ class Player {
     // Where not all statements are known, the bytes that are known say how long it may become.
     const known = this.#recording.knownBytes / size;
     const length = complete ? timeline.length : timeline.end / Math.max(known, 1e-6);
-    this.#bar.draw(timeline, length);
-    if (!complete && this.#holes.length === 0) this.#events.draw(timeline);
-    if (complete) this.#events.draw(timeline);
+    this.#view.bar.draw(timeline, length);
+    if (!complete && this.#holes.length === 0) this.#view.events.draw(timeline);
+    if (complete) this.#view.events.draw(timeline);
     this.#holes = timeline.holes().filter(({ from, to }) => to - from >= JUMPED_US);
     this.#tell();
   }
 
   #tell() {
-    const { timeline } = this.#recording;
-    const { decimal, code, clockWas, report, pre, stages, stage } = this.#words;
-    this.#bar.move(this.#at);
-    const time = recordingTime(this.#at, decimal);
-    const before = this.#at < timeline.trigger ? ` · ${pre}` : "";
-    this.#time.textContent = `${time} / ${recordingTime(timeline.length, decimal)}${before}`;
-    const { wall_us: wall, source } = timeline.wall(this.#at);
-    const is = timeline.stageAt(this.#at);
-    const said = [timeOfDay(wall, code), clockWas(report.clock[source] ?? source)];
-    if (is !== null) said.push(`${stage}: ${stages[is] ?? is}`);
-    this.#clock.textContent = said.join(" · ");
-  }
-
-  #tellKept() {
-    const until = new Date(this.#options.identity.until);
-    const time = until.toLocaleTimeString(this.#words.code, { hour: "2-digit", minute: "2-digit" });
-    this.#kept.firstChild.textContent = this.#words.keptUntil(time);
+    this.#view.tell(this.#at, this.#recording.timeline);
   }
 
   #tellViewed() {
@@ -480,12 +407,4 @@ class Player {
     this.#viewed = null;
     if (viewed !== null) this.#options.onViewed?.(viewed);
   }
-}
-
-/** What the colours of the time bar mean. @param {any} words */
-function legend({ legend: named }) {
-  const lines = Object.entries(named).map(([name, text]) =>
-    make("li", {}, make("span", { class: `swatch ${name}` }), text),
-  );
-  return make("ul", { class: "legend" }, ...lines);
 }

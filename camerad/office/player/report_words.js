@@ -3,9 +3,7 @@
 export const REPORT_WORDS = {
   "de": {
     "authentic": "Echt und vollständig",
-    "authentic_text": "Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, sofern der Schlüssel unten der für diese Kamera registrierte ist.",
     "qualified": "Echt, mit den Hinweisen unten",
-    "qualified_text": "Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel unten der für diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
     "device": "Kamera",
     "key": "Kameraschlüssel",
     "begun": "Auslösung",
@@ -109,9 +107,7 @@ export const REPORT_WORDS = {
   },
   "en": {
     "authentic": "Authentic and complete",
-    "authentic_text": "Nothing was changed, removed or added since it was recorded, provided that the key below is the one registered for this camera.",
     "qualified": "Authentic, with the remarks below",
-    "qualified_text": "Nothing was changed since it was recorded, provided that the key below is the one registered for this camera. What is missing, or worth knowing, is listed below.",
     "device": "Camera",
     "key": "Camera's key",
     "begun": "Triggered",

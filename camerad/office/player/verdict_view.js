@@ -47,8 +47,8 @@ export class VerdictView {
     const { words } = this;
     const { report } = words;
     const [tone, title, text] = {
-      [Exit.AUTHENTIC]: ["good", report.authentic, report.authentic_text],
-      [Exit.QUALIFIED]: ["remarks", report.qualified, report.qualified_text],
+      [Exit.AUTHENTIC]: ["good", report.authentic, words.authenticText],
+      [Exit.QUALIFIED]: ["remarks", report.qualified, words.qualifiedText],
       [Exit.NOT_AUTHENTIC]: ["bad", words.notAuthentic, words.notAuthenticText],
       [Exit.UNREADABLE]: ["bad", words.unreadable, words.unreadableText],
     }[verdict.exit];

@@ -53,6 +53,8 @@ export const DE = {
   opening: "Die Aufzeichnung wird geöffnet …",
   checking: (percent) => `Alles Gezeigte wird vorher geprüft. Die ganze Aufzeichnung wird geprüft: ${percent} %`,
   checkFailed: "Die Prüfung konnte nicht beendet werden; es gibt kein Ergebnis",
+  authenticText: "Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, sofern der Schlüssel der für diese Kamera registrierte ist.",
+  qualifiedText: "Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel der für diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
   notAuthentic: "NICHT echt",
   notAuthenticText:
     "Diese Aufzeichnung wurde verändert, oder es fehlen Teile, oder sie ist nicht vom Schlüssel der Kamera. Abgespielt werden kann nur, was bewiesen ist.",
@@ -71,7 +73,7 @@ export const DE = {
   open: "Öffnen",
   openingKey: "Der Schlüssel wird geöffnet; das dauert einige Sekunden …",
   forget: "Schlüssel vergessen",
-  keptUntil: (time) => `Der Schlüssel wird um ${time} vergessen, oder 15 Minuten nachdem er zuletzt gebraucht wurde.`,
+  kept: "Der Schlüssel wird 15 Minuten, nachdem er zuletzt gebraucht wurde, vergessen.",
   forgotten: "Der Schlüssel wurde vergessen, und mit ihm alles, was er geöffnet hatte. Zum Weitersehen bitte neu öffnen.",
   noFile: "Bitte zuerst die Schlüsseldatei wählen.",
   keyProblems: {

@@ -53,6 +53,8 @@ export const EN = {
   opening: "The recording is being opened …",
   checking: (percent) => `Everything shown is checked first. The whole recording is being checked: ${percent} %`,
   checkFailed: "The check could not be finished, so there is no verdict",
+  authenticText: "Nothing was changed, removed or added since it was recorded, provided that the key is the one registered for this camera.",
+  qualifiedText: "Nothing was changed since it was recorded, provided that the key is the one registered for this camera. What is missing, or worth knowing, is listed below.",
   notAuthentic: "NOT authentic",
   notAuthenticText:
     "This recording was changed, or parts of it are missing, or it is not by the camera's key. Only what is proven can be played.",
@@ -71,7 +73,7 @@ export const EN = {
   open: "Open",
   openingKey: "The key is being opened; this takes some seconds …",
   forget: "Forget the key",
-  keptUntil: (time) => `The key is forgotten at ${time}, or 15 minutes after it was last used.`,
+  kept: "The key is forgotten 15 minutes after it was last used.",
   forgotten: "The key was forgotten, and with it everything that it had opened. Open it again to go on.",
   noFile: "Choose the key file first.",
   keyProblems: {
