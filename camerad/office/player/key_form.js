@@ -1,6 +1,6 @@
 // Asks for the office's key file and its passphrase, and opens it in the tab.
 
-import { make, show } from "./dom.js";
+import { make } from "./dom.js";
 import { KeyFileError } from "./key_file.js";
 
 /** A form that opens `key`; `element` is to be put into a page. */
@@ -68,10 +68,5 @@ export class KeyForm {
       this.#state.textContent = "";
       this.#open.disabled = false;
     }
-  }
-
-  /** @param {boolean} shown */
-  show(shown) {
-    show(this.element, shown);
   }
 }

@@ -4,7 +4,7 @@
 //
 // source: the recording's bytes (evidence/source.js). key: the camera's registered public key, 32
 // bytes. identity: a HeldKey (key_file.js), which several players may share; where it is not open, the
-// player asks for the key file. words: of words.js. onViewed: called with {from, to}, microseconds of
+// player asks for the key file, under `folded` if that is a text. words: of words.js. onViewed: called with {from, to}, microseconds of
 // the recording, for each piece whose pictures were shown.
 //
 // Nothing is shown that was not checked before. While the whole recording is still being checked,
@@ -31,7 +31,7 @@ const VIEWED_US = SECOND;
  * Put a player into an element. It is ended by `close()`, which lets go of all that was decrypted.
  * @param {HTMLElement} element
  * @param {{source: any, key: Uint8Array, identity: import("./key_file.js").HeldKey, words: any,
- *   onViewed?: (piece: {from: number, to: number}) => void}} options
+ *   folded?: string, onViewed?: (piece: {from: number, to: number}) => void}} options
  */
 export function mountPlayer(element, options) {
   return new Player(element, options);
@@ -62,7 +62,7 @@ class Player {
     const { words, identity } = options;
     this.#options = options;
     this.#words = words;
-    this.#view = new PlayerView(words, identity, {
+    this.#view = new PlayerView(words, identity, options.folded ?? "", {
       seek: (at) => this.seek(at),
       act: (what) => this.#act(what),
       playProven: () => this.#playProven(),
@@ -94,6 +94,8 @@ class Player {
     this.#tellViewed();
     this.#at = Math.min(Math.max(at, timeline.first), timeline.lastPicture);
     this.#tell();
+    this.#view.problem("");
+    this.#view.blank(false);
     this.#feed.seek(this.#at);
   }
 
@@ -151,7 +153,7 @@ class Player {
   /** Where not even the beginning is proven, the judge says why. */
   async #judgeOnly(error) {
     const { source, key } = this.#options;
-    this.#view.form.show(false);
+    this.#view.asks(false);
     if (error instanceof SourceError) {
       this.#fail(error);
       return;
@@ -183,7 +185,7 @@ class Player {
     this.#view.verdict.tell(verdict);
     if (verdict.exit < Exit.NOT_AUTHENTIC) return;
     this.#stop();
-    this.#view.form.show(false);
+    this.#view.asks(false);
     this.#view.offer({ proven: verdict.proven > 0 });
     if (verdict.proven === 0) this.#view.problem(this.#words.nothingProven);
   }
@@ -197,7 +199,7 @@ class Player {
     this.#view.offer({ proven: false });
     const { identity } = this.#options;
     if (identity.isOpen) this.#start(0);
-    else this.#view.form.show(true);
+    else this.#view.asks(true);
   }
 
   #retry() {
@@ -213,14 +215,14 @@ class Player {
   // ---------------------------------------------------------------- playing
 
   #opened = () => {
-    this.#view.form.show(false);
+    this.#view.asks(false);
     if (this.#recording !== null && (!this.#isBad || this.#asked)) this.#start(this.#at);
   };
 
   #forgotten = () => {
     this.#stop();
     this.#view.form.say(this.#words.forgotten);
-    this.#view.form.show(!this.#isBad || this.#asked);
+    this.#view.asks(!this.#isBad || this.#asked);
   };
 
   async #start(at) {
@@ -239,9 +241,8 @@ class Player {
       return;
     }
     if (this.#feed !== feed) return;
-    this.#view.controls.enable(true);
+    this.#view.playable(true);
     this.#view.controls.heard(this.#recording.header.sound, !this.#video.muted);
-    this.#view.kept(true);
     this.#watch(feed);
     await new Promise((resolve) => {
       this.#video.addEventListener("loadeddata", resolve, { once: true });
@@ -256,9 +257,7 @@ class Player {
     this.#video.pause();
     this.#feed?.close();
     this.#feed = null;
-    this.#view.controls.enable(false);
-    this.#view.kept(false);
-    this.#view.note(null);
+    this.#view.playable(false);
   }
 
   /** Follow the pictures as they are shown. @param {Feed} feed */
@@ -304,7 +303,10 @@ class Player {
   }
 
   #stopped(error) {
-    if (error.name !== "UnprovenError" || this.#feed?.pictures.length === 0) this.#fail(error);
+    const nothing = this.#feed?.pictures.length === 0;
+    this.#view.blank(nothing);
+    // What is buffered is played first.
+    if (nothing || error.name !== "UnprovenError") this.#fail(error);
   }
 
   /** @param {any} error */
@@ -316,7 +318,7 @@ class Player {
     this.#view.offer({ again: reason === "source" });
     if (reason === "wrongKey") {
       this.#stop();
-      this.#view.form.show(true);
+      this.#view.asks(true);
     }
     if (reason === "unexpected") throw error;
   }

@@ -21,14 +21,18 @@ export class PlayerView {
   #kept;
   #proven;
   #again;
+  #stage;
+  #asks;
 
   /**
    * @param {any} words
    * @param {import("./key_file.js").HeldKey} identity
+   * @param {string} folded what the key is asked for under, where that is to be unfolded first; ""
+   *   asks at once
    * @param {{seek: (at: number) => void, act: (what: string) => void, playProven: () => void,
    *   retry: () => void}} handlers
    */
-  constructor(words, identity, handlers) {
+  constructor(words, identity, folded, handlers) {
     this.words = words;
     this.video = make("video", { playsinline: true, preload: "auto", tabindex: -1 });
     this.video.setAttribute("aria-label", words.screen);
@@ -43,6 +47,16 @@ export class PlayerView {
     this.#again = button(words.again, handlers.retry);
     const forget = make("button", { type: "button", text: words.forget, click: () => identity.forget() });
     this.#kept = make("p", { class: "kept", hidden: true }, words.kept, " ", forget);
+    this.#asks =
+      folded === ""
+        ? this.form.element
+        : make("details", {}, make("summary", { text: folded }), this.form.element);
+    this.#stage = make(
+      "div",
+      { class: "stage", hidden: true },
+      make("div", { class: "screen" }, this.video, this.#frame, this.#note),
+      make("div", { class: "times" }, this.#time, this.#clock),
+    );
     const keys = words.keys.map(([key, does]) => [make("dt", { text: key }), make("dd", { text: does })]);
     this.element = make(
       "section",
@@ -55,9 +69,8 @@ export class PlayerView {
       this.#problem,
       this.#proven,
       this.#again,
-      this.form.element,
-      make("div", { class: "screen" }, this.video, this.#frame, this.#note),
-      make("div", { class: "times" }, this.#time, this.#clock),
+      this.#asks,
+      this.#stage,
       this.bar.element,
       legend(words),
       this.controls.element,
@@ -70,9 +83,29 @@ export class PlayerView {
         make("dl", { class: "keys" }, ...keys.flat()),
       ),
     );
-    this.controls.enable(false);
-    this.form.show(!identity.isOpen);
+    this.asks(!identity.isOpen);
+    this.playable(false);
     this.verdict.checking(0);
+  }
+
+  /** Ask for the key. @param {boolean} is */
+  asks(is) {
+    show(this.#asks, is);
+  }
+
+  /** Whether there is a key, so that there can be a picture. @param {boolean} is */
+  playable(is) {
+    show(this.#stage, is);
+    show(this.controls.element, is);
+    show(this.#kept, is);
+    this.controls.enable(is);
+    this.bar.element.setAttribute("aria-disabled", String(!is));
+    if (!is) this.note(null);
+  }
+
+  /** Show no picture, where the one that is there is not the one that was asked for. @param {boolean} is */
+  blank(is) {
+    this.video.classList.toggle("blank", is);
   }
 
   /** Where the picture is, and what the statements say of that moment. */
@@ -111,11 +144,6 @@ export class PlayerView {
   offer(/** @type {{proven?: boolean, again?: boolean}} */ { proven, again }) {
     if (proven !== undefined) show(this.#proven, proven);
     if (again !== undefined) show(this.#again, again);
-  }
-
-  /** Say that the key is kept, and offer to forget it. @param {boolean} is */
-  kept(is) {
-    show(this.#kept, is);
   }
 }
 

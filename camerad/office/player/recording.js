@@ -66,6 +66,11 @@ export class ProvenRecording extends EventTarget {
     return this.#source.size;
   }
 
+  /** What the end says of the recording; null where none is proven. */
+  get closing() {
+    return this.#opened.end?.closing ?? null;
+  }
+
   /** Up to which byte the statements are known. */
   get knownBytes() {
     const last = this.#opened.commits.at(-1)?.fragment;
