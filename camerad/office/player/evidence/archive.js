@@ -51,12 +51,13 @@ export class ArchiveError extends Error {
  * The members of an archive, in their order. Ends after the archive's end; throws ArchiveError
  * where it is another, and SourceError.
  * @param {Source} source
+ * @param {{from?: number, window?: Window}} [how] from: where a member's header is to begin with;
+ *   window: through which to read
  * @returns {AsyncGenerator<Located, void, void>}
  */
-export async function* members(source) {
+export async function* members(source, { from = 0, window = new Window(source) } = {}) {
   await source.open();
-  const window = new Window(source);
-  let offset = 0;
+  let offset = from;
   let padding = 0;
   /** @type {Located | null} */
   let held = null;
@@ -120,7 +121,7 @@ export async function onlyZeros(source, offset) {
 }
 
 /** Small pieces of a file that lie close to each other, read some kilobytes at a time. */
-class Window {
+export class Window {
   /** @param {Source} source */
   constructor(source) {
     this.source = source;
