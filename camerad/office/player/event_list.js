@@ -53,8 +53,9 @@ export class EventList {
   }
 
   /** Why there are no pictures in a hole. @param {import("./timeline.js").Hole} hole */
-  why({ reasons }) {
-    const { report, unexplained } = this.words;
+  why({ reasons, torn }) {
+    const { report, unexplained, unproven } = this.words;
+    if (torn) return unproven;
     return reasons.map((one) => report.gap_reasons[one] ?? one).join(", ") || unexplained;
   }
 }

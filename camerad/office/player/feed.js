@@ -6,8 +6,8 @@
 // checked (`recording.js`), and nothing decrypted is kept but in the element's buffers.
 
 import { NoKeyError, WrongKeyError } from "./key_file.js";
+import { NotProvenError } from "./evidence/opened.js";
 import { SourceError } from "./evidence/source.js";
-import { UnprovenError } from "./recording.js";
 import { SegmentError, samplesOf, segment, silence, tracksOf } from "./fragments.js";
 
 const SECOND = 1_000_000;
@@ -40,6 +40,8 @@ export class Feed extends EventTarget {
   #from = 0;
   #next = -1;
   #heard = 0;
+  /** Whether the next picture has to be a key frame. */
+  #waits = true;
   #wake = () => {};
   #closed = false;
 
@@ -67,7 +69,7 @@ export class Feed extends EventTarget {
   }
 
   /**
-   * Begin at a time. Throws UnprovenError, NoKeyError, WrongKeyError, SegmentError, SourceError, and
+   * Begin at a time. Throws NotProvenError, NoKeyError, WrongKeyError, SegmentError, SourceError, and
    * UnplayableError if the browser has no decoder for it.
    * @param {number} at
    */
@@ -122,6 +124,16 @@ export class Feed extends EventTarget {
     });
   }
 
+  /**
+   * The first picture that is shown at `at` or behind it; `at` itself where none is buffered yet, null
+   * behind the last one.
+   * @param {number} at
+   */
+  nextPicture(at) {
+    if (at > this.timeline.lastPicture) return null;
+    return this.pictures.find((time) => time >= at - 1000) ?? at;
+  }
+
   /** Let go of everything that was decrypted. */
   close() {
     this.#closed = true;
@@ -161,7 +173,6 @@ export class Feed extends EventTarget {
       await this.#recording.until(() => run !== this.#run || timeline.facts.length > this.#next + 1);
       if (run !== this.#run) return;
       if (this.#next >= timeline.facts.length) {
-        if (this.#recording.broken !== null) throw new UnprovenError(this.#next, this.#recording.broken);
         this.#end();
         await new Promise((resolve) => {
           this.#wake = () => resolve(undefined);
@@ -182,6 +193,7 @@ export class Feed extends EventTarget {
     this.pictures = [];
     this.kept = 0;
     this.#next = -1;
+    this.#waits = true;
   }
 
   /** The fragment that has the last key frame at or before `at`. */
@@ -189,6 +201,7 @@ export class Feed extends EventTarget {
     const { facts } = this.timeline;
     for (let back = number; back >= Math.max(0, number - FARTHEST_KEY); back -= 1) {
       if (facts[back].frames === 0) continue;
+      if (back < number && this.timeline.isTorn(back + 1)) break;
       if (back > 0) this.#load(back - 1);
       const samples = await this.#load(back);
       if (run !== this.#run) return number;
@@ -231,7 +244,7 @@ export class Feed extends EventTarget {
   async #append(number, run) {
     const { timeline } = this;
     for (let ahead = 0; ahead < PARALLEL; ahead += 1) {
-      if (number + ahead < this.#recording.count) this.#load(number + ahead);
+      if (number + ahead < this.#recording.commits.length) this.#load(number + ahead);
     }
     const samples = await this.#load(number);
     for (const kept of this.#loading.keys()) {
@@ -242,11 +255,15 @@ export class Feed extends EventTarget {
     const pictures = standing(samples.get(pictured), timeline.holeBehind(number));
     if (heard !== undefined) await this.#appendSound(heard, samples.get(heard), pictures, number, run);
     if (pictures.length > 0 && run === this.#run) {
-      const starts = pictures.findIndex((one) => one.sync);
-      // Behind a seek nothing can be shown before the first key frame.
-      const shown = this.pictures.length === 0 ? pictures.slice(Math.max(0, starts)) : pictures;
-      await this.#put(pictured, shown);
-      this.pictures.push(...shown.map((one) => one.time));
+      if (timeline.isTorn(number)) this.#waits = true;
+      // Where what was before is not there, nothing can be shown before the next key frame.
+      const starts = this.#waits ? pictures.findIndex((one) => one.sync) : 0;
+      const shown = starts < 0 ? [] : pictures.slice(starts);
+      if (shown.length > 0) {
+        this.#waits = false;
+        await this.#put(pictured, shown);
+        this.pictures.push(...shown.map((one) => one.time));
+      }
     }
     if (run === this.#run) this.#next = number + 1;
   }
@@ -321,7 +338,7 @@ export class UnplayableError extends Error {
 
 /** Whether an error is one that a person at the page can do something about, and of which kind. */
 export function reasonOf(error) {
-  if (error instanceof UnprovenError) return "unproven";
+  if (error instanceof NotProvenError) return "unproven";
   if (error instanceof NoKeyError) return "noKey";
   if (error instanceof WrongKeyError) return "wrongKey";
   if (error instanceof UnplayableError) return "unplayable";

@@ -174,6 +174,7 @@ class PackagePage {
     const player = mountPlayer(place, {
       source: new BlobSource(found.container),
       key: key.raw,
+      name: found.container.name,
       identity: new HeldKey(),
       words,
       folded: said.sealed,
@@ -184,7 +185,10 @@ class PackagePage {
     await player.ready;
     const { recording } = player;
     if (recording === null || this.#player !== player) return;
-    const draw = () => facts.draw(recording.timeline, recording.closing);
+    const draw = () => {
+      show(facts.element, recording.timeline !== null);
+      if (recording.timeline !== null) facts.draw(recording.timeline, recording.closing);
+    };
     recording.addEventListener("growth", draw);
     draw();
   }

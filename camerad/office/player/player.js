@@ -1,9 +1,9 @@
 // A player for one recording: checks it, decrypts it in the tab, and plays it.
 //
-//   const player = mountPlayer(element, { source, key, identity, words, onViewed });
+//   const player = mountPlayer(element, { source, key, name, identity, words, onViewed });
 //
 // source: the recording's bytes (evidence/source.js). key: the camera's registered public key, 32
-// bytes. identity: a HeldKey (key_file.js), which several players may share; where it is not open, the
+// bytes. name: of the recording's file, "" if it has none. identity: a HeldKey (key_file.js), which several players may share; where it is not open, the
 // player asks for the key file, under `folded` if that is a text. words: of words.js. onViewed: called with {from, to}, microseconds of
 // the recording, for each piece whose pictures were shown.
 //
@@ -11,26 +11,26 @@
 // what is shown is said to be proven so far; of a recording that is not authentic the proven part is
 // played only if somebody asks for it, in a frame that says so.
 
-import { judge } from "./evidence/judge.js";
 import { SourceError } from "./evidence/source.js";
 import { Feed, micros, reasonOf } from "./feed.js";
 import { PlayerView } from "./player_view.js";
 import { ProvenRecording } from "./recording.js";
 import { JUMPED_US } from "./timeline.js";
 import { duration } from "./times.js";
-import { Exit } from "./verdict_view.js";
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
 /** How long it is said that a gap was jumped over, milliseconds. */
 const SAID_MS = 3000;
+/** How long before a hole decoding may come to a stop. */
+const STALLED_US = 100_000;
 /** Pictures that follow sooner than this are one piece of what was viewed. */
 const VIEWED_US = SECOND;
 
 /**
  * Put a player into an element. It is ended by `close()`, which lets go of all that was decrypted.
  * @param {HTMLElement} element
- * @param {{source: any, key: Uint8Array, identity: import("./key_file.js").HeldKey, words: any,
+ * @param {{source: any, key: Uint8Array, name?: string, identity: import("./key_file.js").HeldKey, words: any,
  *   folded?: string, onViewed?: (piece: {from: number, to: number}) => void}} options
  */
 export function mountPlayer(element, options) {
@@ -89,8 +89,8 @@ class Player {
 
   /** Show a time. @param {number} at microseconds of the recording */
   seek(at) {
-    if (this.#feed === null || this.#recording === null) return;
-    const { timeline } = this.#recording;
+    const timeline = this.#recording?.timeline;
+    if (this.#feed === null || !timeline) return;
     this.#tellViewed();
     this.#at = Math.min(Math.max(at, timeline.first), timeline.lastPicture);
     this.#tell();
@@ -130,50 +130,36 @@ class Player {
   // ---------------------------------------------------------------- opening and checking
 
   async #open() {
-    const { source, key, identity } = this.#options;
+    const { source, key, name = "", identity } = this.#options;
+    let recording;
     try {
-      this.#recording = await ProvenRecording.open(source, key);
+      recording = await ProvenRecording.open(source, { key, name });
     } catch (error) {
-      await this.#judgeOnly(error);
-      return;
-    }
-    if (this.#closed) {
-      this.#recording.close();
-      return;
-    }
-    this.#recording.addEventListener("growth", () => this.#draw());
-    this.#recording.addEventListener("progress", () => {
-      this.#view.verdict.checking(this.#recording.done / this.#recording.size);
-    });
-    this.#draw();
-    if (identity.isOpen) await this.#start(0);
-    else this.#check();
-  }
-
-  /** Where not even the beginning is proven, the judge says why. */
-  async #judgeOnly(error) {
-    const { source, key } = this.#options;
-    this.#view.asks(false);
-    if (error instanceof SourceError) {
       this.#fail(error);
       return;
     }
-    this.#checking = true;
-    try {
-      const verdict = await judge(source, { key });
-      this.#view.verdict.tell(verdict);
-      this.#view.problem(this.#words.nothingProven);
-    } catch (failure) {
-      this.#view.verdict.failed(failure.message);
+    if (this.#closed) {
+      recording.close();
+      return;
     }
+    this.#recording = recording;
+    recording.addEventListener("growth", () => this.#draw());
+    recording.addEventListener("progress", () => {
+      this.#view.verdict.checking(recording.done / recording.size);
+    });
+    this.#draw();
+    if (recording.timeline === null) this.#view.asks(false);
+    if (recording.timeline !== null && identity.isOpen) await this.#start(0);
+    else this.#check();
   }
 
   async #check() {
-    if (this.#checking || this.#recording === null) return;
+    const recording = this.#recording;
+    if (this.#checking || recording === null) return;
     this.#checking = true;
     let verdict;
     try {
-      verdict = await this.#recording.check();
+      verdict = await recording.check();
     } catch (error) {
       if (this.#closed) return;
       this.#checking = false;
@@ -183,15 +169,16 @@ class Player {
       return;
     }
     this.#view.verdict.tell(verdict);
-    if (verdict.exit < Exit.NOT_AUTHENTIC) return;
+    if (!recording.isBad) return;
     this.#stop();
+    this.#at = 0;
     this.#view.asks(false);
-    this.#view.offer({ proven: verdict.proven > 0 });
-    if (verdict.proven === 0) this.#view.problem(this.#words.nothingProven);
+    this.#view.offer({ proven: recording.timeline !== null });
+    if (recording.timeline === null) this.#view.problem(this.#words.nothingProven);
   }
 
   get #isBad() {
-    return (this.#recording?.verdict?.exit ?? 0) >= Exit.NOT_AUTHENTIC;
+    return this.#recording?.isBad ?? false;
   }
 
   #playProven() {
@@ -216,7 +203,7 @@ class Player {
 
   #opened = () => {
     this.#view.asks(false);
-    if (this.#recording !== null && (!this.#isBad || this.#asked)) this.#start(this.#at);
+    if (this.#recording?.timeline && (!this.#isBad || this.#asked)) this.#start(this.#at);
   };
 
   #forgotten = () => {
@@ -242,7 +229,7 @@ class Player {
     }
     if (this.#feed !== feed) return;
     this.#view.playable(true);
-    this.#view.controls.heard(this.#recording.header.sound, !this.#video.muted);
+    this.#view.controls.heard(this.#recording.timeline.header.sound, !this.#video.muted);
     this.#watch(feed);
     await new Promise((resolve) => {
       this.#video.addEventListener("loadeddata", resolve, { once: true });
@@ -290,8 +277,9 @@ class Player {
 
   /** Jump over a hole, or say that there is one. @param {number} at */
   #mind(at) {
-    const hole = this.#holes.find((one) => one.from <= at && at < one.to);
-    if (hole === undefined || this.#video.seeking) {
+    const hole = this.#holes.find((one) => one.from <= at + STALLED_US && at < one.to);
+    const stalls = this.#video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    if (hole === undefined || this.#video.seeking || (at < hole.from && !stalls)) {
       if (performance.now() > this.#noted) this.#view.note(null);
       return;
     }
@@ -299,21 +287,22 @@ class Player {
     const length = duration(hole.to - hole.from, decimal);
     this.#view.note((hole.heard ? gapHeard : gapJumped)(length, this.#view.events.why(hole)));
     this.#noted = performance.now() + SAID_MS;
-    if (!hole.heard && hole.to <= this.#recording.timeline.lastPicture) this.seek(hole.to);
+    const next = this.#feed.nextPicture(hole.to);
+    if ((!hole.heard || hole.torn) && next !== null) this.seek(next);
   }
 
   #stopped(error) {
     const nothing = this.#feed?.pictures.length === 0;
     this.#view.blank(nothing);
     // What is buffered is played first.
-    if (nothing || error.name !== "UnprovenError") this.#fail(error);
+    if (nothing || reasonOf(error) !== "unproven") this.#fail(error);
   }
 
   /** @param {any} error */
   #fail(error) {
     const reason = reasonOf(error);
     const { stopped } = this.#words;
-    const more = { wrongKey: this.#recording?.header.recipients.join(", "), unexpected: error.message };
+    const more = { wrongKey: this.#recording?.timeline?.header.recipients.join(", "), unexpected: error.message };
     this.#view.problem([stopped[reason], more[reason]].filter(Boolean).join(" "));
     this.#view.offer({ again: reason === "source" });
     if (reason === "wrongKey") {
@@ -356,7 +345,7 @@ class Player {
       eventOn: () => this.#toEvent(1),
       sound: () => {
         this.#video.muted = !this.#video.muted;
-        this.#view.controls.heard(this.#recording.header.sound, !this.#video.muted);
+        this.#view.controls.heard(this.#recording.timeline.header.sound, !this.#video.muted);
       },
       begin: () => this.seek(0),
       end: () => this.seek(Infinity),
@@ -390,6 +379,7 @@ class Player {
 
   #draw() {
     const { timeline, complete, size } = this.#recording;
+    if (timeline === null) return;
     // Where not all statements are known, the bytes that are known say how long it may become.
     const known = this.#recording.knownBytes / size;
     const length = complete ? timeline.length : timeline.end / Math.max(known, 1e-6);

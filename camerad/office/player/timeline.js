@@ -14,6 +14,7 @@ const TOUCHING_US = 10_000;
  * @property {number} to
  * @property {string[]} reasons what the camera says about it; none if it says nothing
  * @property {boolean} heard whether there is sound in it
+ * @property {boolean} torn whether there are pictures in it that are not proven
  *
  * @typedef {object} Gap
  * @property {number} from @property {number} to @property {string} reason
@@ -28,7 +29,7 @@ export class Timeline {
     this.origin = header.origin_us;
     /** When the trigger was; what lies before it is pre-event footage. */
     this.trigger = header.trigger_us - this.origin;
-    /** @type {any[]} what each commit says, by its number */
+    /** @type {any[]} what each commit says, in their order; commits are counted by this */
     this.facts = [];
     /** Where the last picture or sound ends that is proven. */
     this.end = 0;
@@ -48,8 +49,8 @@ export class Timeline {
 
   /** The next commit's facts. @param {any} facts */
   add(facts) {
+    if (facts.frames > 0) this.pictured.push(this.facts.length);
     this.facts.push(facts);
-    if (facts.frames > 0) this.pictured.push(facts.sequence);
     const sound = facts.sound;
     if (sound?.units > 0) this.sounds.push([this.us(sound.first_us), this.us(sound.end_us)]);
     this.end = Math.max(this.end, this.us(facts.end_us), sound?.units ? this.us(sound.end_us) : 0);
@@ -136,9 +137,19 @@ export class Timeline {
     return pictured[Math.max(0, low - 1)] ?? -1;
   }
 
-  /** Where the pictures behind a commit are missing: from, and to where. @param {number} number */
+  /** Whether commits before this one are missing, because they are not proven. @param {number} number */
+  isTorn(number) {
+    return number > 0 && this.facts[number].sequence !== this.facts[number - 1].sequence + 1;
+  }
+
+  /**
+   * Where the pictures behind a commit are missing: from, and to where. Null where none are, and
+   * where what is behind it cannot be decoded without them.
+   * @param {number} number
+   */
   holeBehind(number) {
     for (let next = number + 1; next < this.facts.length; next += 1) {
+      if (this.isTorn(next)) return null;
       if (this.facts[next].frames === 0) continue;
       const from = this.us(this.facts[number].end_us);
       const to = this.us(this.facts[next].first_us);
@@ -151,21 +162,30 @@ export class Timeline {
   holes() {
     const found = [];
     let from = 0;
+    let before = -1;
     for (const number of this.pictured) {
-      const { first_us: first, end_us: end } = this.facts[number];
-      if (this.us(first) - from > TOUCHING_US) found.push(this.#hole(from, this.us(first)));
+      const { first_us: first, end_us: end, sequence } = this.facts[number];
+      const torn = sequence - before !== 1 && !this.#isSound(before, sequence);
+      if (this.us(first) - from > TOUCHING_US) found.push(this.#hole(from, this.us(first), torn));
       from = this.us(end);
+      before = sequence;
     }
     if (this.closed !== null && this.closed - from > TOUCHING_US) {
-      found.push(this.#hole(from, this.closed));
+      found.push(this.#hole(from, this.closed, false));
     }
     return found;
   }
 
-  #hole(from, to) {
+  /** Whether all commits between two are there, which then have sound only. */
+  #isSound(before, sequence) {
+    const there = this.facts.filter((one) => one.sequence > before && one.sequence < sequence);
+    return there.length === sequence - before - 1;
+  }
+
+  #hole(from, to, torn) {
     const within = this.gaps.filter((gap) => !gap.sound && gap.from < to && gap.to > from);
     const reasons = [...new Set(within.map((gap) => gap.reason))];
-    return { from, to, reasons, heard: this.isHeard(from, to) };
+    return { from, to, reasons, heard: this.isHeard(from, to), torn };
   }
 
   /** Whether there is sound between two times. @param {number} from @param {number} to */

@@ -1,10 +1,9 @@
 // What the check says of a recording: its verdict, and each finding in the words of the sheet.
 
 import { make, show } from "./dom.js";
+import { Exit } from "./evidence/verdict.js";
 import { recordingTime } from "./times.js";
 
-/** Exit codes of `camerad evidence verify`. */
-export const Exit = Object.freeze({ AUTHENTIC: 0, QUALIFIED: 1, NOT_AUTHENTIC: 2, UNREADABLE: 3 });
 /** Findings that are listed one by one. */
 const MOST = 200;
 
@@ -42,7 +41,7 @@ export class VerdictView {
     this.#text.textContent = text;
   }
 
-  /** Show a verdict. @param {any} verdict as the judge gives it @param {number} origin media time of second 0 */
+  /** Show a verdict. @param {any} verdict as the judge gives it */
   tell(verdict) {
     const { words } = this;
     const { report } = words;
@@ -56,18 +55,18 @@ export class VerdictView {
     this.#title.textContent = title;
     this.#text.textContent = text;
     const found = verdict.findings.slice(0, MOST).map((one) => make("li", { text: this.#finding(one) }));
-    const left = verdict.findings.length - found.length;
+    const left = verdict.findings.length - found.length + verdict.dropped;
     if (left > 0) found.push(make("li", { text: words.more(left) }));
     this.#list.replaceChildren(...found);
     show(this.#details, found.length > 0);
     this.#details.open = verdict.exit >= Exit.NOT_AUTHENTIC;
   }
 
-  #finding({ code, text, first, last, from_us: from, to_us: to }) {
+  #finding({ code, text, first, last, at_us: from, to_us: to }) {
     const { words } = this;
     const said = words.report.kinds[code] ?? text;
     const members = [...new Set([first, last].filter(Boolean))].join("–");
-    const times = [from, to].map((at) => (at == null ? null : recordingTime(at, words.decimal)));
+    const times = [from, to].map((at) => (at === null ? null : recordingTime(at, words.decimal)));
     const range = times.some((one) => one !== null)
       ? ` (${words.from} ${times[0] ?? "…"} ${words.to} ${times[1] ?? "…"})`
       : "";

@@ -23,6 +23,7 @@ export const DE = {
   markAt: (number, time) => `Markierung ${number}, ${time}`,
   gapAt: (from, length, why) => `${length} ohne Bilder ab ${from}: ${why}`,
   soundGapAt: (from, length, why) => `${length} ohne Ton ab ${from}: ${why}`,
+  unproven: "was da ist, ist nicht bewiesen",
   unexplained: "die Kamera sagt nicht, warum",
   gapJumped: (length, why) => `${length} ohne Bilder: ${why}. Es geht dahinter weiter.`,
   gapHeard: (length, why) => `${length} ohne Bilder: ${why}. Das Bild steht still, der Ton ist da.`,

@@ -23,6 +23,7 @@ export const EN = {
   markAt: (number, time) => `Mark ${number}, ${time}`,
   gapAt: (from, length, why) => `No pictures for ${length} from ${from} on: ${why}`,
   soundGapAt: (from, length, why) => `No sound for ${length} from ${from} on: ${why}`,
+  unproven: "what is there is not proven",
   unexplained: "the camera does not say why",
   gapJumped: (length, why) => `${length} without pictures: ${why}. Playback goes on behind it.`,
   gapHeard: (length, why) => `${length} without pictures: ${why}. The picture stands still, the sound is there.`,
