@@ -20,6 +20,8 @@ const SLACK_US = 4 * SECOND;
 const FARTHEST_KEY = 120;
 /** Fragments that are fetched at once. */
 const PARALLEL = 4;
+/** Seconds that no recording reaches. */
+const LONGEST_S = 30 * 24 * 3600;
 /** A silence that is shorter is no hole for a decoder. */
 const HEARD_GAP_US = 25_000;
 
@@ -78,14 +80,16 @@ export class Feed extends EventTarget {
       this.#recording.init().then((sealed) => this.#key.decrypt(sealed)),
       this.#attach(),
     ]);
-    // Else a seek beyond what was appended would end there.
-    this.#media.duration = Infinity;
+    // Else a seek beyond what was appended would end there. At the end it becomes what it is.
+    this.#media.duration = LONGEST_S;
     this.#tracks = tracksOf(init);
     for (const track of this.#tracks) {
       const type = `${track.picture ? "video" : "audio"}/mp4; codecs="${track.codec}"`;
       if (!MediaSource.isTypeSupported(type)) throw new UnplayableError(type);
-      const buffer = this.#media.addSourceBuffer(type);
-      this.#buffers.set(track, buffer);
+      this.#buffers.set(track, this.#media.addSourceBuffer(type));
+    }
+    // No buffer may be added once one has been told its format.
+    for (const [track, buffer] of this.#buffers) {
       await changed(buffer, () => buffer.appendBuffer(track.init));
     }
     this.#video.addEventListener("timeupdate", this.#moved);
@@ -105,11 +109,11 @@ export class Feed extends EventTarget {
   /** Show a time: at once if it is buffered, else as soon as it is. @param {number} at */
   seek(at) {
     if (this.#closed) return;
-    this.#video.currentTime = seconds(at);
     const { timeline } = this;
     const number = timeline.commitAt(at);
     const isBuffered = number >= this.#from && number < this.#next && at >= (this.pictures[0] ?? Infinity);
     if (this.stopped === null && isBuffered) {
+      this.#video.currentTime = seconds(at);
       this.#wake();
       return;
     }
@@ -154,6 +158,9 @@ export class Feed extends EventTarget {
   async #pump(run, at) {
     // The run before ends first: a buffer takes one thing at a time.
     await this.#emptied(run);
+    if (run !== this.#run) return;
+    // Not before: an element takes a buffer that begins a little behind the place for the place.
+    this.#video.currentTime = seconds(at);
     const { timeline } = this;
     await this.#recording.until(() => run !== this.#run || timeline.last > at);
     if (run !== this.#run) return;

@@ -27,7 +27,7 @@ export class KeyForm {
     this.element = make(
       "form",
       { class: "key", submit: (/** @type {Event} */ event) => this.#submit(event) },
-      make("h3", { text: words.key }),
+      make("p", { class: "head", text: words.key }),
       make("p", { text: words.keyWhy }),
       make("label", {}, make("span", { text: words.keyFile }), this.#file),
       make("label", {}, make("span", { text: words.passphrase }), this.#passphrase, hint),

@@ -53,6 +53,8 @@ class Player {
   #viewed = null;
   /** Until when a note is shown, as performance.now() has it. */
   #noted = 0;
+  /** How often somebody has sought: only the last one counts. */
+  #sought = 0;
   #checking = false;
   /** Whether somebody has asked for the proven part of what is not authentic. */
   #asked = false;
@@ -87,22 +89,31 @@ class Player {
     return this.#recording;
   }
 
-  /** Show a time. @param {number} at microseconds of the recording */
-  seek(at) {
-    const timeline = this.#recording?.timeline;
-    if (this.#feed === null || !timeline) return;
+  /**
+   * Show a time, as soon as the chain of statements leads there.
+   * @param {number} at microseconds of the recording
+   */
+  async seek(at) {
+    const recording = this.#recording;
+    const feed = this.#feed;
+    if (feed === null || !recording?.timeline) return;
     this.#tellViewed();
-    this.#at = Math.min(Math.max(at, timeline.first), timeline.lastPicture);
-    this.#tell();
     this.#view.problem("");
     this.#view.blank(false);
-    this.#feed.seek(this.#at);
+    this.#sought += 1;
+    const sought = this.#sought;
+    await recording.until(() => sought !== this.#sought || recording.timeline.last > at);
+    if (sought !== this.#sought || feed !== this.#feed) return;
+    const { timeline } = recording;
+    this.#at = Math.min(Math.max(at, timeline.first), timeline.lastPicture);
+    this.#tell();
+    feed.seek(this.#at);
   }
 
   /** Play, from the beginning where it has ended. */
   async play() {
     if (this.#feed === null) return;
-    if (this.#video.ended) this.seek(0);
+    if (this.#video.ended) await this.seek(0);
     try {
       await this.#video.play();
     } catch (error) {
