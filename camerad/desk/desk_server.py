@@ -39,7 +39,7 @@ from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
-from camerad.desk.recording_routes import RecordingRoutes
+from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
@@ -70,7 +70,7 @@ class Desk:
         self._desk = desk
         self.port = desk.port
         directory = str(settings.directory)
-        cameras = Cameras(str(settings.register))
+        cameras = self._cameras = Cameras(str(settings.register))
         self._people = People(directory)
         self._sessions = Sessions(directory, self._people, desk, clock)
         self._passkeys = Passkeys(directory, self._people, desk.url, clock)
@@ -89,7 +89,9 @@ class Desk:
         yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
-        yield from RecordingRoutes(directory, self._own, self._index, self._ledger, cases).routes()
+        yield from RecordingRoutes(
+            directory, self._own, self._cameras, self._index, self._ledger, cases
+        ).routes()
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
         yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()

@@ -8,38 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Final
 
 from aiohttp import web
 
-from camerad.desk.route_table import Answer, Open, Route, Visit
+from camerad.desk.route_table import IMPORT_MAP, PLAYER, Answer, Open, Route, Visit
+from camerad.office import player_modules
 
 _KINDS: Final = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
 }
 _START: Final = "index.html"
+_IMPORTS: Final = "IMPORT_MAP"
+"""Where the start has the player's import map."""
 
 
 class PageFiles:
-    """The files of ``camerad/desk/pages`` and, below ``player/``, those of
-    ``camerad/office/player``."""
+    """The files of ``camerad/desk/pages`` and, below ``player/``, those of the player."""
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[str, bytes]] = {}
-        self._collect(resources.files("camerad.desk") / "pages", "")
-        player = resources.files("camerad.office") / "player"
-        if player.is_dir():
-            self._collect(player, "player/")
+        for one in (resources.files("camerad.desk") / "pages").iterdir():
+            content = one.read_bytes()
+            if one.name == _START:
+                content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
+            self._files[f"/page/{one.name}"] = _KINDS[one.name.rpartition(".")[2]], content
+        for name, content in player_modules.module_files().items():
+            self._files[PLAYER + name] = _KINDS[name.rpartition(".")[2]], content
 
     def routes(self) -> Iterator[Route]:
         """The start, and one for each file."""
-        yield Route("GET", "/", Open.TO_ANYONE, self._answer(_START))
+        yield Route("GET", "/", Open.TO_ANYONE, self._answer(f"/page/{_START}"))
         for name in sorted(self._files):
-            yield Route("GET", f"/page/{name}", Open.TO_ANYONE, self._answer(name))
+            yield Route("GET", name, Open.TO_ANYONE, self._answer(name))
 
     def _answer(self, name: str) -> Answer:
         kind, content = self._files[name]
@@ -48,10 +52,3 @@ class PageFiles:
             return web.Response(body=content, content_type=kind, charset="utf-8")
 
         return answer
-
-    def _collect(self, directory: Traversable, prefix: str) -> None:
-        for one in sorted(directory.iterdir(), key=lambda found: found.name):
-            if one.is_dir():
-                self._collect(one, f"{prefix}{one.name}/")
-            elif (kind := _KINDS.get(one.name[one.name.rfind(".") :])) is not None:
-                self._files[prefix + one.name] = kind, one.read_bytes()

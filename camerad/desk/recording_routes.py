@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -28,6 +29,7 @@ from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
 from camerad.store.listing import read_file
 from camerad.store.locations import is_id, office_place
+from camerad.vault.cameras import Cameras, UnregisteredError
 
 PAGE: Final = 50
 """Recordings of one page at the most."""
@@ -49,10 +51,19 @@ class Found(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class CameraKey(msgspec.Struct, frozen=True):
+    """A camera of the register. x: its public key (RFC 8037). thumbprint: as on its label."""
+
+    camera: str
+    thumbprint: str
+    x: str
+
+
 class RecordingDetail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
     None if there is none. history: what both ledgers say of it. held: the office holds it now.
-    cases: those that it belongs to; handed_over: when it left the office, microseconds."""
+    cases: those that it belongs to; handed_over: when it left the office, microseconds. key: the
+    camera's by the register, None if no camera there has the key that it names."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
@@ -60,25 +71,27 @@ class RecordingDetail(msgspec.Struct, frozen=True):
     held: bool
     cases: list[str]
     handed_over: list[int]
+    key: CameraKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSources:
+    """What is known of recordings. directory: the office's. own: its public key. cameras: its
+    register. index: answers questions. cases: of the desk."""
+
+    directory: str
+    own: PublicKey
+    cameras: Cameras
+    index: IndexReader
+    cases: Cases
 
 
 class RecordingRoutes:
-    """directory: the office's. own: its public key. index: answers questions. ledger: the office's.
-    cases: of the desk."""
+    """sources: where answers come from. ledger: the office's."""
 
-    def __init__(
-        self,
-        directory: str,
-        own: PublicKey,
-        index: IndexReader,
-        ledger: DeskLedger,
-        cases: Cases,
-    ) -> None:
-        self._directory = directory
-        self._own = own
-        self._index = index
+    def __init__(self, sources: RecordingSources, ledger: DeskLedger) -> None:
+        self._known = sources
         self._ledger = ledger
-        self._cases = cases
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -92,21 +105,21 @@ class RecordingRoutes:
 
     async def _find(self, visit: Visit) -> Found:
         query = read_query(dict(visit.request.query))
-        page = await asyncio.to_thread(self._index.find, query)
+        page = await asyncio.to_thread(self._known.index.find, query)
         return Found([_row(one) for one in page.recordings], page.next)
 
     async def _show(self, visit: Visit) -> RecordingDetail:
         recording = recording_of(visit.request)
 
         def show() -> RecordingDetail:
-            rows = [_row(one) for one in self._index.about(recording)]
-            place = office_place(self._directory)
+            rows = [_row(one) for one in self._known.index.about(recording)]
+            place = office_place(self._known.directory)
             path = next(iter(place.files_of(recording)), None)
-            history = history_of(place, self._own, recording)
+            history = history_of(place, self._known.own, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)
             said = None if path is None else _said(*read_file(path, recording))
-            cases = list(self._cases.of_recording(recording))
+            cases = list(self._known.cases.of_recording(recording))
             left = [
                 one.at_us
                 for case in cases
@@ -114,9 +127,18 @@ class RecordingRoutes:
                 if recording in one.recordings
             ]
             numbers = [case.number for case in cases]
-            return RecordingDetail(rows, said, history, is_held(history), numbers, sorted(left))
+            held = is_held(history)
+            key = None if not rows else self._key_of(rows[0]["key"])
+            return RecordingDetail(rows, said, history, held, numbers, sorted(left), key)
 
         return await asyncio.to_thread(show)
+
+    def _key_of(self, thumbprint: str | None) -> CameraKey | None:
+        try:
+            camera = self._known.cameras.find(thumbprint or "")
+        except UnregisteredError:
+            return None
+        return CameraKey(camera.name, camera.thumbprint, camera.jwk["x"])
 
     async def _hold(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)

@@ -28,17 +28,22 @@ from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
+from camerad.office import player_modules
 from camerad.store.holds import HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.refusals import plain_errors
 
 LARGEST_BODY: Final = 65_536
+PLAYER: Final = "/page/player/"
+"""Where the player's modules are (`camerad.office.player_modules`)."""
+IMPORT_MAP: Final = player_modules.import_map(PLAYER)
+"""What the start carries inline: names of modules and where they are, which is no code."""
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
         "style-src 'self'",
-        "img-src 'self' blob:",
+        "img-src 'self' data:",
         "media-src blob:",
         "connect-src 'self'",
         "worker-src 'self'",

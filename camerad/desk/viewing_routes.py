@@ -11,14 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
-from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -32,8 +30,6 @@ from camerad.vault.desk_settings import DeskSettings
 
 VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
-LARGEST_PIECE: Final = 8 << 20
-"""Bytes of one answer: whoever wants more asks again."""
 MOST_GRANTS: Final = 2000
 _GRANT_US: Final = 4 * 3600 * SECOND
 _REQUEST_US: Final = 72 * 3600 * SECOND
@@ -187,41 +183,18 @@ class ViewingRoutes:
 
         return await asyncio.to_thread(approve)
 
-    async def _content(self, visit: Visit) -> web.Response:
-        return await asyncio.to_thread(self._piece, visit)
+    async def _content(self, visit: Visit) -> web.FileResponse:
+        """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
+        return web.FileResponse(await asyncio.to_thread(self._granted, visit))
 
-    def _piece(self, visit: Visit) -> web.Response:
-        """One range of a recording's file (RFC 9110, 14)."""
+    def _granted(self, visit: Visit) -> str:
+        """The file that the request may have."""
         recording = recording_of(visit.request)
         grant = self._grants.find(visit.request.headers.get(VIEWING, ""), self._clock.wall_us())
         mine = (visit.who, name_of(visit.secret), recording)
         if grant is None or (grant.person, grant.session, grant.recording) != mine:
             raise refused(DeskRefusal.NOT_ALLOWED)
-        with open_plain(self._path(recording), "recording") as file:
-            size = os.fstat(file.fileno()).st_size
-            try:
-                asked = visit.request.http_range
-            except ValueError:
-                raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
-            begin, end, _ = slice(asked.start, asked.stop).indices(size)
-            end = min(end, begin + LARGEST_PIECE)
-            if begin >= end:
-                headers = {hdrs.CONTENT_RANGE: f"bytes */{size}"}
-                return web.Response(
-                    status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers
-                )
-            file.seek(begin)
-            content = file.read(end - begin)
-        headers = {
-            hdrs.CONTENT_RANGE: f"bytes {begin}-{begin + len(content) - 1}/{size}",
-            hdrs.ACCEPT_RANGES: "bytes",
-        }
-        return web.Response(
-            status=HTTPStatus.PARTIAL_CONTENT,
-            body=content,
-            content_type="application/x-tar",
-            headers=headers,
-        )
+        return self._path(recording)
 
     def _path(self, recording: str) -> str:
         """Raises NotThereError."""

@@ -5,7 +5,12 @@ import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
-import { say, sentence } from "./words.js";
+import { decodeBase64url } from "./player/evidence/keys.js";
+import { RangeSource } from "./player/evidence/source.js";
+import { HeldKey } from "./player/key_file.js";
+import { mountPlayer } from "./player/player.js";
+import { wordsOf } from "./player/words.js";
+import { language, say, sentence } from "./words.js";
 
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 
@@ -107,6 +112,7 @@ export async function showRecording({ main, me, go }, [id]) {
   const { rows, said, history, held, cases, handed_over: left } = found;
   const row = rows.length === 0 ? null : { ...rows[0], held };
   const again = () => showRecording({ main, me, go }, [id]);
+  const seen = make("section", { class: "seen", hidden: true });
   fill(
     main,
     back(go),
@@ -115,10 +121,12 @@ export async function showRecording({ main, me, go }, [id]) {
     make(
       "div",
       { class: "buttons" },
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen) }, say("view")),
       said === null ? null : make("button", { onclick: () => hold(id, again) }, say("hold")),
       said === null ? null : make("button", { onclick: () => addToCase(id, again) }, say("add_to_case")),
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
     ),
+    seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said),
@@ -159,6 +167,44 @@ function facts(said) {
     make("h2", {}, say("says")),
     make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
   );
+}
+
+/** The office's key, once opened: good for every recording of this tab, for a quarter of an hour. */
+const held = new HeldKey();
+let player = null;
+addEventListener("hashchange", () => { player?.close(); player = null; });
+
+/** Asks why, has that written down, and plays the recording in this tab. */
+async function view({ said, key }, place) {
+  if (key === null) {
+    tell(say("no_camera_key"), "wrong");
+    return;
+  }
+  const reason = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
+  const asked = await ask(say("view"), say("view_text"), [reason], say("view"), say("cancel"));
+  if (asked === null) return;
+  try {
+    const path = `/api/recordings/${encodeURIComponent(said.id)}`;
+    const granted = await post(`${path}/viewing`, { reason: asked.reason, purpose: "view" });
+    if (granted.viewing === "") {
+      tell(say("approval_asked"));
+      return;
+    }
+    player?.close();
+    place.replaceChildren();
+    place.hidden = false;
+    player = mountPlayer(place, {
+      source: new RangeSource(`${path}/content`, { headers: { Viewing: granted.viewing } }),
+      key: decodeBase64url(new TextEncoder().encode(key.x)),
+      name: `${said.id}.tar`,
+      identity: held,
+      words: wordsOf(language()),
+    });
+    place.scrollIntoView({ block: "start" });
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
 }
 
 async function hold(id, again) {

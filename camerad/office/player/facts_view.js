@@ -1,0 +1,49 @@
+// What the signed statements say of a recording as a whole, in the words of the sheet.
+
+import { make } from "./dom.js";
+import { recordingTime, timeOfDay } from "./times.js";
+
+/** A table; `element` is to be put into a page. */
+export class FactsView {
+  /** @param {any} words */
+  constructor(words) {
+    this.words = words;
+    this.element = make("dl", { class: "facts" });
+  }
+
+  /**
+   * @param {import("./timeline.js").Timeline} timeline
+   * @param {any} closing what the end says; null where none is proven
+   */
+  draw(timeline, closing) {
+    const { header } = timeline;
+    const { decimal, code, report } = this.words;
+    const time = (/** @type {number} */ at) => recordingTime(at, decimal);
+    const day = (/** @type {number} */ wall) => timeOfDay(wall, code);
+    const begun = header.started_wall_us;
+    const pre = Math.min(Math.max(0, timeline.trigger), timeline.length);
+    const reason = closing === null ? report.unknown : (report.end_reasons[closing.reason] ?? closing.reason);
+    const rows = [
+      [report.recording, header.id],
+      [report.device, header.device],
+      [report.begun, `${day(begun)}; ${report.clock[header.clock.source] ?? header.clock.source}`],
+      [report.ended, reason],
+      [report.length, time(timeline.length)],
+      [report.pre_event, pre > 0 ? time(pre) : report.no_pre_event],
+      [report.marks, timeline.marks.map(time).join(", ") || report.none],
+      [report.wearer, header.wearer ?? report.no_wearer],
+      [report.policy, report.policies[header.policy] ?? header.policy],
+      [report.trigger, this.#trigger(header.trigger)],
+      [report.software, header.software],
+    ];
+    if (header.continues !== null) rows.splice(1, 0, [report.continues, header.continues]);
+    const cells = rows.map(([name, text]) => [make("dt", { text: name }), make("dd", { text })]);
+    this.element.replaceChildren(...cells.flat());
+  }
+
+  #trigger(trigger) {
+    const { report } = this.words;
+    if (trigger.startsWith("button:")) return report.button.replace("{name}", trigger.slice(7));
+    return report.triggers[trigger] ?? trigger;
+  }
+}

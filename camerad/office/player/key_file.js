@@ -1,0 +1,162 @@
+// The office's key file, opened in the tab: what `camerad keys new` and age-keygen write.
+//
+// A key file has age identities, one a line (AGE-SECRET-KEY-1...), and is itself sealed with a
+// passphrase by age (scrypt), armored or not. What was opened stays in this tab's memory: it is not
+// stored, not sent, and forgotten a quarter of an hour after it was last used, or as soon as somebody
+// says so. JavaScript cannot overwrite memory: forgotten means that nothing refers to it any more.
+
+import { Decrypter, armor } from "age-encryption";
+
+/** Milliseconds that a key is kept after it was last used. */
+export const KEPT_MS = 15 * 60 * 1000;
+/** The largest key file, bytes; the command has the same bound. */
+const LARGEST = 64 * 1024;
+const ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----";
+const AGE = "age-encryption.org/";
+const PRIVATE = "AGE-SECRET-KEY-";
+
+/** Why a key file cannot be opened. */
+export const KeyProblem = Object.freeze({
+  TOO_LARGE: "too_large",
+  PASSPHRASE: "passphrase",
+  TOO_MUCH_WORK: "too_much_work",
+  NO_KEY: "no_key",
+});
+
+/** Error thrown when a key file cannot be opened; its text never repeats what is in it. */
+export class KeyFileError extends Error {
+  /** @param {string} problem one of KeyProblem */
+  constructor(problem) {
+    super(`the key file cannot be opened: ${problem}`);
+    this.name = "KeyFileError";
+    this.problem = problem;
+  }
+}
+
+/**
+ * Whether a key file is sealed with a passphrase. Throws KeyFileError.
+ * @param {Uint8Array} bytes
+ */
+export function isSealed(bytes) {
+  if (bytes.length > LARGEST) throw new KeyFileError(KeyProblem.TOO_LARGE);
+  const text = new TextDecoder().decode(bytes).trimStart();
+  return text.startsWith(ARMOR) || text.startsWith(AGE);
+}
+
+/**
+ * The identities in a key file. passphrase: of a sealed one; the work that it takes was chosen when
+ * the file was made, usually a second or two. Throws KeyFileError.
+ * @param {Uint8Array} bytes
+ * @param {string} passphrase
+ * @returns {Promise<string[]>}
+ */
+export async function identitiesIn(bytes, passphrase) {
+  let text = new TextDecoder().decode(bytes);
+  if (isSealed(bytes)) {
+    const decrypter = new Decrypter();
+    decrypter.addPassphrase(passphrase);
+    try {
+      const sealed = text.trimStart().startsWith(ARMOR) ? armor.decode(text.trim()) : bytes;
+      text = await decrypter.decrypt(sealed, "text");
+    } catch (error) {
+      // Nobody can tell a wrong passphrase from a damaged file. The other is told by its text only.
+      const tooMuch = /work factor/.test(String(error));
+      throw new KeyFileError(tooMuch ? KeyProblem.TOO_MUCH_WORK : KeyProblem.PASSPHRASE);
+    }
+  }
+  const lines = text.split("\n").map((line) => line.trim());
+  const found = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  if (found.length === 0 || !found.every((line) => line.startsWith(PRIVATE))) {
+    throw new KeyFileError(KeyProblem.NO_KEY);
+  }
+  return found;
+}
+
+/**
+ * The key that a tab holds for a while, and what decrypts with it. `forgotten` is dispatched when it
+ * is let go of, `opened` when it is there.
+ */
+export class HeldKey extends EventTarget {
+  /** @type {Decrypter | null} */
+  #decrypter = null;
+  #timer = 0;
+  /** When it will be forgotten, as Date.now() has it; 0 without a key. */
+  until = 0;
+
+  /** Whether the key is there. */
+  get isOpen() {
+    return this.#decrypter !== null;
+  }
+
+  /**
+   * Open a key file; a key that was held before is let go of. Throws KeyFileError.
+   * @param {Uint8Array} bytes of the file
+   * @param {string} passphrase
+   */
+  async open(bytes, passphrase) {
+    const decrypter = new Decrypter();
+    try {
+      for (const one of await identitiesIn(bytes, passphrase)) decrypter.addIdentity(one);
+    } catch (error) {
+      if (error instanceof KeyFileError) throw error;
+      throw new KeyFileError(KeyProblem.NO_KEY);
+    }
+    this.forget();
+    this.#decrypter = decrypter;
+    this.#used();
+    this.dispatchEvent(new Event("opened"));
+  }
+
+  #used() {
+    this.until = Date.now() + KEPT_MS;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.forget(), KEPT_MS);
+  }
+
+  /** Let go of the key. */
+  forget() {
+    clearTimeout(this.#timer);
+    if (this.#decrypter === null) return;
+    this.#decrypter = null;
+    this.until = 0;
+    this.dispatchEvent(new Event("forgotten"));
+  }
+
+  /**
+   * Decrypt a sealed member. Throws NoKeyError if there is no key any more, and WrongKeyError if it
+   * is not one of those that the member is sealed to.
+   * @param {Uint8Array} sealed
+   * @returns {Promise<Uint8Array>}
+   */
+  async decrypt(sealed) {
+    const decrypter = this.#decrypter;
+    if (decrypter === null) throw new NoKeyError();
+    let plain;
+    try {
+      plain = await decrypter.decrypt(sealed);
+    } catch (error) {
+      throw new WrongKeyError(error);
+    }
+    // It may have been forgotten meanwhile.
+    if (this.#decrypter !== decrypter) throw new NoKeyError();
+    this.#used();
+    return plain;
+  }
+}
+
+/** Error thrown when something is to be decrypted and the key was forgotten. */
+export class NoKeyError extends Error {
+  constructor() {
+    super("there is no key: it was forgotten, or none was opened");
+    this.name = "NoKeyError";
+  }
+}
+
+/** Error thrown when the key that is held does not open a member. */
+export class WrongKeyError extends Error {
+  /** @param {unknown} cause */
+  constructor(cause) {
+    super("this key does not open the recording", { cause });
+    this.name = "WrongKeyError";
+  }
+}

@@ -1,0 +1,72 @@
+// Asks for the office's key file and its passphrase, and opens it in the tab.
+
+import { make } from "./dom.js";
+import { KeyFileError } from "./key_file.js";
+
+/** A form that opens `key`; `element` is to be put into a page. */
+export class KeyForm {
+  #file;
+  #passphrase;
+  #problem;
+  #state;
+  #open;
+
+  /**
+   * @param {import("./key_file.js").HeldKey} key
+   * @param {any} words
+   */
+  constructor(key, words) {
+    this.key = key;
+    this.words = words;
+    this.#file = make("input", { type: "file", required: true });
+    this.#passphrase = make("input", { type: "password", autocomplete: "off" });
+    this.#problem = make("p", { class: "problem", role: "alert" });
+    this.#state = make("p", { role: "status" });
+    this.#open = make("button", { type: "submit", class: "primary", text: words.open });
+    const hint = make("small", { text: words.passphraseHint });
+    this.element = make(
+      "form",
+      { class: "key", submit: (/** @type {Event} */ event) => this.#submit(event) },
+      make("p", { class: "head", text: words.key }),
+      make("p", { text: words.keyWhy }),
+      make("label", {}, make("span", { text: words.keyFile }), this.#file),
+      make("label", {}, make("span", { text: words.passphrase }), this.#passphrase, hint),
+      this.#open,
+      this.#state,
+      this.#problem,
+    );
+  }
+
+  /** Say why the key is asked for once more. @param {string} text */
+  say(text) {
+    this.#state.textContent = text;
+  }
+
+  /** @param {Event} event */
+  async #submit(event) {
+    event.preventDefault();
+    const file = this.#file.files?.[0];
+    if (file === undefined) {
+      this.#problem.textContent = this.words.noFile;
+      return;
+    }
+    this.#problem.textContent = "";
+    this.#state.textContent = this.words.openingKey;
+    this.#open.disabled = true;
+    // The work that a passphrase takes stops everything else in the tab: first say so.
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+    const passphrase = this.#passphrase.value;
+    try {
+      await this.key.open(new Uint8Array(await file.arrayBuffer()), passphrase);
+      this.#passphrase.value = "";
+      this.#file.value = "";
+    } catch (error) {
+      if (!(error instanceof KeyFileError)) throw error;
+      this.#problem.textContent = this.words.keyProblems[error.problem];
+      this.#passphrase.focus();
+    } finally {
+      this.#state.textContent = "";
+      this.#open.disabled = false;
+    }
+  }
+}

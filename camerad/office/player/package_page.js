@@ -1,0 +1,232 @@
+// The page in a package for the prosecutor: one file, from a disk, without a network.
+//
+// A clerk chooses the folder, types the beginning of the camera's key off the paper sheet, and is
+// then told what the check says. Before the key was compared no verdict is shown: a key that came
+// with the recording vouches for nothing.
+
+import { make, show } from "./dom.js";
+import { BlobSource } from "./evidence/source.js";
+import { FactsView } from "./facts_view.js";
+import { HeldKey } from "./key_file.js";
+import {
+  COMPARED,
+  NotAKeyError,
+  droppedFiles,
+  fingerprint,
+  isSameKey,
+  listed,
+  readKey,
+  sorted,
+} from "./package_files.js";
+import { PACKAGE_WORDS } from "./package_words.js";
+import { mountPlayer } from "./player.js";
+import { wordsOf } from "./words.js";
+
+const asked = location.hash.slice(1);
+const words = wordsOf(asked === "" ? navigator.language : asked);
+const said = PACKAGE_WORDS[words.code];
+
+/** The package that is looked at, and where it is shown. */
+class PackagePage {
+  #main = make("main");
+  #found = make("dl");
+  #problem = make("p", { class: "problem", role: "alert" });
+  #compare = make("section", { hidden: true });
+  #result = make("section", { hidden: true });
+  #film = make("section", { hidden: true });
+  /** @type {ReturnType<typeof mountPlayer> | null} */
+  #player = null;
+  #address = "";
+  #chosen = 0;
+
+  constructor() {
+    document.documentElement.lang = words.code;
+    document.title = said.title;
+    document.body.className = "camerad-page";
+    const other = words.code === "de" ? "en" : "de";
+    const language = make("button", { type: "button", lang: other, text: said.other });
+    language.addEventListener("click", () => {
+      location.hash = other;
+      location.reload();
+    });
+    this.#main.append(
+      make("div", { class: "row" }, make("h1", { text: said.title }), language),
+      make("p", { text: said.claim }),
+      this.#chooser(),
+      this.#compare,
+      this.#result,
+      this.#film,
+    );
+    document.body.replaceChildren(this.#main);
+  }
+
+  #chooser() {
+    const folder = make("input", { type: "file", multiple: true, webkitdirectory: true });
+    const some = make("input", { type: "file", multiple: true });
+    for (const input of [folder, some]) input.addEventListener("change", () => this.#take(input.files));
+    const section = make(
+      "section",
+      {},
+      make("h2", { text: said.files }),
+      make("p", { text: said.filesHow }),
+      make("label", {}, make("span", { text: said.folder }), folder),
+      make("label", {}, make("span", { text: said.some }), some),
+      this.#found,
+      this.#problem,
+    );
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      section.classList.add("dropped");
+    });
+    document.addEventListener("dragleave", () => section.classList.remove("dropped"));
+    document.addEventListener("drop", async (event) => {
+      event.preventDefault();
+      section.classList.remove("dropped");
+      if (event.dataTransfer !== null) this.#take(await droppedFiles(event.dataTransfer));
+    });
+    return section;
+  }
+
+  /** @param {Iterable<File>} files */
+  async #take(files) {
+    this.#chosen += 1;
+    const chosen = this.#chosen;
+    this.#forget();
+    const found = sorted(files);
+    const rows = Object.entries(found).map(([kind, file]) => [
+      make("dt", { text: said.found[kind] }),
+      make("dd", { text: file?.name ?? said.missing }),
+    ]);
+    this.#found.replaceChildren(...rows.flat());
+    if (found.container === null || found.key === null) return;
+    let key;
+    try {
+      key = await readKey(found.key);
+    } catch (error) {
+      if (!(error instanceof NotAKeyError)) throw error;
+      this.#problem.textContent = said.notAKey;
+      return;
+    }
+    if (chosen === this.#chosen) this.#ask(found, key, chosen);
+  }
+
+  /** Let go of the package before. */
+  #forget() {
+    this.#player?.close();
+    this.#player = null;
+    if (this.#address !== "") URL.revokeObjectURL(this.#address);
+    this.#address = "";
+    this.#problem.textContent = "";
+    for (const section of [this.#compare, this.#result, this.#film]) {
+      section.replaceChildren();
+      show(section, false);
+    }
+  }
+
+  /** Have the key compared with what is on paper. */
+  #ask(found, key, chosen) {
+    const typed = make("input", {
+      type: "text",
+      class: "mono",
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+      size: 24,
+    });
+    const same = make("p", { class: "same", role: "status" });
+    const whole = make("p", { class: "mono" });
+    const different = make("p", { class: "problem", role: "alert" });
+    typed.addEventListener("input", () => {
+      const is = isSameKey(typed.value, key.thumbprint);
+      same.textContent = is ? said.same : "";
+      whole.textContent = is ? key.thumbprint : "";
+      different.textContent = is === false ? said.different : "";
+      if (is && chosen === this.#chosen) this.#tell(found, key, chosen);
+      else if (is === false) this.#untell();
+    });
+    this.#compare.append(
+      make("h2", { text: said.compare }),
+      make("p", { text: said.compareHow(COMPARED) }),
+      make("label", {}, make("span", { text: said.compareLabel(COMPARED) }), typed),
+      same,
+      whole,
+      different,
+    );
+    show(this.#compare, true);
+    typed.focus();
+  }
+
+  #untell() {
+    this.#player?.close();
+    this.#player = null;
+    this.#result.replaceChildren();
+    this.#film.replaceChildren();
+    show(this.#result, false);
+    show(this.#film, false);
+  }
+
+  async #tell(found, key, chosen) {
+    if (this.#player !== null) return;
+    const facts = new FactsView(words);
+    const place = make("div");
+    this.#result.append(make("h2", { text: said.result }), place, facts.element);
+    show(this.#result, true);
+    const player = mountPlayer(place, {
+      source: new BlobSource(found.container),
+      key: key.raw,
+      name: found.container.name,
+      identity: new HeldKey(),
+      words,
+      folded: said.sealed,
+    });
+    this.#player = player;
+    this.#showFilm(found);
+    this.#count(found, chosen);
+    await player.ready;
+    const { recording } = player;
+    if (recording === null || this.#player !== player) return;
+    const draw = () => {
+      show(facts.element, recording.timeline !== null);
+      if (recording.timeline !== null) facts.draw(recording.timeline, recording.closing);
+    };
+    recording.addEventListener("growth", draw);
+    draw();
+  }
+
+  #showFilm({ video }) {
+    this.#film.append(make("h2", { text: said.video }));
+    show(this.#film, true);
+    if (video === null) {
+      this.#film.append(make("p", { text: said.noVideo }));
+      return;
+    }
+    if (this.#address === "") this.#address = URL.createObjectURL(video);
+    const film = make("video", { class: "film", controls: true, preload: "metadata", src: this.#address });
+    film.setAttribute("aria-label", said.video);
+    const problem = make("p", { class: "problem", role: "alert" });
+    film.addEventListener("error", () => (problem.textContent = said.cannotPlay));
+    this.#film.append(make("p", { text: said.videoHow }), film, problem);
+  }
+
+  /** Fingerprints of what was handed over, beside what the list says. */
+  async #count({ container, video, sums }, chosen) {
+    const list = make("dl");
+    this.#film.append(make("h3", { text: said.fingerprints }), list);
+    const files = [container, video].filter((file) => file !== null);
+    const lines = files.map((file) => make("dd", { class: "mono", text: said.counting(0) }));
+    list.append(...files.flatMap((file, at) => [make("dt", { text: file.name }), lines[at]]));
+    const text = sums === null ? "" : await sums.text();
+    for (const [at, file] of files.entries()) {
+      const sha256 = await fingerprint(file, (share) => {
+        lines[at].textContent = said.counting(Math.floor(share * 100));
+      });
+      if (chosen !== this.#chosen) return;
+      const expected = listed(text, file.name);
+      const how = expected === null ? said.unlisted : expected === sha256 ? said.asListed : said.notListed;
+      lines[at].textContent = `${sha256} (${how})`;
+      lines[at].classList.toggle("problem", expected !== null && expected !== sha256);
+    }
+  }
+}
+
+new PackagePage();

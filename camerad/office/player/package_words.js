@@ -1,0 +1,63 @@
+// What the page in a package for the prosecutor says, in the two languages.
+
+const DE = {
+  title: "Aufzeichnung einer Bodycam prüfen und ansehen",
+  claim: "Diese Seite arbeitet ohne Netz: Nichts, was Sie hier öffnen, verlässt diesen Rechner.",
+  other: "English",
+  files: "1. Dateien des Pakets wählen",
+  filesHow: "Ziehen Sie den Ordner des Pakets hierher, oder wählen Sie ihn. Eine Seite auf einem Datenträger darf die Dateien neben sich nicht von selbst lesen.",
+  folder: "Ordner wählen",
+  some: "Einzelne Dateien wählen",
+  found: { container: "Original", key: "Schlüssel der Kamera", video: "Video", sums: "Liste der Fingerabdrücke" },
+  missing: "fehlt",
+  notAKey: "device-key.jwk ist kein Schlüssel einer Kamera.",
+  compare: "2. Schlüssel mit dem Begleitblatt vergleichen",
+  compareHow: (count) =>
+    `Auf dem gedruckten Begleitblatt steht unter „Kameraschlüssel“ eine lange Zeichenfolge. Tippen Sie hier ihre ersten ${count} Zeichen ab. Nehmen Sie das Blatt, das Ihnen übergeben wurde, nicht die Datei report.html aus diesem Ordner: Wer die Aufzeichnung fälschen kann, kann auch die Datei fälschen.`,
+  compareLabel: (count) => `Die ersten ${count} Zeichen`,
+  same: "Das ist der Schlüssel vom Begleitblatt. Der ganze zum Vergleich:",
+  different: "Der Schlüssel in diesem Ordner ist NICHT der vom Begleitblatt. Sind die Zeichen richtig abgetippt, so beweist dieser Ordner nichts: Fragen Sie die Stelle, von der er kommt.",
+  result: "3. Ergebnis der Prüfung",
+  video: "4. Das Video",
+  videoHow: "Das Video ist eine Abschrift des Originals und selbst nicht unterschrieben. Dass es das übergebene ist, zeigt sein Fingerabdruck: Er muss der auf dem Begleitblatt sein.",
+  noVideo: "Im Ordner ist kein Video.",
+  cannotPlay: "Dieser Browser kann das Video nicht abspielen.",
+  fingerprints: "Fingerabdrücke (SHA-256), zu vergleichen mit dem Begleitblatt",
+  counting: (percent) => `wird berechnet: ${percent} %`,
+  asListed: "wie in SHA256SUMS",
+  notListed: "ANDERS als in SHA256SUMS",
+  unlisted: "nicht in SHA256SUMS",
+  sealed: "Das Original mit dem Schlüssel der Dienststelle abspielen",
+};
+
+const EN = {
+  title: "Check and watch a recording of a body-worn camera",
+  claim: "This page works without a network: nothing that you open here leaves this computer.",
+  other: "Deutsch",
+  files: "1. Choose the files of the package",
+  filesHow: "Drag the folder of the package here, or choose it. A page on a disk may not read the files beside it by itself.",
+  folder: "Choose the folder",
+  some: "Choose single files",
+  found: { container: "Original", key: "Camera's key", video: "Video", sums: "List of fingerprints" },
+  missing: "missing",
+  notAKey: "device-key.jwk is not the key of a camera.",
+  compare: "2. Compare the key with the cover sheet",
+  compareHow: (count) =>
+    `The printed cover sheet has a long row of characters under “Camera's key”. Type its first ${count} characters here. Take the sheet that was handed to you, not the file report.html of this folder: whoever can forge the recording can forge that file as well.`,
+  compareLabel: (count) => `The first ${count} characters`,
+  same: "This is the key on the cover sheet. All of it, to compare:",
+  different: "The key in this folder is NOT the one on the cover sheet. If the characters are typed rightly, this folder proves nothing: ask the office that it came from.",
+  result: "3. Result of the check",
+  video: "4. The video",
+  videoHow: "The video is a copy of the original, and is not itself signed. That it is the one handed over is shown by its fingerprint, which has to be the one on the cover sheet.",
+  noVideo: "There is no video in the folder.",
+  cannotPlay: "This browser cannot play the video.",
+  fingerprints: "Fingerprints (SHA-256), to be compared with the cover sheet",
+  counting: (percent) => `being computed: ${percent} %`,
+  asListed: "as in SHA256SUMS",
+  notListed: "NOT as in SHA256SUMS",
+  unlisted: "not in SHA256SUMS",
+  sealed: "Play the original with the office's key",
+};
+
+export const PACKAGE_WORDS = Object.freeze({ de: DE, en: EN });

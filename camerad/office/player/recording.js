@@ -1,0 +1,192 @@
+// A recording as the player needs it: statements as they are proven, and checked members.
+//
+// Two checks go on. The quick one (`openProven`) follows the chain of signatures; what is asked for
+// is compared with what was signed before it is handed out. The whole one (`judge`) reads every
+// byte, takes its time, and says in the end what `camerad evidence verify` says. Where it finds that
+// the recording is not authentic, nothing but the commits that it has proven are there from then on.
+//
+// Commits are counted from 0 among those that are there, which are numbers of the recording's own as
+// long as none is missing.
+
+import { fragmentName, INIT_NAME } from "./evidence/chain.js";
+import { judge, openProven } from "./evidence/judge.js";
+import { NotProvenError, readChecked } from "./evidence/opened.js";
+import { SourceError } from "./evidence/source.js";
+import { Exit } from "./evidence/verdict.js";
+import { Timeline } from "./timeline.js";
+
+/** How many statements are asked for at once, and how often it is told that there are more. */
+const STRIDE = 16;
+const TOLD_MS = 250;
+
+/**
+ * Dispatches `growth` when other statements are proven, `progress` while all of it is checked, and
+ * `verdict` when that is done. Use `ProvenRecording.open` to get one.
+ */
+export class ProvenRecording extends EventTarget {
+  #opened;
+  #source;
+  #how;
+  #abort = new AbortController();
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  constructor(source, how, opened) {
+    super();
+    this.#source = source;
+    this.#how = how;
+    this.#opened = opened;
+    /** What of it is proven; null while nothing is. @type {Timeline | null} */
+    this.timeline = null;
+    /** What the end says; null while none is proven. @type {any} */
+    this.closing = null;
+    /** The commits that are there. @type {{sequence: number, fragment: any, init: any, facts: any}[]} */
+    this.commits = [];
+    /** Whether all statements are known that can be. */
+    this.complete = opened === null;
+    /** What the whole check found; null before it is done. @type {any} */
+    this.verdict = null;
+    /** Bytes that the whole check has done. */
+    this.done = 0;
+    if (opened === null) return;
+    this.timeline = new Timeline(opened.header);
+    this.#take();
+    this.#walk();
+  }
+
+  /**
+   * The recording in a source. Where not even its beginning is proven nothing is there before `check`
+   * is done, and perhaps not then. Throws SourceError, and KeyError for a key that is none.
+   * @param {import("./evidence/source.js").Source} source
+   * @param {{key: Uint8Array, name?: string}} how the camera's public key, and the file's name
+   */
+  static async open(source, how) {
+    let opened = null;
+    try {
+      opened = await openProven(source, how);
+    } catch (error) {
+      if (!(error instanceof NotProvenError)) throw error;
+    }
+    return new ProvenRecording(source, how, opened);
+  }
+
+  /** Bytes of the recording's file. */
+  get size() {
+    return this.#source.size;
+  }
+
+  /** Whether it was found not to be authentic. */
+  get isBad() {
+    return this.verdict !== null && this.verdict.exit >= Exit.NOT_AUTHENTIC;
+  }
+
+  /** Up to which byte the statements are known. */
+  get knownBytes() {
+    const last = this.commits.at(-1)?.fragment;
+    return last === undefined ? 0 : last.offset + last.size;
+  }
+
+  /** What the chain of statements has proven since. */
+  #take() {
+    const { commits, end } = this.#opened;
+    const more = commits.slice(this.commits.length);
+    this.commits.push(...more);
+    for (const { facts } of more) this.timeline.add(facts);
+    if (end !== null && this.closing === null) {
+      this.closing = end.closing;
+      this.timeline.close(end.closing);
+    }
+    this.#grown();
+  }
+
+  #grown() {
+    this.#waiting.splice(0).forEach((wake) => wake());
+    this.dispatchEvent(new Event("growth"));
+  }
+
+  async #walk() {
+    let told = performance.now();
+    const opened = this.#opened;
+    try {
+      while (!opened.finished && !this.#abort.signal.aborted && !this.isBad) {
+        await opened.upTo(opened.commits.length + STRIDE - 1);
+        if (this.isBad) return;
+        if (this.#waiting.length === 0 && performance.now() - told < TOLD_MS) continue;
+        this.#take();
+        told = performance.now();
+      }
+    } catch (error) {
+      // Whoever asks for more is told that; the whole check tells everybody else.
+      if (!(error instanceof SourceError)) throw error;
+    }
+    if (this.isBad) return;
+    this.complete = true;
+    this.#take();
+  }
+
+  /** Wait until something holds of the timeline, or everything is known. @param {() => boolean} is */
+  async until(is) {
+    while (!is() && !this.complete) {
+      await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+    }
+  }
+
+  /** The sealed initialisation segment, checked. Throws NotProvenError and SourceError. */
+  async init() {
+    const place = this.commits.find(({ init }) => init !== null)?.init;
+    if (place === undefined) throw new NotProvenError("no beginning of the footage is proven");
+    return readChecked(this.#source, place, INIT_NAME);
+  }
+
+  /**
+   * A sealed fragment, checked. Throws NotProvenError and SourceError.
+   * @param {number} number of the commit, among those that are there
+   */
+  async fragment(number) {
+    const commit = this.commits[number];
+    if (commit === undefined) throw new NotProvenError(`no fragment ${number} is proven`);
+    return readChecked(this.#source, commit.fragment, fragmentName(commit.sequence));
+  }
+
+  /** Check all of it. Throws SourceError where that cannot be finished. */
+  async check() {
+    const verdict = await judge(this.#source, {
+      ...this.#how,
+      signal: this.#abort.signal,
+      onProgress: (done) => {
+        this.done = done;
+        this.dispatchEvent(new Event("progress"));
+      },
+    });
+    // What was a recording a moment ago is one; it cannot be read any more.
+    if (verdict.exit === Exit.UNREADABLE && this.timeline !== null) {
+      throw new SourceError(verdict.problem ?? "");
+    }
+    this.verdict = verdict;
+    if (this.isBad) this.#restrict(verdict);
+    this.dispatchEvent(new Event("verdict"));
+    return verdict;
+  }
+
+  /** Let nothing be there but what was proven. */
+  #restrict({ header, commits, end, endLinked }) {
+    this.complete = true;
+    this.commits = header === null ? [] : commits.filter((/** @type {any} */ one) => one.proven);
+    this.timeline = null;
+    this.closing = null;
+    if (this.commits.length > 0) {
+      this.timeline = new Timeline(header);
+      for (const { facts } of this.commits) this.timeline.add(facts);
+      if (end !== null && endLinked) {
+        this.closing = end.closing;
+        this.timeline.close(end.closing);
+      }
+    }
+    this.#grown();
+  }
+
+  /** End both checks. */
+  close() {
+    this.#abort.abort();
+  }
+}

@@ -1,0 +1,112 @@
+// The time bar: stages, what lies before the trigger, holes and marks of a recording, and where the
+// picture is. A slider for hand, mouse and keyboard; times are microseconds of the recording.
+
+import { make } from "./dom.js";
+import { recordingTime } from "./times.js";
+
+const SECOND = 1_000_000;
+/** The most pieces of a kind that are drawn; more than pixels are of no use. */
+const MOST = 600;
+const STEP_US = 5 * SECOND;
+const PAGE_US = 60 * SECOND;
+
+/** Calls `onSeek` with a time when somebody chooses one. */
+export class TimeBar {
+  #layers;
+  #position;
+  #at = 0;
+  #length = 1;
+
+  /** @param {any} words @param {(at: number) => void} onSeek */
+  constructor(words, onSeek) {
+    this.words = words;
+    this.onSeek = onSeek;
+    this.#layers = make("div", { class: "layers" });
+    this.#position = make("div", { class: "position" });
+    this.element = make(
+      "div",
+      {
+        class: "bar",
+        role: "slider",
+        tabindex: 0,
+        "aria-label": words.position,
+        "aria-valuemin": 0,
+        keydown: (/** @type {KeyboardEvent} */ event) => this.#pressed(event),
+        pointerdown: (/** @type {PointerEvent} */ event) => this.#grabbed(event),
+        pointermove: (/** @type {PointerEvent} */ event) => {
+          if (this.element.hasPointerCapture(event.pointerId)) this.#chosen(event);
+        },
+      },
+      this.#layers,
+      this.#position,
+    );
+  }
+
+  /** Draw what the statements say. @param {import("./timeline.js").Timeline} timeline @param {number} length */
+  draw(timeline, length) {
+    this.#length = Math.max(length, 1);
+    const pieces = [this.#piece("footage", timeline.first, timeline.last)];
+    for (const { from, to, stage } of timeline.stagePieces().slice(0, MOST)) {
+      pieces.push(this.#piece(`stage ${stage.replaceAll("_", "-")}`, from, to));
+    }
+    const holes = timeline.holes().sort((one, other) => other.to - other.from - one.to + one.from);
+    for (const { from, to } of holes.slice(0, MOST)) pieces.push(this.#piece("hole", from, to));
+    if (timeline.trigger > 0) {
+      pieces.push(this.#piece("pre", 0, timeline.trigger, this.words.preShort));
+      pieces.push(this.#piece("trigger", timeline.trigger, timeline.trigger));
+    }
+    for (const at of timeline.marks.slice(0, MOST)) pieces.push(this.#piece("mark", at, at));
+    this.#layers.replaceChildren(...pieces);
+    this.element.setAttribute("aria-valuemax", String(Math.round(this.#length / SECOND)));
+    this.move(this.#at);
+  }
+
+  #piece(kind, from, to, text = "") {
+    const made = make("div", { class: kind, text });
+    const share = (/** @type {number} */ at) => Math.min(1, Math.max(0, at / this.#length)) * 100;
+    made.style.left = `${share(from)}%`;
+    if (to > from) made.style.width = `${share(to) - share(from)}%`;
+    return made;
+  }
+
+  /** Show where the picture is. @param {number} at */
+  move(at) {
+    this.#at = at;
+    this.#position.style.left = `${Math.min(1, Math.max(0, at / this.#length)) * 100}%`;
+    this.element.setAttribute("aria-valuenow", String(Math.round(at / SECOND)));
+    const { decimal, positionOf } = this.words;
+    const time = recordingTime(at, decimal);
+    this.element.setAttribute("aria-valuetext", positionOf(time, recordingTime(this.#length, decimal)));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const to = {
+      ArrowLeft: this.#at - STEP_US,
+      ArrowDown: this.#at - STEP_US,
+      ArrowRight: this.#at + STEP_US,
+      ArrowUp: this.#at + STEP_US,
+      PageDown: this.#at - PAGE_US,
+      PageUp: this.#at + PAGE_US,
+      Home: 0,
+      End: this.#length,
+    }[event.key];
+    if (to === undefined || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.onSeek(to);
+  }
+
+  /** @param {PointerEvent} event */
+  #grabbed(event) {
+    if (event.button !== 0) return;
+    this.element.setPointerCapture(event.pointerId);
+    this.#chosen(event);
+  }
+
+  /** @param {PointerEvent} event */
+  #chosen(event) {
+    const { left, width } = this.element.getBoundingClientRect();
+    this.onSeek(((event.clientX - left) / width) * this.#length);
+  }
+}

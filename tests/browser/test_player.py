@@ -1,0 +1,285 @@
+"""The player in Debian's Chromium: what is signed is played, what is not is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from player_recordings import READ_NUMBERS, beats, made_with_holes, number_at
+from player_server import PlayerServer, player_server
+from playwright.sync_api import Browser
+from sealed_helpers import KEY, LOCKED, PASSPHRASE, altered, flipped, made, pack, without
+
+from camerad.container.keys import SigningKey
+from tests.browser.person import NARROW, WIDE, Person, browser, person
+from tests.waiting import DEADLINE, until
+
+SECOND: Final = "I" + "P" * 29
+LONG: Final = SECOND * 40
+GAP_AT_S, GAP_ENDS_S = 2.5, 4.0
+NUMBER: Final = "window.shownNumber()"
+STATE: Final = "[window.player?.position, document.querySelector('.camerad-player')?.innerText]"
+"""What is told of a page where what is waited for does not come."""
+TOLD: Final = ".camerad-player .verdict strong"
+
+
+def recordings() -> dict[str, bytes]:
+    """What the server has, by name."""
+    long = made(LONG, marks=(3_000_000,))
+    changed = altered(long.members, "000020.m4s.age", lambda data: flipped(data, len(data) // 2))
+    forged = altered(long.members, "000020.jws", lambda data: flipped(data, len(data) - 5))
+    return {
+        "long": long.file,
+        "holes": made_with_holes().file,
+        "changed": pack(changed),
+        "forged": pack(forged),
+        "shortened": pack(without(long.members, "000020.m4s.age", "000020.jws")),
+        "nothing": b"nothing" * 1000,
+    }
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser("--autoplay-policy=no-user-gesture-required") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PlayerServer]:
+    with player_server(**recordings()) as started:
+        yield started
+
+
+@contextmanager
+def viewer(
+    chromium: Browser,
+    server: PlayerServer,
+    recording: str,
+    *,
+    key: bytes = KEY.public.raw,
+    size: tuple[int, int] = (1280, 900),
+    scheme: str = "light",
+    language: str = "en",
+) -> Iterator[Person]:
+    """Somebody who has the page open that plays a recording."""
+    url = server.page(recording, key, language)
+    story = f"player-{recording}-{language}-{size[0]}-{scheme}"
+    with person(chromium, url, story, size=size, scheme=scheme, language=language) as one:
+        one.origin = server.url
+        yield one
+
+
+def waits(one: Person, expression: str, argument: Any = None) -> None:
+    """Wait until an expression holds. Playwright would evaluate it in the page, which its policy
+    forbids; asked for from outside it is not the page's."""
+    until(lambda: one.page.evaluate(expression, argument), seconds=DEADLINE, what=lambda: f"{expression}: {one.page.evaluate(STATE)}", pause=0.02)
+
+
+def opens_key(one: Person, passphrase: str = PASSPHRASE, file: bytes = LOCKED) -> None:
+    """Choose the office's key file, and give its passphrase."""
+    chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": file}
+    one.page.set_input_files(".camerad-player form input[type=file]", files=[chosen])
+    one.page.fill(".camerad-player form input[type=password]", passphrase)
+    one.page.click(".camerad-player form button")
+
+
+def is_playable(one: Person) -> None:
+    """Wait for the first picture, and begin to read pictures."""
+    waits(one, "document.querySelector('.camerad-player video').readyState >= 2")
+    one.page.evaluate(READ_NUMBERS)
+
+
+def goes_to(one: Person, seconds: float) -> None:
+    """Seek, and wait until that picture is there."""
+    one.page.evaluate("at => { player.seek(at); }", seconds * 1e6)
+    waits(
+        one,
+        "at => Math.abs(player.position - at) < 40_000 && !document.querySelector('video').seeking",
+        seconds * 1e6,
+    )
+
+
+def steps(one: Person, key: str) -> int:
+    """Press a key that shows another picture; the number that it shows."""
+    before = one.page.evaluate("player.position")
+    one.page.keyboard.press(key)
+    waits(
+        one,
+        """before => player.position !== before && window.shown.at(-1)[0] === player.position
+            && !document.querySelector('.camerad-player video').seeking""",
+        before,
+    )
+    return int(one.page.evaluate("window.shown.at(-1)[1]"))
+
+
+def verdict(one: Person) -> str:
+    """The verdict, when it is there."""
+    waits(one, "!document.querySelector('.camerad-player .verdict').matches('.checking')")
+    return one.page.inner_text(TOLD)
+
+
+def test_a_key_opens_a_recording_and_it_plays_over_its_holes_to_the_end(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    with viewer(chromium, server, "holes") as one:
+        opens_key(one, "a wrong one, this")
+        waits(one, "document.querySelector('form .problem').textContent !== ''")
+        assert one.page.inner_text("form .problem") == (
+            "The passphrase is wrong, or the key file is damaged."
+        )
+        opens_key(one)
+        is_playable(one)
+        assert verdict(one) == "Authentic, with the remarks below"
+        one.page.keyboard.press("Space")
+        waits(one, "document.querySelector('.note').textContent.includes('lost')")
+        assert one.page.inner_text(".note") == (
+            "1.5 s without pictures: pictures were lost. The picture stands still, the sound is there."
+        )
+        waits(one, "document.querySelector('.camerad-player video').ended")
+        shown = one.page.evaluate("window.shown")
+        numbers = beats(shown)
+        assert numbers == sorted(numbers) and set(numbers) <= set(made_with_holes().numbers)
+        # A busy machine may leave out pictures; the last one it shows.
+        assert numbers[-1] == 179 and len(numbers) > 20
+        for at, number in shown:
+            assert number == number_at(at / 1e6)
+        viewed = one.page.evaluate("window.viewed")
+        assert viewed[-1]["to"] == 5_966_666
+        # Chromium has decoded the sound, and what is silent beside it.
+        assert one.page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount") > 0
+
+
+def test_what_a_person_does_with_the_keyboard(chromium: Browser, server: PlayerServer) -> None:
+    with viewer(chromium, server, "long") as one:
+        one.tabs_to("form input[type=file]")
+        opens_key(one)
+        is_playable(one)
+        # The focus is on the button that plays.
+        assert one.page.evaluate("document.activeElement.matches('.play')")
+        goes_to(one, 21.0)
+        assert one.page.evaluate(NUMBER) == number_at(21.0)
+        assert [steps(one, ".") for _ in range(3)] == [number_at(21 + n / 30) for n in (1, 2, 3)]
+        assert [steps(one, ",") for _ in range(5)] == [
+            number_at(21 + n / 30) for n in (2, 1, 0, -1, -2)
+        ]
+        assert steps(one, "ArrowRight") in (number_at(26 - 2 / 30), number_at(26 - 1 / 30))
+        assert steps(one, "p") == number_at(3)
+        assert "Mark 1, 0:03.000" in one.page.evaluate("document.querySelector('.events').textContent")
+        assert steps(one, "Home") == 0
+        assert steps(one, "End") == number_at(40 - 1 / 30)
+        one.tabs_to(".bar", back=True)
+        assert steps(one, "Home") == 0
+        assert steps(one, "ArrowRight") == number_at(5)
+        assert one.page.get_attribute(".bar", "aria-valuetext") == "0:05.000 of 0:39.999"
+        assert one.page.inner_text(".time") == "0:05.000 / 0:39.999"
+        assert "15:30:05.000" in one.page.inner_text(".clock")
+        assert "set by a time server" in one.page.inner_text(".clock")
+
+
+def test_a_fragment_that_was_changed_is_not_played(chromium: Browser, server: PlayerServer) -> None:
+    with viewer(chromium, server, "changed") as one:
+        assert verdict(one) == "NOT authentic"
+        assert one.page.is_hidden(".stage")
+        assert one.page.evaluate("document.querySelector('video').src") == ""
+        assert "changed since it was signed" in one.page.inner_text(".verdict details")
+        one.sees("not-authentic")
+        one.page.click("text=Play the proven part")
+        opens_key(one)
+        is_playable(one)
+        assert one.page.inner_text(".frame") == "Proven part of a recording that is NOT authentic"
+        one.sees("proven-part")
+        goes_to(one, 9.5)
+        one.page.click(".play")
+        # Fragment 20 is what is from 10 to 10.5 s, and the next key frame is at 11 s.
+        waits(one, "player.position > 11_500_000")
+        shown = one.page.evaluate("window.shown")
+        assert not [at for at, _ in shown if 10e6 <= at < 11e6]
+        assert {number for _, number in shown}.isdisjoint(range(number_at(10.0) + 1, number_at(11.0)))
+
+
+@pytest.mark.parametrize("recording", ["forged", "shortened"])
+def test_behind_a_broken_chain_nothing_is_played(
+    chromium: Browser, server: PlayerServer, recording: str
+) -> None:
+    with viewer(chromium, server, recording) as one:
+        assert verdict(one) == "NOT authentic"
+        one.page.click("text=Play the proven part")
+        opens_key(one)
+        is_playable(one)
+        one.page.evaluate("player.seek(Infinity)")
+        waits(one, "window.shown.at(-1)?.[0] > 9_900_000")
+        assert one.page.evaluate(NUMBER) == number_at(10 - 1 / 30)
+
+
+def test_another_cameras_recording_and_what_is_none_are_told_apart(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    with viewer(chromium, server, "long", key=SigningKey.generate().public.raw) as one:
+        assert verdict(one) == "NOT authentic"
+        assert "signed by a key that is not trusted" in one.page.inner_text(".verdict")
+        assert one.page.inner_text(".problem") == (
+            "Nothing of this recording is proven, so nothing of it is played."
+        )
+        assert one.page.is_hidden("form")
+    with viewer(chromium, server, "nothing") as one:
+        assert verdict(one) == "Not a recording"
+
+
+def test_a_forgotten_key_takes_with_it_what_it_had_opened(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    with viewer(chromium, server, "long") as one:
+        opens_key(one)
+        is_playable(one)
+        one.page.click("text=Forget the key")
+        assert one.page.evaluate("document.querySelector('video').src") == ""
+        assert one.page.is_hidden(".stage")
+        assert "The key was forgotten" in one.page.inner_text("form")
+        opens_key(one)
+        is_playable(one)
+        # All that goes out are questions for pieces of the modules and of the recording.
+        assert server.bodies == []
+        names = {path.split("?")[0].split("/")[1] for path, _ in server.asked}
+        assert names <= {"en", "de", "page.js", "player", "recordings"}
+        key = LOCKED.decode().splitlines()[3]
+        assert not [path for path, _ in server.asked if PASSPHRASE in path or key in path]
+
+
+def test_the_wrong_office_is_told_whose_key_is_needed(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    import pyrage  # noqa: PLC0415
+
+    other = str(pyrage.x25519.Identity.generate()).encode()
+    with viewer(chromium, server, "long") as one:
+        opens_key(one, "", other)
+        waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
+        assert made(LONG, marks=(3_000_000,)).header.recipients[0] in one.page.inner_text(
+            ".camerad-player > .problem"
+        )
+
+
+LOOKS: Final = [(NARROW, "dark", "de"), ((1280, 900), "light", "en"), (WIDE, "dark", "en")]
+
+
+@pytest.mark.parametrize(("size", "scheme", "language"), LOOKS, ids=["360", "1280", "1920"])
+def test_it_is_legible_at_every_width(
+    chromium: Browser,
+    server: PlayerServer,
+    size: tuple[int, int],
+    scheme: str,
+    language: str,
+) -> None:
+    look = {"size": size, "scheme": scheme, "language": language}
+    with viewer(chromium, server, "holes", **look) as one:  # type: ignore[arg-type]
+        verdict(one)
+        one.sees("key")
+        opens_key(one)
+        is_playable(one)
+        for summary in one.page.query_selector_all(".camerad-player > details > summary"):
+            summary.click()
+        one.sees("open")
+
+

@@ -1,0 +1,138 @@
+"""A page with the player in it, and recordings for it, on loopback: what a desk serves."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+from camerad.office import player_modules
+
+PREFIX: Final = "/player/"
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
+_MAP: Final = player_modules.import_map(PREFIX)
+PAGE: Final = f"""<!DOCTYPE html>
+<html lang="LANGUAGE"><head><meta charset="utf-8"><title>Player</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="{PREFIX}player.css">
+<link rel="icon" href="data:,">
+<script type="importmap">{_MAP}</script>
+<script type="module" src="/page.js"></script>
+</head><body class="camerad-page"><main><h1>Player</h1><div id="player"></div></main></body></html>
+"""
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src data:; connect-src 'self'; media-src blob:; "
+    f"script-src 'self' {player_modules.csp_hash(_MAP)}; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+SCRIPT: Final = f"""
+import {{ RangeSource }} from "{PREFIX}evidence/source.js";
+import {{ HeldKey }} from "{PREFIX}key_file.js";
+import {{ mountPlayer }} from "{PREFIX}player.js";
+import {{ wordsOf }} from "{PREFIX}words.js";
+
+const parameters = new URLSearchParams(location.search);
+const bytes = Uint8Array.from(parameters.get("key").match(/../g), (pair) => parseInt(pair, 16));
+window.viewed = [];
+window.identity = new HeldKey();
+window.began = performance.now();
+window.player = mountPlayer(document.getElementById("player"), {{
+  source: new RangeSource(`/recordings/${{parameters.get("recording")}}`),
+  key: bytes,
+  identity: window.identity,
+  words: wordsOf(document.documentElement.lang),
+  onViewed: (piece) => window.viewed.push(piece),
+}});
+"""
+
+
+@dataclass
+class PlayerServer:
+    """recordings: what is served, by name: bytes, or a file. asked: each request, method and path
+    with its range. sent: bytes of recordings."""
+
+    recordings: dict[str, bytes | Path] = field(default_factory=dict)
+    url: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    sent: int = 0
+
+    def page(self, recording: str, key: bytes, language: str = "en") -> str:
+        """The address of the page that plays a recording with a camera's public key."""
+        return f"{self.url}/{language}?recording={recording}&key={key.hex()}"
+
+
+@contextlib.contextmanager
+def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
+    """Serve recordings, and the page that plays them, while the block runs."""
+    world = PlayerServer(dict(recordings))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            world.asked.append((self.path, self.headers.get("Range", "")))
+            if path in ("/de", "/en"):
+                self._answer(200, "text/html", PAGE.replace("LANGUAGE", path[1:]).encode())
+            elif path == "/page.js":
+                self._answer(200, "text/javascript", SCRIPT.encode())
+            elif path.startswith(PREFIX):
+                files = player_modules.module_files()
+                name = path.removeprefix(PREFIX)
+                self._answer(200, player_modules.media_type(name), files[name])
+            else:
+                self._part(world.recordings[path.removeprefix("/recordings/")])
+
+        def do_POST(self) -> None:
+            world.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(204, "text/plain", b"")
+
+        def _part(self, recording: bytes | Path) -> None:
+            said = _RANGE.fullmatch(self.headers["Range"])
+            assert said is not None
+            begin, end = int(said[1]), int(said[2]) + 1
+            if isinstance(recording, Path):
+                size = recording.stat().st_size
+                with recording.open("rb") as file:
+                    file.seek(begin)
+                    data = file.read(end - begin)
+            else:
+                size, data = len(recording), recording[begin:end]
+            world.sent += len(data)
+            part = f"bytes {begin}-{begin + len(data) - 1}/{size}"
+            self._answer(206, "application/x-tar", data, {"Content-Range": part})
+
+        def _answer(
+            self, status: int, kind: str, body: bytes, more: dict[str, str] | None = None
+        ) -> None:
+            self.send_response(status)
+            headers = {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}
+            headers["Content-Security-Policy"] = POLICY
+            headers["X-Content-Type-Options"] = "nosniff"
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Handler)
+    world.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield world
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
