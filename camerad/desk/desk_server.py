@@ -89,9 +89,8 @@ class Desk:
         yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
-        yield from RecordingRoutes(
-            directory, self._own, self._cameras, self._index, self._ledger, cases
-        ).routes()
+        known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
+        yield from RecordingRoutes(known, self._ledger).routes()
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
         yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
