@@ -361,7 +361,9 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         )
     elif percent < settings.free_percent:
         yield Notice(NoticeKind.STORAGE_LOW, "", again, number=percent)
-    if facts.trusted:  # by a clock that may be wrong, every camera is away, and no certificate holds
+    if (
+        facts.trusted
+    ):  # by a clock that may be wrong, every camera is away, and no certificate holds
         yield from _of_times(facts, settings)
 
 
