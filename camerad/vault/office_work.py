@@ -130,16 +130,20 @@ class OfficeWork:
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))
         self._add_work("index", self._index.look)
+        self._add_channels(watch)
+
+    def _add_channels(self, watch: OfficeWatch) -> None:
+        settings, clock = self._settings, self._clock
         for channel in make_channels(settings.notify, clock):
-            metrics.show_channel(channel.name)
+            self._metrics.show_channel(channel.name)
             delivery = NoticeDelivery(
                 channel,
                 watch.present,
                 settings.notify,
-                memory_path=notice_memory.path_in(directory, channel.name),
+                memory_path=notice_memory.path_in(str(settings.directory), channel.name),
                 office=settings.url,
                 clock=clock,
-                watch=metrics,
+                watch=self._metrics,
                 unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)

@@ -361,8 +361,13 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         )
     elif percent < settings.free_percent:
         yield Notice(NoticeKind.STORAGE_LOW, "", again, number=percent)
-    if not facts.trusted:
-        return  # by a clock that may be wrong, every camera is away, and no certificate holds
+    if (
+        facts.trusted
+    ):  # by a clock that may be wrong, every camera is away, and no certificate holds
+        yield from _of_times(facts, settings)
+
+
+def _of_times(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
     days = (facts.certificate_end_us - facts.now_us) // DAY
     if days <= CERTIFICATE_DAYS:
         yield Notice(
@@ -382,7 +387,7 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
             yield Notice(
                 NoticeKind.CAMERA_NOT_SEEN,
                 one.kid,
-                again,
+                settings.again_days,
                 state=str(since_us // DAY),
                 camera=one.name,
                 at_us=since_us,

@@ -162,8 +162,9 @@ def test_news_that_an_answer_has_told_is_not_told_again(pins: MockFactory) -> No
         lights.sound(same)  # waits
         lights.sound(same, answer=True)
         await reached(lambda: rises(pins, 25) == 1 + 1 + 2 and pins.pin(25).state == 0)
-        # Nothing more comes: the next thing that is told follows at once.
-        await asyncio.sleep((signals.BETWEEN_MS + 50) / 1000)
+        # Nothing more is felt: what waited would come before the tone that is told last.
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=500))
+        await reached(lambda: rises(pins, 18) == 1)
         assert rises(pins, 25) == 4
         lights.close()
 
