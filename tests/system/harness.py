@@ -162,6 +162,7 @@ class BodyCamera:
         return (at_us - self.epoch_us) * 30 / 1e6
 
 
+OF_MAKE_RUN: Final = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 UNHURRIED = {"preset": "two-buttons", "display": {"double_press_ms": 1000}}
 """On a busy machine a second press is asked for later than a hand would make it."""
 SMALL: Final = {"width": 640, "height": 360}
@@ -177,6 +178,14 @@ def configuration(directory: Path, policy: str = "generic", **sections: Any) -> 
     sections["camera"] = {**SMALL, **sections.get("camera", {})}
     path.write_text(yaml.safe_dump({"policy": policy, **sections}))
     return path
+
+
+def of_make_run(directory: Path, **sections: Any) -> Path:
+    """The configuration of `make run`'s camera, with these sections, and `SMALL` pictures unless
+    the section `camera` says another size."""
+    own: dict[str, Any] = yaml.safe_load(OF_MAKE_RUN.read_text())
+    camera = {**own["camera"], **sections.pop("camera", {})}
+    return configuration(directory, **{**own, **sections, "camera": camera})
 
 
 @contextlib.contextmanager
