@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import yaml
 
+from tests.system import simulator_copies
+from tests.system.simulator_copies import Copy
 from tests.waiting import until
 
 START_SECONDS: Final = 30.0
@@ -207,12 +209,21 @@ def body_camera(
     handed to, as its last arguments. options: more of the simulator's own, such as --sound clapper.
     """
     state_dir, log = directory / "state", directory / "log"
-    command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
-    command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform]
-    command += [*options] if page else ["--no-page", *options]
+    words = ["--footage", footage, "--config", str(config)]
+    words += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform]
+    words += [*options] if page else ["--no-page", *options]
     with log.open("wb") as output:
-        variables = {**os.environ, **(environment or {})}
-        process = subprocess.Popen([*prefix, *command], stdout=output, stderr=output, env=variables)
+        process: Copy | subprocess.Popen[bytes]
+        # What is read from the environment while a module is imported is told no copy.
+        if environment or prefix or not simulator_copies.possible():
+            process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "hw_mocks.sim", *words],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+            )
+        else:
+            process = simulator_copies.start(words, log, os.environ)
         try:
 
             def url() -> str | None:
