@@ -64,14 +64,27 @@ def record(one: Person, stages: tuple[str, str, str]) -> None:
 def draw(chromium: Browser, camera: BodyCamera) -> None:
     """Take both pictures, one after the other."""
     with person(
-        chromium, camera.url, "picture", size=DESKTOP, scheme="light", language="en-GB"
+        chromium,
+        camera.url,
+        "picture",
+        size=DESKTOP,
+        scheme="light",
+        language="en-GB",
+        motion=True,
     ) as one:
         record(one, ("Idle", "Self-view", "Recording"))
         one.page.screenshot(path=PICTURES / "page.png")
     camera.stop()
     camera.wait(stage="idle")
     with person(
-        chromium, camera.url, "picture", size=PHONE, scheme="dark", language="de-DE", touch=True
+        chromium,
+        camera.url,
+        "picture",
+        size=PHONE,
+        scheme="dark",
+        language="de-DE",
+        touch=True,
+        motion=True,
     ) as one:
         record(one, ("Bereit", "Spiegel", "Aufzeichnung"))
         one.page.screenshot(path=PICTURES / "phone.png")

@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
 from hw_mocks.sim.faults import FAULTS
 from playwright.sync_api import Browser
 
@@ -24,13 +23,12 @@ from camerad.behaviour.stages import Condition
 from tests.breadth import CAMPAIGN, breadth
 from tests.browser.person import NARROW, SCREENSHOTS, WIDE, Person, browser, person
 from tests.browser.visitor import FLAGS, beeps, clocks, is_visitor, pictures
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us, of_make_run
 from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "hw-mocks" / "bodycam.yaml"
 SIZE = breadth((640, 480), (1280, 720))
 """Of the camera's pictures and the visitor's: both are sizes that Chromium's fake camera has, so
 that no edge is cut off, and its clock is as large in each."""
@@ -53,9 +51,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
     directory = tmp_path_factory.mktemp("webcam")
-    sections = yaml.safe_load(CONFIG.read_text())
-    sections["camera"].update(width=SIZE[0], height=SIZE[1])
-    with body_camera(directory, configuration(directory, **sections), page=True) as one:
+    size = {"width": SIZE[0], "height": SIZE[1]}
+    with body_camera(directory, of_make_run(directory, camera=size), page=True) as one:
         yield one
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hw_mocks.sim.faults import FAULTS
@@ -17,7 +15,7 @@ from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
 from tests.browser.person import NARROW, WIDE, Person, browser, person
-from tests.system.harness import UNHURRIED, BodyCamera, body_camera
+from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
 pytestmark = pytest.mark.system
 
@@ -27,8 +25,6 @@ OTHER_WORDS = (
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
-"""The camera of `make run`."""
 TAP_MS = 100
 """A short press."""
 
@@ -55,9 +51,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
     directory = tmp_path_factory.mktemp("page")
-    config = directory / "camera.yaml"
-    config.write_text(CONFIG.read_text() + f"buttons: {json.dumps(UNHURRIED)}\n")
-    with body_camera(directory, config, page=True) as one:
+    with body_camera(directory, of_make_run(directory, buttons=UNHURRIED), page=True) as one:
         yield one
 
 
@@ -90,7 +84,15 @@ def in_every_dress(one: Person, name: str) -> None:
 def test_three_stages_by_mouse_then_verified_opened_and_played(
     chromium: Browser, camera: BodyCamera
 ) -> None:
-    with person(chromium, camera.url, "mouse", size=WIDE, scheme="light", language="en-GB") as one:
+    with person(
+        chromium,
+        camera.url,
+        "mouse",
+        size=WIDE,
+        scheme="light",
+        language="en-GB",
+        motion=True,
+    ) as one:
         page = one.page
         big = page.locator("#button-main")
         one.waits_for_stage("Idle")

@@ -4,7 +4,6 @@ the camera is within reach on every screen."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -15,12 +14,11 @@ from camerad.behaviour.signals import Rhythm
 from tests.breadth import CAMPAIGN, breadth
 from tests.browser.person import WIDE, Person, browser, person
 from tests.system.gaps import edges
-from tests.system.harness import PATIENCE, BodyCamera, body_camera
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, of_make_run
 from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.breadth]
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 SIZES: Final = (
     (360, 740),
     (390, 844),
@@ -122,7 +120,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
-    with body_camera(tmp_path_factory.mktemp("training"), CONFIG, page=True) as one:
+    directory = tmp_path_factory.mktemp("training")
+    with body_camera(directory, of_make_run(directory), page=True) as one:
         yield one
 
 
@@ -185,7 +184,15 @@ def in_reach(one: Person, sizes: tuple[tuple[int, int], ...]) -> None:
 def test_what_is_felt_and_said_is_read_and_one_film_plays(
     chromium: Browser, camera: BodyCamera
 ) -> None:
-    with person(chromium, camera.url, "cues", size=WIDE, scheme="light", language="en-GB") as one:
+    with person(
+        chromium,
+        camera.url,
+        "cues",
+        size=WIDE,
+        scheme="light",
+        language="en-GB",
+        motion=True,
+    ) as one:
         page = one.page
         one.waits_for_stage("Idle")
         says = page.evaluate(STROKES)

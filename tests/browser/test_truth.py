@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -15,11 +14,10 @@ from playwright.sync_api import Browser, Route
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
 from tests.browser.person import WIDE, Person, browser, person
-from tests.system.harness import BodyCamera, body_camera, until
+from tests.system.harness import BodyCamera, body_camera, of_make_run, until
 
 pytestmark = pytest.mark.system
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 NETWORK: Final = ("WebSocket connection to", "Failed to load resource: net::")
 """What the console says of a connection that is lost."""
 SILENT_US: Final = 3_000_000
@@ -87,7 +85,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
-    with body_camera(tmp_path_factory.mktemp("truth"), CONFIG, page=True) as one:
+    directory = tmp_path_factory.mktemp("truth")
+    with body_camera(directory, of_make_run(directory), page=True) as one:
         yield one
 
 
