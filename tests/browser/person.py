@@ -22,6 +22,8 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.waiting import DEADLINE
 
+CONFIG: Final = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
+"""The camera of `make run`."""
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = (
     "--no-sandbox",
@@ -53,6 +55,14 @@ RAW_NAMES: Final = """() => {
   return found;
 }"""
 """Everything that is read or heard on the page and looks like a name of a program."""
+
+KEYS_OF: Final = """(table) => {
+  const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
+  const keysOf = (table) =>
+    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
+  return keysOf(table);
+}"""
+"""What a table of words has words for, and of what kind."""
 
 _AXE: Final = Axe()
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"

@@ -15,12 +15,11 @@ from typing import Final
 
 from playwright.sync_api import Browser
 
-from tests.browser.person import Person, browser, person
+from tests.browser.person import CONFIG, Person, browser, person
 from tests.system.harness import BodyCamera, body_camera
 
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / "docs" / "pictures"
-CONFIG: Final = ROOT / "hw-mocks" / "bodycam.yaml"
 DESKTOP: Final = (1920, 1080)
 PHONE: Final = (360, 740)
 AHEAD_MS: Final = 9_000

@@ -11,13 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.browser.person import CONFIG
 from tests.system import judge
 from tests.system.gaps import edges, opened
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, until
 
 pytestmark = pytest.mark.system
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 VIEWERS = 10
 ANSWER_US = 50_000
 """Within this time of its decision a gesture is answered, watched or not."""

@@ -14,8 +14,8 @@ A battery starts well charged, and its level stays. What can be brought about, e
 - ``battery_low``, ``battery_critical``: the level is 6 % or 2 %. A daemon that does not believe in
   a battery which is empty, or full again, from one moment to the next waits until it stays so.
 - ``battery_unknown``: whoever reads the level gets an I/O error, as from a gauge whose bus fails.
-- ``docked``: the charger supplies the board. Nobody wants to wait until it has charged: a board that
-  the charger starts has a battery that is well charged (`hw_mocks.sim.board_power`).
+- ``docked``: the charger supplies the board. Nobody wants to wait until it has charged: a board
+  that the charger starts has a battery that is well charged (`hw_mocks.sim.board_power`).
 - ``hot``: the processor is at 78 °C. ``throttled``: the firmware has slowed it down.
 """
 
