@@ -378,8 +378,12 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
         one.waits_for_stage("Aus")
         assert "Akku ist leer" in says("#hint") and "Dock" in says("#hint")
         one.sees("empty")
-        page.get_by_role("switch", name="Im Dock").tap()
+        assert "zweimal" not in says("#none")
+        # In sight, however far one has scrolled.
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.get_by_role("button", name="Ins Dock stecken").tap()
         one.waits_for_stage("Bereit")
+        assert not page.locator("#into-dock").is_visible()
         page.locator("#conditions").get_by_text("im Dock").wait_for()
         one.sees("docked")
         page.get_by_role("switch", name="Im Dock").tap()

@@ -104,6 +104,7 @@ function show() {
   showOutputs(state);
   showStage(state, board.policy);
   write($("hint"), hint());
+  $("into-dock").hidden = !state?.empty;
   const slow = link.known && link.roundTripMs > SLOW_MS;
   $("slow").hidden = !slow;
   if (slow) write($("slow"), text.slow(number(link.roundTripMs / 1000)));
@@ -112,7 +113,7 @@ function show() {
 let keysShown = "";
 
 function showKeys() {
-  const ready = state === null || state.recording !== null || state.ready || !(stage() in { idle: 1, self_view: 1 });
+  const ready = state === null || state.recording !== null || state.ready || !["idle", "self_view", "off"].includes(stage());
   const wanted = `${stage()} ${ready} ${spoken()}`;
   if (wanted === keysShown) return;
   keysShown = wanted;
@@ -186,6 +187,7 @@ $("hearing").addEventListener("click", () => {
   listen(on);
   if (!on) $("speaker").pause();
 });
+$("into-dock").addEventListener("click", () => switchboard.intoDock());
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake);
 inLanguage(spoken());
 

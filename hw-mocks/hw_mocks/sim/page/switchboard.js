@@ -65,6 +65,14 @@ export class Switchboard {
     return toggle;
   }
 
+  /** Put the camera into its dock, whose charger starts one that is off. */
+  async intoDock() {
+    const row = this.rows.find(({ name }) => name === DOCK);
+    // In a dock that did not start it, it has to be taken out first.
+    if (this.switches.get(key(row)).getAttribute("aria-checked") === "true") await this.send(row, order(row, false));
+    await this.send(row, order(row, true));
+  }
+
   /** Switch everything off that lasts, and say nothing of what is off. */
   async allOff() {
     const on = this.rows.filter((row) => row.name !== DOCK && this.switches.get(key(row))?.getAttribute("aria-checked") === "true");

@@ -77,7 +77,7 @@ export const DE = {
     starting: "Einen Augenblick, die Kamera startet.",
     stopping: "Die Aufzeichnung wird abgeschlossen.",
     off: "Die Kamera ist aus. Starten Sie bodycam-sim im Terminal neu.",
-    empty: "Die Kamera ist aus: ihr Akku ist leer. Stecken Sie sie ins Dock, und sie startet wieder.",
+    empty: "Die Kamera ist aus: ihr Akku ist leer. Im Dock startet sie wieder.",
     amber: "Eine Aufzeichnung würde jetzt abgelehnt.",
     unknown: "Keine Verbindung: Was die Kamera jetzt tut, ist hier unbekannt.",
   },
@@ -108,6 +108,7 @@ export const DE = {
     toggle_mute: "Ton aus oder an",
     show_status: "Zustand zeigen",
   },
+  intoDock: "Ins Dock stecken",
   wouldNot: (what) => `${what}: würde jetzt abgelehnt`,
   toDo: {
     storage_full: "In der Dienststelle auslesen, andere Kamera nehmen.",

@@ -76,7 +76,7 @@ export const EN = {
     starting: "One moment, the camera is starting.",
     stopping: "The recording is being closed.",
     off: "The camera is off. Start bodycam-sim again in the terminal.",
-    empty: "The camera is off: its battery is empty. Put it into its dock, and it starts again.",
+    empty: "The camera is off: its battery is empty. In its dock it starts again.",
     amber: "A recording would be refused now.",
     unknown: "No connection: what the camera does now is unknown here.",
   },
@@ -107,6 +107,7 @@ export const EN = {
     toggle_mute: "sound off or on",
     show_status: "show how the camera is",
   },
+  intoDock: "Put it into its dock",
   wouldNot: (what) => `${what}: would be refused now`,
   toDo: {
     storage_full: "Offload it at the office, and take another camera.",
