@@ -285,7 +285,8 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         page.screenshot(path=SCREENSHOTS / "exercise-printed.png")
         assert page.locator("#protocol tbody tr").count() == 4
         assert page.locator("#protocol").is_visible()
-        for hidden in ("main", "header", "#webcam", "#course-begin", "#scenario-cut"):
+        panels = (".stand", ".now", ".past", ".recordings", ".faults", "header", "#webcam")
+        for hidden in (*panels, "#course-begin", "#scenario-cut"):
             assert not page.locator(hidden).is_visible(), hidden
         page.emulate_media(media="screen")
 
