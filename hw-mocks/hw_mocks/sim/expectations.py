@@ -29,8 +29,8 @@ def expectations(settings: Settings) -> dict[str, tuple[int, ...]]:
     power, heat = power_monitor.POWER_SECONDS, power_monitor.LOOK_SECONDS
     # A level that falls so far at once is believed first, and then that it stays critical.
     low = power + _CONFIRM_SECONDS
-    critical = low + power + _CONFIRM_SECONDS
-    off = critical + power + power_monitor.POWER_OFF_US / SECOND
+    critical = low + _CONFIRM_SECONDS
+    off = critical + power_monitor.POWER_OFF_US / SECOND
     down = _BUDGET.down_us / SECOND
     hears = microphone.RETRY_SECONDS + microphone.PATIENCE_US / SECOND
     # A display that shows nothing is asked less often.

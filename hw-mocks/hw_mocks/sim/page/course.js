@@ -216,7 +216,7 @@ export class Course {
     const told = text.scenarios[played.id];
     const rows = played.steps.map((step, place) => {
       const done = results[place];
-      const answer = done?.answer === undefined ? "" : `: ${text.questions[step.ask].answers[done.answer]}`;
+      const answer = done?.answer === undefined ? "" : ` ${text.answered(text.questions[step.ask].answers[done.answer])}`;
       return make(
         "tr",
         {},
