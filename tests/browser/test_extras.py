@@ -269,6 +269,7 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         page.locator("#course-begin").click()
         camera.press("main", 1.3)
         waits_for_steps(one, 1)
+        assert page.locator(".steps [aria-current]").evaluate("one => one.value") == 2
         # What goes wrong is part of the exercise, and seen by everybody.
         waits_for_steps(one, 2)
         assert "microphone_down" in camera.state["conditions"]

@@ -173,7 +173,8 @@ export class Course {
   step(step, place, runs) {
     const text = words();
     const done = this.exercise?.results[place];
-    const line = make("li", { class: done ? done.result : "" }, make("span", { text: task(this.chosen, place) }));
+    // Its own number, also where it is the only one that is shown.
+    const line = make("li", { value: place + 1, class: done ? done.result : "" }, make("span", { text: task(this.chosen, place) }));
     if (done) line.append(make("strong", { text: ` ${text.results[done.result]}` }));
     if (runs && place === this.exercise.results.length) mark(line, "aria-current", "step");
     return line;
