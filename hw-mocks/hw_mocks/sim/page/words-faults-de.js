@@ -35,7 +35,7 @@ export const FAULTS_DE = {
   battery_low: [(s) => `Grün blinkt, aber erst nach ${s} s: ein kurzer Einbruch zählt nicht.`, "Bald laden."],
   battery_critical: [(low, critical, off) => `Grün blinkt nach ${low} s. Nach ${critical} s gilt der Akku als leer, und nach ${off} s endet eine Aufzeichnung, und die Kamera geht aus.`, "Ins Dock stecken oder andere Kamera nehmen."],
   battery_unknown: [(s) => `Grün blinkt nach ${s} s: sie kann ohne Warnung ausgehen.`, "Bald laden und melden."],
-  docked: [(s) => `Das Dock gilt nach ${s} s. Gelb blinkt, solange übergeben wird. Ist alles übergeben, blitzt Grün alle 3 s.`, "Stecken lassen, bis alles übergeben ist."],
+  docked: [(s) => `Nach ${s} s blinkt Gelb, solange übergeben wird. Ist alles übergeben, blitzt Grün alle 3 s.`, "Stecken lassen, bis alles übergeben ist."],
   network_gone: ["Die Übergabe wartet und geht von selbst weiter; nichts geht verloren.", "Im Dock stecken lassen."],
   hot: [(s) => `Grün blinkt binnen ${s} s.`, "Aus der Sonne, weg vom Körper."],
   throttled: [(s) => `Binnen ${s} s spart sie Arbeit: das Display zeigt weniger Bilder. Eine Aufzeichnung läuft weiter.`, "Aus der Sonne, weg vom Körper."],

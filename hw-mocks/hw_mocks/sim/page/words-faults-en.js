@@ -35,7 +35,7 @@ export const FAULTS_EN = {
   battery_low: [(s) => `Green blinks, but only after ${s} s: a short dip does not count.`, "Charge it soon."],
   battery_critical: [(low, critical, off) => `Green blinks after ${low} s. After ${critical} s the battery counts as empty, and after ${off} s a recording ends, and the camera switches off.`, "Put it into its dock, or take another camera."],
   battery_unknown: [(s) => `Green blinks after ${s} s: it may end without a warning.`, "Charge it soon, and report it."],
-  docked: [(s) => `The dock counts after ${s} s. Amber blinks while handing over. When all is handed over, green flashes every 3 s.`, "Leave it there until all is handed over."],
+  docked: [(s) => `After ${s} s amber blinks while handing over. When all is handed over, green flashes every 3 s.`, "Leave it there until all is handed over."],
   network_gone: ["Handing over waits, and goes on by itself; nothing is lost.", "Leave it in its dock."],
   hot: [(s) => `Green blinks within ${s} s.`, "Out of the sun, away from the body."],
   throttled: [(s) => `Within ${s} s it saves work: the display shows fewer pictures. A recording goes on.`, "Out of the sun, away from the body."],
