@@ -36,6 +36,7 @@ SIZES: Final = (
 """Phones upright and lying, a tablet, and screens from the smallest with large letters on."""
 BETWEEN: Final = (
     (320, 568),
+    (400, 360),
     (543, 400),
     (640, 360),
     (767, 1024),
