@@ -55,6 +55,14 @@ RAW_NAMES: Final = """() => {
 }"""
 """Everything that is read or heard on the page and looks like a name of a program."""
 
+KEYS_OF: Final = """(table) => {
+  const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
+  const keysOf = (table) =>
+    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
+  return keysOf(table);
+}"""
+"""What a table of words has words for, and of what kind."""
+
 _AXE: Final = Axe()
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 """What this process's browser says, for when a page crashes."""

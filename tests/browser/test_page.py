@@ -14,14 +14,14 @@ from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
-from tests.browser.person import NARROW, WIDE, Person, browser, person
+from tests.browser.person import KEYS_OF, NARROW, WIDE, Person, person
 from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
 pytestmark = pytest.mark.system
 
 OTHER_WORDS = (
-    *("Haupttaste", "Selbstansicht", "Vorpuffer", "Markierung", "Aufnahme"),
-    *("main button", "mirror", "pre-event buffer", "bookmark"),
+    *("Haupttaste", "Selbstansicht", "Vorpuffer", "davor", "von vorher", "Markierung", "Aufnahme"),
+    *("main button", "mirror", "pre-event buffer", "from before", "bookmark"),
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
@@ -40,12 +40,6 @@ SILENT_NOW = """wanted => {
 }"""
 """Whether the newest silence that the timeline shows lasts until now, to a pixel. Silences are not
 counted: while a microphone is opened there is one, too, until the daemon tells better."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +116,8 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
 
         # Who presses once more, expecting it to stop, is told how.
         big.click(delay=80)
-        page.get_by_text("Too short to stop it").wait_for()
+        page.get_by_text("That was a mark. To stop, hold").wait_for()
+        assert page.get_by_text("Too short").count() == 0
         assert camera.state["stage"] == "recording"
         big.hover()
         page.mouse.down()
@@ -262,14 +257,12 @@ def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
 def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:
     with person(chromium, camera.url, "words", size=WIDE, scheme="light", language="de-DE") as one:
         keys = one.page.evaluate(
-            """async () => {
-                const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
-                const keysOf = (table) =>
-                    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
-                const { DE } = await import("/page/words-de.js");
-                const { EN } = await import("/page/words-en.js");
-                return { DE: keysOf(DE), EN: keysOf(EN) };
-            }"""
+            f"""async () => {{
+                const {{ DE }} = await import("/page/words-de.js");
+                const {{ EN }} = await import("/page/words-en.js");
+                const keysOf = {KEYS_OF};
+                return {{ DE: keysOf(DE), EN: keysOf(EN) }};
+            }}"""
         )
     assert keys["DE"] == keys["EN"]
     words = keys["DE"]

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Route
 
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
-from tests.browser.person import WIDE, Person, browser, person
-from tests.system.harness import BodyCamera, body_camera, of_make_run, until
+from tests.browser.person import WIDE, Person, person
+from tests.system.harness import BodyCamera, until
 
 pytestmark = pytest.mark.system
 
@@ -78,19 +78,6 @@ FINGERS: Final = """() => {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
-    directory = tmp_path_factory.mktemp("truth")
-    with body_camera(directory, of_make_run(directory), page=True) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def network(camera: BodyCamera) -> Iterator[Gate]:
     with gate(camera.url) as made:
         yield made
@@ -117,7 +104,7 @@ def unknown(one: Person) -> None:
         "display": "Was das Display zeigt, ist unbekannt",
         "over": True,
         "grey": True,
-        "feel": ["Ton: unbekannt", "Vibration: unbekannt"],
+        "feel": ["Signalton: unbekannt", "Vibration: unbekannt"],
         "elapsed": "",
         "current": 0,
         "keys": "",
