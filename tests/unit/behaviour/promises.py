@@ -218,7 +218,7 @@ def _displayed_otherwise(state: State) -> tuple[State, ...]:
     return tuple(others)
 
 
-_DISPLAY: Final = ("display_on", "status_on", "status_at_us", "conditions")
+_DISPLAY: Final = ("display_on", "status_on", "status_at_us", "words_due", "conditions")
 _BUT_DISPLAY: Final = attrgetter(*(one.name for one in fields(State) if one.name not in _DISPLAY))
 _DISPLAY_DOWN: Final = frozenset({Condition.DISPLAY_DOWN})
 
@@ -280,7 +280,7 @@ def rhythms(t: Transition) -> str | None:
                 return "it says that it records, and not that it has no sound"
             case Rhythm.DONE if silent and pictures and Cue(CueKind.UNMUTED) in t.effects:
                 return "it says that the sound is on, and there is none"
-            case Rhythm.SILENT if t.after.stage is not Stage.RECORDING:
+            case Rhythm.SILENT if not pictures:
                 return "it says that it records without sound, and it does not record"
             case Rhythm.CANNOT if pictures:
                 return "it says that it cannot record, and it does"
@@ -306,6 +306,58 @@ def refusals(t: Transition) -> str | None:
     if shows and (t.before.stage is not Stage.IDLE and t.after.stage is not Stage.IDLE):
         return "words that the person opposite reads"
     return None
+
+
+def words(t: Transition) -> str | None:
+    """What was told in a recording stands in words on the display once idle is back."""
+    assert t.after is not None
+    left = t.after.conditions - {Condition.DOCKED}
+    if not t.before.words_due and t.before.stage in (Stage.RECORDING, Stage.STOPPING):
+        news = t.after.conditions - t.before.conditions - {Condition.DOCKED}
+        causes = {stages.CUES[one] for one in left if one in stages.CUES}
+        told = {effect.kind for effect in t.effects if isinstance(effect, Cue)}
+        again = isinstance(t.event, stages.Tick) and not causes.isdisjoint(told)
+        return None if t.after.words_due or not (news or again) else "its words are not owed"
+    if not t.before.words_due or not left or t.after.ended or t.after.words_due:
+        return None
+    shown = t.after.stage is Stage.IDLE and t.after.status_on
+    return None if shown else "its words are forgotten"
+
+
+def gestures(t: Transition) -> str | None:
+    """A gesture belongs to the stage in which its press began."""
+    assert t.after is not None
+    if not isinstance(t.event, stages.Intended) or t.event.began is None:
+        return None
+    meant = _meant(t.before, t.event.began, t.event)
+    if meant is None:
+        return None if t.after == t.before and not t.effects else "it does what nobody asked for"
+    plain = replace(t.event, intent=meant, began=None)
+    if (t.after, t.effects) != stages.step(t.before, plain, t.rules):
+        return "what a hand wanted is not done"
+    return None
+
+
+def _meant(now: State, began: Stage, event: stages.Intended) -> Intent | None:
+    """What it still means; None: nothing."""
+    from_idle = (Stage.STARTING, Stage.IDLE, Stage.STOPPING)
+    if now.stage is Stage.RECORDING:
+        same = began is Stage.RECORDING and event.edge_us >= now.entered_us
+        already = began is not Stage.RECORDING and event.intent is Intent.RECORD
+        return event.intent if same or already else None
+    if began is now.stage:
+        return event.intent
+    if began is Stage.RECORDING:
+        return None
+    if began is Stage.SELF_VIEW:
+        records = event.intent in (Intent.ESCALATE, Intent.RECORD)
+        return Intent.RECORD if records else None
+    if event.intent is Intent.RECORD:
+        return Intent.RECORD
+    if now.stage is Stage.SELF_VIEW:  # two presses lead there and on, while the camera waits
+        return None if began is Stage.IDLE else event.intent
+    shows = event.intent in (Intent.ESCALATE, Intent.TOGGLE_SELF_VIEW)
+    return event.intent if shows and began in from_idle else None
 
 
 def status(t: Transition) -> str | None:
@@ -342,6 +394,8 @@ PROMISES: dict[str, Check] = {
     "status": status,
     "rhythms": rhythms,
     "refusals": refusals,
+    "words": words,
+    "gestures": gestures,
 }
 
 
