@@ -39,7 +39,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from camerad.behaviour.dock_progress import HandoverState
-from camerad.behaviour.stages import Condition, Cue, CueKind, Stage, State
+from camerad.behaviour.stages import ARMABLE, CUES, Condition, Cue, CueKind, Stage, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +332,32 @@ def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
     if lacks_sound(state) and kind in WITHOUT_SOUND:
         return WITHOUT_SOUND[kind]
     return WHILE_RECORDING.get(kind, CUE_TABLE[kind])
+
+
+def still_news(kind: CueKind, state: State) -> bool:
+    """Whether a cue that has waited, or was cut short, is still to be told in `state`: it is true,
+    and nothing that the wearer knows by now. What was done, and what is over, stays news."""
+    causes = [condition for condition, cue in CUES.items() if cue is kind]
+    if causes:
+        return not state.conditions.isdisjoint(causes)
+    recording = state.stage is Stage.RECORDING
+    match kind:
+        case CueKind.READY:  # in a recording it shows, and a press has shown it
+            return state.stage in ARMABLE and state.can_record
+        case CueKind.STILL_RECORDING:
+            return takes_pictures(state)
+        case CueKind.MUTED:
+            return recording and state.muted
+        case CueKind.UNMUTED:
+            return recording and not state.muted
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED:  # another one has begun
+            return not recording
+        case CueKind.NOT_READY:
+            return not state.can_record and not recording
+        case CueKind.REFUSED:
+            return recording or not state.can_record
+        case _:
+            return True
 
 
 _Effect = TypeVar("_Effect")

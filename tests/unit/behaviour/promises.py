@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -267,30 +267,102 @@ def rhythms(t: Transition) -> str | None:
         return None
     told = signals.told_once(t.effects, t.after, Detail.BASIC)
     felt = [signals.rhythm(e.kind, t.after) for e in told if isinstance(e, Cue)]
-    cannot = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
-    pictures = t.after.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in t.after.conditions
     if len(felt) != len(set(felt)):
         return "the same is told twice"
     silent = signals.lacks_sound(t.after) and Rhythm.SILENT not in felt
-    for one in felt:
-        match one:
-            case Rhythm.RECORDS if not pictures:
-                return "it says that it records, and it does not"
-            case Rhythm.RECORDS if silent:
-                return "it says that it records, and not that it has no sound"
-            case Rhythm.DONE if silent and pictures and Cue(CueKind.UNMUTED) in t.effects:
-                return "it says that the sound is on, and there is none"
-            case Rhythm.SILENT if not pictures:
-                return "it says that it records without sound, and it does not record"
-            case Rhythm.CANNOT if pictures:
-                return "it says that it cannot record, and it does"
-            case Rhythm.CANNOT if not cannot:
-                return "it says that it cannot record, and it can"
-            case Rhythm.ENDED if pictures:
-                return "it says that it no longer records, and it does"
-            case Rhythm.CAN if cannot or t.after.keeping:
-                return "it says that it can record, and it cannot, or does"
+    if silent and _pictures(t.after):
+        if Rhythm.RECORDS in felt:
+            return "it says that it records, and not that it has no sound"
+        if Rhythm.DONE in felt and Cue(CueKind.UNMUTED) in t.effects:
+            return "it says that the sound is on, and there is none"
+    return next((what for one in felt if (what := _lie(one, t.after)) is not None), None)
+
+
+def _pictures(state: State) -> bool:
+    return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
+
+
+def _lie(felt: Rhythm, state: State) -> str | None:
+    """What is wrong about a rhythm in this state."""
+    cannot, pictures = _cannot(state), _pictures(state)
+    match felt:
+        case Rhythm.RECORDS if not pictures:
+            return "it says that it records, and it does not"
+        case Rhythm.SILENT if not pictures:
+            return "it says that it records without sound, and it does not record"
+        case Rhythm.CANNOT if pictures:
+            return "it says that it cannot record, and it does"
+        case Rhythm.CANNOT if not cannot:
+            return "it says that it cannot record, and it can"
+        case Rhythm.ENDED if pictures:
+            return "it says that it no longer records, and it does"
+        case Rhythm.CAN if cannot or state.keeping:
+            return "it says that it can record, and it cannot, or does"
+        case _:
+            return None
+
+
+def _cannot(state: State) -> bool:
+    return bool(state.conditions & CANNOT_RECORD) or state.ending
+
+
+GRAVE: Final = {Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIGHT}
+NEVER_WAIT: Final = {
+    CueKind.STARTED,
+    CueKind.MARKED,
+    CueKind.SELF_VIEW_ON,
+    CueKind.SELF_VIEW_OFF,
+}
+"""Answers that nothing grave hangs on: what cuts them short is all that is told."""
+
+
+def news(t: Transition) -> str | None:
+    """What has waited is told if it is true by then; what is grave, whenever it is."""
+    state = t.after
+    assert state is not None
+    if state is t.before:
+        return None
+    return _news(state.stage, state.conditions, state.muted, state.ending, signals.still_news)
+
+
+@cache
+def _news(
+    stage: Stage,
+    conditions: frozenset[Condition],
+    muted: bool,
+    ending: bool,
+    still: Callable[[CueKind, State], bool],
+) -> str | None:
+    """The first cue of which that is not so."""
+    state = State(stage, 0, conditions, muted=muted, ending=ending)
+    for kind in set(CueKind) - NEVER_WAIT:
+        felt = signals.rhythm(kind, state)
+        lie = _lie(felt, state)
+        if still(kind, state) and lie is not None:
+            return f"{kind.value} is told late: {lie}"
+        if felt in GRAVE and lie is None and _matters(kind, state) and not still(kind, state):
+            return f"{kind.value} is forgotten, and holds"
     return None
+
+
+def _matters(kind: CueKind, state: State) -> bool:
+    """Whether what a cue has to say is still so."""
+    recording = state.stage is Stage.RECORDING
+    match kind:
+        case CueKind.MUTED:
+            return recording and state.muted
+        case CueKind.UNMUTED:
+            return recording and not state.muted
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED:
+            return not recording
+        case CueKind.CUT_OFF:
+            return True
+        case CueKind.REFUSED | CueKind.NOT_READY:
+            return _cannot(state) and not recording
+        case CueKind.STILL_RECORDING:
+            return _pictures(state)
+        case _:
+            return any(stages.CUES.get(one) is kind for one in state.conditions)
 
 
 def refusals(t: Transition) -> str | None:
@@ -393,6 +465,7 @@ PROMISES: dict[str, Check] = {
     "mute": muting,
     "status": status,
     "rhythms": rhythms,
+    "news": news,
     "refusals": refusals,
     "words": words,
     "gestures": gestures,

@@ -178,7 +178,9 @@ def test_two_quick_presses_from_idle_record_on_any_camera() -> None:
         assert [d.intent for d in hand.decisions] == [Intent.ESCALATE]
         hand.stage = Stage.SELF_VIEW
         second = AT + 200 * MS
-        assert hand.press("main", second, 100 * MS) == [decision(Intent.ESCALATE, second, second)]
+        assert hand.press("main", second, 100 * MS) == [
+            decision(Intent.ESCALATE, second, second, began=Stage.SELF_VIEW)
+        ]
 
 
 def test_one_button_marks_when_no_second_press_follows_in_time() -> None:

@@ -111,6 +111,12 @@ def test_what_is_felt_is_true(proof: Proof) -> None:
     assert proof["rhythms"] is None, proof["rhythms"]
 
 
+def test_what_has_waited_is_told_if_it_is_true_and_what_is_grave_whenever_it_is(
+    proof: Proof,
+) -> None:
+    assert proof["news"] is None, proof["news"]
+
+
 def test_a_press_that_is_refused_in_idle_is_answered_in_words(proof: Proof) -> None:
     assert proof["refusals"] is None, proof["refusals"]
 
@@ -198,6 +204,16 @@ def _owing_nothing(honest: Callable[..., outcomes.Result]) -> Callable[..., outc
 
 def _without_words(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
     return lambda before, *arguments: honest(replace(before, words_due=False), *arguments)
+
+
+def _also_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
+    honest = signals.still_news
+    return lambda one, state: one is kind or honest(one, state)
+
+
+def _never_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
+    honest = signals.still_news
+    return lambda one, state: one is not kind and honest(one, state)
 
 
 def _whatever_its_edge(
@@ -320,6 +336,18 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ),
     ("rhythms", "muted, it says that it records, and no picture comes"): lambda s: s.set(
         "WITHOUT_PICTURES", {}
+    ),
+    ("news", "all that has waited is told, however old"): lambda s: s.set(
+        "still_news", lambda kind, state: True
+    ),
+    ("news", "it can record is told in a recording"): lambda s: s.set(
+        "still_news", _also_told(stages.CueKind.READY)
+    ),
+    ("news", "a press makes everything old"): lambda s: s.set(
+        "still_news", lambda kind, state: state.stage is Stage.IDLE
+    ),
+    ("news", "that it has ended is old by then"): lambda s: s.set(
+        "still_news", _never_told(stages.CueKind.STOPPED)
     ),
     ("words", "nothing is owed"): lambda s: s.set("owe_words", lambda before, told: before),
     ("words", "the reminder owes none"): lambda s: s.set("remind", _owing_nothing(outcomes.remind)),
