@@ -59,7 +59,8 @@ class Condition(Enum):
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
     MICROPHONE_DOWN = "microphone_down"
-    """Recordings are to have sound, and the microphone is missing or fails."""
+    """Recordings are to have sound, and the microphone is missing or fails, or did when it was used
+    last: in idle its device is closed, so that nobody knows better."""
     DOCKED = "docked"
 
 

@@ -122,6 +122,20 @@ def test_that_it_can_record_is_not_felt_in_the_recording_that_cut_it_short(motor
     assert motor.strokes == "+..."
 
 
+@pytest.mark.parametrize(("works", "strokes"), [(True, "..."), (False, "... --..")])
+def test_a_microphone_that_failed_last_time_is_told_at_a_start_only_if_it_still_does(
+    motor: Motor, works: bool, strokes: str
+) -> None:
+    """Nobody knows in idle; from the command to the first sound it takes 0.3 s."""
+    motor.core.conditions.raise_(Condition.MICROPHONE_DOWN)
+    motor.loop.call_at(0.999, motor.core.dispatcher.intend, Intent.RECORD, "test")
+    motor.at(0, CueKind.STARTED, CueKind.MICROPHONE_DOWN)
+    if works:
+        motor.loop.call_at(1.3, motor.core.conditions.clear, Condition.MICROPHONE_DOWN)
+    motor.run()
+    assert motor.strokes == strokes
+
+
 def test_a_hand_that_answers_nothing_felt_just_then_waits_for_nothing(motor: Motor) -> None:
     motor.at(0, CueKind.SELF_VIEW_ON)
     motor.at(500, CueKind.SELF_VIEW_OFF)  # in the rest behind it
