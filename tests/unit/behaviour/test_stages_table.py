@@ -374,6 +374,46 @@ def test_a_recording_whose_camera_is_back_says_what_it_lacks() -> None:
     assert camera.clear(Condition.CAMERA_DOWN) == [*goes_on, Cue(CueKind.MICROPHONE_DOWN)]
 
 
+def decided(intent: Intent, began: Stage, edge_us: int = 0) -> stages.Intended:
+    """A gesture whose press began in that stage is decided only now."""
+    return stages.Intended(0, intent, edge_us, "button:display", began)
+
+
+@pytest.mark.parametrize("intent", [Intent.TOGGLE_SELF_VIEW, Intent.ESCALATE, Intent.TOGGLE_MUTE])
+@pytest.mark.parametrize("now", [Stage.STOPPING, Stage.IDLE, Stage.SELF_VIEW])
+def test_a_press_in_a_recording_that_is_over_when_it_is_decided_means_nothing(
+    intent: Intent, now: Stage
+) -> None:
+    camera = camera_in(now)
+    before = camera.state
+    assert camera.take(decided(intent, Stage.RECORDING)) == []
+    assert camera.state == before
+
+
+def test_a_hold_that_began_in_a_recording_does_not_stop_the_next_one() -> None:
+    camera = camera_in(Stage.RECORDING)
+    assert camera.take(decided(Intent.STOP, Stage.RECORDING, camera.state.entered_us - 1)) == []
+    assert camera.stage is Stage.RECORDING
+    assert STOPPED in camera.take(decided(Intent.STOP, Stage.RECORDING, camera.state.entered_us))
+
+
+def test_a_press_that_records_from_its_stage_records_from_any() -> None:
+    camera = camera_in(Stage.IDLE)  # the self-view has timed out under the finger
+    camera.take(decided(Intent.ESCALATE, Stage.SELF_VIEW))
+    assert camera.stage is Stage.RECORDING
+
+
+def test_a_press_for_self_view_counts_when_a_wait_is_over_and_not_once_it_is_shown() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.take(decided(Intent.ESCALATE, Stage.STOPPING))
+    assert camera.stage is Stage.SELF_VIEW
+    # Another button has shown it meanwhile; nobody asked to record.
+    assert camera.take(decided(Intent.ESCALATE, Stage.IDLE)) == []
+    # The first of two presses has, while a recording was being closed.
+    camera.take(decided(Intent.ESCALATE, Stage.STOPPING))
+    assert camera.stage is Stage.RECORDING
+
+
 def test_what_was_felt_in_a_recording_stands_in_words_for_five_seconds_behind_it() -> None:
     camera = camera_in(Stage.RECORDING)
     # Whoever put a file on the card feels nothing of it, and reads it all the same.
