@@ -282,7 +282,8 @@ def test_p5_the_stage_follows_the_table_through_1000_random_presses(
     body.edge("main", True, at_us)
     body.wait_until(at_us + 5 * SECOND)
     assert body.hand.stage is Stage.IDLE
-    assert speed == "absurd" or len(tables) == 1 or body.outlived
+    # Holds of half a second and more are decided long after their press, in another stage at times.
+    assert body.outlived or speed == "absurd" or tables is not EVERYTHING
     realistic_decisions = 300  # of 1000 presses, some on buttons that mean nothing in their stage
     assert speed == "absurd" or body.followed > realistic_decisions
 
