@@ -5,7 +5,8 @@ Rules of this file
 1. It is pure. Told is the cue that `playing` names; whoever plays it says when it is over (`rest`)
    and when the next one may begin (`turn`).
 2. An answer to a hand begins at once and cuts short what is being told, with `STILL_MS` of
-   stillness between both. That is well below the 0.1 s in which a press is answered (P5).
+   stillness between both, which a pause in what is cut short may have begun. That is well below
+   the 0.1 s in which a press is answered (P5).
 3. What waits is judged when its turn comes: it is told as it is true then, and not at all if it is
    true no longer, or if the wearer knows by now (`signals.still_news`).
 4. What was cut short is told again in the same way. An older answer is not, unless law or safety

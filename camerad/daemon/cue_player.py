@@ -40,8 +40,8 @@ class CuePlayer:
             self._end_pause()  # a rest: it was still for long enough
             self._begin()
         elif self._pause is None:
-            self._indicators().hush()
-            self._wait(STILL_MS, self._begin)
+            still_ms = self._indicators().hush() * 1000
+            self._wait(max(0.0, STILL_MS - still_ms), self._begin)
 
     def _begin(self) -> None:
         """Tell what is to be told now, if anything is."""
@@ -60,7 +60,7 @@ class CuePlayer:
         self._queue = cue_queue.turn(self._queue, self._core.state, self._core.detail)
         self._begin()
 
-    def _wait(self, milliseconds: int, then: Callable[[], None]) -> None:
+    def _wait(self, milliseconds: float, then: Callable[[], None]) -> None:
         def over() -> None:
             self._pause = None
             then()

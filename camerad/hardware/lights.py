@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -76,6 +77,7 @@ class _Player:
         self._on_fault = on_fault
         self._pattern: Pattern = OFF
         self._on = False
+        self._off_s = -math.inf
         self._unfollowed: bool | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._done: Callable[[], None] | None = None
@@ -101,18 +103,28 @@ class _Player:
             if self._pattern.repeat and steps:
                 index = 0
             else:
-                self._drive(on=False)
+                self._switch(on=False)
                 self._pattern = OFF
                 if (done := self._done) is not None:
                     self._done = None
                     done()
                 return
         on, milliseconds = steps[index]
-        self._drive(on=on)
+        self._switch(on=on)
         if self._pattern.repeat and len(steps) == 1:
             return  # steady
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(milliseconds / 1000, self._step, index + 1)
+
+    @property
+    def still_seconds(self) -> float:
+        """How long it has been off; 0 while it is on."""
+        return 0.0 if self._on else asyncio.get_running_loop().time() - self._off_s
+
+    def _switch(self, *, on: bool) -> None:
+        if self._on and not on:
+            self._off_s = asyncio.get_running_loop().time()
+        self._drive(on=on)
 
     def _drive(self, *, on: bool) -> None:
         self._on = on
@@ -246,12 +258,15 @@ class Indicators:
             player.play(pattern, self._part_done, hertz=sounding.hertz)
         return bool(parts)
 
-    def hush(self) -> None:
-        """Cut short what plays: motor and buzzer are off when this returns."""
+    def hush(self) -> float:
+        """Cut short what plays: motor and buzzer are off when this returns. Returns for how many
+        seconds both have been off already."""
         self._done = None
-        for name in ("vibration", "buzzer"):
-            if name in self._players:
-                self._players[name].play(OFF)
+        players = [self._players[n] for n in ("vibration", "buzzer") if n in self._players]
+        still_seconds = min((player.still_seconds for player in players), default=math.inf)
+        for player in players:
+            player.play(OFF)
+        return still_seconds
 
     def _part_done(self) -> None:
         self._sounding -= 1
