@@ -268,7 +268,7 @@ def _rhythms() -> str:
         cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
         instead = [
             ", ".join(kind.value for kind, (told, _) in table.items() if told is rhythm) or "-"
-            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND)
+            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND, signals.WITHOUT_PICTURES)
         ]
         rows.append((rhythm.name, felt(rhythm.value), ", ".join(cues), *instead))
     head = (
@@ -277,6 +277,7 @@ def _rhythms() -> str:
         "cues",
         "and, while pictures are recorded",
         "and, while that is without sound",
+        "and, in a recording without pictures",
     )
     return markdown_table(head, rows)
 
