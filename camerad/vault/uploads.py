@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base import file_status
 from camerad.base.clock import Clock, Moment, SystemClock
@@ -65,6 +65,15 @@ server that is stopped meanwhile keeps the lock, and whoever asked has to hear o
 
 _Name = tuple[str, str]
 """A camera's key and a recording."""
+
+
+class ExpiredUpload(NamedTuple):
+    """An upload that was removed. kid: thumbprint of its camera's key. came: something of it was
+    here."""
+
+    kid: str
+    recording: str
+    came: bool
 
 
 class Uploads:
@@ -252,7 +261,7 @@ class Uploads:
                 log.warning("%s", error, extra=MessageId.STORAGE.extra)
                 return
 
-    def expire(self, now: Moment) -> list[_Name]:
+    def expire(self, now: Moment) -> list[ExpiredUpload]:
         """Remove the uploads to which nothing came for `UploadLimits.unfinished_days`, and those of
         which nothing ever came for `promised_days`; returns them. now: whose wall time has to be
         trusted, else nothing is removed.
@@ -274,9 +283,10 @@ class Uploads:
         for name in names:
             with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
                 files, declared = self._there(*name)
-                if self._times.is_over(name, files.progress(), declared.bytes, now):
+                progress = files.progress()
+                if self._times.is_over(name, progress, declared.bytes, now):
                     self.remove(*name)
-                    removed.append(name)
+                    removed.append(ExpiredUpload(*name, came=progress.offset > 0))
         return removed
 
     def count(self) -> tuple[int, int]:
