@@ -137,6 +137,7 @@ def test_nobody_waits_while_a_bundle_is_copied(root: Path, monkeypatch: pytest.M
     monkeypatch.setattr(durable_files, "write", meanwhile)
     second = put(root, a_bundle(seed=2))
     assert done and second != first
+    assert not update_offers._claimed(done[0]), "it got its name"
     assert bundles(root) == {f"{second}.raucb"}
 
 
