@@ -170,14 +170,14 @@ def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: 
     """Look for uploads to which nothing comes, and for those that are complete; returns after how
     many seconds to look again."""
     uploads.tidy()  # what the storage did not let go when it was to be removed
-    for kid, recording in uploads.expire(clock.moment()):
-        log.info(
-            "%s: it did not go on for %d days, so what the camera %s had brought was removed",
-            recording,
-            uploads.limits.unfinished_days,
-            kid,
-            extra=MessageId.UPLOAD.extra,
-        )
+    for one in uploads.expire(clock.moment()):
+        if one.came:
+            text = "%s: it did not go on for %d days, so what the camera %s had brought was removed"
+            days = uploads.limits.unfinished_days
+        else:
+            text = "%s: nothing of it came for %d day, so its room is free again (camera %s)"
+            days = uploads.limits.promised_days
+        log.info(text, one.recording, days, one.kid, extra=MessageId.UPLOAD.extra)
     for kid, declaration in list(uploads.complete()):
         queue(kid, declaration)
     return EXPIRY_SECONDS
