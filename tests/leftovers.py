@@ -22,6 +22,8 @@ import pytest
 _PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 SECONDS = 5.0
 """How long what was told to end may take to do so."""
+SERVES_ALL: Final[set[int]] = set()
+"""Process ids of what serves the tests of all files, and ends with the process that runs them."""
 _LINE: Final = 300
 """Characters of a command line that are told."""
 
@@ -73,7 +75,8 @@ class Leftovers:
         told: list[str] = []
         deadline = time.monotonic() + seconds
         # What these have started comes here when they end.
-        while left := {pid: line for pid, line in children().items() if pid not in self._spared}:
+        spared = self._spared | SERVES_ALL
+        while left := {pid: line for pid, line in children().items() if pid not in spared}:
             late = time.monotonic() >= deadline
             for pid, line in left.items():
                 with contextlib.suppress(ChildProcessError, ProcessLookupError):

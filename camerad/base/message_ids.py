@@ -146,3 +146,5 @@ class MessageId(Enum):
     """A camera's check-in says something that the office has to look at."""
     SECOND_COPY = "97ae8bfceb867403b7f29f3ea2d8c9bc"
     """What becomes of the second copies of recordings."""
+    HOLD_ENDED = "6d0f2c1e9b7a4e558f3ad1c04b92e7a6"
+    """The office released a recording whose holds had an end."""

@@ -59,7 +59,8 @@ class Condition(Enum):
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
     MICROPHONE_DOWN = "microphone_down"
-    """Recordings are to have sound, and the microphone is missing or fails."""
+    """Recordings are to have sound, and the microphone is missing or fails, or did when it was used
+    last: in idle its device is closed, so that nobody knows better."""
     DOCKED = "docked"
 
 
@@ -132,13 +133,15 @@ class Intended:
     """Someone wants something.
 
     at_us: when it was decided. edge_us: when the hand moved, which is the instant that counts in
-    the footage. source: who, such as ``button:main`` or ``control``.
+    the footage. source: who, such as ``button:main`` or ``control``. began: the stage in which the
+    press of a gesture began; None for what no hand said.
     """
 
     at_us: int
     intent: Intent
     edge_us: int
     source: str
+    began: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)

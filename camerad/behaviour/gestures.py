@@ -17,7 +17,8 @@ Theory of operation
 A gesture begins with a press and is judged, from then to its end, by the stage of that instant: a
 binding counts if it names that stage. So a stage that changes under the finger, because self-view
 timed out or a program started a recording, never turns a hold that began as one thing into another,
-least of all into a stop. The intent that comes out is carried out in the stage of the day.
+least of all into a stop. The intent that comes out says which stage that was, and `stages` leaves
+undone what made sense there alone.
 
 What a gesture may still become is a short list: press or double press or a hold of some length. At
 every edge, and whenever a hold's time is reached or the time for a second press is over, the list
@@ -81,13 +82,14 @@ class DecidedGesture:
     """A gesture and what it means.
 
     edge_us: the first edge of the gesture. decided_us: the instant from which only this intent was
-    possible, however late the loop found out.
+    possible, however late the loop found out. began: the stage in which its first press began.
     """
 
     button: str
     intent: Intent
     edge_us: int
     decided_us: int
+    began: Stage
 
 
 # --------------------------------------------------------------------------------------- presets
@@ -382,4 +384,4 @@ def _judge(
     binding = left[0]
     if binding is None or outcomes == {None}:
         return button, None
-    return button, DecidedGesture(table.name, binding.intent, button.edge_us, at_us)
+    return button, DecidedGesture(table.name, binding.intent, button.edge_us, at_us, button.stage)

@@ -7,6 +7,7 @@ states mean. Everything here is pure.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -28,7 +29,7 @@ from camerad.behaviour.events import (
     Wipe,
 )
 from camerad.behaviour.state import Rules, State
-from camerad.behaviour.tables import CUES, SAID_AGAIN, Outcome
+from camerad.behaviour.tables import CUES, IN_WORDS, SAID_AGAIN, Outcome
 
 Result: TypeAlias = tuple[State, tuple[Effect, ...]]
 """The state afterwards, and the effects to carry out, in their order."""
@@ -107,7 +108,7 @@ def rest(state: State, at_us: int, rules: Rules) -> Result:
         return state, effects + then
     if was is Stage.STARTING and state.can_record:
         effects += (Cue(CueKind.READY),)
-    if was is Stage.STARTING and rules.status_at_ready:
+    if state.words_due or (was is Stage.STARTING and rules.status_at_ready):
         state, then = tell_status(state, at_us)
         effects += then
     return state, effects
@@ -166,7 +167,13 @@ def tell_status(state: State, at_us: int) -> Result:
     """Have the display tell what is the matter, battery, storage and clock; asked again, for
     longer."""
     effects = () if state.status_on else (ShowStatus(True),)
-    return replace(state, status_on=True, status_at_us=at_us), effects
+    return replace(state, status_on=True, status_at_us=at_us, words_due=False), effects
+
+
+def owe_words(state: State, told: Collection[Condition]) -> State:
+    """The state in which these conditions have just been told. In a recording nobody reads why."""
+    due = state.keeping and not IN_WORDS.isdisjoint(told)
+    return replace(state, words_due=True) if due else state
 
 
 def end_status(state: State) -> Result:
@@ -180,6 +187,7 @@ def remind(state: State, at_us: int, rules: Rules) -> Result:
     """A late Tick does not shift the next reminder, and reminders that were missed are one."""
     periods = (at_us - state.reminded_us) // rules.reminder_us
     state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
+    state = owe_words(state, state.conditions.intersection(SAID_AGAIN[Outcome.REMIND]))
     told = _say_again(state, Outcome.REMIND)
     # Without a camera "still recording" would be a lie: its cue, the first of them, stands instead.
     if Condition.CAMERA_DOWN not in state.conditions:

@@ -52,8 +52,7 @@ GRAVITY: Final = (
     Condition.DISPLAY_DOWN,
     Condition.PROVISION_REFUSED,
 )
-"""Every condition that the wearer is told in words, the gravest first. Docked is none: whoever
-docks a camera sees it."""
+"""Every condition that the wearer is told in words (`tables.IN_WORDS`), the gravest first."""
 
 
 class SoundScene(Enum):

@@ -19,7 +19,8 @@ Rules of this file
    becomes `Rhythm.RECORDS` by losing a stroke. docs/signals.md has the figures.
 6. What is felt is true when it is felt. While pictures are recorded, nothing says that they are
    not (`WHILE_RECORDING`), and nothing that goes on without sound says otherwise
-   (`WITHOUT_SOUND`).
+   (`WITHOUT_SOUND`). While a recording has no pictures, nothing is said of its sound
+   (`WITHOUT_PICTURES`).
 7. A cue is felt before it is heard. Showing the display makes no sound: a tone would not
    de-escalate.
 
@@ -38,7 +39,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from camerad.behaviour.dock_progress import HandoverState
-from camerad.behaviour.stages import Condition, Cue, CueKind, Stage, State
+from camerad.behaviour.stages import ARMABLE, CUES, Condition, Cue, CueKind, Stage, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,13 @@ WITHOUT_SOUND: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
 """What a cue tells instead while pictures are being recorded and a muted recording, or a broken
 microphone, has no sound. A start is told as ever: that of the microphone comes behind it."""
 
+WITHOUT_PICTURES: Final[Mapping[CueKind, tuple[Rhythm, int]]] = {
+    # Whatever becomes of its sound: that the camera delivers nothing is worse.
+    CueKind.MUTED: (Rhythm.CANNOT, LOW),
+    CueKind.UNMUTED: (Rhythm.CANNOT, LOW),
+}
+"""What a cue tells instead in a recording whose camera delivers no pictures."""
+
 TWICE: Final = frozenset({CueKind.BATTERY_CRITICAL})
 """Cues whose rhythm is told twice."""
 
@@ -319,10 +327,37 @@ def rhythm(kind: CueKind, state: State) -> Rhythm:
 
 def _told(kind: CueKind, state: State) -> tuple[Rhythm, int]:
     if not takes_pictures(state):
-        return CUE_TABLE[kind]
+        in_recording = WITHOUT_PICTURES if state.stage is Stage.RECORDING else {}
+        return in_recording.get(kind, CUE_TABLE[kind])
     if lacks_sound(state) and kind in WITHOUT_SOUND:
         return WITHOUT_SOUND[kind]
     return WHILE_RECORDING.get(kind, CUE_TABLE[kind])
+
+
+def still_news(kind: CueKind, state: State) -> bool:
+    """Whether a cue that has waited, or was cut short, is still to be told in `state`: it is true,
+    and nothing that the wearer knows by now. What was done, and what is over, stays news."""
+    causes = [condition for condition, cue in CUES.items() if cue is kind]
+    if causes:
+        return not state.conditions.isdisjoint(causes)
+    recording = state.stage is Stage.RECORDING
+    match kind:
+        case CueKind.READY:  # in a recording it shows, and a press has shown it
+            return state.stage in ARMABLE and state.can_record
+        case CueKind.STILL_RECORDING:
+            return takes_pictures(state)
+        case CueKind.MUTED:
+            return recording and state.muted
+        case CueKind.UNMUTED:
+            return recording and not state.muted
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED:  # another one has begun
+            return not recording
+        case CueKind.NOT_READY:
+            return not state.can_record and not recording
+        case CueKind.REFUSED:
+            return recording or not state.can_record
+        case _:
+            return True
 
 
 _Effect = TypeVar("_Effect")
@@ -331,20 +366,17 @@ _Effect = TypeVar("_Effect")
 def told_once(effects: Iterable[_Effect], state: State, detail: Detail) -> list[_Effect]:
     """The effects of one moment, without cues that would tell the same once more.
 
-    state: the one that they lead to. Where it cannot record, nothing is said of its sound.
+    state: the one that they lead to.
     """
     effects = list(effects)
     if detail is Detail.FULL:
         return effects
-    rhythms = {rhythm(one.kind, state) for one in effects if isinstance(one, Cue)}
     left: list[_Effect] = []
     heard: set[Rhythm] = set()
     for one in effects:
         if isinstance(one, Cue):
             felt = rhythm(one.kind, state)
             if felt in heard and one.kind not in TWICE:
-                continue
-            if felt is Rhythm.SILENT and Rhythm.CANNOT in rhythms:
                 continue
             heard.add(felt)
         left.append(one)

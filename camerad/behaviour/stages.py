@@ -37,7 +37,8 @@ and not multiplied into it:
   the microphone heard before the decision stays.
 - *Status.* For a moment the display tells the wearer what is the matter, and of battery, storage
   and clock: if asked for it, and if a press is refused. In idle only, since elsewhere the person
-  opposite reads it; whatever leaves idle ends it.
+  opposite reads it; whatever leaves idle ends it. What was felt in a recording could not be read
+  there: the idle behind it shows it by itself, if anything still is the matter then.
 - *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
   records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
   all of them.
@@ -46,6 +47,12 @@ and not multiplied into it:
   is remembered is always a single intent,
   the one that leads from idle to where all of them together lead: two escalations are one record,
   and a stop takes it back.
+- *Hands.* A gesture belongs to the stage in which its press began, and may be decided when that
+  stage is over: its recording has ended, or another one has begun. What led to a recording from
+  there still does, and what led to self-view from idle still does while the camera is idle or
+  waits for itself. Everything else means nothing then: a press for the display of a recording does
+  not open the self-view. Only while the camera waits for itself presses add up, so the second one
+  leads from the self-view that the first has opened, whether or not the wait was over first.
 - *Ending.* A shutdown has been asked for. What is open is closed, what is to be wiped is wiped,
   then the camera ends. Until then it refuses starts and says so.
 
@@ -99,6 +106,7 @@ from camerad.behaviour.tables import (
     CUES,
     ENDS_RECORDING,
     EVENTS,
+    IN_WORDS,
     INTENTS,
     KEEPING,
     LEADS_TO,
@@ -225,10 +233,13 @@ def step(state: State, event: Event, rules: Rules) -> Result:
 
 
 def _intended(state: State, event: Intended, rules: Rules) -> Result:
-    means = INTENTS[state.stage].get(event.intent)
+    intent = _still_wanted(state, event)
+    if intent is None:
+        return state, ()
+    means = INTENTS[state.stage].get(intent)
     starting = state.stage is Stage.STARTING
     if state.waiting and (starting or means is not Outcome.RECORD):
-        means = INTENTS[LEADS_TO[state.remembered]].get(event.intent)
+        means = INTENTS[LEADS_TO[state.remembered]].get(intent)
     # Starting a recording waits for no wipe and no file; everything else does.
     remember = state.waiting and (starting or means is not Outcome.RECORD)
     if means is Outcome.RECORD and not state.can_record:
@@ -256,6 +267,20 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
             return outcomes.switch_display(state, not state.display_on)
 
 
+def _still_wanted(state: State, event: Intended) -> Intent | None:
+    """What a gesture wants now that it is decided; None: nothing, for its stage is over."""
+    began, now = event.began, state.stage
+    another = now is Stage.RECORDING and event.edge_us < state.entered_us
+    if began is None or (began is now and not another):
+        return event.intent
+    means = INTENTS[began].get(event.intent)
+    if means is Outcome.RECORD:
+        return Intent.RECORD
+    added_up = began in (Stage.STARTING, Stage.STOPPING) and now is Stage.SELF_VIEW
+    as_from_idle = means is Outcome.SELF_VIEW and INTENTS[now].get(event.intent) is means
+    return event.intent if added_up or as_from_idle else None
+
+
 def _remember(state: State, means: Outcome, event: Intended) -> Result:
     if means not in REMEMBERED_AS:
         return state, ()
@@ -279,6 +304,7 @@ def _raised(state: State, event: Raised) -> Result:
     ends = condition in ENDS_RECORDING and state.stage is Stage.RECORDING
     told = any(CUES.get(one) is cue for one in state.conditions) and not ends
     state = replace(state, conditions=state.conditions | {condition})
+    state = outcomes.owe_words(state, {condition})
     effects: tuple[Effect, ...] = () if cue is None or told else (Cue(cue),)
     if condition in REFUSES_START and state.remembered is Intent.RECORD:
         state = outcomes.forget(state)
@@ -293,7 +319,8 @@ def _cleared(state: State, event: Cleared) -> Result:
     if event.condition not in state.conditions:
         return state, ()
     could = state.can_record
-    state = replace(state, conditions=state.conditions - {event.condition})
+    left = state.conditions - {event.condition}
+    state = replace(state, conditions=left, words_due=state.words_due and bool(left & IN_WORDS))
     if could or not state.can_record:
         return state, ()
     if state.stage is Stage.RECORDING:

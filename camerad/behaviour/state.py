@@ -53,7 +53,8 @@ class State:
     the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
     felt that a recording runs. muted: the wearer has switched the sound of the recording off; until
     its file is closed. earlier: when it began, an earlier one was still being closed. status_on:
-    the display is to show the status, since status_at_us.
+    the display is to show the status, since status_at_us. words_due: something was told in a
+    recording whose words the wearer could not read there; the next idle shows them.
     """
 
     stage: Stage
@@ -72,6 +73,7 @@ class State:
     earlier: bool = False
     status_on: bool = False
     status_at_us: int = 0
+    words_due: bool = False
 
     @property
     def keeping(self) -> bool:

@@ -134,6 +134,9 @@ ENDS_RECORDING: Final = frozenset(
 """The only conditions that end one. Everything else it outlives: also a ledger that fails, since
 its own file takes what is recorded, and says by itself what it is."""
 
+IN_WORDS: Final = frozenset(Condition) - {Condition.DOCKED}
+"""Conditions that the display tells in words. Docked is none: whoever docks a camera sees it."""
+
 CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
     Condition.STORAGE_FULL: CueKind.STORAGE_FULL,

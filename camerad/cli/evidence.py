@@ -142,6 +142,12 @@ def add_parser(commands: Any) -> None:
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
     one.add_argument("--reason", required=True, metavar="TEXT", help="why")
     one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
+    one.add_argument(
+        "--until",
+        metavar="DAY",
+        help="the last day of the hold in this computer's zone, like 2026-11-28; then the office's "
+        "server releases it by itself. Only in an office's directory. Default: until 'release'",
+    )
     add_key_option(one)
 
     one = actions.add_parser("release", help="end all holds on a recording")

@@ -11,15 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from camerad.base import file_status
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, SECOND
 from camerad.base.text import printable
-from camerad.cli import desk, store_access
+from camerad.cli import desk, store_access, times
 from camerad.cli.target import find_recording, find_target
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
+from camerad.container.statements import rfc3339
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store.camera_ledgers import find_doubtful, stays
+from camerad.store.holds import EndedHold, list_ended, without_ended
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, PlaceKind, is_id
@@ -40,15 +42,39 @@ def run(options: argparse.Namespace) -> int:
         return _purge(options)
     # A hold may be ended whose recording has no file here any more.
     place, recording = _recording(options)
-    with store_access.open_writer(options, place, recording) as writer:
-        if options.action == "hold":
-            writer.hold(recording, options.reason, options.who)
-            text = f"{recording} is held: {printable(options.reason.strip())}"
-        else:
-            writer.release(recording, options.who)
-            text = f"{recording} is not held any more"
-    _say(options, text, {"id": recording, "held": options.action == "hold"})
+    facts: dict[str, Any] = {"id": recording, "held": options.action == "hold"}
+    if options.action == "hold" and options.until is not None:
+        until_us = _end_of(options.until)
+        if place.kind is PlaceKind.DEVICE:
+            raise desk.DeskError(
+                f"{place.root}: a hold on a camera has no end; leave --until out, or hold it "
+                "in the office's directory"
+            )
+        with store_access.open_store(options, place, recording) as (store, _):
+            store.hold(recording, options.reason, options.who, until_us=until_us)
+        text = f"{recording} is held to the end of {options.until}"
+        text += f": {printable(options.reason.strip())}"
+        facts["until"] = rfc3339(until_us)
+    else:
+        with store_access.open_writer(options, place, recording) as writer:
+            if options.action == "hold":
+                writer.hold(recording, options.reason, options.who)
+                text = f"{recording} is held: {printable(options.reason.strip())}"
+            else:
+                writer.release(recording, options.who)
+                text = f"{recording} is not held any more"
+    _say(options, text, facts)
     return 0
+
+
+def _end_of(day: str) -> int:
+    """When a day ends here, wall time in microseconds. Raises DeskError."""
+    try:
+        return round(times.day_bounds(day, utc=False)[1].timestamp() * SECOND)
+    except ValueError as error:
+        raise desk.DeskError(
+            f"--until {day}: this is no day; write the last day of the hold like 2026-11-28"
+        ) from error
 
 
 def _recording(options: argparse.Namespace) -> tuple[Place, str]:
@@ -67,7 +93,8 @@ def _purge(options: argparse.Namespace) -> int:
     else:
         with store_access.open_writer(options, place, reports_unread=True) as writer:
             done = writer.purge_and_explain()
-    lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
+    lines = [_said_of(one) for one in done.released]
+    lines += [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
 
@@ -94,6 +121,8 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()
+    ended = tuple(list_ended(state, now))
+    state = without_ended(state, now)
     trusted = store_access.keys_of_store(options, place)
     listing = Listing()
     infos = list_place(place, listing) if not without else ()
@@ -113,7 +142,8 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
         for one in list_due(state, boot_id, now)
         if one.known.id not in held and not stays(one, place.files_of(one.known.id), doubtful)
     ]
-    lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
+    lines = [_said_of(one) for one in ended]
+    lines += [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
     summary = f"{len(going)} due" if going else "nothing is due"
     if found:
@@ -121,6 +151,10 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     facts = {"complete": not found, "due": objects, "reasons": [one.as_json() for one in found]}
     _say(options, "\n".join([summary, *_said(found), *lines]), facts)
     return exit_code(found)
+
+
+def _said_of(ended: EndedHold) -> str:
+    return f"{ended.id}: its hold ended on {rfc3339(ended.end_us)}"
 
 
 def _said(found: Iterable[Reason]) -> list[str]:

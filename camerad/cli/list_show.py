@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from camerad.base import file_status
+from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli import desk, times
@@ -249,6 +250,22 @@ def format_size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
+def describe_hold(reason: str, ends: Sequence[int | None], *, utc: bool) -> str:
+    """What a recording is held for, and until when, for people. reason: of the last of its holds.
+    ends: those of all of them; None for one without."""
+    known = [end for end in ends if end is not None]
+    until = _until(max(known), utc=utc) if len(known) == len(ends) else ""
+    return printable(f"held{until}: {reason}")
+
+
+def _until(end_us: int | None, *, utc: bool) -> str:
+    """The end of a hold is the beginning of a day, mostly; whoever placed it named the day before,
+    so its last second is said."""
+    if end_us is None:
+        return ""
+    return f" until {times.local_time(end_us - SECOND, utc=utc):%Y-%m-%d}"
+
+
 def format_expiry(one: Stored, *, utc: bool) -> str:
     """How long it will be there, for people."""
     if one.known is not None and one.known.deleted is not None:
@@ -256,7 +273,7 @@ def format_expiry(one: Stored, *, utc: bool) -> str:
             return "deleted by the ledger, and still here"
         return "it is deleted, and its copy goes with the next purge"
     if one.holds:
-        return printable(f"held: {one.holds[-1].reason}")
+        return describe_hold(one.holds[-1].reason, [hold.end_us for hold in one.holds], utc=utc)
     if one.known is None:
         return "not taken over yet" if one.in_device_ledger else "unknown: in no ledger"
     if one.days_left is None:
@@ -375,7 +392,9 @@ def _page(one: Stored, history: Sequence[dict[str, Any]], offloaded: str, *, utc
         for one in info.rates
     ]
     rows += [("copy", f"of {info.id}, under another name")] if one.copy else []
-    rows += [("hold", f"{hold.reason} ({hold.who})") for hold in one.holds]
+    rows += [
+        ("hold", f"{hold.reason} ({hold.who})" + _until(hold.end_us, utc=utc)) for hold in one.holds
+    ]
     rows += [
         (
             f"{entry['ledger']} ledger",

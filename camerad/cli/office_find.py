@@ -149,7 +149,9 @@ def _kept(one: IndexedRecording, *, utc: bool) -> str:
     if said["apart_why"] is not None:
         return f"apart: {printable(said['apart_why'])}"
     if one.holds:
-        return printable(f"held: {one.holds[-1].reason}")
+        return list_show.describe_hold(
+            one.holds[-1].reason, [hold.until_us for hold in one.holds], utc=utc
+        )
     if not said["in_ledger"]:
         return "not taken over yet"
     return _when(said["due_us"], utc=utc) or "unknown"

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from camerad.base import file_status
 from camerad.base.errors import EX_CONFIG, CameradError
 
+THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+"""How a thumbprint is spelled."""
 _RAW_BYTES: Final = 32
 _LARGEST_FILE: Final = 64 * 1024
 _ENDINGS: Final = (".pem", ".jwk", ".json")

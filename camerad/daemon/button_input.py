@@ -72,6 +72,7 @@ class ButtonInput:
                     decision.intent,
                     decision.edge_us,
                     f"button:{decision.button}",
+                    decision.began,
                 )
                 for decision in decisions
             )

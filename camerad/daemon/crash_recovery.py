@@ -170,8 +170,8 @@ class CrashRecovery:
         if recording not in self._replaced:
             self._replaced.add(recording)
             log.error(
-                "%s: somebody put another file in its place while it is recorded: what is recorded "
-                "goes with its last moment; find out who can write there",
+                "%s: somebody put another file in its place while it is recorded: the recording is "
+                "lost when it ends; find out who can write there",
                 path,
                 extra=MessageId.REPLACED.extra,
             )

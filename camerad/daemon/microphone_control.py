@@ -26,7 +26,8 @@ def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
     """What the microphone is to do. pre_event: whether the pre-event buffer holds sound too.
 
     It is on while a recording takes sound, and while a buffer does; ready where a press is to have
-    sound at once; and else its device is closed, so that nobody is heard whom nobody records.
+    sound at once; and else its device is closed, so that nobody is heard whom nobody records. Nor
+    is it opened there to see whether it works: that would be to listen.
     """
     if state.keeping:
         return SoundMode.READY if state.muted else SoundMode.ON
@@ -74,7 +75,8 @@ class MicrophoneControl:
 
     def says(self, news: SoundNews) -> None:
         """It does something else. While it is off, and until it is on, nobody knows better than
-        before whether it works."""
+        before whether it works: the condition says how it was when it was used last. What a start
+        tells of that waits behind the start's own rhythm, and is not told if it is on by then."""
         self.state, self.why = news.state, news.why
         if news.state in DOWN:
             _log.error(

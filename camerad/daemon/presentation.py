@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from camerad.behaviour import signals, stages
+from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.core import Core
+from camerad.daemon.cue_player import CuePlayer
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.status_reporter import StatusReporter
@@ -43,6 +44,7 @@ class Presentation:
         self._shifts = shifts
         self._status = status
         self._has_sound = has_sound
+        self._cues = CuePlayer(core, lambda: self.indicators)
         self.announcer: Announcer | None = None
         """Who speaks, once there is anybody."""
         self.display: SelfViewProcess | NoDisplay | None = None
@@ -60,9 +62,8 @@ class Presentation:
             self.display.show(self._status.shows(self._core.state))
 
     def play(self, kind: stages.CueKind) -> None:
-        """Play a cue."""
-        sounding = signals.sounding(kind, self._core.state, self._core.detail)
-        self.indicators.sound(sounding, answer=kind in signals.ANSWERS)
+        """Have it felt and heard, at once or in its turn."""
+        self._cues.play(kind)
 
     def announce(self, step: Step) -> None:
         """Say aloud what has happened, where the policy wants it said."""

@@ -109,7 +109,7 @@ class ShiftManager:
         try:
             text = badge(wearer)
         except ValueError as error:
-            log.error("the reader of badges is wrong: %s", error, extra=MessageId.BADGE.extra)
+            log.error("the badge reader names no wearer: %s", error, extra=MessageId.BADGE.extra)
             return
         self._step(shift.BadgeSeen(self._clock.now_us(), text))
 

@@ -167,9 +167,12 @@ class StorageMonitor:
         limits = self._settings.storage
         try:
             room = await self._answer(lambda: disk.free_space(self._directory, rate))
+            # Whatever fails below: nobody is told of room that is gone.
+            self._room = room
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
                 room = await self._answer(lambda: disk.free_space(self._directory, rate))
+                self._room = room
             failed = self._failed
             doubtful = room.errors != self._errors and not self._recording()
             if failed is not None or doubtful:
@@ -182,7 +185,6 @@ class StorageMonitor:
                 log.error("storage: %s", error, extra=MessageId.STORAGE.extra)
             self.failed(error)
             return
-        self._room = room
         if failed is not self._failed:
             return  # another write has failed in the meantime: the next look says more
         self._failed = None

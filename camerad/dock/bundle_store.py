@@ -21,8 +21,8 @@ from camerad.base.storage_errors import explaining
 from camerad.update.offered_bundles import ENDING, READY
 
 PIECE: Final = 256 * 1024
-"""Bytes that are written before they are synchronised: a slow card takes a fortieth of a second for
-them, and so long a recording that begins may have to wait."""
+"""Bytes that are written before they are synchronised. A slow card takes 25 ms for them, and a
+recording that begins just then waits as long."""
 _PART: Final = ".part"
 
 

@@ -1,8 +1,8 @@
 """The camera's daemon as a hand-over needs it: by its control socket, and by nothing else.
 
-Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). What a request
-changes is that a recording is acknowledged, or that settings wait for the next start, and both only
-by the office's own signature.
+Whoever asks needs the roles `read` and `hand_over` (`camerad.control.access`). Requests change
+two things: a recording is acknowledged, and settings wait for the next start. Each needs the
+office's own signature.
 """
 
 from __future__ import annotations

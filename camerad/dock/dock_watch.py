@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 from camerad.base.clock import SECOND, Clock, ClockSource
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
+from camerad.base.text import count
 from camerad.behaviour.dock_progress import (
     NOT_HEARD,
     HandoverProgress,
@@ -200,7 +201,9 @@ class DockWatch:
             raise
         except CameradError as error:
             log.warning(
-                "the office's update did not come: %s", error, extra=MessageId.UPDATE_FAILED.extra
+                "the office's update could not be fetched: %s",
+                error,
+                extra=MessageId.UPDATE_FAILED.extra,
             )
             asked = error.retry_after if isinstance(error, OfficeUnavailableError) else None
             with self._changed:
@@ -230,8 +233,8 @@ class DockWatch:
 
     def _finished(self, result: HandoverResult, docking: int) -> None:
         if not result.complete:
-            left = len(result.failed) + len(result.checking)
-            self._say(f"the office has not taken {left} recordings yet", result.word)
+            left = count(len(result.failed) + len(result.checking), "recording")
+            self._say(f"the office has not taken {left} yet", result.word)
             self._put_off(self._again_after(None), docking)
             return
         self._say(_done(result), result.word)

@@ -1,7 +1,7 @@
 """Handing over: what an office lacks of a camera is brought to it, and its receipts come back.
 
-Procedure of one pass; it needs no state of its own, since everything is found again by asking, and
-so one that was cut off anywhere is completed by the next:
+One pass, in order. It keeps no state: everything is found again by asking. So the next pass
+completes one that was cut off anywhere:
 
 1. the ledger, with which the office compares;
 2. the camera checks in (`camerad.dock.office_check_in`);
@@ -246,7 +246,7 @@ class Handover:
         try:
             problems = bring_ledger(self._ledger, self._client, self._pausing.raise_if_stopped)
         except OfficeAnswerError as error:
-            # Without it the office signs no receipt. How the camera is it is to know all the same.
+            # Without it the office signs no receipt. It is to hear how the camera is all the same.
             self._check_in.run()
             raise OfficeUnavailableError(str(error)) from error
         for problem in problems:

@@ -142,7 +142,8 @@ class OfficeCheckIn:
         self._memory.handed_in = offer.sha256
         if refused is None:
             log.info(
-                "settings of the office's are kept for the next start", extra=MessageId.DETAIL.extra
+                "the office's settings are here: the camera runs by them from its next start on",
+                extra=MessageId.DETAIL.extra,
             )
         else:
             self._say(f"the camera does not take the office's settings: {refused}")

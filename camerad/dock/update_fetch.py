@@ -133,7 +133,9 @@ class UpdateFetch:
             return
         if not self._store.is_complete(offer.sha256) and not self._bring(offer):
             return
-        log.info("an update of the office's is handed in", extra=MessageId.UPDATED.extra)
+        log.info(
+            "the office's update is here, and goes to the installer", extra=MessageId.UPDATED.extra
+        )
         self._store.hand_in(offer.sha256)
 
     def _bring(self, offer: OfferedContent) -> bool:

@@ -23,7 +23,6 @@ from typing import Any, Final
 
 _REQUEST_BYTES: Final = 1 << 20
 _PID: Final = struct.Struct("i")
-_END_SECONDS: Final = 5.0
 _READ_BYTES: Final = 1 << 16
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,7 +20,7 @@ from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.base.errors import HardwareError
 from camerad.base.message_ids import MessageId
-from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Indication, Pattern, Sounding
+from camerad.behaviour.signals import OFF, ON, Indication, Pattern, Sounding
 from camerad.hardware import pins
 from camerad.hardware.buttons import explain
 
@@ -29,10 +29,6 @@ log = logging.getLogger(__name__)
 FaultHandler = Callable[[str, str | None], None]
 """Called with (output, what is wrong) when an output cannot be driven, and with None for it once
 it can be again; only when that changes."""
-
-MAX_WAITING: Final = 4
-"""Soundings kept while another one plays; more would tell an officer old news."""
-
 
 TRIAL_HERTZ: Final = 1600
 """Pitch of a buzzer under test."""
@@ -81,6 +77,7 @@ class _Player:
         self._on_fault = on_fault
         self._pattern: Pattern = OFF
         self._on = False
+        self._off_s = -math.inf
         self._unfollowed: bool | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._done: Callable[[], None] | None = None
@@ -106,18 +103,28 @@ class _Player:
             if self._pattern.repeat and steps:
                 index = 0
             else:
-                self._drive(on=False)
+                self._switch(on=False)
                 self._pattern = OFF
                 if (done := self._done) is not None:
                     self._done = None
                     done()
                 return
         on, milliseconds = steps[index]
-        self._drive(on=on)
+        self._switch(on=on)
         if self._pattern.repeat and len(steps) == 1:
             return  # steady
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(milliseconds / 1000, self._step, index + 1)
+
+    @property
+    def still_seconds(self) -> float:
+        """How long it has been off; 0 while it is on."""
+        return 0.0 if self._on else asyncio.get_running_loop().time() - self._off_s
+
+    def _switch(self, *, on: bool) -> None:
+        if self._on and not on:
+            self._off_s = asyncio.get_running_loop().time()
+        self._drive(on=on)
 
     def _drive(self, *, on: bool) -> None:
         self._on = on
@@ -189,10 +196,8 @@ class Indicators:
 
     def __init__(self, outputs: tuple[Output, ...], on_fault: FaultHandler) -> None:
         self._players: dict[str, _Player] = {}
-        self._waiting: deque[tuple[Sounding, bool]] = deque(maxlen=MAX_WAITING)
-        self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
-        self._rest: asyncio.TimerHandle | None = None
+        self._done: Callable[[], None] | None = None
         pins.set_fifo_directory()
         for output in outputs:
             try:
@@ -236,66 +241,42 @@ class Indicators:
         player.play(ON if on else OFF, hertz=TRIAL_HERTZ)
         return not player.faulty and player.reads(on=on)
 
-    def sound(self, sounding: Sounding, *, answer: bool = False) -> None:
-        """Play a vibration and a tone once, after those that still play, and a rest behind them.
+    def sound(self, sounding: Sounding, done: Callable[[], None]) -> bool:
+        """Play a vibration and a tone once, from now on; what still plays is cut short.
 
-        News that waits already is told once. answer: a hand waits for it, so it plays at once; news
-        that it interrupts is told again afterwards, unless the answer has told the same, and an
-        older answer is not.
+        done: called when both are over, and not if they are cut short. Returns whether there is
+        anything to play it on; if not, `done` is not called.
         """
-        if answer:
-            told = (sounding, False)
-            if self._sounding and self._playing not in (None, told) and not self._playing[1]:
-                self._waiting.appendleft(self._playing)
-            if told in self._waiting:
-                self._waiting.remove(told)
-            self._silence()
-            self._begin(sounding, answer=True)
-        elif (sounding, False) not in self._waiting:
-            self._waiting.append((sounding, False))
-        self._next_sounding()
-
-    def _next_sounding(self) -> None:
-        while self._waiting and self._sounding == 0 and self._rest is None:
-            sounding, answer = self._waiting.popleft()
-            self._begin(sounding, answer=answer)
-
-    def _begin(self, sounding: Sounding, *, answer: bool) -> None:
+        self.hush()
         parts = [
             (self._players[name], pattern)
             for name, pattern in (("vibration", sounding.vibration), ("buzzer", sounding.tone))
             if name in self._players and pattern.steps
         ]
-        self._playing = (sounding, answer)
-        self._sounding = len(parts)
+        self._sounding, self._done = len(parts), done
         for player, pattern in parts:
             player.play(pattern, self._part_done, hertz=sounding.hertz)
+        return bool(parts)
 
-    def _silence(self) -> None:
-        self._sounding = 0
-        self._rest_is_over()
-        for name in ("vibration", "buzzer"):
-            if name in self._players:
-                self._players[name].play(OFF)
+    def hush(self) -> float:
+        """Cut short what plays: motor and buzzer are off when this returns. Returns for how many
+        seconds both have been off already."""
+        self._done = None
+        players = [self._players[n] for n in ("vibration", "buzzer") if n in self._players]
+        still_seconds = min((player.still_seconds for player in players), default=math.inf)
+        for player in players:
+            player.play(OFF)
+        return still_seconds
 
     def _part_done(self) -> None:
         self._sounding -= 1
-        if self._sounding == 0:
-            loop = asyncio.get_running_loop()
-            self._rest = loop.call_later(BETWEEN_MS / 1000, self._rested)
-
-    def _rested(self) -> None:
-        self._rest_is_over()
-        self._next_sounding()
-
-    def _rest_is_over(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-            self._rest = None
+        if self._sounding == 0 and self._done is not None:
+            done, self._done = self._done, None
+            done()
 
     def close(self) -> None:
         """Switch everything off and release the lines; safe to call again."""
-        self._rest_is_over()
+        self._done = None
         for player in self._players.values():
             player.close()
         self._players.clear()

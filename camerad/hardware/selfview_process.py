@@ -71,7 +71,6 @@ class SelfViewProcess:
         self._works_since: float | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._answered = asyncio.Event()
         self._unanswered = 0
         self._waits_since = 0.0
         """When the oldest line without an answer was sent, or the answer before it came."""

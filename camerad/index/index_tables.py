@@ -111,6 +111,7 @@ holds: Final = Table(
     _text("reason"),
     _text("who"),
     _flag("on_camera"),  # the office's ledger has not taken it over yet
+    _number("until_us", empty=True),  # when it ends by itself
 )
 
 cameras: Final = Table(

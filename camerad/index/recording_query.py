@@ -57,11 +57,17 @@ class RecordingQuery:
 
 @dataclass(frozen=True, slots=True)
 class IndexedHold:
-    """Why a recording is held, and who said so. on_camera: only the camera's ledger has it yet."""
+    """Why a recording is held, and who said so. on_camera: only the camera's ledger has it yet.
+    until_us: when it ends by itself; None without an end."""
 
     reason: str
     who: str
     on_camera: bool
+    until_us: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON, with its end as RFC 3339 besides."""
+        return dataclasses.asdict(self) | {"until": spell_time(self.until_us)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class IndexedRecording:
         said = {name: value for name, value in self.columns.items() if name != "part"}
         for name in ("began", "ended", "due", "deleted"):
             said[name] = spell_time(self.columns[f"{name}_us"])
-        return said | {"holds": [dataclasses.asdict(one) for one in self.holds]}
+        return said | {"holds": [one.as_json() for one in self.holds]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ def _holds(connection: Connection, ids: list[str]) -> dict[str, tuple[IndexedHol
     found: dict[str, tuple[IndexedHold, ...]] = {}
     asked = select(holds).where(holds.c.recording.in_(ids)).order_by(*holds.primary_key)
     for row in connection.execute(asked) if ids else ():
-        one = IndexedHold(row.reason, row.who, row.on_camera)
+        one = IndexedHold(row.reason, row.who, row.on_camera, row.until_us)
         found[row.recording] = (*found.get(row.recording, ()), one)
     return found
 

@@ -347,4 +347,5 @@ def _holds(known: Knowledge) -> Iterator[Row]:
                 "reason": plain(one.reason),
                 "who": plain(one.who),
                 "on_camera": on_camera,
+                "until_us": one.end_us,
             }

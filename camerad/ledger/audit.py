@@ -29,7 +29,15 @@ from camerad.ledger.entry_types import (
 )
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import Checkpoint
-from camerad.ledger.recording_entries import Changed, Deleted, FoundEntry, OpenedEntry, Received
+from camerad.ledger.recording_entries import (
+    Changed,
+    Deleted,
+    FoundEntry,
+    HoldPlacedUntil,
+    HoldReleased,
+    OpenedEntry,
+    Received,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +106,16 @@ def read_ledger(
     return audit.finish()
 
 
-def read_state(directory: str, keys: KeyRing) -> LedgerState:
-    """What a ledger's entries add up to, for whoever asks about one recording.
-
-    The newest epoch says everything that the ledger knows, so only that is read. If something is
-    wrong with it, all epochs are read, as by `read_ledger`; what was wrong is not reported here.
-    Raises StorageError.
-    """
-    shelf = log_segments.list_files(directory)
-    name = shelf.name(shelf.newest)
-    if name is not None and shelf.newest >= max(shelf.checkpoints, default=0):
-        reading = log_segments.read_epoch(
-            None, shelf.newest, log_segments.read_file(directory, name), keys
-        )
-        if reading.state is not None and reading.preamble and not reading.damage:
-            return reading.state
-    return read_ledger(directory, keys)[0]
-
-
 def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
     """The signed entries about one recording that have not expired, in their order.
 
-    Entries that are not by one of `keys`, of another epoch, or out of order, are left out. Only
-    lines with its id are taken apart. Raises StorageError.
+    Entries that are not by one of `keys`, of another epoch, or out of order, are left out, and so
+    is what an epoch says again of a hold with an end. Only lines with its id are taken apart.
+    Raises StorageError.
     """
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     last = 0
+    standing: set[HoldPlacedUntil] = set()
     for number, content in _contents(directory):
         for token in _tokens(content):
             entry = _entry(token, keys) if any(one in token for one in spelled) else None
@@ -131,6 +123,12 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
                 continue
             if entry.epoch == number and entry.sequence > last:
                 last = entry.sequence
+                if isinstance(entry.facts, HoldReleased):
+                    standing.clear()
+                elif isinstance(entry.facts, HoldPlacedUntil):
+                    if entry.facts in standing:
+                        continue
+                    standing.add(entry.facts)
                 yield entry
 
 

@@ -263,6 +263,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "replaced": recording_entries.Replaced,
     "changed": recording_entries.Changed,
     "hold": recording_entries.HoldPlaced,
+    "hold_until": recording_entries.HoldPlacedUntil,
     "release": recording_entries.HoldReleased,
     "acknowledged": recording_entries.Acknowledged,
     "deleted": recording_entries.Deleted,

@@ -6,6 +6,7 @@ So their files can expire, and the ledger can be read from the new epoch alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, TypeVar
 
@@ -13,6 +14,7 @@ from camerad.base.clock import DAY, Moment
 from camerad.container import jws, limits
 from camerad.ledger.entry_types import Carried, EpochBegun, MuteSwitched, StageReached, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import HoldPlacedUntil
 from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.timeline import Ages, Instant
 
@@ -32,14 +34,17 @@ def carry_over(
     """What the next epoch begins with, if it begins at `now`. number: its own.
 
     A missing recording is given up when it would have been deleted. A tombstone is carried into one
-    further epoch.
+    further epoch. Holds with an end are not carried: entries of their own say them again
+    (`restate_holds`), so that a camerad that does not know them reads all that is carried.
     """
     timeline = state.timeline.observe(boot_id, now)
     here = Instant(timeline.runs[-1].number, now.boot_us)
     epochs = state.epochs_closed_at(here)
     ages = state.ages(boot_id, now)
     recordings = tuple(
-        known for known in state.recordings.values() if _is_needed(state, known, ages)
+        replace(known, holds=known.lasting_holds)
+        for known in state.recordings.values()
+        if _is_needed(state, known, ages)
     )
     referred = {known.instant.run for known in recordings}
     referred |= {closed.ended.run for closed in epochs}
@@ -62,6 +67,17 @@ def restate(state: LedgerState) -> tuple[StageReached | MuteSwitched | UnreadEnt
     display = (StageReached(state.stage, True),) if state.display else ()
     muted = (MuteSwitched(True, state.muted_us),) if state.muted_us is not None else ()
     return (*display, *muted, *map(UnreadEntry, state.unread))
+
+
+def restate_holds(state: LedgerState, parts: Iterable[Carried]) -> tuple[HoldPlacedUntil, ...]:
+    """The holds with an end on what is carried. state: what it is carried from."""
+    return tuple(
+        HoldPlacedUntil(carried.id, one.reason, one.who, end_us)
+        for part in parts
+        for carried in part.recordings
+        for one in state.recordings[carried.id].holds
+        if (end_us := one.end_us) is not None
+    )
 
 
 def _is_needed(state: LedgerState, known: RecordingState, ages: Ages) -> bool:

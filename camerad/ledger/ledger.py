@@ -22,7 +22,7 @@ from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries, epoch_start, log_segments
-from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger, read_state
+from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
@@ -38,6 +38,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
+from camerad.ledger.state_memory import read_state
 
 __all__ = [
     "Entry",
@@ -221,8 +222,7 @@ class Ledger:
         with self._lock:
             state = self._state
             age_us = state.ages(*self.now()).minimum_us(state.begun)
-            # What cannot be read is in every epoch anew.
-            if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES + len(state.unread):
+            if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES + state.restated:
                 self.rotate()
             return self.expire(retention_days)
 
@@ -326,7 +326,8 @@ class Ledger:
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
-        for fact in (begun, *carried, *facts, *epoch_start.restate(state)):
+        held = epoch_start.restate_holds(state, carried)
+        for fact in (begun, *carried, *facts, *held, *epoch_start.restate(state)):
             entry = entries.sign_entry(self._key, state.head, boot_id, now, fact)
             state = state.with_entry(entry)
             content += entry.token + b"\n"

@@ -79,6 +79,12 @@ class LedgerState:
         """How many entries the epoch has."""
         return self.head.sequence - self.first + 1
 
+    @property
+    def restated(self) -> int:
+        """How many entries are in every epoch anew: holds with an end, and what cannot be read."""
+        ending = sum(len(known.ending_holds) for known in self.recordings.values())
+        return ending + len(self.unread)
+
     def with_entry(self, entry: Entry) -> LedgerState:
         """The state with one more entry. Whether the entry fits, `find_misfit` says."""
         state = self._after(entry)

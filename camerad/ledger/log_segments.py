@@ -26,8 +26,8 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_carried, read_lines
 from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_entries import EXPIRED, Deleted
-from camerad.ledger.recording_state import ClosedEpoch, RecordingState
+from camerad.ledger.recording_entries import EXPIRED, Deleted, HoldPlacedUntil
+from camerad.ledger.recording_state import ClosedEpoch, Hold, RecordingState
 
 CHECKPOINT: Final = "camerad-checkpoint"
 EPOCH_ENDING: Final = ".jws"
@@ -263,6 +263,7 @@ class _Reader:
         self._begun: tuple[int, int, LedgerState] | None = None
         """Number of findings before the last carried entry, its line, and the state after it."""
         self._late: set[str] = set()
+        self._restated: set[tuple[str, Hold]] = set()
 
     def take(self, line: LedgerLine, entry: Entry) -> None:
         """Take a signed entry."""
@@ -293,6 +294,9 @@ class _Reader:
         if opening and self._complete and not reading.state.awaited:
             reading.preamble = True
             self._begun = len(reading.damage), line.number, reading.state
+        if isinstance(entry.facts, HoldPlacedUntil):
+            hold = Hold(entry.facts.reason, entry.facts.who, entry.facts.until_us)
+            self._restated.add((entry.facts.id, hold))
         if isinstance(entry.facts, UnreadEntry):
             self._late |= _recordings_in(entry.facts.token)
 
@@ -326,14 +330,15 @@ class _Reader:
             if not known.here or known.id in self._late:
                 continue
             found = state.recordings.get(known.id)
-            if found is None or _carried(found) != _carried(known):
+            ending = {(known.id, one) for one in known.ending_holds}
+            if found is None or _carried(found) != _carried(known) or ending - self._restated:
                 text = f"it does not say about {known.id} what the epoch before said"
                 yield number, text
 
 
 def _carried(known: RecordingState) -> tuple[object, ...]:
     """What no epoch says otherwise about a recording than the one before."""
-    return known.device, known.header, known.final, known.retention_days, known.holds
+    return known.device, known.header, known.final, known.retention_days, known.lasting_holds
 
 
 def _recordings_in(token: str) -> set[str]:

@@ -16,6 +16,7 @@ from camerad.ledger.recording_entries import (
     Deleted,
     FoundEntry,
     HoldPlaced,
+    HoldPlacedUntil,
     HoldReleased,
     OpenedEntry,
     Received,
@@ -122,6 +123,9 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
         return replace(known, header=facts.header, ended_boot=entry.boot_id)
     if isinstance(facts, HoldPlaced):
         return replace(known, holds=(*known.holds, Hold(facts.reason, facts.who)))
+    if isinstance(facts, HoldPlacedUntil):
+        # Each epoch says it anew, also one that goes on from what the one before knew.
+        return with_holds(known, [Hold(facts.reason, facts.who, facts.until_us)])
     if isinstance(facts, HoldReleased):
         return replace(known, holds=())
     if isinstance(facts, Acknowledged):

@@ -116,8 +116,20 @@ class HoldPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldPlacedUntil:
+    """The same until until_us, wall time, at which an office's server releases it. A kind of its
+    own: an older camerad that meets it deletes nothing. Only an office's ledger has it."""
+
+    id: str
+    reason: str
+    who: str
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldReleased:
-    """All holds on a recording end."""
+    """All holds on a recording end. who: the authorised person; of a hold that ended by itself,
+    that it did."""
 
     id: str
     who: str

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from camerad.base.clock import Moment
 from camerad.ledger.timeline import Ages, Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a recording is kept beyond its time, and who said so."""
+    """Why a recording is kept beyond its time, and who said so. until_us: wall time at which the
+    hold ends by itself; unset without an end. No carried entry has it: see
+    `camerad.ledger.epoch_start`."""
 
     reason: str
     who: str
+    until_us: int | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def end_us(self) -> int | None:
+        """Wall time at which it ends by itself; None if only a person ends it."""
+        return None if isinstance(self.until_us, msgspec.UnsetType) else self.until_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,24 @@ class RecordingState:
     def held(self) -> bool:
         """Whether it must not be deleted, whatever its age."""
         return bool(self.holds)
+
+    @property
+    def hold_end_us(self) -> int | None:
+        """Wall time at which the last of its holds ends by itself; None if it is not held, or one
+        of them has no end."""
+        if self.lasting_holds:
+            return None
+        return max((one.end_us or 0 for one in self.holds), default=None)
+
+    @property
+    def lasting_holds(self) -> tuple[Hold, ...]:
+        """The holds that only a person ends."""
+        return tuple(one for one in self.holds if one.end_us is None)
+
+    @property
+    def ending_holds(self) -> tuple[Hold, ...]:
+        """The others."""
+        return tuple(one for one in self.holds if one.end_us is not None)
 
     @property
     def here(self) -> bool:

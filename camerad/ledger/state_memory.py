@@ -14,13 +14,18 @@ from typing import Final
 
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
-from camerad.ledger.audit import read_state
+from camerad.ledger.audit import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 
 MOST: Final = 32
 """Ledgers that are remembered: as many cameras as hand over at the same time, and some."""
 _Source = tuple[int, str, frozenset[str]]
 """Epoch, SHA-256 of its file, and the keys that it was read with."""
+
+
+def read_state(directory: str, keys: KeyRing) -> LedgerState:
+    """What a ledger's entries add up to, for whoever asks once. As `StateMemory.read`."""
+    return StateMemory().read(directory, keys)
 
 
 class StateMemory:
@@ -31,11 +36,16 @@ class StateMemory:
         self._known: dict[str, tuple[_Source, LedgerState]] = {}
 
     def read(self, directory: str, keys: KeyRing) -> LedgerState:
-        """The same as `camerad.ledger.audit.read_state`. Raises StorageError."""
+        """What a ledger's entries add up to.
+
+        The newest epoch says everything that the ledger knows, so only that is read. If something
+        is wrong with it, all epochs are read, as by `read_ledger`; what was wrong is not reported
+        here. Raises StorageError.
+        """
         files = log_segments.list_files(directory)
         name = files.name(files.newest)
         if name is None or files.newest < max(files.checkpoints, default=0):
-            return read_state(directory, keys)
+            return read_ledger(directory, keys)[0]
         content = log_segments.read_file(directory, name)
         source = (files.newest, hashlib.sha256(content).hexdigest(), frozenset(keys))
         with self._lock:
@@ -44,7 +54,7 @@ class StateMemory:
             return found[1]
         reading = log_segments.read_epoch(None, files.newest, content, keys)
         if reading.state is None or not reading.preamble or reading.damage:
-            return read_state(directory, keys)
+            return read_ledger(directory, keys)[0]
         self._remember(directory, source, reading.state)
         return reading.state
 

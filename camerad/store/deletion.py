@@ -102,6 +102,7 @@ class Deleter:
         for one in self.complete_deletions(copies, errors):
             if not one.alarm:  # what is left there is in `errors`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
+        whereabouts = Whereabouts(place)
         for candidate in list_due(
             self.ledger.state, *self.ledger.now(), set(copies.ids_of_missing())
         ):
@@ -114,7 +115,7 @@ class Deleter:
                     continue
                 if paths:
                     deletable.check_deletable(known, paths)
-                elif not self._is_gone(place, known):
+                elif not self._is_gone(place, known, whereabouts):
                     continue  # it may be where nobody could look, or another file has its name
             except StorageError as error:
                 errors.append(error)
@@ -200,7 +201,7 @@ class Deleter:
             )
         )
 
-    def _is_gone(self, place: Place, known: RecordingState) -> bool:
+    def _is_gone(self, place: Place, known: RecordingState, whereabouts: Whereabouts) -> bool:
         """Whether a recording without a file is gone, and not only out of sight. Raises
         NotTheRecordingError if another recording has its name."""
         if others := place.files_of(known.id):
@@ -208,7 +209,7 @@ class Deleter:
                 f"{others[0]}: this is another recording than its name says: it is left as it is, "
                 f"and {known.id} is not recorded as deleted; find out where that is"
             )
-        away = Whereabouts(place).is_away(known)
+        away = whereabouts.is_away(known)
         return not place.unread and not known.missing and not away
 
     def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:

@@ -1,19 +1,35 @@
-"""Holds: an authorised person has a recording kept beyond its time."""
+"""Holds: an authorised person has a recording kept beyond its time.
+
+In an office a hold may have an end. A recording is held until the last of its holds has ended, and
+for good if one of them has no end. Then the office releases it by itself (`release_ended`), and it
+is due as if it had never been held. Only trusted time ends a hold. A camera's own holds have no
+end: its ledger is read by cameras and offices of every age.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Final, NamedTuple
 
+from camerad.base.clock import Moment
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import LONGEST, is_plain, printable
+from camerad.container.limits import GREATEST
 from camerad.container.recording_files import ID, UNREADABLE
+from camerad.container.statements import rfc3339
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.store.locations import NotThereError, Place
+from camerad.store.locations import NotThereError, Place, PlaceKind
 
 MOST_HOLDS: Final = 100
 """The most holds on one recording: each epoch of the ledger begins with all of them, in one
 entry."""
+
+
+ENDED: Final = "camerad, by itself: the hold ended"
+"""Who released a recording whose holds have all ended; when that was follows."""
 
 
 class HoldError(CameradError, ValueError):
@@ -30,12 +46,31 @@ class TooManyHoldsError(HoldError):
     """Error raised when a recording is held as often as it may be."""
 
 
-def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: str) -> None:
-    """Keep a recording until `release_holds`. who: the authorised person.
+class EndedHold(NamedTuple):
+    """A recording whose holds have all ended. end_us: wall time at which the last one did."""
 
-    The same hold of the same person is placed once only. Raises HoldError without reason or person,
-    or if there are too many holds; NotThereError if the recording is not here; StorageError.
+    id: str
+    end_us: int
+
+
+def place_hold(
+    ledger: Ledger,
+    place: Place,
+    recording: str,
+    reason: str,
+    who: str,
+    *,
+    until_us: int | None = None,
+) -> None:
+    """Keep a recording until `release_holds`. who: the authorised person. until_us: wall time at
+    which the hold ends by itself; None without an end.
+
+    The same hold of the same person until the same time is placed once only. Raises HoldError
+    without reason or person, for an end that is none, or if there are too many holds; NotThereError
+    if the recording is not here; StorageError.
     """
+    if until_us is not None:
+        _check_end(ledger, place, until_us)
     reason, who = one_line("a reason", reason), one_line("the authorised person", who)
     if ID.fullmatch(recording.removesuffix(UNREADABLE)) is None:
         # Also of what would lead out of the directory: a hold is on an id, not on a path.
@@ -44,14 +79,58 @@ def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: s
         )
     place.find(recording)
     known = ledger.state.recordings.get(recording)
-    if known is not None and Hold(reason, who) in known.holds:
+    hold = Hold(reason, who) if until_us is None else Hold(reason, who, until_us)
+    if known is not None and hold in known.holds:
         return
     if known is not None and len(known.holds) >= MOST_HOLDS:
         raise TooManyHoldsError(
             f"{recording} is held {MOST_HOLDS} times, which is the most, and stays held: release "
             "it, then hold it again for each reason that remains"
         )
-    ledger.append("hold", id=recording, reason=reason, who=who)
+    if until_us is None:
+        ledger.append("hold", id=recording, reason=reason, who=who)
+    else:
+        ledger.append("hold_until", id=recording, reason=reason, who=who, until_us=until_us)
+
+
+def _check_end(ledger: Ledger, place: Place, until_us: int) -> None:
+    """Raises HoldError unless a hold may end then."""
+    if place.kind is not PlaceKind.OFFICE:
+        raise HoldError(
+            "a hold on a camera has no end: leave the end out, or place the hold in the office's "
+            "directory"
+        )
+    _, now = ledger.now()
+    if not now.wall_us < until_us <= GREATEST:
+        raise HoldError(
+            "a hold ends in the future, and before the year 2255: name another day, and see "
+            "whether this computer's date is right"
+        )
+
+
+def list_ended(state: LedgerState, now: Moment) -> Iterator[EndedHold]:
+    """Every recording whose holds have all ended. None does by a clock that is not trusted, and
+    none by a ledger that this version cannot read as a whole: that may have other holds."""
+    if not now.trusted or state.unread:
+        return
+    for known in state.recordings.values():
+        end_us = known.hold_end_us
+        if end_us is not None and end_us <= now.wall_us:
+            yield EndedHold(known.id, end_us)
+
+
+def without_ended(state: LedgerState, now: Moment) -> LedgerState:
+    """What the ledger will say once `release_ended` was here."""
+    ended = {one.id: replace(state.recordings[one.id], holds=()) for one in list_ended(state, now)}
+    return replace(state, recordings={**state.recordings, **ended}) if ended else state
+
+
+def release_ended(ledger: Ledger) -> tuple[EndedHold, ...]:
+    """Release every recording whose holds have all ended; returns them. Raises StorageError."""
+    released = tuple(list_ended(ledger.state, ledger.now()[1]))
+    for one in released:
+        ledger.append("release", id=one.id, who=f"{ENDED} {rfc3339(one.end_us)}")
+    return released
 
 
 def release_holds(ledger: Ledger, recording: str, who: str) -> None:

@@ -76,7 +76,7 @@ class Stored:
         """The same as an object for JSON."""
         return self.info.as_json() | {
             "flagged": self.flagged,
-            "holds": [{"reason": hold.reason, "who": hold.who} for hold in self.holds],
+            "holds": [_hold_as_json(hold) for hold in self.holds],
             "held": bool(self.holds),
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
@@ -88,6 +88,11 @@ class Stored:
             "days_left": self.days_left,
             "expires_soon": self.urgent,
         }
+
+
+def _hold_as_json(hold: Hold) -> dict[str, Any]:
+    until = None if hold.end_us is None else rfc3339(hold.end_us)
+    return {"reason": hold.reason, "who": hold.who, "until": until}
 
 
 def join_with_ledger(

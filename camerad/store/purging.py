@@ -34,6 +34,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.camera_ledgers import DoubtfulLedger, devices_here
 from camerad.store.deletable import NotTheRecordingError
+from camerad.store.holds import EndedHold
 from camerad.store.locations import Place, PlaceKind, office_place
 from camerad.store.trust import is_vouched
 from camerad.store.whereabouts import Whereabouts
@@ -128,10 +129,12 @@ def exit_code(reasons: Iterable[Reason]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did. reasons: why it may not have deleted all that is due."""
+    """What a purge did. reasons: why it may not have deleted all that is due. released: in an
+    office, what was held until its holds ended."""
 
     deleted: tuple[Deletion, ...]
     reasons: tuple[Reason, ...]
+    released: tuple[EndedHold, ...] = ()
 
     @property
     def complete(self) -> bool:

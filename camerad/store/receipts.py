@@ -13,6 +13,7 @@ ledger.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base import durable_files, file_status, storage_errors
+from camerad.base.bounded_wait import wait_until
 from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
@@ -36,6 +38,9 @@ _log = logging.getLogger(__name__)
 RECEIPT: Final = "camerad-receipt"
 MOST: Final = 8
 """The most recordings in one receipt, so that a request for one stays short."""
+WAIT_SECONDS: Final = 10.0
+"""For another program that writes a receipt there: it is at it for as long as the storage takes to
+make one small file durable."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 
 
@@ -168,22 +173,28 @@ def is_signed(path: str, keys: KeyRing) -> bool:
 def write(directory: str, token: bytes) -> str:
     """Put a receipt into a file of its own, durably; returns its path.
 
-    Raises StorageError, also if another program writes one there just then: an offload and the
-    office's server must not take the same number.
+    An offload and the office's server must not take the same number: one waits for the other, up to
+    `WAIT_SECONDS`. Raises StorageError, also if the other is still at it then.
     """
-    try:
-        claim = durable_files.lock_directory(directory)
-    except BlockingIOError as error:
+    claims: list[int] = []
+
+    def claim() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            claims.append(durable_files.lock_directory(directory))
+        return bool(claims)
+
+    if not wait_until(claim, WAIT_SECONDS):
         raise StorageError(
-            f"{directory}: another program writes a receipt there just now; try again"
-        ) from error
+            f"{directory}: another program has been writing a receipt there for "
+            f"{WAIT_SECONDS:.0f} s; see whether it is stopped, and try again"
+        )
     try:
         last = max(map(_number, _names(directory)), default=0)
         path = os.path.join(directory, f"{last + 1:04d}.jws")
         verified_copy.publish(path, token)
         return path
     finally:
-        os.close(claim)
+        os.close(claims[0])
 
 
 def mentions(directory: str, recording: str) -> bool:

@@ -226,9 +226,9 @@ class Store:
 
     # ------------------------------------------------------------------ holds
 
-    def hold(self, recording: str, reason: str, who: str) -> None:
+    def hold(self, recording: str, reason: str, who: str, *, until_us: int | None = None) -> None:
         """Keep a recording until `release`: see `camerad.store.holds.place_hold`."""
-        holds.place_hold(self.ledger, self.place, recording, reason, who)
+        holds.place_hold(self.ledger, self.place, recording, reason, who, until_us=until_us)
 
     def release(self, recording: str, who: str) -> None:
         """End all holds on a recording: see `camerad.store.holds.release_holds`."""
@@ -258,10 +258,12 @@ class Store:
         return deleted
 
     def purge_and_explain(self) -> Purged:
-        """The same, with everything that keeps a recording beyond its day, for whoever asked.
+        """The same, with everything that keeps a recording beyond its day, for whoever asked. What
+        is not held any more, because its holds ended, is released before.
 
         Raises StorageError if the ledger fails.
         """
+        released = holds.release_ended(self.ledger)
         place = self.place
         doubtful = find_doubtful(place, self.ledger.state, self._trusted)
         deleted, errors = self._deleter.purge(place, self._copies(place), doubtful)
@@ -276,7 +278,7 @@ class Store:
             errors=[*self.unread, *errors],
             doubtful=doubtful,
         )
-        return Purged(tuple(deleted), kept)
+        return Purged(tuple(deleted), kept, released)
 
     def expire_missing(self, copied: Collection[str]) -> list[str]:
         """Write the tombstones of what is due, has vanished from here, and has copies elsewhere:

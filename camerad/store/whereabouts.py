@@ -4,13 +4,18 @@ A camera has a directory for each key that it had. Its name alone does not say i
 recording was; what came with the recordings does: the receipts, and the copy of the camera's
 ledger. Where no directory that is there has ever had it, that which had it may be on a disk that is
 not mounted, and nothing can be said.
+
+What came with 20,000 recordings takes a second of a processor to read. So it is read once for all
+that is asked in one look, and again if the directory or a part of it is another one than it was,
+or has another time: a disk that was taken away meanwhile is noticed.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
@@ -26,6 +31,7 @@ class Whereabouts:
 
     def __init__(self, place: Place) -> None:
         self._place: Final = place
+        self._had: dict[str, _Had] = {}
 
     def is_away(self, known: RecordingState) -> bool:
         """Whether the directory in which it was is not in an office at all: then nobody can say
@@ -33,11 +39,14 @@ class Whereabouts:
         if self._place.kind is not PlaceKind.OFFICE:
             return False
         if not known.device:
-            return not (self._had or self._unread)
+            return not (self._place.holdings or self._unread)
         stem = device_stem(known.device)
         if stem in self._unread:
             return False  # it may well be there
-        return not any(known.id in named for theirs, named in self._had if theirs == stem)
+        theirs = (
+            one for one in self._place.holdings if holding_stem(os.path.basename(one.root)) == stem
+        )
+        return not any(known.id in self._named(one) for one in theirs)
 
     @cached_property
     def _unread(self) -> set[str]:
@@ -46,13 +55,33 @@ class Whereabouts:
         there = (os.path.relpath(one.directory, root) for one in self._place.unread)
         return {holding_stem(one.partition(os.sep)[0]) for one in there}
 
-    @cached_property
-    def _had(self) -> list[tuple[str, set[str]]]:
-        """For each directory of recordings that is there what its name begins with, and which
-        recordings were in it."""
-        return [
-            (holding_stem(os.path.basename(one.root)), _named(one)) for one in self._place.holdings
-        ]
+    def _named(self, holding: Holding) -> Collection[str]:
+        """Which recordings were in a directory that is there."""
+        state = _state_of(holding)
+        had = self._had.get(holding.root)
+        if had is None or had.state != state:
+            had = self._had[holding.root] = _Had(state, _named(holding))
+        return had.named
+
+
+class _Had(NamedTuple):
+    """What was read of a directory. state: of it and its parts, before that."""
+
+    state: tuple[object, ...]
+    named: Collection[str]
+
+
+def _state_of(holding: Holding) -> tuple[object, ...]:
+    """What tells a directory and its parts from what they were."""
+    found: list[object] = []
+    for path in (holding.root, holding.receipts, holding.ledger):
+        try:
+            there = os.lstat(path)
+        except OSError as error:
+            found.append(error.errno)  # whoever reads it is told so too
+        else:
+            found.append((there.st_dev, there.st_ino, there.st_mtime_ns, there.st_ctime_ns))
+    return tuple(found)
 
 
 def _named(holding: Holding) -> set[str]:

@@ -12,7 +12,9 @@ In a directory of that process's own (`DIRECTORY`):
 What became of a bundle is in `JUDGED` beside `camerad.update.update_file`, which only root writes.
 The daemon reads there what to tell the office, and `camerad-upload` what not to fetch again. The
 SHA-256 is a name here and no more: whoever has taken `camerad-upload` over can give another file
-that name, and RAUC's signature alone says what is installed.
+that name, and RAUC's signature alone says what is installed. Nor does it bound anything by itself:
+under ever new names one bundle would wear out the card. So `WRITES` counts, of all names together,
+how often a system was written while this version runs.
 
 Order of writes: an attempt is counted before RAUC writes anything, so that one by which the machine
 loses its power counts, too; a decision is written before the bundle is removed. After a loss of
@@ -25,7 +27,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -54,10 +56,14 @@ READY: Final = "ready"
 ENDING: Final = ".raucb"
 JUDGED: Final = "offered.json"
 """Beside `update.json`."""
+WRITES: Final = "offered-writes.json"
 MOST: Final = 8
-"""Bundles that are remembered."""
+"""Bundles that are remembered; those that RAUC trusted stay longer than others."""
 MOST_FAILURES: Final = 3
 """Times that RAUC may fail to write a bundle. Each writes a slot of some 400 MB to the card."""
+MOST_WRITES: Final = 12
+"""The same of all bundles, while one version runs: 5 GB. An update needs one; four bundles may fail
+as often as they can. Then an update comes by a stick."""
 UNTRUSTED: Final = "untrusted"
 UNSUITABLE: Final = "unsuitable"
 NOT_WRITTEN: Final = "not_written"
@@ -67,6 +73,15 @@ SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UNDER_WAY: Final = (UpdatePhase.INSTALLING, UpdatePhase.TRYING)
 _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class SystemWrites:
+    """How often a system was written, or begun to be, for bundles from the dock. by: the version
+    that ran."""
+
+    by: str
+    count: int
 
 
 def read_judged(provision_dir: Path) -> tuple[JudgedBundle, ...]:
@@ -106,6 +121,7 @@ class OfferedBundles:
         self._kept = kept
         self._updater = updater
         self._path = os.path.join(kept.directory, JUDGED)
+        self._writes_path = os.path.join(kept.directory, WRITES)
 
     def install(self, running: RunningVersion, rauc: Rauc) -> None:
         """Install the bundle that was handed in, and put it up for its trial; then remove it.
@@ -149,14 +165,25 @@ class OfferedBundles:
             )
             self._refuse(bundle, judged, NOT_WRITTEN, text)
             raise BundleRefusedError(text)
+        writes = self._writes(running.version)
+        if writes >= MOST_WRITES:
+            text = (
+                f"{bundle}: while this version runs, bundles from the dock were written {writes} "
+                "times, which wears the card: look at the camera, and bring the update by a stick"
+            )
+            self._refuse(bundle, judged, NOT_WRITTEN, text)
+            raise BundleRefusedError(text)
+        self._count(running.version, writes + 1)
         counted = replace(judged, failures=judged.failures + 1)
         self._note(counted)
         try:
             self._updater.install(bundle, running, rauc, again=False)
         except UpdateNotNowError:
+            self._count(running.version, writes)
             self._note(judged)
             raise
         except BundleRefusedError as error:
+            self._count(running.version, writes)  # it is judged before anything is written
             if self._kept.state.phase in _UNDER_WAY:
                 self._note(judged)  # by hand, just now
                 raise UpdateNotNowError(str(error)) from error
@@ -166,6 +193,7 @@ class OfferedBundles:
             if self._is_done(judged.version, running):
                 return  # it was written whole before something went wrong
             if self._updater.hindrance() is not None:
+                self._count(running.version, writes)
                 self._note(judged)  # the camera was taken: that is nobody's fault
             elif counted.failures >= MOST_FAILURES:
                 text = (
@@ -201,7 +229,24 @@ class OfferedBundles:
 
     def _note(self, judged: JudgedBundle) -> None:
         others = [one for one in self._judged() if one.sha256 != judged.sha256]
-        write_json(self._path, [*others, judged][-MOST:], mode=_PUBLIC)
+        while len(others) >= MOST:
+            # Whoever hands in what nobody signed must not have the others forgotten.
+            others.remove(next((one for one in others if one.why == UNTRUSTED), others[0]))
+        write_json(self._path, [*others, judged], mode=_PUBLIC)
+
+    def _writes(self, running: str) -> int:
+        """How often a system was written while this version runs."""
+        try:
+            said = read_json(
+                self._writes_path, SystemWrites, "number of writes", _LARGEST, "it counts as none"
+            )
+        except StateFileError as error:
+            log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
+            return 0
+        return said.count if said is not None and said.by == running else 0
+
+    def _count(self, running: str, writes: int) -> None:
+        write_json(self._writes_path, SystemWrites(running, writes), mode=_PUBLIC)
 
     def _remove(self, bundle: str) -> None:
         """Remove what was handed in. The directory is another user's, who can have made links of

@@ -113,7 +113,7 @@ class Rauc:
         deadline = time.monotonic() + UP_SECONDS
         while self._run([self._program, "status"], environment).returncode != 0:
             if service.poll() is not None or time.monotonic() > deadline:
-                raise UpdateError("RAUC's service does not start: its words are in the journal")
+                raise UpdateError("RAUC's service does not start: see the journal")
             time.sleep(0.1)
 
     def _watch(self, client: subprocess.Popen[bytes], hindrance: Callable[[], str | None]) -> None:

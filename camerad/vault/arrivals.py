@@ -60,7 +60,7 @@ class Arrivals:
             self._parts = {name: parts for name, parts in self._parts.items() if name in names}
 
     def knows(self, name: _Name, length: int) -> bool:
-        """Whether all of an upload of so many bytes came before this process' eyes."""
+        """Whether this process saw every byte come of an upload of so many bytes."""
         with self._lock:
             parts = self._parts.get(name)
             return bool(parts and parts[-1][0] == length)

@@ -74,7 +74,7 @@ class OfferedUpdateState(Enum):
     OFFERED = "on offer"
     """It fetches it in its dock, when everything is handed over."""
     WAITING = "installed"
-    """It is, and has its trial before it."""
+    """It is installed, and has its trial before it."""
     REFUSED = "refused"
     RUNNING = "running"
 

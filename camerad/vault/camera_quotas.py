@@ -1,4 +1,4 @@
-"""How much may lie at the office of one camera that is not taken over.
+"""How much of one camera may lie at the office before it is taken over.
 
 That is what it has declared, here or still to come, and what was put apart of it
 (`camerad.vault.apart`), which nobody removes but a person. So one camera, or whoever has its key,
@@ -28,8 +28,8 @@ _LOOK: Final = "have the office look at office/apart/{kid}, and take away what i
 
 @dataclass(frozen=True, slots=True)
 class CameraQuotas:
-    """camera: of one camera, of what is not taken over. files: of one camera that are put apart.
-    apart: of all cameras that is put apart."""
+    """camera: bytes of one camera that are not taken over yet. files: how many of one camera lie
+    apart. apart: bytes of all cameras that lie apart."""
 
     camera: int = 512 * GIB
     apart: int = 1024 * GIB

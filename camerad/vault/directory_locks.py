@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import StorageError
+from camerad.base.bounded_wait import wait_until
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explain, explaining
 from camerad.store.locations import OFFICE
 
@@ -34,6 +35,10 @@ _RANGE: Final = "hhqqi0q"
 """struct flock of fcntl(2) on 64 bits: type, whence, start, length, and a process that stays 0."""
 
 
+class LockHeldError(CameradError, RuntimeError):
+    """Error raised when somebody else keeps a lock for longer than one waits for it."""
+
+
 class DirectoryLocks:
     """root: the office's directory. Any thread may use them."""
 
@@ -42,16 +47,17 @@ class DirectoryLocks:
         self._path = os.path.join(self._office, LOCK)
 
     @contextlib.contextmanager
-    def hold(self, name: str) -> Iterator[None]:
+    def hold(self, name: str, seconds: float | None = None) -> Iterator[None]:
         """Hold the lock of this name until the end of the context; it is waited for.
 
-        name: any text. It must not be held already by whoever asks. Raises StorageError.
+        name: any text. It must not be held already by whoever asks. seconds: wait so long for each
+        file of locks, else for as long as it takes: whoever has it may be stopped, and holds it.
+        Raises LockHeldError and StorageError.
         """
         while True:
             descriptor = self._open()
             try:
-                with explaining("lock the file", self._path):
-                    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _one_byte(name))
+                self._wait(descriptor, name, seconds)
                 if self._is_there(descriptor):
                     yield
                     return
@@ -70,6 +76,16 @@ class DirectoryLocks:
                     return
             finally:
                 os.close(descriptor)
+
+    def _wait(self, descriptor: int, name: str, seconds: float | None) -> None:
+        if seconds is None:
+            with explaining("lock the file", self._path):
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _one_byte(name))
+        elif not wait_until(lambda: _is_locked(descriptor, name, self._path), seconds):
+            raise LockHeldError(
+                f"{self._path}: another server, or a command, has held the lock {name!r} for "
+                f"{seconds:.0f} s; see whether it is stopped"
+            )
 
     def _open(self) -> int:
         file_status.check_directory(self._office)
@@ -107,7 +123,7 @@ def _one_byte(name: str) -> bytes:
 
 
 def _is_locked(descriptor: int, name: str, path: str) -> bool:
-    """Take the lock of a name, unless somebody else has it; returns whether that was so."""
+    """Take the lock of a name, unless somebody else has it; returns whether it is held now."""
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _one_byte(name))
     except BlockingIOError:

@@ -1,9 +1,9 @@
 """Whether an uploaded file is the whole and authentic recording that the camera declared.
 
 A file is read once, from the storage: what is judged, and what its SHA-256 is of, are the very
-bytes that the storage gave back. Of an authentic recording none can be another than the camera
-signed: every member's SHA-256 is in a signed statement, and what lies between members, or behind
-them, has one form only.
+bytes that the storage gave back. Each byte of an authentic recording is what the camera signed:
+every member's SHA-256 is in a signed statement, and what lies between members, or behind them, has
+one form only.
 """
 
 from __future__ import annotations

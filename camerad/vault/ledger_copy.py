@@ -23,6 +23,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import sha256_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
+from camerad.container.jws import SHA256
 from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
@@ -44,7 +45,6 @@ MOST_CHECKPOINTS: Final = 10_000
 MOST_BYTES: Final = 256 << 20
 """Bytes of one camera's ledger in all: of the copy, of what is kept beside it, and of the stage."""
 _NAME: Final = re.compile(r"([0-9]{6,9})\.(jws|damaged|checkpoint)", re.ASCII)
-_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BEHIND: Final = (
     "this ledger ends before the office's copy of it does, which has come another way meanwhile, "
     "as by an offload: bring it again; if that does not help, the card was put back to an earlier "
@@ -284,7 +284,7 @@ def check_name(name: str) -> None:
 def _check_list(files: Mapping[str, str]) -> None:
     for name, sha256 in files.items():
         check_name(name)
-        if not _SHA256.fullmatch(sha256):
+        if not SHA256.fullmatch(sha256):
             raise LedgerFileError(f"{name}: SHA-256 is written as 64 small hexadecimal digits")
     if not any(name.endswith(_ENTRIES) for name in files):
         raise LedgerFileError("a ledger has one file with entries at least; name all of its files")

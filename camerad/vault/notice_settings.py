@@ -92,7 +92,9 @@ class NotifySettings:
         Matches(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time such as 07:00, in quotes,"),
     ] = "07:00"
     before_days: Annotated[
-        int, "Days before the deletion of a marked recording.", Range(1, 60, "days")
+        int,
+        "Days before the deletion of a marked recording, or the end of a hold.",
+        Range(1, 60, "days"),
     ] = 3
     not_seen_days: Annotated[
         int, "Days after which a camera that did not come is named.", Range(1, 366, "days")
@@ -151,7 +153,7 @@ EXAMPLE: Final = """
 #notify:
 #  language: en            # or de
 #  daily_at: "07:00"       # what needs somebody at once is told at once
-#  before_days: 3          # before a marked recording is deleted
+#  before_days: 3          # before a marked recording is deleted, or a hold ends
 #  not_seen_days: 7        # a camera that did not come
 #  again_days: 7           # what is still so
 #  free_percent: 10        # storage with less free room

@@ -5,17 +5,15 @@ and how much of it is in memory at a time.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from typing import Final, Protocol
 
 from camerad.base import file_status
+from camerad.container.keys import THUMBPRINT
 from camerad.store.check_in import CheckIn
 
 OFFERS: Final = "offers"
 """The directory of offers, in the office's own part; each camera's has its thumbprint as name."""
-KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-"""A thumbprint (RFC 7638, SHA-256 in base64url)."""
 PIECE: Final = 256 * 1024
 """Bytes of an offer that are in memory for one answer."""
 
@@ -61,7 +59,7 @@ class OfferKind(Protocol):
 def offer_path(office: str, kid: str, name: str) -> str:
     """Where a file about a camera's offer lies; nothing on the way is a link. office: the office's
     own part of its directory. Raises ValueError for what is no thumbprint, and StorageError."""
-    if KID.fullmatch(kid) is None:
+    if THUMBPRINT.fullmatch(kid) is None:
         raise ValueError(f"{kid!r} is no thumbprint")
     path = office
     file_status.check_directory(path)

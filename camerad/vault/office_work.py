@@ -130,16 +130,20 @@ class OfficeWork:
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))
         self._add_work("index", self._index.look)
+        self._add_channels(watch)
+
+    def _add_channels(self, watch: OfficeWatch) -> None:
+        settings, clock = self._settings, self._clock
         for channel in make_channels(settings.notify, clock):
-            metrics.show_channel(channel.name)
+            self._metrics.show_channel(channel.name)
             delivery = NoticeDelivery(
                 channel,
                 watch.present,
                 settings.notify,
-                memory_path=notice_memory.path_in(directory, channel.name),
+                memory_path=notice_memory.path_in(str(settings.directory), channel.name),
                 office=settings.url,
                 clock=clock,
-                watch=metrics,
+                watch=self._metrics,
                 unknown=watch.unknown,
             )
             self._add_work(CHANNELS + channel.name, delivery.deliver)
@@ -166,14 +170,14 @@ def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: 
     """Look for uploads to which nothing comes, and for those that are complete; returns after how
     many seconds to look again."""
     uploads.tidy()  # what the storage did not let go when it was to be removed
-    for kid, recording in uploads.expire(clock.moment()):
-        log.info(
-            "%s: it did not go on for %d days, so what the camera %s had brought was removed",
-            recording,
-            uploads.limits.unfinished_days,
-            kid,
-            extra=MessageId.UPLOAD.extra,
-        )
+    for one in uploads.expire(clock.moment()):
+        if one.came:
+            text = "%s: it did not go on for %d days, so what the camera %s had brought was removed"
+            days = uploads.limits.unfinished_days
+        else:
+            text = "%s: nothing of it came for %d day, so its room is free again (camera %s)"
+            days = uploads.limits.promised_days
+        log.info(text, one.recording, days, one.kid, extra=MessageId.UPLOAD.extra)
     for kid, declaration in list(uploads.complete()):
         queue(kid, declaration)
     return EXPIRY_SECONDS

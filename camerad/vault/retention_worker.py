@@ -3,7 +3,8 @@
 Every recording that is not held goes within an hour of its legal end: the server looks every
 quarter of an hour. It does what ``camerad evidence purge`` does, with the same store: new
 recordings are taken over into the office's ledger, the tombstone comes first, and only trusted time
-counts.
+counts. A hold with an end is released by itself when that is over; then the same rules apply as if
+there had been none.
 
 What keeps a recording beyond its day is logged as a warning, once until it is something else. What
 a look found goes to the notices and the metrics besides.
@@ -21,6 +22,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
+from camerad.container.statements import rfc3339
 from camerad.office.office_store import open_office_store
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.disk import TakenError
@@ -81,6 +83,13 @@ class RetentionWorker:
         except CameradError as error:
             self._warn({f"nothing was deleted: {error}"})
             raise WorkFailedError(str(error)) from error
+        for ended in done.released:
+            log.info(
+                "%s: its hold ended on %s, and is released",
+                ended.id,
+                rfc3339(ended.end_us),
+                extra=MessageId.HOLD_ENDED.extra,
+            )
         for one in done.deleted:
             log.info("deleted %s: %s", one.id, one.why, extra=MessageId.DELETED.extra)
         self._warn({one.text for one in done.reasons})

@@ -18,7 +18,8 @@ from camerad.store.store import Store
 from camerad.vault.notices.notice_rules import DatedRecording, StoreFacts, subject_of
 
 _AHEAD_US: Final = 61 * DAY
-"""Settings choose how long before its end a marked recording is named; not longer than this."""
+"""Settings choose how long before its end a marked recording or a hold is named; not longer than
+this."""
 
 
 def look_at(store: Store, purged: Purged, alarms: Iterable[Discrepancy]) -> StoreFacts:
@@ -35,7 +36,9 @@ def look_at(store: Store, purged: Purged, alarms: Iterable[Discrepancy]) -> Stor
 
     here = [one for one in state.recordings.values() if one.here]
     held = [one for one in here if one.held]
-    beyond = (dated(one) for one in held if one.ended is not None)
+    ending = [(one, end_us) for one in held if (end_us := one.hold_end_us) is not None]
+    lasting = (one for one in held if one.hold_end_us is None)
+    beyond = (dated(one) for one in lasting if one.ended is not None)
     return StoreFacts(
         wall_us=now.wall_us,
         here=len(here),
@@ -45,6 +48,11 @@ def look_at(store: Store, purged: Purged, alarms: Iterable[Discrepancy]) -> Stor
         deleted=len(purged.deleted),
         marked=tuple(
             dated(one) for one in list_expiring_flagged(state, boot_id, now, within_us=_AHEAD_US)
+        ),
+        hold_ends=tuple(
+            DatedRecording(one.id, one.device, end_us)
+            for one, end_us in ending
+            if end_us <= now.wall_us + _AHEAD_US
         ),
         held_beyond=tuple(one for one in beyond if one.due_us <= now.wall_us),
         differences=tuple((one.what, one.id) for one in alarms),

@@ -10,15 +10,18 @@ away once the camera runs that version, and with the last one its bundle. Nothin
 the camera judges a bundle by the certificate in its system.
 
 Order of writes: a bundle is durable before an offer names it, and an offer is removed before its
-bundle is. Both are done under one lock, so that no bundle goes that is just being offered. No
-check-in waits for it: what a camera runs by is taken away by its next one.
+bundle is. A bundle gets its name under the lock under which it is offered, and under which others
+are removed: so none goes that is just being offered. It is copied before, which takes minutes,
+under a name of its own, and stays as long as whoever copies it has its claim.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
-import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -29,11 +32,13 @@ from camerad.base.safe_read import open_plain
 from camerad.base.state_file import read_json, write_json
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
+from camerad.container.jws import SHA256
+from camerad.container.keys import THUMBPRINT
 from camerad.dock.update_fetch import LONGEST
 from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
-from camerad.vault.offer_kinds import KID, OFFERS, PIECE, offer_path
+from camerad.vault.directory_locks import DirectoryLocks, claim_file
+from camerad.vault.offer_kinds import OFFERS, PIECE, offer_path
 from camerad.vault.standstill import free_room
 from camerad.vault.update_bundle import read_manifest
 
@@ -42,7 +47,6 @@ NAME: Final = "update.json"
 _ENDING: Final = ".raucb"
 _LOCK: Final = "updates"
 _LARGEST: Final = 4096
-_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class BundleTooLargeError(CameradError, ValueError):
@@ -115,7 +119,7 @@ class UpdateOffers:
         """The same, whether its bundle is there or not."""
         path = self._path(kid)
         found = read_json(path, OfferedUpdate, "offered update", _LARGEST, "offer it again")
-        return found if found is not None and _SHA256.fullmatch(found.sha256) else None
+        return found if found is not None and SHA256.fullmatch(found.sha256) else None
 
     def for_camera(self, kid: str, said: CheckIn) -> UpdateContent | None:
         """What a camera is to fetch, by what it just said: nothing that it runs, that waits for its
@@ -125,7 +129,7 @@ class UpdateOffers:
         if offer is None or said.image is None or offer.sha256 in said.waiting:
             return None
         if said.image == offer.version:
-            # Whoever copies a bundle has it for minutes, and no camera waits for that.
+            # No camera waits for whoever offers one just now: its next check-in sees to it.
             with self._locks.try_hold(_LOCK) as held:
                 if held:
                     if self.offered(kid) == offer:  # another one may have been offered since
@@ -140,24 +144,24 @@ class UpdateOffers:
         that stay free on the office's storage. Raises BundleError and BundleTooLargeError."""
         for kid in kids:
             self._path(kid)
-        with open_plain(bundle, "bundle", linked=True) as file, self._locks.hold(_LOCK):
+        with open_plain(bundle, "bundle", linked=True) as file:
             length = os.fstat(file.fileno()).st_size
             with explaining("read", bundle):
                 manifest = read_manifest(bundle, file.fileno())
             if length > LONGEST:
                 raise BundleTooLargeError(f"{bundle}: no camera takes more than {room(LONGEST)}")
-            if length + reserve > free_room(self._office):
-                raise BundleTooLargeError(
-                    f"{bundle}: with its {room(length)} the office's storage would not keep "
-                    f"{room(reserve)} free for recordings (receive.reserve_gib): make room there"
-                )
-            sha256 = self._keep(file.fileno(), length, bundle)
-            offer = OfferedUpdate(sha256, length, manifest.compatible, manifest.version)
-            for kid in kids:
-                path = self._path(kid)
-                durable_files.make_directory(os.path.dirname(path))
-                write_json(path, offer)
-            self._remove_unoffered()
+            self._check_room(bundle, length, length + reserve, reserve)
+            with self._copied(file.fileno(), length, bundle) as (copy, sha256):
+                offer = OfferedUpdate(sha256, length, manifest.compatible, manifest.version)
+                with self._locks.hold(_LOCK):
+                    # Others may have been copied meanwhile.
+                    self._check_room(bundle, length, reserve, reserve)
+                    durable_files.rename(copy, self._bundle(sha256))
+                    for kid in kids:
+                        path = self._path(kid)
+                        durable_files.make_directory(os.path.dirname(path))
+                        write_json(path, offer)
+                    self._remove_unoffered()
         return offer
 
     def withdraw(self, kid: str) -> bool:
@@ -170,26 +174,38 @@ class UpdateOffers:
             self._remove_unoffered()
         return True
 
-    def _keep(self, descriptor: int, length: int, bundle: str) -> str:
-        """Copy a bundle to its place, durably; its SHA-256."""
+    def _check_room(self, bundle: str, length: int, needed: int, reserve: int) -> None:
+        if needed > free_room(self._office):
+            raise BundleTooLargeError(
+                f"{bundle}: with its {room(length)} the office's storage would not keep "
+                f"{room(reserve)} free for recordings (receive.reserve_gib): make room there"
+            )
+
+    @contextlib.contextmanager
+    def _copied(self, descriptor: int, length: int, bundle: str) -> Iterator[tuple[str, str]]:
+        """A bundle's copy, durably beside its place, and its SHA-256. It is removed in the end,
+        unless it got another name."""
         directory = os.path.join(self._office, UPDATES)
         durable_files.make_directory(directory)
-        temporary = os.path.join(directory, f"bundle{durable_files.TEMPORARY}")
-        durable_files.remove(temporary, missing_ok=True)
-        copy, found, offset = durable_files.create(temporary), hashlib.sha256(), 0
+        path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
+        copy, found, offset = durable_files.create(path), hashlib.sha256(), 0
         try:
+            with explaining("claim", path):
+                fcntl.flock(copy, fcntl.LOCK_EX)
             while offset < length:
                 with explaining("read", bundle):
                     piece = os.pread(descriptor, min(PIECE, length - offset), offset)
                 if not piece:
                     raise StorageError(f"{bundle}: it became shorter while it was read")
                 found.update(piece)
-                offset = durable_files.write(copy, [piece], offset, temporary)
-            durable_files.sync(copy, temporary)
+                offset = durable_files.write(copy, [piece], offset, path)
+            durable_files.sync(copy, path)
+            yield path, found.hexdigest()
         finally:
-            durable_files.close(copy, temporary)
-        durable_files.rename(temporary, self._bundle(found.hexdigest()))
-        return found.hexdigest()
+            try:
+                durable_files.remove(path, missing_ok=True)
+            finally:
+                durable_files.close(copy, path)
 
     def _remove_unoffered(self) -> None:
         """Remove what no camera is offered any more. Its lock is held."""
@@ -199,13 +215,15 @@ class UpdateOffers:
             return
         offers = os.path.join(self._office, OFFERS)
         with explaining("list the directory", offers):
-            kids = [name for name in os.listdir(offers) if KID.fullmatch(name)]
+            kids = [name for name in os.listdir(offers) if THUMBPRINT.fullmatch(name)]
         named = {offer.sha256 + _ENDING for kid in kids if (offer := self.offered(kid))}
         with explaining("list the directory", directory):
             there = os.listdir(directory)
         for name in there:
-            if name not in named:
-                durable_files.remove(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            copied = name.endswith(durable_files.TEMPORARY) and _claimed(path)
+            if name not in named and not copied:
+                durable_files.remove(path, missing_ok=True)
 
     def _bundle(self, sha256: str) -> str:
         """Nothing on the way is a link."""
@@ -215,3 +233,14 @@ class UpdateOffers:
 
     def _path(self, kid: str) -> str:
         return offer_path(self._office, kid, NAME)
+
+
+def _claimed(path: str) -> bool:
+    """Whether somebody is copying a bundle there; what a command left that was killed is not."""
+    try:
+        claim = claim_file(path)
+    except BlockingIOError:
+        return True
+    if claim is not None:
+        os.close(claim)
+    return False

@@ -29,6 +29,10 @@ class UploadBusyError(CameradError, RuntimeError):
     """Error raised when another request works on the same upload."""
 
 
+class DeclaringBusyError(CameradError, RuntimeError):
+    """Error raised when another server keeps the office's uploads to itself: ask again."""
+
+
 class WrongOffsetError(CameradError, ValueError):
     """Error raised when a part does not begin where the upload ends. offset: where that is."""
 

@@ -17,6 +17,7 @@ import hashlib
 import logging
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -170,3 +171,16 @@ def _unpacked(slot: bytes) -> UploadProgress | None:
 
 def _check(said: bytes) -> bytes:
     return hashlib.sha256(said).digest()[:_CHECK_BYTES]
+
+
+def list_directories(above: str, fits: Callable[[str], object]) -> list[str]:
+    """The names of directories that fit, none of them a link; none if there is nothing above."""
+    try:
+        with explaining("list the directory", above), os.scandir(above) as entries:
+            return sorted(
+                one.name for one in entries if fits(one.name) and one.is_dir(follow_symlinks=False)
+            )
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise

@@ -1,5 +1,11 @@
 """What the office takes of uploads, and the check of it before an upload begins.
 
+Room is promised with the declaration, and with each part anew, for `UploadLimits.promised_days`: a
+camera is docked once a day, and goes on with what it began when it is there again. What is missing
+of an upload to which nothing came for so long is nobody's room any more; what came of it stays
+until `unfinished_days` are over. So a camera that declares and sends nothing keeps others from
+nothing for longer than a day.
+
 `camerad.vault.camera_quotas` says how much of one camera may lie here. Units: bytes.
 """
 
@@ -7,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base.text import room
 from camerad.vault.apart import measure_apart
@@ -33,17 +39,39 @@ class UploadLimits:
     """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
     file system. unfinished: uploads of one camera at once. complete: those that are not taken over
     yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's
-    ledger. quotas: of one camera."""
+    ledger. promised_days: how long room is kept for what did not come, and an upload of which
+    nothing came waits for its first part. quotas: of one camera."""
 
     largest: int = 64 * GIB
     reserve: int = 5 * GIB
     unfinished: int = 8
     complete: int = 32
     unfinished_days: int = 7
+    promised_days: int = 1
     quotas: CameraQuotas = DEFAULT_QUOTAS
 
 
 DEFAULT_LIMITS: Final = UploadLimits()
+
+
+class UploadHere(NamedTuple):
+    """An upload. kid: thumbprint of its camera's key. came: bytes that count. promised: room is
+    kept for the others."""
+
+    kid: str
+    declaration: Declaration
+    came: int
+    promised: bool = True
+
+    @property
+    def here(self) -> int:
+        """What lies here of it."""
+        return min(self.came, self.declaration.bytes)
+
+    @property
+    def awaited(self) -> int:
+        """For so much more room is kept."""
+        return self.declaration.bytes - self.here if self.promised else 0
 
 
 def check_limits(
@@ -52,12 +80,11 @@ def check_limits(
     kid: str,
     length: int,
     *,
-    there: Iterable[tuple[str, Declaration, int]],
+    there: Iterable[UploadHere],
     spare: int,
 ) -> None:
     """Check that another upload may begin. root: the office's directory. kid: thumbprint of its
-    camera's key. there: the uploads of all cameras: whose, what was declared, how many bytes count.
-    spare: what is free beyond the reserve.
+    camera's key. there: the uploads of all cameras. spare: what is free beyond the reserve.
 
     Raises TooLargeError, TooManyUploadsError, CameraQuotaError, NoRoomError and StorageError.
     """
@@ -67,14 +94,13 @@ def check_limits(
             "raise receive.largest_gib in the office's settings if it is one"
         )
     unfinished = complete = missing = declared = came = 0
-    for other, one, offset in there:
-        here = min(offset, one.bytes)
-        missing += one.bytes - here
-        if other == kid:
-            unfinished += here < one.bytes
-            complete += here == one.bytes
-            declared += one.bytes
-            came += here
+    for one in there:
+        missing += one.awaited
+        if one.kid == kid:
+            unfinished += one.here < one.declaration.bytes
+            complete += one.here == one.declaration.bytes
+            declared += one.here + one.awaited
+            came += one.here
     if unfinished >= limits.unfinished:
         raise TooManyUploadsError(
             f"this camera has {unfinished} unfinished uploads, and may have {limits.unfinished}; "
@@ -85,6 +111,22 @@ def check_limits(
             f"{complete} recordings of this camera are here and not taken over yet; bring its "
             "ledger, or wait until they are checked"
         )
+    _check_spare(length, missing, spare)
+    apart = measure_apart(root, kid)
+    apart_of_all = measure_apart(root) if apart.files else PutApart()
+    lies = CameraHere(declared, came, apart, apart_of_all)
+    others = missing - (declared - came)
+    if (why := find_refusal(limits.quotas, kid, length, lies, spare - others)) is not None:
+        raise CameraQuotaError(why)
+
+
+def check_room(length: int, there: Iterable[UploadHere], spare: int) -> None:
+    """Check that there is room for so much more of an upload for which none is kept. Otherwise as
+    `check_limits`. Raises NoRoomError."""
+    _check_spare(length, sum(one.awaited for one in there), spare)
+
+
+def _check_spare(length: int, missing: int, spare: int) -> None:
     if missing + length > spare:
         promised = (
             f": of the {room(max(0, spare))} that may be used, {room(missing)} are promised to "
@@ -94,9 +136,3 @@ def check_limits(
             f"the office's storage has no room for {room(length)} more"
             f"{promised if missing else ''}; let the office make room"
         )
-    apart = measure_apart(root, kid)
-    apart_of_all = measure_apart(root) if apart.files else PutApart()
-    lies = CameraHere(declared, came, apart, apart_of_all)
-    others = missing - (declared - came)
-    if (why := find_refusal(limits.quotas, kid, length, lies, spare - others)) is not None:
-        raise CameraQuotaError(why)

@@ -58,6 +58,7 @@ _STATUS: Final[Mapping[type[CameradError], int]] = {
     errors.NoUploadError: HTTPStatus.NOT_FOUND,
     errors.CompleteError: HTTPStatus.CONFLICT,
     errors.UploadBusyError: HTTPStatus.LOCKED,
+    errors.DeclaringBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.WrongOffsetError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.TooManyUploadsError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -68,6 +69,7 @@ _STATUS: Final[Mapping[type[CameradError], int]] = {
 }
 _WAIT: Final = {
     HTTPStatus.LOCKED: BUSY_SECONDS,
+    HTTPStatus.SERVICE_UNAVAILABLE: BUSY_SECONDS,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY_SECONDS,
     HTTPStatus.INSUFFICIENT_STORAGE: RETRY_SECONDS,
 }

@@ -10,34 +10,48 @@ Every method may be called by any thread. One part at a time is written of an up
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.base import file_status
-from camerad.base.clock import DAY, Clock, Moment, SystemClock
+from camerad.base.clock import Clock, Moment, SystemClock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
+from camerad.container.jws import SHA256
+from camerad.container.keys import THUMBPRINT
 from camerad.store.locations import OFFICE, is_id
 from camerad.vault.arrivals import Arrivals
-from camerad.vault.directory_locks import DirectoryLocks, claim_file
+from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 from camerad.vault.part_upload import PartUpload
+from camerad.vault.upload_claims import claim, claim_there
 from camerad.vault.upload_errors import (
     BadDeclarationError,
     CompleteError,
     DeclaredDifferentlyError,
+    DeclaringBusyError,
     NotWantedError,
     NoUploadError,
     UploadBusyError,
     WrongOffsetError,
 )
-from camerad.vault.upload_files import Declaration, UploadFiles
-from camerad.vault.upload_limits import DEFAULT_LIMITS, UploadLimits, check_limits
+from camerad.vault.upload_files import (
+    Declaration,
+    UploadFiles,
+    UploadProgress,
+    list_directories,
+)
+from camerad.vault.upload_limits import (
+    DEFAULT_LIMITS,
+    UploadHere,
+    UploadLimits,
+    check_limits,
+    check_room,
+)
+from camerad.vault.upload_times import UploadTimes
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +59,21 @@ INCOMING: Final = "incoming"
 """The directory of unfinished uploads, in the office's own part."""
 CHECKSUMS: Final = ("sha256", "sha1")
 """Algorithms of a client's own checksum."""
-_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_FINAL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+DECLARING_SECONDS: Final = 5.0
+"""So long a request waits for others that declare. To make or remove an upload takes a moment; a
+server that is stopped meanwhile keeps the lock, and whoever asked has to hear of it in time."""
 
 _Name = tuple[str, str]
 """A camera's key and a recording."""
+
+
+class ExpiredUpload(NamedTuple):
+    """An upload that was removed. kid: thumbprint of its camera's key. came: something of it was
+    here."""
+
+    kid: str
+    recording: str
+    came: bool
 
 
 class Uploads:
@@ -65,9 +89,8 @@ class Uploads:
         self._clock = clock or SystemClock()
         self._locks = DirectoryLocks(self._above)
         self.arrivals: Final = Arrivals()
-        self._seen: dict[_Name, int] = {}
+        self._times = UploadTimes(limits, self._clock)
         self._told: set[_Name] = set()
-        self._made_us = self._clock.now_us()
 
     @property
     def limits(self) -> UploadLimits:
@@ -87,9 +110,9 @@ class Uploads:
         another one.
 
         Raises NotWantedError, BadDeclarationError, DeclaredDifferentlyError, TooLargeError,
-        TooManyUploadsError, CameraQuotaError, NoRoomError and StorageError.
+        TooManyUploadsError, CameraQuotaError, NoRoomError, DeclaringBusyError and StorageError.
         """
-        if not _FINAL.fullmatch(declaration.final) or declaration.bytes < 1:
+        if not SHA256.fullmatch(declaration.final) or declaration.bytes < 1:
             raise BadDeclarationError(
                 "Upload-Length has to be above 0, and final a SHA-256 in 64 small hexadecimal "
                 "digits"
@@ -118,7 +141,7 @@ class Uploads:
             files.remove()
             files.make(declaration, self._clock.wall_us())
             self.arrivals.begin((kid, declaration.recording))
-            self._touch((kid, declaration.recording))
+            self._times.touch((kid, declaration.recording))
             return 0
 
     def _tell_of_two(self, kid: str, there: Declaration, declaration: Declaration) -> None:
@@ -150,22 +173,24 @@ class Uploads:
         """When the upload is removed if nothing comes, microseconds since 1970. Raises
         NoUploadError and StorageError."""
         files, _ = self._there(kid, recording)
-        return files.progress().wall_us + self._limits.unfinished_days * DAY
+        return self._times.end_us(files.progress())
 
     def begin(self, kid: str, recording: str, offset: int, checksum: str = "") -> PartUpload:
         """Begin a part, which whoever asked closes. offset: where it begins. checksum: one of
         `CHECKSUMS` if the client has one of its own.
 
-        Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError and StorageError.
+        Raises NoUploadError, CompleteError, UploadBusyError, WrongOffsetError, NoRoomError if its
+        room was given to others meanwhile, and StorageError.
         """
         files, _ = self._check_incomplete(kid, recording)
         name = (kid, recording)
-        claim = _claim_there(files, recording)
+        claimed = claim_there(files, recording)
         try:
             files, declaration = self._check_incomplete(kid, recording)
             progress = files.progress()
             if offset != progress.offset:
                 raise WrongOffsetError(progress.offset)
+            self._check_promise(name, declaration, progress)
             return PartUpload(
                 files,
                 declaration,
@@ -173,18 +198,18 @@ class Uploads:
                 checksum,
                 wall_us=self._clock.wall_us,
                 on_count=lambda *part: self.arrivals.note(name, *part),
-                on_close=lambda: self._end_part(name, claim),
+                on_close=lambda: self._end_part(name, claimed),
             )
         except BaseException:
-            os.close(claim)
+            os.close(claimed)
             raise
 
     def complete(self, kid: str | None = None) -> Iterator[tuple[str, Declaration]]:
         """Yields every upload that has all its bytes, with its camera's key. kid: only those of
         this camera. One that cannot be read is left out, and the log says so."""
-        for owner, declaration, offset in self._each(kid):
-            if offset >= declaration.bytes:
-                yield owner, declaration
+        for one in self._each(kid):
+            if one.came >= one.declaration.bytes:
+                yield one.kid, one.declaration
 
     def find_complete(self, kid: str, recording: str) -> Declaration | None:
         """An upload's declaration if it has all its bytes, else None. Raises as `content_path`."""
@@ -201,66 +226,67 @@ class Uploads:
 
     def remove(self, kid: str, recording: str) -> None:
         """Remove an upload, or what is left of one; nothing if there is none. Raises
-        UploadBusyError while a part is being written, NoUploadError if this is no name, and
-        StorageError."""
+        UploadBusyError while a part is being written, NoUploadError if this is no name,
+        DeclaringBusyError and StorageError."""
         files = self._files(kid, recording)
-        claim = _claim(files, recording)
+        claimed = claim(files, recording)
         try:
             self._forget(files, (kid, recording))
         finally:
-            if claim is not None:
-                os.close(claim)
+            if claimed is not None:
+                os.close(claimed)
 
     def withdraw(self, kid: str, recording: str) -> None:
-        """Remove an upload that is not complete, as its camera asks. Raises as `begin`."""
+        """Remove an upload that is not complete, as its camera asks. Raises as `begin`, and
+        DeclaringBusyError."""
         files, _ = self._check_incomplete(kid, recording)
-        claim = _claim_there(files, recording)
+        claimed = claim_there(files, recording)
         try:
             files, _ = self._check_incomplete(kid, recording)
             self._forget(files, (kid, recording))
         finally:
-            os.close(claim)
+            os.close(claimed)
 
     def tidy(self) -> None:
         """Remove what a loss of power left of uploads that were being made or removed. One that
-        cannot be read is left as it is, and the log says so. Raises StorageError."""
+        cannot be read is left as it is, and the log says so; and so are all of them while another
+        server deals with the uploads. Raises StorageError."""
         for kid, recording in self._names():
-            with _told(), self._declaring():
-                files = self._files(kid, recording)
-                if files.declaration() is None:
-                    files.remove()
+            try:
+                with _told(), self._declaring():
+                    files = self._files(kid, recording)
+                    if files.declaration() is None:
+                        files.remove()
+            except DeclaringBusyError as error:
+                log.warning("%s", error, extra=MessageId.STORAGE.extra)
+                return
 
-    def expire(self, now: Moment) -> list[_Name]:
-        """Remove the uploads to which nothing came for `UploadLimits.unfinished_days`; returns
-        them. now: whose wall time has to be trusted, else nothing is removed.
+    def expire(self, now: Moment) -> list[ExpiredUpload]:
+        """Remove the uploads to which nothing came for `UploadLimits.unfinished_days`, and those of
+        which nothing ever came for `promised_days`; returns them. now: whose wall time has to be
+        trusted, else nothing is removed.
 
         Those go as well that are complete, and were not taken over in all that time, of which this
         object was there for a day: their ledger did not come, or their camera is not in the
         register any more. Nothing was acknowledged of them, so their camera still has them.
 
-        An upload's age is what wall time says since its last part. One that got a part since this
-        object was made is removed by boot time besides, which never steps. So a wall clock that was
-        wrong costs at the most what was sent before the server's last start, and the camera sends
-        that again. One that cannot be read stays, and the log says so. Raises StorageError.
+        An upload's age is as `upload_times` has it. So a wall clock that was wrong costs at the
+        most what was sent before the server's last start, and the camera sends that again. One that
+        cannot be read stays, and the log says so. Raises StorageError.
         """
         if not now.trusted:
             return []
         with self._declaring():
             names = list(self._names())
             self._keep_only(set(names))
-        limit_us = self._limits.unfinished_days * DAY
         removed = []
         for name in names:
             with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
                 files, declared = self._there(*name)
                 progress = files.progress()
-                seen_us = self._seen.get(name)
-                idle = seen_us is None or now.boot_us - seen_us >= limit_us
-                if progress.offset >= declared.bytes:
-                    idle = idle and now.boot_us - self._made_us >= DAY
-                if idle and now.wall_us - progress.wall_us >= limit_us:
+                if self._times.is_over(name, progress, declared.bytes, now):
                     self.remove(*name)
-                    removed.append(name)
+                    removed.append(ExpiredUpload(*name, came=progress.offset > 0))
         return removed
 
     def count(self) -> tuple[int, int]:
@@ -290,7 +316,7 @@ class Uploads:
     def _files(self, kid: str, recording: str) -> UploadFiles:
         """The files of an upload, whether there is one or not. Nothing else becomes a path, and
         nothing on the way is a link. Raises NoUploadError and StorageError."""
-        if not _KID.fullmatch(kid) or not is_id(recording):
+        if not THUMBPRINT.fullmatch(kid) or not is_id(recording):
             raise NoUploadError("this is no recording's id; name one as the camera's ledger has it")
         above = os.path.join(self._root, kid)
         directory = os.path.join(above, recording)
@@ -314,64 +340,62 @@ class Uploads:
     def _names(self, kid: str | None = None) -> Iterator[_Name]:
         """Yields every upload, and what is left of one. kid: only those of this camera."""
         file_status.check_directory(self._root)
-        for owner in _directories(self._root, _KID.fullmatch):
+        for owner in list_directories(self._root, THUMBPRINT.fullmatch):
             if kid in (None, owner):
-                for recording in _directories(os.path.join(self._root, owner), is_id):
+                for recording in list_directories(os.path.join(self._root, owner), is_id):
                     yield owner, recording
 
-    def _each(self, kid: str | None = None) -> Iterator[tuple[str, Declaration, int]]:
-        """Yields every upload that can be read: its camera's key, and how many bytes count."""
-        for owner, recording in self._names(kid):
+    def _each(self, kid: str | None = None) -> Iterator[UploadHere]:
+        """Yields every upload that can be read."""
+        now = self._clock.moment()
+        for name in self._names(kid):
             # What is left of one is none.
             with _told(), contextlib.suppress(NoUploadError):
-                files, declaration = self._there(owner, recording)
-                yield owner, declaration, files.progress().offset
+                files, declaration = self._there(*name)
+                progress = files.progress()
+                promised = self._times.is_promised(name, progress, now)
+                yield UploadHere(name[0], declaration, progress.offset, promised)
+
+    def _check_promise(
+        self, name: _Name, declaration: Declaration, progress: UploadProgress
+    ) -> None:
+        """Raises NoRoomError if nothing came for so long that its room is promised no more, and it
+        is not free either. With its next part it is promised again."""
+        if not self._times.is_promised(name, progress, self._clock.moment()):
+            check_room(declaration.bytes - progress.offset, self._each(), self.spare())
 
     # ------------------------------------------------------------------ one at a time
 
-    def _declaring(self) -> contextlib.AbstractContextManager[None]:
-        """Held while an upload is made or removed, and while room is shared out."""
-        return self._locks.hold("declaring")
+    @contextlib.contextmanager
+    def _declaring(self) -> Iterator[None]:
+        """Held while an upload is made or removed, and while room is shared out. Raises
+        DeclaringBusyError if it is not to be had for `DECLARING_SECONDS`."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._locks.hold("declaring", DECLARING_SECONDS))
+            except LockHeldError as error:
+                raise DeclaringBusyError(
+                    "another server of this office began to deal with its uploads, and did not end "
+                    "it: see whether it is stopped; ask again in a moment"
+                ) from error
+            yield
 
-    def _end_part(self, name: _Name, claim: int) -> None:
-        self._touch(name)
-        os.close(claim)
+    def _end_part(self, name: _Name, claimed: int) -> None:
+        self._times.touch(name)
+        os.close(claimed)
 
     def _forget(self, files: UploadFiles, name: _Name) -> None:
         with self._declaring():
             files.remove()
         self.arrivals.forget(name)
-        self._seen.pop(name, None)
+        self._times.forget(name)
         self._told.discard(name)
 
     def _keep_only(self, names: set[_Name]) -> None:
         """Forget what was known of others: another server may have taken them over."""
-        self._seen = {name: at_us for name, at_us in self._seen.items() if name in names}
+        self._times.keep_only(names)
         self._told &= names
         self.arrivals.keep_only(names)
-
-    def _touch(self, name: _Name) -> None:
-        """Note that something came just now."""
-        self._seen[name] = self._clock.now_us()
-
-
-def _claim(files: UploadFiles, recording: str) -> int | None:
-    """Claim an upload, so that nobody else writes or removes it, until the descriptor is closed;
-    None if there is none. Raises UploadBusyError if somebody else has it, and StorageError."""
-    try:
-        return claim_file(files.offset)
-    except BlockingIOError as error:
-        raise UploadBusyError(
-            f"another request works on the upload of {recording}; ask again when it has ended"
-        ) from error
-
-
-def _claim_there(files: UploadFiles, recording: str) -> int:
-    """The same; raises NoUploadError besides if it was removed just now."""
-    claim = _claim(files, recording)
-    if claim is None:
-        raise NoUploadError(f"the upload of {recording} was removed; declare it")
-    return claim
 
 
 @contextlib.contextmanager
@@ -381,16 +405,3 @@ def _told() -> Iterator[None]:
         yield
     except StorageError as error:
         log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
-
-
-def _directories(above: str, fits: Callable[[str], object]) -> list[str]:
-    """The names of directories that fit, none of them a link; none if there is nothing above."""
-    try:
-        with explaining("list the directory", above), os.scandir(above) as entries:
-            return sorted(
-                one.name for one in entries if fits(one.name) and one.is_dir(follow_symlinks=False)
-            )
-    except StorageError as error:
-        if error.errno == errno.ENOENT:
-            return []
-        raise

@@ -23,11 +23,9 @@ makes a lost stroke as likely to this listener as it is: 2 · 0.3² · ln 9.
 
 from __future__ import annotations
 
-import argparse
 import random
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, pairwise, permutations, product
@@ -39,6 +37,8 @@ import numpy.typing as npt
 
 from camerad.behaviour.signals import CODES, CUE_TABLE, LONG_MS, PAUSE_MS, QUICK_MS, Rhythm
 from camerad.behaviour.stages import CueKind
+from generators import written_page
+from generators.written_page import markdown_table
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "signals.md"
 SEED: Final = 16
@@ -87,7 +87,6 @@ LONGEST: Final = 4
 """Strokes of a rhythm that the search may take."""
 
 Array = npt.NDArray[np.float64]
-_TABLE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->\n)", re.DOTALL)
 
 
 def full() -> dict[str, str]:
@@ -278,11 +277,6 @@ def search() -> tuple[Choice, ...]:
 # ---------------------------------------------------------------------------------------- the page
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def drawn(code: str) -> str:
     """A rhythm as people read it."""
     return " ".join("▬" if stroke == "-" else "•" for stroke in code)
@@ -303,7 +297,7 @@ def _vocabularies() -> str:
         shares = (found.right, found.understood, found.believed, found.missed, found.dangerous)
         rows.append((name, str(len(vocabulary)), *map(_percent, shares)))
     head = ("vocabulary", "rhythms", "right", "says the same", "believed", "missed", "dangerous")
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _matrix(vocabulary: Mapping[str, str]) -> str:
@@ -313,7 +307,7 @@ def _matrix(vocabulary: Mapping[str, str]) -> str:
         (drawn(code), name, *(_percent(share) if share >= 0.0005 else "" for share in row.values()))
         for (name, code), row in zip(vocabulary.items(), found.values(), strict=True)
     )
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _full() -> str:
@@ -324,7 +318,9 @@ def _full() -> str:
         others = sorted((share, one) for one, share in row.items() if one != name)
         confused = [f"{one} {_percent(share)}" for share, one in reversed(others) if share >= 0.01]
         rows.append((drawn(codes[name]), name, _percent(row[name]), ", ".join(confused)))
-    return _table(("told", "", "right", "taken for, in one case of a hundred or more"), rows)
+    return markdown_table(
+        ("told", "", "right", "taken for, in one case of a hundred or more"), rows
+    )
 
 
 def _search() -> str:
@@ -337,7 +333,7 @@ def _search() -> str:
             rows.append(
                 (f"{place} of {len(choices)}", *map(drawn, one.codes), *map(_percent, shares))
             )
-    return _table(("place", *FREE, "right", "dangerous"), rows)
+    return markdown_table(("place", *FREE, "right", "dangerous"), rows)
 
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
@@ -352,23 +348,12 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 
 def page(text: str) -> str:
     """`text` with every table anew. Raises KeyError for one that there is not."""
-    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
+    return written_page.with_tables(text, TABLES)
 
 
 def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m generators.listening_test")
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(arguments)
-    before = path.read_text(encoding="utf-8")
-    after = page(before)
-    if not options.check:
-        path.write_text(after, encoding="utf-8")
-        return 0
-    if after == before:
-        return 0
-    sys.stderr.write(f"{path} is out of date: run python -m generators.listening_test\n")
-    return 1
+    return written_page.run("listening_test", page, path, arguments)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ nothing is written, and the exit code is 1 if the page is out of date.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,26 +26,18 @@ from camerad.doctor.check_results import FindingId, Level
 from camerad.doctor.wording import ENGLISH
 from camerad.ledger.entry_types import KINDS
 from camerad.selfview.viewer_settings import CAUSES
+from generators import written_page
+from generators.written_page import markdown_table
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operations.md"
 CATALOG: Final = Path(__file__).parents[2] / "systemd" / "camerad.catalog"
 """What explains each kind of message of the log (systemd's "Journal Message Catalogs")."""
-_TABLE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->\n)", re.DOTALL)
 _PLACE: Final = re.compile(r"\{(\w+)(?:[:!][^}]*)?\}")
 
 
 def page(text: str) -> str:
     """`text` with every table as the code has it. Raises KeyError for one that there is not."""
-    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in cells)} |" for cells in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return written_page.with_tables(text, TABLES)
 
 
 # ------------------------------------------------------------------------------------ signals
@@ -116,7 +107,7 @@ def _signals() -> str:
         rows["", says] = ("", ", ".join(shown), "", "yes", "goes on")
     order = sorted(rows, key=lambda row: (_ORDER.index(row[0]), row[1]))
     head = ("vibration", "says", "full", "in idle", "again when", "press records", "recording")
-    return _table(head, ((told, says, *rows[told, says]) for told, says in order))
+    return markdown_table(head, ((told, says, *rows[told, says]) for told, says in order))
 
 
 def _rhythm(kind: CueKind) -> str:
@@ -148,7 +139,7 @@ def _doctor() -> str:
         said = ENGLISH.findings[what]
         level = what.level.value.replace("_", " ")
         rows.append((f"`{what.value}`", level, _named(said.sentence), _named(said.cure)))
-    return _table(("finding", "status", "says", "what to do"), rows)
+    return markdown_table(("finding", "status", "says", "what to do"), rows)
 
 
 def _named(text: str) -> str:
@@ -161,7 +152,7 @@ def _named(text: str) -> str:
 
 def _ledger() -> str:
     rows = [(f"`{kind}`", _first_sentence(facts)) for kind, facts in KINDS.items()]
-    return _table(("kind", "says"), rows)
+    return markdown_table(("kind", "says"), rows)
 
 
 def _first_sentence(kind: type) -> str:
@@ -180,14 +171,16 @@ def _log() -> str:
         subject = next(line for line in fields_of if line.startswith("Subject: "))
         explained[number] = (subject.removeprefix("Subject: "), body)
     rows = [(f"`{kind.value}`", *explained[kind.value]) for kind in MessageId]
-    return _table(("id", "subject", "what it means, and what to do"), rows)
+    return markdown_table(("id", "subject", "what it means, and what to do"), rows)
 
 
 # ------------------------------------------------------------------------------------- limits
 
 
 def _limits() -> str:
-    return _table(("setting", "unless set", "from", "to", "what it is"), _numbers(ConfigFile, None))
+    return markdown_table(
+        ("setting", "unless set", "from", "to", "what it is"), _numbers(ConfigFile, None)
+    )
 
 
 def _numbers(kind: type, base: Any, path: str = "") -> Iterator[Sequence[str]]:
@@ -218,7 +211,7 @@ def _causes() -> str:
         (f"`{one.value}`", *(getattr(LANGUAGES[code], CAUSES[one]) for code in ("de", "en")))
         for one in GRAVITY
     )
-    return _table(("condition", "the display in German", "in English"), rows)
+    return markdown_table(("condition", "the display in German", "in English"), rows)
 
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
@@ -234,18 +227,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 
 def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m generators.operations_tables")
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    options = parser.parse_args(arguments)
-    before = path.read_text(encoding="utf-8")
-    after = page(before)
-    if not options.check:
-        path.write_text(after, encoding="utf-8")
-        return 0
-    if after == before:
-        return 0
-    sys.stderr.write(f"{path} is out of date: run python -m generators.operations_tables\n")
-    return 1
+    return written_page.run("operations_tables", page, path, arguments)
 
 
 if __name__ == "__main__":

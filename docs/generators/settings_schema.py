@@ -8,7 +8,6 @@ which a camera is set up.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -16,12 +15,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.base.errors import EX_CONFIG
 from camerad.config import fields
 from camerad.config.fields import Setting
 from camerad.config.policy_file import PolicyFile
 from camerad.config.provisioning import NAME, ProvisionFile
 from camerad.config.sections import ConfigFile
+from generators import written_page
 
 PATH: Final = Path(__file__).resolve().parents[2] / "camerad" / "schema.json"
 """The schema as it is shipped."""
@@ -47,16 +46,7 @@ def text() -> str:
 
 def main(arguments: Sequence[str] | None = None, path: Path = PATH) -> int:
     """Write the schema to `path`, or check it; returns an exit code."""
-    parser = argparse.ArgumentParser(prog="python -m generators.settings_schema")
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    if parser.parse_args(arguments).check:
-        if path.is_file() and path.read_text(encoding="utf-8") == text():
-            return 0
-        told = f"{path} is not up to date; run: python -m generators.settings_schema\n"
-        sys.stderr.write(told)
-        return EX_CONFIG
-    path.write_text(text(), encoding="utf-8")
-    return 0
+    return written_page.run("settings_schema", lambda _: text(), path, arguments)
 
 
 def _section(kind: type, base: Any) -> dict[str, Any]:

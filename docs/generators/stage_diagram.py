@@ -7,7 +7,6 @@ page is out of date.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,8 @@ from camerad.behaviour.stages import (
     Stage,
     State,
 )
+from generators import written_page
+from generators.written_page import markdown_table
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "stages.md"
 
@@ -169,7 +170,7 @@ def page() -> str:
     found = arrows()
     sections = {
         "From stage to stage": picture(found),
-        "What follows from what": _table(
+        "What follows from what": markdown_table(
             ("in", "on", "goes to", "and does"),
             (
                 (a.node, a.on, a.to, "remembers it" if a.remembered else _effects(a.effects))
@@ -184,11 +185,6 @@ def page() -> str:
     }
     body = "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items())
     return INTRODUCTION + body
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _effects(effects: Iterable[Effect]) -> str:
@@ -228,7 +224,7 @@ def _conditions() -> str:
             )
         )
     head = ("condition", "refuses a start", "ends a recording", "when raised", "told again at")
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _lights() -> str:
@@ -245,7 +241,7 @@ def _lights() -> str:
     idle = signals.look(State(Stage.IDLE, 0))
     seeking = signals.on_shift(idle, looking=True)
     rows.append(("idle, looking for a badge", *_patterns(seeking)))
-    return _table(("in", "green", "red", "amber"), rows)
+    return markdown_table(("in", "green", "red", "amber"), rows)
 
 
 def _look(state: State) -> tuple[str, str, str]:
@@ -272,7 +268,7 @@ def _rhythms() -> str:
         cues = [kind.value for kind, (told, _) in signals.CUE_TABLE.items() if told is rhythm]
         instead = [
             ", ".join(kind.value for kind, (told, _) in table.items() if told is rhythm) or "-"
-            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND)
+            for table in (signals.WHILE_RECORDING, signals.WITHOUT_SOUND, signals.WITHOUT_PICTURES)
         ]
         rows.append((rhythm.name, felt(rhythm.value), ", ".join(cues), *instead))
     head = (
@@ -281,8 +277,9 @@ def _rhythms() -> str:
         "cues",
         "and, while pictures are recorded",
         "and, while that is without sound",
+        "and, in a recording without pictures",
     )
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _cues() -> str:
@@ -298,7 +295,9 @@ def _cues() -> str:
                 felt(signals.CODES[kind]),
             )
         )
-    return _table(("cue", "rhythm", "tone in the same rhythm", "with signals.detail: full"), rows)
+    return markdown_table(
+        ("cue", "rhythm", "tone in the same rhythm", "with signals.detail: full"), rows
+    )
 
 
 def felt(code: str) -> str:
@@ -323,24 +322,12 @@ def _buttons() -> str:
                 )
                 gesture = binding.gesture.value.replace("_", " ") + seconds
                 rows.append((preset, table.name, gesture, binding.intent.value, where))
-    return _table(("preset", "button", "gesture", "intent", "in"), rows)
+    return markdown_table(("preset", "button", "gesture", "intent", "in"), rows)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m generators.stage_diagram")
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    parser.add_argument("--output", type=Path, default=PAGE, help="the page (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    output: Path = options.output
-    text = page()
-    if not options.check:
-        output.write_text(text, encoding="utf-8")
-        return 0
-    if output.exists() and output.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{output} is out of date: run python -m generators.stage_diagram\n")
-    return 1
+    return written_page.run("stage_diagram", lambda _: page(), path, arguments)
 
 
 if __name__ == "__main__":

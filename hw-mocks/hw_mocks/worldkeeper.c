@@ -29,10 +29,11 @@
 #define PRIORITY 2 /* in the real-time class, before what stands for hardware (priority.py) */
 #define ASIDE 15 /* the nice value of threads that no world's time waits for */
 
-/* fd: of its schedstat. used, waited: what that said last. paid: for how much of its present wait the
+/* fd: of its schedstat. state: of its stat, open too, since a path takes as long as what it leads to.
+ * used, waited: what its schedstat said last. paid: for how much of its present wait the
  * world has stood still. rested: ticks since it was last seen to run or to wait. */
 typedef struct {
-    int number, fd, rested, there;
+    int number, fd, state, rested, there;
     int64_t used, waited, paid;
 } Thread;
 
@@ -63,13 +64,9 @@ static int times(int fd, int64_t *used, int64_t *waited) {
 }
 
 /* Whether a thread has a processor or waits for one; 0 also if it has ended. */
-static int ready(int number) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", number);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
+static int ready(int fd) {
+    char text[512];
+    ssize_t size = pread(fd, text, sizeof text - 1, 0);
     if (size <= 0) return 0;
     text[size] = 0;
     char *name_end = strrchr(text, ')');
@@ -82,7 +79,7 @@ static int64_t owed(Thread *t, int64_t since) {
     if (!times(t->fd, &used, &waited)) return 0; /* it has ended */
     if (used == t->used && waited == t->waited) {
         if (t->rested >= LATELY) return 0;
-        if (!ready(t->number)) {
+        if (!ready(t->state)) {
             t->rested++;
             return 0;
         }
@@ -106,8 +103,11 @@ static void note(int number, int first) {
     snprintf(path, sizeof path, "/proc/%d/schedstat", number);
     Thread t = {.number = number, .there = 1, .fd = open(path, O_RDONLY | O_CLOEXEC)};
     if (t.fd < 0) return; /* it has ended */
-    if (!times(t.fd, &t.used, &t.waited)) {
+    snprintf(path, sizeof path, "/proc/%d/stat", number);
+    t.state = open(path, O_RDONLY | O_CLOEXEC);
+    if (t.state < 0 || !times(t.fd, &t.used, &t.waited)) {
         close(t.fd);
+        if (t.state >= 0) close(t.state);
         return;
     }
     if (!first) t.waited = 0;
@@ -148,7 +148,7 @@ static void look(int root) {
     walk(root, first);
     for (int i = 0; i < count; i++) {
         if (threads[i].there) threads[kept++] = threads[i];
-        else close(threads[i].fd);
+        else close(threads[i].fd), close(threads[i].state);
     }
     count = kept;
 }
@@ -186,6 +186,10 @@ int main(int argc, char **argv) {
     int root = atoi(argv[2]);
     struct sched_param class = {PRIORITY};
     if (sched_setscheduler(0, SCHED_FIFO, &class) < 0 && errno != EPERM) fail("sched_setscheduler");
+    struct rlimit files; /* two for each thread of the world */
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) fail("getrlimit");
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0) fail("setrlimit");
     int fd = open(argv[1], O_RDWR | O_CLOEXEC);
     if (fd < 0) fail(argv[1]);
     Page *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -5,7 +5,8 @@
 Each press of ``main`` goes one stage on; the rest is as simple as the tests allow. A file
 ``HW_MOCKS_STANDIN`` in the environment makes it misbehave: ``fail`` ends at once with exit code 69,
 ``deaf`` ignores SIGTERM, ``reboot:FILE`` ends once with exit code 80, until FILE is there, ``late``
-gets round to an edge 60 ms after it has happened.
+gets round to an edge 60 ms after it has happened, and ``empty:FILE`` has the machine switched off
+when it ends, once, until FILE is there.
 """
 
 from __future__ import annotations
@@ -188,6 +189,10 @@ async def run(settings: Settings) -> None:
     await ended.wait()
     await runner.cleanup()
     standin.child.kill()
+    empty = Path(os.environ.get("HW_MOCKS_STANDIN", "").removeprefix("empty:"))
+    if empty.is_absolute() and not empty.exists():
+        empty.touch()
+        (settings.device.runtime_dir / "power-off").write_text("the battery is at 2 %\n")
     print("the stand-in ended in order", flush=True)
 
 

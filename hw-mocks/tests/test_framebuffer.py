@@ -82,8 +82,11 @@ def test_a_write_hangs_until_the_driver_comes_back(framebuffer: Framebuffer, dev
     framebuffer.fail(HANG, now_us() + LONG_US)
     writer = threading.Thread(target=lambda: os.pwrite(fd, b"abc", 0))
     writer.start()
-    writer.join(0.2)
-    assert writer.is_alive()
+    # Meanwhile another one that began later writes to another file.
+    other = threading.Thread(target=device.with_name("other").write_bytes, args=(b"abc",))
+    other.start()
+    other.join(5)
+    assert not other.is_alive() and writer.is_alive()
     framebuffer.fail(HANG, 0)
     writer.join(5)
     assert not writer.is_alive()

@@ -104,8 +104,11 @@ def test_who_waits_is_let_go_by_a_release_or_a_new_time() -> None:
         sensor.hold(Fault.CAMERA_STOP_HANG)
         waiting = threading.Thread(target=sensor.wait_while, args=(Fault.CAMERA_STOP_HANG,))
         waiting.start()
-        waiting.join(0.05)
-        assert waiting.is_alive()
+        # Meanwhile another one that began later is through: what it asks about does not hold.
+        other = threading.Thread(target=sensor.wait_while, args=(Fault.CAMERA_GONE,))
+        other.start()
+        other.join(5)
+        assert not other.is_alive() and waiting.is_alive()
         let_go()
         waiting.join(5)
         assert not waiting.is_alive()

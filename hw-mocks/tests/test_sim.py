@@ -39,6 +39,7 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
     assert sim.state() == {
         "stage": "idle",
         "ready": True,
+        "empty": False,
         "lights": {"red": False, "green": True, "amber": False},
         "display": False,
         "sound": False,

@@ -195,6 +195,38 @@ def test_capture_kill_kills_the_capture_process(start: Callable[..., Sim]) -> No
     assert sim.stop() == 0
 
 
+def test_a_board_whose_battery_is_empty_is_off_until_its_charger_comes(
+    start: Callable[..., Sim], tmp_path: Path
+) -> None:
+    sim = start(HW_MOCKS_STANDIN=f"empty:{tmp_path / 'was empty'}")
+    sim.ready()
+    for name in ("battery_critical", "hot"):
+        sim.ask("POST", "/api/fault", {"name": name, "seconds": 300})
+    os.kill(sim.facts()["daemon_pid"], signal.SIGTERM)
+
+    def told() -> dict[str, Any]:
+        return dict(sim.ask("GET", "/api/state")[1])
+
+    until(lambda: told()["stage"] == "off")
+    assert told()["empty"] is True
+    assert any("the board is off: the battery is at 2 %" in line for line in sim.lines)
+    # Whatever else is done, it stays off.
+    sim.ask("POST", "/api/fault", {"name": "battery_critical", "seconds": 0})
+    sim.ask("POST", "/api/fault", {"name": "battery_critical", "seconds": 300})
+    assert sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})[0] == 409
+    assert sim.ask("POST", "/api/fault", {"name": "daemon_killed"})[0] == 409
+    assert (told()["stage"], told()["empty"]) == ("off", True)
+
+    sim.ask("POST", "/api/fault", {"name": "docked", "seconds": 300})
+    assert (told()["stage"], told()["empty"]) == ("starting", False)
+    sim.reaches("idle")
+    assert not (sim.state_dir / "run" / "power-off").exists()
+    # It has charged, and is as hot as before.
+    supply = sim.state_dir / "board/sys/class/power_supply"
+    assert (supply / "BAT0/capacity").read_text() == "87\n"
+    assert sim.stop() == 0
+
+
 def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
     start: Callable[..., Sim],
 ) -> None:
@@ -231,7 +263,7 @@ def test_a_daemon_that_was_killed_is_not_ready_though_it_has_not_been_seen_to_en
     """Its last word was that it is; whoever pressed now would press in vain."""
     word = {**_NOTHING, "stage": "idle", "ready": True}
     killed = SimpleNamespace(pid=4711, comes_back=True)
-    board = SimpleNamespace(outputs=dict)
+    board = SimpleNamespace(outputs=dict, off=False)
     server = SimpleNamespace(
         _daemon=killed, _board=board, _panel=SimpleNamespace(lit=lambda: False)
     )

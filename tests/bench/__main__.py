@@ -6,17 +6,13 @@ code says whether it could be measured, not whether the goals were reached.
 
 from __future__ import annotations
 
-import argparse
-import logging
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from tests.bench import (
+    command_line,
     cpu,
     display,
     evidence,
@@ -30,7 +26,6 @@ from tests.bench import (
     stamping,
     starting,
 )
-from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
 
 LIMIT_SECONDS: Final = 20 * 60
@@ -39,42 +34,19 @@ LIMIT_SECONDS: Final = 20 * 60
 
 def main() -> int:
     """Carry out the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print the JSON object only")
-    parser.add_argument("--quick", action="store_true", help="3 minutes; the figures are rough")
-    parser.add_argument(
-        "--work-dir",
-        default="/var/tmp",  # noqa: S108 - made below it by tempfile, with a name nobody knows
-        help="where the recordings go meanwhile, on the kind of disk that is to be measured; "
-        "default: %(default)s",
+    return command_line.run(
+        "tests.bench",
+        __doc__,
+        _measured,
+        limit_seconds=LIMIT_SECONDS,
+        quick="3 minutes; the figures are rough",
+        work_dir="where the recordings go meanwhile, on the kind of disk that is to be measured",
     )
-    given = parser.parse_args()
-    logging.basicConfig(format="bench: %(message)s", stream=sys.stderr)
-    log.setLevel(logging.WARNING if given.json else logging.INFO)
-    signal.signal(signal.SIGTERM, _ended)
-    signal.signal(signal.SIGALRM, _ended)
-    signal.alarm(LIMIT_SECONDS)
-    work = Path(tempfile.mkdtemp(prefix="camerad-bench-", dir=given.work_dir))
-    try:
-        results = measure(plan.QUICK if given.quick else plan.FULL, work)
-    except BenchError as error:
-        sys.stderr.write(f"bench: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    if not given.json:
-        sys.stderr.write(f"\n{results.table()}\n\n")
-        sys.stderr.flush()
-    plan.answer(results.as_json())
-    return 0
 
 
-def _ended(number: int, _frame: Any) -> NoReturn:
-    # As an exception, so that every process that was started is ended.
-    what = f"it took longer than {LIMIT_SECONDS} s" if number == signal.SIGALRM else "it was ended"
-    raise BenchError(what)
+def _measured(quick: bool, work: Path) -> tuple[str, dict[str, Any]]:
+    results = measure(plan.QUICK if quick else plan.FULL, work)
+    return results.table(), results.as_json()
 
 
 def measure(effort: plan.Effort, work: Path) -> Results:

@@ -17,23 +17,19 @@ A second of a processor is one of this machine's, the kernel's work on the proce
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import shutil
-import signal
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from hw_mocks.fleet.cards import Card
 from hw_mocks.fleet.endless_film import noise
 from hw_mocks.fleet.fleet_office import FleetOffice
 
-from tests.bench import machine, office_recording, office_s3, rclone_peer
+from tests.bench import command_line, machine, office_recording, office_s3, rclone_peer
 from tests.bench.goals import Goal
 from tests.bench.office_fleet import (
     bytes_of,
@@ -46,7 +42,7 @@ from tests.bench.office_fleet import (
 )
 from tests.bench.office_recording import RecordingResult
 from tests.bench.office_s3 import S3Result
-from tests.bench.plan import BITRATE, HEIGHT, WIDTH, BenchError, answer, log
+from tests.bench.plan import BITRATE, HEIGHT, WIDTH, BenchError, log
 
 LIMIT_SECONDS: Final = 30 * 60
 RATIO_LIMIT: Final = 0.7
@@ -272,45 +268,24 @@ def _case(megabytes: int) -> str:
 
 def main() -> int:
     """Carry out the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.office", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print the JSON object only")
-    parser.add_argument("--quick", action="store_true", help="three minutes; the figures are rough")
-    parser.add_argument(
-        "--work-dir",
-        default="/var/tmp",  # noqa: S108 - made below it by tempfile, with a name nobody knows
-        help="on the kind of disk that is to be measured, with 6 GB free; default: %(default)s",
+    return command_line.run(
+        "tests.bench.office",
+        __doc__,
+        _measured,
+        limit_seconds=LIMIT_SECONDS,
+        quick="three minutes; the figures are rough",
+        work_dir="on the kind of disk that is to be measured, with 6 GB free",
     )
-    given = parser.parse_args()
-    logging.basicConfig(format="bench: %(message)s", stream=sys.stderr)
-    log.setLevel(logging.WARNING if given.json else logging.INFO)
-    signal.signal(signal.SIGTERM, _ended)
-    signal.signal(signal.SIGALRM, _ended)
-    signal.alarm(LIMIT_SECONDS)
-    work = Path(tempfile.mkdtemp(prefix="camerad-bench-", dir=given.work_dir))
+
+
+def _measured(quick: bool, work: Path) -> tuple[str, dict[str, Any]]:
     described = machine.description()
-    try:
-        result = measure(QUICK if given.quick else FULL, work)
-    except BenchError as error:
-        sys.stderr.write(f"bench: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    if not given.json:
-        load = described["load_before"]
-        head = f"{described['processor']}, {described['cores']} cores, load before: {load}"
-        sys.stderr.write(f"\n{head}\n\n{result.table()}\n\n")
-        sys.stderr.flush()
-    goals = result.goals()
+    result = measure(QUICK if quick else FULL, work)
+    load = described["load_before"]
+    head = f"{described['processor']}, {described['cores']} cores, load before: {load}"
     found = {"machine": described, **result.as_json()}
-    answer({**found, "goals": [goal.as_json() for goal in goals]})
-    return 0
-
-
-def _ended(number: int, _frame: Any) -> NoReturn:
-    what = f"it took longer than {LIMIT_SECONDS} s" if number == signal.SIGALRM else "it was ended"
-    raise BenchError(what)
+    goals = [goal.as_json() for goal in result.goals()]
+    return f"{head}\n\n{result.table()}", {**found, "goals": goals}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from hw_mocks.worldclock import ASIDE
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.breadth import CAMPAIGN
 from tests.waiting import DEADLINE
 
 CHROMIUM: Final = "/usr/bin/chromium"
@@ -53,6 +54,14 @@ RAW_NAMES: Final = """() => {
   return found;
 }"""
 """Everything that is read or heard on the page and looks like a name of a program."""
+
+KEYS_OF: Final = """(table) => {
+  const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
+  const keysOf = (table) =>
+    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
+  return keysOf(table);
+}"""
+"""What a table of words has words for, and of what kind."""
 
 _AXE: Final = Axe()
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
@@ -151,11 +160,14 @@ class Person:
 def browser(*flags: str) -> Iterator[Browser]:
     """Debian's Chromium, without a window, with more flags of its own. It steps
     aside (`tests/system/aside.py`): a world whose time waited for each of its hundred threads would
-    hardly go on."""
+    hardly go on. As root it would give its processes priorities of its own, so that is taken
+    from it."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         aside = Path(directory) / "chromium.sh"
-        aside.write_text(f'#!/bin/sh\nexec nice -n {ASIDE} {CHROMIUM} "$@" 2>"{_LOG}"\n')
+        stays = "setpriv --bounding-set=-sys_nice" if os.geteuid() == 0 else ""
+        command = f'nice -n {ASIDE} {stays} {CHROMIUM} "$@" 2>"{_LOG}"'
+        aside.write_text(f"#!/bin/sh\nexec {command}\n")
         aside.chmod(0o700)
         arguments = [*FLAGS, *flags]
         started = playwright.chromium.launch(executable_path=aside, headless=True, args=arguments)
@@ -176,13 +188,19 @@ def person(
     language: str,
     touch: bool = False,
     forgives: tuple[str, ...] = (),
+    motion: bool = CAMPAIGN,
 ) -> Iterator[Person]:
-    """Somebody opens the page; whatever they do, nothing may have gone wrong at the end."""
+    """Somebody opens the page; whatever they do, nothing may have gone wrong at the end.
+
+    motion: whether they have not asked for less of it. Drawing what moves all the while, sixty
+    times a second, costs the machine twice as much as all else that the page does.
+    """
     context = chromium.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme=scheme,
         locale=language,
         has_touch=touch,
+        reduced_motion="no-preference" if motion else "reduce",
     )
     context.set_default_timeout(WITHIN_MS)
     one = Person(context.new_page(), url, story, forgives=forgives)

@@ -16,11 +16,10 @@ from typing import Final
 from playwright.sync_api import Browser
 
 from tests.browser.person import Person, browser, person
-from tests.system.harness import BodyCamera, body_camera
+from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
 
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / "docs" / "pictures"
-CONFIG: Final = ROOT / "hw-mocks" / "bodycam.yaml"
 DESKTOP: Final = (1920, 1080)
 PHONE: Final = (360, 740)
 AHEAD_MS: Final = 9_000
@@ -64,14 +63,27 @@ def record(one: Person, stages: tuple[str, str, str]) -> None:
 def draw(chromium: Browser, camera: BodyCamera) -> None:
     """Take both pictures, one after the other."""
     with person(
-        chromium, camera.url, "picture", size=DESKTOP, scheme="light", language="en-GB"
+        chromium,
+        camera.url,
+        "picture",
+        size=DESKTOP,
+        scheme="light",
+        language="en-GB",
+        motion=True,
     ) as one:
         record(one, ("Idle", "Self-view", "Recording"))
         one.page.screenshot(path=PICTURES / "page.png")
     camera.stop()
     camera.wait(stage="idle")
     with person(
-        chromium, camera.url, "picture", size=PHONE, scheme="dark", language="de-DE", touch=True
+        chromium,
+        camera.url,
+        "picture",
+        size=PHONE,
+        scheme="dark",
+        language="de-DE",
+        touch=True,
+        motion=True,
     ) as one:
         record(one, ("Bereit", "Spiegel", "Aufzeichnung"))
         one.page.screenshot(path=PICTURES / "phone.png")
@@ -82,7 +94,7 @@ def main() -> None:
     """Draw them."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        body_camera(Path(directory), CONFIG, page=True) as camera,
+        body_camera(Path(directory), OF_MAKE_RUN, page=True) as camera,
         browser() as chromium,
     ):
         draw(chromium, camera)

@@ -15,22 +15,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
 from hw_mocks.sim.faults import FAULTS
 from playwright.sync_api import Browser
 
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import Condition
-from tests.breadth import CAMPAIGN, breadth
-from tests.browser.person import NARROW, SCREENSHOTS, WIDE, Person, browser, person
-from tests.browser.visitor import FLAGS, beeps, clocks, is_visitor, pictures
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us
+from tests.breadth import CAMPAIGN, breadth, campaign
+from tests.browser.person import KEYS_OF, NARROW, SCREENSHOTS, WIDE, Person, person
+from tests.browser.visitor import FLAGS as VISITOR
+from tests.browser.visitor import beeps, clocks, is_visitor, pictures
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us, of_make_run
 from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
+FLAGS = VISITOR
+"""Chromium has a fake camera."""
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "hw-mocks" / "bodycam.yaml"
 SIZE = breadth((640, 480), (1280, 720))
 """Of the camera's pictures and the visitor's: both are sizes that Chromium's fake camera has, so
 that no edge is cut off, and its clock is as large in each."""
@@ -45,17 +46,10 @@ REFUSALS = {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser(*FLAGS) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
     directory = tmp_path_factory.mktemp("webcam")
-    sections = yaml.safe_load(CONFIG.read_text())
-    sections["camera"].update(width=SIZE[0], height=SIZE[1])
-    with body_camera(directory, configuration(directory, **sections), page=True) as one:
+    size = {"width": SIZE[0], "height": SIZE[1]}
+    with body_camera(directory, of_make_run(directory, camera=size), page=True) as one:
         yield one
 
 
@@ -273,6 +267,7 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         page.locator("#course-begin").click()
         camera.press("main", 1.3)
         waits_for_steps(one, 1)
+        assert page.locator(".steps [aria-current]").evaluate("one => one.value") == 2
         # What goes wrong is part of the exercise, and seen by everybody.
         waits_for_steps(one, 2)
         assert "microphone_down" in camera.state["conditions"]
@@ -289,7 +284,8 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         page.screenshot(path=SCREENSHOTS / "exercise-printed.png")
         assert page.locator("#protocol tbody tr").count() == 4
         assert page.locator("#protocol").is_visible()
-        for hidden in ("main", "header", "#webcam", "#course-begin", "#scenario-cut"):
+        panels = (".stand", ".now", ".past", ".recordings", ".faults", "header", "#webcam")
+        for hidden in (*panels, "#course-begin", "#scenario-cut"):
             assert not page.locator(hidden).is_visible(), hidden
         page.emulate_media(media="screen")
 
@@ -302,8 +298,11 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
             one.sees("unknown")
 
 
-@pytest.mark.campaign
-@pytest.mark.parametrize("name", ["sudden", "full", "silent", "light", "cut"])
+@pytest.mark.breadth
+@pytest.mark.parametrize(
+    "name",
+    ["muting", *(campaign(name) for name in ("marks", "sudden", "full", "silent", "light", "cut"))],
+)
 def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera, name: str) -> None:
     """Every step by what a hand does, all of them right, and nothing goes wrong afterwards."""
     address = f"{camera.url}/?scenario={name}"
@@ -317,6 +316,10 @@ def test_an_exercise_is_played_to_its_end(chromium: Browser, camera: BodyCamera,
             wants = step.get("wants")
             if "ask" in step:
                 page.locator(".question button").nth(step["right"]).click()
+            elif wants in ("self_view", "mark") or step.get("from") == "self_view":
+                camera.press()
+            elif wants in ("muted", "unmuted"):
+                camera.press_and_hold()
             elif wants == "recording" and step.get("from") != "starting":
                 camera.press("main", 1.3)
             elif wants == "stopped":
@@ -373,16 +376,16 @@ def test_the_course_says_what_the_card_says(
 def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: BodyCamera) -> None:
     with person(chromium, camera.url, "data", size=NARROW, scheme="light", language="en-GB") as one:
         told = one.page.evaluate(
-            """async () => {
+            "async () => {"
+            f"const keysOf = {KEYS_OF};"
+            """
                 const { SCENARIOS } = await import("/page/scenarios.js");
                 const { COURSE_WORDS } = await import("/page/words-course.js");
                 const { WEBCAM_WORDS } = await import("/page/words-webcam.js");
-                const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
-                const keysOf = (table) =>
-                    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
                 const { questions, scenarios } = COURSE_WORDS.en;
+                const tasks = Object.values(COURSE_WORDS).map((one) => one.scenarios);
                 return {
-                    scenarios: SCENARIOS, questions, words: scenarios,
+                    scenarios: SCENARIOS, questions, words: scenarios, tasks,
                     course: [keysOf(COURSE_WORDS.de), keysOf(COURSE_WORDS.en)],
                     webcam: [keysOf(WEBCAM_WORDS.de), keysOf(WEBCAM_WORDS.en)],
                 };
@@ -395,9 +398,14 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
         assert [one["id"] for one in scenarios] == [*told["words"]]
         assert len(scenarios) >= 5
         facts = {"self_view", "recording", "mark", "stopped", "opened", "verified", "condition"}
+        facts |= {"muted", "unmuted"}
         for scenario in scenarios:
             assert len(scenario["steps"]) == len(told["words"][scenario["id"]]["steps"])
-            for step in scenario["steps"]:
+            for place, step in enumerate(scenario["steps"]):
+                # Nobody is late who was not told of a limit.
+                for words in told["tasks"]:
+                    announced = "{within}" in words[scenario["id"]]["steps"][place]
+                    assert announced == ("within" in step), step
                 assert ("ask" in step) != (step.get("wants") in facts), step
                 if "ask" in step:
                     assert len(told["questions"][step["ask"]]["answers"]) == step["answers"]
@@ -422,7 +430,8 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     played.answer(0, 42e6),
                 ];
                 const facts = new Facts("main");
-                const state = (stage, recording = null) => ({ stage, recording, conditions: [] });
+                const state = (stage, recording = null, muted = false) =>
+                    ({ stage, recording, muted, conditions: [] });
                 const said = [
                     ...facts.state(state("idle"), 1),
                     // Cut off, and gone on with: no end, and no press.
@@ -443,6 +452,8 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     ...facts.edge({ name: "main", on: true, at_us: 10.5e6 }),
                     ...facts.edge({ name: "main", on: false, at_us: 10.6e6 }),
                     ...facts.edge({ name: "vibration", on: true, at_us: 10.7e6 }),
+                    ...facts.state(state("recording", { since_us: 4.5e6 }, true), 10.8e6),
+                    ...facts.state(state("recording", { since_us: 4.5e6 }), 10.9e6),
                     ...facts.state(state("idle"), 11e6),
                 ];
                 return { taken, results: played.results, said: said.map((one) => one.what) };
@@ -451,11 +462,15 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
         assert results["taken"] == [False, False, True, True, False, False]
         assert [one["result"] for one in results["results"]] == ["otherwise", "late"]
         assert [one["seconds"] for one in results["results"]] == [1, 39]
-        assert results["said"] == ["recording", "recording", "mark", "stopped"]
+        assert results["said"] == [
+            *("recording", "recording", "mark", "muted", "unmuted", "stopped")
+        ]
 
 
 @pytest.mark.breadth
-def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCamera) -> None:
+def test_everything_is_deleted_once_that_was_asked_for_twice(
+    chromium: Browser, camera: BodyCamera
+) -> None:
     recording = camera.record(0.5)
     camera.ask("POST", "/api/open", {"id": recording["id"]})
     state = camera.state_dir
@@ -466,7 +481,14 @@ def test_everything_is_deleted_with_one_click(chromium: Browser, camera: BodyCam
     ) as one:
         one.page.locator("#webcam-name").click()
         one.page.locator("#webcam-erase").click()
-        told(one, "Alles ist gelöscht.")
+        one.page.get_by_text("Wirklich alles löschen?").wait_for()
+        one.sees("sure")
+        one.page.get_by_role("button", name="Nein, behalten").click()
+        assert one.page.get_by_text("Wirklich alles löschen?").count() == 0
+        assert all(path.exists() for path in sealed)
+        one.page.locator("#webcam-erase").click()
+        one.page.get_by_role("button", name="Ja, alles löschen").click()
+        told(one, "Alles ist gelöscht. Die Kamera ist wieder bereit")
         camera.wait(stage="idle", ready=True)
         one.waits_for_stage("Bereit")
         assert camera.recordings == []

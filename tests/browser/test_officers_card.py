@@ -6,20 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from generators import officers_card
 from playwright.sync_api import Browser
-
-from tests.browser.person import browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.mark.parametrize("language", officers_card.LANGUAGES)

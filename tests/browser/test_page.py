@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hw_mocks.sim.faults import FAULTS
@@ -16,19 +14,17 @@ from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
-from tests.browser.person import NARROW, WIDE, Person, browser, person
-from tests.system.harness import UNHURRIED, BodyCamera, body_camera
+from tests.browser.person import KEYS_OF, NARROW, WIDE, Person, person
+from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
 pytestmark = pytest.mark.system
 
 OTHER_WORDS = (
-    *("Haupttaste", "Selbstansicht", "Vorpuffer", "Markierung", "Aufnahme"),
-    *("main button", "mirror", "pre-event buffer", "bookmark"),
+    *("Haupttaste", "Selbstansicht", "Vorpuffer", "davor", "von vorher", "Markierung", "Aufnahme"),
+    *("main button", "mirror", "pre-event buffer", "from before", "bookmark"),
 )
 """Words that the big button, self-view, run-up, marks and recordings do not go by."""
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
-"""The camera of `make run`."""
 TAP_MS = 100
 """A short press."""
 
@@ -47,17 +43,9 @@ counted: while a microphone is opened there is one, too, until the daemon tells 
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
     directory = tmp_path_factory.mktemp("page")
-    config = directory / "camera.yaml"
-    config.write_text(CONFIG.read_text() + f"buttons: {json.dumps(UNHURRIED)}\n")
-    with body_camera(directory, config, page=True) as one:
+    with body_camera(directory, of_make_run(directory, buttons=UNHURRIED), page=True) as one:
         yield one
 
 
@@ -90,7 +78,15 @@ def in_every_dress(one: Person, name: str) -> None:
 def test_three_stages_by_mouse_then_verified_opened_and_played(
     chromium: Browser, camera: BodyCamera
 ) -> None:
-    with person(chromium, camera.url, "mouse", size=WIDE, scheme="light", language="en-GB") as one:
+    with person(
+        chromium,
+        camera.url,
+        "mouse",
+        size=WIDE,
+        scheme="light",
+        language="en-GB",
+        motion=True,
+    ) as one:
         page = one.page
         big = page.locator("#button-main")
         one.waits_for_stage("Idle")
@@ -120,7 +116,8 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
 
         # Who presses once more, expecting it to stop, is told how.
         big.click(delay=80)
-        page.get_by_text("Too short to stop it").wait_for()
+        page.get_by_text("That was a mark. To stop, hold").wait_for()
+        assert page.get_by_text("Too short").count() == 0
         assert camera.state["stage"] == "recording"
         big.hover()
         page.mouse.down()
@@ -260,14 +257,12 @@ def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
 def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:
     with person(chromium, camera.url, "words", size=WIDE, scheme="light", language="de-DE") as one:
         keys = one.page.evaluate(
-            """async () => {
-                const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
-                const keysOf = (table) =>
-                    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
-                const { DE } = await import("/page/words-de.js");
-                const { EN } = await import("/page/words-en.js");
-                return { DE: keysOf(DE), EN: keysOf(EN) };
-            }"""
+            f"""async () => {{
+                const {{ DE }} = await import("/page/words-de.js");
+                const {{ EN }} = await import("/page/words-en.js");
+                const keysOf = {KEYS_OF};
+                return {{ DE: keysOf(DE), EN: keysOf(EN) }};
+            }}"""
         )
     assert keys["DE"] == keys["EN"]
     words = keys["DE"]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,12 +13,11 @@ from playwright.sync_api import Browser, Route
 
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
-from tests.browser.person import WIDE, Person, browser, person
-from tests.system.harness import BodyCamera, body_camera, until
+from tests.browser.person import WIDE, Person, person
+from tests.system.harness import BodyCamera, until
 
 pytestmark = pytest.mark.system
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 NETWORK: Final = ("WebSocket connection to", "Failed to load resource: net::")
 """What the console says of a connection that is lost."""
 SILENT_US: Final = 3_000_000
@@ -80,18 +78,6 @@ FINGERS: Final = """() => {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
-    with body_camera(tmp_path_factory.mktemp("truth"), CONFIG, page=True) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def network(camera: BodyCamera) -> Iterator[Gate]:
     with gate(camera.url) as made:
         yield made
@@ -118,7 +104,7 @@ def unknown(one: Person) -> None:
         "display": "Was das Display zeigt, ist unbekannt",
         "over": True,
         "grey": True,
-        "feel": ["Ton: unbekannt", "Vibration: unbekannt"],
+        "feel": ["Signalton: unbekannt", "Vibration: unbekannt"],
         "elapsed": "",
         "current": 0,
         "keys": "",

@@ -13,11 +13,10 @@ import pytest
 
 from tests.system import judge
 from tests.system.gaps import edges, opened
-from tests.system.harness import PATIENCE, BodyCamera, body_camera, until
+from tests.system.harness import OF_MAKE_RUN, PATIENCE, BodyCamera, body_camera, until
 
 pytestmark = pytest.mark.system
 
-CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 VIEWERS = 10
 ANSWER_US = 50_000
 """Within this time of its decision a gesture is answered, watched or not."""
@@ -82,7 +81,7 @@ def record(camera: BodyCamera) -> tuple[dict[str, Any], int]:
 
 
 def test_ten_viewers_cost_no_frame_and_no_answer(tmp_path: Path) -> None:
-    with body_camera(tmp_path, CONFIG, page=True) as camera:
+    with body_camera(tmp_path, OF_MAKE_RUN, page=True) as camera:
         _, alone_us = record(camera)
         with Viewers(camera.url) as viewers:
             recording, watched_us = record(camera)

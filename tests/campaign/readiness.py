@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hw_mocks.sim.board_power import REBOOT_SECONDS
 from hw_mocks.sim.faults import FAULTS
-from hw_mocks.sim.simulator import REBOOT_SECONDS
 
 from camerad.behaviour.budget import END_SECONDS, SHUTDOWN_SECONDS, STOP_SECONDS, TURN_SECONDS
 from camerad.behaviour.supervision import Budget

@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from docked_camera import Dock
 from hw_mocks.fleet.fleet_office import peak_megabytes
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -24,6 +25,7 @@ GROWTH_MEGABYTES = 60.0
 """What requests of 1 KB may have the server take beyond what it has after its first ones."""
 
 
+@pytest.mark.timeout(600 + 60 * MINUTES)
 def test_o7_no_request_breaks_the_server_or_keeps_an_honest_camera_out(tmp_path: Path) -> None:
     taken_over = SigningKey.generate()
     dock = Dock(tmp_path, stolen=taken_over.public)

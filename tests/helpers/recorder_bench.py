@@ -109,6 +109,15 @@ class Bench:
         recorder.start()
         return recorder
 
+    def looks(self) -> None:
+        """Let the recorder look at the clock twice, a microsecond apart: what it found in the first
+        turn, it has acted on by the second."""
+        recorder = self.recorder
+        assert recorder is not None
+        for _ in range(2):
+            self.clock.advance(1)
+            until(lambda: recorder.turned_us == self.clock.now_us() or recorder.join(0))
+
     def finish(self) -> RecordingInfo:
         """Wait until the recording is closed as it should be."""
         assert self.recorder is not None

@@ -31,6 +31,7 @@ from camerad.ledger.entries import Head
 from camerad.store import receipts
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.vault.cameras import UnregisteredError
+from tests.waiting import reached
 
 TUS = "1.0.0"
 HEAD = Head(1, 1, "0" * 64)
@@ -60,6 +61,22 @@ class Fault:
     after: bool = False
     seconds: float = 0.0
     raw: bytes | None = None
+
+
+async def hang_up() -> None:
+    """End what this loop still does: tasks, and connections, also such as never came to a request.
+    Only the loop knows of those."""
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ends = list(loop._transports.values())  # type: ignore[attr-defined]
+    sockets = [one.get_extra_info("socket") for one in ends]
+    for one in ends:
+        one.abort()
+    # A transport gives its socket back some turns of the loop later.
+    await reached(lambda: all(one.fileno() < 0 for one in sockets))
 
 
 class SmallOffice:
@@ -110,10 +127,7 @@ class SmallOffice:
             ready.set()
             loop.run_forever()
             loop.run_until_complete(runner.cleanup())
-            for task in asyncio.all_tasks(loop):
-                task.cancel()
-            # Also of connections that never came to a request, each end is seen.
-            loop.run_until_complete(asyncio.sleep(0.1))
+            loop.run_until_complete(hang_up())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 

@@ -22,8 +22,8 @@ FLIPS: Final = 3
 
 @dataclass(frozen=True)
 class Offices:
-    """An office directory with two recordings of a camera, of which one is held; and what it was
-    before the second of them came."""
+    """An office directory with two recordings of a camera, of which one is held, with an end and
+    without; and what it was before the second of them came."""
 
     files: Files
     earlier: Files
@@ -36,6 +36,8 @@ def made(directory: Path, run: Callable[..., int], key: Path) -> Offices:
     camera.offload(archive)
     hold = ("evidence", "hold", ONE, "--state", archive, "--key", key)
     assert run(*hold, "--reason", "Anzeige", "--who", "Desk") == 0
+    ends = (*hold, "--until", "2027-03-31")
+    assert run(*ends, "--reason", "Frist", "--who", "Desk") == 0
     earlier = read(archive)
     camera.put(TWO)
     camera.offload(archive)

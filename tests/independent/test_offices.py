@@ -16,9 +16,10 @@ from typing import Final
 
 import offices
 import pytest
+from desk_helpers import ONE, Camera
 from sealed_helpers import KEY, WALL_US
 from verifier_statements import load_keys
-from verifier_stores import check_office
+from verifier_stores import check_ledger, check_office
 
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.cli import main
@@ -77,3 +78,22 @@ def test_of_any_office_both_come_to_the_same_verdict(
         seen[ours] += 1
     assert not differ, "\n".join(differ)
     assert {0, 2} <= set(seen)
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_an_epoch_that_forgets_a_hold_with_an_end_is_found_by_the_page_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: bool
+) -> None:
+    camera = Camera(tmp_path / "state")
+    camera.put(ONE)
+    key = tmp_path / "device.pem"
+    key.write_text(KEY.public.pem)
+    if forgotten:
+        monkeypatch.setattr("camerad.ledger.epoch_start.restate_holds", lambda *_: ())
+    with camera.open() as store:
+        end_us = camera.clock.wall_us() + DAY
+        store.ledger.append("hold_until", id=ONE, reason="Frist", who="Desk", until_us=end_us)
+        for _ in range(2):
+            store.ledger.rotate()
+    report = check_ledger(camera.root / "ledger", load_keys([key])).report
+    assert report.verdict == (2 if forgotten else 0), report.says

@@ -280,6 +280,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "replaced": {"id": _name},
     "changed": {"id": _name, "final": maybe(text)},
     "hold": {"id": _name, "who": free, "reason": free},
+    "hold_until": {"id": _name, "who": free, "reason": free, "until_us": us},
     "release": {"id": _name, "who": free},
     "acknowledged": {"id": _name, "final": text, "receipt": text},
     "deleted": {"id": _name, "final": maybe(text), "why": text, "age_us": us},

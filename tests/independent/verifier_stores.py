@@ -51,6 +51,7 @@ class Left:
     final: str | None = None
     retention_days: int = 0
     holds: list[dict[str, str]] = field(default_factory=list)
+    ends: list[tuple[str, str, int]] = field(default_factory=list)  # of holds that end
     deleted: bool = False
     missing: bool = False
 
@@ -68,10 +69,11 @@ def leave(left: dict[str, Left], entry: dict[str, Any]) -> None:
         left[one["id"]] = Left(**same, holds=list(one["holds"]), **gone)
     if kind == "unreadable":
         stem = facts["name"].rpartition(".")[0]
-        holds = list(left[stem].holds) if stem in left else []
-        one = left.setdefault(facts["name"], Left(retention_days=366, holds=holds))
+        before = left.get(stem, Left())
+        same = {"holds": list(before.holds), "ends": list(before.ends)}
+        one = left.setdefault(facts["name"], Left(retention_days=366, **same))
         one.deleted = one.missing = False
-    named = ("opened", "closed", "recovered", "received", "found", "hold", "release")
+    named = ("opened", "closed", "recovered", "received", "found", "hold", "hold_until", "release")
     if kind not in (*named, "missing", "deleted", "changed", "acknowledged", "replaced"):
         return
     one = left.setdefault(facts["id"], Left())
@@ -84,8 +86,11 @@ def leave(left: dict[str, Left], entry: dict[str, Any]) -> None:
         one.deleted = one.missing = False
     if kind == "hold":
         one.holds.append({"reason": facts["reason"], "who": facts["who"]})
+    if kind == "hold_until":
+        one.ends.append((facts["reason"], facts["who"], facts["until_us"]))
     if kind == "release":
         one.holds.clear()
+        one.ends.clear()
     if kind == "deleted":
         one.deleted = True
     if kind in ("missing", "changed"):
@@ -131,8 +136,8 @@ class Ledger:
             self.of(facts["id"]).days = facts["retention_days"]
         if kind == "acknowledged":
             self.of(facts["id"]).receipt = facts["receipt"]
-        if kind in ("hold", "release"):
-            self.of(facts["id"]).held = kind == "hold"
+        if kind in ("hold", "hold_until", "release"):
+            self.of(facts["id"]).held = kind != "release"
         if kind == "deleted":
             known = self.of(facts["id"])
             known.deleted = True
@@ -259,6 +264,7 @@ class _Reader:
         carried, repaired = 0, before is None
         left: dict[str, Left] = {}
         begun: dict[str, Left] = {}
+        said: dict[str, set[tuple[str, str, int]]] = {}
         for at, line in enumerate(lines):
             where = f"{name}, entry {at + 1}"
             try:
@@ -286,9 +292,12 @@ class _Reader:
             self.take(where, found)
             if not found.more:
                 leave(left, entry)
+                if entry["kind"] == "hold_until":
+                    one = (facts["reason"], facts["who"], facts["until_us"])
+                    said.setdefault(facts["id"], set()).add(one)
             if at <= carried:
                 begun = copy.deepcopy(left)
-        self.carry(name, begun, lines)
+        self.carry(name, begun, said, lines)
         self.left = left
         if not lines:
             self.note(2, f"{name} has no entry.")
@@ -297,14 +306,23 @@ class _Reader:
         if not repaired:
             self.note(2, f"{name} does not tell of what an append left behind in the epoch before.")
 
-    def carry(self, name: str, begun: dict[str, Left], lines: list[bytes]) -> None:
-        """What an epoch carries is what the one before leaves (5)."""
+    def carry(
+        self,
+        name: str,
+        begun: dict[str, Left],
+        said: dict[str, set[tuple[str, str, int]]],
+        lines: list[bytes],
+    ) -> None:
+        """What an epoch carries is what the one before leaves, and it says every hold anew that
+        ends (5)."""
         late = {one for line in lines for one in self.late(line)}
         for recording, one in (self.left or {}).items():
             if one.deleted or one.missing or recording in late:
                 continue
             if recording not in begun or begun[recording].carried() != one.carried():
                 self.note(2, f"{name} says of {recording} something else than the epoch before.")
+            elif set(one.ends) - said.get(recording, set()):
+                self.note(2, f"{name} does not repeat a hold on {recording} that ends.")
 
     def late(self, line: bytes) -> set[str]:
         """The recordings that an entry `unread` tells of."""

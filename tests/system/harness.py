@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import yaml
 
+from tests.system import simulator_copies
+from tests.system.simulator_copies import Copy
 from tests.waiting import until
 
 START_SECONDS: Final = 30.0
@@ -162,6 +164,7 @@ class BodyCamera:
         return (at_us - self.epoch_us) * 30 / 1e6
 
 
+OF_MAKE_RUN: Final = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
 UNHURRIED = {"preset": "two-buttons", "display": {"double_press_ms": 1000}}
 """On a busy machine a second press is asked for later than a hand would make it."""
 SMALL: Final = {"width": 640, "height": 360}
@@ -177,6 +180,14 @@ def configuration(directory: Path, policy: str = "generic", **sections: Any) -> 
     sections["camera"] = {**SMALL, **sections.get("camera", {})}
     path.write_text(yaml.safe_dump({"policy": policy, **sections}))
     return path
+
+
+def of_make_run(directory: Path, **sections: Any) -> Path:
+    """The configuration of `make run`'s camera, with these sections, and `SMALL` pictures unless
+    the section `camera` says another size."""
+    own: dict[str, Any] = yaml.safe_load(OF_MAKE_RUN.read_text())
+    camera = {**own["camera"], **sections.pop("camera", {})}
+    return configuration(directory, **{**own, **sections, "camera": camera})
 
 
 @contextlib.contextmanager
@@ -198,12 +209,21 @@ def body_camera(
     handed to, as its last arguments. options: more of the simulator's own, such as --sound clapper.
     """
     state_dir, log = directory / "state", directory / "log"
-    command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
-    command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform]
-    command += [*options] if page else ["--no-page", *options]
+    words = ["--footage", footage, "--config", str(config)]
+    words += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform]
+    words += [*options] if page else ["--no-page", *options]
     with log.open("wb") as output:
-        variables = {**os.environ, **(environment or {})}
-        process = subprocess.Popen([*prefix, *command], stdout=output, stderr=output, env=variables)
+        process: Copy | subprocess.Popen[bytes]
+        # What is read from the environment while a module is imported is told no copy.
+        if environment or prefix or not simulator_copies.possible():
+            process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "hw_mocks.sim", *words],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+            )
+        else:
+            process = simulator_copies.start(words, log, os.environ)
         try:
 
             def url() -> str | None:

@@ -15,6 +15,10 @@ explains what was seen.
 
 While the camera closes a recording or overwrites its buffer, it remembers where the presses lead;
 a press that leads to a recording while one is being closed begins it at once.
+
+A touch that began in a stage that is over means nothing, but for two things. What records from
+there records; and what leads to self-view from idle does so as long as the camera is idle or closes
+a recording, and from a recording that was being closed also one on, to the next.
 """
 
 from __future__ import annotations
@@ -94,8 +98,9 @@ class Camera:
         """Main has been down for so long."""
         if self.judged is None or (self.judged == RECORDING) != (seconds_us == STOP_US):
             return self
-        intent = "stop" if self.judged == RECORDING else "record"
-        return replace(self, judged=None).wants(intent)
+        if self.judged == RECORDING:
+            return replace(self, judged=None).hand_wants("stop", RECORDING)
+        return replace(self, judged=None).wants("record")
 
     def released(self, button: str) -> Camera:
         if button == "display":
@@ -103,16 +108,24 @@ class Camera:
             if self.display == DOWN and self.display_judged == RECORDING:
                 return replace(camera, display=WAITS)
             camera = replace(camera, display=None)
-            return camera.wants("toggle") if self.display is not None else camera
+            if self.display is None:
+                return camera
+            return camera.hand_wants("toggle", self.display_judged)
         if self.judged is None:
             return self
-        return replace(self, judged=None).wants("escalate")
+        return replace(self, judged=None).hand_wants("escalate", self.judged)
 
     def waited(self, release: int) -> Camera:
         """No second press of display has come within its time after that release."""
         if self.display != WAITS or release != self.releases:
             return self
-        return replace(self, display=None).wants("toggle")
+        return replace(self, display=None).hand_wants("toggle", self.display_judged)
+
+    def hand_wants(self, intent: str, judged: str) -> Camera:
+        """It was touched in the stage `judged`."""
+        waits = judged in (IDLE, STOPPING) and self.stage in (IDLE, STOPPING)
+        on = (judged, self.stage) == (STOPPING, SELF_VIEW)
+        return self.wants(intent) if judged == self.stage or waits or on else self
 
     def wants(self, intent: str) -> Camera:
         if self.stage == STOPPING or (self.stage == SELF_VIEW and self.wiping):

@@ -119,7 +119,8 @@ def test_where_the_law_forbids_a_buffer_no_frame_is_older_than_the_press(
 
 
 def test_holding_the_button_in_idle_records_at_once(tmp_path: Path) -> None:
-    with body_camera(tmp_path, configuration(tmp_path, "generic", **WITH_BUFFER)) as camera:
+    config = configuration(tmp_path, "generic", pre_event=WITH_BUFFER["pre_event"])
+    with body_camera(tmp_path, config) as camera:
         recording = camera.record(2)
         path = opened(camera, recording)
         judge.ffmpeg_is_silent(path)

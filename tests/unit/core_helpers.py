@@ -85,7 +85,7 @@ def end_recording(core: Core) -> None:
     core.post(stages.Closed(core.now_us(), empty=False))
 
 
-def lives(clock: ManualClock, scene: Callable[[], None], seconds: float = 0.0) -> None:
+def lives(clock: ManualClock, scene: Callable[[], object], seconds: float = 0.0) -> None:
     """The scene, on a loop whose time is the clock's; then so many seconds pass."""
 
     async def run() -> None:

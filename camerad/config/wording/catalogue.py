@@ -101,7 +101,9 @@ class DisplayWording:
     cause_storage_stalled: Annotated[
         str, "Cause: the storage does not answer; a recording waits in memory.", _cause()
     ]
-    cause_microphone_down: Annotated[str, "Cause: the microphone is missing or fails.", _cause()]
+    cause_microphone_down: Annotated[
+        str, "Cause: the microphone was missing or failed when it was used last.", _cause()
+    ]
     cause_battery_low: Annotated[str, "Cause: the battery runs low.", _cause()]
     cause_battery_unknown: Annotated[str, "Cause: the battery's gauge fails.", _cause()]
     cause_storage_low: Annotated[str, "Cause: little room is left.", _cause()]

@@ -150,6 +150,7 @@ _ENGLISH: Final = _Words(
         NoticeKind.MISMATCH: "Store and ledger differ",
         NoticeKind.CAMERA_NOT_SEEN: "A camera was not seen",
         NoticeKind.MARKED_EXPIRES: "A marked recording is deleted soon",
+        NoticeKind.HOLD_ENDS: "A hold ends soon",
         NoticeKind.HELD_BEYOND_DAY: "A recording is held beyond its day",
         NoticeKind.TEST: "This is a test",
     },
@@ -193,6 +194,8 @@ _ENGLISH: Final = _Words(
         "camera_not_seen": "{camera}: nothing came of it for {number} {number:day|days}, last on "
         "{day}.",
         "marked_expires": "{recording} of camera {camera} is deleted on {day}.",
+        "hold_ends": "{recording} of camera {camera}: its hold ends on {day}. If its day is over "
+        "by then, it is deleted.",
         "held_beyond_day": "{recording} of camera {camera}: its day was {day}, {number} "
         "{number:day|days} ago.",
         "test": "If you read this, notices reach you here.",
@@ -218,6 +221,8 @@ _ENGLISH: Final = _Words(
         NoticeKind.MISMATCH: "See what is wrong with 'camerad evidence verify'.",
         NoticeKind.CAMERA_NOT_SEEN: "Look where it is. What it recorded may still be on it.",
         NoticeKind.MARKED_EXPIRES: "If it is needed, hold it before: 'camerad evidence hold'.",
+        NoticeKind.HOLD_ENDS: "If it is needed longer, hold it again before: 'camerad evidence "
+        "hold'.",
         NoticeKind.HELD_BEYOND_DAY: "If it is not needed any more, release it: 'camerad evidence "
         "release'.",
         NoticeKind.TEST: "Nothing is to be done.",
@@ -247,6 +252,7 @@ _GERMAN: Final = _Words(
         NoticeKind.MISMATCH: "Bestand und Protokoll weichen ab",
         NoticeKind.CAMERA_NOT_SEEN: "Eine Kamera hat sich nicht gemeldet",
         NoticeKind.MARKED_EXPIRES: "Eine markierte Aufzeichnung wird bald gelöscht",
+        NoticeKind.HOLD_ENDS: "Eine Sperre endet bald",
         NoticeKind.HELD_BEYOND_DAY: "Eine Aufzeichnung ist über ihren Tag hinaus gesperrt",
         NoticeKind.TEST: "Dies ist ein Test",
     },
@@ -292,6 +298,8 @@ _GERMAN: Final = _Words(
         "camera_not_seen": "{camera}: Seit {number} {number:Tag|Tagen} kam nichts von ihr, zuletzt "
         "am {day}.",
         "marked_expires": "{recording} der Kamera {camera} wird am {day} gelöscht.",
+        "hold_ends": "{recording} der Kamera {camera}: Die Sperre endet am {day}. Ist ihre Frist "
+        "dann vorbei, wird die Aufzeichnung gelöscht.",
         "held_beyond_day": "{recording} der Kamera {camera}: Ihr Tag war der {day}, vor {number} "
         "{number:Tag|Tagen}.",
         "test": "Wenn Sie das lesen, erreichen Hinweise Sie hier.",
@@ -320,6 +328,8 @@ _GERMAN: Final = _Words(
         "vielleicht noch auf ihr.",
         NoticeKind.MARKED_EXPIRES: "Wird sie gebraucht, sperren Sie sie vorher: 'camerad "
         "evidence hold'.",
+        NoticeKind.HOLD_ENDS: "Wird sie länger gebraucht, sperren Sie sie vorher noch einmal: "
+        "'camerad evidence hold'.",
         NoticeKind.HELD_BEYOND_DAY: "Wird sie nicht mehr gebraucht, heben Sie die Sperre auf: "
         "'camerad evidence release'.",
         NoticeKind.TEST: "Es ist nichts zu tun.",

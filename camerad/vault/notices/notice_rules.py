@@ -23,6 +23,7 @@ certificate_ends          daily   a week, then a day   the server's certificate
 mismatch                  daily   `again_days`         another difference of store and ledger
 camera_not_seen           daily   `again_days`         a camera that did not come
 marked_expires            daily   `again_days`         a marked recording that is deleted soon
+hold_ends                 daily   `again_days`         a hold that ends by itself soon
 held_beyond_day           daily   30 days              a hold that is perhaps not needed any more
 ========================  ======  ===================  ============================================
 
@@ -33,7 +34,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -78,6 +79,7 @@ class NoticeKind(StrEnum):
     MISMATCH = "mismatch"
     CAMERA_NOT_SEEN = "camera_not_seen"
     MARKED_EXPIRES = "marked_expires"
+    HOLD_ENDS = "hold_ends"
     HELD_BEYOND_DAY = "held_beyond_day"
     TEST = "test"
 
@@ -142,7 +144,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class DatedRecording:
-    """A recording and its legal end. camera: its name, "" if nobody vouches for it."""
+    """A recording and its legal end, or the end of its hold. camera: its name, "" if nobody vouches
+    for it."""
 
     id: str
     camera: str
@@ -154,8 +157,9 @@ class StoreFacts:
     """What a complete look at the store found.
 
     wall_us: when. here, held, overdue: numbers of recordings. bytes: of all files. deleted: by this
-    look. marked: recordings with a mark that are deleted before long, held_beyond: held ones beyond
-    their legal end. differences: kind and subject of every alarm of the comparison. reasons: kind
+    look. marked: recordings with a mark that are deleted before long, hold_ends: ones whose last
+    hold ends by itself before long, held_beyond: ones beyond their legal end that are held without
+    an end. differences: kind and subject of every alarm of the comparison. reasons: kind
     and subject of all that keeps recordings beyond their day.
     """
 
@@ -166,6 +170,7 @@ class StoreFacts:
     bytes: int = 0
     deleted: int = 0
     marked: tuple[DatedRecording, ...] = ()
+    hold_ends: tuple[DatedRecording, ...] = ()
     held_beyond: tuple[DatedRecording, ...] = ()
     differences: tuple[tuple[DiscrepancyKind, str], ...] = ()
     reasons: tuple[tuple[ReasonKind, str], ...] = ()
@@ -229,6 +234,7 @@ _BY_STORE: Final = frozenset(
         NoticeKind.DELETION_BLOCKED,
         NoticeKind.MISMATCH,
         NoticeKind.MARKED_EXPIRES,
+        NoticeKind.HOLD_ENDS,
         NoticeKind.HELD_BEYOND_DAY,
     }
 )
@@ -307,6 +313,11 @@ def _of_store(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
         days = max(0, -(-(one.due_us - facts.now_us) // DAY))
         if days <= settings.before_days:
             yield _dated(NoticeKind.MARKED_EXPIRES, one, again, days)
+    for one in store.hold_ends:
+        days = max(0, -(-(one.due_us - facts.now_us) // DAY))
+        if days <= settings.before_days:
+            # Another end is another notice: whoever put it off is told before the new one.
+            yield replace(_dated(NoticeKind.HOLD_ENDS, one, again, days), state=str(one.due_us))
     for one in store.held_beyond:
         days = max(0, (facts.now_us - one.due_us) // DAY)
         yield _dated(NoticeKind.HELD_BEYOND_DAY, one, HELD_AGAIN_DAYS, days)
@@ -361,8 +372,13 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
         )
     elif percent < settings.free_percent:
         yield Notice(NoticeKind.STORAGE_LOW, "", again, number=percent)
-    if not facts.trusted:
-        return  # by a clock that may be wrong, every camera is away, and no certificate holds
+    if (
+        facts.trusted
+    ):  # by a clock that may be wrong, every camera is away, and no certificate holds
+        yield from _of_times(facts, settings)
+
+
+def _of_times(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
     days = (facts.certificate_end_us - facts.now_us) // DAY
     if days <= CERTIFICATE_DAYS:
         yield Notice(
@@ -382,7 +398,7 @@ def _of_office(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]
             yield Notice(
                 NoticeKind.CAMERA_NOT_SEEN,
                 one.kid,
-                again,
+                settings.again_days,
                 state=str(since_us // DAY),
                 camera=one.name,
                 at_us=since_us,

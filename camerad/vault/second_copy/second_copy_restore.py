@@ -26,7 +26,7 @@ from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, readable_skeleton
-from camerad.ledger.audit import read_state
+from camerad.ledger.state_memory import read_state
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.office.office_store import brought_keys

@@ -26,9 +26,9 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX, list_names
 from camerad.container.skeleton import readable_skeleton
-from camerad.ledger.audit import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
+from camerad.ledger.state_memory import read_state
 from camerad.office import office
 from camerad.office.office import OfficeKeyError
 from camerad.office.office_store import camera_keys

@@ -13,6 +13,7 @@ from camerad.config import Settings
 from camerad.hardware import from_settings
 
 from hw_mocks.sensor import Sensor
+from hw_mocks.sim.expectations import expectations
 from hw_mocks.sim.faults import DOCK, FAULTS
 
 _LONG_MS: Final = 300
@@ -65,11 +66,13 @@ def about_faults(
     settings: Settings, environment: Mapping[str, str], *, office: bool = False
 ) -> list[dict[str, Any]]:
     """[{"name", "what": for people, "group": "camera" | "card" | "button" | "light" | "clock" |
-    "process" or the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can
-    happen on this board.
+    "process" or the mock's role, "lasts": it lasts for seconds, "on_button", "within": seconds
+    within which the camera tells of it, none where it does so at once or not at all}], of those
+    that can happen on this board.
 
     environment: the daemon's, which says what board it is. office: whether its dock has one.
     """
+    expected = expectations(settings)
     encodes = Sensor(environment).has_encoder and settings.camera.encoder != "software"
     return [
         {
@@ -78,6 +81,7 @@ def about_faults(
             "group": kind.group,
             "lasts": kind.lasts,
             "on_button": kind.on_button,
+            "within": expected.get(kind.name, ()),
         }
         for kind in FAULTS.values()
         if (encodes or not kind.of_encoder) and (office or kind.role != DOCK)

@@ -22,6 +22,7 @@ from camerad.config import Settings
 from hw_mocks.bus import Message, now_us
 from hw_mocks.lateness import told
 from hw_mocks.sim import gauges
+from hw_mocks.sim.board_power import BoardPower
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.process import find
 from hw_mocks.sim.timepiece import STEP, Timepiece
@@ -111,10 +112,9 @@ class Board:
     """`on_change` is called on the loop after every change of an output.
 
     `daemon_pid` says under which process the capture process is to be found; None if it is not
-    running. `kill_daemon` kills it now and starts it again so many seconds after its end; it
-    returns the process id, None if nothing runs. `clock` is a directory for the files of the
-    machine's clocks, and `files` one for those of its battery and temperature. `dock`: None if no
-    office is behind it.
+    running. `power` kills it and starts it again, and starts a board that is off when the charger
+    comes. `clock` is a directory for the files of the machine's clocks, and `files` one for those
+    of its battery and temperature. `dock`: None if no office is behind it.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Board:
         on_change: Callable[[], None],
         *,
         files: Path,
-        kill_daemon: Callable[[float], int | None],
+        power: BoardPower,
         dock: DockSwitch | None = None,
     ) -> None:
         self.wiring = wiring
@@ -141,15 +141,20 @@ class Board:
         """What the other mocks reported: (role, message), oldest first."""
         self.world = World(world, self._hear)
         self.timepiece = Timepiece(clock, self._set_wall)
-        self.gauges = gauges.Gauges(files, dock.docked if dock is not None else lambda _: None)
+        self.gauges = gauges.Gauges(files, self._docked)
         self._dock = dock
+        self._power = power
         self._daemon_pid = daemon_pid
         self._on_change = on_change
-        self._kill_daemon = kill_daemon
         self._outputs: dict[int, float] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
         self._lasting: dict[str, int] = {}
         self._number = 0
+
+    @property
+    def off(self) -> bool:
+        """Whether it has halted, since its battery is empty, and waits for its charger."""
+        return self._power.off
 
     def on(self, name: str) -> bool:
         """Whether an output is driven so that it lights, sounds or shakes."""
@@ -222,7 +227,7 @@ class Board:
             return {"name": name, "killed": self._kill_child(*_KILLS[name])}
         if name == "daemon_killed":
             at_us = now_us()
-            killed = self._kill_daemon(RESTART_SECONDS if seconds is None else seconds)
+            killed = self._power.kill(RESTART_SECONDS if seconds is None else seconds)
             if killed is None:
                 raise NotNow("no daemon is running")
             return {"name": name, "killed": killed, "at_us": at_us}
@@ -282,6 +287,15 @@ class Board:
         now = now_us()
         self._lasting = {name: at_us for name, at_us in self._lasting.items() if at_us > now}
         return dict(self._lasting)
+
+    def _docked(self, inside: bool) -> None:
+        """The charger supplies the board, or no longer. One that it starts has charged before."""
+        if self._dock is not None:
+            self._dock.docked(inside)
+        if self._power.supply(inside):
+            for name in gauges.EMPTY:
+                self._lasting.pop(name, None)
+                self.gauges.heal(name)
 
     def _last(self, name: str, until_us: int | None) -> None:
         if until_us is not None:

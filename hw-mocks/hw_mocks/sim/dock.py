@@ -9,10 +9,8 @@ pulled at any byte (`hw_mocks.sim.relay`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +22,7 @@ from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office import load_public_key
 
 from hw_mocks.sim import SimError
+from hw_mocks.sim.process import end_child
 from hw_mocks.sim.relay import HOST, Relay
 
 START_SECONDS: Final = 20.0
@@ -151,7 +150,7 @@ class Dock:
             if self._inside and (self._client is None or self._client.returncode is not None):
                 self._client = await self._spawn("camerad.dock", "--config", self._configuration)
             elif not self._inside:
-                await _end(self._client)
+                await end_child(self._client, END_SECONDS)
 
     async def stop(self) -> None:
         """End the client, the office and the network."""
@@ -160,8 +159,8 @@ class Dock:
         if self._manager is not None:
             self._manager.cancel()
             await asyncio.gather(self._manager, return_exceptions=True)
-        await _end(self._client)
-        await _end(self._office)
+        await end_child(self._client, END_SECONDS)
+        await end_child(self._office, END_SECONDS)
         await self.relay.stop()
 
     async def _spawn(
@@ -182,19 +181,6 @@ class Dock:
         said, _ = await process.communicate()
         if process.returncode != 0:
             raise SimError(said.decode(errors="replace").strip(), _SOFTWARE)
-
-
-async def _end(process: asyncio.subprocess.Process | None) -> None:
-    """End a process in order, or, when it has not ended in `END_SECONDS`, at once."""
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), END_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 async def _answers(port: int) -> bool:

@@ -14,7 +14,8 @@ A battery starts well charged, and its level stays. What can be brought about, e
 - ``battery_low``, ``battery_critical``: the level is 6 % or 2 %. A daemon that does not believe in
   a battery which is empty, or full again, from one moment to the next waits until it stays so.
 - ``battery_unknown``: whoever reads the level gets an I/O error, as from a gauge whose bus fails.
-- ``docked``: the charger supplies the board.
+- ``docked``: the charger supplies the board. Nobody wants to wait until it has charged: a board
+  that the charger starts has a battery that is well charged (`hw_mocks.sim.board_power`).
 - ``hot``: the processor is at 78 °C. ``throttled``: the firmware has slowed it down.
 """
 
@@ -40,6 +41,8 @@ HOT: Final = "hot"
 THROTTLED: Final = "throttled"
 FAULTS: Final = (LOW, CRITICAL, UNKNOWN, DOCKED, HOT, THROTTLED)
 _LEVELS: Final = {LOW: "6", CRITICAL: "2"}
+EMPTY: Final = tuple(_LEVELS)
+"""Faults that a battery which has been charged has no longer."""
 
 
 class Gauges:
@@ -92,7 +95,7 @@ class Gauges:
         before = self._holding.pop(name, None)
         if before is not None:
             before.cancel()
-        later = asyncio.get_running_loop().call_later(seconds, self._heal, name)
+        later = asyncio.get_running_loop().call_later(seconds, self.heal, name)
         self._holding[name] = later
         self.show(*self._holding)
         return {"until_us": now_us() + round(seconds * 1_000_000)}
@@ -102,9 +105,12 @@ class Gauges:
         for timer in self._holding.values():
             timer.cancel()
 
-    def _heal(self, name: str) -> None:
-        self._holding.pop(name, None)
-        self.show(*self._holding)
+    def heal(self, name: str) -> None:
+        """End one, if it holds."""
+        timer = self._holding.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+            self.show(*self._holding)
 
 
 def _show(path: Path, text: str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +14,7 @@ from hw_mocks import pulse
 from hw_mocks.microphone import RATE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.film import find_film
+from hw_mocks.sim.process import end_child
 from hw_mocks.sim.setup import ALSA_VARIABLE
 from hw_mocks.sound import CLAPPER_VARIABLE
 
@@ -86,14 +85,5 @@ class Hearing:
 
     async def stop(self) -> None:
         """End it; nothing of it runs afterwards."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), END_SECONDS)
-        except TimeoutError:
-            # Its server asked the kernel to end with it.
-            process.kill()
-            await process.wait()
+        # If it has to be killed: its server asked the kernel to end with it.
+        await end_child(self._process, END_SECONDS)

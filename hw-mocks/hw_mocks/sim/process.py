@@ -23,6 +23,19 @@ LOOK_SECONDS: Final = 0.005
 _LINE_LIMIT: Final = 1 << 20
 
 
+async def end_child(process: asyncio.subprocess.Process | None, seconds: float) -> None:
+    """End a process in order, or, when it has not ended in so many seconds, at once."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
 class DaemonProcess:
     """Runs `command`; its output goes to this program's standard error, line by line.
 

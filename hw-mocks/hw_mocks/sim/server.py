@@ -10,7 +10,9 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        that was cut off} | null, "pre_event_seconds", "shift": {"wearer", ...} |
                        null, "looking_for_badge", "handover": how handing over goes, {"state",
                        "done", "total", "trouble"} | null outside the dock}; the stage is "off"
-                       once the daemon has ended and nobody is about to start it again
+                       once the daemon has ended and nobody is about to start it again;
+                       "empty": whether that is because its battery is empty, and the charger (the
+                       fault "docked") starts it
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
                        "gaps", "sound", "sound_gaps", "marks", "continues": the id of the one that
                        was cut off before it | null, "state", "reason"}]; 503 if the daemon does
@@ -250,6 +252,7 @@ class Server:
         return {
             "stage": status["stage"],
             "ready": status["ready"],
+            "empty": self._board.off,
             **self._board.outputs(),
             "display": self._panel.lit(),
             "conditions": status["conditions"],

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE
+from camerad.base.errors import EX_OSERR, EX_SOFTWARE
 from camerad.behaviour.scene import GRAVITY
 from camerad.config import Settings, load
 from camerad.control.client import request
@@ -28,6 +28,7 @@ from hw_mocks.priority import REALTIME_VARIABLE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.about import about_buttons, about_faults, about_policy, about_rhythms
 from hw_mocks.sim.board import Board, NotNow, Wiring
+from hw_mocks.sim.board_power import BoardPower
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.dock import Dock
@@ -50,9 +51,6 @@ from hw_mocks.sim.setup import (
 )
 from hw_mocks.sim.upload import Upload
 
-REBOOT_SECONDS: Final = 1.5
-"""How long the simulated board takes from its end to the daemon's next start: less than a real one,
-which nobody wants to wait for."""
 FAULT_SECONDS: Final = 3600.0
 """How long a fault holds that is there from before the start."""
 
@@ -220,12 +218,7 @@ class Simulator:
         def tell() -> None:
             self._tell(state, environment, footage)
 
-        def kill(seconds: float) -> int | None:
-            daemon = self._process
-            if not isinstance(daemon, DaemonProcess):
-                return None
-            return daemon.kill_and_revive(seconds, tell)
-
+        power = BoardPower(state.runtime, tell, self._changed, say)
         office = None
         if self.options.office:
             self._dock = Dock(state.root / "office", state.control, state.configuration)
@@ -240,7 +233,7 @@ class Simulator:
             self._daemon_pid,
             self._changed,
             files=state.root / "board",
-            kill_daemon=kill,
+            power=power,
             dock=self._dock,
         )
         derived = derive_configuration(
@@ -283,16 +276,13 @@ class Simulator:
             environment |= await hearing.start({**order, "ppm": self.options.sound_ppm})
 
         def ended(code: int) -> None:
-            daemon = self._process
-            if code == EX_REBOOT and not self._end.is_set() and isinstance(daemon, DaemonProcess):
-                say(f"bodycam-sim: the board reboots; it is up again in {REBOOT_SECONDS:g} s")
-                self._changed()
-                daemon.revive(REBOOT_SECONDS, tell)
-            else:
+            if self._end.is_set() or not power.ended(code):
                 self._ended(code)
 
         process = self._make_process(derived, environment, ended)
         self._process = process
+        if isinstance(process, DaemonProcess):
+            power.process = process
         self._control = ControlClient(state.control, self._changed)
         about = {
             "platform": self.options.platform,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -218,7 +218,7 @@ def _displayed_otherwise(state: State) -> tuple[State, ...]:
     return tuple(others)
 
 
-_DISPLAY: Final = ("display_on", "status_on", "status_at_us", "conditions")
+_DISPLAY: Final = ("display_on", "status_on", "status_at_us", "words_due", "conditions")
 _BUT_DISPLAY: Final = attrgetter(*(one.name for one in fields(State) if one.name not in _DISPLAY))
 _DISPLAY_DOWN: Final = frozenset({Condition.DISPLAY_DOWN})
 
@@ -267,30 +267,102 @@ def rhythms(t: Transition) -> str | None:
         return None
     told = signals.told_once(t.effects, t.after, Detail.BASIC)
     felt = [signals.rhythm(e.kind, t.after) for e in told if isinstance(e, Cue)]
-    cannot = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
-    pictures = t.after.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in t.after.conditions
     if len(felt) != len(set(felt)):
         return "the same is told twice"
     silent = signals.lacks_sound(t.after) and Rhythm.SILENT not in felt
-    for one in felt:
-        match one:
-            case Rhythm.RECORDS if not pictures:
-                return "it says that it records, and it does not"
-            case Rhythm.RECORDS if silent:
-                return "it says that it records, and not that it has no sound"
-            case Rhythm.DONE if silent and pictures and Cue(CueKind.UNMUTED) in t.effects:
-                return "it says that the sound is on, and there is none"
-            case Rhythm.SILENT if t.after.stage is not Stage.RECORDING:
-                return "it says that it records without sound, and it does not record"
-            case Rhythm.CANNOT if pictures:
-                return "it says that it cannot record, and it does"
-            case Rhythm.CANNOT if not cannot:
-                return "it says that it cannot record, and it can"
-            case Rhythm.ENDED if pictures:
-                return "it says that it no longer records, and it does"
-            case Rhythm.CAN if cannot or t.after.keeping:
-                return "it says that it can record, and it cannot, or does"
+    if silent and _pictures(t.after):
+        if Rhythm.RECORDS in felt:
+            return "it says that it records, and not that it has no sound"
+        if Rhythm.DONE in felt and Cue(CueKind.UNMUTED) in t.effects:
+            return "it says that the sound is on, and there is none"
+    return next((what for one in felt if (what := _lie(one, t.after)) is not None), None)
+
+
+def _pictures(state: State) -> bool:
+    return state.stage is Stage.RECORDING and Condition.CAMERA_DOWN not in state.conditions
+
+
+def _lie(felt: Rhythm, state: State) -> str | None:
+    """What is wrong about a rhythm in this state."""
+    cannot, pictures = _cannot(state), _pictures(state)
+    match felt:
+        case Rhythm.RECORDS if not pictures:
+            return "it says that it records, and it does not"
+        case Rhythm.SILENT if not pictures:
+            return "it says that it records without sound, and it does not record"
+        case Rhythm.CANNOT if pictures:
+            return "it says that it cannot record, and it does"
+        case Rhythm.CANNOT if not cannot:
+            return "it says that it cannot record, and it can"
+        case Rhythm.ENDED if pictures:
+            return "it says that it no longer records, and it does"
+        case Rhythm.CAN if cannot or state.keeping:
+            return "it says that it can record, and it cannot, or does"
+        case _:
+            return None
+
+
+def _cannot(state: State) -> bool:
+    return bool(state.conditions & CANNOT_RECORD) or state.ending
+
+
+GRAVE: Final = {Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIGHT}
+NEVER_WAIT: Final = {
+    CueKind.STARTED,
+    CueKind.MARKED,
+    CueKind.SELF_VIEW_ON,
+    CueKind.SELF_VIEW_OFF,
+}
+"""Answers that nothing grave hangs on: what cuts them short is all that is told."""
+
+
+def news(t: Transition) -> str | None:
+    """What has waited is told if it is true by then; what is grave, whenever it is."""
+    state = t.after
+    assert state is not None
+    if state is t.before:
+        return None
+    return _news(state.stage, state.conditions, state.muted, state.ending, signals.still_news)
+
+
+@cache
+def _news(
+    stage: Stage,
+    conditions: frozenset[Condition],
+    muted: bool,
+    ending: bool,
+    still: Callable[[CueKind, State], bool],
+) -> str | None:
+    """The first cue of which that is not so."""
+    state = State(stage, 0, conditions, muted=muted, ending=ending)
+    for kind in set(CueKind) - NEVER_WAIT:
+        felt = signals.rhythm(kind, state)
+        lie = _lie(felt, state)
+        if still(kind, state) and lie is not None:
+            return f"{kind.value} is told late: {lie}"
+        if felt in GRAVE and lie is None and _matters(kind, state) and not still(kind, state):
+            return f"{kind.value} is forgotten, and holds"
     return None
+
+
+def _matters(kind: CueKind, state: State) -> bool:
+    """Whether what a cue has to say is still so."""
+    recording = state.stage is Stage.RECORDING
+    match kind:
+        case CueKind.MUTED:
+            return recording and state.muted
+        case CueKind.UNMUTED:
+            return recording and not state.muted
+        case CueKind.STOPPED | CueKind.RECORDING_FAILED:
+            return not recording
+        case CueKind.CUT_OFF:
+            return True
+        case CueKind.REFUSED | CueKind.NOT_READY:
+            return _cannot(state) and not recording
+        case CueKind.STILL_RECORDING:
+            return _pictures(state)
+        case _:
+            return any(stages.CUES.get(one) is kind for one in state.conditions)
 
 
 def refusals(t: Transition) -> str | None:
@@ -306,6 +378,58 @@ def refusals(t: Transition) -> str | None:
     if shows and (t.before.stage is not Stage.IDLE and t.after.stage is not Stage.IDLE):
         return "words that the person opposite reads"
     return None
+
+
+def words(t: Transition) -> str | None:
+    """What was told in a recording stands in words on the display once idle is back."""
+    assert t.after is not None
+    left = t.after.conditions - {Condition.DOCKED}
+    if not t.before.words_due and t.before.stage in (Stage.RECORDING, Stage.STOPPING):
+        news = t.after.conditions - t.before.conditions - {Condition.DOCKED}
+        causes = {stages.CUES[one] for one in left if one in stages.CUES}
+        told = {effect.kind for effect in t.effects if isinstance(effect, Cue)}
+        again = isinstance(t.event, stages.Tick) and not causes.isdisjoint(told)
+        return None if t.after.words_due or not (news or again) else "its words are not owed"
+    if not t.before.words_due or not left or t.after.ended or t.after.words_due:
+        return None
+    shown = t.after.stage is Stage.IDLE and t.after.status_on
+    return None if shown else "its words are forgotten"
+
+
+def gestures(t: Transition) -> str | None:
+    """A gesture belongs to the stage in which its press began."""
+    assert t.after is not None
+    if not isinstance(t.event, stages.Intended) or t.event.began is None:
+        return None
+    meant = _meant(t.before, t.event.began, t.event)
+    if meant is None:
+        return None if t.after == t.before and not t.effects else "it does what nobody asked for"
+    plain = replace(t.event, intent=meant, began=None)
+    if (t.after, t.effects) != stages.step(t.before, plain, t.rules):
+        return "what a hand wanted is not done"
+    return None
+
+
+def _meant(now: State, began: Stage, event: stages.Intended) -> Intent | None:
+    """What it still means; None: nothing."""
+    from_idle = (Stage.STARTING, Stage.IDLE, Stage.STOPPING)
+    if now.stage is Stage.RECORDING:
+        same = began is Stage.RECORDING and event.edge_us >= now.entered_us
+        already = began is not Stage.RECORDING and event.intent is Intent.RECORD
+        return event.intent if same or already else None
+    if began is now.stage:
+        return event.intent
+    if began is Stage.RECORDING:
+        return None
+    if began is Stage.SELF_VIEW:
+        records = event.intent in (Intent.ESCALATE, Intent.RECORD)
+        return Intent.RECORD if records else None
+    if event.intent is Intent.RECORD:
+        return Intent.RECORD
+    if now.stage is Stage.SELF_VIEW:  # two presses lead there and on, while the camera waits
+        return None if began is Stage.IDLE else event.intent
+    shows = event.intent in (Intent.ESCALATE, Intent.TOGGLE_SELF_VIEW)
+    return event.intent if shows and began in from_idle else None
 
 
 def status(t: Transition) -> str | None:
@@ -341,7 +465,10 @@ PROMISES: dict[str, Check] = {
     "mute": muting,
     "status": status,
     "rhythms": rhythms,
+    "news": news,
     "refusals": refusals,
+    "words": words,
+    "gestures": gestures,
 }
 
 

@@ -109,14 +109,22 @@ def take(rules: Rules, before: State, world: World, event: Event) -> Transition:
 
 
 def explore(
-    rules: Rules, matters: frozenset[Condition] = MATTERS, rest: frozenset[Condition] = REST
+    rules: Rules,
+    matters: frozenset[Condition] = MATTERS,
+    rest: frozenset[Condition] = REST,
+    *,
+    hands: bool = False,
 ) -> Iterator[Transition]:
-    """Every event in every state that can be reached under `rules`."""
+    """Every event in every state that can be reached under `rules`.
+
+    hands: gestures too, whose press began in any other stage, or in an earlier recording.
+    """
     first = (_timeless(stages.initial(rules, 0)), START)
     known = {first}
     queue = deque(known)
     # There are more than a million transitions: what is the same in all of them is made once.
     events = tuple(_events(matters | rest))
+    events += tuple(_gestures()) if hands else ()
     while queue:
         state, world = queue.popleft()
         for event in chain(events, _ticks(state, rules)):
@@ -151,6 +159,11 @@ def _events(conditions: frozenset[Condition]) -> Iterator[Event]:
     yield stages.Failed(NOW_US, "input/output error", others=True)
     yield stages.Shutdown(NOW_US)
     yield stages.Tick(NOW_US)
+
+
+def _gestures() -> Iterator[Event]:
+    for began, intent, edge_us in product(stages.Stage, Intent, (EDGE_US, -1)):
+        yield stages.Intended(NOW_US, intent, edge_us, SOURCE, began)
 
 
 def _ticks(state: State, rules: Rules) -> Iterator[Event]:

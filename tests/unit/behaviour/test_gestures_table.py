@@ -24,9 +24,13 @@ LIKE_IDLE = pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.
 
 
 def decision(
-    intent: Intent, decided_us: int, edge_us: int = AT, button: str = "main"
+    intent: Intent,
+    decided_us: int,
+    edge_us: int = AT,
+    button: str = "main",
+    began: Stage = Stage.IDLE,
 ) -> DecidedGesture:
-    return DecidedGesture(button, intent, edge_us, decided_us)
+    return DecidedGesture(button, intent, edge_us, decided_us, began)
 
 
 # ------------------------------------------------------------------------------------ the presets
@@ -39,7 +43,7 @@ def test_in_idle_the_release_makes_it_a_press(
 ) -> None:
     hand = Hand(tables, stage)
     released = AT + 200 * MS
-    assert hand.press("main", AT, 200 * MS) == [decision(Intent.ESCALATE, released)]
+    assert hand.press("main", AT, 200 * MS) == [decision(Intent.ESCALATE, released, began=stage)]
 
 
 @BY_PRESET
@@ -48,7 +52,7 @@ def test_in_idle_a_hold_records_after_one_second_to_the_microsecond(
     tables: tuple[ButtonTable, ...], stage: Stage
 ) -> None:
     hand = Hand(tables, stage)
-    assert hand.press("main", AT, 5 * SECOND) == [decision(Intent.RECORD, AT + SECOND)]
+    assert hand.press("main", AT, 5 * SECOND) == [decision(Intent.RECORD, AT + SECOND, began=stage)]
 
 
 @BY_PRESET
@@ -57,7 +61,7 @@ def test_in_self_view_the_first_edge_records_because_nothing_else_is_left(
     tables: tuple[ButtonTable, ...], for_us: int
 ) -> None:
     hand = Hand(tables, Stage.SELF_VIEW)
-    assert hand.press("main", AT, for_us) == [decision(Intent.ESCALATE, AT)]
+    assert hand.press("main", AT, for_us) == [decision(Intent.ESCALATE, AT, began=Stage.SELF_VIEW)]
 
 
 def test_while_recording_a_press_is_a_mark_dated_by_its_edge() -> None:
@@ -66,21 +70,23 @@ def test_while_recording_a_press_is_a_mark_dated_by_its_edge() -> None:
     for for_us in (100 * MS, 1_500 * MS):
         at_us = hand.now_us + SECOND
         assert hand.press("main", at_us, for_us) == [
-            decision(Intent.ESCALATE, at_us + for_us, at_us)
+            decision(Intent.ESCALATE, at_us + for_us, at_us, began=Stage.RECORDING)
         ]
 
 
 @BY_PRESET
 def test_while_recording_a_hold_of_two_seconds_stops(tables: tuple[ButtonTable, ...]) -> None:
     hand = Hand(tables, Stage.RECORDING)
-    assert hand.press("main", AT, 3 * SECOND) == [decision(Intent.STOP, AT + 2 * SECOND)]
+    assert hand.press("main", AT, 3 * SECOND) == [
+        decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)
+    ]
 
 
 @pytest.mark.parametrize("stage", [Stage.STARTING, Stage.SELF_VIEW, Stage.STOPPING])
 def test_where_the_display_button_has_no_hold_it_acts_at_its_first_edge(stage: Stage) -> None:
     hand = Hand(stage=stage)
     assert hand.press("display", AT, SECOND) == [
-        decision(Intent.TOGGLE_SELF_VIEW, AT, button="display")
+        decision(Intent.TOGGLE_SELF_VIEW, AT, button="display", began=stage)
     ]
 
 
@@ -100,7 +106,9 @@ def test_one_button_switches_the_display_by_a_double_press_while_recording() -> 
     second = AT + 450 * MS  # 350 ms after the release of the first
     hand.press("main", AT, 100 * MS, settle=False)
     released = second + 100 * MS
-    assert hand.press("main", second, 100 * MS) == [decision(Intent.TOGGLE_SELF_VIEW, released)]
+    assert hand.press("main", second, 100 * MS) == [
+        decision(Intent.TOGGLE_SELF_VIEW, released, began=Stage.RECORDING)
+    ]
 
 
 @pytest.mark.parametrize("for_us", [SECOND, 5 * SECOND])
@@ -111,7 +119,7 @@ def test_the_display_button_held_for_a_second_in_a_recording_does_nothing(for_us
     again = hand.now_us + SECOND
     known = again + 100 * MS + 400 * MS
     assert hand.press("display", again, 100 * MS) == [
-        decision(Intent.TOGGLE_SELF_VIEW, known, again, "display")
+        decision(Intent.TOGGLE_SELF_VIEW, known, again, "display", began=Stage.RECORDING)
     ]
 
 
@@ -126,7 +134,7 @@ def test_a_press_and_a_hold_switch_the_sound_while_recording(
     hand.press(button, AT, 100 * MS, settle=False)
     held = second + SECOND  # and not the stop of a hold of two seconds
     assert hand.press(button, second, 5 * SECOND) == [
-        decision(Intent.TOGGLE_MUTE, held, button=button)
+        decision(Intent.TOGGLE_MUTE, held, button=button, began=Stage.RECORDING)
     ]
 
 
@@ -170,13 +178,17 @@ def test_two_quick_presses_from_idle_record_on_any_camera() -> None:
         assert [d.intent for d in hand.decisions] == [Intent.ESCALATE]
         hand.stage = Stage.SELF_VIEW
         second = AT + 200 * MS
-        assert hand.press("main", second, 100 * MS) == [decision(Intent.ESCALATE, second, second)]
+        assert hand.press("main", second, 100 * MS) == [
+            decision(Intent.ESCALATE, second, second, began=Stage.SELF_VIEW)
+        ]
 
 
 def test_one_button_marks_when_no_second_press_follows_in_time() -> None:
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
     late = AT + 100 * MS + 400 * MS
-    assert hand.press("main", AT, 100 * MS) == [decision(Intent.ESCALATE, late)]
+    assert hand.press("main", AT, 100 * MS) == [
+        decision(Intent.ESCALATE, late, began=Stage.RECORDING)
+    ]
     # Two presses just too far apart are two marks.
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
     hand.press("main", AT, 100 * MS, settle=False)
@@ -232,7 +244,9 @@ def test_two_buttons_do_not_disturb_each_other() -> None:
 def test_bounce_neither_delays_nor_multiplies_a_press() -> None:
     hand = Hand(stage=Stage.SELF_VIEW)
     bounces = (400, 900, 3 * MS, 12 * MS)
-    assert hand.press("main", AT, 200 * MS, bounces) == [decision(Intent.ESCALATE, AT)]
+    assert hand.press("main", AT, 200 * MS, bounces) == [
+        decision(Intent.ESCALATE, AT, began=Stage.SELF_VIEW)
+    ]
     hand = Hand()
     released = AT + 200 * MS
     assert hand.press("main", AT, 200 * MS, bounces) == [decision(Intent.ESCALATE, released)]
@@ -242,7 +256,7 @@ def test_bounce_does_not_break_a_hold() -> None:
     hand = Hand(stage=Stage.RECORDING)
     bounces = (400, 19 * MS)
     held = hand.press("main", AT, 2_500 * MS, bounces)
-    assert held == [decision(Intent.STOP, AT + 2 * SECOND)]
+    assert held == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
 
 
 def test_a_tap_shorter_than_the_bounce_is_a_press() -> None:
@@ -258,7 +272,7 @@ def test_a_press_within_the_bounce_of_the_release_before_is_not_lost() -> None:
     hand.edges("main", (again, True))
     assert len(hand.decisions) == 1
     hand.wait_until(AT + SECOND)
-    assert hand.decisions[1] == decision(Intent.ESCALATE, settled, again)
+    assert hand.decisions[1] == decision(Intent.ESCALATE, settled, again, began=Stage.SELF_VIEW)
 
 
 # ----------------------------------------------------------------------------- levels and lateness
@@ -269,7 +283,7 @@ def test_a_button_that_is_held_at_the_start_counts() -> None:
     hand.take(Edge("display", False, AT))
     hand.take(Edge("main", True, AT))
     hand.wait_until(AT + 2 * SECOND)
-    assert hand.decisions == [decision(Intent.RECORD, AT + SECOND)]
+    assert hand.decisions == [decision(Intent.RECORD, AT + SECOND, began=Stage.STARTING)]
 
 
 def test_reporting_a_level_again_changes_nothing() -> None:
@@ -357,7 +371,9 @@ def test_what_the_line_reads_when_the_bounce_is_over_is_a_press_if_it_is_down() 
     hand.edges("main", (AT, True), (AT + 100 * MS, False), (AT + 110 * MS, True))
     hand.take(Edge("main", True, AT + 125 * MS, looked=True))
     # Of the press that began within 20 ms of the release it is known at their end.
-    assert hand.decisions[1] == decision(Intent.ESCALATE, AT + 120 * MS, AT + 110 * MS)
+    assert hand.decisions[1] == decision(
+        Intent.ESCALATE, AT + 120 * MS, AT + 110 * MS, began=Stage.SELF_VIEW
+    )
 
 
 def test_a_late_loop_dates_a_decision_by_when_it_was_due() -> None:
@@ -370,13 +386,15 @@ def test_a_release_that_arrives_after_the_hold_was_due_is_a_hold() -> None:
     hand.take(Edge("main", True, AT))
     # Nobody ticked: the edge itself brings the time along.
     hand.take(Edge("main", False, AT + 2 * SECOND))
-    assert hand.decisions == [decision(Intent.STOP, AT + 2 * SECOND)]
+    assert hand.decisions == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
 
 
 def test_an_edge_that_is_older_than_the_last_tick_still_counts() -> None:
     hand = Hand(stage=Stage.SELF_VIEW)
     hand.take(GestureTick(AT))
-    assert hand.take(Edge("main", True, AT - MS)) == (decision(Intent.ESCALATE, AT - MS, AT - MS),)
+    assert hand.take(Edge("main", True, AT - MS)) == (
+        decision(Intent.ESCALATE, AT - MS, AT - MS, began=Stage.SELF_VIEW),
+    )
 
 
 def test_what_follows_a_decision_is_judged_by_the_stage_it_leads_to() -> None:
@@ -384,10 +402,14 @@ def test_what_follows_a_decision_is_judged_by_the_stage_it_leads_to() -> None:
     hand.press("main", AT, 100 * MS, settle=False)
     # The loop was held up: the press became a mark at AT + 500 ms, and the next edge is here.
     again = AT + SECOND
-    assert hand.take(Edge("main", True, again)) == (decision(Intent.ESCALATE, AT + 500 * MS),)
+    assert hand.take(Edge("main", True, again)) == (
+        decision(Intent.ESCALATE, AT + 500 * MS, began=Stage.RECORDING),
+    )
     assert hand.due_us == again, "the edge waits, and a Tick is due at once"
     hand.stage = Stage.SELF_VIEW
-    assert hand.take(GestureTick(again + MS)) == (decision(Intent.ESCALATE, again, again),)
+    assert hand.take(GestureTick(again + MS)) == (
+        decision(Intent.ESCALATE, again, again, began=Stage.SELF_VIEW),
+    )
 
 
 def test_an_unknown_button_is_named() -> None:
@@ -461,7 +483,9 @@ def test_without_a_double_press_the_second_of_two_short_ones_adds_nothing() -> N
     hand.press("main", AT, 100 * MS, settle=False)
     second = AT + 300 * MS
     released = second + 100 * MS
-    assert hand.press("main", second, 100 * MS) == [decision(Intent.MARK, released)]
+    assert hand.press("main", second, 100 * MS) == [
+        decision(Intent.MARK, released, began=Stage.RECORDING)
+    ]
 
 
 def test_of_two_press_holds_the_release_chooses_the_shorter() -> None:
@@ -474,7 +498,9 @@ def test_of_two_press_holds_the_release_chooses_the_shorter() -> None:
         hand.press("main", AT, 100 * MS, settle=False)
         second = AT + 300 * MS
         decided = second + for_us
-        assert hand.press("main", second, for_us) == [decision(intent, decided)]
+        assert hand.press("main", second, for_us) == [
+            decision(intent, decided, began=Stage.RECORDING)
+        ]
     # A press alone means nothing there.
     assert Hand(tables, Stage.RECORDING).press("main", AT, 100 * MS) == []
 
@@ -482,7 +508,7 @@ def test_of_two_press_holds_the_release_chooses_the_shorter() -> None:
 def test_a_long_press_is_no_first_half_of_a_double_press() -> None:
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
     held = hand.press("main", AT, 2_100 * MS, settle=False)
-    assert held == [decision(Intent.STOP, AT + 2 * SECOND)]
+    assert held == [decision(Intent.STOP, AT + 2 * SECOND, began=Stage.RECORDING)]
     assert hand.due_us is None
 
 

@@ -6,6 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
+from camerad.behaviour import scene as scenes
 from camerad.behaviour import signals, stages
 from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.signals import (
@@ -21,6 +22,8 @@ from camerad.behaviour.signals import (
     Rhythm,
 )
 from camerad.behaviour.stages import REFUSES_START, Condition, Cue, CueKind, Intent, Stage, State
+from camerad.selfview.viewer_settings import CAUSES
+from tests.unit.selfview.texts import TEXTS
 
 IDLE, RECORDING = State(Stage.IDLE, 0), State(Stage.RECORDING, 0)
 MUTABLE = stages.Rules(frozenset(), 60_000_000, may_mute=True)
@@ -129,6 +132,19 @@ def test_every_condition_reaches_the_officer_by_light_and_all_but_two_by_rhythm(
             silent.add(condition)
     # Whoever docks a camera sees it, and whoever put a file there finds a report beside it.
     assert silent == {Condition.DOCKED, Condition.PROVISION_REFUSED}
+
+
+@pytest.mark.parametrize("condition", sorted(set(Condition) - {Condition.DOCKED}, key=str))
+def test_every_condition_but_the_dock_reaches_the_officer_in_words(condition: Condition) -> None:
+    asked, _ = stages.step(with_(Stage.IDLE, condition), STATUS, MUTABLE)
+    shown = scenes.scene(asked, scenes.SceneFacts())
+    assert isinstance(shown, scenes.OfficerStatus)
+    assert shown.cause is condition
+    # What nobody feels shows by its light in every stage in which a light may say so.
+    if condition not in stages.CUES:
+        assert look(Stage.SELF_VIEW, condition).green is BLINK
+    for texts in TEXTS.values():
+        assert texts[CAUSES[condition]].strip()
 
 
 def test_p2_the_light_stays_that_of_self_view_until_wiped() -> None:
@@ -277,6 +293,7 @@ def with_(stage: Stage, *conditions: Condition, muted: bool = False) -> State:
 
 
 RECORD = stages.Intended(0, Intent.RECORD, 0, "button:main")
+STATUS = stages.Intended(0, Intent.SHOW_STATUS, 0, "button:display")
 MUTING = stages.Intended(0, Intent.TOGGLE_MUTE, 0, "button:display")
 REMINDER = stages.Tick(MUTABLE.reminder_us)
 
@@ -331,6 +348,14 @@ REMINDER = stages.Tick(MUTABLE.reminder_us)
         (with_(Stage.RECORDING, muted=True), MUTING, "DONE"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN, muted=True), MUTING, "SILENT"),
         (with_(Stage.RECORDING, Condition.MICROPHONE_DOWN), stages.CutOff(0), "SILENT"),
+        # Nothing is recorded while no picture comes: that is worse than no sound.
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN), MUTING, "CANNOT"),
+        (with_(Stage.RECORDING, Condition.CAMERA_DOWN, muted=True), MUTING, "CANNOT"),
+        (
+            with_(Stage.RECORDING, Condition.CAMERA_DOWN, Condition.MICROPHONE_DOWN, muted=True),
+            MUTING,
+            "CANNOT LOOK",
+        ),
     ],
 )
 def test_in_one_moment_each_rhythm_is_told_once(

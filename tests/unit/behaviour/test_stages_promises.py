@@ -23,13 +23,22 @@ from camerad.behaviour.stages import (
 )
 from tests.breadth import breadth
 from tests.unit.behaviour.promises import PROMISES, broken, describe, legality
-from tests.unit.behaviour.space import ALL_RULES, LIKE, MATTERS, TIMEOUT_US, explore
+from tests.unit.behaviour.space import ALL_RULES, LIKE, MATTERS, REST, TIMEOUT_US, explore
 
 pytestmark = pytest.mark.breadth
 
 Proof = dict[str, str | None]
 CHOSEN = breadth(ALL_RULES[::3], ALL_RULES)
 """With the display in a recording and without it, with nothing armed, one stage, and all."""
+HANDS_MATTER = frozenset({Condition.CAMERA_DOWN, Condition.STORAGE_FULL})
+"""Enough to refuse what a gesture wants, and to end its recording under the finger."""
+
+
+def rest(number: int) -> frozenset[Condition]:
+    """The conditions that are only felt and shown, or treated as others are, to be tried under one
+    of the chosen rules: each of them under one at least."""
+    every = tuple(one for one in Condition if one in REST)
+    return breadth(frozenset(every[number :: len(CHOSEN)]), REST)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +46,9 @@ def proof(pytestconfig: pytest.Config) -> Proof:
     """The first counterexample to each promise, over the chosen rules and everything reachable."""
     first: Proof = dict.fromkeys([*PROMISES, "legality"])
     counted: Counter[str] = Counter()
-    for rules in CHOSEN:
+    for number, rules in enumerate(CHOSEN):
         before, world = None, None
-        for t in explore(rules):
+        for t in explore(rules, rest=rest(number)):
             # All events of one state come one after the other, and no state comes twice.
             counted["states"] += t.before is not before or t.world is not world
             before, world = t.before, t.world
@@ -50,12 +59,16 @@ def proof(pytestconfig: pytest.Config) -> Proof:
                     first[name] = describe(t, what)
             if first["legality"] is None and (what := legality(t)) is not None:
                 first["legality"] = describe(t, what)
+        for t in explore(rules, HANDS_MATTER, frozenset(), hands=True):
+            counted["gestures"] += isinstance(t.event, stages.Intended)
+            if first["gestures"] is None and (what := broken(PROMISES["gestures"], t)) is not None:
+                first["gestures"] = describe(t, what)
     enough = breadth(1_500, 5_000)
     assert counted["states"] > enough, "the search has not reached far; is a table broken?"
     line = (
         f"stages: {counted['states']} reachable states, {counted['transitions']} transitions "
-        f"checked ({counted['illegal']} of them illegal events), under {len(CHOSEN)} sets of "
-        "rules"
+        f"checked ({counted['illegal']} of them illegal events), and {counted['gestures']} ends "
+        f"of gestures, under {len(CHOSEN)} sets of rules"
     )
     with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         sys.stdout.write(f"\n{line}\n")
@@ -105,8 +118,22 @@ def test_what_is_felt_is_true(proof: Proof) -> None:
     assert proof["rhythms"] is None, proof["rhythms"]
 
 
+def test_what_has_waited_is_told_if_it_is_true_and_what_is_grave_whenever_it_is(
+    proof: Proof,
+) -> None:
+    assert proof["news"] is None, proof["news"]
+
+
 def test_a_press_that_is_refused_in_idle_is_answered_in_words(proof: Proof) -> None:
     assert proof["refusals"] is None, proof["refusals"]
+
+
+def test_what_was_told_in_a_recording_stands_in_words_behind_it(proof: Proof) -> None:
+    assert proof["words"] is None, proof["words"]
+
+
+def test_a_gesture_belongs_to_the_stage_in_which_its_press_began(proof: Proof) -> None:
+    assert proof["gestures"] is None, proof["gestures"]
 
 
 def test_what_cannot_happen_is_illegal_and_what_can_is_not(proof: Proof) -> None:
@@ -172,6 +199,34 @@ def _whatever_the_rules(honest: Callable[..., outcomes.Result]) -> Callable[...,
 
 def _only_off(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
     return lambda before, *arguments: (before, ()) if before.muted else honest(before, *arguments)
+
+
+def _owing_nothing(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
+    def sabotaged(before: State, *arguments: object) -> outcomes.Result:
+        after, effects = honest(before, *arguments)
+        return replace(after, words_due=False), effects
+
+    return sabotaged
+
+
+def _without_words(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
+    return lambda before, *arguments: honest(replace(before, words_due=False), *arguments)
+
+
+def _also_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
+    honest = signals.still_news
+    return lambda one, state: one is kind or honest(one, state)
+
+
+def _never_told(kind: stages.CueKind) -> Callable[[stages.CueKind, State], bool]:
+    honest = signals.still_news
+    return lambda one, state: one is not kind and honest(one, state)
+
+
+def _whatever_its_edge(
+    honest: Callable[[State, stages.Intended], Intent | None],
+) -> Callable[[State, stages.Intended], Intent | None]:
+    return lambda before, event: honest(before, replace(event, edge_us=before.entered_us))
 
 
 def _still_muted(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
@@ -286,6 +341,38 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
             stages.CueKind.RECORDING_FAILED: (signals.Rhythm.CANNOT, signals.LOW),
         },
     ),
+    ("rhythms", "muted, it says that it records, and no picture comes"): lambda s: s.set(
+        "WITHOUT_PICTURES", {}
+    ),
+    ("news", "all that has waited is told, however old"): lambda s: s.set(
+        "still_news", lambda kind, state: True
+    ),
+    ("news", "it can record is told in a recording"): lambda s: s.set(
+        "still_news", _also_told(stages.CueKind.READY)
+    ),
+    ("news", "a press makes everything old"): lambda s: s.set(
+        "still_news", lambda kind, state: state.stage is Stage.IDLE
+    ),
+    ("news", "that it has ended is old by then"): lambda s: s.set(
+        "still_news", _never_told(stages.CueKind.STOPPED)
+    ),
+    ("words", "nothing is owed"): lambda s: s.set("owe_words", lambda before, told: before),
+    ("words", "the reminder owes none"): lambda s: s.set("remind", _owing_nothing(outcomes.remind)),
+    ("words", "they never show"): lambda s: s.set("rest", _without_words(outcomes.rest)),
+    ("words", "they are forgotten with the first thing that is over"): lambda s: s.set(
+        "_cleared", _owing_nothing(stages._cleared)
+    ),
+    ("gestures", "a press for the display of a recording opens the self-view"): lambda s: s.set(
+        "_still_wanted", lambda before, event: event.intent
+    ),
+    ("gestures", "a press that would have recorded is lost"): lambda s: s.set(
+        "_still_wanted",
+        lambda before, event: event.intent if event.began in (None, before.stage) else None,
+    ),
+    ("gestures", "the hold for one recording stops the next"): lambda s: s.set(
+        "_still_wanted",
+        _whatever_its_edge(stages._still_wanted),
+    ),
     ("refusals", "no word is said"): lambda s: s.effects("refuse", _without(stages.ShowStatus)),
     ("refusals", "words show in self-view"): lambda s: s.set(
         "refuse",
@@ -323,6 +410,8 @@ def test_a_broken_table_is_found(saboteur: Saboteur, promise: str, how: str) -> 
     )
     found = (
         broken(PROMISES[promise], t)
-        for t in explore(rules, MATTERS, frozenset({Condition.BATTERY_CRITICAL}))
+        for t in explore(
+            rules, MATTERS, frozenset({Condition.BATTERY_CRITICAL}), hands=promise == "gestures"
+        )
     )
     assert any(what is not None for what in found)

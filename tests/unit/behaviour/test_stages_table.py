@@ -374,6 +374,89 @@ def test_a_recording_whose_camera_is_back_says_what_it_lacks() -> None:
     assert camera.clear(Condition.CAMERA_DOWN) == [*goes_on, Cue(CueKind.MICROPHONE_DOWN)]
 
 
+def decided(intent: Intent, began: Stage, edge_us: int = 0) -> stages.Intended:
+    """A gesture whose press began in that stage is decided only now."""
+    return stages.Intended(0, intent, edge_us, "button:display", began)
+
+
+@pytest.mark.parametrize("intent", [Intent.TOGGLE_SELF_VIEW, Intent.ESCALATE, Intent.TOGGLE_MUTE])
+@pytest.mark.parametrize("now", [Stage.STOPPING, Stage.IDLE, Stage.SELF_VIEW])
+def test_a_press_in_a_recording_that_is_over_when_it_is_decided_means_nothing(
+    intent: Intent, now: Stage
+) -> None:
+    camera = camera_in(now)
+    before = camera.state
+    assert camera.take(decided(intent, Stage.RECORDING)) == []
+    assert camera.state == before
+
+
+def test_a_hold_that_began_in_a_recording_does_not_stop_the_next_one() -> None:
+    camera = camera_in(Stage.RECORDING)
+    assert camera.take(decided(Intent.STOP, Stage.RECORDING, camera.state.entered_us - 1)) == []
+    assert camera.stage is Stage.RECORDING
+    assert STOPPED in camera.take(decided(Intent.STOP, Stage.RECORDING, camera.state.entered_us))
+
+
+def test_a_press_that_records_from_its_stage_records_from_any() -> None:
+    camera = camera_in(Stage.IDLE)  # the self-view has timed out under the finger
+    camera.take(decided(Intent.ESCALATE, Stage.SELF_VIEW))
+    assert camera.stage is Stage.RECORDING
+
+
+def test_a_press_for_self_view_counts_when_a_wait_is_over_and_not_once_it_is_shown() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.take(decided(Intent.ESCALATE, Stage.STOPPING))
+    assert camera.stage is Stage.SELF_VIEW
+    # Another button has shown it meanwhile; nobody asked to record.
+    assert camera.take(decided(Intent.ESCALATE, Stage.IDLE)) == []
+    # The first of two presses has, while a recording was being closed.
+    camera.take(decided(Intent.ESCALATE, Stage.STOPPING))
+    assert camera.stage is Stage.RECORDING
+
+
+def test_what_was_felt_in_a_recording_stands_in_words_for_five_seconds_behind_it() -> None:
+    camera = camera_in(Stage.RECORDING)
+    # Whoever put a file on the card feels nothing of it, and reads it all the same.
+    camera.raise_(Condition.PROVISION_REFUSED)
+    camera.want(Intent.STOP)
+    assert not camera.state.status_on
+    assert camera.closed() == [Disarm(), WORDS]
+    assert camera.due_us == 5 * SECOND
+    assert camera.pass_time(5) == [ShowStatus(False)]
+    # Once is enough: the next recording brings nothing new.
+    camera.want(Intent.RECORD)
+    camera.want(Intent.STOP)
+    assert camera.closed() == [Disarm()]
+
+
+def test_words_that_hold_no_longer_are_not_shown_behind_a_recording() -> None:
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.HOT)
+    camera.clear(Condition.HOT)
+    camera.want(Intent.STOP)
+    assert camera.closed() == [Disarm()]
+
+
+def test_a_reminder_that_asks_to_look_shows_its_words_behind_the_recording() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(Condition.BATTERY_LOW)
+    camera.want(Intent.RECORD)
+    camera.pass_time(120)
+    camera.want(Intent.STOP)
+    assert camera.closed() == [Disarm(), WORDS]
+
+
+def test_words_wait_for_the_end_of_a_self_view_that_follows_the_recording() -> None:
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.HOT)
+    camera.want(Intent.STOP)
+    camera.want(Intent.ESCALATE)
+    assert WORDS not in camera.closed()
+    assert camera.stage is Stage.SELF_VIEW
+    camera.want(Intent.DE_ESCALATE)
+    assert WORDS in camera.take(stages.Wiped(camera.now_us))
+
+
 def test_the_status_shows_for_five_seconds_from_the_last_time_it_was_asked_for() -> None:
     camera = camera_in(Stage.IDLE)
     assert camera.want(Intent.SHOW_STATUS) == [ShowStatus(True)]
@@ -650,7 +733,7 @@ def test_storage_that_ends_while_recording_closes_what_there_is(
     camera = camera_in(Stage.RECORDING)
     stop = StopRecording(condition.value, 0)
     assert camera.raise_(condition) == [stop, HIDDEN, STOPPED, Cue(cue)]
-    assert camera.closed() == [Disarm()]
+    assert camera.closed() == [Disarm(), WORDS]
 
 
 def test_a_ledger_that_fails_refuses_the_next_recording_and_ends_none() -> None:
@@ -694,7 +777,7 @@ def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
     assert camera.stage is Stage.IDLE
     camera = camera_in(Stage.RECORDING)
     camera.raise_(Condition.STORAGE_FAILED)
-    assert camera.failed() == [Disarm()]
+    assert camera.failed() == [Disarm(), WORDS]
     assert camera.stage is Stage.IDLE
 
 

@@ -310,8 +310,8 @@ def test_a_device_that_does_not_let_itself_be_closed_is_not_called_off(bench: Be
     bench.hear(5)
     bench.microphone.tell(SoundMode.OFF, 0)
     device.orders.put(bytearray(PACKET * 2))
-    while bench.microphone._doing != "does not answer when it is closed":
-        assert not device.closed.wait(0.001)
+    bench.until_asked("does not answer when it is closed")
+    assert not device.closed.is_set()
     bench.clock.advance(module.PATIENCE_US + 1)
     why = bench.line.until_state("failed")
     assert why == "the microphone mic does not answer when it is closed"

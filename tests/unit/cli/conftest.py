@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 # The recordings that the unit tests of evidence make.
-from desk_helpers import KEY, ONE, Camera, office
+from desk_helpers import KEY, ONE, TWO, Camera, office
+from sealed_helpers import WALL_US
 
-from camerad.base.clock import SECOND
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.cli import main
+from camerad.store.locations import Holding, place_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,18 @@ class Said:
 
 
 Desk = Callable[..., Said]
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, days: int = 0) -> None:
+    """The office's computer knows the time: an hour, and so many days, after the recordings."""
+    wall_us = WALL_US + DAY // 24 + days * DAY
+    now = Moment((days + 1) * DAY, wall_us, ClockSource.SYNCHRONISED)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+
+
+@pytest.fixture
+def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch)
 
 
 @pytest.fixture
@@ -87,3 +101,27 @@ def archive(camera: Camera, tmp_path: Path) -> Path:
     camera.put(ONE, marks=(SECOND // 2,))
     camera.offload(tmp_path / "archive")
     return tmp_path / "archive"
+
+
+@pytest.fixture
+def known_archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
+    """An office's directory with two recordings of one camera, which its ledger knows."""
+    camera.put(ONE)
+    camera.put(TWO)
+    camera.offload(tmp_path / "archive")
+    assert desk("evidence", "purge", tmp_path / "archive", "--key", key).code == 0
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def holding(archive: Path) -> Holding:
+    (found,) = place_of(str(archive)).holdings
+    return found
+
+
+@pytest.fixture
+def verified(desk: Desk, key: Path) -> Callable[..., Said]:
+    def run(what: object, *more: object) -> Said:
+        return desk("evidence", "verify", what, "--key", key, *more)
+
+    return run

@@ -8,26 +8,18 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEYS, ONE, TWO, Camera
-from sealed_helpers import WALL_US
 
-from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.container import jws
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import place_of
 
-from .conftest import Desk, Said
-
-
-def at(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
-    wall_us = WALL_US + DAY // 24 + days * DAY
-    now = Moment((days + 1) * DAY, wall_us, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+from .conftest import Desk, Said, set_clock
 
 
 @pytest.fixture
 def archive(camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An office's directory with two recordings, of which the camera holds one."""
-    at(monkeypatch, 0)
+    set_clock(monkeypatch, 0)
     camera.put(ONE)
     camera.put(TWO)
     with camera.open() as store:
@@ -56,13 +48,13 @@ def test_what_a_camera_holds_is_not_deleted_at_the_office(
     monkeypatch: pytest.MonkeyPatch,
     first: int,
 ) -> None:
-    at(monkeypatch, first)
+    set_clock(monkeypatch, first)
     listed = desk("evidence", "list", archive).out
     assert "held: on the camera: Az9" in listed
     assert "on the camera: Az9 (X. Y.)" in desk("evidence", "show", ONE, "--state", archive).out
     assert ONE not in purge("--dry-run").out
     purge()
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     said = purge()
     assert (said.code, files(archive)) == (0, [ONE])
     # It was taken over once.
@@ -74,9 +66,9 @@ def test_what_a_camera_holds_is_not_deleted_at_the_office(
 def test_an_office_that_does_not_know_the_camera_holds_what_it_held_all_the_same(
     desk: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at(monkeypatch, 400)
+    set_clock(monkeypatch, 400)
     desk("evidence", "purge", archive)
-    at(monkeypatch, 800)
+    set_clock(monkeypatch, 800)
     desk("evidence", "purge", archive)
     assert files(archive) == [ONE]
 
@@ -92,7 +84,7 @@ def test_a_release_in_the_office_ends_a_camera_s_hold_for_good(
     said = desk("evidence", "release", ONE, "--state", archive, "--who", "W", "--key", key)
     assert said.code == 0, said
     assert "held" not in desk("evidence", "list", archive).out
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     assert (purge().code, files(archive)) == (0, [])
 
 
@@ -114,7 +106,7 @@ def test_a_release_on_the_camera_ends_its_hold_at_the_office_and_no_other(
     with camera.open() as store:
         store.release(ONE, "Z")
     camera.offload(archive)
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     assert (purge().code, files(archive)) == (0, [ONE] if own else [])
 
 
@@ -126,7 +118,7 @@ def test_a_camera_s_ledger_that_was_put_back_ends_no_hold(
     (epoch,) = Path(holding.ledger).glob("000001.jws")
     lines = epoch.read_bytes().splitlines(keepends=True)
     epoch.write_bytes(b"".join(lines[:-4]))
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     purge()
     assert files(archive) == [ONE]
 
@@ -162,7 +154,7 @@ def test_a_file_that_nobody_signed_hides_no_hold(
     last = Path(holding.ledger, "000001.jws").read_bytes().splitlines(keepends=True)[-1]
     (card / "000001.damaged").write_bytes(last)
     assert len(brought(archive, card)) == 1
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     assert (purge().code, files(archive)) == (0, [ONE])
 
 
@@ -186,7 +178,7 @@ def set_aside(archive: Path) -> Path:
 def test_a_hold_in_what_was_set_aside_counts(
     archive: Path, purge: Callable[..., Said], set_aside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at(monkeypatch, 40)
+    set_clock(monkeypatch, 40)
     assert ONE not in purge("--dry-run").out
     purge()
     assert (set_aside.exists(), files(archive)) == (True, [ONE])
@@ -201,7 +193,7 @@ def test_a_hold_in_what_the_device_says_instead_counts(
     name: str,
 ) -> None:
     set_aside.rename(set_aside.parent / name)
-    at(monkeypatch, 40)
+    set_clock(monkeypatch, 40)
     purge()
     assert files(archive) == [ONE]
 
@@ -216,7 +208,7 @@ def test_a_hold_in_what_was_set_aside_ends_by_a_release_of_the_camera(
     with camera.open() as store:
         store.release(ONE, "Z")
     camera.offload(archive)
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     assert (purge().code, files(archive)) == (0, [])
 
 
@@ -229,15 +221,15 @@ def test_what_a_damaged_copy_may_hide_has_its_days_once_more_and_is_told(
     lines = epoch.read_bytes().splitlines(keepends=True)
     epoch.write_bytes(b"".join([lines[0], b"x\n", lines[-1]]))
     assert desk("evidence", "purge", archive, "--key", key).code == 2
-    at(monkeypatch, 20)
+    set_clock(monkeypatch, 20)
     for more in (("--dry-run",), ()):
         said = desk("evidence", "purge", archive, "--key", key, *more)
         assert said.code == 2
         assert "place every hold again" in said.out
         assert files(archive) == [ONE, TWO]
-    at(monkeypatch, 27)
+    set_clock(monkeypatch, 27)
     assert desk("evidence", "purge", archive, "--key", key).code == 2
     assert files(archive) == [ONE, TWO]
-    at(monkeypatch, 28)
+    set_clock(monkeypatch, 28)
     assert desk("evidence", "purge", archive, "--key", key).code == 2
     assert files(archive) == []

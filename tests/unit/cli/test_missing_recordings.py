@@ -7,28 +7,18 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
-from sealed_helpers import WALL_US
-
-from camerad.base.clock import DAY, ClockSource, Moment
 
 from .conftest import Desk
 
 THREE = "20261124T170000Z-000003-00000003"
 
 
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture
-def archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
-    camera.put(ONE)
-    camera.put(TWO)
-    camera.offload(tmp_path / "archive")
-    assert desk("evidence", "purge", tmp_path / "archive", "--key", key).code == 0
-    return tmp_path / "archive"
+def archive(known_archive: Path) -> Path:
+    return known_archive
 
 
 def file_of(archive: Path, recording: str) -> Path:

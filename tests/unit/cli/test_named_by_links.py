@@ -10,48 +10,17 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
-from sealed_helpers import WALL_US
 
-from camerad.base.clock import DAY, ClockSource, Moment
-from camerad.store.locations import Holding, place_of
+from camerad.store.locations import Holding
 
-from .conftest import Desk, Said
+from .conftest import Desk, Said, set_clock
 
-NOW_US = WALL_US + DAY // 24
-
-
-def clock(monkeypatch: pytest.MonkeyPatch, wall_us: int) -> None:
-    now = Moment(wall_us - WALL_US + DAY, wall_us, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
-
-
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock(monkeypatch, NOW_US)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture
-def archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
-    """An office's directory with two recordings of one camera, which its ledger knows."""
-    camera.put(ONE)
-    camera.put(TWO)
-    camera.offload(tmp_path / "archive")
-    assert desk("evidence", "purge", tmp_path / "archive", "--key", key).code == 0
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def holding(archive: Path) -> Holding:
-    (found,) = place_of(str(archive)).holdings
-    return found
-
-
-@pytest.fixture
-def verified(desk: Desk, key: Path) -> Callable[..., Said]:
-    def run(what: object, *more: object) -> Said:
-        return desk("evidence", "verify", what, "--key", key, *more)
-
-    return run
+def archive(known_archive: Path) -> Path:
+    return known_archive
 
 
 @pytest.mark.parametrize("part", ["recordings", "holding", "office"])
@@ -155,7 +124,7 @@ def test_what_lies_in_place_of_one_camera_s_directory_stops_no_other_camera(
     said = verified(root / part)
     assert (said.code, "cannot use it as a directory" in said.err) == (74, True)
     assert desk("evidence", "list", archive).code == 74
-    clock(monkeypatch, NOW_US + 20 * DAY)
+    set_clock(monkeypatch, 20)
     said = desk("evidence", "purge", archive, "--key", key)
     assert said.out.count(f"deleted {ONE}: expired") == 1
     assert (said.code, said.out.count(f"{root / part}: cannot use it as a directory")) == (74, 1)

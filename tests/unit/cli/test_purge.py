@@ -8,6 +8,7 @@ import json
 import os
 import socketserver
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,36 @@ def test_the_office_ledger_is_not_begun_by_a_dry_run(
     monkeypatch.setattr(Ledger, "open", never)
     purge("--dry-run")
     assert not (archive / "office" / "ledger").exists()
+
+
+def test_a_hold_to_the_end_of_a_day_is_over_on_the_next(
+    desk: Desk, archive: Path, clock: type[Office], key: Path
+) -> None:
+    """The day is named as it is here; a dry run says what a purge would do."""
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Frist", *WHO, "--key", key)
+    wrong = desk(*hold, "--until", "soon")
+    assert (wrong.code, "this is no day" in wrong.err) == (64, True)
+    assert desk(*hold, "--until", "2001-01-01").code == 64
+    last = datetime.fromtimestamp(clock.wall_us / SECOND).date() + timedelta(days=40)
+    said = desk(*hold, "--until", str(last))
+    assert (said.code, said.out) == (0, f"{ONE} is held to the end of {last}: Frist\n")
+    shown = desk("evidence", "show", ONE, "--state", archive)
+    assert f"Frist (Desk) until {last}" in shown.out
+    assert f"held until {last}: Frist" in shown.out
+    end = datetime(last.year, last.month, last.day) + timedelta(days=1)
+    purge = ("evidence", "purge", archive, "--key", key, "--trust-clock")
+    clock.wall_us = round(end.timestamp() * SECOND) - SECOND
+    assert "its hold ended" not in desk(*purge, "--dry-run").out
+    assert ONE not in desk(*purge).out
+    clock.wall_us += SECOND
+    dry = desk(*purge, "--dry-run").out
+    assert f"{ONE}: its hold ended on " in dry and f"{ONE} is due" in dry
+    done = desk(*purge).out
+    assert f"{ONE}: its hold ended on " in done and f"deleted {ONE}: expired" in done
+
+
+def test_a_camera_takes_no_hold_with_an_end(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    hold = ("evidence", "hold", ONE, "--state", camera.root, "--reason", "Frist", *WHO)
+    said = desk(*hold, "--until", "2027-03-31")
+    assert (said.code, "a hold on a camera has no end" in said.err) == (64, True)

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
-from sealed_helpers import WALL_US
 
 import camerad
-from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.base.errors import EX_IOERR, EX_NOPERM
 from camerad.container import jws
 from camerad.store.locations import Holding, NotThereError, place_of
@@ -50,11 +49,7 @@ def tmp_path() -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The office's computer knows the time: an hour after the recordings were made."""
-    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @contextmanager

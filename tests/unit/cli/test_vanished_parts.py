@@ -10,43 +10,17 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
-from sealed_helpers import WALL_US
 
-from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.store.locations import Holding, Place, PlaceKind, place_of
 
 from .conftest import Desk, Said
 
-
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The office's computer knows the time: an hour after the recordings were made."""
-    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture
-def archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
-    """An office's directory with two recordings of one camera, which its ledger knows."""
-    camera.put(ONE)
-    camera.put(TWO)
-    camera.offload(tmp_path / "archive")
-    assert desk("evidence", "purge", tmp_path / "archive", "--key", key).code == 0
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def holding(archive: Path) -> Holding:
-    (found,) = place_of(str(archive)).holdings
-    return found
-
-
-@pytest.fixture
-def verified(desk: Desk, key: Path) -> Callable[..., Said]:
-    def run(what: object, *more: object) -> Said:
-        return desk("evidence", "verify", what, "--key", key, *more)
-
-    return run
+def archive(known_archive: Path) -> Path:
+    return known_archive
 
 
 def another(archive: Path, holding: Holding) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
-from sealed_helpers import WALL_US
 from vault_helpers import OFFICE_KEY, Vault
 
-from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import office
 from camerad.office.offload import OffloadResult, offload
@@ -25,11 +23,7 @@ from .conftest import Desk, Said
 OFFICE_KEYS = KeyRing([OFFICE_KEY.public])
 
 
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The office's computer knows the time: an hour after the recordings were made."""
-    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture

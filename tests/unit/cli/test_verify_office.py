@@ -14,9 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from desk_helpers import BOOT, KEYS, ONE, TWO, Camera, recording
-from sealed_helpers import WALL_US
 
-from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.cli import desk as desk_module
 from camerad.container import jws
@@ -31,11 +29,7 @@ from .conftest import Desk, Said
 WHO = ("--who", "Desk")
 
 
-@pytest.fixture(autouse=True)
-def _time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The office's computer knows the time: an hour after the recordings were made."""
-    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
+pytestmark = pytest.mark.usefixtures("an_hour_later")
 
 
 @pytest.fixture
@@ -47,12 +41,6 @@ def archive(camera: Camera, tmp_path: Path, desk: Desk, key: Path) -> Path:
     hold = ("evidence", "hold", ONE, "--state", tmp_path / "archive", "--key", key)
     assert desk(*hold, "--reason", "Anzeige", *WHO).code == 0
     return tmp_path / "archive"
-
-
-@pytest.fixture
-def holding(archive: Path) -> Holding:
-    (found,) = place_of(str(archive)).holdings
-    return found
 
 
 @pytest.fixture

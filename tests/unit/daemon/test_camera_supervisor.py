@@ -19,8 +19,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.daemon.camera_supervisor import CameraSupervisor
 from camerad.daemon.reboot_log import NAME, RebootLog
-from tests.system.virtual_time import VirtualLoop
-from tests.unit.core_helpers import AtOnce, Heard, record, starting_core
+from tests.unit.core_helpers import AtOnce, Heard, lives, record, starting_core
 
 _T = TypeVar("_T")
 DOWN = Condition.CAMERA_DOWN
@@ -65,15 +64,7 @@ class Scene:
         self.notes.append((kind, facts))
 
     def live(self, scene: Callable[[], None], seconds: float = 1.0) -> None:
-        async def run() -> None:
-            scene()
-            await asyncio.sleep(seconds)
-
-        loop = VirtualLoop(self.clock)
-        try:
-            loop.run_until_complete(run())
-        finally:
-            loop.close()
+        lives(self.clock, scene, seconds)
 
     def reboots(self) -> int:
         """How many reboots the card remembers."""

@@ -85,6 +85,26 @@ def test_a_microphone_that_is_down_is_a_condition_until_samples_arrive(fault: So
     assert world.microphone.state is SoundState.ON
 
 
+def test_what_was_broken_when_it_was_used_last_is_asked_again_by_self_view_and_not_in_idle() -> (
+    None
+):
+    world = World()
+    world.microphone.says(SoundNews(SoundState.MISSING, 1, "unplugged"))
+    for stage, mode in (
+        (Stage.RECORDING, SoundMode.ON),
+        (Stage.IDLE, SoundMode.OFF),
+        (Stage.SELF_VIEW, SoundMode.READY),
+    ):
+        world.microphone.follow(state(stage), wiping=False)
+        assert world.modes[-1] is mode
+        if mode is SoundMode.OFF:
+            world.microphone.says(SoundNews(SoundState.OFF, 2))
+        assert Condition.MICROPHONE_DOWN in world.core.conditions
+    # Its device is open, and samples come: that is enough.
+    world.microphone.says(SoundNews(SoundState.ON, 3))
+    assert Condition.MICROPHONE_DOWN not in world.core.conditions
+
+
 def test_the_microphone_of_a_process_that_ended_is_not_on() -> None:
     world = World()
     world.microphone.says(SoundNews(SoundState.ON, 1))

@@ -144,7 +144,7 @@ def test_a_reader_that_runs_wild_begins_nothing(
         one.shifts.seen("W\n1")
 
     assert bench.plays(scene).kinds == []
-    assert "the reader of badges is wrong" in caplog.text
+    assert "the badge reader names no wearer" in caplog.text
 
 
 def test_a_wearer_is_reminded_of_a_camera_that_cannot_record(bench: Bench) -> None:

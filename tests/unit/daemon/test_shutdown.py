@@ -19,8 +19,7 @@ from camerad.config import load
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shutdown import ShutdownSequence
 from tests.system.harness import configuration
-from tests.system.virtual_time import VirtualLoop
-from tests.unit.core_helpers import Heard, idle_core, record
+from tests.unit.core_helpers import Heard, idle_core, lives, record
 
 
 class Scene:
@@ -43,15 +42,7 @@ class Scene:
         return self.ends
 
     def live(self, scene: Callable[[], object], seconds: float = 1.0) -> None:
-        async def run() -> None:
-            scene()
-            await asyncio.sleep(seconds)
-
-        loop = VirtualLoop(self.clock)
-        try:
-            loop.run_until_complete(run())
-        finally:
-            loop.close()
+        lives(self.clock, scene, seconds)
 
     @property
     def reasons(self) -> list[str]:

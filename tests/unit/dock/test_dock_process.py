@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +41,7 @@ from camerad.dock.office_pass import OfficePass
 from camerad.dock.progress_teller import NoReport
 from camerad.store import check_in
 from tests.system.harness import configuration
+from tests.waiting import until
 
 ID = "20261124T153000Z-00000{}-00000001"
 DEADLINE = 30.0
@@ -209,10 +209,7 @@ class Scene:
                 return
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        until = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < until, self.office.requests
-            time.sleep(0.01)
+        until(condition, DEADLINE, lambda: str(self.office.requests))
 
     def close(self) -> None:
         for process in self.processes:

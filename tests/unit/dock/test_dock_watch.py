@@ -20,6 +20,7 @@ from camerad.behaviour.dock_progress import (
 from camerad.dock.dock_watch import GONE, DockState, DockWatch
 from camerad.dock.errors import HandoverStoppedError, OfficeUnavailableError
 from camerad.dock.handover import HandoverResult
+from tests.waiting import until
 
 DOCKED = DockState(docked=True, at_rest=True, clock_vouched_for=True)
 WORN = DockState(docked=False, at_rest=True)
@@ -97,10 +98,7 @@ class Bench:
 
     def wait_for(self, count: int) -> Pass:
         """The pass of this number, once it runs."""
-        until = time.monotonic() + DEADLINE
-        while len(self.passes) < count:
-            assert time.monotonic() < until, f"{len(self.passes)} passes"
-            time.sleep(0.005)
+        until(lambda: len(self.passes) >= count, DEADLINE, lambda: f"{len(self.passes)} passes")
         assert self.passes[count - 1].running.wait(DEADLINE)
         return self.passes[count - 1]
 
@@ -220,10 +218,7 @@ def test_a_pass_that_cannot_be_made_is_tried_again(bench: Make) -> None:
 
 def shown(one: Bench, *words: HandoverProgress | None) -> None:
     """Wait until the camera was to show these, in this order, and nothing else."""
-    until = time.monotonic() + DEADLINE
-    while len(one.shown) < len(words):
-        assert time.monotonic() < until, one.shown
-        time.sleep(0.005)
+    until(lambda: len(one.shown) >= len(words), DEADLINE, lambda: str(one.shown))
     assert one.shown == list(words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import select
 import socket
 import ssl
 import threading
@@ -26,6 +27,7 @@ from camerad.dock.office_connection import OfficeConnection, OfficeRequest, trus
 from camerad.dock.pace import BURST, Pace
 from camerad.dock.request_bodies import Text
 from tests.unit.dock.scene import Scene
+from tests.waiting import until
 
 ASK = OfficeRequest("GET", "/v1/ledger", {})
 
@@ -382,8 +384,10 @@ LATE = 1.0
 """Seconds: 0.2, and what a busy machine adds. What is not ended goes on for ten at the least."""
 
 
-def stopped_after(work: Callable[[], object], connection: OfficeConnection) -> float:
-    """Seconds from `interrupt` until `work` has ended by it."""
+def stopped_after(
+    work: Callable[[], object], connection: OfficeConnection, under_way: Callable[[], object]
+) -> float:
+    """Seconds from `interrupt`, once `work` is `under_way`, until `work` has ended by it."""
     ended: list[float] = []
     failures: list[BaseException] = []
 
@@ -397,18 +401,13 @@ def stopped_after(work: Callable[[], object], connection: OfficeConnection) -> f
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(0.3)  # whatever it does, it is under way by then
+    until(under_way, 20, "it is under way")
     begun = time.monotonic()
     connection.interrupt()
     thread.join(20)
     assert failures == []
     assert len(ended) == 1
     return ended[0] - begun
-
-
-def silent(channel: ssl.SSLSocket) -> None:
-    while channel.recv(1):
-        pass
 
 
 INVITED = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -422,8 +421,15 @@ def hungry(channel: ssl.SSLSocket) -> None:
 
 
 def test_a_wait_for_an_answer_ends_at_once(serve: Serve) -> None:
+    asked = threading.Event()
+
+    def silent(channel: ssl.SSLSocket) -> None:
+        read_head(channel)
+        asked.set()
+        channel.recv(1)
+
     connection = serve(silent)
-    assert stopped_after(lambda: connection.exchange(ASK), connection) < LATE
+    assert stopped_after(lambda: connection.exchange(ASK), connection, asked.is_set) < LATE
 
 
 def test_sending_ends_at_once(serve: Serve) -> None:
@@ -437,15 +443,23 @@ def test_sending_ends_at_once(serve: Serve) -> None:
     connection = serve(deaf)
     big = OfficeRequest("PATCH", "/v1/uploads/one", {}, Text(b"x" * (64 << 20)))
     try:
-        assert stopped_after(lambda: connection.exchange(big), connection) < LATE
+        took = stopped_after(
+            lambda: connection.exchange(big), connection, lambda: connection.traffic.sent
+        )
+        assert took < LATE
     finally:
         over.set()
-    assert connection.traffic.sent > 0
 
 
 def test_a_pause_ends_at_once(serve: Serve) -> None:
-    connection = serve(silent)
-    assert stopped_after(lambda: connection.pause(60), connection) < LATE
+    connection = serve(answering(OK))
+    begun = threading.Event()
+
+    def pause() -> None:
+        begun.set()
+        connection.pause(60)
+
+    assert stopped_after(pause, connection, begun.is_set) < LATE
 
 
 def test_a_bounded_rate_ends_at_once(ca: Authority, context: ssl.SSLContext) -> None:
@@ -454,7 +468,12 @@ def test_a_bounded_rate_ends_at_once(ca: Authority, context: ssl.SSLContext) -> 
     connection = OfficeConnection(office, trusting(ca.pem, check_time=True), SystemClock())
     big = OfficeRequest("PATCH", "/v1/uploads/one", {}, Text(b"x" * (8 << 20)))
     try:
-        assert stopped_after(lambda: connection.exchange(big), connection) < LATE
+        took = stopped_after(
+            lambda: connection.exchange(big),
+            connection,
+            lambda: connection.traffic.sent >= BURST,
+        )
+        assert took < LATE
         assert BURST <= connection.traffic.sent < BURST + 125_000
     finally:
         connection.close()
@@ -464,14 +483,24 @@ def test_a_bounded_rate_ends_at_once(ca: Authority, context: ssl.SSLContext) -> 
 def test_a_handshake_ends_at_once(ca: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connection = connect(ca, int(listener.getsockname()[1]))
-        assert stopped_after(lambda: connection.exchange(ASK), connection) < LATE
+
+        def reached() -> list[object]:
+            return select.select([listener], [], [], 0)[0]
+
+        assert stopped_after(lambda: connection.exchange(ASK), connection, reached) < LATE
 
 
 def test_a_question_for_a_name_ends_at_once(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: over.wait(20) and [])
+    asked, over = threading.Event(), threading.Event()
+
+    def ask(*_args: object, **_more: object) -> list[object]:
+        asked.set()
+        over.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
     connection = connect(ca, 1)
-    assert stopped_after(lambda: connection.exchange(ASK), connection) < LATE
+    assert stopped_after(lambda: connection.exchange(ASK), connection, asked.is_set) < LATE
     over.set()
 
 
@@ -486,7 +515,11 @@ def test_a_connection_being_made_ends_at_once(ca: Authority) -> None:
             one.connect_ex(("127.0.0.1", port))
             waiting.append(one)
         connection = connect(ca, port)
-        assert stopped_after(lambda: connection.exchange(ASK), connection) < LATE
+
+        def dials() -> bool:
+            return connection._channel is not None
+
+        assert stopped_after(lambda: connection.exchange(ASK), connection, dials) < LATE
         for one in waiting:
             one.close()
 

@@ -10,7 +10,7 @@ import gpiozero
 import pytest
 from gpiozero.exc import PinFixedPull
 from gpiozero.pins.mock import MockFactory, MockPWMPin
-from hw_mocks.pins import Change, SimulatedFactory
+from hw_mocks.pins import SimulatedFactory
 
 from camerad.base.errors import HardwareError
 from camerad.behaviour import signals
@@ -39,6 +39,10 @@ def felt(kind: CueKind) -> Sounding:
 
 def no_fault(output: str, what: str | None) -> None:
     raise AssertionError(f"{output}: {what}")
+
+
+def never() -> None:
+    raise AssertionError("its end is told")
 
 
 def rises(pins: MockFactory, gpio: int) -> int:
@@ -91,80 +95,41 @@ def test_a_blink_goes_on_and_asking_for_it_again_does_not_begin_it_anew(
     asyncio.run(scene())
 
 
-def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
+def test_a_sounding_is_over_when_the_longer_of_its_parts_is(pins: MockFactory) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS, no_fault)
-        lights.sound(Sounding(vibration=TWICE, tone=ONCE, hertz=2000))
-        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=2000))
-        lights.sound(Sounding(vibration=OFF, tone=OFF, hertz=2000))  # silence holds nothing up
-        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2000))
-        await reached(lambda: rises(pins, 18) == 2)
-        assert rises(pins, 25) == 3  # two of the first, one of the second
+        for sounding in (
+            Sounding(vibration=TWICE, tone=ONCE, hertz=2000),
+            Sounding(vibration=OFF, tone=ONCE, hertz=2000),
+        ):
+            over = asyncio.Event()
+            assert lights.sound(sounding, over.set)
+            await asyncio.wait_for(over.wait(), 5)
+            assert (pins.pin(25).state, pins.pin(18).state) == (0, 0)
+        assert (rises(pins, 25), rises(pins, 18)) == (2, 2)
         lights.close()
 
     asyncio.run(scene())
 
 
-def test_where_one_cue_ends_and_the_next_begins_is_felt(simulated: SimulatedFactory) -> None:
-    async def scene() -> None:
-        lights = Indicators(OUTPUTS, no_fault)
-        lights.sound(felt(CueKind.SELF_VIEW_ON), answer=True)
-        for _ in range(3):  # told once, however often it waits
-            lights.sound(felt(CueKind.STORAGE_FULL))
-
-        def strokes() -> list[Change]:
-            return [change for change in simulated.history if change.gpio == 25][1:]
-
-        await reached(lambda: len(strokes()) == 2 * 4)
-        times = [change.at_us for change in strokes()]
-        pauses = [begun - ended for ended, begun in zip(times[1::2], times[2::2], strict=False)]
-        # One short | three long: no pause within is as long as the one between.
-        assert pauses[0] >= 1000 * (signals.PAUSE_MS + signals.BETWEEN_MS)
-        assert max(pauses[1:]) < pauses[0]
-        # Only news rests: a hand is answered at once.
-        lights.sound(felt(CueKind.STARTED), answer=True)
-        assert simulated.pin(25).state == 1
-        lights.close()
-
-    asyncio.run(scene())
-
-
-def test_an_answer_does_not_wait_for_news_and_the_news_is_told_again(pins: MockFactory) -> None:
+def test_what_is_cut_short_is_off_at_once_and_its_end_is_not_told(pins: MockFactory) -> None:
     slow = Pattern(((True, 30), (False, 30), (True, 30)), repeat=False)
+    ends: list[str] = []
 
     async def scene() -> None:
         lights = Indicators(OUTPUTS, no_fault)
-        lights.sound(Sounding(vibration=slow, tone=slow, hertz=500))
-        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=500))
-        assert rises(pins, 25) == 1  # the news plays
-        lights.sound(Sounding(vibration=TWICE, tone=OFF, hertz=0), answer=True)
+        lights.sound(Sounding(vibration=slow, tone=slow, hertz=500), lambda: ends.append("first"))
+        assert (pins.pin(25).state, pins.pin(18).state) == (1, 1)
+        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=0), lambda: ends.append("second"))
         assert (rises(pins, 25), pins.pin(25).state, pins.pin(18).state) == (2, 1, 0)
-        # The rest of the answer, the interrupted news in full, what waited behind it.
-        await reached(lambda: rises(pins, 25) == 1 + 2 + 2 + 1 and pins.pin(25).state == 0)
-        assert rises(pins, 18) == 1 + 2
-        # A newer answer replaces an older one.
-        lights.sound(Sounding(vibration=slow, tone=OFF, hertz=0), answer=True)
-        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=0), answer=True)
-        await reached(lambda: pins.pin(25).state == 0)
-        assert rises(pins, 25) == 8
-        lights.close()
-
-    asyncio.run(scene())
-
-
-def test_news_that_an_answer_has_told_is_not_told_again(pins: MockFactory) -> None:
-    async def scene() -> None:
-        lights = Indicators(OUTPUTS, no_fault)
-        same = Sounding(vibration=ONCE, tone=OFF, hertz=500)
-        other = Sounding(vibration=TWICE, tone=OFF, hertz=500)
-        lights.sound(same)  # plays, and
-        lights.sound(other)
-        lights.sound(same)  # waits
-        lights.sound(same, answer=True)
-        await reached(lambda: rises(pins, 25) == 1 + 1 + 2 and pins.pin(25).state == 0)
-        # Nothing more comes: the next thing that is told follows at once.
-        await asyncio.sleep((signals.BETWEEN_MS + 50) / 1000)
-        assert rises(pins, 25) == 4
+        await reached(lambda: ends == ["second"])
+        lights.sound(Sounding(vibration=slow, tone=slow, hertz=500), lambda: ends.append("third"))
+        assert lights.hush() == 0
+        assert (pins.pin(25).state, pins.pin(18).state) == (0, 0)
+        await asyncio.sleep(0.15)
+        assert lights.hush() >= 0.15
+        assert ends == ["second"]
+        assert rises(pins, 25) == 3
         lights.close()
 
     asyncio.run(scene())
@@ -173,7 +138,7 @@ def test_news_that_an_answer_has_told_is_not_told_again(pins: MockFactory) -> No
 def test_a_board_without_vibration_and_buzzer_plays_nothing(pins: MockFactory) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS[:3], no_fault)
-        lights.sound(Sounding(vibration=ONCE, tone=ONCE, hertz=2000))
+        assert not lights.sound(Sounding(vibration=ONCE, tone=ONCE, hertz=2000), never)
         lights.close()
 
     asyncio.run(scene())
@@ -196,7 +161,7 @@ def test_the_pitch_of_each_cue_arrives_at_the_pin_of_a_passive_buzzer(
         lights = Indicators(PASSIVE, no_fault)
         for kind in CueKind:
             since = len(simulated.history)
-            lights.sound(felt(kind), answer=True)  # at once, whatever still plays
+            lights.sound(felt(kind), never)  # at once, whatever still plays
             heard = {
                 (change.level, change.hertz)
                 for change in list(simulated.history)[since:]
@@ -213,7 +178,7 @@ def test_the_pitch_of_each_cue_arrives_at_the_pin_of_a_passive_buzzer(
 def test_a_tone_ends_when_its_rhythm_does(simulated: SimulatedFactory) -> None:
     async def scene() -> None:
         lights = Indicators(PASSIVE, no_fault)
-        lights.sound(Sounding(vibration=OFF, tone=TWICE, hertz=2400))
+        lights.sound(Sounding(vibration=OFF, tone=TWICE, hertz=2400), lambda: None)
 
         def levels() -> list[float]:
             return [c.level for c in simulated.history if c.gpio == 18 and c.hertz == 2400]
@@ -232,7 +197,7 @@ def test_a_passive_buzzer_that_is_on_at_0_v_is_low_half_the_time_and_high_at_res
         buzzer = Output("buzzer", 18, active_high=False, pitched=True)
         lights = Indicators((*OUTPUTS[:4], buzzer), no_fault)
         assert pins.pin(18).state == 1
-        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=500))
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=500), lambda: None)
         assert (pins.pin(18).state, pins.pin(18).frequency) == (0.5, 500)
         await reached(lambda: pins.pin(18).state == 1)
         lights.close()
@@ -247,7 +212,7 @@ def test_without_pulse_width_modulation_a_tone_is_on_and_off_and_the_log_says_so
 ) -> None:
     async def scene() -> None:
         lights = Indicators(PASSIVE, no_fault)
-        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2400))
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2400), lambda: None)
         assert pins.pin(18).state == 1
         await reached(lambda: pins.pin(18).state == 0)
         lights.close()

@@ -320,3 +320,20 @@ def test_two_who_keep_one_index_write_one_after_the_other(
         list(pool.map(lambda one: one.rebuild(), several))
     assert list(index.dump()) == rebuilt(office)
     assert office.said == []
+
+
+def test_it_says_until_when_a_recording_is_held(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A)
+    end_us = office.clock.wall_us() + 30 * DAY
+    with office.store() as store:
+        store.hold(A, "objection", "Desk", until_us=end_us)
+    index.refresh()
+    (hold,) = row(index, A)["holds"]
+    assert (hold["until_us"], hold["until"]) == (end_us, rfc3339(end_us))
+    office.clock.advance(31 * DAY)
+    with office.store() as store:
+        store.purge_and_explain()
+    index.refresh()
+    assert answers(index, held=True) == []

@@ -324,7 +324,13 @@ def test_a_camera_that_says_it_is_held_is_believed_before_the_office_has_looked(
     index.refresh()
     assert answers(index, held=True) == [A]
     assert row(index, A)["holds"] == [
-        {"reason": "on the camera: on duty", "who": "Officer", "on_camera": True}
+        {
+            "reason": "on the camera: on duty",
+            "who": "Officer",
+            "on_camera": True,
+            "until_us": None,
+            "until": None,
+        }
     ]
     with office.store():
         pass

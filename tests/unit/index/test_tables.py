@@ -10,17 +10,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect
+from sqlalchemy import Connection, column, insert, inspect, table, update
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 import camerad.index
+from camerad.base.clock import DAY
 from camerad.index import schema_version
 from camerad.index.database import Database
 from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import RecordingQuery, statement
 from camerad.index.recording_rows import row_of_apart
-from tests.unit.index.office_scene_indexed import IndexedOffice, identity
+from tests.unit.index.office_scene_indexed import IndexedOffice, identity, row
 
 MIGRATIONS = Path(camerad.index.__file__).parent / "migrations"
 
@@ -58,6 +59,33 @@ def test_tables_are_made_once(base: Database) -> None:
     base.prepare()
     with base.reading() as connection:
         assert schema_version.read_version(connection) == schema_version.PRESENT
+
+
+def test_an_index_of_the_version_before_gets_its_column_and_is_read_anew(
+    office: IndexedOffice, url: str
+) -> None:
+    """What the older camerad could not read of the ledger is in none of its tables, and no file
+    changes by the update."""
+    one = identity(1)
+    office.take(one)
+    end_us = office.clock.wall_us() + 30 * DAY
+    with office.store() as store:
+        store.hold(one, "objection", "Desk", until_us=end_us)
+    index = office.index(url)
+    index.refresh()
+    made = list(index.dump())
+    index.close()
+    base = Database(url)
+    with base.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM holds")
+        connection.exec_driver_sql("UPDATE recordings SET held = false")
+        connection.exec_driver_sql("ALTER TABLE holds DROP COLUMN until_us")
+        version = table(schema_version.VERSION_TABLE, column("version_num"))
+        connection.execute(update(version).values(version_num="0001"))
+    again = office.index(url)
+    again.refresh()
+    assert list(again.dump()) == made
+    assert row(again, one)["holds"][0]["until_us"] == end_us
 
 
 QUESTIONS: dict[str, tuple[str, RecordingQuery]] = {

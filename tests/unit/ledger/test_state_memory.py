@@ -9,8 +9,7 @@ from ledger_helpers import KEYS, OTHER, Book
 
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments, state_memory
-from camerad.ledger.audit import read_state
-from camerad.ledger.state_memory import StateMemory
+from camerad.ledger.state_memory import StateMemory, read_state
 
 
 @pytest.fixture

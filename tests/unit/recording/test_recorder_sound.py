@@ -22,7 +22,7 @@ from evidence_helpers import (
     time_of,
 )
 from recorder_bench import Bench, Stalling, plan, until
-from sink_helpers import DESK, KEY, open_sink, unsealed_file
+from sink_helpers import DESK, KEY, unsealed_file
 from sound_helpers import (
     UNIT_US,
     beeps,
@@ -36,11 +36,10 @@ from sound_helpers import (
 from camerad.base.errors import StorageError
 from camerad.container.gaps import HOLE_US
 from camerad.container.keys import KeyRing
-from camerad.container.statements import Closing, FragmentFacts, Header
+from camerad.container.statements import FragmentFacts
 from camerad.office.decrypt import open_recording
 from camerad.recording import audio_track
 from camerad.recording.audio_track import AudioTrack
-from camerad.recording.container_writer import Sink
 from camerad.stream.ring import Ring
 from camerad.stream.sound_messages import SOUND_LOST, SoundNews
 from camerad.stream.wire import SoundState
@@ -371,34 +370,17 @@ def test_the_beginning_is_a_gap_if_the_microphone_takes_long(bench: Bench) -> No
     assert sound_gaps(bench) == [("microphone starting", None, 0.0, 0.85)]
 
 
-class Failing:
+class Failing(Stalling):
     """A storage that refuses a fragment: the second, unless told otherwise."""
 
     def __init__(self, refused: int = 1) -> None:
+        super().__init__()
         self._refused = refused
-
-    def open(self, directory: str, header: Header, init: bytes) -> Sink:
-        self._sink = open_sink(directory, header, init)
-        return self
-
-    @property
-    def path(self) -> str:
-        return self._sink.path
-
-    @property
-    def sealed_bytes(self) -> int:
-        return self._sink.sealed_bytes
 
     def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         if facts.sequence == self._refused:
             raise StorageError(28, "no")
         self._sink.append(fragment, facts)
-
-    def retry(self) -> None:
-        self._sink.retry()
-
-    def close(self, closing: Closing) -> str:
-        return self._sink.close(closing)
 
 
 def test_what_no_commit_could_state_the_end_states(bench: Bench) -> None:

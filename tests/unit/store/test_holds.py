@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk_helpers import ONE, TWO, Camera
+from desk_helpers import ONE, TWO, Camera, open_office
 
-from camerad.store.holds import MOST_HOLDS, HoldError
+from camerad.base.clock import DAY
+from camerad.container.keys import SigningKey
+from camerad.store.holds import MOST_HOLDS, HoldError, list_ended, without_ended
 from camerad.store.locations import NotThereError
 
 
@@ -57,3 +60,44 @@ def test_only_what_is_here_can_be_held_and_only_what_is_held_released(camera: Ca
             store.hold(TWO, "prosecutor", "Desk")
         with pytest.raises(HoldError, match="not held"):
             store.release(ONE, "Desk")
+
+
+def test_a_camera_s_hold_has_no_end(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        with pytest.raises(HoldError, match="has no end"):
+            store.hold(ONE, "prosecutor", "Desk", until_us=store.ledger.now()[1].wall_us + DAY)
+        assert not store.ledger.state.recordings[ONE].held
+
+
+@pytest.mark.parametrize("until_us", [0, 1 << 60])
+def test_a_hold_ends_in_the_future_and_on_a_day_that_a_statement_can_name(
+    camera: Camera, tmp_path: Path, until_us: int
+) -> None:
+    camera.put(ONE)
+    camera.offload(tmp_path / "office")
+    with open_office(tmp_path / "office", SigningKey.generate(), camera.clock) as store:
+        store.reconcile()
+        for wrong in (until_us, store.ledger.now()[1].wall_us):
+            with pytest.raises(HoldError, match="another day"):
+                store.hold(ONE, "prosecutor", "Desk", until_us=wrong)
+        end_us = store.ledger.now()[1].wall_us + DAY
+        for _ in range(2):
+            store.hold(ONE, "prosecutor", "Desk", until_us=end_us)
+        store.hold(ONE, "prosecutor", "Desk", until_us=end_us + DAY)
+        assert [one.end_us for one in store.ledger.state.recordings[ONE].holds] == [
+            end_us,
+            end_us + DAY,
+        ]
+
+
+def test_no_hold_ends_by_a_ledger_that_says_what_cannot_be_read(camera: Camera) -> None:
+    """What cannot be read may be another hold, which a release would end as well."""
+    camera.put(ONE)
+    with camera.open() as store:
+        now = store.ledger.now()[1]
+        store.ledger.append("hold_until", id=ONE, reason="r", who="w", until_us=now.wall_us)
+        state = store.ledger.state
+    assert [one.id for one in list_ended(state, now)] == [ONE]
+    assert not without_ended(state, now).recordings[ONE].held
+    assert list(list_ended(replace(state, unread=("a.b.c",)), now)) == []

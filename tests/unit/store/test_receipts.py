@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,17 +55,37 @@ def test_receipts_are_in_the_order_of_their_numbers_beyond_four_digits(directory
     assert receipts.by_recording(receipts.read(directory, keys))[ONE][1].path == last
 
 
-def test_two_programs_never_take_the_same_number(directory: str) -> None:
+def test_two_programs_never_take_the_same_number(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not end its work is waited for so long and no longer."""
+    monkeypatch.setattr(receipts, "WAIT_SECONDS", 0.05)
     first = receipts.write(directory, token())
     claim = durable_files.lock_directory(directory)
     try:
-        with pytest.raises(StorageError, match="try again"):
+        with pytest.raises(StorageError, match="see whether it is stopped"):
             receipts.write(directory, token(TWO))
     finally:
         os.close(claim)
     assert receipts.paths(directory) == [first]
     receipts.write(directory, token(TWO))
     assert len(receipts.paths(directory)) == 2
+
+
+def test_who_meets_another_writer_goes_on_as_soon_as_that_one_is_done(directory: str) -> None:
+    """Another program, as an offload is: it has the number first, and the server the next one."""
+    claim = durable_files.lock_directory(directory)
+    written: list[str] = []
+    writer = threading.Thread(target=lambda: written.append(receipts.write(directory, token(TWO))))
+    writer.start()
+    try:
+        writer.join(0.1)
+        assert writer.is_alive(), "it waits"
+        Path(directory, "0001.jws").write_bytes(token())
+    finally:
+        os.close(claim)
+    writer.join(receipts.WAIT_SECONDS)
+    assert [os.path.basename(path) for path in written] == ["0002.jws"]
 
 
 def test_only_those_by_the_keys_count(directory: str) -> None:

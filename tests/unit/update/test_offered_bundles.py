@@ -30,10 +30,12 @@ from camerad.update.offered_bundles import (
     JUDGED,
     MOST,
     MOST_FAILURES,
+    MOST_WRITES,
     NOT_WRITTEN,
     READY,
     UNSUITABLE,
     UNTRUSTED,
+    WRITES,
     OfferedBundles,
     bundle_standing,
     offered_standings,
@@ -213,6 +215,63 @@ def test_what_cannot_be_written_is_given_up_after_some_attempts(dock: Dock) -> N
     with pytest.raises(UpdateError, match="block 7"):
         dock.install(rauc)
     assert (dock.judged.failures, dock.judged.by) == (1, "0.1.5-1")
+
+
+def test_under_whatever_names_it_comes_a_system_is_written_so_often_and_no_more(
+    dock: Dock,
+) -> None:
+    """The client chooses the name, and could be anybody's."""
+    rauc = dock.machine.rauc()
+    written: list[int] = []
+
+    def fails() -> None:
+        written.append(1)
+        raise UpdateError("RAUC has not installed it: block 7 is another")
+
+    rauc.meanwhile = fails
+    for number in range(MOST_WRITES + 3):
+        dock.hand_in(BUNDLE + bytes([number]))
+        with pytest.raises((UpdateError, BundleRefusedError)):
+            dock.install(rauc)
+    assert len(written) == MOST_WRITES
+    last = read_judged(dock.data)[-1]
+    assert last.why == NOT_WRITTEN and "by a stick" in last.text
+    # What was not the bundles' fault counts as little as before; another version begins anew.
+    dock.machine.version = "0.1.5-1"
+    rauc.meanwhile = lambda: setattr(dock.machine, "camera", None)
+    for number in range(MOST_WRITES + 1):
+        dock.machine.camera = DOCKED
+        dock.hand_in(BUNDLE + bytes([100 + number]))
+        with pytest.raises(UpdateError, match="given up"):
+            dock.install(rauc)
+    dock.machine.camera = DOCKED
+    dock.hand_in()
+    dock.install()
+    assert dock.stands is BundleStanding.WAITING
+
+
+def test_a_number_of_writes_that_cannot_be_read_keeps_no_update_away(
+    dock: Dock, caplog: pytest.LogCaptureFixture
+) -> None:
+    (dock.data / "update" / WRITES).write_text("{")
+    dock.hand_in()
+    dock.install()
+    assert dock.stands is BundleStanding.WAITING and WRITES in caplog.text
+
+
+def test_what_nobody_signed_has_no_decision_forgotten(dock: Dock) -> None:
+    dock.hand_in(b"unsuitable")
+    with pytest.raises(BundleRefusedError):
+        dock.install(dock.machine.rauc("0.0.1-1"))
+    (first,) = read_judged(dock.data)
+    untrusted = dock.machine.rauc()
+    untrusted.error = BundleRefusedError("x: not a bundle that this camera trusts")
+    for number in range(2 * MOST):
+        dock.hand_in(bytes([number]))
+        with pytest.raises(BundleRefusedError):
+            dock.install(untrusted)
+    assert read_judged(dock.data)[0] == first
+    assert len(read_judged(dock.data)) == MOST
 
 
 def test_a_camera_that_is_taken_has_failed_nothing(dock: Dock) -> None:

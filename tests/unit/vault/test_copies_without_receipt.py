@@ -17,7 +17,10 @@ from camerad.office.offload import offload
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
 from camerad.store.locations import place_of
+from camerad.vault.camera_turns import CameraTurns
+from camerad.vault.receipt_routes import TYPE, ReceiptRoutes
 from camerad.vault.takeover import DELETED
+from camerad.vault.upload_files import Declaration
 
 from .office_scene import OfficeScene
 
@@ -179,3 +182,20 @@ def test_the_server_says_that_it_compares_and_then_has_the_receipt(
         token = answer.body
     (kept,) = [one for one in scene.directory.glob("*/receipts/*.jws") if one.read_bytes() == token]
     assert kept.name == "0002.jws"
+
+
+def test_a_receipt_that_is_signed_during_the_question_answers_it(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the camera would be told to send what it need not."""
+    find = vault.takeover.find_unreceipted
+
+    def signed_meanwhile(kid: str, recording: str) -> Declaration | None:
+        found = find(kid, recording)
+        assert found is not None
+        vault.takeover.take(kid, found)
+        return find(kid, recording)
+
+    monkeypatch.setattr(vault.takeover, "find_unreceipted", signed_meanwhile)
+    answer = ReceiptRoutes(vault.takeover, vault.uploads, CameraTurns())._answer(KID, ONE)
+    assert (answer.status, answer.content_type) == (200, TYPE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 
 
 def test_who_only_tries_is_told_at_once_whether_it_is_held(tmp_path: Path) -> None:
@@ -52,6 +52,17 @@ def test_a_process_that_is_killed_holds_nothing(tmp_path: Path) -> None:
         other.kill()
     with locks.try_hold("one") as held:
         assert held
+
+
+def test_who_waits_with_a_bound_is_told_when_it_is_over(tmp_path: Path) -> None:
+    locks, others = DirectoryLocks(str(tmp_path)), DirectoryLocks(str(tmp_path))
+    with locks.hold("one"):
+        with pytest.raises(LockHeldError, match="'one'"), others.hold("one", 0.05):
+            raise AssertionError("it was held twice")
+        with others.hold("other", 0.05):
+            pass
+    with others.hold("one", 0.05), locks.try_hold("one") as held:
+        assert not held
 
 
 def test_a_file_that_somebody_removed_excludes_again_when_its_holder_has_ended(

@@ -188,7 +188,7 @@ def test_what_waited_too_long_for_the_ledger_may_come_again(
     path = camera.put(ONE)
     vault.takeover.take(KID, vault.upload(path))
     vault.clock.advance(8 * DAY)
-    assert vault.uploads.expire(vault.clock.moment()) == [(KID, ONE)]
+    assert vault.uploads.expire(vault.clock.moment()) == [(KID, ONE, True)]
     assert server.ask("GET", receipt_of(ONE)).status == 404
     vault.bring_ledger(camera)
     assert vault.hand_over(path) is not None

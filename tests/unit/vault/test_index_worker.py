@@ -6,7 +6,6 @@ import logging
 import sqlite3
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from camerad.vault import index_worker
 from camerad.vault.index_worker import AGAIN_SECONDS, FULL_SECONDS, LOOK_SECONDS, IndexWorker
 from camerad.vault.periodic_work import PeriodicWork
 from tests.unit.vault.office_scene import DEADLINE, KEY, OfficeScene
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -166,12 +166,9 @@ def test_a_server_starts_without_the_library_of_its_database(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     away = IndexSettings("postgresql+psycopg://camerad@localhost/nowhere")
     scene.settings = replace(scene.settings, index=away)
-    deadline = time.monotonic() + DEADLINE
     with scene.serving() as client:
         assert client.ask("GET", "/v1/ledger").status == 200
-        while "the index: " not in caplog.text:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: "the index: " in caplog.text, DEADLINE)
     assert "psycopg" in caplog.text
 
 
@@ -218,13 +215,12 @@ def test_the_server_does_it_by_itself(
     with scene.serving():
         camera.put(ONE)
         camera.offload(scene.directory)
-        deadline = time.monotonic() + DEADLINE
         index = asked(scene)
-        while not Path(path_in(str(scene.directory))).exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(Path(path_in(str(scene.directory))).exists, DEADLINE)
         index.open()
-        while [one.id for one in index.find(RecordingQuery()).recordings] != [ONE]:
-            assert time.monotonic() < deadline
+
+        def found() -> bool:
             scene.clock.advance(SECOND)
-            time.sleep(0.02)
+            return [one.id for one in index.find(RecordingQuery()).recordings] == [ONE]
+
+        until(found, DEADLINE)

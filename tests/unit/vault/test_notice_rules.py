@@ -98,6 +98,18 @@ def test_a_marked_recording_is_told_days_before_its_deletion(left_us: int, told:
     assert all(one.camera == "cam-1" and one.recording == ONE for one in notices)
 
 
+@pytest.mark.parametrize(
+    ("left_us", "told"),
+    [(3 * DAY, True), (3 * DAY + 1, False), (0, True)],
+)
+def test_the_end_of_a_hold_is_told_days_before(left_us: int, told: bool) -> None:
+    """3 days before, as the settings say; another end is told anew."""
+    ends = (DatedRecording(ONE, "cam-1", NOW_US + left_us),)
+    notices = decide(office_facts(store=StoreFacts(NOW_US, hold_ends=ends)), SETTINGS)
+    assert [one.kind for one in notices] == [NoticeKind.HOLD_ENDS] * told
+    assert all(one.at_us == NOW_US + left_us == int(one.state) for one in notices)
+
+
 def test_a_hold_beyond_the_recording_s_day_is_told_every_30_days() -> None:
     beyond = (DatedRecording(ONE, "cam-1", NOW_US - 5 * DAY),)
     one = the_one(office_facts(store=StoreFacts(NOW_US, held_beyond=beyond)))

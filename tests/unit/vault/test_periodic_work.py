@@ -15,8 +15,24 @@ from camerad.vault.periodic_work import (
     WorkFailedError,
     end_all,
 )
+from tests.waiting import until
 
 DEADLINE = 20.0
+
+
+class Pauses(threading.Condition):
+    """Remembers how long it was asked to wait last, in seconds; None: nobody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: float | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds = timeout
+        try:
+            return super().wait(timeout)
+        finally:
+            self.seconds = None
 
 
 class Bench:
@@ -29,6 +45,7 @@ class Bench:
         self.runs: list[tuple[str, bool, float]] = []
         self._more = threading.Condition()
         self.work = PeriodicWork("work", self._do, self.clock, self._ended, least_seconds=60)
+        self.work._changed = self._pauses = Pauses()
 
     def _do(self) -> float:
         self.clock.advance(self.seconds * SECOND)
@@ -44,6 +61,15 @@ class Bench:
     def wait(self, number: int) -> None:
         with self._more:
             assert self._more.wait_for(lambda: len(self.runs) >= number, DEADLINE), self.runs
+
+    def pass_time(self, microseconds: int) -> None:
+        self.clock.advance(microseconds)
+        with self._pauses:
+            self._pauses.notify_all()  # it reads this clock again, and is not woken
+
+    def rests(self, seconds: float) -> None:
+        """Wait until it waits for exactly so long: it has read the clock, and nothing is due."""
+        until(lambda: self._pauses.seconds == seconds, DEADLINE, f"it rests for {seconds:g} s")
 
 
 def test_a_mistake_of_any_kind_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -93,11 +119,11 @@ def test_it_runs_at_its_start_and_again_when_it_is_time() -> None:
     bench = Bench()
     bench.work.start()
     bench.wait(1)
-    bench.clock.advance(899 * SECOND)
-    bench.work.join(0.05)
+    bench.rests(900)
+    bench.pass_time(899 * SECOND)
+    bench.rests(1)
     assert len(bench.runs) == 1, "a second early"
-    bench.clock.advance(1 * SECOND)
-    bench.work.wake()
+    bench.pass_time(1 * SECOND)
     bench.wait(2)
     end_all([bench.work], bench.clock, DEADLINE)
 
@@ -111,11 +137,11 @@ def test_the_pause_is_counted_from_the_beginning_and_there_is_a_rest(
     bench.work.start()
     bench.wait(1)
     left_us = began_us + period * SECOND - bench.clock.now_us()
-    bench.clock.advance(left_us - 1)
-    bench.work.join(0.05)
+    bench.rests(left_us / SECOND)
+    bench.pass_time(left_us - 1)
+    bench.rests(1 / SECOND)
     assert len(bench.runs) == 1
-    bench.clock.advance(1)
-    bench.work.wake()
+    bench.pass_time(1)
     bench.wait(2)
     end_all([bench.work], bench.clock, DEADLINE)
 
@@ -125,10 +151,11 @@ def test_woken_ever_so_often_it_runs_once_a_minute_at_most() -> None:
     bench.work.start()
     bench.wait(1)
     for minute in range(2, 5):
+        bench.rests(900)
         for _ in range(59):
             bench.clock.advance(SECOND)
             bench.work.wake()
-        bench.work.join(0.02)
+        bench.rests(1)
         assert len(bench.runs) == minute - 1
         bench.clock.advance(SECOND)
         bench.work.wake()
@@ -141,9 +168,10 @@ def test_woken_work_that_takes_long_rests_longer() -> None:
     bench = Bench(seconds=30)
     bench.work.start()
     bench.wait(1)
+    bench.rests(900 - 30)
     bench.clock.advance(269 * SECOND)
     bench.work.wake()
-    bench.work.join(0.05)
+    bench.rests(1)
     assert len(bench.runs) == 1
     bench.clock.advance(SECOND)
     bench.work.wake()

@@ -10,13 +10,15 @@ from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
 
 from camerad.base.clock import DAY, ClockSource
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.ledger import read_state
+from camerad.container.statements import rfc3339
+from camerad.ledger.ledger import entries_about, read_state
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
 from camerad.store.store import Store
 from camerad.vault.cameras import Cameras
+from camerad.vault.notices.notice_rules import StoreFacts
 from camerad.vault.periodic_work import PeriodicWork, WorkFailedError
 from camerad.vault.retention_worker import AGAIN_SECONDS, LOOK_SECONDS, RetentionWorker
 
@@ -47,11 +49,13 @@ class Office:
     def there(self) -> set[str]:
         return {path.stem for path in self.directory.glob("*/recordings/*.tar")}
 
-    def hold(self, recording: str) -> None:
+    def hold(
+        self, recording: str, reason: str = "prosecutor 1 Js 1/26", *, until_us: int | None = None
+    ) -> None:
         place = office_place(str(self.directory))
         trusted = KeyRing([KEY.public])
         with open_office_store(place, OFFICE, self.clock, trusted, lambda _: None) as store:
-            store.hold(recording, "prosecutor 1 Js 1/26", "Desk")
+            store.hold(recording, reason, "Desk", until_us=until_us)
 
     def release(self, recording: str) -> None:
         place = office_place(str(self.directory))
@@ -210,3 +214,93 @@ def test_a_ledger_by_another_key_deletes_nothing_and_says_what_to_do(
     assert "nothing was deleted" in caplog.text
     office.worker.look()
     assert office.there == set()
+
+
+def test_o4_a_hold_with_an_end_is_released_by_itself_and_what_is_due_goes(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ONE is due before its hold ends, TWO after: it is deleted on its own day."""
+    office.take(ONE, TWO)
+    office.worker.look()
+    day_us = office.clock.wall_us() + DAYS * DAY
+    office.hold(ONE, until_us=day_us + 5 * DAY)
+    office.hold(TWO, until_us=day_us - 5 * DAY)
+    caplog.set_level(logging.INFO)
+    office.clock.advance((DAYS - 5) * DAY + HOUR)
+    office.worker.look()
+    assert [
+        record.getMessage()[: len(TWO)]
+        for record in caplog.records
+        if "its hold ended" in record.getMessage()
+    ] == [TWO]
+    assert office.there == {ONE, TWO}, "early"
+    office.clock.advance(5 * DAY)
+    office.worker.look()
+    assert office.there == {ONE}
+    office.clock.advance(5 * DAY - 2 * HOUR)
+    office.worker.look()
+    assert office.there == {ONE}, "early"
+    office.clock.advance(2 * HOUR)
+    office.worker.look()
+    assert office.there == set()
+    ledger = office_place(str(office.directory)).ledger
+    keys = KeyRing([OFFICE.public])
+    said = [
+        (entry.kind, getattr(entry.facts, "who", "")) for entry in entries_about(ledger, keys, ONE)
+    ]
+    assert [kind for kind, _ in said] == ["received", "hold_until", "release", "deleted"]
+    assert said[2][1] == f"camerad, by itself: the hold ended {rfc3339(day_us + 5 * DAY)}"
+
+
+def test_o4_a_hold_ends_by_trusted_time_alone(office: Office) -> None:
+    office.take(ONE)
+    office.worker.look()
+    office.hold(ONE, until_us=office.clock.wall_us() + DAY)
+    office.clock.source = ClockSource.UNKNOWN
+    office.clock.advance(2 * DAYS * DAY)
+    office.worker.look()
+    assert office.there == {ONE}
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.worker.look()
+    assert office.there == set()
+
+
+def test_o4_what_is_held_without_an_end_too_stays(office: Office) -> None:
+    """And of several ends the last counts, whoever placed them in whatever order."""
+    office.take(ONE, TWO)
+    office.worker.look()
+    now_us = office.clock.wall_us()
+    office.hold(ONE, "until the verdict", until_us=now_us + 30 * DAY)
+    office.hold(ONE)
+    office.hold(TWO, "objection", until_us=now_us + 60 * DAY)
+    office.hold(TWO, "complaint", until_us=now_us + 30 * DAY)
+    office.clock.advance(59 * DAY)
+    office.worker.look()
+    assert office.there == {ONE, TWO}
+    office.clock.advance(2 * DAY)
+    office.worker.look()
+    assert office.there == {ONE}
+
+
+def test_the_end_of_a_hold_is_told_before_and_a_hold_with_one_is_not_called_forgotten(
+    office: Office,
+) -> None:
+    found: list[StoreFacts] = []
+    office.worker = RetentionWorker(
+        str(office.directory),
+        Cameras(str(office.register)),
+        OFFICE,
+        office.clock,
+        looked=found.append,
+    )
+    office.take(ONE, TWO)
+    office.worker.look()
+    end_us = office.clock.wall_us() + 90 * DAY
+    office.hold(ONE, until_us=end_us)
+    office.hold(TWO)
+    office.worker.look()
+    assert found[-1].hold_ends == (), "that is long before"
+    office.clock.advance(85 * DAY)
+    office.worker.look()
+    assert [(one.id, one.due_us) for one in found[-1].hold_ends] == [(ONE, end_us)]
+    assert [one.id for one in found[-1].held_beyond] == [TWO]

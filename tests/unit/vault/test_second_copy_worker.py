@@ -16,7 +16,7 @@ from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.ledger.audit import read_state
+from camerad.ledger.state_memory import read_state
 from camerad.office import camera_register, holdings
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office_store import open_office_store

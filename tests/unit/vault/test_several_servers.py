@@ -6,6 +6,9 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ from desk_helpers import KEY, ONE, TWO, Camera
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import CameradError
 from camerad.container.skeleton import skeleton
+from camerad.vault import uploads as uploads_module
 from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.nonces import NonceError, Nonces
 from camerad.vault.office_server import OccupiedError, Vault
@@ -217,6 +221,81 @@ def test_uploads_of_two_servers_share_room_and_names(tmp_path: Path) -> None:
         two[0].begin(kid, ID, 0)
 
 
+DECLARES = """
+import sys
+from camerad.base import durable_files
+from camerad.vault.upload_files import Declaration, UploadFiles
+from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
+
+make = UploadFiles.make
+
+def stopped(self, *declared):
+    print("declaring", flush=True)
+    sys.stdin.readline()
+    make(self, *declared)
+
+UploadFiles.make = stopped
+uploads = Uploads(sys.argv[1], UploadLimits(reserve=0))
+print(uploads.declare(sys.argv[2], Declaration(sys.argv[3], "ab" * 32, 10)), flush=True)
+sys.stdin.readline()
+"""
+"""Another server: it is about to make an upload, and goes on when it is told so."""
+
+
+def test_while_a_server_is_stopped_in_a_declaration_others_are_told_to_come_later(
+    scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped and not killed, it keeps its locks. The camera hears of it long before its request is
+    over; when the other goes on, nothing is declared twice."""
+    monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.2)
+    kid = KEY.public.thumbprint
+    command = [sys.executable, "-c", DECLARES, str(scene.directory), kid, ID]
+    with (
+        serving(scene, 1) as (client,),
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as other,
+    ):
+        assert other.stdin is not None and other.stdout is not None
+        try:
+            assert other.stdout.readline() == "declaring\n"
+            other.send_signal(signal.SIGSTOP)
+            said = client.declare(10, ID, "ab" * 32)
+            assert (said.status, said["Retry-After"]) == (503, "5")
+            assert "another server of this office" in said.error
+            assert client.ask("HEAD", f"/v1/uploads/{ID}").status == 404
+            other.send_signal(signal.SIGCONT)
+            other.stdin.write("\n")
+            assert other.stdout.readline() == "0\n"
+            said = client.declare(10, ID, "ab" * 32)
+            assert (said.status, said["Upload-Offset"]) == (201, "0")
+            assert client.patch(0, b"0123", ID).status == 204
+            assert client.offset(ID) == 4
+            assert len(list(scene.directory.glob("office/incoming/*/*/declaration"))) == 1
+            other.stdin.write("\n")
+        finally:
+            other.send_signal(signal.SIGCONT)
+            other.kill()
+
+
+def test_a_server_starts_and_tidies_while_another_one_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(uploads_module, "DECLARING_SECONDS", 0.05)
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0))
+    left = tmp_path / "office" / "incoming" / ("k" * 43) / ID
+    left.mkdir(parents=True)
+    with DirectoryLocks(str(tmp_path)).hold("declaring"):
+        uploads.tidy()
+        assert left.exists() and "see whether it is stopped" in caplog.text
+        for work in (uploads.remove, uploads.withdraw):
+            with pytest.raises(CameradError):
+                work("k" * 43, ID)
+    uploads.tidy()
+    assert not left.exists()
+
+
 def test_a_server_takes_other_cameras_recordings_while_another_one_is_at_a_long_one(
     tmp_path: Path, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,4 +352,4 @@ def test_what_a_server_knows_of_uploads_goes_with_them(tmp_path: Path) -> None:
     assert one.arrivals.knows((kid, ID), 10)
     other.remove(kid, ID)
     one.expire(ManualClock().moment())
-    assert not one.arrivals.knows((kid, ID), 10) and not one._seen
+    assert not one.arrivals.knows((kid, ID), 10) and not one._times._seen

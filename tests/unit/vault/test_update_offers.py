@@ -13,6 +13,7 @@ from random import Random
 import pytest
 from check_in_helpers import said
 
+from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.vault import update_offers
@@ -113,6 +114,43 @@ def test_no_check_in_waits_while_somebody_copies_a_bundle(root: Path) -> None:
         assert offers.offered(KID) is not None
     assert offers.for_camera(KID, said(image=NEW)) is None
     assert offers.offered(KID) is None and bundles(root) == set(), "it goes with the next one"
+
+
+def test_nobody_waits_while_a_bundle_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other offers, withdrawals and check-ins come to their end meanwhile, and leave it alone."""
+    offers = UpdateOffers(str(root))
+    first = put(root)
+    real, done = durable_files.write, list[str]()
+
+    def meanwhile(descriptor: int, data: list[bytes], offset: int, path: str) -> int:
+        if not done and path.endswith(durable_files.TEMPORARY):
+            done.append(path)
+            with DirectoryLocks(str(root)).try_hold("updates") as held:
+                assert held, "the lock is free"
+            assert offers.for_camera(KID, said(image=NEW)) is None
+            assert offers.offered(KID) is None, "it was taken away at once"
+            other = put(root, a_bundle(seed=3), OTHER)
+            assert {f"{other}.raucb", os.path.basename(path)} == bundles(root)
+            assert offers.withdraw(OTHER)
+        return real(descriptor, data, offset, path)
+
+    monkeypatch.setattr(durable_files, "write", meanwhile)
+    second = put(root, a_bundle(seed=2))
+    assert done and second != first
+    assert not update_offers._claimed(done[0]), "it got its name"
+    assert bundles(root) == {f"{second}.raucb"}
+
+
+def test_a_bundle_that_left_no_room_while_it_was_copied_is_not_offered(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = iter([1 << 40, 0])
+    monkeypatch.setattr(update_offers, "free_room", lambda _: next(rooms))
+    path = root.parent / "new.raucb"
+    path.write_bytes(BUNDLE)
+    with pytest.raises(BundleTooLargeError, match="free for recordings"):
+        UpdateOffers(str(root)).put(str(path), [KID], reserve=1)
+    assert UpdateOffers(str(root)).offered(KID) is None and bundles(root) == set()
 
 
 def test_what_no_camera_takes_or_the_storage_has_no_room_for_is_not_offered(

@@ -106,9 +106,11 @@ def test_an_upload_is_declared_found_again_and_filled(
     said = client.declare()
     assert (said.status, said["Location"], said["Upload-Offset"]) == (201, ONE_OF, "0")
     until = parsedate_to_datetime(said["Upload-Expires"]).timestamp()
-    assert until == (scene.clock.wall_us() + 7 * DAY) // SECOND
+    assert until == (scene.clock.wall_us() + DAY) // SECOND, "nothing of it came"
     said = client.patch(0, b"0123")
     assert (said.status, said["Upload-Offset"], said.body) == (204, "4", b"")
+    until = parsedate_to_datetime(said["Upload-Expires"]).timestamp()
+    assert until == (scene.clock.wall_us() + 7 * DAY) // SECOND
     said = client.ask("HEAD", ONE_OF)
     assert (said.status, said["Upload-Offset"], said["Upload-Length"]) == (200, "4", "10")
     assert said["Upload-Metadata"] == metadata(ID, FINAL)
@@ -433,7 +435,8 @@ def test_nothing_is_answered_before_it_is_durable(
 
     def note(descriptor: int, path: str) -> None:
         sync(descriptor, path)
-        synced.append(os.path.basename(path))
+        if ID in path:  # what the server does beside its requests has syncs of its own
+            synced.append(os.path.basename(path))
 
     client.declare()
     monkeypatch.setattr(durable_files, "sync", note)

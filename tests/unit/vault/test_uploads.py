@@ -346,25 +346,86 @@ def test_room_is_kept_for_all_that_was_declared(
 def test_what_got_nothing_for_a_week_is_removed_and_nothing_else(
     uploads: Uploads, clock: ManualClock
 ) -> None:
-    declare(uploads)
-    declare(uploads, 2, number(2))
-    clock.advance(7 * DAY - 1)
+    """Complete uploads count from their last part as well."""
+    for name in (ID, number(2)):
+        declare(uploads, 2, name)
+    send(uploads, b"0")
+    clock.advance(DAY // 2)
     send(uploads, b"01", rec=number(2))
-    assert uploads.expire(clock.moment()) == []
+    clock.advance(7 * DAY - DAY // 2 - 1)
     declare(uploads, recording=number(3))
+    assert uploads.expire(clock.moment()) == []
     clock.advance(1)
     assert uploads.expires_us(KID, ID) == clock.wall_us()
-    assert uploads.expire(clock.moment()) == [(KID, ID)]
+    assert uploads.expire(clock.moment())[0][:2] == (KID, ID)
     assert uploads.offset(KID, number(3)) == 0
     assert [one.recording for _, one in uploads.complete()] == [number(2)], "it waits to be taken"
+
+
+def test_what_was_declared_and_never_came_is_removed_after_a_day(
+    uploads: Uploads, clock: ManualClock
+) -> None:
+    declare(uploads)
+    declare(uploads, 2, number(2))
+    send(uploads, b"0", rec=number(2))
+    clock.advance(DAY - 1)
+    assert uploads.expire(clock.moment()) == []
+    clock.advance(1)
+    assert uploads.expires_us(KID, ID) == clock.wall_us()
+    assert uploads.expire(clock.moment())[0][:2] == (KID, ID)
+    assert uploads.offset(KID, number(2)) == 1
+
+
+def test_room_that_was_promised_and_not_used_is_free_again_after_a_day(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came stays; its upload goes on as soon as there is room for the rest."""
+
+    class Free:
+        f_bavail, f_frsize = 100, 1
+
+    monkeypatch.setattr(os, "statvfs", lambda _: Free)
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)
+    declare(uploads, 90)
+    send(uploads, b"01234")
+    for advance in (0, DAY - 1):
+        clock.advance(advance)
+        with pytest.raises(errors.NoRoomError, match="promised to uploads"):
+            declare(uploads, 20, number(2), OTHER)
+    clock.advance(1)
+    declare(uploads, 20, number(2), OTHER)
+    assert uploads.expire(clock.moment()) == []
+    assert declare(uploads, 90) == 5, "it is still there"
+    with pytest.raises(errors.NoRoomError, match="are promised"):
+        uploads.begin(KID, ID, 5)
+    uploads.withdraw(OTHER, number(2))
+    assert send(uploads, b"56789", 5) == 10
+    with pytest.raises(errors.NoRoomError, match="are promised"):
+        declare(uploads, 21, number(2), OTHER)
+
+
+def test_a_clock_that_is_not_trusted_takes_no_room_back(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Free:
+        f_bavail, f_frsize = 100, 1
+
+    monkeypatch.setattr(os, "statvfs", lambda _: Free)
+    clock.source = ClockSource.UNKNOWN
+    uploads = Uploads(str(tmp_path), UploadLimits(reserve=0), clock)
+    declare(uploads, 90)
+    clock.advance(3 * DAY)
+    with pytest.raises(errors.NoRoomError):
+        declare(uploads, 20, number(2), OTHER)
 
 
 def test_an_upload_that_gets_a_part_begins_its_week_anew(
     uploads: Uploads, clock: ManualClock
 ) -> None:
     declare(uploads)
-    clock.advance(6 * DAY)
     send(uploads, b"0")
+    clock.advance(6 * DAY)
+    send(uploads, b"1", 1)
     clock.advance(6 * DAY)
     assert uploads.expire(clock.moment()) == []
 
@@ -516,7 +577,7 @@ def test_a_complete_upload_that_nobody_takes_over_goes_in_its_time(
     again = Uploads(str(tmp_path), SMALL, clock)
     assert again.expire(clock.moment()) == []
     clock.advance(DAY)
-    assert again.expire(clock.moment()) == [(KID, ID)]
+    assert again.expire(clock.moment())[0][:2] == (KID, ID)
     assert again.find_complete(KID, ID) is None
 
 
@@ -531,7 +592,8 @@ def test_one_damaged_declaration_keeps_nothing_else_from_going_on(
     uploads.tidy()
     assert f"{number(2)}/declaration: this is no declaration" in caplog.text
     clock.advance(8 * DAY)
-    assert uploads.expire(clock.moment()) == [(KID, number(1)), (KID, number(3))]
+    gone = uploads.expire(clock.moment())
+    assert gone == [(KID, number(1), False), (KID, number(3), False)]
     assert path.exists()
 
 

@@ -131,6 +131,16 @@ export class PressedButton {
 export const records = (intent, stage) =>
   intent === "record" ? stage !== "recording" : intent === "escalate" && stage === "self_view";
 
+/** The gesture of a button that ends a recording; undefined if none does. */
+export const stopOf = ({ gestures }) =>
+  gestures.find((one) => one.gesture === "hold" && one.intent === "stop" && one.in.includes("recording"));
+
+/** Whether a short press of a button sets a mark in a recording. */
+export const marks = ({ gestures }) =>
+  gestures.some(
+    (one) => one.gesture === "press" && one.in.includes("recording") && ["mark", "escalate"].includes(one.intent),
+  );
+
 const MUTES = ["toggle_mute", "sound"];
 
 /**

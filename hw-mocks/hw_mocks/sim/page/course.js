@@ -3,18 +3,27 @@
 // ?scenario=NAME opens an exercise; it begins when somebody presses its button. Steps tick themselves
 // off by what the camera did. Nothing of it is sent anywhere or kept, and the protocol has no names.
 
+import { stopOf } from "./buttons.js";
 import { $, make, mark, write } from "./dom.js";
 import { Exercise, Facts, RIGHT } from "./exercise.js";
 import { ask, clock } from "./live.js";
-import { SCENARIOS, scenario } from "./scenarios.js";
+import { SCENARIOS } from "./scenarios.js";
 import { dateTime, number, spoken } from "./words.js";
 import { COURSE_WORDS } from "./words-course.js";
 
 const words = () => COURSE_WORDS[spoken()];
 
+/** What is to be done in a step, with the time that there is for it. */
+const task = ({ id, steps }, place) =>
+  words().scenarios[id].steps[place].replace("{within}", number(steps[place].within ?? 0, 0));
+
 export class Course {
   constructor(board) {
-    this.facts = new Facts(board.buttons[0]?.name);
+    const [big] = board.buttons;
+    const stop = big && stopOf(big);
+    this.facts = new Facts(big?.name, stop && stop.seconds * 1e6);
+    const { sound, may_mute: mayMute } = board.policy;
+    this.scenarios = SCENARIOS.filter((one) => !one.mutes || (sound && mayMute));
     this.exercise = null;
     this.chosen = null;
     this.timers = [];
@@ -42,8 +51,8 @@ export class Course {
     const named = new URLSearchParams(location.search).get("scenario");
     if (named !== null) {
       $("course").closest("details").open = true;
-      this.unknown = scenario(named) === undefined ? named : null;
-      this.chosen = scenario(named) ?? null;
+      this.chosen = this.scenarios.find((one) => one.id === named) ?? null;
+      this.unknown = this.chosen === null ? named : null;
     }
     this.speak();
   }
@@ -52,7 +61,7 @@ export class Course {
     const text = words();
     write($("course-name"), text.name);
     this.choices.replaceChildren(
-      ...SCENARIOS.map((one) => {
+      ...this.scenarios.map((one) => {
         const choice = make("button", { type: "button", class: "choice", id: `scenario-${one.id}`, text: text.scenarios[one.id].title });
         mark(choice, "aria-pressed", String(one === this.chosen));
         choice.onclick = () => this.choose(one);
@@ -164,7 +173,8 @@ export class Course {
   step(step, place, runs) {
     const text = words();
     const done = this.exercise?.results[place];
-    const line = make("li", { class: done ? done.result : "" }, make("span", { text: text.scenarios[this.chosen.id].steps[place] }));
+    // Its own number, also where it is the only one that is shown.
+    const line = make("li", { value: place + 1, class: done ? done.result : "" }, make("span", { text: task(this.chosen, place) }));
     if (done) line.append(make("strong", { text: ` ${text.results[done.result]}` }));
     if (runs && place === this.exercise.results.length) mark(line, "aria-current", "step");
     return line;
@@ -207,12 +217,12 @@ export class Course {
     const told = text.scenarios[played.id];
     const rows = played.steps.map((step, place) => {
       const done = results[place];
-      const answer = done?.answer === undefined ? "" : `: ${text.questions[step.ask].answers[done.answer]}`;
+      const answer = done?.answer === undefined ? "" : ` ${text.answered(text.questions[step.ask].answers[done.answer])}`;
       return make(
         "tr",
         {},
         make("td", { text: String(place + 1) }),
-        make("td", { text: told.steps[place] + answer }),
+        make("td", { text: task(played, place) + answer }),
         make("td", { text: done ? text.results[done.result] : text.notDone }),
         make("td", { text: done ? text.after(number(done.seconds)) : "" }),
       );

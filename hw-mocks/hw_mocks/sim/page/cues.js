@@ -12,6 +12,8 @@ const LONG_US = 300_000;
  */
 const PAUSE_US = [80_000, 300_000];
 const WAIT_MS = 500;
+/** So long it can be read; then it is past. */
+const READ_MS = 8000;
 const GLYPHS = { ".": "•", "-": "▬" };
 
 export class Cues {
@@ -55,6 +57,11 @@ export class Cues {
   end() {
     this.said = { strokes: this.strokes, over: true };
     this.speak();
+    clearTimeout(this.ending);
+    this.ending = setTimeout(() => {
+      this.said = null;
+      this.speak();
+    }, READ_MS);
   }
 
   speak() {

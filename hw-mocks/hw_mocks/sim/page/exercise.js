@@ -2,8 +2,10 @@
 
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
-  constructor(button) {
+  /** button: the one that marks. holdUs: a press that is so long is a hold, and marks nothing. */
+  constructor(button, holdUs = 2e6) {
     this.button = button;
+    this.holdUs = holdUs;
     this.before = null;
     this.pressed = null;
     this.tapped = null;
@@ -22,6 +24,9 @@ export class Facts {
     if (before.recording !== null && next.recording === null && (next.stage === "idle" || next.stage === "stopping")) {
       facts.push({ what: "stopped", atUs });
     }
+    if (next.stage === "recording" && before.stage === "recording" && next.muted !== before.muted) {
+      facts.push({ what: next.muted ? "muted" : "unmuted", atUs });
+    }
     for (const name of next.conditions) {
       if (!before.conditions.includes(name)) facts.push({ what: "condition", name, atUs });
     }
@@ -36,7 +41,7 @@ export class Facts {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
       if (on) this.pressed = stage === "recording" && atUs > recording?.since_us ? atUs : null;
-      else if (this.pressed !== null && atUs - this.pressed < 1e6) this.tapped = atUs;
+      else if (this.pressed !== null && atUs - this.pressed < this.holdUs) this.tapped = atUs;
       return [];
     }
     if (name !== "vibration" || !on || this.tapped === null || stage !== "recording") return [];

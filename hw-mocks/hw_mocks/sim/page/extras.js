@@ -1,4 +1,4 @@
-// What stands above the camera, folded: the visitor's own camera, and the course.
+// What stands beside the camera, folded: the visitor's own camera, and the course.
 
 import { Course } from "./course.js";
 import { Webcam } from "./webcam.js";
@@ -15,5 +15,13 @@ export function beside(board, heard) {
     heard[kind]?.(value, atUs);
     course[kind](value, atUs);
   };
-  return { ...heard, state: both("state"), edge: both("edge"), desk: both("desk") };
+  const connected = (on) => {
+    heard.connected(on);
+    if (!on) webcam.camera(null);
+  };
+  const state = (next, atUs) => {
+    both("state")(next, atUs);
+    webcam.camera(next);
+  };
+  return { ...heard, connected, state, edge: both("edge"), desk: both("desk") };
 }

@@ -1,6 +1,6 @@
 // The page: puts its parts together and hands on what bodycam-sim tells.
 
-import { PressedButton, keysIn, records } from "./buttons.js";
+import { PressedButton, keysIn, marks, records, stopOf } from "./buttons.js";
 import { darken, showOutputs, showPicture } from "./camera.js";
 import { Cues } from "./cues.js";
 import { $, make, mark, write } from "./dom.js";
@@ -60,11 +60,10 @@ function pressed(button, stageThen, seconds) {
     tellNote(text.notPressed);
     return;
   }
-  const stop = button.gestures.find(
-    (one) => one.gesture === "hold" && one.intent === "stop" && one.in.includes(stageThen),
-  );
+  const stop = stopOf(button);
   if (stop && stageThen === "recording" && seconds < stop.seconds) {
-    tellNote(text.next.tooShort(stop.seconds));
+    // One press is one thing: a mark is no stop that has failed.
+    tellNote((marks(button) ? text.next.marked : text.next.tooShort)(stop.seconds));
   }
 }
 
@@ -84,10 +83,11 @@ function tellNote(text) {
 function hint() {
   const text = words();
   if (performance.now() < noteEnds) return note;
+  if (state?.empty) return text.hints.empty;
   if (stage() in text.hints) return text.hints[stage()];
   if (stage() === "recording") {
-    for (const { name, gestures } of board.buttons) {
-      const stop = gestures.find((one) => one.intent === "stop" && one.in.includes("recording"));
+    for (const { name, ...button } of board.buttons) {
+      const stop = stopOf(button);
       if (stop) return text.next.stop(text.buttonsIn[name] ?? say("buttons", name), stop.seconds);
     }
   }
@@ -104,6 +104,7 @@ function show() {
   showOutputs(state);
   showStage(state, board.policy);
   write($("hint"), hint());
+  $("into-dock").hidden = !state?.empty;
   const slow = link.known && link.roundTripMs > SLOW_MS;
   $("slow").hidden = !slow;
   if (slow) write($("slow"), text.slow(number(link.roundTripMs / 1000)));
@@ -112,7 +113,7 @@ function show() {
 let keysShown = "";
 
 function showKeys() {
-  const ready = state === null || state.recording !== null || state.ready || !(stage() in { idle: 1, self_view: 1 });
+  const ready = state === null || state.recording !== null || state.ready || !["idle", "self_view", "off"].includes(stage());
   const wanted = `${stage()} ${ready} ${spoken()}`;
   if (wanted === keysShown) return;
   keysShown = wanted;
@@ -186,6 +187,7 @@ $("hearing").addEventListener("click", () => {
   listen(on);
   if (!on) $("speaker").pause();
 });
+$("into-dock").addEventListener("click", () => switchboard.intoDock());
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake);
 inLanguage(spoken());
 
@@ -201,7 +203,10 @@ follow(beside(board, {
   },
   state(next, atUs) {
     const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join() || next.muted !== state.muted;
-    if (another) noteEnds = 0;
+    if (another) {
+      noteEnds = 0;
+      voice.past();
+    }
     state = next;
     past.note(next, atUs);
     show();

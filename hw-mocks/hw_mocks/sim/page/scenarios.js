@@ -3,7 +3,8 @@
 // A step is done by what really happened: `wants` names a fact of course.js; what else it says must
 // be so, too, for the step to be right, else it was done another way. A step with `ask` is done by
 // an answer; words-course.js has the question and its answers under that name, and `right` is the
-// place of the right one. `within`: seconds from the step before; later is late. `fault`: what
+// place of the right one. `within`: seconds from the step before; later is late, and the task's
+// words say so: {within} in them. `mutes`: only where the policy lets the wearer switch the sound off. `fault`: what
 // happens `after` so many seconds of the step; it lasts `seconds`, and ends with the exercise.
 
 export const SCENARIOS = [
@@ -24,6 +25,17 @@ export const SCENARIOS = [
       { wants: "mark" },
       { wants: "stopped" },
       { wants: "verified" },
+    ],
+  },
+  {
+    id: "muting",
+    mutes: true,
+    steps: [
+      { wants: "recording" },
+      { wants: "muted" },
+      { ask: "muting", answers: 3, right: 2, within: 20 },
+      { wants: "unmuted" },
+      { wants: "stopped" },
     ],
   },
   {

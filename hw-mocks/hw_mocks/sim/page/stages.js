@@ -30,6 +30,7 @@ export function explain(policy, ready = true) {
 export function showStage(state, policy) {
   const stage = state?.stage ?? "unknown";
   mark($("now"), "data-stage", stage);
+  mark($("now"), "data-empty", String(state?.empty ?? false));
   write($("stage"), say("stages", stage));
   write($("elapsed"), elapsed(state, policy));
   write($("wearer"), wearer(state));

@@ -175,7 +175,9 @@ export class Webcam {
     this.toggle = make("button", { type: "button", class: "act first", id: "webcam-toggle" });
     this.toggle.onclick = () => (this.feed === null ? this.begin() : this.feed.end("off"));
     this.erase = make("button", { type: "button", class: "act", id: "webcam-erase" });
-    this.erase.onclick = () => this.eraseAll();
+    this.erase.onclick = () => this.askWhether(true);
+    this.sure = make("div", { class: "question", role: "group", id: "webcam-sure" });
+    this.ready = false;
     this.told = make("p", { role: "status", id: "webcam-told" });
     this.consent = make("ul", { class: "consent" });
     this.hears = make("input", { type: "checkbox", id: "webcam-sound" });
@@ -184,6 +186,7 @@ export class Webcam {
       this.consent,
       make("label", { class: "with-sound" }, this.hears, this.hearsLabel),
       make("div", { class: "doing" }, this.toggle, this.erase),
+      this.sure,
       this.told,
     );
     addEventListener("pagehide", () => this.feed?.end("off"));
@@ -196,6 +199,7 @@ export class Webcam {
     this.consent.replaceChildren(...text.consent.map((line) => make("li", { text: line })));
     write(this.erase, text.erase);
     write(this.hearsLabel, text.sound);
+    if (this.sure.hasChildNodes()) this.askWhether(true);
     this.show();
   }
 
@@ -257,6 +261,32 @@ export class Webcam {
     this.show();
   }
 
+  /** Ask whether everything is to be deleted; or ask no longer. */
+  askWhether(asked) {
+    const { sure, yes, no } = words();
+    mark(this.sure, "aria-label", sure);
+    const answer = (id, text, done) => {
+      const button = make("button", { type: "button", class: "act", id, text });
+      button.onclick = () => {
+        this.askWhether(false);
+        done();
+      };
+      return button;
+    };
+    const answers = [answer("webcam-erase-no", no, () => this.erase.focus()), answer("webcam-erase-yes", yes, () => this.eraseAll())];
+    this.sure.replaceChildren(...(asked ? [make("p", { text: sure }), make("div", { class: "doing" }, ...answers)] : []));
+    if (asked) answers[0].focus();
+  }
+
+  /** The state of the body camera; null: it is not known. */
+  camera(state) {
+    this.ready = state !== null && state.stage === "idle";
+    if (this.why === "erased" && this.ready) {
+      this.why = "empty";
+      this.show();
+    }
+  }
+
   async eraseAll() {
     this.feed?.end("off");
     try {
@@ -264,6 +294,7 @@ export class Webcam {
       this.why = "erasing";
       this.show();
       this.why = (await erasedAfter(before)) ? "erased" : "notErased";
+      if (this.why === "erased" && this.ready) this.why = "empty";
     } catch (error) {
       this.why = error.status === NOT_POSSIBLE ? "notOwn" : "notErased";
     }

@@ -12,12 +12,21 @@ export const COURSE_WORDS = {
     progress: (done, all) => `${done} von ${all} erledigt.`,
     over: (right, all) => `Zu Ende: ${right} von ${all} richtig.`,
     results: { right: "richtig", late: "zu spät", otherwise: "auf anderem Weg", wrong: "falsch" },
+    answered: (answer) => `Antwort: ${answer}`,
     notDone: "nicht getan",
     after: (seconds) => `nach ${seconds} s`,
     protocol: (title) => `Protokoll der Übung „${title}“`,
     columns: ["Nr.", "Aufgabe", "Ergebnis", "Zeit"],
     notes: "Bemerkungen (ohne Namen):",
     questions: {
+      muting: {
+        question: "Der Ton ist aus. Was enthält die Aufzeichnung jetzt?",
+        answers: [
+          "Nichts, bis der Ton wieder an ist",
+          "Bild und Ton wie vorher; nur das Display zeigt etwas anderes",
+          "Das Bild und keinen Ton, bis er wieder an ist",
+        ],
+      },
       full: {
         question: "Das gelbe Licht ist an, und Sie werden zu einem Einsatz gerufen. Was tun Sie zuerst?",
         answers: ["Die Displaytaste 1 Sekunde halten und lesen", "Die große Taste fester drücken", "Warten, bis Grün angeht"],
@@ -37,7 +46,7 @@ export const COURSE_WORDS = {
       cut: {
         question: "Die Kamera war kurz weg, und nun leuchtet wieder rot. Was ist mit der Aufzeichnung?",
         answers: [
-          "Alles von vorher ist verloren",
+          "Alles Frühere ist verloren",
           "Das Frühere ist gesichert, und eine neue setzt sie fort",
           "Sie muss von Hand neu begonnen werden",
         ],
@@ -57,8 +66,11 @@ export const COURSE_WORDS = {
       },
       sudden: {
         title: "Plötzlich",
-        about: "Es bleibt keine Zeit für den Spiegel. Beginnen Sie sofort aufzuzeichnen, binnen 5 Sekunden.",
-        steps: ["Halten Sie die große Taste, bis die Kamera aufzeichnet.", "Beenden Sie die Aufzeichnung binnen 30 Sekunden."],
+        about: "Es bleibt keine Zeit für den Spiegel. Beginnen Sie sofort aufzuzeichnen.",
+        steps: [
+          "Halten Sie die große Taste, bis die Kamera aufzeichnet, binnen {within} Sekunden.",
+          "Beenden Sie die Aufzeichnung binnen {within} Sekunden.",
+        ],
       },
       marks: {
         title: "Zwei Marken",
@@ -72,20 +84,31 @@ export const COURSE_WORDS = {
           "Lassen Sie sie prüfen.",
         ],
       },
+      muting: {
+        title: "Ton aus und an",
+        about: "Ein Gespräch soll nicht zu hören sein. Schalten Sie den Ton aus und danach wieder an.",
+        steps: [
+          "Beginnen Sie eine Aufzeichnung.",
+          "Schalten Sie den Ton aus: die Displaytaste drücken, gleich wieder drücken und 1 Sekunde halten.",
+          "Beantworten Sie die Frage binnen {within} Sekunden.",
+          "Schalten Sie den Ton wieder an, auf dieselbe Weise.",
+          "Beenden Sie die Aufzeichnung.",
+        ],
+      },
       full: {
         title: "Kein Platz",
         about: "Die Kamera ist bereit. Achten Sie auf ihre Lichter; es dauert ein paar Sekunden.",
-        steps: ["Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage."],
+        steps: ["Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage binnen {within} Sekunden."],
       },
       silent: {
         title: "Ohne Ton",
         about: "Zeichnen Sie auf, und achten Sie auf das, was Sie spüren.",
-        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage.", "Beenden Sie die Aufzeichnung."],
+        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage binnen {within} Sekunden.", "Beenden Sie die Aufzeichnung."],
       },
       light: {
         title: "Kein rotes Licht",
         about: "Zeichnen Sie auf, und achten Sie auf das rote Licht und auf das, was Sie spüren.",
-        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage.", "Beenden Sie die Aufzeichnung."],
+        steps: ["Beginnen Sie eine Aufzeichnung.", "Warten Sie, bis sich die Kamera meldet.", "Beantworten Sie die Frage binnen {within} Sekunden.", "Beenden Sie die Aufzeichnung."],
       },
       cut: {
         title: "Abgerissen",
@@ -93,7 +116,7 @@ export const COURSE_WORDS = {
         steps: [
           "Beginnen Sie eine Aufzeichnung.",
           "Warten Sie, bis die Kamera wieder da ist.",
-          "Beantworten Sie die Frage.",
+          "Beantworten Sie die Frage binnen {within} Sekunden.",
           "Beenden Sie die Aufzeichnung.",
           "Lassen Sie sie prüfen.",
         ],
@@ -115,12 +138,21 @@ export const COURSE_WORDS = {
     progress: (done, all) => `${done} of ${all} done.`,
     over: (right, all) => `Over: ${right} of ${all} right.`,
     results: { right: "right", late: "too late", otherwise: "another way", wrong: "wrong" },
+    answered: (answer) => `Answer: ${answer}`,
     notDone: "not done",
     after: (seconds) => `after ${seconds} s`,
     protocol: (title) => `Protocol of the exercise “${title}”`,
     columns: ["No.", "Task", "Result", "Time"],
     notes: "Remarks (without names):",
     questions: {
+      muting: {
+        question: "The sound is off. What does the recording hold now?",
+        answers: [
+          "Nothing, until the sound is on again",
+          "Picture and sound as before; only the display shows something else",
+          "The picture and no sound, until it is on again",
+        ],
+      },
       full: {
         question: "The amber light is on, and you are called to an incident. What do you do first?",
         answers: ["Hold the display button for 1 second, and read", "Press the big button harder", "Wait until green comes on"],
@@ -140,8 +172,8 @@ export const COURSE_WORDS = {
       cut: {
         question: "The camera was gone for a moment, and now the red light is on again. What about the recording?",
         answers: [
-          "All from before is lost",
-          "What was before is safe, and a new one goes on with it",
+          "All that was recorded is lost",
+          "What was recorded is safe, and a new one goes on with it",
           "It has to be begun anew by hand",
         ],
       },
@@ -160,8 +192,11 @@ export const COURSE_WORDS = {
       },
       sudden: {
         title: "All of a sudden",
-        about: "There is no time for self-view. Begin to record at once, within 5 seconds.",
-        steps: ["Hold the big button until the camera records.", "End the recording within 30 seconds."],
+        about: "There is no time for self-view. Begin to record at once.",
+        steps: [
+          "Hold the big button until the camera records, within {within} seconds.",
+          "End the recording within {within} seconds.",
+        ],
       },
       marks: {
         title: "Two marks",
@@ -175,20 +210,31 @@ export const COURSE_WORDS = {
           "Have it verified.",
         ],
       },
+      muting: {
+        title: "Sound off and on",
+        about: "A conversation is not to be heard. Switch the sound off, and on again after it.",
+        steps: [
+          "Begin a recording.",
+          "Switch the sound off: press the display button, at once press again and hold for 1 second.",
+          "Answer the question within {within} seconds.",
+          "Switch the sound on again, in the same way.",
+          "End the recording.",
+        ],
+      },
       full: {
         title: "No room",
         about: "The camera is ready. Watch its lights; it takes some seconds.",
-        steps: ["Wait until the camera tells something.", "Answer the question."],
+        steps: ["Wait until the camera tells something.", "Answer the question within {within} seconds."],
       },
       silent: {
         title: "Without sound",
         about: "Record, and mind what you feel.",
-        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question.", "End the recording."],
+        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question within {within} seconds.", "End the recording."],
       },
       light: {
         title: "No red light",
         about: "Record, and mind the red light and what you feel.",
-        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question.", "End the recording."],
+        steps: ["Begin a recording.", "Wait until the camera tells something.", "Answer the question within {within} seconds.", "End the recording."],
       },
       cut: {
         title: "Cut off",
@@ -196,7 +242,7 @@ export const COURSE_WORDS = {
         steps: [
           "Begin a recording.",
           "Wait until the camera is there again.",
-          "Answer the question.",
+          "Answer the question within {within} seconds.",
           "End the recording.",
           "Have it verified.",
         ],

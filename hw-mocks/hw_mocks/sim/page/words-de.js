@@ -18,7 +18,7 @@ export const DE = {
   dark: "Das Display ist dunkel",
   displayUnknown: "Was das Display zeigt, ist unbekannt",
   feel: {
-    sound: { on: "Ton", off: "kein Ton", unknown: "Ton: unbekannt" },
+    sound: { on: "Signalton", off: "kein Signalton", unknown: "Signalton: unbekannt" },
     vibration: { on: "Vibration", off: "keine Vibration", unknown: "Vibration: unbekannt" },
   },
   rhythms: {
@@ -51,11 +51,11 @@ export const DE = {
   stageIs: {
     idle: (held) =>
       held
-        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held}\u00a0s von davor erhalten.`
+        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
         : "Die Kamera wird offen getragen; aufgezeichnet wird nichts.",
     self_view: (held) =>
       held
-        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held}\u00a0s von davor erhalten.`
+        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
         : "Wer vor der Kamera steht, sieht sich selbst; behalten wird davon nichts.",
     recording: (_held, sound) =>
       `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; so lange leuchtet das rote Licht.`,
@@ -67,7 +67,7 @@ export const DE = {
   },
   elapsed: (time) => `${time} seit dem Drücken`,
   elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufzeichnung fort`,
-  elapsedBefore: (seconds) => `${seconds} s von davor`,
+  elapsedBefore: (seconds) => `${seconds} s Vorlauf`,
   soundNow: { on: "mit Ton", muted: "Ton ausgeschaltet", none: "ohne Ton" },
   buffer: (held, most) => `Vorlauf: ${held} von ${most} Sekunden, nur im Arbeitsspeicher`,
   noBuffer: "ohne Vorlauf",
@@ -77,6 +77,7 @@ export const DE = {
     starting: "Einen Augenblick, die Kamera startet.",
     stopping: "Die Aufzeichnung wird abgeschlossen.",
     off: "Die Kamera ist aus. Starten Sie bodycam-sim im Terminal neu.",
+    empty: "Die Kamera ist aus: ihr Akku ist leer. Im Dock startet sie wieder.",
     amber: "Eine Aufzeichnung würde jetzt abgelehnt.",
     unknown: "Keine Verbindung: Was die Kamera jetzt tut, ist hier unbekannt.",
   },
@@ -84,6 +85,7 @@ export const DE = {
     view: "Drücken Sie die große Taste: das Display geht an.",
     record: "Die große Taste noch einmal drücken, und die Aufzeichnung beginnt.",
     stop: (button, seconds) => `Zum Beenden ${button} ${seconds} Sekunden halten.`,
+    marked: (seconds) => `Das war eine Marke. Zum Beenden halten Sie die Taste ${seconds} Sekunden.`,
     tooShort: (seconds) => `Das war zu kurz zum Beenden: halten Sie die Taste ${seconds} Sekunden.`,
   },
   gestures: {
@@ -106,6 +108,7 @@ export const DE = {
     toggle_mute: "Ton aus oder an",
     show_status: "Zustand zeigen",
   },
+  intoDock: "Ins Dock stecken",
   wouldNot: (what) => `${what}: würde jetzt abgelehnt`,
   toDo: {
     storage_full: "In der Dienststelle auslesen, andere Kamera nehmen.",
@@ -130,7 +133,7 @@ export const DE = {
     `Zeitachse. Jetzt: ${stage}. ${kept} in den letzten Minuten, ${held} Sekunden Vorlauf.`,
   countRecordings: (count) => (count === 1 ? "1 Aufzeichnung" : `${count} Aufzeichnungen`),
   asText: "Als Text",
-  logRecording: (before) => `Aufzeichnung, mit ${before} s von vorher`,
+  logRecording: (before) => `Aufzeichnung, mit ${before} s Vorlauf`,
   logCondition: (name) => `Störung: ${name}`,
   logMuted: "Ton ausgeschaltet",
   logUnmuted: "Ton wieder eingeschaltet",
@@ -140,7 +143,7 @@ export const DE = {
     "Jede ist versiegelt. Prüfen geht ohne Schlüssel der Dienststelle; zum Öffnen dient hier ihr Demoschlüssel.",
   none: "Noch keine. Drücken Sie zweimal die große Taste.",
   noneNow: "Noch keine.",
-  before: (seconds) => `davon ${seconds} s vorher`,
+  before: (seconds) => `davon ${seconds} s Vorlauf`,
   frames: (count) => (count === 1 ? "1 Bild" : `${count} Bilder`),
   soundGaps: (count) => (count === 1 ? "1 Lücke im Ton" : `${count} Lücken im Ton`),
   gaps: (count) => (count === 1 ? "1 Lücke" : `${count} Lücken`),
@@ -176,7 +179,7 @@ export const DE = {
     unreadable: () => "Hier ist nichts, was sich beurteilen ließe.",
   },
   faults: "Störungen",
-  faultsAbout: "Schalten Sie ein, was schiefgehen kann, und sehen Sie, was die Kamera daraus macht.",
+  faultsAbout: "Schalten Sie ein, was schiefgehen kann, und sehen Sie, was die Kamera daraus macht. Manches glaubt sie erst nach einer Weile, auch dass es vorbei ist.",
   groups: {
     camera: "Kameramodul",
     microphone: "Mikrofon",
@@ -219,7 +222,7 @@ export const DE = {
     battery_low: "Akku ist schwach",
     battery_critical: "Akku ist fast leer",
     battery_unknown: "Messchip des Akkus fällt aus",
-    docked: "Kamera ist im Dock",
+    docked: "Im Dock: lädt und übergibt",
     network_gone: "Dock hat kein Netz",
     hot: "Kamera ist heiß",
     throttled: "Prozessor ist gedrosselt",

@@ -18,7 +18,7 @@ export const EN = {
   dark: "The display is dark",
   displayUnknown: "What the display shows is unknown",
   feel: {
-    sound: { on: "tone", off: "no tone", unknown: "tone: unknown" },
+    sound: { on: "beep", off: "no beep", unknown: "beep: unknown" },
     vibration: { on: "vibration", off: "no vibration", unknown: "vibration: unknown" },
   },
   rhythms: {
@@ -50,11 +50,11 @@ export const EN = {
   stageIs: {
     idle: (held) =>
       held
-        ? `The camera is worn in plain sight. The picture is in memory only; if a recording begins, up to ${held}\u00a0s from before it are kept.`
+        ? `The camera is worn in plain sight. The picture is in memory only; if a recording begins, up to ${held}\u00a0s of run-up are kept.`
         : "The camera is worn in plain sight; nothing is recorded.",
     self_view: (held) =>
       held
-        ? `Whoever faces the camera sees themselves. The picture is in memory only; if you press again, up to ${held}\u00a0s from before are kept.`
+        ? `Whoever faces the camera sees themselves. The picture is in memory only; if you press again, up to ${held}\u00a0s of run-up are kept.`
         : "Whoever faces the camera sees themselves; nothing of it is kept.",
     recording: (_held, sound) =>
       `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed; all the while the light is red.`,
@@ -66,7 +66,7 @@ export const EN = {
   },
   elapsed: (time) => `${time} since the press`,
   elapsedContinued: (time) => `${time}, goes on with the one that was cut off`,
-  elapsedBefore: (seconds) => `${seconds} s from before it`,
+  elapsedBefore: (seconds) => `${seconds} s of run-up`,
   soundNow: { on: "with sound", muted: "sound switched off", none: "no sound" },
   buffer: (held, most) => `run-up: ${held} of ${most} seconds, in memory only`,
   noBuffer: "no run-up",
@@ -76,6 +76,7 @@ export const EN = {
     starting: "One moment, the camera is starting.",
     stopping: "The recording is being closed.",
     off: "The camera is off. Start bodycam-sim again in the terminal.",
+    empty: "The camera is off: its battery is empty. In its dock it starts again.",
     amber: "A recording would be refused now.",
     unknown: "No connection: what the camera does now is unknown here.",
   },
@@ -83,6 +84,7 @@ export const EN = {
     view: "Press the big button: the display comes on.",
     record: "Press the big button again, and the recording begins.",
     stop: (button, seconds) => `To stop, hold ${button} for ${seconds} seconds.`,
+    marked: (seconds) => `That was a mark. To stop, hold the button for ${seconds} seconds.`,
     tooShort: (seconds) => `Too short to stop it: hold for ${seconds} seconds.`,
   },
   gestures: {
@@ -105,6 +107,7 @@ export const EN = {
     toggle_mute: "sound off or on",
     show_status: "show how the camera is",
   },
+  intoDock: "Put it into its dock",
   wouldNot: (what) => `${what}: would be refused now`,
   toDo: {
     storage_full: "Offload it at the office, and take another camera.",
@@ -129,7 +132,7 @@ export const EN = {
     `Timeline. Now: ${stage}. ${kept} in the last minutes, ${held} seconds of run-up.`,
   countRecordings: (count) => (count === 1 ? "1 recording" : `${count} recordings`),
   asText: "As text",
-  logRecording: (before) => `Recording, with ${before} s from before`,
+  logRecording: (before) => `Recording, with ${before} s of run-up`,
   logCondition: (name) => `trouble: ${name}`,
   logMuted: "Sound switched off",
   logUnmuted: "Sound switched on again",
@@ -139,7 +142,7 @@ export const EN = {
     "Each is sealed. To verify one takes no key of the office; to open one, the page uses its demonstration key.",
   none: "None yet. Press the big button twice.",
   noneNow: "None yet.",
-  before: (seconds) => `${seconds} s of it from before`,
+  before: (seconds) => `${seconds} s of it run-up`,
   frames: (count) => (count === 1 ? "1 frame" : `${count} frames`),
   soundGaps: (count) => (count === 1 ? "1 gap in the sound" : `${count} gaps in the sound`),
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
@@ -175,7 +178,7 @@ export const EN = {
     unreadable: () => "There is nothing here that could be judged.",
   },
   faults: "Faults",
-  faultsAbout: "Switch on what can go wrong, and see what the camera makes of it.",
+  faultsAbout: "Switch on what can go wrong, and see what the camera makes of it. Some things it believes only after a while, also that they are over.",
   groups: {
     camera: "Camera module",
     microphone: "Microphone",
@@ -218,7 +221,7 @@ export const EN = {
     battery_low: "battery is low",
     battery_critical: "battery is nearly empty",
     battery_unknown: "battery's gauge fails",
-    docked: "camera is docked",
+    docked: "In the dock: charges and hands over",
     network_gone: "dock has no network",
     hot: "camera is hot",
     throttled: "processor is slowed down",

@@ -1,0 +1,98 @@
+"""Which cue is told next: news in its turn, and what a hand waits for at once.
+
+Rules of this file
+------------------
+1. It is pure. Told is the cue that `playing` names; whoever plays it says when it is over (`rest`)
+   and when the next one may begin (`turn`).
+2. An answer to a hand begins at once and cuts short what is being told, with `STILL_MS` of
+   stillness between both, which a pause in what is cut short may have begun. That is well below
+   the 0.1 s in which a press is answered (P5).
+3. What waits is judged when its turn comes: it is told as it is true then, and not at all if it is
+   true no longer, or if the wearer knows by now (`signals.still_news`).
+4. What was cut short is told again in the same way. An older answer is not, unless law or safety
+   hang on it: it ended, it cannot, it has no sound, a light failed.
+5. What feels the same is told once: with it goes everything that waits and feels like it.
+6. More than MAX_WAITING do not wait: the oldest goes. Never one that law or safety hang on, nor
+   that the camera switches off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from camerad.behaviour.events import CueKind
+from camerad.behaviour.signals import (
+    ANSWERS,
+    TWICE,
+    Detail,
+    Rhythm,
+    rhythm,
+    sounding,
+    still_news,
+)
+from camerad.behaviour.state import State
+
+MAX_WAITING: Final = 4
+"""More would tell an officer old news."""
+STILL_MS: Final = 60
+"""Stillness between what an answer cuts short and the answer: half a pause between strokes."""
+GRAVE: Final = frozenset({Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIGHT})
+"""Rhythms that law and safety hang on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CueQueue:
+    """playing: the cue that is told now, if any. waiting: those behind it, in their order."""
+
+    playing: CueKind | None = None
+    waiting: tuple[CueKind, ...] = ()
+
+
+def add(queue: CueQueue, kind: CueKind, state: State) -> CueQueue:
+    """The queue with news behind all that waits; what waits already does so once."""
+    if kind in queue.waiting:
+        return queue
+    return replace(queue, waiting=_bounded((*queue.waiting, kind), state))
+
+
+def answer(queue: CueQueue, kind: CueKind, state: State, detail: Detail) -> CueQueue:
+    """The queue in which a hand's answer is told now."""
+    cut = queue.playing
+    again = cut is not None and (cut not in ANSWERS or grave(cut, state))
+    waiting = (cut, *queue.waiting) if cut is not None and again else queue.waiting
+    return CueQueue(kind, _bounded(_others(waiting, kind, state, detail), state))
+
+
+def rest(queue: CueQueue) -> CueQueue:
+    """The queue when what was told is over."""
+    return replace(queue, playing=None)
+
+
+def turn(queue: CueQueue, state: State, detail: Detail) -> CueQueue:
+    """The queue when the next one may begin: what is still news is told now, if anything is."""
+    left = tuple(kind for kind in queue.waiting if still_news(kind, state))
+    if not left:
+        return CueQueue()
+    return CueQueue(left[0], _others(left[1:], left[0], state, detail))
+
+
+def grave(kind: CueKind, state: State) -> bool:
+    """Whether law or safety hang on it, or it says that the camera switches off."""
+    return kind in TWICE or rhythm(kind, state) in GRAVE
+
+
+def _others(
+    waiting: tuple[CueKind, ...], told: CueKind, state: State, detail: Detail
+) -> tuple[CueKind, ...]:
+    """Those that do not feel like what is told."""
+    feels = sounding(told, state, detail)
+    return tuple(dict.fromkeys(k for k in waiting if sounding(k, state, detail) != feels))
+
+
+def _bounded(waiting: tuple[CueKind, ...], state: State) -> tuple[CueKind, ...]:
+    """As many as may wait, the newest of those that may go."""
+    may_go = [kind for kind in waiting if not grave(kind, state)]
+    surplus = max(0, len(waiting) - MAX_WAITING)
+    gone = may_go[:surplus]
+    return tuple(kind for kind in waiting if kind not in gone)

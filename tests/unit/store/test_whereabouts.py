@@ -1,0 +1,113 @@
+"""Whether a recording is gone or only away: what came with the recordings is read once a look, and
+again as soon as its directory is another one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from desk_helpers import ONE, THREE, TWO, Camera, open_office
+
+from camerad.base.clock import DAY
+from camerad.container.keys import SigningKey
+from camerad.ledger.recording_state import RecordingState
+from camerad.store import receipts, whereabouts
+from camerad.store.locations import Holding, office_place
+from camerad.store.whereabouts import Whereabouts
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> tuple[Path, dict[str, RecordingState]]:
+    """Two recordings that an office has, and what its ledger knows of them."""
+    camera = Camera(tmp_path / "camera")
+    for one in (ONE, TWO):
+        camera.put(one)
+    camera.offload(tmp_path / "office")
+    with open_office(tmp_path / "office", SigningKey.generate(), camera.clock) as store:
+        store.reconcile()
+        return tmp_path / "office", dict(store.ledger.state.recordings)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories whose receipts are read."""
+    found: list[str] = []
+    real = receipts.named_recordings
+
+    def noted(directory: str) -> set[str]:
+        found.append(directory)
+        return real(directory)
+
+    monkeypatch.setattr(receipts, "named_recordings", noted)
+    return found
+
+
+def test_however_much_is_asked_it_is_read_once(
+    office: tuple[Path, dict[str, RecordingState]], read: list[str]
+) -> None:
+    root, known = office
+    asked = Whereabouts(office_place(str(root)))
+    assert [asked.is_away(known[one]) for one in (ONE, TWO) * 10] == [False] * 20
+    assert asked.is_away(replace(known[ONE], id=THREE)), "no directory ever had it"
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("how", ["taken away", "another", "its receipts", "its ledger"])
+def test_a_directory_that_is_taken_away_meanwhile_is_noticed(
+    office: tuple[Path, dict[str, RecordingState]], how: str
+) -> None:
+    """As a disk is that is unmounted in the middle of a look: nothing is called gone then."""
+    root, known = office
+    place = office_place(str(root))
+    (holding,) = place.holdings
+    asked = Whereabouts(place)
+    assert not asked.is_away(known[ONE])
+    if how in ("taken away", "another"):
+        os.rename(holding.root, root.parent / "elsewhere")
+    if how == "another":
+        os.mkdir(holding.root)
+    if how in ("its receipts", "its ledger"):
+        for part in (holding.receipts, holding.ledger):
+            os.rename(part, root.parent / os.path.basename(part))
+    assert asked.is_away(known[ONE])
+
+
+def test_what_comes_meanwhile_is_known(
+    office: tuple[Path, dict[str, RecordingState]], tmp_path: Path
+) -> None:
+    root, known = office
+    (holding,) = office_place(str(root)).holdings
+    for part in (holding.receipts, holding.ledger):
+        os.rename(part, tmp_path / os.path.basename(part))
+    asked = Whereabouts(office_place(str(root)))
+    assert asked.is_away(known[ONE])
+    os.rename(tmp_path / "receipts", holding.receipts)
+    assert not asked.is_away(known[ONE])
+
+
+def test_a_purge_reads_it_once_for_all_that_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three vanished files that are due."""
+    camera = Camera(tmp_path / "camera")
+    for one in (ONE, TWO, THREE):
+        camera.put(one)
+    camera.offload(tmp_path / "office")
+    seen: list[str] = []
+    real = whereabouts._named
+
+    def noted(holding: Holding) -> set[str]:
+        seen.append(holding.root)
+        return real(holding)
+
+    with open_office(tmp_path / "office", SigningKey.generate(), camera.clock) as store:
+        store.reconcile()
+        for path in (tmp_path / "office").glob("*/recordings/*.tar"):
+            path.unlink()
+        camera.clock.advance(30 * DAY)
+        monkeypatch.setattr(whereabouts, "_named", noted)
+        store.purge()
+        assert len(seen) == 1
+        assert all(one.missing for one in store.ledger.state.recordings.values())
