@@ -58,9 +58,12 @@ class DeskLedger:
 
         self._with_store(write, about=recording)
 
-    def hold(self, recording: str, reason: str, who: str) -> None:
-        """Hold a recording. Raises HoldError, NotThereError, BusyError and StorageError."""
-        self._with_store(lambda store: store.hold(recording, reason, who), about=recording)
+    def hold(self, recording: str, reason: str, who: str, until_us: int | None) -> None:
+        """Hold a recording, until a wall time if one is given. Raises HoldError, NotThereError,
+        BusyError and StorageError."""
+        self._with_store(
+            lambda store: store.hold(recording, reason, who, until_us=until_us), about=recording
+        )
 
     def release(self, recording: str, who: str) -> None:
         """End all holds on a recording. Raises HoldError, BusyError and StorageError."""

@@ -28,6 +28,7 @@ class DeskRefusal(StrEnum):
     INDEX_AWAY = "index_away"
     REASON_NEEDED = "reason_needed"
     NOT_HELD = "not_held"
+    HOLD_END = "hold_end"
     HELD_TOO_OFTEN = "held_too_often"
     LAST_ADMINISTRATOR = "last_administrator"
     ROLES_APART = "roles_apart"

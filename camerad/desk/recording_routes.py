@@ -39,9 +39,11 @@ _OF_FILE: Final = ("part", "file_time_ns")
 
 
 class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A hold. reason: why, in a line for the ledger."""
+    """A hold. reason: why, in a line for the ledger. until_us: when it ends by itself; None when a
+    supervisor releases it."""
 
     reason: str
+    until_us: int | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -142,7 +144,9 @@ class RecordingRoutes:
 
     async def _hold(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)
-        await asyncio.to_thread(self._ledger.hold, recording, visit.body.reason, visit.who)
+        await asyncio.to_thread(
+            self._ledger.hold, recording, visit.body.reason, visit.who, visit.body.until_us
+        )
         return {"held": True}
 
     async def _release(self, visit: Visit) -> dict[str, bool]:

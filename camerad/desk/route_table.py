@@ -29,7 +29,7 @@ from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
 from camerad.office import player_modules
-from camerad.store.holds import HoldError, NotHeldError, TooManyHoldsError
+from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.refusals import plain_errors
 
@@ -178,6 +178,7 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     NotThereError: DeskRefusal.NOT_THERE,
     QueryError: DeskRefusal.NOT_UNDERSTOOD,
     NotHeldError: DeskRefusal.NOT_HELD,
+    HoldEndError: DeskRefusal.HOLD_END,
     TooManyHoldsError: DeskRefusal.HELD_TOO_OFTEN,
     CaseError: DeskRefusal.CASE,
     HoldError: DeskRefusal.REASON_NEEDED,

@@ -42,6 +42,10 @@ class NotHeldError(HoldError):
     """Error raised when holds are to end and there is none."""
 
 
+class HoldEndError(HoldError):
+    """Error raised when a hold cannot end as it is asked for."""
+
+
 class TooManyHoldsError(HoldError):
     """Error raised when a recording is held as often as it may be."""
 
@@ -94,15 +98,15 @@ def place_hold(
 
 
 def _check_end(ledger: Ledger, place: Place, until_us: int) -> None:
-    """Raises HoldError unless a hold may end then."""
+    """Raises HoldEndError unless a hold may end then."""
     if place.kind is not PlaceKind.OFFICE:
-        raise HoldError(
+        raise HoldEndError(
             "a hold on a camera has no end: leave the end out, or place the hold in the office's "
             "directory"
         )
     _, now = ledger.now()
     if not now.wall_us < until_us <= GREATEST:
-        raise HoldError(
+        raise HoldEndError(
             "a hold ends in the future, and before the year 2255: name another day, and see "
             "whether this computer's date is right"
         )

@@ -209,8 +209,16 @@ async function view({ said, key }, place) {
 
 async function hold(id, again) {
   const reason = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
-  const said = await ask(say("hold"), say("hold_text"), [reason], say("hold"), say("cancel"));
-  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/hold`, { reason: said.reason }), "held_now", again);
+  const until = field(say("hold_until"), make("input", { name: "until", type: "date" }), say("hold_until_hint"));
+  const said = await ask(say("hold"), say("hold_text"), [reason, until], say("hold"), say("cancel"));
+  const body = { reason: said?.reason, until_us: said?.until ? endOf(said.until) : null };
+  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/hold`, body), "held_now", again);
+}
+
+/** The end of a day here, as wall time in microseconds. */
+function endOf(day) {
+  const [year, month, number] = day.split("-").map(Number);
+  return new Date(year, month - 1, number + 1).getTime() * 1000;
 }
 
 async function release(id, again) {

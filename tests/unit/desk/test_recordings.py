@@ -11,7 +11,7 @@ from camerad.desk.roles import DeskRole
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 
-from .desk_scene import Browser, DeskScene
+from .desk_scene import MINUTE, Browser, DeskScene
 
 THERE = f"/api/recordings/{ONE}"
 
@@ -78,6 +78,20 @@ def test_a_hold_needs_a_reason_and_its_release_a_supervisor(scene: DeskScene, ta
     assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).why == "not_held"
     said = [(kind, facts.who) for kind, facts in scene.entries() if kind in ("hold", "release")]
     assert said == [("hold", "desk"), ("release", "boss")]
+
+
+def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None:
+    now = scene.clock.wall_us()
+    for until in (now - 1, 0, -1, 1 << 62):
+        said = tab.ask("POST", f"{THERE}/hold", {"reason": "Az. 8", "until_us": until})
+        assert said.why == "hold_end"
+    body = {"reason": "Az. 8", "until_us": now + MINUTE}
+    assert tab.ask("POST", f"{THERE}/hold", body).status == 200
+    assert tab.ask("GET", THERE).said["held"]
+    kind, facts = scene.entries()[-1]
+    assert (kind, facts.until_us) == ("hold_until", now + MINUTE)
+    boss = scene.signed_in("boss")
+    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:
