@@ -105,6 +105,6 @@ addEventListener("hashchange", show);
 try {
   me = await get("/api/me");
 } catch (error) {
-  if (error.why !== "not_signed_in") tell(sentence(error), "wrong");
+  tell(sentence(error), "wrong");
 }
 await show();

@@ -19,7 +19,7 @@ export async function showCameras({ main }) {
 
 function draw(one) {
   const facts = [
-    ["seen", one.seen_us === null ? say("never_seen") : moment(one.seen_us)],
+    ["seen", one.seen_us === null ? "–" : moment(one.seen_us)],
     ["battery", one.battery === null ? "–" : `${one.battery} %`],
     ["left", one.left === null ? "–" : String(one.left)],
     ["version", one.version ?? "–"],

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import json
 import secrets
+import socket
 import ssl
 import struct
 import threading
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -86,11 +88,13 @@ class Browser:
 class DeskScene:
     """An office with a desk. Its clock is the office's, and is set by hand."""
 
-    def __init__(self, root: Path, **desk: Any) -> None:
+    def __init__(self, root: Path, *, origin: str = ORIGIN, **desk: Any) -> None:
         root.mkdir(exist_ok=True)
+        self.origin = origin
         self.office = OfficeScene(root)
         self.clock = self.office.clock
-        self.settings = DeskSettings(ORIGIN, "127.0.0.1", 0, **desk)
+        port = 0 if origin == ORIGIN else urlsplit(origin).port or 0
+        self.settings = DeskSettings(origin, "127.0.0.1", port, **desk)
         self.directory = str(self.office.directory)
         self.people = People(self.directory)
         self.sessions = Sessions(self.directory, self.people, self.settings, self.clock)
@@ -132,6 +136,10 @@ class DeskScene:
         files = sorted(Path(self.directory, "office/ledger").glob("*.jws"))
         lines = (line for one in files for line in read_lines(one.read_bytes(), ring))
         return [(line.entry.kind, line.entry.facts) for line in lines if line.entry is not None]
+
+    def kinds(self, kind: str) -> list[Any]:
+        """The facts of every entry of that kind."""
+        return [facts for one, facts in self.entries() if one == kind]
 
     def __enter__(self) -> DeskScene:
         self._thread.start()
@@ -218,6 +226,12 @@ class Authenticator:
             "clientExtensionResults": {},
             "authenticatorAttachment": "platform",
         }
+
+
+def free_origin() -> str:
+    """An address that nothing listens at, as a browser needs it: with its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"https://localhost:{listener.getsockname()[1]}"
 
 
 def _fail(text: str) -> None:

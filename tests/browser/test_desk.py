@@ -1,0 +1,180 @@
+"""A day at the desk, as three people live it in Debian's Chromium: they come in by passkey, find a
+mark, view a recording for a reason, hold it, put it into a case, hand it over; and who looked is
+found in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from playwright.sync_api import Browser, expect
+from sealed_helpers import LOCKED, PASSPHRASE, made
+
+from camerad.desk.roles import DeskRole
+from camerad.desk.sessions import COOKIE
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
+from tests.browser.person import NARROW, WIDE, Person, person
+from tests.unit.desk.desk_scene import DeskScene, free_origin
+
+FLAGS: Final = ("--ignore-certificate-errors",)
+"""The authority of a test is nobody's."""
+SCRIPT: Final = ("I" + "P" * 29) * 6
+AUTHENTICATOR: Final = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    root = tmp_path_factory.mktemp("desk")
+    with DeskScene(root, origin=free_origin()) as made_scene:
+        camera = Camera(root / "camera")
+        for number, recording in enumerate((ONE, TWO, THREE)):
+            marks = (3_000_000,) if recording == TWO else ()
+            one = made(SCRIPT, identity=recording, marks=marks, later_us=number * 60_000_000)
+            (camera.recordings / f"{recording}.tar").write_bytes(one.file)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), made_scene.directory, Silent(), same_disk=True)
+        clock = made_scene.clock
+        with open_office(made_scene.office.directory, made_scene.office.office_key, clock) as store:
+            store.reconcile()
+        made_scene.index.refresh()
+        made_scene.add("a.admin", DeskRole.ADMINISTRATOR)
+        made_scene.add("lead", DeskRole.SHIFT_LEAD)
+        made_scene.add("dpo", DeskRole.DATA_PROTECTION)
+        yield made_scene
+
+
+@contextmanager
+def at_desk(
+    chromium: Browser, scene: DeskScene, story: str, url: str = "", **how: Any
+) -> Iterator[Person]:
+    said = {"size": WIDE, "scheme": "light", "language": "de-DE"} | how
+    with person(chromium, url or scene.origin, f"desk-{story}", **said) as one:
+        one.origin = scene.origin
+        yield one
+
+
+def signed_in(one: Person, scene: DeskScene, who: str) -> None:
+    """Whoever signed in before: the page is loaded with their session."""
+    cookie = {"name": COOKIE, "value": scene.signed_in(who).cookie, "url": scene.origin}
+    more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
+    one.page.context.add_cookies([cookie | more])
+    one.page.goto(scene.origin)
+
+
+def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "admin") as admin:
+        signed_in(admin, scene, "a.admin")
+        page = admin.page
+        page.get_by_role("link", name="Personen").click()
+        page.get_by_role("button", name="Person hinzufügen").click()
+        page.get_by_label("Kurzname").fill("k.clerk")
+        page.get_by_label("Name", exact=True).fill("Kim Clerk")
+        page.get_by_label("Beweisstelle: Aufnahmen").check()
+        page.get_by_role("button", name="Hinzufügen", exact=True).click()
+        link = page.get_by_role("textbox", name="Link für k.clerk").input_value()
+        admin.sees("link")
+        page.get_by_role("button", name="Schließen").click()
+
+    with at_desk(chromium, scene, "clerk", link) as clerk:
+        page = clerk.page
+        authority = page.context.new_cdp_session(page)
+        authority.send("WebAuthn.enable")
+        authority.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        expect(page.get_by_text("Kim Clerk (k.clerk)")).to_be_visible()
+        assert scene.origin + "/" == page.url, "the secret does not stay in the address"
+        clerk.sees("link")
+        page.get_by_label("Name des Passkeys").fill("Bürorechner")
+        page.get_by_role("button", name="Passkey anlegen und anmelden").click()
+        expect(page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        page.get_by_role("button", name="Abmelden").click()
+        page.get_by_role("button", name="Anmelden").click()
+        expect(page.get_by_role("row")).to_have_count(4)
+        clerk.sees("recordings")
+
+        # The marked one of last night.
+        page.get_by_label("Nur mit Marke").check()
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.get_by_role("row")).to_have_count(2)
+        page.get_by_role("row").nth(1).get_by_role("link").click()
+        expect(page.get_by_role("heading", name=TWO)).to_be_visible()
+
+        # Is it authentic? Nobody looks without a reason.
+        page.get_by_role("button", name="Ansehen").click()
+        page.get_by_role("button", name="Ansehen").last.click()
+        assert not scene.kinds("accessed"), "the field for the reason is still empty"
+        page.get_by_label("Grund").fill("Az. 32-5/2026")
+        page.get_by_role("button", name="Ansehen").last.click()
+        chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": LOCKED}
+        page.set_input_files(".camerad-player form input[type=file]", files=[chosen])
+        page.fill(".camerad-player form input[type=password]", PASSPHRASE)
+        page.click(".camerad-player form button")
+        expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
+        expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
+        clerk.sees("viewed")
+
+        # Held for the file, put into its case, handed over.
+        page.get_by_role("button", name="Sperren").click()
+        page.get_by_label("Grund").fill("Az. 32-5/2026")
+        page.get_by_role("button", name="Sperren").last.click()
+        expect(page.locator(".tag.held")).to_be_visible()
+        page.get_by_role("link", name="Vorgänge").click()
+        page.get_by_role("button", name="Vorgang anlegen").click()
+        page.get_by_label("Aktenzeichen").fill("32-5/2026")
+        page.get_by_role("button", name="Vorgang anlegen").last.click()
+        expect(page.get_by_role("heading", name="Vorgang 32-5/2026")).to_be_visible()
+        page.goto(f"{scene.origin}/#recording/{TWO}")
+        page.get_by_role("button", name="Zu einem Vorgang").click()
+        page.get_by_role("button", name="Hinzufügen").click()
+        page.get_by_role("link", name="32-5/2026").click()
+        page.get_by_role("button", name="Übergeben").click()
+        expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO}")
+        page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
+        page.get_by_role("button", name="Es wurde übergeben").click()
+        expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
+        clerk.sees("handed-over")
+
+        # When do the others go?
+        page.get_by_role("link", name="Löschungen").click()
+        expect(page.get_by_text("Nichts ist überfällig.")).to_be_visible()
+        clerk.sees("deletions")
+
+    scene.index.refresh()
+    with at_desk(chromium, scene, "dpo") as officer:
+        signed_in(officer, scene, "dpo")
+        page = officer.page
+        page.get_by_role("link", name="Protokoll").click()
+        page.get_by_label("Wer").fill("k.clerk")
+        page.get_by_role("button", name="Suchen").click()
+        seen = page.get_by_role("row").filter(has_text="jemandem gegeben")
+        expect(seen).to_have_count(1)
+        expect(seen).to_contain_text(re.compile(rf"{TWO}.*Az\. 32-5/2026"))
+        officer.sees("ledger")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(NARROW, "dark"), (WIDE, "dark")])
+def test_a_shift_lead_sees_cameras_and_no_recording(
+    chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
+) -> None:
+    with at_desk(
+        chromium, scene, f"lead-{size[0]}", size=size, scheme=scheme, language="en-GB"
+    ) as one:
+        signed_in(one, scene, "lead")
+        expect(one.page.get_by_role("heading", name="Cameras")).to_be_visible()
+        expect(one.page.get_by_text("It has never been in its dock.").first).to_be_visible()
+        assert one.page.get_by_role("link", name="Recordings").count() == 0
+        one.sees("cameras")
