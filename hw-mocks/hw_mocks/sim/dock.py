@@ -28,6 +28,14 @@ from hw_mocks.sim.relay import HOST, Relay
 START_SECONDS: Final = 20.0
 END_SECONDS: Final = 10.0
 _SOFTWARE: Final = 70
+PEOPLE: Final = {
+    "desk": ("Robin Desk", "desk"),
+    "supervisor": ("Kim Supervisor", "supervisor"),
+    "lead": ("Alex Lead", "shift_lead"),
+    "privacy": ("Sam Privacy", "data_protection"),
+    "admin": ("Jo Admin", "administrator"),
+}
+"""Who works in the demonstration's office: ids, names, and what they are there."""
 
 
 class Dock:
@@ -47,6 +55,8 @@ class Dock:
         self._changed = asyncio.Event()
         self._inside = False
         self._port = _free_port()
+        self._desk_port = _free_port()
+        self._known: set[str] = set()
         self.relay: Final = Relay(self._port)
 
     @property
@@ -67,6 +77,25 @@ class Dock:
         """The office's private key, of a demonstration."""
         return self._root / "office.pem"
 
+    @property
+    def desk(self) -> str:
+        """Where the office's people work: a page that this computer alone reaches."""
+        return f"http://localhost:{self._desk_port}"
+
+    async def link(self, person: str) -> str:
+        """A one-time link by which one of `PEOPLE` comes in. Raises SimError."""
+        name, role = PEOPLE[person]
+        config = ("--config", str(self._config))
+        if not self._known:
+            listed = await self._command("office", "people", "list", *config)
+            self._known = {line.split()[0] for line in listed.splitlines()}
+        does = ["link", person]
+        if person not in self._known:
+            does = ["add", person, "--name", name, "--role", role]
+            self._known.add(person)
+        said = await self._command("office", "people", *does, *config)
+        return said.split()[0]
+
     async def prepare(self) -> dict[str, Any]:
         """Make the office; returns the section ``office`` of a camera's configuration."""
         self._root.mkdir(exist_ok=True)
@@ -85,6 +114,7 @@ class Dock:
         settings["url"] = url
         settings["listen"] = {"host": HOST, "port": self._port}
         settings["receive"]["reserve_gib"] = 0
+        settings["desk"] = {"url": self.desk, "port": self._desk_port}
         self._config.write_text(yaml.safe_dump(settings))
         key = load_public_key(str(self.office_key))
         assert key is not None
@@ -176,11 +206,13 @@ class Dock:
             start_new_session=True,
         )
 
-    async def _command(self, *arguments: str) -> None:
+    async def _command(self, *arguments: str) -> str:
+        """What the command printed. Raises SimError."""
         process = await self._spawn("camerad", *arguments, output=asyncio.subprocess.PIPE)
         said, _ = await process.communicate()
         if process.returncode != 0:
             raise SimError(said.decode(errors="replace").strip(), _SOFTWARE)
+        return said.decode()
 
 
 async def _answers(port: int) -> bool:

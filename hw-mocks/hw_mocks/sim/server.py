@@ -37,6 +37,8 @@ GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 POST /api/erase        {"what": "everything"}: deletes all recordings of the camera, what was
                        opened, and what its office has, and starts a new camera; 409 in a state
                        directory that no simulator made. GET: {"erased": how often}
+GET  /office/PERSON     the way to the office's page, as somebody who works there; /api/board has
+                       who ("office")
 GET  /api/spoken/NAME  what the camera said aloud: NUMBER.wav, the newest only
 =====================  ====================================================================
 
@@ -62,11 +64,13 @@ from hw_mocks.sim.bodies import body_of
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.desk_routes import DeskRoutes
+from hw_mocks.sim.dock import PEOPLE, Dock
 from hw_mocks.sim.faults import DOCK, FAULTS
 from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.listening import Guests
 from hw_mocks.sim.live import Live
 from hw_mocks.sim.loudspeaker import Loudspeaker
+from hw_mocks.sim.office_routes import OfficeRoutes
 from hw_mocks.sim.origin import HTTP_PORT, HTTPS_PORT, Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
 from hw_mocks.sim.upload import Upload
@@ -148,7 +152,7 @@ class Server:
     `about` is what /api/board says beside display, faults, outputs and daemon. `erase` deletes all
     recordings, soon after it was called, or raises NotNow; None if there is no camera. `erased`:
     how often it has.
-    `guests`: who may ask from beyond this machine; None: nobody.
+    `guests`: who may ask from beyond this machine; None: nobody. `dock`: with the office behind it.
     """
 
     def __init__(
@@ -165,6 +169,7 @@ class Server:
         erase: Callable[[], None] | None,
         erased: int,
         guests: Guests | None = None,
+        dock: Dock | None = None,
         about: dict[str, Any],
         page: bool,
     ) -> None:
@@ -175,6 +180,8 @@ class Server:
         self._daemon = daemon
         self._desk = desk
         self._desk_routes = DeskRoutes(desk, control)
+        # Its page is for this computer alone.
+        self._office = dock if guests is None else None
         self._upload = upload
         self._erase = erase
         self._erased = erased
@@ -211,6 +218,7 @@ class Server:
         post("/api/erase", self._post_erase)
         get("/api/erase", self._get_erase)
         self._desk_routes.add_to(app.router)
+        OfficeRoutes(self._office).add_to(app.router)
         get(r"/api/spoken/{number:[0-9]{1,9}}.wav", self._get_spoken)
         if self._page:
             get("/", self._get_page)
@@ -295,6 +303,7 @@ class Server:
                 "outputs": {name: wire.gpio for name, wire in wiring.outputs.items()},
                 "display": {"width": self._panel.width, "height": self._panel.height},
                 "daemon": daemon,
+                "office": [] if self._office is None else list(PEOPLE),
             }
         )
 

@@ -309,6 +309,7 @@ class Simulator:
             erase=partial(self.erase, state) if self.options.doctor is None else None,
             erased=self._erased,
             guests=self._guests,
+            dock=self._dock,
             loudspeaker=Loudspeaker(state.speaker, from_settings.announcements(settings)),
             about=about,
             page=self.options.page,
@@ -360,6 +361,10 @@ class Simulator:
             _, identity = await asyncio.to_thread(request, str(control), "GET", "/identity")
             self._dock.register(identity)
             say(f"bodycam-sim: its office keeps recordings in {self._dock.directory}")
+            say(
+                f"bodycam-sim: the office's page is at {self._dock.desk}; the camera's page has "
+                "the way in"
+            )
         if self.options.page:
             address = f"{self.url}/"
             if self._guests is not None:

@@ -10,6 +10,7 @@ import { Past } from "./past.js";
 import { Recordings } from "./recordings.js";
 import { hush, listen, shake, sound, wake } from "./sounds.js";
 import { cause, explain, showStage } from "./stages.js";
+import { showOffice } from "./office.js";
 import { Switchboard } from "./switchboard.js";
 import { Timeline } from "./timeline.js";
 import * as voice from "./voice.js";
@@ -136,6 +137,7 @@ function inLanguage(next) {
   for (const button of buttons) button.speak();
   cues.speak();
   voice.speak();
+  showOffice(board.office);
   switchboard.speak();
   recordings.speak();
   timeline.draw();

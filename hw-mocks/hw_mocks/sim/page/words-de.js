@@ -120,6 +120,17 @@ export const DE = {
     camera_down: "Eine Minute warten: sie hilft sich selbst. Sonst andere Kamera nehmen.",
   },
   mayNotMute: "der Ton bleibt an, so die Regeln",
+  office: {
+    enter: "Die Seite der Dienststelle öffnen als:",
+    people: {
+      desk: "Beweisstelle",
+      supervisor: "Aufsicht",
+      lead: "Schichtleitung",
+      privacy: "Datenschutz",
+      admin: "Verwaltung",
+    },
+    key: "Der Schlüssel der Vorführung ist die Datei hw-mocks/demo-office.txt, ohne Passwort.",
+  },
   barcode:
     "Der Streifen aus schwarzen und weißen Feldern oben im geöffneten Film zählt die Bilder des nachgebildeten Sensors; eine echte Kamera hat ihn nicht.",
   past: "Die letzten Minuten",

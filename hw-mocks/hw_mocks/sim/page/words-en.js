@@ -119,6 +119,17 @@ export const EN = {
     camera_down: "Wait a minute: it mends itself. Otherwise take another camera.",
   },
   mayNotMute: "the sound stays on, by policy",
+  office: {
+    enter: "Open the office's page as:",
+    people: {
+      desk: "evidence desk",
+      supervisor: "supervisor",
+      lead: "shift lead",
+      privacy: "data protection",
+      admin: "administrator",
+    },
+    key: "The demonstration's key is the file hw-mocks/demo-office.txt, without a passphrase.",
+  },
   barcode:
     "The row of black and white fields at the top of an opened film numbers the frames of the simulated sensor; a real camera has none.",
   past: "The last minutes",
