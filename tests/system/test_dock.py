@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,10 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         (camera_07,) = seen(tmp_path)
         assert camera_07["recordings"] == 2 and "docked" in camera_07["conditions"]
         assert camera_07["version"] == __version__
+        # The way to the office's page, as somebody who works there.
+        with urllib.request.urlopen(f"{camera.url}/office/desk", timeout=60) as answer:
+            assert re.fullmatch(r"http://localhost:\d+/#link=[\w-]{43}", answer.url)
+            assert b"/page/app.js" in answer.read()
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout
