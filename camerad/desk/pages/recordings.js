@@ -109,7 +109,7 @@ export async function showRecording({ main, me, go }, [id]) {
     fill(main, back(go), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
     return;
   }
-  const { rows, said, history, held, cases, handed_over: left } = found;
+  const { rows, said, history, held, cases, key, handed_over: left } = found;
   const row = rows.length === 0 ? null : { ...rows[0], held };
   const again = () => showRecording({ main, me, go }, [id]);
   const seen = make("section", { class: "seen", hidden: true });
@@ -129,7 +129,7 @@ export async function showRecording({ main, me, go }, [id]) {
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
-    said === null ? null : facts(said),
+    said === null ? null : facts(said, key),
     make("h2", {}, say("history")),
     make(
       "ol",
@@ -148,7 +148,7 @@ function words(entry) {
   return `${kindWords(entry.kind)}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
 }
 
-function facts(said) {
+function facts(said, key) {
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say("press_at", { at: duration(said.trigger_at) })],
@@ -159,6 +159,7 @@ function facts(said) {
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
     ["gaps", said.gaps.length ? said.gaps.map((gap) => `${duration(gap.from)}–${duration(gap.to)} (${gap.reason})`).join(", ") : say("none")],
     ["sound", say(said.sound ? "yes" : "no")],
+    ["camera_key", key === null ? say("no_camera_key") : say("camera_key_text", key)],
     ["openers", say("openers_text", { count: said.recipients.length })],
   ];
   return make(
