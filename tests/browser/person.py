@@ -45,6 +45,7 @@ RAW_NAMES: Final = """() => {
   const found = [];
   const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ALL);
   for (let node = walk.currentNode; node; node = walk.nextNode()) {
+    if (node.parentElement?.closest("code")) continue;
     if (node.nodeType === Node.TEXT_NODE && raw.test(node.data)) found.push(node.data);
     for (const name of ["aria-label", "aria-description", "title", "alt", "placeholder"]) {
       const value = node.getAttribute?.(name);
@@ -53,7 +54,8 @@ RAW_NAMES: Final = """() => {
   }
   return found;
 }"""
-"""Everything that is read or heard on the page and looks like a name of a program."""
+"""Everything that is read or heard on the page and looks like a name of a program, unless it is
+shown as what it is: something to compare letter by letter."""
 
 KEYS_OF: Final = """(table) => {
   const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);

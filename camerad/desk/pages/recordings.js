@@ -16,6 +16,7 @@ const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 
 /** The list, the newest first, with its filters. */
 export async function showRecordings({ main }) {
+  const marked = make("tbody");
   const body = make("tbody");
   const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
   const none = make("p", { hidden: true }, say("none_found"));
@@ -40,7 +41,7 @@ export async function showRecordings({ main }) {
     make(
       "div",
       { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
-      make("table", {}, make("thead", {}, make("tr", {}, ["when", "camera", "wearer", "length", "state", "kept"].map((one) => make("th", { scope: "col" }, say(one))))), body),
+      make("table", {}, make("thead", {}, make("tr", {}, ["when", "camera", "wearer", "length", "state", "kept"].map((one) => make("th", { scope: "col" }, say(one))))), marked, body),
     ),
     none,
     more,
@@ -59,7 +60,10 @@ export async function showRecordings({ main }) {
     if (!anew && next !== null) asked.set("after", next);
     try {
       const page = await get(`/api/recordings?${asked}`);
-      if (anew) body.replaceChildren();
+      if (anew) {
+        body.replaceChildren();
+        await fillMarked(marked, [...asked].length === 0);
+      }
       body.append(...page.rows.map(drawRow));
       next = page.next;
       more.hidden = next === null;
@@ -69,6 +73,30 @@ export async function showRecordings({ main }) {
       tell(sentence(error), "wrong");
     }
   }
+}
+
+/** The newest that have a mark, before all others; where something is asked for, only that shows. */
+async function fillMarked(place, wanted) {
+  const { rows } = wanted ? await get("/api/recordings?flagged=true&state=here&held=false&limit=10") : { rows: [] };
+  place.replaceChildren(...rows.map(drawRow));
+  if (rows.length === 0) return;
+  const head = (key) => make("tr", {}, make("th", { colspan: 6, scope: "rowgroup", class: "group" }, say(key)));
+  place.prepend(head("marked_first"));
+  place.append(head("all_of_them"));
+}
+
+/** What was recorded at the same time, by whichever camera. */
+async function alongside(row) {
+  if (row === null || row.began_us === null || row.ended_us === null) return null;
+  const asked = new URLSearchParams({ from_us: row.began_us, to_us: row.ended_us, limit: 50 });
+  const others = (await get(`/api/recordings?${asked}`)).rows.filter((one) => one.id !== row.id);
+  if (others.length === 0) return null;
+  return make(
+    "section",
+    {},
+    make("h2", {}, say("same_time")),
+    make("ul", {}, others.map((one) => make("li", {}, make("a", { href: `#recording/${encodeURIComponent(one.id)}` }, moment(one.began_us, one.clock)), ` · ${one.camera ?? "–"} · ${duration(one.length_us / 1e6)} `, tags(one)))),
+  );
 }
 
 function drawRow(row) {
@@ -130,6 +158,7 @@ export async function showRecording({ main, me, go }, [id]) {
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said, key),
+    await alongside(row),
     make("h2", {}, say("history")),
     make(
       "ol",
@@ -159,7 +188,7 @@ function facts(said, key) {
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
     ["gaps", said.gaps.length ? said.gaps.map((gap) => `${duration(gap.from)}–${duration(gap.to)} (${gap.reason})`).join(", ") : say("none")],
     ["sound", say(said.sound ? "yes" : "no")],
-    ["camera_key", key === null ? say("no_camera_key") : say("camera_key_text", key)],
+    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
     ["openers", say("openers_text", { count: said.recipients.length })],
   ];
   return make(
