@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import functools
 import hashlib
 import itertools
 import json
@@ -18,30 +17,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Page
-from sealed_helpers import (
-    KEY,
-    KEYS,
-    ORIGIN_US,
-    a_header,
-    altered,
-    flipped,
-    pack,
-    signed,
-    some_closing,
-    some_facts,
-)
+from sealed_helpers import KEY, KEYS
 
-from camerad.container.chain import commit_name, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.verify import verdict
 from camerad.verify.judge import verify
 from tests.browser.player_modules import Shelf
-from tests.independent.changes import MOST, Change, bases, signed_again, with_value
+from tests.independent.changes import Change
 from tests.tamper.recordings import FAMILIES, recordings
 
-HALF_US: Final = 500_000
 AT_ONCE: Final = 40
 """Cases that one call into the page judges."""
+ALWAYS: Final = (
+    "header.jws signed by another key that calls itself",
+    "000001.jws signed by another key that calls itself",
+    "end.jws signed by another key that calls itself",
+    "another recording's ('000001.m4s.age', '000001.jws')",
+    "another recording's second half",
+    "all signed by another key",
+    "closed after 2 fragments by",
+)
+"""How mutations begin that are tried in every run."""
 _COMMAND_ONLY: Final = ("path", "output", "written", "left_out")
 
 JUDGE: Final = """async ({ cases, key }) => {
@@ -151,59 +147,15 @@ def sampled(seed: str, each: int, of: int) -> Iterator[Change]:
             chance = random.Random(f"{seed} {family} {index}")
             it = originals[index]
             every = list(mutations(it, originals[index - 1], chance))
-            for one in chance.sample(every, min(each, len(every))):
+            chosen = chance.sample(every, min(each, len(every)))
+            chosen += [one for one in every if one.what.startswith(ALWAYS) and one not in chosen]
+            for one in chosen:
                 yield Change(f"{family}: {one.what}", one.data, name=f"{it.header.id}.tar")
 
 
 def taken(changes: Iterator[Change], every: int) -> list[Change]:
     """Every so-manieth, without files that are mostly holes: a tab has no holes."""
     return [one for one in itertools.islice(changes, 0, None, every) if one.hole < 1 << 20]
-
-
-@functools.cache
-def large() -> bytes:
-    """A recording that is read in several pieces, and has a fragment longer than one of them."""
-    chance = random.Random("large")
-    sizes = [1000, 3 << 20, 700, (5 << 20) + 7, 2 << 20, 100]
-    facts = [
-        some_facts(
-            number,
-            ORIGIN_US + number * HALF_US,
-            ORIGIN_US + number * HALF_US + 466_666,
-            ORIGIN_US + (number + 1) * HALF_US,
-            15,
-        )
-        for number in range(len(sizes) - 1)
-    ]
-    closing = some_closing(15 * len(facts), facts[-1].end_us)
-    return pack(signed(a_header(), [chance.randbytes(size) for size in sizes], facts, closing))
-
-
-def unusual() -> Iterator[Change]:
-    """What no family of changes has: much of it, deep, long or large."""
-    sound = bases()["with sound and no gap"]
-    plain = bases()["plain"]
-    units = ("facts", "sound", "units")
-    yield Change("a sum beyond 2^53", pack(with_value(sound, "000003.jws", units, MOST)))
-    frames = with_value(plain, "000003.jws", ("facts", "frames"), MOST)
-    yield Change("pictures beyond 2^53", pack(frames))
-    for number in (10**18 - 1, 10**18, 2**53 + 1):
-        for name in (fragment_name(number), commit_name(number)):
-            yield Change(f"{name} too many", pack([*plain[:-1], (name, plain[3][1]), plain[-1]]))
-    for size in (1 << 20, (1 << 20) + 1):
-        long = altered(plain, "000001.jws", lambda _, size=size: b"x" * size)
-        yield Change(f"a statement of {size} bytes", pack(long))
-    many = [(f"a{number}.b", b"") for number in range(1_100)]
-    yield Change("more findings than are kept", pack([*plain[:2], *many, *plain[2:]]))
-    deep: list[Any] = []
-    for _ in range(400):
-        deep = [deep]
-    more = signed_again(plain, lambda name, said: {**said, "zzz": deep})
-    yield Change("a field that is nested deeply", pack(more))
-    yield Change("large", large())
-    for place in (9 << 20, len(large()) - 600):
-        yield Change(f"large, {place} flipped", flipped(large(), place))
-    yield Change("large, taken out in the middle", large()[: 4 << 20] + large()[5 << 20 :])
 
 
 def true_fragments() -> dict[str, dict[int, str]]:

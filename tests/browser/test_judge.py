@@ -29,15 +29,14 @@ from camerad.container.chain import commit_name, fragment_name
 from camerad.container.keys import KeyRing, decode_base64url
 from camerad.container.statements import Commit, Header, RecordingEnd
 from tests.breadth import breadth
+from tests.browser.edges import bounds, large, unusual
 from tests.browser.judged import (
     by_browser,
     by_camerad,
     differences,
-    large,
     sampled,
     taken,
     true_fragments,
-    unusual,
 )
 from tests.browser.person import browser
 from tests.browser.player_modules import PLAYER, Shelf, page_of, serving
@@ -124,6 +123,12 @@ def test_of_what_is_long_deep_large_or_much_both_say_the_same(
     page: Page, shelf: Shelf, tmp_path: Path
 ) -> None:
     assert set(both_agree(page, shelf, list(unusual()), tmp_path)) == {0, 2}
+
+
+def test_of_times_on_either_side_of_every_bound_both_say_the_same(
+    page: Page, shelf: Shelf, tmp_path: Path
+) -> None:
+    assert set(both_agree(page, shelf, list(bounds()), tmp_path)) == {0, 1, 2}
 
 
 def test_recordings_of_the_version_before_are_judged_as_by_the_command(
