@@ -35,6 +35,11 @@ HALF_US: Final = 500_000
 _Values = Mapping[tuple[Any, ...], Any]
 
 
+def edge(what: str, data: bytes) -> Change:
+    """A case whose file has a name that says nothing."""
+    return Change(what, data, name="x.tar")
+
+
 def data_from(members: Members, name: str) -> bytes:
     """The archive from a member on."""
     names = [one for one, _ in members]
@@ -65,31 +70,31 @@ def unusual() -> Iterator[Change]:
     sound = bases()["with sound and no gap"]
     plain = bases()["plain"]
     units = ("facts", "sound", "units")
-    yield Change("a sum beyond 2^53", pack(with_value(sound, "000003.jws", units, MOST)))
+    yield edge("a sum beyond 2^53", pack(with_value(sound, "000003.jws", units, MOST)))
     frames = with_value(plain, "000003.jws", ("facts", "frames"), MOST)
-    yield Change("pictures beyond 2^53", pack(frames))
+    yield edge("pictures beyond 2^53", pack(frames))
     for number in (10**18 - 1, 10**18, 2**53 + 1):
         for name in (fragment_name(number), commit_name(number)):
-            yield Change(f"{name} too many", pack([*plain[:-1], (name, plain[3][1]), plain[-1]]))
+            yield edge(f"{name} too many", pack([*plain[:-1], (name, plain[3][1]), plain[-1]]))
     for size in (1 << 20, (1 << 20) + 1):
         long = altered(plain, "000001.jws", lambda _, size=size: b"x" * size)
-        yield Change(f"a statement of {size} bytes", pack(long))
+        yield edge(f"a statement of {size} bytes", pack(long))
     many = [(f"a{number}.b", b"") for number in range(1_100)]
-    yield Change("more findings than are kept", pack([*plain[:2], *many, *plain[2:]]))
+    yield edge("more findings than are kept", pack([*plain[:2], *many, *plain[2:]]))
     deep: list[Any] = []
     for _ in range(400):
         deep = [deep]
     more = signed_again(plain, lambda name, said: {**said, "zzz": deep})
-    yield Change("a field that is nested deeply", pack(more))
-    yield Change("large", large())
+    yield edge("a field that is nested deeply", pack(more))
+    yield edge("large", large())
     for place in (9 << 20, len(large()) - 600):
-        yield Change(f"large, {place} flipped", flipped(large(), place))
+        yield edge(f"large, {place} flipped", flipped(large(), place))
     # The next header begins at the end of what a search for it looks at first.
     rest = data_from(plain, "000002.m4s.age")
     for room in (7_679, 7_680, 7_681, 8_000, 8_191, 8_192):
         head = pack(plain[:4], b"") + b"\xff" * (512 + room)
-        yield Change(f"{room} bytes before the next header", head + rest)
-    yield Change("large, taken out in the middle", large()[: 4 << 20] + large()[5 << 20 :])
+        yield edge(f"{room} bytes before the next header", head + rest)
+    yield edge("large, taken out in the middle", large()[: 4 << 20] + large()[5 << 20 :])
 
 
 def saying(members: Members, **said: _Values) -> bytes:
@@ -126,73 +131,73 @@ def bounds() -> Iterator[Change]:
         back = facts[0]["clock"]["boot_us"] - facts[1]["clock"]["boot_us"] - 2 * SECOND - more
         moved = {boot: facts[1]["clock"]["boot_us"] + back}
         moved[wall] = facts[1]["clock"]["wall_us"] + back
-        yield Change(f"a clock behind, {more}", saying(plain, commit1=moved))
+        yield edge(f"a clock behind, {more}", saying(plain, commit1=moved))
         for step in (2 * SECOND + more, -2 * SECOND - more):
             stepped = {wall: facts[1]["clock"]["wall_us"] + step}
-            yield Change(f"a wall clock off by {step}", saying(plain, commit1=stepped))
+            yield edge(f"a wall clock off by {step}", saying(plain, commit1=stepped))
             stepped[("facts", "clock_step_us")] = step
-            yield Change(f"a step of {step}", saying(plain, commit1=stepped))
+            yield edge(f"a step of {step}", saying(plain, commit1=stepped))
         late = end["at_us"] + 600 * SECOND + more - end["clock"]["boot_us"]
         closing = {closed_boot: end["clock"]["boot_us"] + late}
         closing[closed_wall] = end["clock"]["wall_us"] + late
-        yield Change(f"an end that is late, {more}", saying(plain, end=closing))
+        yield edge(f"an end that is late, {more}", saying(plain, end=closing))
         early = {at_us: last["last_us"] - 2 * SECOND - more}
-        yield Change(f"wanted until before, {more}", saying(plain, end=early))
+        yield edge(f"wanted until before, {more}", saying(plain, end=early))
         known = max(last["end_us"], end["clock"]["boot_us"], header["trigger_us"])
-        yield Change(
+        yield edge(
             f"wanted until after, {more}", saying(plain, end={at_us: known + 60 * SECOND + more})
         )
         for hole in (SECOND, 2 * SECOND):
             until = {at_us: last["end_us"] + hole + more}
             gap = {"frames": None, "from_us": None, "reason": "x", "to_us": last["end_us"] + SECOND}
-            yield Change(f"a hole of {hole}, {more}", saying(plain, end=until))
+            yield edge(f"a hole of {hole}, {more}", saying(plain, end=until))
             until[("closing", "gaps")] = [gap]
-            yield Change(f"a hole of {hole}, partly stated, {more}", saying(plain, end=until))
+            yield edge(f"a hole of {hole}, partly stated, {more}", saying(plain, end=until))
         signed_us = {boot: facts[1]["last_us"] - 60 * SECOND - more}
-        yield Change(f"pictures from after, {more}", saying(plain, commit1=signed_us))
+        yield edge(f"pictures from after, {more}", saying(plain, commit1=signed_us))
         latest = max(facts[1]["end_us"], facts[1]["clock"]["boot_us"]) + 60 * SECOND + more
         earliest = min(header["origin_us"], header["trigger_us"]) - 60 * SECOND - more
         for mark in (latest, earliest):
-            yield Change(f"a mark at {mark}", saying(plain, commit1={("facts", "marks"): [mark]}))
+            yield edge(f"a mark at {mark}", saying(plain, commit1={("facts", "marks"): [mark]}))
         for origin in (10, -10):
             pressed = header["origin_us"] + origin * SECOND
             both = {("trigger_us",): pressed}
             marked = {("facts", "marks"): [min(pressed, header["origin_us"]) - 60 * SECOND - more]}
-            yield Change(f"pressed at {origin}, {more}", saying(plain, header=both, commit1=marked))
+            yield edge(f"pressed at {origin}, {more}", saying(plain, header=both, commit1=marked))
         stage = {"at_us": latest, "display": True, "stage": "idle"}
-        yield Change(f"a stage, {more}", saying(plain, commit1={("facts", "stages"): [stage]}))
+        yield edge(f"a stage, {more}", saying(plain, commit1={("facts", "stages"): [stage]}))
         rate = {"at_us": latest, "from_fps": header["fps"], "reason": "heat", "to_fps": 5 + more}
         cooled = {**rate, "from_fps": 5, "to_fps": 9}
         rates = {("facts", "rates"): [rate, cooled]}
-        yield Change(f"rates, {more}", saying(plain, commit1=rates))
+        yield edge(f"rates, {more}", saying(plain, commit1=rates))
         gap = {"frames": 1, "from_us": latest - 1, "reason": "x", "to_us": latest}
-        yield Change(f"a gap, {more}", saying(plain, commit1={("facts", "gaps"): [gap]}))
+        yield edge(f"a gap, {more}", saying(plain, commit1={("facts", "gaps"): [gap]}))
         backward = {**gap, "from_us": ORIGIN_US + more, "to_us": ORIGIN_US}
-        yield Change(f"a gap back, {more}", saying(plain, commit1={("facts", "gaps"): [backward]}))
+        yield edge(f"a gap back, {more}", saying(plain, commit1={("facts", "gaps"): [backward]}))
         lasting = {("facts", "end_us"): last["last_us"] + 2 * SECOND + more}
-        yield Change(
+        yield edge(
             f"a picture that lasts, {more}", saying(plain, **{f"commit{len(facts) - 1}": lasting})
         )
         begun = {("facts", "first_us"): facts[0]["last_us"] + more}
-        yield Change(f"a fragment that begins, {more}", saying(plain, commit1=begun))
+        yield edge(f"a fragment that begins, {more}", saying(plain, commit1=begun))
         pressed = last["end_us"] + 60 * SECOND + more
-        yield Change(f"a late press, {more}", saying(plain, header={("trigger_us",): pressed}))
+        yield edge(f"a late press, {more}", saying(plain, header={("trigger_us",): pressed}))
         first = {("facts", "sound", "first_us"): heard[0]["sound"]["end_us"] - 5_000 - more}
-        yield Change(f"sound over sound, {more}", saying(sound, commit1=first))
+        yield edge(f"sound over sound, {more}", saying(sound, commit1=first))
         lasts_us = heard[1]["sound"]["units"] * 1024 * SECOND // 48_000
         short = {
             ("facts", "sound", "end_us"): heard[1]["sound"]["first_us"] + lasts_us - 5_000 - more
         }
-        yield Change(f"more sound than time, {more}", saying(sound, commit1=short))
+        yield edge(f"more sound than time, {more}", saying(sound, commit1=short))
         silent = {("facts", "sound", "first_us"): heard[0]["sound"]["end_us"] + SECOND + more}
         silent[("facts", "sound", "end_us")] = heard[0]["sound"]["end_us"] + 3 * SECOND
         for state in ("on", "muted"):
             change = {"at_us": heard[0]["sound"]["end_us"] - 1, "state": state, "why": None}
             silent[("facts", "sound", "states")] = [change]
-            yield Change(f"a silence, {state}, {more}", saying(sound, commit1=silent))
-        yield Change(f"format {1 + more}", saying(plain, header={("format",): 1 + more}))
+            yield edge(f"a silence, {state}, {more}", saying(sound, commit1=silent))
+        yield edge(f"format {1 + more}", saying(plain, header={("format",): 1 + more}))
     torn = (*plain[:-1], ("torn.bin", b"x" * 512), plain[-1])
     kept = {"bytes": 512, "sha256": "0" * 64}
-    yield Change("torn, and wrongly described", saying(torn, end={("torn",): kept}))
+    yield edge("torn, and wrongly described", saying(torn, end={("torn",): kept}))
     recovered = bases()["recovered"]
-    yield Change("torn, and not recovered", saying(recovered, end={("closing", "reason"): "stop"}))
+    yield edge("torn, and not recovered", saying(recovered, end={("closing", "reason"): "stop"}))

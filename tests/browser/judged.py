@@ -35,6 +35,7 @@ ALWAYS: Final = (
     "another recording's ('000001.m4s.age', '000001.jws')",
     "another recording's second half",
     "all signed by another key",
+    "fragments 1 and 2 exchanged",
     "closed after 2 fragments by",
 )
 """How mutations begin that are tried in every run."""
