@@ -8,6 +8,7 @@ TAMPER_SEED=n.
 from __future__ import annotations
 
 import base64
+import io
 import os
 import random
 import re
@@ -27,6 +28,7 @@ from camerad.base.text import is_plain, printable
 from camerad.container import jws
 from camerad.container.chain import commit_name, fragment_name
 from camerad.container.keys import KeyRing, decode_base64url
+from camerad.container.members import StopReason, Walk
 from camerad.container.statements import Commit, Header, RecordingEnd
 from tests.breadth import breadth
 from tests.browser.edges import bounds, large, unusual
@@ -425,6 +427,47 @@ def test_whoever_gives_up_gets_no_verdict_and_no_key_is_taken_that_is_none(
         path=shelf.put(made().file),
     )
     assert found == ["AbortError", "KeyError", "SourceError"]
+
+
+@pytest.mark.breadth
+def test_both_find_the_same_members_and_stop_at_the_same_byte(page: Page, shelf: Shelf) -> None:
+    cases = list(sampled(f"{SEED} walk", each=breadth(2, 20), of=1))
+    it = made()
+    ends = {"whole": it.file, "open": pack(it.members[:-1], bytes(4096)), "cut": it.file[:-1500]}
+    ends["damaged"] = it.file[:7000] + b"x" * 2000
+    cases += [Change(what, data) for what, data in ends.items()]
+    found = page.evaluate(
+        """async (paths) => {
+          const { members } = await import("/player/evidence/archive.js");
+          const { BlobSource } = await import("/player/evidence/source.js");
+          const walked = [];
+          for (const path of paths) {
+            const seen = [];
+            let stop = null;
+            try {
+              const source = new BlobSource(await (await fetch(path)).blob());
+              for await (const { name, offset, size } of members(source)) {
+                seen.push([name, offset, size]);
+              }
+            } catch (error) {
+              if (error.name !== "ArchiveError") throw error;
+              stop = [error.why, error.offset];
+            }
+            walked.push([seen, stop]);
+          }
+          return walked;
+        }""",
+        [shelf.put(one.data) for one in cases],
+    )
+    stops = set()
+    for case, theirs in zip(cases, found, strict=True):
+        walk = Walk(io.BytesIO(case.data))
+        seen = [[one.member.name, one.data_offset, one.member.size] for one in walk]
+        ended = walk.stop.why is StopReason.END
+        stop = None if ended else [str(walk.stop.why), walk.stop.offset]
+        assert theirs == [seen, stop], case.what
+        stops.add(walk.stop.why)
+    assert stops == set(StopReason)
 
 
 # -- the quick way --------------------------------------------------------------------------------

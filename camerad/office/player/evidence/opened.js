@@ -2,10 +2,10 @@
 // handed out that was not checked.
 //
 // `openProven` checks the header and the first commit. `Opened.fragment` checks the chain of signed
-// statements up to a fragment, then the fragment's own SHA-256. It is strict: at the first byte that
-// is not as the format says, or the first statement that does not fit, the chain ends here
-// (`Opened.broken`), and only `judge` says what is proven behind it. Whether all of the recording is
-// there, and its times, only `judge` says as well.
+// statements up to a fragment, then the fragment's own SHA-256. It is strict: at the first byte
+// that is not as the format says, or the first statement that does not fit, the chain ends here
+// (`Opened.broken`), and only `judge` says what is proven behind it. Whether all of the recording
+// is there, and its times, only `judge` says as well.
 //
 // Statements are read one after the other, some kilobytes at a time; fragments only if asked for.
 
@@ -39,12 +39,12 @@ export class NotProvenError extends Error {
 }
 
 /**
- * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not by
- * the key; SourceError; KeyError.
+ * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not
+ * by the key; SourceError; KeyError.
  * @param {Source} source
- * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key, raw.
- *   commitsAt: where the archive headers of the commits are, in their order, if somebody says so: the
- *   server may, and it need not be trusted, for it only decides what is asked for ahead
+ * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key,
+ *   raw. commitsAt: where the archive headers of the commits are, in their order, if somebody says
+ *   so: the server may, and it need not be trusted, for it only decides what is asked for ahead
  * @returns {Promise<Opened>}
  */
 export async function openProven(source, { key, commitsAt = [] }) {
@@ -68,7 +68,10 @@ export class Opened {
     this.commits = [];
     /** @type {import("./statements.js").RecordingEnd | null} once the chain was checked up to it */
     this.end = null;
-    /** Why the chain ends before the recording's end; null as long as it does not. @type {NotProvenError | null} */
+    /**
+     * Why the chain ends before the recording's end; null as long as it does not.
+     * @type {NotProvenError | null}
+     */
     this.broken = null;
     // The padding before a commit comes with it.
     this.window = new Window(source, commitsAt.map((at) => Math.max(0, at - BLOCK)));
@@ -96,7 +99,9 @@ export class Opened {
   /** Check the header, and the first commit if there is one. */
   async begin() {
     const found = await this.#member();
-    if (found?.name !== HEADER_NAME) throw new NotProvenError("there is no header at the beginning");
+    if (found?.name !== HEADER_NAME) {
+      throw new NotProvenError("there is no header at the beginning");
+    }
     const { said, digest } = await this.#statement(found, HEADER, HEADER_TYPE);
     if (said.format !== FORMAT) {
       throw new NotProvenError(`the recording is of format ${said.format}; known is ${FORMAT}`);
@@ -123,7 +128,8 @@ export class Opened {
    * @param {number} mediaUs
    */
   async at(mediaUs) {
-    const ends = (/** @type {Linked | undefined} */ one) => one !== undefined && untilUs(one.facts) > mediaUs;
+    const ends = (/** @type {Linked | undefined} */ one) =>
+      one !== undefined && untilUs(one.facts) > mediaUs;
     return this.#until(
       () => ends(this.commits.at(-1)),
       () => this.commits.find(ends) ?? null,
@@ -256,7 +262,11 @@ export class Opened {
     throw new NotProvenError(`${found.name} is where ${name} belongs`);
   }
 
-  /** @param {Located} found @param {string} kind @param {import("./json_decoder.js").ObjectType} type */
+  /**
+   * @param {Located} found
+   * @param {string} kind
+   * @param {import("./json_decoder.js").ObjectType} type
+   */
   async #statement(found, kind, type) {
     if (found.size > jws.LONGEST) {
       throw new NotProvenError(`${found.name} is too long for a statement`);

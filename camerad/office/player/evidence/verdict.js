@@ -71,7 +71,10 @@ export class Report {
     return runs ? "running" : "unclosed";
   }
 
-  /** @returns {Record<string, any>} times in seconds of the recording; sums beyond 2^53 - 1 are BigInt */
+  /**
+   * @returns {Record<string, any>} times in seconds of the recording; sums beyond 2^53 - 1 are
+   *   BigInt
+   */
   asJson() {
     const { result, exit } = this;
     const said = {
