@@ -20,6 +20,7 @@ from sealed_helpers import (
     some_facts,
 )
 
+from camerad.container import jws
 from camerad.container.chain import commit_name, fragment_name
 from tests.independent.changes import (
     MOST,
@@ -86,6 +87,9 @@ def unusual() -> Iterator[Change]:
         deep = [deep]
     more = signed_again(plain, lambda name, said: {**said, "zzz": deep})
     yield edge("a field that is nested deeply", pack(more))
+    deeper = b',"zzz":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    most = signed_again(plain, lambda name, said: jws.canonical(said)[:-1] + deeper)
+    yield edge("a field that is nested too deeply", pack(most))
     yield edge("large", large())
     for place in (9 << 20, len(large()) - 600):
         yield edge(f"large, {place} flipped", flipped(large(), place))

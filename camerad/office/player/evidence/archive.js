@@ -134,6 +134,7 @@ export class Window {
     this.source = source;
     this.expected = expected;
     this.at = 0;
+    /** @type {Uint8Array} */
     this.bytes = new Uint8Array(0);
     /** What was asked for ahead, by where it begins. @type {Map<number, Promise<Uint8Array>>} */
     this.ahead = new Map();

@@ -115,11 +115,11 @@ export async function judge(source, how) {
  * Let `checker` judge everything. Returns why there is no recording, null if there is one.
  * @param {Source} source
  * @param {Checker} checker
- * @param {object} how
- * @param {Committed[]} how.commits is filled
+ * @param {object} how as for `judge`
+ * @param {(commit: Committed) => void} how.onCommit
  * @param {(doneBytes: number) => void} [how.onProgress]
  * @param {AbortSignal} [how.signal]
- * @param {boolean} how.running
+ * @param {boolean} [how.running]
  */
 async function readAll(source, checker, { onCommit, onProgress, signal, running = false }) {
   if (source.size === 0) return "the file is empty: there is no recording in it";
