@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sealed_helpers import (
@@ -47,11 +47,9 @@ def data_from(members: Members, name: str) -> bytes:
     return pack(members[names.index(name) :])
 
 
-@functools.cache
-def large() -> bytes:
-    """A recording that is read in several pieces, and has a fragment longer than one of them."""
-    chance = random.Random("large")
-    sizes = [1000, 3 << 20, 700, (5 << 20) + 7, 2 << 20, 100]
+def recording(sizes: Sequence[int]) -> bytes:
+    """A recording with sealed members of these sizes, the segment first."""
+    chance = random.Random("recording")
     facts = [
         some_facts(
             number,
@@ -64,6 +62,17 @@ def large() -> bytes:
     ]
     closing = some_closing(15 * len(facts), facts[-1].end_us)
     return pack(signed(a_header(), [chance.randbytes(size) for size in sizes], facts, closing))
+
+
+@functools.cache
+def large() -> bytes:
+    """A recording that is read in several pieces, and has a fragment longer than one of them."""
+    return recording([1000, 3 << 20, 700, (5 << 20) + 7, 2 << 20, 100])
+
+
+def many_commits(count: int) -> bytes:
+    """A recording of so many small fragments."""
+    return recording([100] * (count + 1))
 
 
 def unusual() -> Iterator[Change]:

@@ -31,7 +31,7 @@ from camerad.container.keys import KeyRing, decode_base64url
 from camerad.container.members import StopReason, Walk
 from camerad.container.statements import Commit, Header, RecordingEnd
 from tests.breadth import breadth
-from tests.browser.edges import bounds, large, unusual
+from tests.browser.edges import bounds, large, many_commits, unusual
 from tests.browser.judged import (
     by_browser,
     by_camerad,
@@ -545,6 +545,69 @@ def test_what_is_damaged_is_not_handed_out_whoever_says_where_it_lies(
     broken = within(page, OPEN, path=shelf.put(pack(forged)), commitsAt=said, count=count)
     assert broken["sizes"] == [*sizes[:2], *["NotProvenError"] * (count - 2)]
     assert broken["broken"] == "000002.jws does not commit what lies before it"
+
+
+def test_what_is_proven_behind_damage_is_read_after_the_whole_judgement(
+    page: Page, shelf: Shelf
+) -> None:
+    it = made()
+    forged = altered(it.members, fragment_name(2), lambda data: data + b"x")
+    path = shelf.put(pack(forged), "damaged.tar")
+    read = """
+        const places = verdict.commits.filter((one) => one.proven).map((one) => one.fragment);
+        const read = (place) => readChecked(source, place, "a fragment");
+        return Promise.all(places.map((one) => attempt(async () => (await read(one)).length)));
+    """
+    found = within(
+        page,
+        """
+        const { readChecked } = await import("/player/evidence/judge.js");
+        const source = new BlobSource(await (await fetch(path)).blob());
+        const verdict = await judge(source, { key: raw });
+        """
+        + read,
+        path=path,
+    )
+    sizes = [len(it.content(fragment_name(number))) for number in range(len(it.facts))]
+    assert found == [*sizes[:2], *sizes[3:]]
+    # What is there by then is another thing.
+    changed = within(
+        page,
+        """
+        const { readChecked } = await import("/player/evidence/judge.js");
+        const bytes = await (await fetch(path)).arrayBuffer();
+        const verdict = await judge(new BlobSource(new Blob([bytes])), { key: raw });
+        const { offset } = verdict.commits[0].fragment;
+        new Uint8Array(bytes)[offset] ^= 1;
+        const source = new BlobSource(new Blob([bytes]));
+        """
+        + read,
+        path=path,
+    )
+    assert changed == ["NotProvenError", *found[1:]]
+
+
+def test_many_commits_are_linked_in_their_order_and_none_behind_a_forged_one(
+    page: Page, shelf: Shelf
+) -> None:
+    count, forged = 200, 150
+    data = many_commits(count)
+    body = """
+        const opened = await openProven(new RangeSource(path), { key: raw });
+        const there = await opened.upTo(last);
+        return { there: there?.sequence ?? null, linked: opened.commits.map((one) => one.sequence),
+          broken: opened.broken?.message ?? null };
+    """
+    whole = within(page, body, path=shelf.put(data), last=count - 1)
+    assert whole == {"there": count - 1, "linked": list(range(count)), "broken": None}
+    start = data.index(commit_name(forged).encode()) + 512
+    # The first character of its signature becomes another one.
+    at = data.index(b".", data.index(b".", start) + 1) + 1
+    broken = data[:at] + (b"A" if data[at : at + 1] != b"A" else b"B") + data[at + 1 :]
+    found = within(page, body, path=shelf.put(broken), last=count - 1)
+    assert found["there"] is None
+    assert found["linked"] == list(range(forged))
+    assert found["broken"].startswith(f"{commit_name(forged)} is not authentic: ")
 
 
 def test_a_recording_that_another_key_signed_is_not_opened(page: Page, shelf: Shelf) -> None:

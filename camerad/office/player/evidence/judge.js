@@ -13,7 +13,7 @@ import { LostBytes, MemberSeen, Tail, TailKind, isRecording, walkMembers } from 
 import { SourceError } from "./source.js";
 import { NAMES, Report, WORDS, sentence } from "./verdict.js";
 
-export { openProven } from "./opened.js";
+export { NotProvenError, openProven, readChecked } from "./opened.js";
 
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {import("./chain_position.js").JudgedCommit} JudgedCommit */
