@@ -5,7 +5,8 @@
 
 /** @typedef {import("./source.js").Source} Source */
 
-const PIECE = 4 << 20;
+/** Bytes that are read at once. */
+const PIECE = 2 << 20;
 
 export class BufferedSource {
   /** @param {Source} source opened @param {AbortSignal} [signal] ends the reading */
@@ -13,7 +14,7 @@ export class BufferedSource {
     this.source = source;
     this.signal = signal;
     this.size = source.size;
-    /** What was read and not yet handed out. */
+    /** What was read and not yet handed out. @type {Uint8Array} */
     this.bytes = new Uint8Array(0);
     /** Where `bytes` begins in the file. */
     this.offset = 0;
