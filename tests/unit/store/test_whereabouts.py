@@ -65,12 +65,12 @@ def test_a_directory_that_is_taken_away_meanwhile_is_noticed(
     asked = Whereabouts(place)
     assert not asked.is_away(known[ONE])
     if how in ("taken away", "another"):
-        os.rename(holding.root, root.parent / "elsewhere")
+        os.rename(holding.root, root.parent / "away")
     if how == "another":
         os.mkdir(holding.root)
     if how in ("its receipts", "its ledger"):
         for part in (holding.receipts, holding.ledger):
-            os.rename(part, root.parent / os.path.basename(part))
+            os.rename(part, root.parent / f"away-{os.path.basename(part)}")
     assert asked.is_away(known[ONE])
 
 
@@ -80,10 +80,10 @@ def test_what_comes_meanwhile_is_known(
     root, known = office
     (holding,) = office_place(str(root)).holdings
     for part in (holding.receipts, holding.ledger):
-        os.rename(part, tmp_path / os.path.basename(part))
+        os.rename(part, tmp_path / f"away-{os.path.basename(part)}")
     asked = Whereabouts(office_place(str(root)))
     assert asked.is_away(known[ONE])
-    os.rename(tmp_path / "receipts", holding.receipts)
+    os.rename(tmp_path / "away-receipts", holding.receipts)
     assert not asked.is_away(known[ONE])
 
 
