@@ -172,12 +172,21 @@ def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: 
     uploads.tidy()  # what the storage did not let go when it was to be removed
     for one in uploads.expire(clock.moment()):
         if one.came:
-            text = "%s: it did not go on for %d days, so what the camera %s had brought was removed"
-            days = uploads.limits.unfinished_days
+            log.info(
+                "%s: it did not go on for %d days, so what the camera %s had brought was removed",
+                one.recording,
+                uploads.limits.unfinished_days,
+                one.kid,
+                extra=MessageId.UPLOAD.extra,
+            )
         else:
-            text = "%s: nothing of it came for %d day, so its room is free again (camera %s)"
-            days = uploads.limits.promised_days
-        log.info(text, one.recording, days, one.kid, extra=MessageId.UPLOAD.extra)
+            log.info(
+                "%s: nothing of it came for %d day, so its room is free again (camera %s)",
+                one.recording,
+                uploads.limits.promised_days,
+                one.kid,
+                extra=MessageId.UPLOAD.extra,
+            )
     for kid, declaration in list(uploads.complete()):
         queue(kid, declaration)
     return EXPIRY_SECONDS

@@ -283,8 +283,8 @@ class _Reader:
             elif (entry["kind"] == "carried") != (at <= carried):
                 self.note(2, f"{where}: what is carried is not what the first entry says.")
             if entry["kind"] == "repaired":
-                said = (facts["file"], facts["bytes"], facts["sha256"])
-                repaired = before is not None and said == (
+                told = (facts["file"], facts["bytes"], facts["sha256"])
+                repaired = before is not None and told == (
                     before[0],
                     len(before[1]),
                     sha(before[1]),

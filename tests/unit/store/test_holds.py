@@ -10,7 +10,7 @@ from desk_helpers import ONE, TWO, Camera, open_office
 
 from camerad.base.clock import DAY
 from camerad.container.keys import SigningKey
-from camerad.store.holds import MOST_HOLDS, HoldError, list_ended, without_ended
+from camerad.store.holds import MOST_HOLDS, HoldError, list_ended, one_line, without_ended
 from camerad.store.locations import NotThereError
 
 
@@ -101,3 +101,12 @@ def test_no_hold_ends_by_a_ledger_that_says_what_cannot_be_read(camera: Camera) 
     assert [one.id for one in list_ended(state, now)] == [ONE]
     assert not without_ended(state, now).recordings[ONE].held
     assert list(list_ended(replace(state, unread=("a.b.c",)), now)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("a\nb", "line breaks"), ("x" * 201, "these are 201"), ("Az \udcff", "it is not UTF-8")],
+)
+def test_what_a_ledger_cannot_keep_is_refused_with_what_helps(text: str, why: str) -> None:
+    with pytest.raises(HoldError, match=why):
+        one_line("a reason", text)

@@ -11,10 +11,11 @@ import pytest
 from desk_helpers import ONE, THREE, TWO, Camera, open_office
 
 from camerad.base.clock import DAY
+from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts, whereabouts
-from camerad.store.locations import Holding, office_place
+from camerad.store.locations import Holding, device_place, office_place
 from camerad.store.whereabouts import Whereabouts
 
 
@@ -65,12 +66,12 @@ def test_a_directory_that_is_taken_away_meanwhile_is_noticed(
     asked = Whereabouts(place)
     assert not asked.is_away(known[ONE])
     if how in ("taken away", "another"):
-        os.rename(holding.root, root.parent / "elsewhere")
+        os.rename(holding.root, root.parent / "away")
     if how == "another":
         os.mkdir(holding.root)
     if how in ("its receipts", "its ledger"):
         for part in (holding.receipts, holding.ledger):
-            os.rename(part, root.parent / os.path.basename(part))
+            os.rename(part, root.parent / f"away-{os.path.basename(part)}")
     assert asked.is_away(known[ONE])
 
 
@@ -80,10 +81,10 @@ def test_what_comes_meanwhile_is_known(
     root, known = office
     (holding,) = office_place(str(root)).holdings
     for part in (holding.receipts, holding.ledger):
-        os.rename(part, tmp_path / os.path.basename(part))
+        os.rename(part, tmp_path / f"away-{os.path.basename(part)}")
     asked = Whereabouts(office_place(str(root)))
     assert asked.is_away(known[ONE])
-    os.rename(tmp_path / "receipts", holding.receipts)
+    os.rename(tmp_path / "away-receipts", holding.receipts)
     assert not asked.is_away(known[ONE])
 
 
@@ -111,3 +112,34 @@ def test_a_purge_reads_it_once_for_all_that_is_due(
         store.purge()
         assert len(seen) == 1
         assert all(one.missing for one in store.ledger.state.recordings.values())
+
+
+def test_a_camera_s_own_directory_is_never_away(
+    office: tuple[Path, dict[str, RecordingState]], tmp_path: Path
+) -> None:
+    _, known = office
+    asked = Whereabouts(device_place(str(tmp_path / "camera")))
+    assert not asked.is_away(replace(known[ONE], id=THREE))
+
+
+def test_what_nobody_vouches_for_is_away_only_without_any_directory(
+    office: tuple[Path, dict[str, RecordingState]], tmp_path: Path
+) -> None:
+    root, known = office
+    nobody = replace(known[ONE], device="")
+    assert not Whereabouts(office_place(str(root))).is_away(nobody)
+    empty = tmp_path / "empty"
+    (empty / "office").mkdir(parents=True)
+    assert Whereabouts(office_place(str(empty))).is_away(nobody)
+
+
+def test_what_cannot_be_read_names_nothing_and_so_nothing_is_called_gone(
+    office: tuple[Path, dict[str, RecordingState]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, known = office
+
+    def fail(_directory: str) -> set[str]:
+        raise StorageError("the disk is away")
+
+    monkeypatch.setattr(receipts, "named_recordings", fail)
+    assert Whereabouts(office_place(str(root))).is_away(known[ONE])
