@@ -53,7 +53,7 @@ class AudioCheck:
             self._alone(facts, last, name)
         if linked and header is not None and header.sound != isinstance(sound, FragmentSound):
             self._found.contradict(
-                f"sound: {'no' if header.sound else 'a'} track was announced", name
+                f"sound: {'a' if header.sound else 'no'} track was announced", name
             )
         if isinstance(sound, FragmentSound):
             self._times(sound, facts, name, linked=linked)

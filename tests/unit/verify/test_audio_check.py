@@ -180,9 +180,13 @@ def test_an_end_that_contradicts_the_commits_is_found(tmp_path: Path, end: Any) 
     ids=["no sound", "no track", "no microphone"],
 )
 def test_a_header_that_announced_something_else_is_found(tmp_path: Path, header: Any) -> None:
-    report = check(tmp_path, made_with_sound(None, None, header))
+    recording = made_with_sound(None, None, header)
+    report = check(tmp_path, recording)
     assert report.verdict is Verdict.NOT_AUTHENTIC
-    assert stranger(tmp_path, made_with_sound(None, None, header))[0] == 2
+    assert stranger(tmp_path, recording)[0] == 2
+    texts = [one.text for one in report.result.findings if "announced" in one.text]
+    assert set(texts) <= {"says what cannot be: sound: no track was announced"}
+    assert texts or recording.header.sound
 
 
 @pytest.mark.parametrize("channels", [0, 3])
