@@ -137,19 +137,21 @@ class CameraReadings:
         than those before, count for nothing."""
         directory = self._directory(kid)
         key = _key_of(directory, kid)
+        if key is None:
+            return
         last: Reading | None = None
-        for name in _month_files(directory) if key is not None else ():
+        for name in _month_files(directory):
             for line in _lines(os.path.join(directory, name)):
                 reading = _reading_of(line, key)
                 if reading is not None and (last is None or follows(reading.said, last.said)):
                     last = reading
                     yield reading
 
-    def expire(self, now_us: int) -> int:
-        """Remove the files of months that are over for `MONTHS`; returns how many. now_us:
+    def expire(self, now_us: int, months: int = MONTHS) -> int:
+        """Remove the files of months that are over for so many; returns how many. now_us:
         microseconds since 1970, by a clock that can be trusted."""
         removed = 0
-        first = _months_before(_month_of(now_us), MONTHS)
+        first = _months_before(_month_of(now_us), months)
         for kid in self.cameras():
             directory = self._directory(kid)
             names = _month_files(directory)
@@ -206,10 +208,8 @@ def _lines(path: str) -> list[bytes]:
     return content.split(b"\n")[:-1]
 
 
-def _reading_of(line: bytes, key: PublicKey | None) -> Reading | None:
+def _reading_of(line: bytes, key: PublicKey) -> Reading | None:
     """The reading that a line is; None if the camera with this key did not sign it."""
-    if key is None:
-        return None
     try:
         kept = msgspec.json.decode(line, type=Line)
         token = kept.statement.encode("ascii")

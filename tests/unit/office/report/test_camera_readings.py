@@ -158,6 +158,9 @@ def test_the_key_lies_beside_and_has_to_be_the_one_that_is_named(office: Office)
     key.unlink()
     office.dock(1)
     assert len(office.kept()) == 2
+    office.file.write_bytes(b"no reading\n")
+    third = office.dock(2)  # begins anew, with the last one that the office has
+    assert office.kept()[-1] == third and len(office.kept()) == 2
 
 
 def test_a_file_has_its_bound_and_the_next_month_goes_on(
