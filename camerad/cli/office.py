@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from camerad.base.errors import EX_CONFIG
 from camerad.base.text import printable
-from camerad.cli import office_cameras, office_find, office_init, office_reindex, office_restore
+from camerad.cli import (
+    office_cameras,
+    office_find,
+    office_init,
+    office_reindex,
+    office_report,
+    office_restore,
+)
 from camerad.cli.office_init import OfficeCommandError
 from camerad.cli.options import config_home
 
@@ -63,7 +70,7 @@ def add_parser(commands: Any) -> None:
     check = checks.add_parser("check", help="name every mistake in the server's settings")
     check.add_argument("file", metavar="FILE", help="an office.yaml")
 
-    for one in (office_find, office_reindex):
+    for one in (office_find, office_reindex, office_report):
         one.add_parser(actions, default_config())
 
 
@@ -78,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         "reindex": office_reindex.run,
         "status": office_cameras.run,
         "offer": office_cameras.run,
+        "report": office_report.run,
         "restore": office_restore.run,
     }
     return actions[options.action](options)

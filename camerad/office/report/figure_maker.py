@@ -146,7 +146,9 @@ class FigureMaker:
         gapped = sum(day.gapped for day in whole.days)
         pre_event_us = sum(day.pre_event_us for day in whole.days)
         yield self._count_by_run(group, "recordings_received", lambda run: run.received)
-        yield from self._divided(group, "recordings_by_reason", reasons, why)
+        yield from self._divided(
+            group, "recordings_by_reason", reasons, why if read else why or Why.NOTHING
+        )
         for percent in (50, 90):
             cell = cells.quantile(LENGTHS, lengths, percent, why)
             yield Figure(group, f"recording_length_p{percent}", Unit.SECONDS, cell)
