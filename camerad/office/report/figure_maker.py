@@ -112,9 +112,10 @@ class FigureMaker:
             group, "shift_hours", Unit.HOURS, lambda cells, run: cells.shown(run.hours)
         )
         running = whole.counts[counted.RUNNING]
+        yield Figure(group, "running_hours", Unit.HOURS, cells.free(running / HOUR_US))
         ready = cells.hidden(Why.NOTHING)
         if running:
-            ready = cells.shown(whole.counts[counted.READY] / running, base=running / HOUR_US)
+            ready = cells.shown(whole.counts[counted.READY] / running)
         yield Figure(group, "share_ready", Unit.SHARE, ready)
 
     def _stages(self) -> Iterator[Figure]:

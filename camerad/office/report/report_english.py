@@ -10,7 +10,7 @@ ENGLISH_REPORT: Final = ReportTexts(
     code="en",
     decimal=".",
     thousands=",",
-    date_format="%d %B %Y",
+    date_format="{day} {month} {year}",
     months=(
         *("January", "February", "March", "April", "May", "June"),
         *("July", "August", "September", "October", "November", "December"),
@@ -110,6 +110,7 @@ ENGLISH_REPORT: Final = ReportTexts(
         "camera_days_out": "camera-days out",
         "shifts": "shifts",
         "shift_hours": "shift hours",
+        "running_hours": "hours switched on",
         "share_ready": "share of running time in which a press would have recorded",
         "self_views": "self-views",
         "self_view_rate": "self-views for each 100 shift hours",
@@ -160,6 +161,15 @@ ENGLISH_REPORT: Final = ReportTexts(
         "typed_injuries": "staff injured",
         "typed_injuries_rate": "staff injured, for each 100 hours",
         "typed_occasions": "uses by occasion",
+    },
+    columns={
+        "camera_days_out": "camera-days",
+        "shifts": "shifts",
+        "shift_hours": "shift hours",
+        "self_views": "self-views",
+        "recordings_begun": "recordings",
+        "recordings_received": "at the office",
+        "deleted": "deleted",
     },
     explained={
         "camera_days_out": "days on which a camera came back used",

@@ -10,7 +10,7 @@ GERMAN_REPORT: Final = ReportTexts(
     code="de",
     decimal=",",
     thousands=".",
-    date_format="%d. %B %Y",
+    date_format="{day}. {month} {year}",
     months=(
         *("Januar", "Februar", "März", "April", "Mai", "Juni"),
         *("Juli", "August", "September", "Oktober", "November", "Dezember"),
@@ -113,6 +113,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "camera_days_out": "Kameratage unterwegs",
         "shifts": "Schichten",
         "shift_hours": "Schichtstunden",
+        "running_hours": "Stunden eingeschaltet",
         "share_ready": "Anteil der Laufzeit, in dem ein Druck aufgezeichnet hätte",
         "self_views": "Selbstansichten",
         "self_view_rate": "Selbstansichten je 100 Schichtstunden",
@@ -163,6 +164,15 @@ GERMAN_REPORT: Final = ReportTexts(
         "typed_injuries": "verletzte Beschäftigte",
         "typed_injuries_rate": "verletzte Beschäftigte, je 100 Stunden",
         "typed_occasions": "Einsätze nach Anlass",
+    },
+    columns={
+        "camera_days_out": "Kameratage",
+        "shifts": "Schichten",
+        "shift_hours": "Schicht- stunden",
+        "self_views": "Selbst- ansichten",
+        "recordings_begun": "Aufzeich- nungen",
+        "recordings_received": "im Amt",
+        "deleted": "gelöscht",
     },
     explained={
         "camera_days_out": "Tage, an denen eine Kamera benutzt zurückkam",

@@ -19,8 +19,8 @@ def number(value: float, texts: ReportTexts, decimals: int = 0) -> str:
 
 def day(when: date, texts: ReportTexts) -> str:
     """``24 November 2026``."""
-    text = when.strftime(texts.date_format.replace("%B", "\0").replace("%d", f"{when.day:d}"))
-    return text.replace("\0", texts.months[when.month - 1])
+    month = texts.months[when.month - 1]
+    return texts.date_format.format(day=when.day, month=month, year=when.year)
 
 
 def span(first: date, last: date, texts: ReportTexts) -> str:
@@ -53,6 +53,8 @@ def amount(value: float, unit: Unit, texts: ReportTexts) -> str:
     decimals = 0 if unit in (Unit.COUNT, Unit.PERCENT) else 1
     if unit is Unit.HOURS and value >= 100:
         decimals = 0
+    if unit is Unit.RATE and value < 1:
+        decimals = 2
     return texts.units[unit.value].format(value=number(value, texts, decimals))
 
 

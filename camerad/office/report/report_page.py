@@ -116,8 +116,11 @@ class _Page:
             cells = self._by_key[code].runs
             if any(cell.value is not None for cell in cells):
                 named = [(said.short_span(one.first, one.last, texts), one) for one in cells]
-                svg = base64.b64encode(plot_rates(title, named, texts.decimal)).decode()
-                plots.append(f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}">')
+                svg = base64.b64encode(plot_rates(named, texts.decimal)).decode()
+                plots.append(
+                    f"<figure><figcaption>{escape(title)}</figcaption>"
+                    f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}"></figure>'
+                )
         if not plots:
             return ""
         return f'<div class="plots">{"".join(plots)}</div><p>{escape(texts.chart_axis)}</p>'
@@ -131,7 +134,10 @@ class _Page:
 
     def _table(self, title: str, group: Group) -> str:
         rows = "".join(self._row(one) for one in self._report.figures if one.group is group)
-        return f"<section><h2>{escape(title)}</h2>{self._head()}{rows}</tbody></table></section>"
+        return (
+            f'<section class="group"><h2>{escape(title)}</h2>'
+            f"{self._head()}{rows}</tbody></table></section>"
+        )
 
     def _head(self) -> str:
         texts = self._texts
@@ -144,7 +150,7 @@ class _Page:
                 (texts.base, ""),
             )
         )
-        return f"<table><thead><tr>{names}</tr></thead><tbody>"
+        return f'<table class="figures"><thead><tr>{names}</tr></thead><tbody>'
 
     def _row(self, figure: Figure) -> str:
         texts, cell = self._texts, figure.total
@@ -175,7 +181,7 @@ class _Page:
             return f"{title}<p>{escape(texts.no_months.format(why=why))}</p></section>"
         figures = [one for one in self._report.figures if one.runs and one.unit is not Unit.RATE]
         names = "".join(
-            f'<th scope="col" class="n">{escape(texts.figures[one.code])}</th>' for one in figures
+            f'<th scope="col" class="n">{escape(texts.columns[one.code])}</th>' for one in figures
         )
         first = escape(texts.by_months)
         rows = []
@@ -184,7 +190,7 @@ class _Page:
             when = escape(said.span(begin, end, texts))
             rows.append(f'<tr><th scope="row">{when}</th>{cells}</tr>')
         return (
-            f"{title}<p>{escape(texts.by_months_text)}</p><table><thead><tr>"
+            f"{title}<p>{escape(texts.by_months_text)}</p><table class='months'><thead><tr>"
             f'<th scope="col">{first}</th>{names}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table>{self._monthly_rates()}</section>"
         )

@@ -7,6 +7,7 @@ script runs in it, nothing is fetched, and the same figures give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor, log10
 from typing import Any, Final
 
 import pygal
@@ -27,13 +28,13 @@ _STYLE: Final = Style(
     font_family="'Liberation Sans', Arial, Helvetica, sans-serif",
     label_font_size=15,
     major_label_font_size=15,
-    title_font_size=17,
 )
 _WIDTH: Final = 760
-_HEIGHT: Final = 300
+_HEIGHT: Final = 320
+_TICKS: Final = 5
 
 
-def plot_rates(title: str, cells: Sequence[tuple[str, Cell]], decimal: str) -> bytes:
+def plot_rates(cells: Sequence[tuple[str, Cell]], decimal: str) -> bytes:
     """Bars with their intervals. cells: with what stands below each. decimal: the sign."""
     etree.to_etree()  # whatever other library is there, the bytes are the same
     chart = pygal.Bar(
@@ -46,15 +47,24 @@ def plot_rates(title: str, cells: Sequence[tuple[str, Cell]], decimal: str) -> b
         explicit_size=True,
         include_x_axis=True,
         x_label_rotation=35 if len(cells) > 6 else 0,
-        margin=8,
-        y_labels_major_count=4,
+        margin=10,
         value_formatter=lambda value: f"{value:.1f}".replace(".", decimal),
     )
     chart.uuid = "plot"
-    chart.title = title
+    ticks = _ticks(max(cell.high or 0 for _, cell in cells))
+    chart.y_labels = ticks
+    chart.range = (0, ticks[-1])
     chart.x_labels = [label for label, _ in cells]
     chart.add("", [_bar(cell) for _, cell in cells])
     return _cleaned(chart.render_tree())
+
+
+def _ticks(most: float) -> list[float]:
+    """Round numbers from 0 to at least the greatest that is shown."""
+    step = 10.0 ** floor(log10(most / _TICKS)) if most > 0 else 1.0
+    while step * _TICKS < most:
+        step *= 2.5 if round(step / 10.0 ** floor(log10(step))) == 2 else 2
+    return [step * number for number in range(ceil(most / step) + 1)]
 
 
 def _bar(cell: Cell) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ COLUMNS: Final = (
 PERIOD: Final = "period"
 MONTHS: Final = "months"
 _DECIMALS: Final = 4
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class TableError(CameradError, ValueError):
@@ -99,4 +100,4 @@ def _number(number: float) -> str:
 
 def _plain(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(_FORMULA) else text

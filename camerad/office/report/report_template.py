@@ -38,7 +38,9 @@ ul { margin: 1mm 0; padding-left: 5mm }
 .tiles b.words { font-size: 9.5pt; line-height: 1.3; padding: 1mm 0 }
 .tiles small { display: block; color: #444; font-size: 8pt; line-height: 1.3 }
 .plots { display: grid; grid-template-columns: 1fr 1fr; gap: 4mm }
-.plots img { width: 100%; height: auto }
+.plots img { width: 100%; height: auto; display: block }
+figure { margin: 0; break-inside: avoid }
+figcaption { font-size: 8.8pt; font-weight: 700; margin-bottom: 0.5mm }
 .plots + p { color: #444; font-size: 8.5pt; margin: 0 }
 @media (max-width: 560px) { .tiles { grid-template-columns: 1fr 1fr }
   .plots { grid-template-columns: 1fr } }
@@ -55,8 +57,18 @@ tr.part th { padding-left: 5mm }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 td.why { color: #555; font-style: italic; text-align: left; white-space: normal }
 td.base { color: #444; font-size: 8.7pt }
+.figures th:nth-child(4), td.base { padding-left: 2mm }
 tr { break-inside: avoid }
+.figures { table-layout: fixed }
+.figures th:nth-child(1) { width: 47% }
+.figures th:nth-child(2) { width: 12% }
+.figures th:nth-child(3) { width: 23% }
 .fine table { font-size: 8.6pt }
+.months { table-layout: fixed }
+.months th { white-space: normal }
+.months th:first-child { width: 22% }
+.months td.why { font-size: 7.6pt; text-align: right }
+section.group { break-inside: avoid }
 .typed { border-left: 3pt double #777; padding-left: 3mm }
 .typed h2::after { content: " \\270E" }
 code { font: 7.8pt "Liberation Mono", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere }

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 class ReportTexts:
     """A language's texts.
 
-    code: ISO 639-1. decimal, thousands: signs of numbers. date_format, month_format: for
-    ``strftime``, with `months` for names of months. groups, figures: names. explained: what a
-    figure means, where its name does not say it all. parts: of what is divided. units: behind a
-    number. why: why a figure is not shown. resets: what became of counters. cannot: what cannot be
-    concluded. method: how figures were got.
+    code: ISO 639-1. decimal, thousands: signs of numbers. months: their names. groups, figures:
+    names; columns: shorter ones of what is shown by months. explained: what a figure means, where
+    its name does not say it all. parts: of what is divided. units: behind a number. why: why a
+    figure is not shown. resets: what became of counters. cannot: what cannot be concluded. method:
+    how figures were got.
     """
 
     code: str
@@ -71,6 +71,7 @@ class ReportTexts:
     made: str
     groups: Mapping[str, str]
     figures: Mapping[str, str]
+    columns: Mapping[str, str]
     explained: Mapping[str, str]
     parts: Mapping[str, str]
     units: Mapping[str, str]

@@ -11,7 +11,7 @@ of everybody alike that nothing was done. Five rules:
 2. **People.** A run of fewer than 5 people is not safe whatever its numbers are: each number would
    be about one of few. If all months together are not safe, nothing that people did is shown.
 3. **What is divided is shown for the whole period only** (reasons, conditions), never by month
-   (`join_rare`). What of it is small becomes one number with others, until that is at least 5.
+   (`join_rare`). What of it is small becomes one number with others, of at least 9.
 4. **Complements.** A part is shown if neither it nor what is left of the whole is small
    (`may_split`).
 5. **Two ways of dividing one whole** (self-views and recordings by run; how many self-views led to
@@ -22,7 +22,8 @@ Why nothing can be subtracted. Rule 1: let events move from one month of a run t
 same run. No sum over a run changes, so no figure does. So every way to spread a run's sum over its
 months gives the same report, and a month can have had any number from 0 to the run's sum that makes
 the runs what they are: of a month that was too small by itself at least 1, 2, 3 and 4. Sums and
-differences of runs are sums over whole runs again. Rule 3: by the bounds of Frechet a number in row
+differences of runs are sums over whole runs again. Rule 3: a sum of at least 9 can be any small
+number and one that is not small, so each name in it can have 1, 2, 3 or 4; and by the bounds of Frechet a number in row
 r and column c of a table of which only margins are known lies between max(0, r + c - n) and
 min(r, c), and both are reached. They are the same only if r or c is 0 or n; then the number is 0,
 r or c, and these are shown numbers, which are not small. Rule 5: in each run let b be the
@@ -37,6 +38,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 FEW: Final = 5
+ENOUGH: Final = 2 * FEW - 1
+"""Any small number, and one that is not, can be parts of so many."""
 
 
 def is_small(count: int) -> bool:
@@ -70,14 +73,22 @@ class Joined(NamedTuple):
 
 def join_rare(counts: Mapping[str, int]) -> Joined | None:
     """How a whole is divided, as it may be shown; None if not even the whole may be. Names without
-    a number are left out."""
+    a number are left out.
+
+    Small numbers are joined with the first names of the alphabet, whatever their numbers are, until
+    there are `ENOUGH`: the choice of a partner by its size would tell its size.
+    """
     there = {name: count for name, count in sorted(counts.items()) if count}
-    others = sum(count for count in there.values() if is_small(count))
     shown = {name: count for name, count in there.items() if not is_small(count)}
-    while is_small(others) and shown:
-        least = min(shown, key=lambda name: (shown[name], name))
-        others += shown.pop(least)
-    return None if is_small(others) else Joined(shown, others)
+    if is_small(sum(there.values())):
+        return None
+    others = sum(there.values()) - sum(shown.values())
+    if others:
+        for number, name in enumerate(tuple(shown)):
+            if number and others >= ENOUGH:
+                break
+            others += shown.pop(name)
+    return Joined(shown, others)
 
 
 def may_split(part: int, whole: int) -> bool:
