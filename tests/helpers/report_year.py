@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 from camerad.base.clock import SECOND, ClockSource, ManualClock, Moment
 from camerad.container.keys import KeyRing, SigningKey
@@ -126,7 +127,9 @@ class SyntheticCamera:
 
 class SyntheticYear:
     """An office's directory below `root`. days: from `first` on. wearers: people who take turns;
-    cameras: what they wear. Made at once; rates are for an hour of a shift."""
+    cameras: what they wear. quiet: months in which next to nothing happens. late: deletions that
+    are. lost_on: days on which a camera loses its counters in its dock. Rates are for an hour of a
+    shift."""
 
     def __init__(
         self,
@@ -141,12 +144,14 @@ class SyntheticYear:
         direct_rate: float = 0.02,
         late: int = 0,
         quiet: tuple[int, ...] = (),
+        key: SigningKey | None = None,
+        lost_on: tuple[date, ...] = (),
         seed: int = 1,
     ) -> None:
         self.root = root / "archive"
-        self.root.mkdir(parents=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         self.random = random.Random(seed)
-        self.key = SigningKey.generate()
+        self.key = key or SigningKey.generate()
         self.first, self.days = first, days
         self.quiet = quiet
         self.rates = self_view_rate, share_led, direct_rate
@@ -156,12 +161,14 @@ class SyntheticYear:
         self.truth: dict[tuple[int, int], Truth] = {}
         self.roster: list[tuple[date, str, int]] = []
         """Who wore which camera on which day: what an attacker knows."""
-        self.resets = 0
+        self.lost_on = lost_on
         self._late_left = late
         self._ends: list[tuple[int, str]] = []
-        self._live()
-        self._write_camera_ledgers()
-        self._write_office_ledger()
+        # That what is written is durable is tried elsewhere; a year of it takes half a minute.
+        with mock.patch("os.fdatasync"), mock.patch("os.fsync"):
+            self._live()
+            self._write_camera_ledgers()
+            self._write_office_ledger()
 
     def of(self, day: date) -> Truth:
         """A month's truth."""
@@ -174,7 +181,9 @@ class SyntheticYear:
 
     def tally(self) -> int:
         """Add it up, as the server does."""
-        return self.tallies.make(office_place(str(self.root)), self.key, self.keys)
+        with mock.patch("os.fdatasync"), mock.patch("os.fsync"):
+            place = office_place(str(self.root))
+            return self.tallies.make(place, self.key, self.keys)
 
     @property
     def keys(self) -> KeyRing:
@@ -189,6 +198,8 @@ class SyntheticYear:
         for number in range(1, self.days):
             day = self.first + timedelta(days=number)
             on_duty = [one for one in self.cameras if self.random.random() < 0.6]
+            if day in self.lost_on:
+                self.cameras[0].lose_counters()
             for camera, wearer in zip(
                 on_duty, self.random.sample(self.wearers, len(self.wearers)), strict=False
             ):

@@ -223,8 +223,9 @@ class FigureMaker:
                     if by_hand.hours:
                         rate = cells.rate(count, by_hand.hours)
                         yield Figure(group, f"{code}_rate", Unit.RATE, rate, part=side)
-        if self._form.occasions:
-            yield from self._divided(group, "typed_occasions", self._form.occasions, Why.SHOWN)
+        occasions = self._form.occasions.by_name
+        if occasions:
+            yield from self._divided(group, "typed_occasions", occasions, Why.SHOWN)
 
     # ------------------------------------------------------------------ ways to make one
 

@@ -24,7 +24,7 @@ from typing import Final
 from msgspec import UNSET
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.stages import Condition
+from camerad.behaviour.stages import Condition, Stage
 from camerad.office.report.camera_readings import Reading, was_out
 from camerad.office.report.report_days import DayOf
 from camerad.store.check_in import Counters
@@ -72,10 +72,16 @@ def increments(readings: Iterable[Reading], day_of: DayOf) -> Iterator[Increment
         counts, reset = difference(
             flatten(old), flatten(new), max(0, after.arrived_us - before.arrived_us)
         )
-        out = was_out(old, new)
+        out = was_out(old, new) if reset is not Reset.BEGUN_ANEW else _was_used(counts)
         docked = Condition.DOCKED.value in before.said.conditions
         battery = before.said.battery if out and docked else None
         yield Increment(after.kid, day_of(after.wall_us), counts, out, battery, reset)
+
+
+def _was_used(counts: Mapping[str, int]) -> bool:
+    """Whether a camera that began to count anew was used since."""
+    stages = (ENTERED + one.value for one in (Stage.SELF_VIEW, Stage.RECORDING))
+    return any(counts.get(name) for name in (SHIFT, SHIFTS, *stages))
 
 
 def flatten(counters: Counters) -> dict[str, int]:

@@ -6,15 +6,19 @@ script runs in it, nothing is fetched, and the same figures give the same bytes.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from math import ceil, floor, log10
 from typing import Any, Final
 
-import pygal
-from pygal.etree import etree
-from pygal.style import Style
+_FINDERS = tuple(sys.meta_path)
+import pygal  # noqa: E402 - between, since it leaves a finder of modules behind that does not work
+from pygal.etree import etree  # noqa: E402
+from pygal.style import Style  # noqa: E402
 
-from camerad.office.report.figures import Cell
+sys.meta_path[:] = _FINDERS
+
+from camerad.office.report.figures import Cell  # noqa: E402
 
 _STYLE: Final = Style(
     background="transparent",

@@ -142,8 +142,9 @@ class OfficeRecords:
 def check_report(path: str, office: OfficeRecords) -> ReportCheck:
     """Check a report. path: one of its files. Raises NoReportError, and StorageError."""
     stem, _ = os.path.splitext(path)
+    token = _signed_beside(stem)
     try:
-        said = parse_statement(_signed_beside(stem), office.keys)
+        said = parse_statement(token, office.keys)
         period = said.period
     except (JwsError, ValueError) as error:
         return ReportCheck(None, (f"{stem}{SIGNED}: {printable(error)}",), ())

@@ -23,13 +23,13 @@ same run. No sum over a run changes, so no figure does. So every way to spread a
 months gives the same report, and a month can have had any number from 0 to the run's sum that makes
 the runs what they are: of a month that was too small by itself at least 1, 2, 3 and 4. Sums and
 differences of runs are sums over whole runs again. Rule 3: a sum of at least 9 can be any small
-number and one that is not small, so each name in it can have 1, 2, 3 or 4; and by the bounds of Frechet a number in row
-r and column c of a table of which only margins are known lies between max(0, r + c - n) and
-min(r, c), and both are reached. They are the same only if r or c is 0 or n; then the number is 0,
-r or c, and these are shown numbers, which are not small. Rule 5: in each run let b be the
-self-views that led to a recording. It lies between 0 and m = min(self-views, recordings), and in
-sum is B. So one b can be as much as (sum of m) - B below its m, or all of its m, while others make
-up for it.
+number and one that is not small, so each name in it can have 1, 2, 3 or 4. And by the bounds of
+Frechet a number in row r and column c of a table of which only margins are known lies between
+max(0, r + c - n) and min(r, c), and both are reached. They are the same only if r or c is 0 or n;
+then the number is 0, r or c, and these are shown numbers, which are not small. Rule 5: in each run
+let b be the self-views that led to a recording. It lies between 0 and m = min(self-views,
+recordings), and in sum is B. So one b can be as much as (sum of m) - B below its m, or all of its
+m, while others make up for it.
 """
 
 from __future__ import annotations

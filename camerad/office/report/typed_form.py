@@ -16,8 +16,7 @@ from camerad.config.document import read_document
 from camerad.config.fields import Matches, Named, Range
 from camerad.config.settings_reader import SettingsReader
 
-_MOST: Final = 10_000_000
-_NUMBER: Final = Range(0, _MOST)
+_NUMBER: Final = Range(0, 10_000_000)
 _TEXT: Final = r"[^\x00-\x1f]{1,200}"
 _HINT: Final = "; 'camerad office report --form' prints an empty one"
 
@@ -38,6 +37,21 @@ NOTHING_COUNTED: Final = CountedByHand()
 
 
 @dataclass(frozen=True, slots=True)
+class Occasions:
+    """How often a camera was used at which occasion."""
+
+    by_name: Annotated[
+        Mapping[str, int],
+        "An occasion, and how often a camera was used.",
+        Named(_TEXT, "a name of one line"),
+        _NUMBER,
+    ] = field(default_factory=dict)
+
+
+NO_OCCASIONS: Final = Occasions()
+
+
+@dataclass(frozen=True, slots=True)
 class TypedForm:
     """The whole form."""
 
@@ -50,14 +64,11 @@ class TypedForm:
     with_camera: Annotated[CountedByHand, "On duty with a camera."] = NOTHING_COUNTED
     without_camera: Annotated[CountedByHand, "On duty without one."] = NOTHING_COUNTED
     last_year: Annotated[CountedByHand, "The same months of the year before."] = NOTHING_COUNTED
-    occasions: Annotated[
-        Mapping[str, int],
-        "How often a camera was used at which occasion.",
-        Named(_TEXT, "a name of one line"),
-    ] = field(default_factory=dict)
+    occasions: Annotated[Occasions, "How often a camera was used at which occasion."] = NO_OCCASIONS
     surveys: Annotated[
-        tuple[Annotated[str, Matches(_TEXT, "one line of at most 200 characters")], ...],
+        tuple[str, ...],
         "Results of surveys, a line each.",
+        Matches(_TEXT, "one line of at most 200 characters"),
     ] = ()
 
 
@@ -68,10 +79,6 @@ def load_form(path: str) -> TypedForm:
     """The form in a file. Raises ConfigError naming every mistake, each as ``FILE:LINE: ...``."""
     reader = SettingsReader(path)
     read = reader.section(read_document(Path(path), _HINT), TypedForm)
-    if read is not None:
-        for name, count in read.occasions.items():
-            if not 0 <= count <= _MOST:
-                reader.add_mistake(f"occasions.{name}", f"found {count}; 0 to {_MOST} is needed")
     if read is None or reader.mistakes:
         ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
         raise ConfigError([str(mistake) for mistake in ordered])
@@ -82,6 +89,8 @@ EMPTY: Final = """\
 # What no camera counts, for 'camerad office report --typed FILE'. Leave out what nobody counted.
 # All numbers are of the whole period of the report. Write no names and nothing about one person.
 
+surveys: []              # results, a line each
+#   - "31 of 40 members of staff feel safer with a camera (2026-11)"
 # wearers: 24            # how many people wore cameras
 #
 # with_camera:           # on duty with a camera
@@ -98,6 +107,4 @@ EMPTY: Final = """\
 #
 # occasions:             # how often a camera was used at which occasion
 #   parking: 40
-# surveys:               # results, a line each
-#   - "31 of 40 members of staff feel safer with a camera (2026-11)"
 """
