@@ -191,8 +191,7 @@ class FigureMaker:
         total = cells.free(sum(troubles.values()))
         yield Figure(group, "handover_failures", Unit.COUNT, total)
         for name, number in sorted(troubles.items()):
-            if number:
-                yield Figure(group, "handover_failures", Unit.COUNT, cells.free(number), part=name)
+            yield Figure(group, "handover_failures", Unit.COUNT, cells.free(number), part=name)
         for code in ("uploads_resumed", "verification_failures"):
             yield Figure(group, code, Unit.COUNT, cells.hidden(Why.UNRECORDED))
         for one in self._indicators:

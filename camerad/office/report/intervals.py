@@ -22,7 +22,6 @@ from typing import Final, NamedTuple
 CONFIDENCE: Final = 0.95
 _HALVINGS: Final = 100
 """Of the bisection: more than a float has digits."""
-_TERMS: Final = 100_000
 _SMALL: Final = 1e-16
 
 
@@ -65,26 +64,25 @@ def gamma_tail(shape: float, x: float) -> float:
     front = exp(shape * log(x) - x - lgamma(shape))
     if x < shape + 1:
         term = total = 1 / shape
-        for step in range(1, _TERMS):
+        step = 0
+        while term > total * _SMALL:
+            step += 1
             term *= x / (shape + step)
             total += term
-            if term < total * _SMALL:
-                break
         return min(1.0, front * total)
-    # The upper tail by Lentz's way through the continued fraction.
+    # The upper tail by Lentz's way through the continued fraction. `upper` begins at infinity,
+    # where a quotient by it is 0.
     value = denominator = x + 1 - shape
-    upper = inf
-    fraction = 1 / value
-    for step in range(1, _TERMS):
+    upper, fraction, change = inf, 1 / value, 0.0
+    step = 0
+    while abs(change - 1) > 10 * _SMALL:
+        step += 1
         factor = -step * (step - shape)
         value += 2
         denominator = value + factor / denominator
         upper = value + factor / upper
-        # `upper` begins at infinity, where the quotient is 0.
         change = upper / denominator
         fraction *= change
-        if abs(change - 1) < _SMALL * 10:
-            break
     return max(0.0, 1 - front * fraction)
 
 

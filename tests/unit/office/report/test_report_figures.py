@@ -39,7 +39,11 @@ QUIET = (8, 11)
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> SyntheticYear:
     made = SyntheticYear(
-        tmp_path_factory.mktemp("year"), cameras=6, late=LATE, quiet=QUIET, lost_on=(date(2026, 3, 9),)
+        tmp_path_factory.mktemp("year"),
+        cameras=6,
+        late=LATE,
+        quiet=QUIET,
+        lost_on=(date(2026, 3, 9),),
     )
     assert made.tally() > 50 and made.tally() == 0
     return made
@@ -353,6 +357,18 @@ def test_a_split_by_which_a_month_could_be_computed_is_withheld() -> None:
     tight = totals(make([month_of(40, 30, CAMERAS, 0), month_of(30, 30, CAMERAS, 9)]))
     assert tight["self_views_without"].total.why is Why.WITHHELD
     assert tight["seconds_to_recording_p50"].total.why is Why.WITHHELD
+
+
+def test_failures_to_hand_over_are_told_by_why() -> None:
+    month = month_of(30, 9, CAMERAS)
+    month.counts[f"{counted.HANDOVERS}network"] = 2
+    month.counts[f"{counted.HANDOVERS}office"] = 0
+    figures = totals(make([month]))
+    assert figures["handover_failures"].total.value == 2
+    assert figures["handover_failures:network"].total.value == 2
+    assert "handover_failures:office" not in figures
+    few = totals(make([month_of(3, 1, CAMERAS)]))
+    assert few["self_view_rate"].total.why is Why.WITHHELD
 
 
 def tallied(**numbers: int) -> LedgerTally:
