@@ -15,7 +15,7 @@ from camerad.base.clock import SECOND
 from camerad.control.metrics import BOUNDS
 from camerad.office.report import increments as counted
 from camerad.office.report.figure_cells import FigureCells
-from camerad.office.report.figures import Cell, Figure, Group, PeopleFrom, Unit, Why
+from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
 from camerad.office.report.indicator_kinds import INDICATORS, WITNESS_REFUSALS, LedgerIndicator
 from camerad.office.report.ledger_tally import LedgerTally
 from camerad.office.report.month_sums import HOUR_US, Month, join
@@ -104,7 +104,7 @@ class FigureMaker:
     # ------------------------------------------------------------------ groups
 
     def _exposure(self) -> Iterator[Figure]:
-        group, whole, cells = Group.EXPOSURE, self._whole, self._cells
+        group, whole, cells = FigureGroup.EXPOSURE, self._whole, self._cells
         yield Figure(group, "cameras_available", Unit.COUNT, cells.free(self._cameras))
         yield self._count_by_run(group, "camera_days_out", lambda run: len(run.back))
         yield self._count_by_run(group, "shifts", lambda run: run.shifts)
@@ -119,7 +119,7 @@ class FigureMaker:
         yield Figure(group, "share_ready", Unit.SHARE, ready)
 
     def _stages(self) -> Iterator[Figure]:
-        group, whole, cells = Group.STAGES, self._whole, self._cells
+        group, whole, cells = FigureGroup.STAGES, self._whole, self._cells
         yield self._count_by_run(group, "self_views", lambda run: run.self_views)
         yield self._rate_by_run(group, "self_view_rate", lambda run: run.self_views)
         yield self._count_by_run(group, "recordings_begun", lambda run: run.recordings)
@@ -138,7 +138,7 @@ class FigureMaker:
             yield Figure(group, f"seconds_to_recording_p{percent}", Unit.SECONDS, cell)
 
     def _recordings(self) -> Iterator[Figure]:
-        group, whole, cells, why = Group.RECORDINGS, self._whole, self._cells, self._nothing
+        group, whole, cells, why = FigureGroup.RECORDINGS, self._whole, self._cells, self._nothing
         reasons: Counter[str] = Counter()
         for day in whole.days:
             reasons.update({one.name: one.count for one in day.reasons})
@@ -158,7 +158,7 @@ class FigureMaker:
         yield Figure(group, "pre_event_seconds", Unit.SECONDS, mean)
 
     def _deletion(self) -> Iterator[Figure]:
-        group, whole, cells = Group.DELETION, self._whole, self._cells
+        group, whole, cells = FigureGroup.DELETION, self._whole, self._cells
         late = sum(day.late for day in whole.days)
         longest_us = max((day.largest_delay_us for day in whole.days), default=0)
         overdue = oldest_us = 0
@@ -173,14 +173,14 @@ class FigureMaker:
     def _use(self) -> Iterator[Figure]:
         for one in self._indicators:
             if one.name != WITNESS_REFUSALS:
-                yield from self._of_ledger(Group.USE, one)
+                yield from self._of_ledger(FigureGroup.USE, one)
         unrecorded = self._cells.hidden(Why.UNRECORDED)
-        yield Figure(Group.USE, "holds_by_ground", Unit.COUNT, unrecorded)
-        yield Figure(Group.USE, "share_never_viewed", Unit.SHARE, unrecorded)
-        yield Figure(Group.USE, "hours_viewed", Unit.HOURS, unrecorded)
+        yield Figure(FigureGroup.USE, "holds_by_ground", Unit.COUNT, unrecorded)
+        yield Figure(FigureGroup.USE, "share_never_viewed", Unit.SHARE, unrecorded)
+        yield Figure(FigureGroup.USE, "hours_viewed", Unit.HOURS, unrecorded)
 
     def _chain(self) -> Iterator[Figure]:
-        group, whole, cells, why = Group.CHAIN, self._whole, self._cells, self._nothing
+        group, whole, cells, why = FigureGroup.CHAIN, self._whole, self._cells, self._nothing
         delays = _added([day.delays for day in whole.days], len(DELAYS))
         over = sum(day.over_day for day in whole.days)
         for percent in (50, 95):
@@ -199,7 +199,7 @@ class FigureMaker:
                 yield from self._of_ledger(group, one)
 
     def _equipment(self) -> Iterator[Figure]:
-        group, whole, cells, why = Group.EQUIPMENT, self._whole, self._cells, self._nothing
+        group, whole, cells, why = FigureGroup.EQUIPMENT, self._whole, self._cells, self._nothing
         yield from self._divided(group, "failures", _named(whole.counts, counted.FAILURES), why)
         batteries = count_in(PERCENTS, whole.batteries)
         for percent in (50, 10):
@@ -208,7 +208,7 @@ class FigureMaker:
         yield Figure(group, "cameras_withdrawn", Unit.COUNT, cells.hidden(Why.UNRECORDED))
 
     def _typed(self) -> Iterator[Figure]:
-        group, cells = Group.TYPED, self._cells
+        group, cells = FigureGroup.TYPED, self._cells
         for side in SIDES:
             by_hand: CountedByHand = getattr(self._form, side)
             if by_hand.hours is not None:
@@ -228,7 +228,7 @@ class FigureMaker:
 
     # ------------------------------------------------------------------ ways to make one
 
-    def _by_run(self, group: Group, code: str, unit: Unit, cell_of: _CellOf) -> Figure:
+    def _by_run(self, group: FigureGroup, code: str, unit: Unit, cell_of: _CellOf) -> Figure:
         if not self._runs:
             return Figure(group, code, unit, self._cells.hidden(self._nothing))
         runs = tuple(
@@ -237,21 +237,21 @@ class FigureMaker:
         )
         return Figure(group, code, unit, cell_of(self._cells, self._whole), runs)
 
-    def _count_by_run(self, group: Group, code: str, number: _NumberOf) -> Figure:
+    def _count_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
         return self._by_run(group, code, Unit.COUNT, lambda cells, run: cells.count(number(run)))
 
-    def _rate_by_run(self, group: Group, code: str, number: _NumberOf) -> Figure:
+    def _rate_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
         return self._by_run(
             group, code, Unit.RATE, lambda cells, run: cells.rate(number(run), run.hours)
         )
 
     def _divided(
-        self, group: Group, code: str, counts: Mapping[str, int], why: Why
+        self, group: FigureGroup, code: str, counts: Mapping[str, int], why: Why
     ) -> Iterator[Figure]:
         for name, cell in self._cells.divided(counts, why).items():
             yield Figure(group, code, Unit.COUNT, cell, part=name)
 
-    def _of_ledger(self, group: Group, one: LedgerIndicator) -> Iterator[Figure]:
+    def _of_ledger(self, group: FigureGroup, one: LedgerIndicator) -> Iterator[Figure]:
         """What entries of the ledger say."""
         if not one.is_recorded():
             cell = self._cells.hidden(Why.UNRECORDED)

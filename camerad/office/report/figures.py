@@ -14,7 +14,7 @@ from camerad.ledger.entries import Head
 from camerad.office.report.report_days import ReportPeriod
 
 
-class Group(StrEnum):
+class FigureGroup(StrEnum):
     """Parts of the report, in their order."""
 
     EXPOSURE = "exposure"
@@ -80,7 +80,7 @@ class Figure:
     what somebody typed; "" for none. total: of the period. runs: of its months, as far as they are
     shown; none if it is given for the period alone."""
 
-    group: Group
+    group: FigureGroup
     code: str
     unit: Unit
     total: Cell

@@ -52,8 +52,8 @@ GERMAN_REPORT: Final = ReportTexts(
     of="von {base}",
     of_hours="in {base} Stunden",
     between="zwischen {low} und {high}",
-    typed_title="Vom Amt eingetippt",
-    typed_text="Das zählt keine Kamera. Das Amt hat es von Hand gezählt und eingetippt.",
+    typed_title="Von der Dienststelle eingetippt",
+    typed_text="Das zählt keine Kamera. Die Dienststelle hat es von Hand gezählt und eingetippt.",
     surveys="Befragungen",
     compared_title="Verglichen mit {first} bis {last}",
     compared_text="Beide Zeiträume nebeneinander. Wo sich die Intervalle weit überdecken, kann der "
@@ -64,7 +64,7 @@ GERMAN_REPORT: Final = ReportTexts(
     method_title="Wie gezählt wurde",
     method=(
         "Nur zwei Quellen zählen: Stände der Zähler, die jede Kamera beim Einstecken in die "
-        "Dockingstation signiert, und das Protokoll des Amtes, das Tag für Tag summiert und "
+        "Dockingstation signiert, und das Protokoll der Dienststelle, das Tag für Tag summiert und "
         "signiert "
         "wird. Was eine Kamera zählt, gehört zu dem Tag, an dem sie eingesteckt wurde.",
         "Raten haben das exakte Poisson-Intervall (Garwood 1936), Anteile das von Clopper und "
@@ -75,7 +75,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "Zahlen von 1 bis 4 über das, was Personen getan haben, werden nicht gezeigt, auch nichts, "
         "woraus sie sich errechnen ließen: Monate werden zusammengefasst, kleine Klassen werden "
         "eine, und ein Teil entfällt, wenn der Rest klein wäre. 0 wird gezeigt. Was Geräte getan "
-        "haben und was das Amt schuldet, wird immer gezeigt.",
+        "haben und was die Dienststelle schuldet, wird immer gezeigt.",
     ),
     people_shifts="Dass genug Personen Kameras trugen, ist aus den Schichten der Kameras bekannt; "
     "gezählt wurde nur, wie viele es waren.",
@@ -84,9 +84,10 @@ GERMAN_REPORT: Final = ReportTexts(
     rests_title="Worauf er beruht",
     rests_readings="{readings} signierte Zählerstände von {cameras} Kameras, SHA-256 aller "
     "{sha256}",
-    rests_ledger="{epochs} Dateien des Protokolls des Amtes, bis Eintrag {sequence}, SHA-256 "
+    rests_ledger="{epochs} Dateien des Protokolls der Dienststelle, bis Eintrag {sequence}, "
+    "SHA-256 "
     "{sha256}",
-    rests_no_ledger="nichts vom Protokoll des Amtes: Zahlen zu Aufzeichnungen, Löschung und "
+    rests_no_ledger="nichts vom Protokoll der Dienststelle: Zahlen zu Aufzeichnungen, Löschung und "
     "Nutzung "
     "sind deshalb 0",
     rests_missing="Dateien des Protokolls, die dazwischen fehlen: {count}. Was in ihnen stand, ist "
@@ -95,16 +96,17 @@ GERMAN_REPORT: Final = ReportTexts(
     rests_unread="Aufzeichnungen, deren Dateien vor dem Summieren fort waren: {count}. Ihre Länge "
     "und ihr Ende sind in keiner Zahl.",
     no_resets="Kein Zähler wurde zurückgesetzt.",
-    signed="Signiert vom Schlüssel des Amtes {kid}. 'camerad office report --check' findet, was "
+    signed="Signiert vom Schlüssel der Dienststelle {kid}. 'camerad office report --check' "
+    "findet, was "
     "seitdem geändert wurde. Dieselben Zahlen für Programme: {csv}, SHA-256 {sha256}.",
     made="Erstellt mit camerad {software}.",
     groups={
         "exposure": "Kameras und Stunden",
         "stages": "Selbstansicht und Aufzeichnung",
-        "recordings": "Aufzeichnungen im Amt",
+        "recordings": "Aufzeichnungen in der Dienststelle",
         "deletion": "Löschung",
         "use": "Sperren und Nutzung",
-        "chain": "Von der Straße ins Amt",
+        "chain": "Von der Straße in die Dienststelle",
         "equipment": "Geräte",
         "typed": "Eingetippt",
     },
@@ -123,7 +125,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "recordings_direct": "Aufzeichnungen ohne Selbstansicht unmittelbar davor",
         "seconds_to_recording_p50": "von Selbstansicht bis Aufzeichnung, Median",
         "seconds_to_recording_p90": "von Selbstansicht bis Aufzeichnung, 90. Perzentil",
-        "recordings_received": "Aufzeichnungen, die das Amt übernahm",
+        "recordings_received": "Aufzeichnungen, die die Dienststelle übernahm",
         "recordings_by_reason": "Aufzeichnungen nach Grund des Endes",
         "recording_length_p50": "Länge, Median",
         "recording_length_p90": "Länge, 90. Perzentil",
@@ -141,8 +143,8 @@ GERMAN_REPORT: Final = ReportTexts(
         "exports": "Herausgaben",
         "share_never_viewed": "Anteil nie gesichteter Aufzeichnungen",
         "hours_viewed": "gesichtete Stunden",
-        "delay_p50": "vom Ende einer Aufzeichnung bis ins Amt, Median",
-        "delay_p95": "vom Ende einer Aufzeichnung bis ins Amt, 95. Perzentil",
+        "delay_p50": "vom Ende einer Aufzeichnung bis in die Dienststelle, Median",
+        "delay_p95": "vom Ende einer Aufzeichnung bis in die Dienststelle, 95. Perzentil",
         "delay_over_day": "mehr als 24 Stunden",
         "handover_failures": "Übergabe begann zu stocken",
         "uploads_resumed": "fortgesetzte Übertragungen",
@@ -171,7 +173,7 @@ GERMAN_REPORT: Final = ReportTexts(
         "shift_hours": "Schicht- stunden",
         "self_views": "Selbst- ansichten",
         "recordings_begun": "Aufzeich- nungen",
-        "recordings_received": "im Amt",
+        "recordings_received": "übernommen",
         "deleted": "gelöscht",
     },
     explained={
@@ -207,11 +209,11 @@ GERMAN_REPORT: Final = ReportTexts(
         "display_down": "Display fiel aus",
         "light_down": "ein Licht fiel aus",
         "microphone_down": "Mikrofon fiel aus",
-        "network": "Amt nicht erreicht",
-        "certificate": "nicht der Server des Amtes",
+        "network": "Dienststelle nicht erreicht",
+        "certificate": "nicht der Server der Dienststelle",
         "register": "Kamera nicht im Register",
-        "office": "Amt nahm nichts an",
-        "recordings": "Amt nahm nur einige Aufzeichnungen an",
+        "office": "Dienststelle nahm nichts an",
+        "recordings": "Dienststelle nahm nur einige Aufzeichnungen an",
         "camera": "an der Kamera selbst",
         "silent": "das Programm der Kamera schwieg",
         "with_camera": "mit Kamera",

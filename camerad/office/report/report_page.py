@@ -11,7 +11,7 @@ from camerad.office.report import report_numbers as said
 from camerad.office.report.figures import (
     Cell,
     Figure,
-    Group,
+    FigureGroup,
     PeopleFrom,
     ReportFigures,
     Unit,
@@ -128,11 +128,11 @@ class _Page:
     # ------------------------------------------------------------------ tables
 
     def _groups(self) -> Iterator[str]:
-        for group in Group:
-            if group is not Group.TYPED:
+        for group in FigureGroup:
+            if group is not FigureGroup.TYPED:
                 yield self._table(self._texts.groups[group.value], group)
 
-    def _table(self, title: str, group: Group) -> str:
+    def _table(self, title: str, group: FigureGroup) -> str:
         rows = "".join(self._row(one) for one in self._report.figures if one.group is group)
         return (
             f'<section class="group"><h2>{escape(title)}</h2>'
@@ -159,7 +159,7 @@ class _Page:
         style = ""
         if figure.part:
             name, style = texts.parts.get(figure.part, figure.part), ' class="part"'
-            if figure.group is Group.TYPED and figure.code != "typed_occasions":
+            if figure.group is FigureGroup.TYPED and figure.code != "typed_occasions":
                 name, style = f"{texts.figures[figure.code]}, {name}", ""
         small = f"<small>{escape(about)}</small>" if about else ""
         head = f'<tr{style}><th scope="row">{escape(name)}{small}</th>'
@@ -247,7 +247,9 @@ class _Page:
 
     def _typed(self) -> str:
         texts, surveys = self._texts, self._report.surveys
-        rows = "".join(self._row(one) for one in self._report.figures if one.group is Group.TYPED)
+        rows = "".join(
+            self._row(one) for one in self._report.figures if one.group is FigureGroup.TYPED
+        )
         if not rows and not surveys:
             return ""
         table = f"{self._head()}{rows}</tbody></table>" if rows else ""

@@ -26,7 +26,7 @@ _DECIMALS: Final = 4
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-class TableError(CameradError, ValueError):
+class ReportTableError(CameradError, ValueError):
     """Error raised when a file is no table of a report."""
 
     exit_code = EX_CONFIG
@@ -54,7 +54,7 @@ def write_table(report: ReportFigures) -> bytes:
 
 
 def read_table(content: bytes, path: str) -> EarlierFigures:
-    """What `write_table` wrote. path: for messages. Raises TableError."""
+    """What `write_table` wrote. path: for messages. Raises ReportTableError."""
     cells: dict[str, Cell] = {}
     bounds: set[tuple[date, date]] = set()
     try:
@@ -75,7 +75,7 @@ def read_table(content: bytes, path: str) -> EarlierFigures:
             cells[key] = Cell(first, last, value, low, high, count, base)
         ((first, last),) = bounds
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise TableError(
+        raise ReportTableError(
             f"{path}: this is no table of a report: {error}; name the .csv that 'camerad office "
             "report' wrote"
         ) from error

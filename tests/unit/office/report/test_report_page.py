@@ -24,7 +24,7 @@ from camerad.office.report.figures import (
     Cell,
     Coverage,
     Figure,
-    Group,
+    FigureGroup,
     PeopleFrom,
     ReportFigures,
     Unit,
@@ -37,7 +37,12 @@ from camerad.office.report.report_english import ENGLISH_REPORT
 from camerad.office.report.report_german import GERMAN_REPORT
 from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_plots import plot_rates
-from camerad.office.report.report_table import EarlierFigures, TableError, read_table, write_table
+from camerad.office.report.report_table import (
+    EarlierFigures,
+    ReportTableError,
+    read_table,
+    write_table,
+)
 from camerad.office.report.report_texts import ReportTexts
 from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
 from tests.unit.office.report.test_report_figures import CAMERAS, month_of
@@ -79,7 +84,7 @@ BUSY = [month_of(60, 30, CAMERAS) for _ in range(3)]
 def test_every_word_of_the_code_has_a_text(texts: ReportTexts) -> None:
     report = report_of(BUSY)
     words = {
-        "groups": {one.value for one in Group},
+        "groups": {one.value for one in FigureGroup},
         "figures": {one.code for one in report.figures},
         "units": {one.value for one in Unit},
         "why": {one.value for one in Why} - {""},
@@ -189,7 +194,7 @@ def test_the_table_reads_back_as_it_was_written() -> None:
 )
 def test_what_is_no_table_is_told(content: bytes) -> None:
     header = write_table(report_of(BUSY)).split(b"\r\n")[0] + b"\r\n"
-    with pytest.raises(TableError, match=r"r\.csv: this is no table"):
+    with pytest.raises(ReportTableError, match=r"r\.csv: this is no table"):
         read_table(content.replace(b"{header}", header), "r.csv")
 
 
@@ -273,4 +278,6 @@ def test_people_are_counted_by_what_is_known() -> None:
         None,
     ).decode()
     assert ENGLISH_REPORT.people_shifts.split("'")[0] in page
-    assert Figure(Group.USE, "x", Unit.COUNT, FigureCells(*PERIOD.months[0]).free(1)).key == "x"
+    assert (
+        Figure(FigureGroup.USE, "x", Unit.COUNT, FigureCells(*PERIOD.months[0]).free(1)).key == "x"
+    )
