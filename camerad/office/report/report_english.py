@@ -173,6 +173,7 @@ ENGLISH_REPORT: Final = ReportTexts(
     },
     explained={
         "camera_days_out": "days on which a camera came back used",
+        "self_views": "the person opposite sees themselves on the camera",
         "self_views_without": "a proxy, see above",
         "recordings_received": "by dock or stick",
         "holds_by_ground": "grounds are free text in the ledger",

@@ -19,18 +19,17 @@ GERMAN_REPORT: Final = ReportTexts(
     subtitle="Was dabei herauskam, in Zahlen, die niemanden nennen",
     period="{first} bis {last} (Tage in {zone})",
     short="Auf einen Blick",
-    short_self_views="Selbstansichten je 100 Schichtstunden",
+    short_self_views="Spiegel je 100 Schichtstunden",
     short_recordings="Aufzeichnungen je 100 Schichtstunden",
-    short_without="der Selbstansichten endeten ohne Aufzeichnung",
+    short_without="der Spiegel endeten ohne Aufzeichnung",
     short_late="Aufzeichnungen zu spät gelöscht, von {deleted}",
     cannot_title="Was sich daraus nicht schließen lässt",
     cannot=(
         "Es gibt keine Vergleichsgruppe. Keine Zahl hier sagt, dass Kameras etwas bewirkt oder "
         "verhindert haben: keine Aussage über Ursachen.",
-        "Eine Selbstansicht, die ohne Aufzeichnung endete, steht nur stellvertretend für eine "
-        "Lage, die sich beruhigt hat. Sie kann auch ein Versehen gewesen sein, oder die Lage "
-        "endete "
-        "von selbst.",
+        "Ein Spiegel, der ohne Aufzeichnung endete, steht nur stellvertretend für eine Lage, die "
+        "sich beruhigt hat. Er kann auch ein Versehen gewesen sein, oder die Lage endete von "
+        "selbst.",
         "Die Intervalle sagen, wie weit allein der Zufall eine Zahl verschieben kann, wenn "
         "Ereignisse unabhängig voneinander eintreten. Über Jahreszeiten, andere Orte oder darüber, "
         "wer freiwillig eine Kamera trug, sagen sie nichts.",
@@ -58,7 +57,7 @@ GERMAN_REPORT: Final = ReportTexts(
     compared_title="Verglichen mit {first} bis {last}",
     compared_text="Beide Zeiträume nebeneinander. Wo sich die Intervalle weit überdecken, kann der "
     "Unterschied Zufall sein. Ein Unterschied hat viele mögliche Ursachen.",
-    chart_self_views="Selbstansichten je 100 Schichtstunden",
+    chart_self_views="Spiegel je 100 Schichtstunden",
     chart_recordings="Aufzeichnungen je 100 Schichtstunden",
     chart_axis="Die dünne Linie ist das 95-%-Intervall.",
     method_title="Wie gezählt wurde",
@@ -102,7 +101,7 @@ GERMAN_REPORT: Final = ReportTexts(
     made="Erstellt mit camerad {software}.",
     groups={
         "exposure": "Kameras und Stunden",
-        "stages": "Selbstansicht und Aufzeichnung",
+        "stages": "Spiegel und Aufzeichnung",
         "recordings": "Aufzeichnungen in der Dienststelle",
         "deletion": "Löschung",
         "use": "Sperren und Nutzung",
@@ -117,14 +116,14 @@ GERMAN_REPORT: Final = ReportTexts(
         "shift_hours": "Schichtstunden",
         "running_hours": "Stunden eingeschaltet",
         "share_ready": "Anteil der Laufzeit, in dem ein Druck aufgezeichnet hätte",
-        "self_views": "Selbstansichten",
-        "self_view_rate": "Selbstansichten je 100 Schichtstunden",
+        "self_views": "Spiegel gezeigt",
+        "self_view_rate": "Spiegel je 100 Schichtstunden",
         "recordings_begun": "Aufzeichnungen",
         "recording_rate": "Aufzeichnungen je 100 Schichtstunden",
-        "self_views_without": "Selbstansichten, die ohne Aufzeichnung endeten",
-        "recordings_direct": "Aufzeichnungen ohne Selbstansicht unmittelbar davor",
-        "seconds_to_recording_p50": "von Selbstansicht bis Aufzeichnung, Median",
-        "seconds_to_recording_p90": "von Selbstansicht bis Aufzeichnung, 90. Perzentil",
+        "self_views_without": "Spiegel, die ohne Aufzeichnung endeten",
+        "recordings_direct": "Aufzeichnungen ohne Spiegel unmittelbar davor",
+        "seconds_to_recording_p50": "vom Spiegel bis zur Aufzeichnung, Median",
+        "seconds_to_recording_p90": "vom Spiegel bis zur Aufzeichnung, 90. Perzentil",
         "recordings_received": "Aufzeichnungen, die die Dienststelle übernahm",
         "recordings_by_reason": "Aufzeichnungen nach Grund des Endes",
         "recording_length_p50": "Länge, Median",
@@ -171,13 +170,14 @@ GERMAN_REPORT: Final = ReportTexts(
         "camera_days_out": "Kameratage",
         "shifts": "Schichten",
         "shift_hours": "Schicht- stunden",
-        "self_views": "Selbst- ansichten",
+        "self_views": "Spiegel",
         "recordings_begun": "Aufzeich- nungen",
         "recordings_received": "übernommen",
         "deleted": "gelöscht",
     },
     explained={
         "camera_days_out": "Tage, an denen eine Kamera benutzt zurückkam",
+        "self_views": "die Person gegenüber sieht sich selbst auf der Kamera",
         "self_views_without": "stellvertretend, siehe oben",
         "recordings_received": "über Dockingstation oder Stick",
         "holds_by_ground": "Gründe stehen als freier Text im Protokoll",

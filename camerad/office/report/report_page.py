@@ -183,16 +183,16 @@ class _Page:
         names = "".join(
             f'<th scope="col" class="n">{escape(texts.columns[one.code])}</th>' for one in figures
         )
-        first = escape(texts.by_months)
+        first_column = f'<th scope="col">{escape(texts.by_months)}</th>'
         rows = []
         for number, (begin, end) in enumerate(runs):
             cells = "".join(_number_cell(one.runs[number], one.unit, texts) for one in figures)
             when = escape(said.span(begin, end, texts))
             rows.append(f'<tr><th scope="row">{when}</th>{cells}</tr>')
         return (
-            f"{title}<p>{escape(texts.by_months_text)}</p><table class='months'><thead><tr>"
-            f'<th scope="col">{first}</th>{names}</tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table>{self._monthly_rates()}</section>"
+            f"{title}<p>{escape(texts.by_months_text)}</p>"
+            f"{_wide(texts.by_months, 'months', first_column + names, rows)}"
+            f"{self._monthly_rates()}</section>"
         )
 
     def _monthly_rates(self) -> str:
@@ -239,10 +239,10 @@ class _Page:
             )
             name = escape(texts.figures[code])
             rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+        first_column = f'<th scope="col">{escape(texts.figure)}</th>'
         return (
             f'<section class="fine"><h2>{escape(title)}</h2><p>{escape(texts.compared_text)}</p>'
-            f'<table><thead><tr><th scope="col">{escape(texts.figure)}</th>{head}</tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table></section>"
+            f"{_wide(title, 'compared', first_column + head, rows)}</section>"
         )
 
     def _typed(self) -> str:
@@ -302,6 +302,15 @@ def _number_cell(cell: Cell, unit: Unit, texts: ReportTexts) -> str:
     if cell.value is None and cell.why is Why.SHOWN:
         return f'<td class="n">{said.DASH}</td>'  # an earlier report did not show it
     return f'<td class="{style}">{escape(said.shown(cell, unit, texts))}</td>'
+
+
+def _wide(name: str, kind: str, head: str, rows: Sequence[str]) -> str:
+    """A table that scrolls by itself where a screen is narrow. kind: of table. head, rows: HTML."""
+    return (
+        f'<div class="wide" tabindex="0" role="group" aria-label="{escape(name)}">'
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _items(texts: Iterable[str] | Sequence[str]) -> str:

@@ -22,7 +22,7 @@ COLUMNS: Final = (
 )
 PERIOD: Final = "period"
 MONTHS: Final = "months"
-_DECIMALS: Final = 4
+_DECIMALS: Final = 6
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -29,7 +29,7 @@ h1 { font-size: 19pt; line-height: 1.15; margin: 0 }
 header p { margin: 1mm 0 0; color: #444 }
 h2 { font-size: 12.5pt; margin: 7mm 0 1.5mm; break-after: avoid }
 h3 { font-size: 10.5pt; margin: 5mm 0 1mm; break-after: avoid }
-p, li { margin: 1mm 0 }
+p, li { margin: 1mm 0; overflow-wrap: anywhere }
 ul { margin: 1mm 0; padding-left: 5mm }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 3mm; margin: 2mm 0 4mm }
 .tiles div { border: 0.6pt solid #b5bcc4; border-top: 2.4pt solid #3c5f84; padding: 2mm 2.5mm;
@@ -60,15 +60,27 @@ td.base { color: #444; font-size: 8.7pt }
 .figures th:nth-child(4), td.base { padding-left: 2mm }
 tr { break-inside: avoid }
 .figures { table-layout: fixed }
-.figures th:nth-child(1) { width: 47% }
+.figures th:nth-child(1) { width: 43% }
 .figures th:nth-child(2) { width: 12% }
 .figures th:nth-child(3) { width: 23% }
+.compared { table-layout: fixed }
+.compared th:first-child { width: 32% }
+.compared thead th, .compared td { white-space: normal }
+h3::first-letter { text-transform: uppercase }
 .fine table { font-size: 8.6pt }
 .months { table-layout: fixed }
 .months th { white-space: normal }
 .months th:first-child { width: 22% }
 .months td.why { font-size: 7.6pt; text-align: right }
 section.group { break-inside: avoid }
+@media screen and (max-width: 640px) {
+  .wide { overflow-x: auto }
+  .wide table { min-width: 150mm }
+  td.n, th.n { white-space: normal; overflow-wrap: anywhere }
+  .figures th:nth-child(1) { width: 36% }
+  .figures th:nth-child(2) { width: 18% }
+  .figures th:nth-child(3) { width: 24% }
+}
 .typed { border-left: 3pt double #777; padding-left: 3mm }
 .typed h2::after { content: " \\270E" }
 code { font: 7.8pt "Liberation Mono", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere }
