@@ -60,6 +60,7 @@ td.base { color: #444; font-size: 8.7pt }
 .figures th:nth-child(4), td.base { padding-left: 2mm }
 tr { break-inside: avoid }
 .figures { table-layout: fixed }
+.figures td:nth-child(3) { white-space: normal }
 .figures th:nth-child(1) { width: 43% }
 .figures th:nth-child(2) { width: 12% }
 .figures th:nth-child(3) { width: 23% }
