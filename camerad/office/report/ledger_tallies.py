@@ -16,7 +16,7 @@ from typing import Final
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import EX_TEMPFAIL, CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.container import jws
@@ -40,17 +40,18 @@ from camerad.office.report.ledger_tally import (
     sign_tally,
     tally_days,
 )
-from camerad.office.report.report_days import DayOf
+from camerad.office.report.report_days import DayOf, week_until
 from camerad.store import listing
 from camerad.store.locations import LEDGER, OFFICE, Place
 
-WEARER_DAYS: Final = 7
 _NAME: Final = re.compile(r"([0-9]{6,})\.jws")
 _SHIFT: Final = jws.spellings(b'"kind":"shift_begun"')
 
 
 class TakenReadingsError(CameradError):
     """Error raised when another program adds up the ledger just then."""
+
+    exit_code = EX_TEMPFAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class LedgerTallies:
             )
             overdue, oldest_us = find_overdue(reading.state)
             last = date.fromisoformat(days[-1].day)
-            week = [one.wearer for one in worn if 0 <= (last - one.day).days < WEARER_DAYS]
+            week = [one.wearer for one in worn if week_until(last) <= one.day <= last]
             tally = LedgerTally(
                 kid=key.public.thumbprint,
                 directory=identity,

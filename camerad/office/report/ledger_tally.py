@@ -76,8 +76,8 @@ class LedgerTally:
     sequence number of its first entry; previous: SHA-256 of the entry before that. head: its last
     entry. unknown: entries that this version cannot read. overdue: recordings that at the epoch's
     end are beyond their day, not held, and here; oldest_us: the oldest of them, beyond its day.
-    wearers: how many different people the copies of cameras' ledgers name in the last seven days;
-    who they are is nowhere in a tally.
+    wearers: how many different people the copies of cameras' ledgers name in the week until the
+    last of the days, as far as it is in the same month; who they are is nowhere in a tally.
     """
 
     kid: str

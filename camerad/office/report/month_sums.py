@@ -17,7 +17,7 @@ from camerad.control.metrics import BOUNDS
 from camerad.office.report import increments as counted
 from camerad.office.report.increments import Increment
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
-from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_days import ReportPeriod, week_until
 
 HOUR_US: Final = 3600 * SECOND
 _LED: Final = f"{counted.LASTED}{Stage.SELF_VIEW.value}>{Stage.RECORDING.value}/"
@@ -108,7 +108,7 @@ def sum_months(
             if when in period:
                 month = months[period.month_of(when)]
                 month.days.append(day)
-                if day is tally.days[-1]:
+                if day is tally.days[-1] and week_until(when) in period:
                     month.wearers = max(month.wearers, tally.wearers)
     return months
 

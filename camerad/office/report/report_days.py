@@ -11,6 +11,7 @@ from camerad.base.clock import SECOND
 
 DayOf = Callable[[int], date]
 """The day of a wall time, microseconds since 1970. Raises ValueError if it is no date."""
+WEEK: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,6 +25,12 @@ def days_in(zone: tzinfo | None) -> DayOf:
             raise ValueError(f"{wall_us} us after 1970 is no date") from None
 
     return day_of
+
+
+def week_until(last: date) -> date:
+    """The first day of the week that ends with a day; the first of its month, if that is later: who
+    wore a camera in one month says nothing of the next."""
+    return max(last - timedelta(days=WEEK - 1), last.replace(day=1))
 
 
 @dataclass(frozen=True, slots=True)

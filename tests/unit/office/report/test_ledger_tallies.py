@@ -113,6 +113,21 @@ def test_people_are_counted_and_not_named(office: Office) -> None:
     assert tally.wearers == 2
 
 
+def test_people_of_the_month_before_are_not_counted(office: Office) -> None:
+    with office.work() as store:
+        office.vault.clock.step_wall(
+            Camera(office.root.parent / "other").clock.wall_us() - office.vault.clock.wall_us()
+        )
+        office.vault.clock.advance(6 * DAY)  # from 24 to 30 November: still in that week
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+        office.vault.clock.advance(DAY)
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+    office.make()
+    assert [tally.wearers for tally in office.read()] == [2, 0]
+
+
 def test_deletions_are_on_time_or_late_and_a_hold_is_no_delay(office: Office) -> None:
     clock = office.vault.clock
     with office.work() as store:

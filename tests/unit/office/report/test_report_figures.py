@@ -23,7 +23,7 @@ from camerad.office.report.indicator_kinds import LedgerIndicator
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Month, sum_months
 from camerad.office.report.quantiles import DELAYS, LENGTHS
-from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_days import ReportPeriod, week_until
 from camerad.office.report.report_sources import make_figures, read_sources
 from camerad.office.report.report_table import write_table
 from camerad.office.report.suppression import FEW
@@ -443,6 +443,15 @@ def test_the_report_s_intervals_cover_the_truth_as_often_as_they_say() -> None:
             covered += one.low <= rate <= one.high
     # At least 95 %; three standard errors of so many years.
     assert covered / total >= 0.95 - 3 * (0.95 * 0.05 / years) ** 0.5
+
+
+def test_people_of_another_month_or_of_before_the_period_count_for_nothing() -> None:
+    assert week_until(date(2026, 2, 2)) == date(2026, 2, 1)
+    assert week_until(date(2026, 2, 20)) == date(2026, 2, 14)
+    tally = tallied()  # nine people in the week until 5 January
+    for first, wearers in ((date(2026, 1, 1), 9), (date(2026, 1, 2), 0)):
+        period = ReportPeriod(first, date(2026, 1, 31))
+        assert sum_months(period, (), (tally,))[0].wearers == wearers
 
 
 def test_increments_outside_of_the_period_count_for_nothing() -> None:
