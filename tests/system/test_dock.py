@@ -83,6 +83,9 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         (camera_07,) = seen(tmp_path)
         assert camera_07["recordings"] == 2 and "docked" in camera_07["conditions"]
         assert camera_07["version"] == __version__
+        readings = tmp_path / "state/office/directory/office/readings"
+        (month,) = readings.glob("*/*.jsonl")
+        assert b'"statement"' in month.read_bytes(), "its counters are kept for a report"
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout

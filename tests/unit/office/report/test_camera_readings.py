@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,6 +207,30 @@ def test_the_time_is_the_cameras_if_its_clock_was_confirmed(office: Office) -> N
     assert Reading(KID, 7, trusted, b"").wall_us == WALL_US
     unknown = said(clock=Moment(1, WALL_US, ClockSource.UNKNOWN))
     assert Reading(KID, 7, unknown, b"").wall_us == 7
+
+
+def test_several_servers_on_one_directory_keep_each_reading_once(office: Office) -> None:
+    """A camera goes on at whichever server it reaches; what one refuses, the other does, too."""
+    others = [
+        CheckIns(str(office.vault.root), office.vault.cameras, office.vault.clock) for _ in range(3)
+    ]
+    tokens = [token(200 + number, 200 + number, counters=used(number)) for number in range(12)]
+
+    def bring(server: CheckIns) -> None:
+        for sent in tokens:
+            with contextlib.suppress(StaleCheckInError):
+                server.take(KID, sent)
+
+    threads = [threading.Thread(target=bring, args=(one,)) for one in others]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    kept = office.kept()
+    assert kept == [one for one in tokens if one in kept] and kept[-1] == tokens[-1]
+    assert len(set(kept)) == len(kept)
+    lines = office.file.read_bytes().splitlines()
+    assert len(lines) == len(kept), "no line is torn, and none is there twice"
 
 
 def test_a_start_in_between_is_use(office: Office) -> None:
