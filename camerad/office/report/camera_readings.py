@@ -11,7 +11,8 @@ is `office/check-ins` that has it. A camera that only lies in its dock has one l
 A line is appended by one write and synchronised before the check-in counts. What a loss of power
 leaves of it is cut off by the next one. A file has at most `MOST_BYTES`; beyond that nothing is
 appended until the next month, and nothing is lost by it, since counters go on. Files are removed
-`MONTHS` after their month.
+`MONTHS` after their month. Nobody but the server's user reads them: with a roster of who had which
+camera they say how often somebody pressed in a shift.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ KEY: Final = "key.jwk"
 _ENDING: Final = ".jsonl"
 _NAME: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\.jsonl")
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_MODE: Final = 0o600
 _LARGEST_KEY: Final = 64 * 1024
 _ROOM: Final = 2 * (check_in.LONGEST + 1024)
 """Bytes that two lines may take."""
@@ -122,10 +124,11 @@ class CameraReadings:
         elif _month_of(new.arrived_us) != _month_of(kept.arrived_us):
             wanted.append(new)
         if wanted:
-            durable_files.make_directory(directory)
+            durable_files.make_directory(self._root)
+            durable_files.make_directory(directory, 0o700)
             path = os.path.join(directory, KEY)
             if not file_status.exists(path):
-                durable_files.publish(path, json.dumps(key.jwk).encode())
+                durable_files.publish(path, json.dumps(key.jwk).encode(), mode=_MODE)
             self._append(os.path.join(directory, _month_of(new.arrived_us) + _ENDING), wanted)
 
     def cameras(self) -> list[str]:
@@ -188,7 +191,7 @@ class CameraReadings:
             for one in readings
         )
         if not file_status.exists(path):
-            durable_files.publish(path, content)
+            durable_files.publish(path, content, mode=_MODE)
             return
         whole = sum(len(line) + 1 for line in _lines(path))
         if whole + len(content) > MOST_BYTES:

@@ -233,6 +233,14 @@ def test_several_servers_on_one_directory_keep_each_reading_once(office: Office)
     assert len(lines) == len(kept), "no line is torn, and none is there twice"
 
 
+def test_nobody_but_the_server_s_user_reads_them(office: Office) -> None:
+    office.dock(0)
+    office.dock(1)
+    assert office.file.parent.stat().st_mode & 0o777 == 0o700
+    for path in office.file.parent.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_start_in_between_is_use(office: Office) -> None:
     office.dock(0)
     office.check_ins.take(
