@@ -58,7 +58,8 @@ ENGLISH_REPORT: Final = ReportTexts(
     "be chance. A difference has many possible causes.",
     chart_self_views="Self-views for each 100 shift hours",
     chart_recordings="Recordings for each 100 shift hours",
-    chart_axis="The thin line is the 95 % interval.",
+    glance="In brackets, and as thin lines: the 95 % interval, how far chance alone could move a "
+    "figure. Self-view: the person opposite sees themselves on the camera.",
     method_title="How it was counted",
     method=(
         "Only two sources count: readings of the cameras' counters, each signed by its camera when "
@@ -173,7 +174,6 @@ ENGLISH_REPORT: Final = ReportTexts(
     },
     explained={
         "camera_days_out": "days on which a camera came back used",
-        "self_views": "the person opposite sees themselves on the camera",
         "self_views_without": "a proxy, see above",
         "recordings_received": "by dock or stick",
         "holds_by_ground": "grounds are free text in the ledger",

@@ -59,7 +59,8 @@ GERMAN_REPORT: Final = ReportTexts(
     "Unterschied Zufall sein. Ein Unterschied hat viele mögliche Ursachen.",
     chart_self_views="Spiegel je 100 Schichtstunden",
     chart_recordings="Aufzeichnungen je 100 Schichtstunden",
-    chart_axis="Die dünne Linie ist das 95-%-Intervall.",
+    glance="In Klammern und als dünne Linien: das 95-%-Intervall, also wie weit allein der Zufall "
+    "eine Zahl verschieben kann. Spiegel: Die Person gegenüber sieht sich selbst auf der Kamera.",
     method_title="Wie gezählt wurde",
     method=(
         "Nur zwei Quellen zählen: Stände der Zähler, die jede Kamera beim Einstecken in die "
@@ -177,7 +178,6 @@ GERMAN_REPORT: Final = ReportTexts(
     },
     explained={
         "camera_days_out": "Tage, an denen eine Kamera benutzt zurückkam",
-        "self_views": "die Person gegenüber sieht sich selbst auf der Kamera",
         "self_views_without": "stellvertretend, siehe oben",
         "recordings_received": "über Dockingstation oder Stick",
         "holds_by_ground": "Gründe stehen als freier Text im Protokoll",

@@ -121,9 +121,8 @@ class _Page:
                     f"<figure><figcaption>{escape(title)}</figcaption>"
                     f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}"></figure>'
                 )
-        if not plots:
-            return ""
-        return f'<div class="plots">{"".join(plots)}</div><p>{escape(texts.chart_axis)}</p>'
+        drawn = f'<div class="plots">{"".join(plots)}</div>' if plots else ""
+        return f'{drawn}<p class="glance">{escape(texts.glance)}</p>'
 
     # ------------------------------------------------------------------ tables
 

@@ -41,7 +41,7 @@ ul { margin: 1mm 0; padding-left: 5mm }
 .plots img { width: 100%; height: auto; display: block }
 figure { margin: 0; break-inside: avoid }
 figcaption { font-size: 8.8pt; font-weight: 700; margin-bottom: 0.5mm }
-.plots + p { color: #444; font-size: 8.5pt; margin: 0 }
+.glance { color: #444; font-size: 8.5pt; margin: 0 }
 @media (max-width: 560px) { .tiles { grid-template-columns: 1fr 1fr }
   .plots { grid-template-columns: 1fr } }
 .cannot { border: 0.6pt solid #a77b12; border-left-width: 4pt; background: #fdf8ea;

@@ -54,7 +54,7 @@ class ReportTexts:
     compared_text: str
     chart_self_views: str
     chart_recordings: str
-    chart_axis: str
+    glance: str
     method_title: str
     method: tuple[str, ...]
     people_shifts: str
