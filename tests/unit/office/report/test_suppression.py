@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
+from collections.abc import Callable
 
 import pytest
 
@@ -154,6 +155,54 @@ def test_two_ways_to_divide_leave_enough_possible() -> None:
                 if is_small(small):
                     assert len(values) >= FEW, (pairs, both, run)
     assert shown > 50 and refused > 50
+
+
+@pytest.mark.breadth
+@pytest.mark.parametrize(("months", "most"), breadth([(1, 9), (2, 6)], [(1, 20), (2, 12), (3, 5)]))
+def test_of_two_linked_rows_and_their_split_no_small_number_is_left_alone(
+    months: int, most: int
+) -> None:
+    """All that can have happened in some months: self-views that led to a recording, that did not,
+    and recordings without one. By what a report shows of all of it together, each of the numbers
+    and of their sums can be one of four at least where it may be small."""
+    classes: dict[object, list[set[int]]] = defaultdict(lambda: [set() for _ in range(5 * months)])
+    each = tuple(itertools.product(range(most + 1), repeat=3))
+    for happened in itertools.product(each, repeat=months):
+        runs = join_months(months, safe_by(happened))
+        pairs = [sums_of(happened[first:end]) for first, end in runs]
+        both = sum(led for led, _, _ in happened)
+        shown = both if runs and may_cross(pairs, both) else None
+        possible = classes[(tuple(runs), tuple(pairs), shown)]
+        for month, (led, without, direct) in enumerate(happened):
+            numbers = (led, without, direct, led + without, led + direct)
+            for number, one in enumerate(numbers):
+                possible[5 * month + number].add(one)
+    tried = 0
+    for (runs, pairs, _), possible in classes.items():  # type: ignore[misc]
+        if any(one > most for pair in pairs for one in pair):  # type: ignore[has-type]
+            continue  # of these, not all were tried
+        tried += 1
+        for values in possible:
+            assert not any(map(is_small, values)) or len(values) >= FEW - 1, (runs, pairs)
+    assert tried > 5
+
+
+Happened = tuple[tuple[int, ...], ...]
+
+
+def sums_of(happened: Happened) -> tuple[int, int]:
+    """Self-views and recordings."""
+    return sum(one[0] + one[1] for one in happened), sum(one[0] + one[2] for one in happened)
+
+
+def safe_by(happened: Happened) -> Callable[[int, int], bool]:
+    """As a report asks of its rows."""
+
+    def is_safe(first: int, end: int) -> bool:
+        views, recordings = sums_of(happened[first:end])
+        return not any(map(is_small, (views, recordings, abs(views - recordings))))
+
+    return is_safe
 
 
 def test_without_the_rule_the_attacker_finds_a_small_number() -> None:
