@@ -15,6 +15,7 @@ from camerad.cli import (
     office_init,
     office_people,
     office_reindex,
+    office_report,
     office_restore,
 )
 from camerad.cli.office_init import OfficeCommandError
@@ -72,7 +73,7 @@ def add_parser(commands: Any) -> None:
     check = checks.add_parser("check", help="name every mistake in the server's settings")
     check.add_argument("file", metavar="FILE", help="an office.yaml")
 
-    for one in (office_find, office_reindex, office_people):
+    for one in (office_find, office_reindex, office_report, office_people):
         one.add_parser(actions, default_config())
 
 
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         "reindex": office_reindex.run,
         "status": office_cameras.run,
         "offer": office_cameras.run,
+        "report": office_report.run,
         "restore": office_restore.run,
         "people": office_people.run,
     }

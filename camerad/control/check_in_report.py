@@ -128,6 +128,8 @@ def counters_of(dumped: Mapping[str, Any]) -> Counters:
         running_us=running_us,
         ready_us=ready_us,
         shift_us=shift_us,
+        shifts=dumped["shifts"],
+        handover_failures=_counts(dumped["handover_failures"]),
     )
 
 

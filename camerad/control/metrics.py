@@ -1,9 +1,10 @@
 """Counters of what the camera does, without personal data, and their text for Prometheus.
 
 What is counted: how often a stage was entered, how long a stage lasted before which other one,
-recordings, failures by kind, and hours: of running, of being ready, on a shift. Nothing says who,
-when, where or what; no label has a value that is not in a table of the code. The format is
-Prometheus' text exposition format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
+recordings, shifts, failures by kind, and hours: of running, of being ready, on a shift. Nothing
+says who, when, where or what; no label has a value that is not in a table of the code. The format
+is Prometheus' text exposition format 0.0.4
+(prometheus.io/docs/instrumenting/exposition_formats).
 
 Counters go on over restarts: `Metrics.dump` and `Metrics.restore`. Pure; times are media time in
 microseconds.
@@ -64,6 +65,7 @@ class Metrics:
         self._handover: HandoverProgress | None = None
         self._handover_failures: Counter[HandoverTrouble] = Counter()
         self._running_us = self._ready_us = self._shift_us = 0
+        self._shifts = 0
         self._ready = self._on_shift = False
         self._stage: Stage | None = None
         self._conditions: frozenset[Condition] = frozenset()
@@ -90,9 +92,11 @@ class Metrics:
             self._moved(at_us, event, after)
         self._ready = after.stage in ARMABLE and after.can_record
 
-    def shift(self, at_us: int, *, runs: bool) -> None:
-        """Whether somebody is on a shift."""
+    def shift(self, at_us: int, *, runs: bool, begun: int = 0) -> None:
+        """Whether somebody is on a shift. begun: how many have begun since it was said last; one
+        that goes on over a restart does not begin again."""
         self.advance_to(at_us)
+        self._shifts += begun
         self._on_shift = runs
 
     def handover(self, progress: HandoverProgress | None) -> None:
@@ -137,6 +141,7 @@ class Metrics:
             "recordings": dict(self._recordings),
             "failures": {one.value: count for one, count in self._failures.items()},
             "handover_failures": {one.value: n for one, n in self._handover_failures.items()},
+            "shifts": self._shifts,
             "us": [self._running_us, self._ready_us, self._shift_us],
         }
 
@@ -156,6 +161,7 @@ class Metrics:
                 for pair in _PAIRS
                 if (name := f"{pair[0].value} {pair[1].value}") in dumped["lasted"]
             }
+            shifts = _count(dumped.get("shifts", 0))
             running_us, ready_us, shift_us = map(_count, dumped["us"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"these are no counters: {error}") from error
@@ -170,6 +176,7 @@ class Metrics:
         self._running_us += running_us
         self._ready_us += ready_us
         self._shift_us += shift_us
+        self._shifts += shifts
 
     # ------------------------------------------------------------------ for Prometheus
 
@@ -213,6 +220,8 @@ class Metrics:
             ((one.value, self._handover_failures[one]) for one in HandoverTrouble),
             "trouble",
         )
+        yield from _family("camerad_shifts_total", "counter", "Shifts that have begun.")
+        yield _sample("camerad_shifts_total", {}, self._shifts)
         for name, about, microseconds in (
             ("running", "For how long the daemon has run.", self._running_us),
             ("ready", "For how long a press would have started a recording.", self._ready_us),

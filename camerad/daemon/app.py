@@ -366,7 +366,7 @@ class App:
         that nobody sees; they are overwritten once it is no longer looked for."""
         shifts = self._shifts
         self._recordings.wearer = shifts.wearer
-        self._counting.shift(runs=shifts.wearer is not None)
+        self._counting.shift(runs=shifts.wearer is not None, begun=shifts.take_begun())
         self._presentation.tell_stamp()
         if self._badges is not None:
             self._badges.look(shifts.looking)

@@ -52,9 +52,9 @@ class MetricsStore:
         """The stage machine has made a step."""
         self.metrics.count_step(step.event, step.after, step.effects)
 
-    def shift(self, *, runs: bool) -> None:
-        """Whether somebody is on a shift."""
-        self.metrics.shift(self._clock.now_us(), runs=runs)
+    def shift(self, *, runs: bool, begun: int = 0) -> None:
+        """Whether somebody is on a shift, and how many have begun since it was said last."""
+        self.metrics.shift(self._clock.now_us(), runs=runs, begun=begun)
 
     def handover(self, progress: HandoverProgress | None) -> None:
         """How handing over goes is another thing."""

@@ -58,6 +58,7 @@ class ShiftManager:
         self._clock = core.clock
         self._state = shift.ShiftState()
         self._timer: asyncio.TimerHandle | None = None
+        self._begun = 0
 
     @property
     def wearer(self) -> str | None:
@@ -68,6 +69,11 @@ class ShiftManager:
     def looking(self) -> bool:
         """Whether badges are looked for."""
         return self._state.looking
+
+    def take_begun(self) -> int:
+        """How many shifts have begun since this was asked last."""
+        begun, self._begun = self._begun, 0
+        return begun
 
     def lights(self, look: signals.Indication) -> signals.Indication:
         """The lights, with what they say of shifts."""
@@ -132,6 +138,7 @@ class ShiftManager:
             match effect:
                 case shift.ShiftBegan(begun):
                     log.info("a shift begins", extra=MessageId.SHIFT.extra)
+                    self._begun += 1
                     self._note(
                         "shift_begun",
                         wearer=begun.wearer,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
 from camerad.base.clock import Moment
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
@@ -45,7 +47,9 @@ class StageTimes:
 @dataclass(frozen=True, slots=True)
 class Counters:
     """A reading of the camera's counters (`camerad.control.metrics`); they only grow, unless they
-    were lost. entered: stages. recordings: by what ended them. failures: conditions that began."""
+    were lost. entered: stages. recordings: by what ended them. failures: conditions that began.
+    shifts: that have begun. handover_failures: by why handing over began not to work. Cameras of
+    earlier versions do not say the last two."""
 
     entered: tuple[Count, ...]
     recordings: tuple[Count, ...]
@@ -54,6 +58,8 @@ class Counters:
     running_us: int
     ready_us: int
     shift_us: int
+    shifts: int | UnsetType = UNSET
+    handover_failures: tuple[Count, ...] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

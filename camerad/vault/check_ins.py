@@ -5,7 +5,8 @@ since 1970 by the server's clock, and ``statement``, the token as the camera sig
 that is not newer than the one that is there counts for nothing, whatever wall time it names. The
 camera's ledger says which is newer, since it only grows, and every start of a daemon makes it
 longer; where it did not grow, boot time does, within one boot. So a statement that somebody kept
-cannot make a camera look as it was once.
+cannot make a camera look as it was once. Before it counts, what a report needs of its counters is
+kept (`camerad.office.report.camera_readings`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from camerad.base.text import printable
 from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.office.camera_register import RegisteredCamera
+from camerad.office.report.camera_readings import CameraReadings, Line, Reading, follows
 from camerad.store import check_in
 from camerad.store.check_in import CheckIn
 from camerad.store.locations import OFFICE
@@ -61,13 +63,6 @@ class ArrivedCheckIn:
     said: CheckIn
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """The file."""
-
-    arrived_us: int
-    statement: str
-
-
 class CheckIns:
     """directory: the office's. cameras: its register. clock: the server's.
 
@@ -81,6 +76,7 @@ class CheckIns:
         self._cameras = cameras
         self._clock = clock
         self._locks = DirectoryLocks(os.path.abspath(directory))
+        self._readings = CameraReadings(directory)
 
     def take(self, kid: str, token: bytes) -> CheckIn:
         """Keep a statement as the camera's last, durably. Raises JwsError if it is none that this
@@ -88,16 +84,19 @@ class CheckIns:
         key = self._cameras.key(kid)
         said = check_in.parse(token, KeyRing([key]))
         with self._locks.hold(f"check-in-{key.thumbprint}"):
-            last = self.last(kid)
-            if last is not None and not _follows(said, last.said):
+            last = self._read(kid)
+            if last is not None and not follows(said, last.said):
                 raise StaleCheckInError(
                     "this check-in is not newer than the last one of its camera: it was sent "
                     "twice or kept back, or the camera's card was put back to an earlier state"
                 )
-            kept = _Kept(self._clock.wall_us(), token.decode("ascii"))
+            new = Reading(key.thumbprint, self._clock.wall_us(), said, token)
             path = self._path(kid)
+            self._readings.keep(key, new, last)
             durable_files.make_directory(os.path.dirname(path))
-            durable_files.publish(path, msgspec.json.encode(kept))
+            durable_files.publish(
+                path, msgspec.json.encode(Line(new.arrived_us, token.decode("ascii")))
+            )
             if last is not None:
                 self._tell(self._cameras.find(kid).name, said, last.said)
         return said
@@ -105,13 +104,17 @@ class CheckIns:
     def last(self, kid: str) -> ArrivedCheckIn | None:
         """The last one; None if the camera was never seen, or what is there cannot be read, which
         the log says."""
+        found = self._read(kid)
+        return None if found is None else ArrivedCheckIn(found.arrived_us, found.said)
+
+    def _read(self, kid: str) -> Reading | None:
         keys = KeyRing([self._cameras.key(kid)])
         path = self._path(kid)
         if not file_status.exists(path):
             return None
         content = read_plain(path, "check-in", _LARGEST)
         try:
-            kept = msgspec.json.decode(content, type=_Kept)
+            kept = msgspec.json.decode(content, type=Line)
             token = kept.statement.encode("ascii")
             said = check_in.parse(token, keys)
         except (JwsError, ValueError) as error:
@@ -123,7 +126,7 @@ class CheckIns:
                 extra=MessageId.CHECK_IN.extra,
             )
             return None
-        return ArrivedCheckIn(kept.arrived_us, said)
+        return Reading(kid, kept.arrived_us, said, token)
 
     def _tell(self, name: str, said: CheckIn, before: CheckIn) -> None:
         """Say what a camera has refused since. name: in the register; what it calls itself is its
@@ -145,11 +148,3 @@ class CheckIns:
         for one in (self._office, directory):
             file_status.check_directory(one)
         return os.path.join(directory, f"{kid}{_ENDING}")
-
-
-def _follows(said: CheckIn, last: CheckIn) -> bool:
-    """Whether a statement is newer than the last one."""
-    head, before = (said.head.epoch, said.head.sequence), (last.head.epoch, last.head.sequence)
-    if head == before:
-        return said.boot_id == last.boot_id and said.clock.boot_us > last.clock.boot_us
-    return head > before

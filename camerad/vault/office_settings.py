@@ -16,9 +16,10 @@ from camerad.config.document import read_document
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
 from camerad.index.index_settings import IndexSettings
-from camerad.vault import desk_settings, notice_settings, update_settings
+from camerad.vault import desk_settings, notice_settings, report_settings, update_settings
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.notice_settings import MetricsSettings, NotifySettings
+from camerad.vault.report_settings import DEFAULT_REPORT, ReportSettings
 from camerad.vault.second_copy.second_copy_settings import (
     NO_SECOND_COPY,
     SecondCopySettings,
@@ -131,6 +132,7 @@ class OfficeFile:
     )
     updates: Annotated[UpdateSettings, "How updates are sent to cameras."] = DEFAULT_UPDATES
     desk: Annotated[DeskSettings | None, "The page for people. Left out: there is none."] = None
+    report: Annotated[ReportSettings, "What reports are made of."] = DEFAULT_REPORT
 
 
 def load(path: str, *, with_files: bool = True) -> OfficeFile:
@@ -202,7 +204,8 @@ def example(settings: OfficeFile) -> str:
     }
     quoted = {name: json.dumps(str(value), ensure_ascii=False) for name, value in said.items()}
     own = _EXAMPLE.format(**quoted, port=settings.listen.port)
-    return own + update_settings.EXAMPLE + desk_settings.EXAMPLE + notice_settings.EXAMPLE
+    own += update_settings.EXAMPLE + report_settings.EXAMPLE
+    return own + desk_settings.EXAMPLE + notice_settings.EXAMPLE
 
 
 _EXAMPLE: Final = """\

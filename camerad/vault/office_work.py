@@ -8,6 +8,7 @@
 `second-copies`, every 15 min   deletes, locks and holds second copies as the ledger has them, if
                                 there are any
 `copying`, every 15 min         makes those that are missing, for ten minutes
+`readings`, every hour          adds up the office's ledger for reports, and removes old readings
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `index`, every five seconds     brings the index up to date, if anything has changed
@@ -37,6 +38,7 @@ from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.periodic_work import LEAST_PAUSE_SECONDS, PeriodicWork, end_all
+from camerad.vault.readings_worker import ReadingsWorker
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.second_copy.second_copies import SecondCopies
 from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
@@ -126,6 +128,8 @@ class OfficeWork:
         )
         self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
         self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
+        readings = ReadingsWorker(directory, cameras, key, clock, settings.report)
+        self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look)
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))

@@ -99,7 +99,9 @@ def differences(folder: Path) -> list[str]:
     expected = {MANIFEST}
     pins = {one["name"]: Pin(one["version"], one["integrity"]) for one in manifest["packages"]}
     if pins != PINNED:
-        wrong.append(f"{MANIFEST}: not the pinned packages; run python -m generators.vendored_modules")
+        wrong.append(
+            f"{MANIFEST}: not the pinned packages; run python -m generators.vendored_modules"
+        )
     for package in manifest["packages"]:
         for name, sha256 in package["files"].items():
             path = f"{package['name']}/{name}"

@@ -2,9 +2,9 @@
 
     python -m tests.browser.pictures
 
-runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png.
-Whoever does so looks at both afterwards. Raises what the page's tests raise if a step does not come
-about, or if anything goes wrong in the page.
+runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png;
+and report.png, the first page of a report. Whoever does so looks at all of them afterwards. Raises
+what the page's tests raise if a step does not come about, or if anything goes wrong in the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser
+from report_demo import make_page
 
+from camerad.office.report.report_english import ENGLISH_REPORT
 from tests.browser.person import Person, browser, person
 from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
 
@@ -90,6 +92,16 @@ def draw(chromium: Browser, camera: BodyCamera) -> None:
     camera.stop()
 
 
+def draw_report(chromium: Browser, directory: Path) -> None:
+    """The first page of the report of a made-up year."""
+    path = directory / "report.html"
+    path.write_bytes(make_page(directory, ENGLISH_REPORT))
+    page = chromium.new_page(viewport={"width": 794, "height": 1123}, device_scale_factor=1.5)
+    page.goto(path.as_uri())
+    page.screenshot(path=PICTURES / "report.png")
+    page.close()
+
+
 def main() -> None:
     """Draw them."""
     with (
@@ -98,6 +110,7 @@ def main() -> None:
         browser() as chromium,
     ):
         draw(chromium, camera)
+        draw_report(chromium, Path(directory))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,9 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         with urllib.request.urlopen(f"{camera.url}/office/desk", timeout=60) as answer:
             assert re.fullmatch(r"http://localhost:\d+/#link=[\w-]{43}", answer.url)
             assert b"/page/app.js" in answer.read()
+        readings = tmp_path / "state/office/directory/office/readings"
+        (month,) = readings.glob("*/*.jsonl")
+        assert b'"statement"' in month.read_bytes(), "its counters are kept for a report"
     found = verified(tmp_path)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     assert "missing" not in found.stdout

@@ -259,3 +259,19 @@ def test_counters_of_stages_and_conditions_that_are_no_more_are_left_out() -> No
     text = metrics.text(0, "1.0")
     for word in ("asleep", "wet", "rain"):
         assert word not in text
+
+
+def test_shifts_are_counted_when_they_begin_and_go_on_over_restarts() -> None:
+    metrics = Metrics(0)
+    metrics.shift(0, runs=True, begun=1)
+    metrics.shift(5, runs=True, begun=1)  # one relieved the other
+    metrics.shift(9, runs=False)
+    after = Metrics(0)
+    after.restore(metrics.dump())
+    after.shift(1, runs=True)  # goes on over the restart
+    assert after.dump()["shifts"] == 2
+    assert "camerad_shifts_total 2" in after.text(9, "0")
+    before = {name: value for name, value in after.dump().items() if name != "shifts"}
+    earlier = Metrics(0)
+    earlier.restore(before)  # of a version that did not count them
+    assert earlier.dump()["shifts"] == 0

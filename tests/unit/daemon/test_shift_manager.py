@@ -89,6 +89,13 @@ def test_a_program_is_told_why_nothing_comes_of_it(bench: Bench) -> None:
     assert bench.plays(scene).kinds == ["shift_begun", "shift_ended"]
 
 
+def test_shifts_are_counted_once_each_for_the_metrics(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.begin("W-1"))
+    bench.plays(lambda one: one.shifts.begin("W-2"))  # relieved
+    assert bench.shifts.take_begun() == 2
+    assert bench.shifts.take_begun() == 0
+
+
 def test_what_the_ledger_knows_goes_on_and_is_not_written_again(bench: Bench) -> None:
     since_us = 1000 * SECOND - 2 * HOUR
     bench.plays(lambda one: one.shifts.known(KeptShift("W-1", "badge", since_us)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Head
 from camerad.store import check_in
-from camerad.store.check_in import RefusedOffer
+from camerad.store.check_in import Count, RefusedOffer
 from camerad.vault.cameras import UnregisteredError
 from camerad.vault.check_ins import CheckIns, StaleCheckInError
 
@@ -165,3 +166,11 @@ def test_a_restart_keeps_them(vault: Vault, check_ins: CheckIns) -> None:
     again = CheckIns(str(vault.root), vault.cameras, ManualClock())
     with pytest.raises(StaleCheckInError):
         again.take(KID, token())
+
+
+def test_a_statement_of_an_earlier_version_counts(check_ins: CheckIns) -> None:
+    earlier = said()
+    assert b"shifts" not in jws.canonical(earlier)  # as versions before wrote it
+    assert check_ins.take(KID, token()) == earlier
+    counted = replace(earlier.counters, shifts=3, handover_failures=(Count("network", 2),))
+    assert check_ins.take(KID, token(101, counters=counted)).counters == counted

@@ -1,0 +1,8 @@
+"""The report: what came of the cameras, in figures that name nobody (O8).
+
+Two kinds of signed readings are kept while things happen, since what they are taken from expires
+within weeks: what cameras said of their counters (`camera_readings`), and what the office's ledger
+added up to, epoch by epoch (`ledger_tallies`). `figures` makes a report of these and of nothing
+else; `suppression` decides what of it may be shown; `report_page` and `report_table` write it, and
+`report_statement` signs it and finds what was changed. docs/report.md explains the figures.
+"""

@@ -1,0 +1,282 @@
+"""Makes the figures of readings and tallies, and of nothing else; pure.
+
+What people did is shown as `camerad.office.report.suppression` allows. What machines did, and what
+the office itself owes (deletions on time), is always shown: it names nobody, and hiding a late
+deletion would help nobody but the office.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from camerad.base.clock import SECOND
+from camerad.control.metrics import BOUNDS
+from camerad.office.report import increments as counted
+from camerad.office.report.figure_cells import FigureCells
+from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
+from camerad.office.report.indicator_kinds import INDICATORS, WITNESS_REFUSALS, LedgerIndicator
+from camerad.office.report.ledger_tally import LedgerTally
+from camerad.office.report.month_sums import HOUR_US, Month, join
+from camerad.office.report.quantiles import DELAYS, LENGTHS, PERCENTS, count_in
+from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.suppression import FEW, is_small, join_months, may_cross
+from camerad.office.report.typed_form import CountedByHand, TypedForm
+
+SIDES: Final = ("with_camera", "without_camera", "last_year")
+_BY_HAND: Final = ("announced", "persons", "assaults", "insults", "injuries")
+_CellOf = Callable[[FigureCells, Month], Cell]
+_NumberOf = Callable[[Month], int]
+
+
+class FigureMaker:
+    """months: of the period. tallies: of the office's ledger. form: what was typed in. cameras: of
+    how many there are readings in the period. indicators: of the ledger."""
+
+    def __init__(
+        self,
+        period: ReportPeriod,
+        months: Sequence[Month],
+        tallies: Sequence[LedgerTally],
+        *,
+        form: TypedForm,
+        cameras: int,
+        indicators: Sequence[LedgerIndicator] = INDICATORS,
+    ) -> None:
+        self._months = months
+        self._form = form
+        self._cameras = cameras
+        self._indicators = indicators
+        self._last = tallies[-1] if tallies else None
+        named = any(month.wearers for month in months)
+        self.people = PeopleFrom.SHIFTS if named else PeopleFrom.CAMERAS
+        bounds = period.months
+        joined = join_months(len(months), self._is_safe)
+        self.runs = tuple((bounds[first][0], bounds[end - 1][1]) for first, end in joined)
+        """Months that are shown together, each by its first and last day."""
+        self._runs = [join(months[first:end]) for first, end in joined]
+        self._whole = join(months)
+        self._cells = FigureCells(period.first, period.last)
+
+    def make(self) -> tuple[Figure, ...]:
+        """All figures, in the order of their groups."""
+        return (
+            *self._exposure(),
+            *self._stages(),
+            *self._recordings(),
+            *self._deletion(),
+            *self._use(),
+            *self._chain(),
+            *self._equipment(),
+            *self._typed(),
+        )
+
+    # ------------------------------------------------------------------ what may be shown
+
+    def _people(self, month: Month) -> int:
+        found = month.wearers if self.people is PeopleFrom.SHIFTS else len(month.out)
+        typed = self._form.wearers
+        return found if typed is None else min(found, typed)
+
+    def _is_safe(self, first: int, end: int) -> bool:
+        run = join(self._months[first:end])
+        numbers = (
+            run.self_views,
+            run.recordings,
+            abs(run.self_views - run.recordings),
+            run.shifts,
+            len(run.back),
+            run.received,
+            run.deleted,
+        )
+        if not any(numbers) and not run.hours:
+            return True
+        return self._people(run) >= FEW and not any(map(is_small, numbers))
+
+    @property
+    def _nothing(self) -> Why:
+        """Why nothing that people did is shown, or `Why.SHOWN`."""
+        if self._runs:
+            return Why.SHOWN
+        return Why.PEOPLE if self._people(self._whole) < FEW else Why.WITHHELD
+
+    # ------------------------------------------------------------------ groups
+
+    def _exposure(self) -> Iterator[Figure]:
+        group, whole, cells = FigureGroup.EXPOSURE, self._whole, self._cells
+        yield Figure(group, "cameras_available", Unit.COUNT, cells.free(self._cameras))
+        yield self._count_by_run(group, "camera_days_out", lambda run: len(run.back))
+        yield self._count_by_run(group, "shifts", lambda run: run.shifts)
+        yield self._by_run(
+            group, "shift_hours", Unit.HOURS, lambda cells, run: cells.shown(run.hours)
+        )
+        running = whole.counts[counted.RUNNING]
+        yield Figure(group, "running_hours", Unit.HOURS, cells.free(running / HOUR_US))
+        ready = cells.hidden(Why.NOTHING)
+        if running:
+            ready = cells.shown(whole.counts[counted.READY] / running)
+        yield Figure(group, "share_ready", Unit.SHARE, ready)
+
+    def _stages(self) -> Iterator[Figure]:
+        group, whole, cells = FigureGroup.STAGES, self._whole, self._cells
+        yield self._count_by_run(group, "self_views", lambda run: run.self_views)
+        yield self._rate_by_run(group, "self_view_rate", lambda run: run.self_views)
+        yield self._count_by_run(group, "recordings_begun", lambda run: run.recordings)
+        yield self._rate_by_run(group, "recording_rate", lambda run: run.recordings)
+        why = self._nothing
+        pairs = [(run.self_views, run.recordings) for run in self._runs]
+        if not why and not may_cross(pairs, whole.both):
+            why = Why.WITHHELD
+        for code, part, of in (
+            ("self_views_without", whole.self_views - whole.both, whole.self_views),
+            ("recordings_direct", whole.recordings - whole.both, whole.recordings),
+        ):
+            yield Figure(group, code, Unit.SHARE, cells.share(part, of, why))
+        for percent in (50, 90):
+            cell = cells.quantile(BOUNDS, whole.led, percent, why)
+            yield Figure(group, f"seconds_to_recording_p{percent}", Unit.SECONDS, cell)
+
+    def _recordings(self) -> Iterator[Figure]:
+        group, whole, cells, why = FigureGroup.RECORDINGS, self._whole, self._cells, self._nothing
+        reasons: Counter[str] = Counter()
+        for day in whole.days:
+            reasons.update({one.name: one.count for one in day.reasons})
+        lengths = _added([day.lengths for day in whole.days], len(LENGTHS))
+        read = sum(lengths)
+        gapped = sum(day.gapped for day in whole.days)
+        pre_event_us = sum(day.pre_event_us for day in whole.days)
+        yield self._count_by_run(group, "recordings_received", lambda run: run.received)
+        yield from self._divided(
+            group, "recordings_by_reason", reasons, why if read else why or Why.NOTHING
+        )
+        for percent in (50, 90):
+            cell = cells.quantile(LENGTHS, lengths, percent, why)
+            yield Figure(group, f"recording_length_p{percent}", Unit.SECONDS, cell)
+        yield Figure(group, "recordings_with_gap", Unit.SHARE, cells.share(gapped, read, why))
+        mean = cells.mean(pre_event_us / SECOND, read, why)
+        yield Figure(group, "pre_event_seconds", Unit.SECONDS, mean)
+
+    def _deletion(self) -> Iterator[Figure]:
+        group, whole, cells = FigureGroup.DELETION, self._whole, self._cells
+        late = sum(day.late for day in whole.days)
+        longest_us = max((day.largest_delay_us for day in whole.days), default=0)
+        overdue = oldest_us = 0
+        if self._last is not None:
+            overdue, oldest_us = self._last.overdue, self._last.oldest_us
+        yield self._count_by_run(group, "deleted", lambda run: run.deleted)
+        yield Figure(group, "deleted_late", Unit.COUNT, cells.free(late))
+        yield Figure(group, "latest_deletion", Unit.HOURS, cells.free(longest_us / HOUR_US))
+        yield Figure(group, "overdue", Unit.COUNT, cells.free(overdue))
+        yield Figure(group, "oldest_overdue", Unit.HOURS, cells.free(oldest_us / HOUR_US))
+
+    def _use(self) -> Iterator[Figure]:
+        for one in self._indicators:
+            if one.name != WITNESS_REFUSALS:
+                yield from self._of_ledger(FigureGroup.USE, one)
+        unrecorded = self._cells.hidden(Why.UNRECORDED)
+        yield Figure(FigureGroup.USE, "holds_by_ground", Unit.COUNT, unrecorded)
+        yield Figure(FigureGroup.USE, "share_never_viewed", Unit.SHARE, unrecorded)
+        yield Figure(FigureGroup.USE, "hours_viewed", Unit.HOURS, unrecorded)
+
+    def _chain(self) -> Iterator[Figure]:
+        group, whole, cells, why = FigureGroup.CHAIN, self._whole, self._cells, self._nothing
+        delays = _added([day.delays for day in whole.days], len(DELAYS))
+        over = sum(day.over_day for day in whole.days)
+        for percent in (50, 95):
+            cell = cells.quantile(DELAYS, delays, percent, why)
+            yield Figure(group, f"delay_p{percent}", Unit.SECONDS, cell)
+        yield Figure(group, "delay_over_day", Unit.SHARE, cells.share(over, sum(delays), why))
+        troubles = _named(whole.counts, counted.HANDOVERS)
+        total = cells.free(sum(troubles.values()))
+        yield Figure(group, "handover_failures", Unit.COUNT, total)
+        for name, number in sorted(troubles.items()):
+            yield Figure(group, "handover_failures", Unit.COUNT, cells.free(number), part=name)
+        for code in ("uploads_resumed", "verification_failures"):
+            yield Figure(group, code, Unit.COUNT, cells.hidden(Why.UNRECORDED))
+        for one in self._indicators:
+            if one.name == WITNESS_REFUSALS:
+                yield from self._of_ledger(group, one)
+
+    def _equipment(self) -> Iterator[Figure]:
+        group, whole, cells, why = FigureGroup.EQUIPMENT, self._whole, self._cells, self._nothing
+        yield from self._divided(group, "failures", _named(whole.counts, counted.FAILURES), why)
+        batteries = count_in(PERCENTS, whole.batteries)
+        for percent in (50, 10):
+            cell = cells.quantile(PERCENTS, batteries, percent, why)
+            yield Figure(group, f"battery_p{percent}", Unit.PERCENT, cell)
+        yield Figure(group, "cameras_withdrawn", Unit.COUNT, cells.hidden(Why.UNRECORDED))
+
+    def _typed(self) -> Iterator[Figure]:
+        group, cells = FigureGroup.TYPED, self._cells
+        for side in SIDES:
+            by_hand: CountedByHand = getattr(self._form, side)
+            if by_hand.hours is not None:
+                hours = cells.free(by_hand.hours)
+                yield Figure(group, "typed_hours", Unit.HOURS, hours, part=side)
+            for what in _BY_HAND:
+                count: int | None = getattr(by_hand, what)
+                if count is not None:
+                    code = f"typed_{what}"
+                    yield Figure(group, code, Unit.COUNT, cells.count(count), part=side)
+                    if by_hand.hours:
+                        rate = cells.rate(count, by_hand.hours)
+                        yield Figure(group, f"{code}_rate", Unit.RATE, rate, part=side)
+        occasions = self._form.occasions.by_name
+        if occasions:
+            yield from self._divided(group, "typed_occasions", occasions, Why.SHOWN)
+
+    # ------------------------------------------------------------------ ways to make one
+
+    def _by_run(self, group: FigureGroup, code: str, unit: Unit, cell_of: _CellOf) -> Figure:
+        if not self._runs:
+            return Figure(group, code, unit, self._cells.hidden(self._nothing))
+        runs = tuple(
+            cell_of(FigureCells(first, last), run)
+            for (first, last), run in zip(self.runs, self._runs, strict=True)
+        )
+        return Figure(group, code, unit, cell_of(self._cells, self._whole), runs)
+
+    def _count_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
+        return self._by_run(group, code, Unit.COUNT, lambda cells, run: cells.count(number(run)))
+
+    def _rate_by_run(self, group: FigureGroup, code: str, number: _NumberOf) -> Figure:
+        return self._by_run(
+            group, code, Unit.RATE, lambda cells, run: cells.rate(number(run), run.hours)
+        )
+
+    def _divided(
+        self, group: FigureGroup, code: str, counts: Mapping[str, int], why: Why
+    ) -> Iterator[Figure]:
+        for name, cell in self._cells.divided(counts, why).items():
+            yield Figure(group, code, Unit.COUNT, cell, part=name)
+
+    def _of_ledger(self, group: FigureGroup, one: LedgerIndicator) -> Iterator[Figure]:
+        """What entries of the ledger say."""
+        if not one.is_recorded():
+            cell = self._cells.hidden(Why.UNRECORDED)
+            yield Figure(group, one.name, Unit.COUNT, cell)
+            return
+        events: Counter[str] = Counter()
+        for day in self._whole.days:
+            for event in day.events:
+                name, _, part = event.name.partition(":")
+                if name == one.name:
+                    events[part] += event.count
+        if one.part:
+            yield from self._divided(group, one.name, events, self._nothing)
+        else:
+            cell = self._cells.count(sum(events.values()), self._nothing)
+            yield Figure(group, one.name, Unit.COUNT, cell)
+
+
+def _added(columns: Sequence[Sequence[int]], bounds: int) -> list[int]:
+    """Buckets of several days together."""
+    found = [0] * (bounds + 1)
+    for one in columns:
+        found = [sum(both) for both in zip(found, one, strict=True)]
+    return found
+
+
+def _named(counts: Mapping[str, int], begins: str) -> dict[str, int]:
+    return {name[len(begins) :]: count for name, count in counts.items() if name.startswith(begins)}

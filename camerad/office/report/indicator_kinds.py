@@ -1,0 +1,55 @@
+"""Which kinds of entries of the office's ledger are figures of the report.
+
+An indicator counts entries of its kinds, apart by `part`, one of their fields, if it names one: a
+word of a program, never a text that people write. An indicator none of whose kinds the ledger of
+this version has is reported as *not recorded by this version*, never as 0. So a version whose desk
+writes viewings and exports into the ledger needs a kind in `camerad.ledger.entry_types` and its
+name here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.ledger.entries import Entry
+from camerad.ledger.entry_types import KINDS
+
+HOLDS: Final = "holds_placed"
+RELEASES: Final = "holds_released"
+VIEWINGS: Final = "viewings"
+EXPORTS: Final = "exports"
+WITNESS_REFUSALS: Final = "witness_refusals"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerIndicator:
+    """name: in the report. kinds: of entries that it counts. part: field that says which part of it
+    an entry is; "" for none."""
+
+    name: str
+    kinds: tuple[str, ...]
+    part: str = ""
+
+    def is_recorded(self, known: Collection[str] = KINDS) -> bool:
+        """Whether the ledger of this version has such entries."""
+        return any(kind in known for kind in self.kinds)
+
+
+INDICATORS: Final = (
+    LedgerIndicator(HOLDS, ("hold",)),
+    LedgerIndicator(RELEASES, ("release",)),
+    LedgerIndicator(VIEWINGS, ("viewed",), "role"),
+    LedgerIndicator(EXPORTS, ("exported",)),
+    LedgerIndicator(WITNESS_REFUSALS, ("witness_refused",)),
+)
+
+
+def name_of(entry: Entry, indicators: Iterable[LedgerIndicator] = INDICATORS) -> str | None:
+    """The indicator that counts an entry, and after a colon which part of it; None if none does."""
+    for one in indicators:
+        if entry.kind in one.kinds:
+            part = getattr(entry.facts, one.part, "") if one.part else ""
+            return f"{one.name}:{part}" if part else one.name
+    return None

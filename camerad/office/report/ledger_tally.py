@@ -1,0 +1,224 @@
+"""What an epoch of the office's ledger adds up to, day by day, for a report; signed by the office.
+
+An epoch's entries are gone a month later, and a report covers a year. So each epoch is added up
+once it is closed: numbers, and nothing that is about one recording, one camera or one person. A
+tally names the epoch's entries by their SHA-256, so what has not expired yet can be compared.
+
+Recordings count on the day on which the office's ledger took them over. What a recording says of
+itself (length, gaps, pre-event time, why it ended) is read from its own signed statements then; if
+its file is gone by that time, it is `unread`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from camerad.base.clock import DAY, SECOND
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.statements import RecordingInfo
+from camerad.ledger.entries import Entry, Head
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import Deleted, HoldReleased, Received
+from camerad.ledger.recording_state import RecordingState
+from camerad.office.report.indicator_kinds import name_of
+from camerad.office.report.quantiles import DELAYS, LENGTHS, count_in
+from camerad.office.report.report_days import DayOf
+from camerad.store.check_in import Count
+
+TALLY: Final = "camerad-tally"
+ON_TIME_US: Final = 3600 * SECOND
+"""A deletion is on time within an hour of the legal end (O4)."""
+LATE_DELAY_US: Final = DAY
+"""What takes longer to come to the office is reported as late."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalliedDay:
+    """A day's numbers. day: ``2026-11-24``. head: the ledger's last entry of the day that is in
+    this epoch.
+
+    received: recordings taken over. delays: of these, by `quantiles.DELAYS`, how long after their
+    ends; over_day: more than a day; undated: both clocks were not confirmed. lengths: by
+    `quantiles.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
+    of all. unread: whose files were gone. on_time, late: deletions on their day, and later.
+    offloaded: deletions to make room. largest_delay_us: of a late deletion, beyond its day. events:
+    entries by the names of `indicator_kinds`.
+    """
+
+    day: str
+    head: Head
+    received: int
+    delays: tuple[int, ...]
+    over_day: int
+    undated: int
+    lengths: tuple[int, ...]
+    reasons: tuple[Count, ...]
+    gapped: int
+    gaps: int
+    pre_event_us: int
+    unread: int
+    on_time: int
+    late: int
+    largest_delay_us: int
+    events: tuple[Count, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTally:
+    """A closed epoch's numbers, as the office signs them.
+
+    kid: the key that signs. directory: id of the office's directory. epoch: its number. first:
+    sequence number of its first entry; previous: SHA-256 of the entry before that. head: its last
+    entry. unknown: entries that this version cannot read. overdue: recordings that at the epoch's
+    end are beyond their day, not held, and here; oldest_us: the oldest of them, beyond its day.
+    wearers: how many different people the copies of cameras' ledgers name in the week until the
+    last of the days, as far as it is in the same month; who they are is nowhere in a tally.
+    """
+
+    kid: str
+    directory: str
+    epoch: int
+    first: int
+    previous: str
+    head: Head
+    days: tuple[TalliedDay, ...]
+    unknown: int
+    overdue: int
+    oldest_us: int
+    wearers: int
+
+
+@dataclass(slots=True)
+class _Day:
+    """A day that is being added up."""
+
+    head: Head
+    delays_us: list[int] = field(default_factory=list)
+    read: list[RecordingInfo] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
+    largest_us: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+
+
+FindInfo = Callable[[str], RecordingInfo | None]
+"""What a recording's file says of itself; None if it is not there, or cannot be read."""
+
+
+def tally_days(
+    entries: Iterable[Entry],
+    recordings: Mapping[str, RecordingState],
+    released_us: Mapping[str, int],
+    find_info: FindInfo,
+    day_of: DayOf,
+) -> tuple[TalliedDay, ...]:
+    """Add up an epoch's entries. recordings: at its end. released_us: when holds on recordings were
+    released before, by wall time."""
+    days: dict[date, _Day] = {}
+    releases = dict(released_us)
+    for entry in entries:
+        day = days.setdefault(day_of(entry.clock.wall_us), _Day(entry.head))
+        day.head = entry.head
+        name = name_of(entry)
+        if name is not None:
+            day.events[name] += 1
+        match entry.facts:
+            case Received():
+                _add_received(day, entry, entry.facts, find_info)
+            case HoldReleased():
+                releases[entry.facts.id] = entry.clock.wall_us
+            case Deleted():
+                _add_deleted(day, entry, entry.facts, recordings, releases)
+            case _:
+                pass
+    return tuple(_summed(one, days[one]) for one in sorted(days))
+
+
+def _add_received(day: _Day, entry: Entry, facts: Received, find_info: FindInfo) -> None:
+    day.numbers["received"] += 1
+    if facts.ended.trusted and entry.clock.trusted:
+        day.delays_us.append(max(0, entry.clock.wall_us - facts.ended.wall_us))
+    else:
+        day.numbers["undated"] += 1
+    info = find_info(facts.id)
+    if info is None:
+        day.numbers["unread"] += 1
+    else:
+        day.read.append(info)
+
+
+def _add_deleted(
+    day: _Day,
+    entry: Entry,
+    facts: Deleted,
+    recordings: Mapping[str, RecordingState],
+    releases: Mapping[str, int],
+) -> None:
+    known = recordings.get(facts.id)
+    beyond_us = 0 if known is None else facts.age_us - known.retention_days * DAY
+    if facts.id in releases:
+        beyond_us = min(beyond_us, max(0, entry.clock.wall_us - releases[facts.id]))
+    late = beyond_us > ON_TIME_US
+    day.numbers["late" if late else "on_time"] += 1
+    if late:
+        day.largest_us = max(day.largest_us, beyond_us)
+
+
+def _summed(day: date, one: _Day) -> TalliedDay:
+    reasons = Counter(info.reason or "none" for info in one.read)
+    return TalliedDay(
+        day=day.isoformat(),
+        head=one.head,
+        received=one.numbers["received"],
+        delays=count_in(DELAYS, [delay / SECOND for delay in one.delays_us]),
+        over_day=sum(delay > LATE_DELAY_US for delay in one.delays_us),
+        undated=one.numbers["undated"],
+        lengths=count_in(LENGTHS, [info.seconds for info in one.read]),
+        reasons=tuple(Count(name, number) for name, number in sorted(reasons.items())),
+        gapped=sum(bool(info.gaps) for info in one.read),
+        gaps=sum(len(info.gaps) for info in one.read),
+        pre_event_us=sum(round(info.pre_event_seconds * SECOND) for info in one.read),
+        unread=one.numbers["unread"],
+        on_time=one.numbers["on_time"],
+        late=one.numbers["late"],
+        largest_delay_us=one.largest_us,
+        events=tuple(Count(name, number) for name, number in sorted(one.events.items())),
+    )
+
+
+def find_overdue(state: LedgerState) -> tuple[int, int]:
+    """How many recordings are beyond their day at the end of a ledger, and how long the oldest is,
+    microseconds. What is held, or not here, is not among them."""
+    ages = state.ages_at_head()
+    beyond = [
+        age_us - known.retention_days * DAY
+        for known in state.recordings.values()
+        if known.here and not known.held
+        if (age_us := known.age_us(ages)) is not None
+    ]
+    overdue = [one for one in beyond if one > ON_TIME_US]
+    return len(overdue), max(overdue, default=0)
+
+
+def sign_tally(key: SigningKey, tally: LedgerTally) -> bytes:
+    """The tally as a statement."""
+    return jws.sign(key, TALLY, tally)
+
+
+def parse_tally(token: bytes, keys: KeyRing) -> LedgerTally:
+    """The tally that a token is. Raises JwsError if none of `keys` signed it as its own."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    tally = jws.decode(statement, TALLY, LedgerTally)
+    if tally.kid != statement.kid:
+        raise jws.JwsError("this tally is by another key than the one that it names")
+    return tally
+
+
+def count_wearers(ledgers: Iterable[Collection[str]]) -> int:
+    """How many different people several cameras' ledgers name."""
+    return len({wearer for one in ledgers for wearer in one})

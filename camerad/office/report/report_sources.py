@@ -1,0 +1,143 @@
+"""Reads from an office's directory what a report of some period is made of.
+
+Readings and tallies alone. So the same period gives the same report, whenever it is asked for, but
+for what comes late: a camera that was out at the period's end brings its last reading with its next
+docking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from camerad.base import file_status
+from camerad.base.errors import EX_TEMPFAIL, CameradError
+from camerad.container.keys import KeyRing
+from camerad.ledger import log_segments
+from camerad.ledger.entries import Head, read_lines
+from camerad.office.report.camera_readings import CameraReadings
+from camerad.office.report.figure_maker import FigureMaker
+from camerad.office.report.figures import Coverage, ReportFigures
+from camerad.office.report.increments import Increment, increments
+from camerad.office.report.ledger_tallies import LedgerTallies
+from camerad.office.report.ledger_tally import LedgerTally
+from camerad.office.report.month_sums import sum_months
+from camerad.office.report.report_days import DayOf, ReportPeriod
+from camerad.office.report.typed_form import TypedForm
+
+
+class NotYetError(CameradError, ValueError):
+    """Error raised when a period is not over, or not added up as a whole yet."""
+
+    exit_code = EX_TEMPFAIL
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSources:
+    """readings: how many are of the period, of how many cameras, and the SHA-256 of all of them in
+    order. found: what cameras counted, also before and after. tallies: of the period."""
+
+    readings: int
+    cameras: int
+    readings_sha256: str
+    found: tuple[Increment, ...]
+    tallies: tuple[LedgerTally, ...]
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """Every head of the office's ledger that the tallies name."""
+        return frozenset(day.head for tally in self.tallies for day in tally.days)
+
+    def head(self, period: ReportPeriod) -> Head | None:
+        """The office's ledger as of its last entry of the period."""
+        found = [
+            day.head
+            for tally in self.tallies
+            for day in tally.days
+            if date.fromisoformat(day.day) in period
+        ]
+        return found[-1] if found else None
+
+
+def read_sources(root: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> ReportSources:
+    """All of a period. root: the office's directory. keys: the office's. Raises StorageError."""
+    readings = CameraReadings(root)
+    digest = hashlib.sha256()
+    counted, cameras = 0, set()
+    found: list[Increment] = []
+    for kid in readings.cameras():
+        theirs = list(readings.read(kid))
+        for one in theirs:
+            if day_of(one.wall_us) in period:
+                digest.update(one.token + b"\n")
+                counted += 1
+                cameras.add(kid)
+        found += increments(theirs, day_of)
+    tallies = tuple(
+        tally
+        for tally, _ in LedgerTallies(root, day_of).read(keys)
+        if any(date.fromisoformat(day.day) in period for day in tally.days)
+    )
+    return ReportSources(counted, len(cameras), digest.hexdigest(), tuple(found), tallies)
+
+
+def check_closed(ledger: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> None:
+    """Raises NotYetError if the office's ledger still has an open epoch with entries of the period:
+    they are not added up yet. ledger: its directory. Raises StorageError."""
+    if not file_status.is_directory(ledger):
+        return
+    shelf = log_segments.list_files(ledger)
+    name = shelf.name(shelf.newest)
+    content = b"" if name is None else log_segments.read_file(ledger, name)
+    for line in read_lines(content, keys):
+        if line.entry is not None:
+            begun = day_of(line.entry.clock.wall_us)
+            if begun <= period.last:
+                raise NotYetError(
+                    f"{ledger}: the file of the ledger that was begun on {begun} is still open, so "
+                    f"{period.last} is not added up yet. The server closes it within a day: try "
+                    "again tomorrow, or name an earlier day with --to"
+                )
+            return
+
+
+def make_figures(
+    sources: ReportSources, period: ReportPeriod, zone: str, form: TypedForm
+) -> ReportFigures:
+    """The figures of a period. zone: name of the time zone."""
+    months = sum_months(period, sources.found, sources.tallies)
+    maker = FigureMaker(period, months, sources.tallies, form=form, cameras=sources.cameras)
+    return ReportFigures(
+        period=period,
+        zone=zone,
+        runs=maker.runs,
+        people=maker.people,
+        figures=maker.make(),
+        coverage=_coverage(sources, period),
+        surveys=form.surveys,
+    )
+
+
+def _coverage(sources: ReportSources, period: ReportPeriod) -> Coverage:
+    resets = Counter(
+        one.reset.value for one in sources.found if one.reset is not None and one.day in period
+    )
+    numbers = [tally.epoch for tally in sources.tallies]
+    return Coverage(
+        head=sources.head(period),
+        epochs=len(numbers),
+        missing=_missing(numbers),
+        unknown=sum(tally.unknown for tally in sources.tallies),
+        unread=sum(day.unread for tally in sources.tallies for day in tally.days),
+        readings=sources.readings,
+        cameras=sources.cameras,
+        readings_sha256=sources.readings_sha256,
+        resets=dict(sorted(resets.items())),
+    )
+
+
+def _missing(numbers: Sequence[int]) -> int:
+    return numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0

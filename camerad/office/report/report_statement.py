@@ -1,0 +1,213 @@
+"""The office signs a report, and anybody can find what was changed in it.
+
+Beside ``NAME.html`` and ``NAME.csv`` lies ``NAME.jws``, a statement (`camerad.container.jws`) with
+the SHA-256 of both, the period, and what they rest on: the head of the office's ledger and all
+readings of cameras. It has no time at which it was made, so the same period gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from camerad.base import durable_files, file_status
+from camerad.base.errors import CameradError
+from camerad.base.safe_read import read_plain
+from camerad.base.text import printable
+from camerad.container import jws
+from camerad.container.jws import JwsError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger import log_segments
+from camerad.ledger.entries import Head, read_lines
+from camerad.office.report.report_days import DayOf, ReportPeriod
+from camerad.office.report.report_sources import read_sources
+
+REPORT: Final = "camerad-report"
+HTML: Final = ".html"
+CSV: Final = ".csv"
+SIGNED: Final = ".jws"
+_LARGEST: Final = 64 << 20
+
+
+class NoReportError(CameradError, ValueError):
+    """Error raised when a file is no report, or nothing beside it says whose it is."""
+
+    exit_code = 3  # as where `camerad evidence verify` finds nothing to judge
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFile:
+    """A file of the report, and the SHA-256 of all of it."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatement:
+    """What the office signs. kid: its key. directory: id of its directory. first, last: days of the
+    period, in the time zone `zone`. language: of the page. head: the office's ledger as of the
+    period's last entry, None if nothing of it is covered. readings, readings_sha256: how many
+    readings of cameras, and the SHA-256 of all of them in order."""
+
+    kid: str
+    directory: str
+    first: str
+    last: str
+    zone: str
+    language: str
+    software: str
+    head: Head | None
+    readings: int
+    readings_sha256: str
+    files: tuple[ReportedFile, ...]
+
+    @property
+    def period(self) -> ReportPeriod:
+        """The days. Raises ValueError if they are none."""
+        return ReportPeriod(date.fromisoformat(self.first), date.fromisoformat(self.last))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCheck:
+    """What a check of a report found. problems: what is wrong, file by file. remarks: what the
+    office's directory says otherwise by now. statement: None if nothing vouches for it."""
+
+    statement: ReportStatement | None
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def write_report(
+    directory: str, name: str, contents: Mapping[str, bytes], key: SigningKey, said: ReportStatement
+) -> list[str]:
+    """Write a report's files and sign them; returns their paths. contents: by their endings. said:
+    without `files`. Raises StorageError. The signature comes last."""
+    durable_files.make_directory(directory, linked=True)
+    paths = []
+    files = []
+    for ending, content in contents.items():
+        path = os.path.join(directory, name + ending)
+        durable_files.publish(path, content)
+        paths.append(path)
+        files.append(ReportedFile(name + ending, hashlib.sha256(content).hexdigest()))
+    signed = {field: getattr(said, field) for field in ReportStatement.__dataclass_fields__}
+    token = jws.sign(key, REPORT, ReportStatement(**(signed | {"files": tuple(files)})))
+    path = os.path.join(directory, name + SIGNED)
+    durable_files.publish(path, token)
+    return [*paths, path]
+
+
+def parse_statement(token: bytes, keys: KeyRing) -> ReportStatement:
+    """The statement that a token is. Raises JwsError if none of `keys` signed it as its own."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    said = jws.decode(statement, REPORT, ReportStatement)
+    if said.kid != statement.kid:
+        raise JwsError("this report is by another key than the one that it names")
+    return said
+
+
+def read_signed(path: str, keys: KeyRing) -> tuple[ReportStatement, bytes]:
+    """A file of a report whose signature holds, and its content. Raises NoReportError, and
+    StorageError."""
+    stem, _ = os.path.splitext(path)
+    token = _signed_beside(stem)
+    try:
+        said = parse_statement(token, keys)
+    except JwsError as error:
+        raise NoReportError(f"{stem}{SIGNED}: {printable(error)}") from error
+    content = read_plain(path, "report", _LARGEST, linked=True)
+    named = {one.name: one.sha256 for one in said.files}
+    if named.get(os.path.basename(path)) != hashlib.sha256(content).hexdigest():
+        raise NoReportError(f"{path}: it was changed since the office signed it")
+    return said, content
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeRecords:
+    """What a report is compared with. root: the office's directory. ledger: its own ledger there.
+    keys: the office's. day_of: in its time zone."""
+
+    root: str
+    ledger: str
+    keys: KeyRing
+    day_of: DayOf
+
+
+def check_report(path: str, office: OfficeRecords) -> ReportCheck:
+    """Check a report. path: one of its files. Raises NoReportError, and StorageError."""
+    stem, _ = os.path.splitext(path)
+    token = _signed_beside(stem)
+    try:
+        said = parse_statement(token, office.keys)
+        period = said.period
+    except (JwsError, ValueError) as error:
+        return ReportCheck(None, (f"{stem}{SIGNED}: {printable(error)}",), ())
+    directory = os.path.dirname(path)
+    problems = []
+    for one in said.files:
+        beside = os.path.join(directory, os.path.basename(one.name))
+        if not file_status.exists(beside):
+            problems.append(f"{beside}: it is not there")
+            continue
+        content = read_plain(beside, "report", _LARGEST, linked=True)
+        if hashlib.sha256(content).hexdigest() != one.sha256:
+            problems.append(f"{beside}: it was changed since the office signed it")
+    sources = read_sources(office.root, office.keys, period, office.day_of)
+    remarks = []
+    if said.head is not None:
+        found = _head_in(office.ledger, office.keys, said.head)
+        here = f"{office.ledger}: entry {said.head.sequence}"
+        if found is None and said.head in sources.heads:
+            remarks.append(f"{here} has expired; the office's sums of that day name it")
+        elif found is None:
+            remarks.append(f"{here} has expired, and cannot be compared any more")
+        elif not found:
+            problems.append(
+                f"{here} is another one than the report covers: the report is of another "
+                "directory, or the ledger was replaced"
+            )
+    if sources.readings_sha256 != said.readings_sha256:
+        remarks.append(
+            f"there are {sources.readings} readings of cameras of this period now, and the report "
+            f"rests on {said.readings}: a camera came back later, or old readings were removed"
+        )
+    return ReportCheck(said, tuple(problems), tuple(remarks))
+
+
+def _signed_beside(stem: str) -> bytes:
+    path = stem + SIGNED
+    if not file_status.exists(path):
+        raise NoReportError(
+            f"{path}: there is no signature beside this report; name the .html or .csv that "
+            "'camerad office report' wrote, with its .jws in the same directory"
+        )
+    return read_plain(path, "report's signature", jws.LONGEST + 1, linked=True)
+
+
+def _head_in(ledger: str, keys: KeyRing, head: Head) -> bool | None:
+    """Whether a ledger has this entry; None if nobody can tell any more."""
+    if not file_status.is_directory(ledger):
+        return False
+    shelf = log_segments.list_files(ledger)
+    name = shelf.name(head.epoch)
+    if name is not None:
+        content = log_segments.read_file(ledger, name)
+        return any(
+            line.entry is not None and line.entry.head == head for line in read_lines(content, keys)
+        )
+    if head.epoch not in shelf.checkpoints:
+        return False
+    token = log_segments.read_file(ledger, log_segments.checkpoint_name(head.epoch))
+    try:
+        kept = log_segments.parse_checkpoint(token.strip(), keys)
+    except JwsError:
+        return False
+    if kept.last == head.sequence:
+        return kept.final == head.sha256
+    return None if kept.first <= head.sequence < kept.last else False

@@ -1,0 +1,110 @@
+"""The form: what an office counts itself and types in, since no camera can.
+
+A YAML file; every mistake is named with its line. The report marks what comes from here as typed
+in. Numbers are of the whole period; those from 1 to 4 are not shown, like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+from camerad.base.errors import ConfigError
+from camerad.config.document import read_document
+from camerad.config.fields import Matches, Named, Range
+from camerad.config.settings_reader import SettingsReader
+
+_NUMBER: Final = Range(0, 10_000_000)
+_TEXT: Final = r"[^\x00-\x1f]{1,200}"
+_HINT: Final = "; 'camerad office report --form' prints an empty one"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedByHand:
+    """What happened in some time."""
+
+    hours: Annotated[int | None, "Hours of duty that this covers.", _NUMBER] = None
+    announced: Annotated[int | None, "Recordings that were announced.", _NUMBER] = None
+    persons: Annotated[int | None, "Persons that were met in conflict.", _NUMBER] = None
+    assaults: Annotated[int | None, "Assaults on staff.", _NUMBER] = None
+    insults: Annotated[int | None, "Insults and threats.", _NUMBER] = None
+    injuries: Annotated[int | None, "Members of staff that were injured.", _NUMBER] = None
+
+
+NOTHING_COUNTED: Final = CountedByHand()
+
+
+@dataclass(frozen=True, slots=True)
+class Occasions:
+    """How often a camera was used at which occasion."""
+
+    by_name: Annotated[
+        Mapping[str, int],
+        "An occasion, and how often a camera was used.",
+        Named(_TEXT, "a name of one line"),
+        _NUMBER,
+    ] = field(default_factory=dict)
+
+
+NO_OCCASIONS: Final = Occasions()
+
+
+@dataclass(frozen=True, slots=True)
+class TypedForm:
+    """The whole form."""
+
+    wearers: Annotated[
+        int | None,
+        "How many people wore cameras in the period. With fewer than 5 nothing is shown of what "
+        "people did.",
+        _NUMBER,
+    ] = None
+    with_camera: Annotated[CountedByHand, "On duty with a camera."] = NOTHING_COUNTED
+    without_camera: Annotated[CountedByHand, "On duty without one."] = NOTHING_COUNTED
+    last_year: Annotated[CountedByHand, "The same months of the year before."] = NOTHING_COUNTED
+    occasions: Annotated[Occasions, "How often a camera was used at which occasion."] = NO_OCCASIONS
+    surveys: Annotated[
+        tuple[str, ...],
+        "Results of surveys, a line each.",
+        Matches(_TEXT, "one line of at most 200 characters"),
+    ] = ()
+
+
+NO_FORM: Final = TypedForm()
+
+
+def load_form(path: str) -> TypedForm:
+    """The form in a file. Raises ConfigError naming every mistake, each as ``FILE:LINE: ...``."""
+    reader = SettingsReader(path)
+    read = reader.section(read_document(Path(path), _HINT), TypedForm)
+    if read is None or reader.mistakes:
+        ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
+        raise ConfigError([str(mistake) for mistake in ordered])
+    return read
+
+
+EMPTY: Final = """\
+# What no camera counts, for 'camerad office report --typed FILE'. Leave out what nobody counted.
+# All numbers are of the whole period of the report. Write no names and nothing about one person.
+
+surveys: []              # results, a line each
+#   - "31 of 40 members of staff feel safer with a camera (2026-11)"
+# wearers: 24            # how many people wore cameras
+#
+# with_camera:           # on duty with a camera
+#   hours: 10400         # hours of duty that this covers
+#   announced: 61        # recordings that were announced
+#   persons: 210         # persons that were met in conflict
+#   assaults: 9
+#   insults: 74
+#   injuries: 6
+# without_camera:        # on duty without one; the same keys
+#   hours: 8000
+# last_year:             # the same months of the year before; the same keys
+#   hours: 18100
+#
+# occasions:             # how often a camera was used at which occasion
+#   parking: 40
+"""

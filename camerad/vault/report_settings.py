@@ -1,0 +1,30 @@
+"""The section ``report`` of ``office.yaml``: how long what a report is made of is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from camerad.config.fields import Range
+from camerad.office.report.camera_readings import MONTHS
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """What reports are made of."""
+
+    keep_months: Annotated[
+        int,
+        "Months for which readings of counters and sums of the ledger are kept.",
+        Range(2, 120, "months"),
+    ] = MONTHS
+
+
+DEFAULT_REPORT: Final = ReportSettings()
+
+EXAMPLE: Final = """\
+
+# What reports are made of ('camerad office report'). This is the default.
+# report:
+#   keep_months: 25   # this year and the one before; no wearer is in it
+"""

@@ -1,0 +1,77 @@
+"""The report of a made-up year, with all that a page can have."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import date
+from pathlib import Path
+from unittest import mock
+
+from report_year import DAY_OF, SyntheticYear
+
+from camerad.container.gaps import FRAMES_LOST, Gap
+from camerad.container.keys import KeyRing
+from camerad.container.statements import RecordingInfo
+from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_page import Imprint, render_report
+from camerad.office.report.report_sources import make_figures, read_sources
+from camerad.office.report.report_table import read_table, write_table
+from camerad.office.report.report_texts import ReportTexts
+from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
+
+PERIOD = ReportPeriod(date(2026, 1, 1), date(2026, 12, 31))
+FORM = TypedForm(
+    wearers=24,
+    with_camera=CountedByHand(10400, 61, 210, 9, 74, 3),
+    without_camera=CountedByHand(hours=8000, assaults=12, insults=60),
+    occasions=Occasions({"parking": 140, "noise": 58, "markets": 3}),
+    surveys=("31 of 40 members of staff feel safer with a camera (November 2026)",),
+)
+
+
+def info_of(_place: object, recording: str) -> RecordingInfo:
+    """What a recording of the made-up year says of itself."""
+    draw = random.Random(recording)
+    reason = draw.choices(("stop", "shutdown", "battery_critical", "failed"), (90, 6, 3, 1))[0]
+    gaps = (Gap(FRAMES_LOST, 3, None, None),) if draw.random() < 0.02 else ()
+    return RecordingInfo(
+        id=recording,
+        path="",
+        device="camera",
+        wearer=None,
+        started="",
+        seconds=draw.expovariate(1 / 240) + 8,
+        pre_event_seconds=draw.uniform(0, 30),
+        pre_event_shortfall_seconds=0,
+        frames=0,
+        bytes=0,
+        bits_per_second=0,
+        gaps=gaps,
+        marks=(),
+        flagged=False,
+        sound=True,
+        sound_gaps=(),
+        rates=(),
+        continues=None,
+        policy="",
+        retention_days=14,
+        state="closed",
+        reason=reason,
+        final=None,
+    )
+
+
+def make_page(root: Path, texts: ReportTexts) -> bytes:
+    """The page. root: where the made-up office is."""
+    year = SyntheticYear(root / texts.code, quiet=(8,), lost_on=(date(2026, 5, 4),))
+    with mock.patch("camerad.office.report.ledger_tallies._info", info_of):
+        year.tally()
+    sources = read_sources(str(year.root), KeyRing([year.key.public]), PERIOD, DAY_OF)
+    figures = make_figures(sources, PERIOD, "CET/CEST", FORM)
+    table = write_table(figures)
+    name = f"camerad-report-{PERIOD.first}-{PERIOD.last}.csv"
+    kid = year.key.public.thumbprint
+    imprint = Imprint(kid, name, hashlib.sha256(table).hexdigest(), "0.2.0")
+    before = table.replace(b"2026-", b"2025-")
+    return render_report(figures, texts, imprint, read_table(before, name))

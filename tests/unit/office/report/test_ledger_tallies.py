@@ -1,0 +1,310 @@
+"""The office's ledger is added up epoch by epoch, before it expires, and names nobody."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, date
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, THREE, TWO, Camera
+from vault_helpers import OFFICE_KEY, Vault
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, ClockSource
+from camerad.container import jws
+from camerad.container.jws import JwsError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.office.office_store import open_office_store
+from camerad.office.report import ledger_tallies
+from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
+from camerad.office.report.ledger_tally import (
+    LedgerTally,
+    find_overdue,
+    parse_tally,
+    sign_tally,
+)
+from camerad.office.report.report_days import ReportPeriod, days_in
+from camerad.office.report.report_sources import NotYetError, check_closed
+from camerad.store.locations import place_of
+from camerad.store.store import Store
+from camerad.vault.readings_worker import AGAIN_SECONDS, LOOK_SECONDS, ReadingsWorker
+from camerad.vault.report_settings import ReportSettings
+
+HOUR = DAY // 24
+CAMERAS = KeyRing([KEY.public])
+KEYS = KeyRing([OFFICE_KEY.public])
+
+
+class Office:
+    """A vault that a camera has handed over to, and its ledger."""
+
+    def __init__(self, root: Path) -> None:
+        self.vault = Vault(root / "archive")
+        self.root = self.vault.root
+        self.tallies = LedgerTallies(str(self.root), days_in(UTC))
+        camera = Camera(root / "camera")
+        camera.put(ONE, wearer="W-0815")
+        camera.put(TWO, later_us=HOUR)
+        camera.put(THREE, later_us=2 * HOUR)
+        with camera.open() as store:
+            for wearer in ("W-0815", "W-0816"):
+                _, now = store.ledger.now()
+                store.ledger.append(
+                    "shift_begun",
+                    wearer=wearer,
+                    source="badge",
+                    began=now,
+                    began_boot=store.ledger.now()[0],
+                )
+        self.vault.dock(camera)
+
+    def work(self) -> AbstractContextManager[Store]:
+        """Open the office's store, as its server does."""
+        place = place_of(str(self.root))
+        return open_office_store(place, OFFICE_KEY, self.vault.clock, CAMERAS, lambda _: None)
+
+    def make(self) -> int:
+        return self.tallies.make(place_of(str(self.root)), OFFICE_KEY, CAMERAS)
+
+    def read(self) -> list[LedgerTally]:
+        return [tally for tally, _ in self.tallies.read(KEYS)]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_a_closed_epoch_is_added_up_with_what_recordings_say_of_themselves(office: Office) -> None:
+    with office.work() as store:
+        store.ledger.append("hold", id=ONE, reason="1 Js 1/26", who="B. Person")
+        assert office.make() == 0  # it is still open
+        store.ledger.rotate()
+    assert office.make() == 1
+    assert office.make() == 0
+    (tally,) = office.read()
+    (day,) = tally.days
+    assert (tally.epoch, tally.first, day.received, day.unread) == (1, 1, 3, 0)
+    assert day.head == tally.head
+    assert sum(day.lengths) == 3  # each has a second
+    assert day.lengths[0] == 3
+    assert [(one.name, one.count) for one in day.reasons] == [("stop", 3)]
+    assert [(one.name, one.count) for one in day.events] == [("holds_placed", 1)]
+    assert sum(day.delays) + day.undated == 3
+    token = (office.root / "office" / "readings" / "ledger" / "000001.jws").read_bytes()
+    said = jws.parse(token).payload.decode()
+    forbidden = ("B. Person", "W-0815", "1 Js", ONE, "cam-1", KEY.public.thumbprint)
+    assert not [word for word in forbidden if word in said]
+
+
+def test_people_are_counted_and_not_named(office: Office) -> None:
+    with office.work() as store:
+        # The shifts began on the camera's day, which the office's clock has to be near.
+        office.vault.clock.step_wall(
+            Camera(office.root.parent / "other").clock.wall_us() - office.vault.clock.wall_us()
+        )
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+    office.make()
+    (tally,) = office.read()
+    assert tally.wearers == 2
+
+
+def test_people_of_the_month_before_are_not_counted(office: Office) -> None:
+    with office.work() as store:
+        office.vault.clock.step_wall(
+            Camera(office.root.parent / "other").clock.wall_us() - office.vault.clock.wall_us()
+        )
+        office.vault.clock.advance(6 * DAY)  # from 24 to 30 November: still in that week
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+        office.vault.clock.advance(DAY)
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+    office.make()
+    assert [tally.wearers for tally in office.read()] == [2, 0]
+
+
+def test_deletions_are_on_time_or_late_and_a_hold_is_no_delay(office: Office) -> None:
+    clock = office.vault.clock
+    with office.work() as store:
+        store.ledger.append("hold", id=ONE, reason="r", who="w")
+        clock.advance(20 * DAY)
+        assert {one.id for one in store.purge_and_explain().deleted} == {TWO, THREE}
+        store.ledger.append("release", id=ONE, who="w")
+        store.ledger.rotate()
+        clock.advance(HOUR // 2)
+        assert {one.id for one in store.purge_and_explain().deleted} == {ONE}
+        clock.advance(2 * DAY)
+        store.ledger.append("uptime")
+        store.ledger.rotate()
+    office.make()
+    tallies = office.read()
+    days = [day for tally in tallies for day in tally.days]
+    assert sum(day.late for day in days) == 2  # 6 days after their day
+    assert sum(day.on_time for day in days) == 1  # within an hour of its release
+    assert max(day.largest_delay_us for day in days) > 5 * DAY
+
+
+def test_what_is_overdue_at_the_end_is_said(office: Office) -> None:
+    with office.work() as store:
+        assert find_overdue(store.ledger.state) == (0, 0)
+        office.vault.clock.advance(20 * DAY)
+        store.ledger.append("uptime")
+        number, oldest_us = find_overdue(store.ledger.state)
+        assert number == 3 and oldest_us > 5 * DAY
+
+
+def test_a_recording_without_a_file_is_unread_and_without_a_clock_undated(office: Office) -> None:
+    office.vault.clock.source = ClockSource.UNKNOWN
+    with office.work() as store:
+        store.ledger.rotate()
+    for path in office.root.glob("*/recordings/*.tar"):
+        path.write_bytes(b"no recording")
+    office.make()
+    (day,) = office.read()[0].days
+    assert (day.received, day.unread, day.undated) == (3, 3, 3)
+
+
+def test_what_another_key_signed_counts_for_nothing(office: Office) -> None:
+    with office.work() as store:
+        store.ledger.rotate()
+    office.make()
+    (tally,) = office.read()
+    stranger = SigningKey.generate()
+    path = office.root / "office" / "readings" / "ledger" / "000001.jws"
+    for key, said in (
+        (stranger, tally),
+        (stranger, replace(tally, kid=stranger.public.thumbprint)),
+        (OFFICE_KEY, replace(tally, kid=stranger.public.thumbprint)),
+        (OFFICE_KEY, replace(tally, epoch=2)),
+        (OFFICE_KEY, replace(tally, days=())),
+    ):
+        path.write_bytes(sign_tally(key, said))
+        assert office.read() == []
+    with pytest.raises(JwsError, match="another key"):
+        parse_tally(sign_tally(OFFICE_KEY, replace(tally, kid="x" * 43)), KEYS)
+    (path.parent / "notes.txt").write_text("")
+    path.write_bytes(sign_tally(OFFICE_KEY, tally))
+    assert office.read() == [tally]
+
+
+def test_two_at_once_exclude_each_other(office: Office) -> None:
+    with office.work() as store:
+        store.ledger.rotate()
+    directory = office.root / "office" / "readings" / "ledger"
+    directory.mkdir(parents=True)
+    claim = durable_files.lock_directory(str(directory))
+    try:
+        with pytest.raises(TakenReadingsError):
+            office.make()
+        worker = ReadingsWorker(
+            str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
+        )
+        assert worker.look() == AGAIN_SECONDS
+    finally:
+        os.close(claim)
+    assert worker.look() == LOOK_SECONDS
+    assert len(office.read()) == 1
+
+
+def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: Office) -> None:
+    with office.work() as store:
+        store.ledger.rotate()
+    clock = office.vault.clock
+    settings = ReportSettings(keep_months=3)
+    worker = ReadingsWorker(str(office.root), office.vault.cameras, OFFICE_KEY, clock, settings)
+    worker.look()
+    assert len(office.read()) == 1
+    clock.advance(80 * DAY)
+    worker.look()
+    assert len(office.read()) == 1
+    clock.advance(60 * DAY)
+    clock.source = ClockSource.UNKNOWN
+    worker.look()
+    assert len(office.read()) == 1
+    clock.source = ClockSource.SYNCHRONISED
+    worker.look()
+    # It is made anew while its epoch is there, and the epoch goes much sooner.
+    for path in (office.root / "office" / "ledger").glob("000001.*"):
+        path.unlink()
+    worker.look()
+    assert office.read() == []
+
+
+def test_a_damaged_epoch_is_left_out_and_others_count(office: Office) -> None:
+    with office.work() as store:
+        store.ledger.rotate()
+        store.ledger.rotate()
+    (office.root / "office" / "ledger" / "000001.jws").write_bytes(b"nothing\n")
+    assert office.make() == 1
+    assert [tally.epoch for tally in office.read()] == [2]
+
+
+def test_an_open_epoch_of_the_period_is_waited_for(office: Office) -> None:
+    day = days_in(UTC)
+    here = day(office.vault.clock.wall_us())
+    with office.work():
+        pass
+    ledger = place_of(str(office.root)).ledger
+    with pytest.raises(NotYetError, match="still open"):
+        check_closed(ledger, KEYS, ReportPeriod(here, here), day)
+    before = date(2020, 1, 1)
+    check_closed(ledger, KEYS, ReportPeriod(before, before), day)
+    check_closed(str(office.root / "nowhere"), KEYS, ReportPeriod(here, here), day)
+    (path,) = Path(ledger).glob("*.jws")
+    content = path.read_bytes()
+    path.write_bytes(b"damaged\n" + content)
+    with pytest.raises(NotYetError, match="still open"):
+        check_closed(ledger, KEYS, ReportPeriod(here, here), day)
+    path.write_bytes(b"damaged\n")
+    check_closed(ledger, KEYS, ReportPeriod(here, here), day)  # whoever verifies it says so
+
+
+def test_an_office_without_a_ledger_has_nothing_to_add_up(tmp_path: Path) -> None:
+    (tmp_path / "archive" / "office").mkdir(parents=True)
+    (tmp_path / "archive" / "office" / "id").write_text("ab")
+    tallies = LedgerTallies(str(tmp_path / "archive"), days_in(UTC))
+    assert tallies.make(place_of(str(tmp_path / "archive")), OFFICE_KEY, CAMERAS) == 0
+    assert list(tallies.read(KEYS)) == []
+
+
+def test_a_damaged_copy_of_a_camera_s_ledger_names_nobody(office: Office) -> None:
+    (holding,) = place_of(str(office.root)).holdings
+    for path in Path(holding.ledger).glob("*.jws"):
+        lines = path.read_bytes().splitlines()
+        path.write_bytes(b"".join(line[:-40] + b"A" * 40 + b"\n" for line in lines))
+    with office.work() as store:
+        store.ledger.rotate()
+    office.make()
+    assert office.read()[0].wearers == 0
+
+
+def test_a_line_that_only_looks_like_a_shift_names_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_tallies, "_SHIFT", (b"",))  # every line looks like one
+    test_people_are_counted_and_not_named(office)
+
+
+@pytest.mark.parametrize("what", ["ledger", "gone", "odd"])
+def test_a_copy_that_cannot_be_read_names_nobody(office: Office, what: str) -> None:
+    with office.work() as store:
+        store.ledger.rotate()
+    place = place_of(str(office.root))
+    (holding,) = place.holdings
+    ledger = Path(holding.ledger)
+    for path in ledger.iterdir():
+        path.unlink()
+    if what == "odd":
+        (ledger / "000001.jws").mkdir()
+    else:
+        ledger.rmdir()
+    if what == "ledger":
+        ledger.write_text("no directory")
+        place = place_of(str(office.root))
+    office.tallies.make(place, OFFICE_KEY, CAMERAS)
+    assert [tally.wearers for tally in office.read()] == [0]

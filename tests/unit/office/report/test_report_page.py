@@ -1,0 +1,283 @@
+"""The page says every figure and every reason in both languages, and runs nothing."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from camerad.behaviour.dock_progress import HandoverTrouble
+from camerad.behaviour.stages import Condition
+from camerad.container.gaps import CUT_OFF
+from camerad.container.statements import RECOVERED
+from camerad.control.metrics import REASONS
+from camerad.ledger.entries import Head
+from camerad.office.report import report_numbers as said
+from camerad.office.report.figure_cells import OTHERS, FigureCells
+from camerad.office.report.figure_maker import SIDES, FigureMaker
+from camerad.office.report.figures import (
+    Cell,
+    Coverage,
+    Figure,
+    FigureGroup,
+    PeopleFrom,
+    ReportFigures,
+    Unit,
+    Why,
+)
+from camerad.office.report.increments import Reset
+from camerad.office.report.month_sums import Month
+from camerad.office.report.report_days import ReportPeriod
+from camerad.office.report.report_english import ENGLISH_REPORT
+from camerad.office.report.report_german import GERMAN_REPORT
+from camerad.office.report.report_page import Imprint, render_report
+from camerad.office.report.report_plots import plot_rates
+from camerad.office.report.report_table import (
+    EarlierFigures,
+    ReportTableError,
+    read_table,
+    write_table,
+)
+from camerad.office.report.report_texts import ReportTexts
+from camerad.office.report.typed_form import CountedByHand, Occasions, TypedForm
+from tests.unit.office.report.test_report_figures import CAMERAS, month_of
+
+TEXTS = (ENGLISH_REPORT, GERMAN_REPORT)
+PERIOD = ReportPeriod(date(2026, 1, 1), date(2026, 3, 31))
+IMPRINT = Imprint("k" * 43, "r.csv", "c" * 64, "0.1.0")
+ALL_TYPED = CountedByHand(1000, 20, 20, 20, 20, 20)
+
+
+def report_of(
+    months: list[Month], form: TypedForm | None = None, **coverage: object
+) -> ReportFigures:
+    form = form or TypedForm(
+        with_camera=ALL_TYPED, occasions=Occasions({"=1+1": 30, "b": 20}), surveys=("<b>well</b>",)
+    )
+    maker = FigureMaker(PERIOD, months, (), form=form, cameras=6)
+    known: dict[str, object] = {
+        "head": Head(1, 9, "a" * 64),
+        "epochs": 3,
+        "missing": 0,
+        "unknown": 0,
+        "unread": 0,
+        "readings": 1234,
+        "cameras": 6,
+        "readings_sha256": "b" * 64,
+        "resets": {},
+    }
+    covers = Coverage(**(known | coverage))  # type: ignore[arg-type]
+    return ReportFigures(
+        PERIOD, "UTC", maker.runs, maker.people, maker.make(), covers, form.surveys
+    )
+
+
+BUSY = [month_of(60, 30, CAMERAS) for _ in range(3)]
+
+
+@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
+def test_every_word_of_the_code_has_a_text(texts: ReportTexts) -> None:
+    report = report_of(BUSY)
+    words = {
+        "groups": {one.value for one in FigureGroup},
+        "figures": {one.code for one in report.figures},
+        "units": {one.value for one in Unit},
+        "why": {one.value for one in Why} - {""},
+        "resets": {one.value for one in Reset},
+        "columns": {one.code for one in report.figures if one.runs and one.unit is not Unit.RATE},
+        "parts": {OTHERS, "none", *SIDES, *REASONS, RECOVERED, CUT_OFF and "stop"}
+        | {one.value for one in Condition if one is not Condition.DOCKED}
+        | {one.value for one in HandoverTrouble},
+    }
+    for name, needed in words.items():
+        assert needed <= set(getattr(texts, name)), name
+    assert set(texts.figures) == words["figures"]
+    assert len(texts.months) == 12
+
+
+def test_both_languages_have_the_same_words() -> None:
+    for one in fields(ReportTexts):
+        english, german = (getattr(texts, one.name) for texts in TEXTS)
+        assert type(english) is type(german)
+        if isinstance(english, dict):
+            assert english.keys() == german.keys(), one.name
+        if isinstance(english, str):
+            named = [set(re.findall(r"\{(\w+)\}", text)) for text in (english, german)]
+            assert named[0] == named[1], one.name
+
+
+@pytest.mark.parametrize("texts", TEXTS, ids=lambda texts: texts.code)
+def test_the_page_is_whole_and_runs_nothing(texts: ReportTexts) -> None:
+    page = render_report(report_of(BUSY), texts, IMPRINT, None).decode()
+    assert f'<html lang="{texts.code}">' in page
+    assert "default-src 'none'" in page
+    assert "$" not in re.sub(r"base64,[^\"]*", "", page), "a placeholder is left"
+    assert "<script" not in page and "{" not in re.sub(r"(?s)<style>.*?</style>", "", page)
+    assert "&lt;b&gt;well&lt;/b&gt;" in page
+    for text in (*texts.cannot, *texts.method, texts.typed_text, texts.people_cameras):
+        assert text.split("'")[0] in page
+    plots = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', page)
+    assert len(plots) == 2
+    for one in plots:
+        svg = base64.b64decode(one).decode()
+        assert "<script" not in svg and "kozea" not in svg.lower() and "<!--" not in svg
+        ET.fromstring(svg)  # noqa: S314 - we made it
+    assert page == render_report(report_of(BUSY), texts, IMPRINT, None).decode()
+
+
+def test_what_is_not_shown_says_why() -> None:
+    page = render_report(
+        report_of([Month() for _ in range(2)] + [month_of(3, 1, CAMERAS)]),
+        ENGLISH_REPORT,
+        IMPRINT,
+        None,
+    ).decode()
+    assert "Nothing that people did is shown" in page
+    assert "not recorded by this version" in page
+    assert "<img" not in page
+
+
+def test_what_it_rests_on_names_what_is_missing() -> None:
+    page = render_report(
+        report_of(
+            BUSY,
+            head=None,
+            missing=2,
+            unknown=3,
+            unread=4,
+            resets={one.value: 5 for one in Reset},
+        ),
+        ENGLISH_REPORT,
+        IMPRINT,
+        None,
+    ).decode()
+    for text in (
+        "nothing of the office&#x27;s ledger",
+        "between these: 2",
+        "cannot read: 3",
+        "up: 4",
+    ):
+        assert text in page
+    assert page.count("5 times") == 3
+
+
+def test_an_earlier_report_stands_beside() -> None:
+    report = report_of(BUSY)
+    earlier = read_table(write_table(report), "r.csv")
+    page = render_report(report, ENGLISH_REPORT, IMPRINT, earlier).decode()
+    assert "Compared with 1 January 2026 to 31 March 2026" in page
+    hidden = EarlierFigures(
+        PERIOD.first, PERIOD.last, {"shifts": Cell(PERIOD.first, PERIOD.last, None)}
+    )
+    assert ">–</td>" in render_report(report, ENGLISH_REPORT, IMPRINT, hidden).decode()
+
+
+def test_the_table_reads_back_as_it_was_written() -> None:
+    report = report_of(BUSY)
+    table = write_table(report)
+    assert b"'=1+1" in table  # no spreadsheet computes it
+    found = read_table(table, "r.csv")
+    assert (found.first, found.last) == (PERIOD.first, PERIOD.last)
+    for figure in report.figures:
+        if figure.total.value is not None and not figure.part.startswith("="):
+            assert found.cells[figure.key].value == pytest.approx(figure.total.value, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"a,b\r\n", b"\xff", b"{header}shifts,x,,count,period,2026,x,,,,,,\r\n", b"{header}"],
+)
+def test_what_is_no_table_is_told(content: bytes) -> None:
+    header = write_table(report_of(BUSY)).split(b"\r\n")[0] + b"\r\n"
+    with pytest.raises(ReportTableError, match=r"r\.csv: this is no table"):
+        read_table(content.replace(b"{header}", header), "r.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "english", "german"),
+    [
+        (1234567, Unit.COUNT, "1,234,567", "1.234.567"),
+        (0.1234, Unit.SHARE, "12.3 %", "12,3 %"),
+        (0.1234, Unit.RATE, "0.12", "0,12"),
+        (12.34, Unit.RATE, "12.3", "12,3"),
+        (59.9, Unit.SECONDS, "59.9 s", "59,9 s"),
+        (150, Unit.SECONDS, "2.5 min", "2,5 min"),
+        (9000, Unit.SECONDS, "2.5 h", "2,5 h"),
+        (12.5, Unit.HOURS, "12.5 h", "12,5 h"),
+        (1250.4, Unit.HOURS, "1,250 h", "1.250 h"),
+        (80.2, Unit.PERCENT, "80 %", "80 %"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(
+    value: float, unit: Unit, english: str, german: str
+) -> None:
+    assert [said.amount(value, unit, texts) for texts in TEXTS] == [english, german]
+
+
+def test_months_are_named_and_days_only_where_they_matter() -> None:
+    texts = ENGLISH_REPORT
+    assert said.span(date(2026, 3, 1), date(2026, 3, 31), texts) == "March 2026"
+    assert said.span(date(2026, 3, 1), date(2026, 5, 31), texts) == "March to May 2026"
+    assert said.span(date(2025, 12, 1), date(2026, 1, 31), texts) == "December 2025 to January 2026"
+    assert said.span(date(2026, 3, 2), date(2026, 3, 31), texts) == "2 March 2026 to 31 March 2026"
+    assert said.short_span(date(2026, 3, 1), date(2026, 5, 31), texts) == "Mar–May"
+
+
+def test_a_value_beyond_all_bounds_says_so() -> None:
+    cells = FigureCells(PERIOD.first, PERIOD.last)
+    cell = cells.quantile((10, 200), (0, 0, 30), 50)
+    assert said.shown(cell, Unit.SECONDS, ENGLISH_REPORT) == "more than 3.3 min"
+    assert said.interval(cell, Unit.SECONDS, ENGLISH_REPORT) == ""
+    assert said.base(cell, Unit.SECONDS, ENGLISH_REPORT) == "of 30"
+    assert said.base(cells.hidden(Why.FEW), Unit.COUNT, ENGLISH_REPORT) == ""
+
+
+def test_a_plot_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
+    cells = FigureCells(PERIOD.first, PERIOD.last)
+    named = [
+        ("Jan", cells.rate(0, 100)),
+        ("Feb", cells.hidden(Why.FEW)),
+        ("Mar", cells.rate(9, 50)),
+    ]
+    svg = plot_rates(named, ",")
+    assert svg.count(b'class="rect reactive') == 2
+    assert plot_rates([("Jan", cells.rate(0, 1e12))], ".")
+
+
+def test_a_part_is_hidden_with_its_reason() -> None:
+    cells = FigureCells(PERIOD.first, PERIOD.last)
+    assert cells.share(3, 30).why is Why.FEW
+    assert cells.share(27, 30).why is Why.WITHHELD
+    assert cells.rate(3, 100).why is Why.FEW
+    assert cells.mean(9, 3).why is Why.FEW
+    report = report_of(BUSY)
+    silent = ReportFigures(
+        PERIOD, "UTC", report.runs, report.people, report.figures, report.coverage
+    )
+    page = render_report(silent, ENGLISH_REPORT, IMPRINT, None).decode()
+    assert ENGLISH_REPORT.typed_title in page and "<h3>Surveys" not in page
+
+
+def test_people_are_counted_by_what_is_known() -> None:
+    months = [month_of(60, 30, CAMERAS) for _ in range(3)]
+    for month in months:
+        month.wearers = 9
+    maker = FigureMaker(PERIOD, months, (), form=TypedForm(), cameras=6)
+    assert maker.people is PeopleFrom.SHIFTS
+    page = render_report(
+        ReportFigures(
+            PERIOD, "UTC", maker.runs, maker.people, maker.make(), report_of(BUSY).coverage
+        ),
+        ENGLISH_REPORT,
+        IMPRINT,
+        None,
+    ).decode()
+    assert ENGLISH_REPORT.people_shifts.split("'")[0] in page
+    assert (
+        Figure(FigureGroup.USE, "x", Unit.COUNT, FigureCells(*PERIOD.months[0]).free(1)).key == "x"
+    )

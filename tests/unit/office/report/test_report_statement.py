@@ -1,0 +1,173 @@
+"""What the office signed of a report, compared with what its directory says later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY
+from vault_helpers import OFFICE_KEY
+
+from camerad.base.clock import DAY
+from camerad.container import jws
+from camerad.container.jws import JwsError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import Head
+from camerad.office.report.ledger_tally import sign_tally
+from camerad.office.report.report_days import ReportPeriod, days_in
+from camerad.office.report.report_sources import read_sources
+from camerad.office.report.report_statement import (
+    REPORT,
+    NoReportError,
+    OfficeRecords,
+    ReportCheck,
+    ReportStatement,
+    check_report,
+    parse_statement,
+    read_signed,
+    write_report,
+)
+from camerad.store.locations import place_of
+from tests.unit.office.report.test_ledger_tallies import KEYS, Office
+
+DAY_OF = days_in(UTC)
+
+
+class Reported:
+    """A report of an office's first days."""
+
+    def __init__(self, root: Path) -> None:
+        self.office = Office(root)
+        with self.office.work() as store:
+            store.ledger.append("uptime")
+            store.ledger.append("uptime")
+            store.ledger.rotate()
+        self.office.make()
+        (tally,) = self.office.read()
+        day = date.fromisoformat(tally.days[-1].day)
+        self.period = ReportPeriod(day, day)
+        self.tally = tally
+        self.out = root / "out"
+        self.write()
+
+    def write(self, **other: object) -> None:
+        sources = read_sources(str(self.office.root), KEYS, self.period, DAY_OF)
+        said = ReportStatement(
+            kid=OFFICE_KEY.public.thumbprint,
+            directory="d",
+            first=self.period.first.isoformat(),
+            last=self.period.last.isoformat(),
+            zone="UTC",
+            language="en",
+            software="0.1.0",
+            head=sources.head(self.period),
+            readings=sources.readings,
+            readings_sha256=sources.readings_sha256,
+            files=(),
+        )
+        said = replace(said, **other)  # type: ignore[arg-type]
+        write_report(str(self.out), "r", {".html": b"<p>", ".csv": b"a"}, OFFICE_KEY, said)
+
+    def check(self) -> ReportCheck:
+        place = place_of(str(self.office.root))
+        records = OfficeRecords(place.root, place.ledger, KEYS, DAY_OF)
+        return check_report(str(self.out / "r.html"), records)
+
+    def expire(self) -> None:
+        """The epoch goes, and leaves its checkpoint."""
+        with self.office.work() as store:
+            store.ledger.rotate()
+            self.office.vault.clock.advance(400 * DAY)
+            store.ledger.append("uptime")
+            assert store.ledger.expire(300) == (1,)
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> Reported:
+    return Reported(tmp_path)
+
+
+def test_a_report_is_as_it_was_signed_while_the_ledger_is_there(reported: Reported) -> None:
+    found = reported.check()
+    assert (found.problems, found.remarks) == ((), ())
+    assert found.statement is not None and found.statement.head == reported.tally.head
+
+
+def test_the_last_entry_of_an_expired_epoch_is_in_its_checkpoint(reported: Reported) -> None:
+    reported.expire()
+    assert reported.check().problems == reported.check().remarks == ()
+    head = reported.tally.head
+    reported.write(head=replace(head, sha256="0" * 64))
+    assert "another one than the report covers" in reported.check().problems[0]
+
+
+def test_an_entry_within_an_expired_epoch_is_named_by_the_sums_or_by_nothing(
+    reported: Reported,
+) -> None:
+    head = reported.tally.head
+    within = Head(1, head.sequence - 1, "c" * 64)
+    reported.expire()
+    reported.write(head=within)
+    assert "cannot be compared any more" in reported.check().remarks[0]
+    # Days of an epoch that lasted over midnight have heads of their own.
+    day = replace(reported.tally.days[0], head=within)
+    tally = replace(reported.tally, days=(day, *reported.tally.days))
+    path = reported.office.root / "office" / "readings" / "ledger" / "000001.jws"
+    path.write_bytes(sign_tally(OFFICE_KEY, tally))
+    assert "sums of that day name it" in reported.check().remarks[0]
+    reported.write(head=Head(1, 99999, "c" * 64))
+    assert "another one" in reported.check().problems[0]
+
+
+def test_without_its_checkpoint_or_its_ledger_nothing_vouches_for_a_head(
+    reported: Reported,
+) -> None:
+    reported.expire()
+    (path,) = (reported.office.root / "office" / "ledger").glob("*.checkpoint")
+    path.write_bytes(b"no checkpoint")
+    assert "another one" in reported.check().problems[0]
+    path.unlink()
+    assert "another one" in reported.check().problems[0]
+    for one in (reported.office.root / "office" / "ledger").iterdir():
+        one.unlink()
+    (reported.office.root / "office" / "ledger").rmdir()
+    assert "another one" in reported.check().problems[0]
+
+
+def test_a_report_without_a_ledger_is_not_compared_with_one(reported: Reported) -> None:
+    reported.write(head=None)
+    assert reported.check().problems == ()
+
+
+def test_readings_that_are_others_are_a_remark(reported: Reported) -> None:
+    reported.write(readings=7, readings_sha256="0" * 64)
+    (remark,) = reported.check().remarks
+    assert "the report rests on 7" in remark
+
+
+def test_only_the_office_s_own_statement_counts(reported: Reported) -> None:
+    stranger = SigningKey.generate()
+    (reported.out / "r.jws").write_bytes(jws.sign(stranger, REPORT, {}))
+    assert reported.check().statement is None
+    with pytest.raises(NoReportError, match=r"r\.jws"):
+        read_signed(str(reported.out / "r.csv"), KEYS)
+    reported.write(kid=KEY.public.thumbprint)
+    with pytest.raises(JwsError, match="another key"):
+        parse_statement((reported.out / "r.jws").read_bytes(), KeyRing([OFFICE_KEY.public]))
+    reported.write(first="yesterday")
+    assert reported.check().statement is None
+
+
+def test_what_is_changed_or_gone_is_named(reported: Reported) -> None:
+    assert read_signed(str(reported.out / "r.csv"), KEYS)[1] == b"a"
+    (reported.out / "r.csv").write_bytes(b"b")
+    (reported.out / "r.html").unlink()
+    problems = reported.check().problems
+    assert [problem.split(": ")[1][:11] for problem in problems] == ["it is not t", "it was chan"]
+    with pytest.raises(NoReportError, match="was changed since"):
+        read_signed(str(reported.out / "r.csv"), KEYS)
+    (reported.out / "r.jws").unlink()
+    with pytest.raises(NoReportError, match="no signature beside"):
+        reported.check()
