@@ -22,7 +22,8 @@ def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
 
     A gap names its two neighbours by their media time, so a hole and its gap are the same pair of
     frame numbers. Where it counts the pictures that are missing, it counts them right. What the
-    daemon lists is what the signed statements say.
+    daemon lists is what the signed statements say. A restart of the capture process is a gap also
+    where it was so quick that the next picture is the one that follows.
     """
     path = opened(camera, recording)
     judge.ffmpeg_is_silent(path)
@@ -31,10 +32,16 @@ def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
     assert recording["gaps"] == gaps
     assert recording["frames"] == len(verdict.frames)
     assert verdict.frames[0].key
-    stated = [
+    named = [
         (round(camera.frame_at(gap["from_us"])), round(camera.frame_at(gap["to_us"])))
         for gap in gaps
     ]
+    quick = [
+        gap["reason"] == "capture restarted" and before == after + 1
+        for gap, (after, before) in zip(gaps, named, strict=True)
+    ]
+    stated = [pair for pair, none in zip(named, quick, strict=True) if not none]
+    gaps = [gap for gap, none in zip(gaps, quick, strict=True) if not none]
     seen = [(hole.after, hole.before) for hole in verdict.holes]
     if stated and stated[-1][0] == verdict.numbers[-1]:
         del stated[-1], gaps[-1]

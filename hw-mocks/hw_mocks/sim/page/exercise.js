@@ -1,5 +1,8 @@
 // One exercise: facts come in, steps are done. No document here, and no clock: time comes with the facts.
 
+/** Two clocks tell when a press was: what is this close together, in microseconds, is one press. */
+const ONE_PRESS_US = 100_000;
+
 /** What of the camera's news is a fact: [{what, atUs, ...}], made of two states that follow each other. */
 export class Facts {
   /** button: the one that marks. holdUs: a press that is so long is a hold, and marks nothing. */
@@ -40,7 +43,7 @@ export class Facts {
   edge({ name, on, at_us: atUs }) {
     const { stage, recording } = this.before ?? {};
     if (name === this.button) {
-      if (on) this.pressed = stage === "recording" && atUs > recording?.since_us ? atUs : null;
+      if (on) this.pressed = stage === "recording" && atUs > recording?.since_us + ONE_PRESS_US ? atUs : null;
       else if (this.pressed !== null && atUs - this.pressed < this.holdUs) this.tapped = atUs;
       return [];
     }
