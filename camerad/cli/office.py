@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from camerad.base.errors import EX_CONFIG
 from camerad.base.text import printable
-from camerad.cli import office_cameras, office_find, office_init, office_reindex, office_restore
+from camerad.cli import (
+    office_cameras,
+    office_find,
+    office_init,
+    office_reindex,
+    office_restore,
+    player_hash,
+)
 from camerad.cli.office_init import OfficeCommandError
 from camerad.cli.options import config_home
 
@@ -65,6 +72,7 @@ def add_parser(commands: Any) -> None:
 
     for one in (office_find, office_reindex):
         one.add_parser(actions, default_config())
+    player_hash.add_parser(actions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         "status": office_cameras.run,
         "offer": office_cameras.run,
         "restore": office_restore.run,
+        "player-hash": player_hash.run,
     }
     return actions[options.action](options)
 

@@ -13,7 +13,7 @@ PAGE: Final = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-@page { size: A4; margin: 11mm 15mm 9mm 18mm }
+@page { size: A4; margin: 9mm 15mm 8mm 18mm }
 :root { color-scheme: light }
 * { box-sizing: border-box }
 body { font: 8.7pt/1.24 "Liberation Sans", Arial, Helvetica, sans-serif; color: #111;
@@ -33,7 +33,7 @@ header p { margin: 0; color: #444 }
 .verdict.bad b { color: #b00020 }
 .verdict p, .what { margin: 0.6mm 0 0 }
 .what { color: #333 }
-h2 { font-size: 8.8pt; margin: 1.2mm 0 0.5mm; padding-bottom: 0.4mm;
+h2 { font-size: 8.8pt; margin: 1mm 0 0.4mm; padding-bottom: 0.4mm;
   border-bottom: 0.5pt solid #999 }
 p { margin: 0.5mm 0 }
 table { border-collapse: collapse; width: 100% }
@@ -49,7 +49,7 @@ small { color: #444; font: 7.6pt "Liberation Sans", Arial, Helvetica, sans-serif
 .hash { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt;
   width: 104mm }
 td.name { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt }
-.sign { display: flex; gap: 8mm; margin-top: 7mm; break-inside: avoid }
+.sign { display: flex; gap: 8mm; margin-top: 5mm; break-inside: avoid }
 .sign div { flex: 1; border-top: 0.5pt solid #111; padding-top: 0.6mm; color: #444;
   font-size: 8pt }
 footer { margin-top: 2mm; color: #444; font-size: 8pt }

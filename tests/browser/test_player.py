@@ -74,7 +74,12 @@ def viewer(
 def waits(one: Person, expression: str, argument: Any = None) -> None:
     """Wait until an expression holds. Playwright would evaluate it in the page, which its policy
     forbids; asked for from outside it is not the page's."""
-    until(lambda: one.page.evaluate(expression, argument), seconds=DEADLINE, what=lambda: f"{expression}: {one.page.evaluate(STATE)}", pause=0.02)
+    until(
+        lambda: one.page.evaluate(expression, argument),
+        seconds=DEADLINE,
+        what=lambda: f"{expression}: {one.page.evaluate(STATE)}",
+        pause=0.02,
+    )
 
 
 def opens_key(one: Person, passphrase: str = PASSPHRASE, file: bytes = LOCKED) -> None:
@@ -135,7 +140,8 @@ def test_a_key_opens_a_recording_and_it_plays_over_its_holes_to_the_end(
         one.page.keyboard.press("Space")
         waits(one, "document.querySelector('.note').textContent.includes('lost')")
         assert one.page.inner_text(".note") == (
-            "1.5 s without pictures: pictures were lost. The picture stands still, the sound is there."
+            "1.5 s without pictures: pictures were lost. "
+            "The picture stands still, the sound is there."
         )
         waits(one, "document.querySelector('.camerad-player video').ended")
         shown = one.page.evaluate("window.shown")
@@ -166,14 +172,16 @@ def test_what_a_person_does_with_the_keyboard(chromium: Browser, server: PlayerS
         ]
         assert steps(one, "ArrowRight") in (number_at(26 - 2 / 30), number_at(26 - 1 / 30))
         assert steps(one, "p") == number_at(3)
-        assert "Mark 1, 0:03.000" in one.page.evaluate("document.querySelector('.events').textContent")
+        assert "Mark 1, 0:03.000" in one.page.evaluate(
+            "document.querySelector('.events').textContent"
+        )
         assert steps(one, "Home") == 0
         assert steps(one, "End") == number_at(40 - 1 / 30)
         one.tabs_to(".bar", back=True)
         assert steps(one, "Home") == 0
         assert steps(one, "ArrowRight") == number_at(5)
-        assert one.page.get_attribute(".bar", "aria-valuetext") == "0:05.000 of 0:39.999"
-        assert one.page.inner_text(".time") == "0:05.000 / 0:39.999"
+        assert one.page.get_attribute(".bar", "aria-valuetext") == "0:05.000 of 0:40.000"
+        assert one.page.inner_text(".time") == "0:05.000 / 0:40.000"
         assert "15:30:05.000" in one.page.inner_text(".clock")
         assert "set by a time server" in one.page.inner_text(".clock")
 
@@ -196,7 +204,9 @@ def test_a_fragment_that_was_changed_is_not_played(chromium: Browser, server: Pl
         waits(one, "player.position > 11_500_000")
         shown = one.page.evaluate("window.shown")
         assert not [at for at, _ in shown if 10e6 <= at < 11e6]
-        assert {number for _, number in shown}.isdisjoint(range(number_at(10.0) + 1, number_at(11.0)))
+        assert {number for _, number in shown}.isdisjoint(
+            range(number_at(10.0) + 1, number_at(11.0))
+        )
 
 
 @pytest.mark.parametrize("recording", ["forged", "shortened"])
@@ -250,7 +260,7 @@ def test_a_forgotten_key_takes_with_it_what_it_had_opened(
 def test_the_wrong_office_is_told_whose_key_is_needed(
     chromium: Browser, server: PlayerServer
 ) -> None:
-    import pyrage  # noqa: PLC0415
+    import pyrage
 
     other = str(pyrage.x25519.Identity.generate()).encode()
     with viewer(chromium, server, "long") as one:
@@ -281,5 +291,3 @@ def test_it_is_legible_at_every_width(
         for summary in one.page.query_selector_all(".camerad-player > details > summary"):
             summary.click()
         one.sees("open")
-
-

@@ -33,7 +33,7 @@ READ_NUMBERS: Final = """() => {
   };
   video.requestVideoFrameCallback(note);
 }""".replace("WIDTH", str(WIDTH)).replace("HEIGHT", str(HEIGHT))
-"""Keeps, from now on, every picture that the player shows: its time, and the number that it shows."""
+"""Keeps, from now on, every picture that the player shows: its time, and its number."""
 
 PER_HALF: Final = round(500_000 / UNIT_US)
 
@@ -42,7 +42,9 @@ PER_HALF: Final = round(500_000 / UNIT_US)
 def made_with_holes() -> Made:
     """Six seconds: no sound from 1.5 to 3 s, no pictures from 2.5 to 4 s. So there is a second with
     sound and no pictures, one with neither, and no key frame behind the hole."""
-    pictures = footage("".join("I" if n % 30 == 0 and n != 120 else "P" for n in range(75)) + "." * 45 + "P" * 60)
+    pictures = footage(
+        "".join("I" if n % 30 == 0 and n != 120 else "P" for n in range(75)) + "." * 45 + "P" * 60
+    )
     packets = [one for one in pictures if not 2.5 <= (one[0].pts_us - ORIGIN_US) / 1e6 < 4]
     units = sound(6)
     header = a_header(sound=True, microphone=MICROPHONE, clock=at(0))
@@ -91,7 +93,7 @@ def made_with_holes() -> Made:
             frames, count = frames + len(run), count + len(heard)
     closing = replace(some_closing(frames, end_us), sound=SoundEnd(count, (), ()))
     members = signed(header, [sealed(data) for data in plain], facts, closing)
-    numbers = tuple([*range(75), *range(120, 180)])
+    numbers = (*range(75), *range(120, 180))
     return Made(header, members, tuple(plain), numbers, tuple(facts))
 
 

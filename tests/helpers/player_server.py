@@ -120,7 +120,7 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):
