@@ -25,7 +25,7 @@ h1 { font-size: 15pt; line-height: 1.15; margin: 0; font-weight: 700 }
 header p { margin: 0; color: #444 }
 .id { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 9pt; color: #111;
   text-align: right }
-.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.8mm 3mm; margin: 3mm 0 2mm }
+.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.4mm 3mm; margin: 2mm 0 1.5mm }
 .verdict.good { border-color: #1b6e3a }
 .verdict.bad { border-color: #b00020 }
 .verdict b { font-size: 11.5pt }
@@ -52,7 +52,7 @@ td.name { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-si
 .sign { display: flex; gap: 8mm; margin-top: 5mm; break-inside: avoid }
 .sign div { flex: 1; border-top: 0.5pt solid #111; padding-top: 0.6mm; color: #444;
   font-size: 8pt }
-footer { margin-top: 2mm; color: #444; font-size: 8pt }
+footer { margin-top: 1mm; color: #444; font-size: 8pt }
 section, table, ul { break-inside: avoid }
 </style>
 </head>
