@@ -54,7 +54,7 @@ export class AudioCheck {
     const { header } = this.result;
     if (facts.frames === 0) this.#alone(facts, last, name);
     if (linked && header !== null && header.sound !== (sound !== undefined)) {
-      this.found.contradict(`sound: ${header.sound ? "a" : "no"} track was announced`, name);
+      this.found.contradict(`sound: ${header.sound ? "no" : "a"} track was announced`, name);
     }
     if (sound !== undefined) this.#times(sound, facts, name, linked);
   }

@@ -5,7 +5,8 @@
 
 /** @typedef {import("./source.js").Source} Source */
 
-const PIECE = 4 << 20;
+/** Bytes that are read at once. */
+const PIECE = 2 << 20;
 
 export class BufferedSource {
   /** @param {Source} source opened @param {AbortSignal} [signal] ends the reading */

@@ -15,6 +15,7 @@ import * as jws from "./jws.js";
 import { hexDigest, keyRing } from "./keys.js";
 import { COMMIT, COMMIT_TYPE, END, END_TYPE, FORMAT, HEADER, HEADER_TYPE } from "./statements.js";
 import { isSame, untilUs } from "./statements.js";
+import { BLOCK } from "./ustar.js";
 
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {import("./archive.js").Located} Located */
@@ -41,20 +42,26 @@ export class NotProvenError extends Error {
  * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not by
  * the key; SourceError; KeyError.
  * @param {Source} source
- * @param {{key: Uint8Array}} how key: the camera's registered public key, raw
+ * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key, raw.
+ *   commitsAt: where the archive headers of the commits are, in their order, if somebody says so: the
+ *   server may, and it need not be trusted, for it only decides what is asked for ahead
  * @returns {Promise<Opened>}
  */
-export async function openProven(source, { key }) {
+export async function openProven(source, { key, commitsAt = [] }) {
   await source.open();
-  const opened = new Opened(source, await keyRing([key]));
+  const opened = new Opened(source, await keyRing([key]), commitsAt);
   await opened.begin();
   return opened;
 }
 
 /** How far the chain was checked, and what it leads to. Use `openProven` to get one. */
 export class Opened {
-  /** @param {Source} source @param {Map<string, import("./keys.js").PublicKey>} keys */
-  constructor(source, keys) {
+  /**
+   * @param {Source} source
+   * @param {Map<string, import("./keys.js").PublicKey>} keys
+   * @param {number[]} commitsAt
+   */
+  constructor(source, keys, commitsAt) {
     this.source = source;
     this.keys = keys;
     /** @type {Linked[]} as far as the chain was checked */
@@ -63,7 +70,8 @@ export class Opened {
     this.end = null;
     /** Why the chain ends before the recording's end; null as long as it does not. @type {NotProvenError | null} */
     this.broken = null;
-    this.window = new Window(source);
+    // The padding before a commit comes with it.
+    this.window = new Window(source, commitsAt.map((at) => Math.max(0, at - BLOCK)));
     this.members = members(source, { window: this.window });
     /** Where what was checked ends, and the digest of its last statement. */
     this.offset = 0;
