@@ -63,7 +63,9 @@ _SEEK: Final = """async (at) => {
 }"""
 
 
-def a_recording(place: Path, film: EndlessFilm, seconds: int, office: pyrage.x25519.Identity) -> Card:
+def a_recording(
+    place: Path, film: EndlessFilm, seconds: int, office: pyrage.x25519.Identity
+) -> Card:
     """A card with one recording of so many seconds, sealed to an office."""
     with mock.patch.object(cards, "DEMONSTRATION_RECIPIENT", str(office.to_public())):
         card = Card(place, "camera-00")

@@ -79,9 +79,7 @@ class Firefox:
         self._number += 1
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._answers[self._number] = answer
-        await self._socket.send_json(
-            {"id": self._number, "method": method, "params": parameters}
-        )
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
         return await answer
 
     def call(self, method: str, parameters: dict[str, Any]) -> Any:
@@ -169,15 +167,19 @@ def firefox() -> Iterator[Firefox]:
                     break
             assert url, "firefox ended before it listened"
             # Its pipe is emptied, or it would wait for that in the end.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
+            emptying = threading.Thread(target=process.stderr.read, daemon=True)
+            emptying.start()
             one = Firefox(url)
             try:
                 yield one
             finally:
                 one.close()
+                process.terminate()
+                emptying.join(WITHIN_S)
         finally:
             process.terminate()
             process.wait(WITHIN_S)
+            process.stderr.close()
 
 
 def _spelled(value: object) -> str:

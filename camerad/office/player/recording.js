@@ -30,6 +30,10 @@ export class ProvenRecording extends EventTarget {
   #abort = new AbortController();
   /** @type {(() => void)[]} */
   #waiting = [];
+  /** How many wait for a picture just now; meanwhile the checks wait. */
+  #hurries = 0;
+  /** @type {(() => void)[]} */
+  #patient = [];
 
   constructor(source, how, opened) {
     super();
@@ -110,6 +114,7 @@ export class ProvenRecording extends EventTarget {
     const opened = this.#opened;
     try {
       while (!opened.finished && !this.#abort.signal.aborted && !this.isBad) {
+        if (this.#waiting.length === 0) await this.#calm();
         await opened.upTo(opened.commits.length + STRIDE - 1);
         if (this.isBad) return;
         if (this.#waiting.length === 0 && performance.now() - told < TOLD_MS) continue;
@@ -123,6 +128,28 @@ export class ProvenRecording extends EventTarget {
     if (this.isBad) return;
     this.complete = true;
     this.#take();
+  }
+
+  /**
+   * Let both checks wait, because somebody waits for a picture; until what this returns is called.
+   * @returns {() => void}
+   */
+  hurry() {
+    let isOver = false;
+    this.#hurries += 1;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#hurries -= 1;
+      if (this.#hurries === 0) this.#patient.splice(0).forEach((wake) => wake());
+    };
+  }
+
+  /** Wait until nobody is in a hurry. */
+  async #calm() {
+    while (this.#hurries > 0) {
+      await new Promise((resolve) => this.#patient.push(() => resolve(undefined)));
+    }
   }
 
   /** Wait until something holds of the timeline, or everything is known. @param {() => boolean} is */
@@ -149,9 +176,20 @@ export class ProvenRecording extends EventTarget {
     return readChecked(this.#source, commit.fragment, fragmentName(commit.sequence));
   }
 
-  /** Check all of it. Throws SourceError where that cannot be finished. */
+  /**
+   * Check all of it, once all statements are known. Throws SourceError where that cannot be finished.
+   */
   async check() {
-    const verdict = await judge(this.#source, {
+    await this.until(() => false);
+    const patient = {
+      size: this.#source.size,
+      open: () => this.#source.open(),
+      read: async (/** @type {number} */ from, /** @type {number} */ to) => {
+        await this.#calm();
+        return this.#source.read(from, to);
+      },
+    };
+    const verdict = await judge(patient, {
       ...this.#how,
       signal: this.#abort.signal,
       onProgress: (done) => {
@@ -189,5 +227,7 @@ export class ProvenRecording extends EventTarget {
   /** End both checks. */
   close() {
     this.#abort.abort();
+    this.complete = true;
+    this.#waiting.splice(0).forEach((wake) => wake());
   }
 }
