@@ -25,7 +25,8 @@ h1 { font-size: 15pt; line-height: 1.15; margin: 0; font-weight: 700 }
 header p { margin: 0; color: #444 }
 .id { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 9pt; color: #111;
   text-align: right }
-.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.4mm 3mm; margin: 2mm 0 1.5mm }
+.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.4mm 3mm;
+  margin: 2mm 0 1.5mm }
 .verdict.good { border-color: #1b6e3a }
 .verdict.bad { border-color: #b00020 }
 .verdict b { font-size: 11.5pt }

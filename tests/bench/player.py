@@ -1,8 +1,8 @@
 """``python -m tests.bench.player``: how soon the player in the tab shows a long recording.
 
 A recording of 30 minutes, 720p at 4 Mbit/s, is written by the production container writer, half a
-second of pictures at a time, and lies on a loopback server that answers to ranges. Debian's Chromium
-opens the page, and the office's key is given to it. Measured in the page, by its clock:
+second of pictures at a time, and lies on a loopback server that answers to ranges. Debian's
+Chromium opens the page, and the office's key is given to it. Measured in the page, by its clock:
 
 - from the key being there to the first picture on the screen, of pages opened one after the other;
 - from a seek to the picture that is there, all over the recording, while it is being checked
@@ -113,7 +113,7 @@ def measure(place: Path, opens: int, seeks: int, minutes: int) -> dict[str, Any]
     with player_server(long=path) as server, browser() as chromium:
         context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
         context.set_default_timeout(600_000)
-        firsts, cold, warm = [], [], []
+        firsts = []
         for number in range(opens):
             log.info("player: first picture, %d of %d", number + 1, opens)
             page = context.new_page()
@@ -121,14 +121,12 @@ def measure(place: Path, opens: int, seeks: int, minutes: int) -> dict[str, Any]
             if number < opens - 1:
                 page.close()
         began = time.monotonic()
-        for at in places:
-            cold.append(float(page.evaluate(_SEEK, at)))
+        cold = [float(page.evaluate(_SEEK, at)) for at in places]
         said["checked_during_cold"] = is_checked(page)
         until(lambda: is_checked(page), 600)
         said["check_s"] = round(time.monotonic() - began, 1)
         said["verdict"] = page.inner_text(".verdict strong")
-        for at in places:
-            warm.append(float(page.evaluate(_SEEK, at + 1e6)))
+        warm = [float(page.evaluate(_SEEK, at + 1e6)) for at in places]
         said["first_picture_s"] = _told(firsts)
         said["seek_cold_s"], said["seek_warm_s"] = _told(cold), _told(warm)
         page.evaluate("player.seek(0)")
