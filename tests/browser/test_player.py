@@ -36,6 +36,7 @@ def recordings() -> dict[str, bytes]:
         "changed": pack(changed),
         "forged": pack(forged),
         "shortened": pack(without(long.members, "000020.m4s.age", "000020.jws")),
+        "jump": made(SECOND * 2 + "." * 75 + "P" * 15 + SECOND).file,
         "nothing": b"nothing" * 1000,
     }
 
@@ -157,6 +158,43 @@ def test_a_key_opens_a_recording_and_it_plays_over_its_holes_to_the_end(
         assert one.page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount") > 0
 
 
+def test_a_gap_without_sound_is_jumped_over_and_that_is_said(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    with viewer(chromium, server, "jump") as one:
+        opens_key(one)
+        is_playable(one)
+        one.page.keyboard.press("Space")
+        waits(one, "!document.querySelector('.note').hidden")
+        assert one.page.inner_text(".note") == (
+            "2.5 s without pictures: pictures were lost. Playback goes on behind it."
+        )
+        waits(one, "document.querySelector('.camerad-player video').ended")
+        shown = one.page.evaluate("window.shown")
+        assert not [at for at, _ in shown if 2e6 <= at < 4.5e6]
+        # What follows the gap is shown although no key frame is there.
+        assert set(range(135, 150)) & {number for _, number in shown}
+
+
+def test_a_server_that_fails_is_asked_again(chromium: Browser, server: PlayerServer) -> None:
+    with viewer(chromium, server, "long") as one:
+        one.forgives = ("Failed to load resource",)
+        opens_key(one)
+        is_playable(one)
+        assert verdict(one) == "Authentic and complete"
+        server.fails = True
+        one.page.evaluate("player.seek(30e6)")
+        waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
+        assert one.page.inner_text(".camerad-player > .problem") == (
+            "The recording cannot be read any more."
+        )
+        server.fails = False
+        one.page.click("text=Try again")
+        waits(one, "window.shown.at(-1)?.[0] === 30_000_000")
+        assert one.page.evaluate(NUMBER) == number_at(30)
+        assert verdict(one) == "Authentic and complete"
+
+
 def test_what_a_person_does_with_the_keyboard(chromium: Browser, server: PlayerServer) -> None:
     with viewer(chromium, server, "long") as one:
         one.tabs_to("form input[type=file]")
@@ -241,6 +279,22 @@ def test_a_forgotten_key_takes_with_it_what_it_had_opened(
     chromium: Browser, server: PlayerServer
 ) -> None:
     with viewer(chromium, server, "long") as one:
+        opens_key(one)
+        is_playable(one)
+        # A quarter of an hour after the last use, by the page's own clock.
+        one.page.evaluate(
+            """() => {
+              const real = window.setTimeout;
+              window.setTimeout = (act, ms, ...rest) => {
+                if (ms !== 15 * 60 * 1000) return real(act, ms, ...rest);
+                window.quarterHour = act;
+                return 0;
+              };
+            }"""
+        )
+        goes_to(one, 30)
+        one.page.evaluate("window.quarterHour()")
+        assert one.page.is_hidden(".stage")
         opens_key(one)
         is_playable(one)
         one.page.click("text=Forget the key")

@@ -62,6 +62,8 @@ class PlayerServer:
     asked: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     sent: int = 0
+    fails: bool = False
+    """Whether it answers to questions for recordings that it cannot."""
 
     def page(self, recording: str, key: bytes, language: str = "en") -> str:
         """The address of the page that plays a recording with a camera's public key."""
@@ -95,6 +97,9 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
             self._answer(204, "text/plain", b"")
 
         def _part(self, recording: bytes | Path) -> None:
+            if world.fails:
+                self._answer(503, "text/plain", b"")
+                return
             said = _RANGE.fullmatch(self.headers["Range"])
             assert said is not None
             begin, end = int(said[1]), int(said[2]) + 1

@@ -193,6 +193,7 @@ export class Feed extends EventTarget {
       await this.#recording.until(() => run !== this.#run || timeline.facts.length > this.#next + 1);
       if (run !== this.#run) return;
       if (this.#next >= timeline.facts.length) {
+        if (this.#recording.failed !== null) throw this.#recording.failed;
         this.#end();
         await new Promise((resolve) => {
           this.#wake = () => resolve(undefined);

@@ -18,7 +18,7 @@ export class KeyForm {
   constructor(key, words) {
     this.key = key;
     this.words = words;
-    this.#file = make("input", { type: "file", required: true });
+    this.#file = make("input", { type: "file" });
     this.#passphrase = make("input", { type: "password", autocomplete: "off" });
     this.#problem = make("p", { class: "problem", role: "alert" });
     this.#state = make("p", { role: "status" });

@@ -143,7 +143,7 @@ class Player {
 
   // ---------------------------------------------------------------- opening and checking
 
-  async #open() {
+  async #open(at = 0) {
     const { source, key, name = "", commitsAt = [], identity } = this.#options;
     let recording;
     try {
@@ -163,7 +163,7 @@ class Player {
     });
     this.#draw();
     if (recording.timeline === null) this.#view.asks(false);
-    if (recording.timeline !== null && identity.isOpen) await this.#start(0);
+    if (recording.timeline !== null && identity.isOpen) await this.#start(at);
     else this.#check();
   }
 
@@ -206,11 +206,12 @@ class Player {
   #retry() {
     this.#view.offer({ again: false });
     this.#view.problem("");
-    if (this.#recording === null) this.ready = this.#open();
-    else {
-      this.#check();
-      if (this.#options.identity.isOpen) this.#start(this.#at);
-    }
+    this.#stop();
+    this.#recording?.close();
+    this.#recording = null;
+    this.#checking = false;
+    this.#view.verdict.again();
+    this.ready = this.#open(this.#at);
   }
 
   // ---------------------------------------------------------------- playing

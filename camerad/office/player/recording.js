@@ -48,6 +48,8 @@ export class ProvenRecording extends EventTarget {
     this.commits = [];
     /** Whether all statements are known that can be. */
     this.complete = opened === null;
+    /** Why not all statements can be read; null if they can. @type {SourceError | null} */
+    this.failed = null;
     /** What the whole check found; null before it is done. @type {any} */
     this.verdict = null;
     /** Bytes that the whole check has done. */
@@ -114,7 +116,7 @@ export class ProvenRecording extends EventTarget {
     const opened = this.#opened;
     try {
       while (!opened.finished && !this.#abort.signal.aborted && !this.isBad) {
-        if (this.#waiting.length === 0) await this.#calm();
+        await this.#calm(() => this.#waiting.length > 0);
         await opened.upTo(opened.commits.length + STRIDE - 1);
         if (this.isBad) return;
         if (this.#waiting.length === 0 && performance.now() - told < TOLD_MS) continue;
@@ -122,8 +124,8 @@ export class ProvenRecording extends EventTarget {
         told = performance.now();
       }
     } catch (error) {
-      // Whoever asks for more is told that; the whole check tells everybody else.
       if (!(error instanceof SourceError)) throw error;
+      this.failed = error;
     }
     if (this.isBad) return;
     this.complete = true;
@@ -145,9 +147,9 @@ export class ProvenRecording extends EventTarget {
     };
   }
 
-  /** Wait until nobody is in a hurry. */
-  async #calm() {
-    while (this.#hurries > 0) {
+  /** Wait until nobody is in a hurry, or it is what somebody waits for. */
+  async #calm(isWanted = () => false) {
+    while (this.#hurries > 0 && !isWanted()) {
       await new Promise((resolve) => this.#patient.push(() => resolve(undefined)));
     }
   }
@@ -155,7 +157,10 @@ export class ProvenRecording extends EventTarget {
   /** Wait until something holds of the timeline, or everything is known. @param {() => boolean} is */
   async until(is) {
     while (!is() && !this.complete) {
-      await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+      await new Promise((resolve) => {
+        this.#waiting.push(() => resolve(undefined));
+        this.#patient.splice(0).forEach((wake) => wake());
+      });
     }
   }
 
@@ -181,6 +186,7 @@ export class ProvenRecording extends EventTarget {
    */
   async check() {
     await this.until(() => false);
+    if (this.failed !== null) throw this.failed;
     const patient = {
       size: this.#source.size,
       open: () => this.#source.open(),
