@@ -5,8 +5,8 @@ second of pictures at a time, and lies on a loopback server that answers to rang
 Chromium opens the page, and the office's key is given to it. Measured in the page, by its clock:
 
 - from the key being there to the first picture on the screen, of pages opened one after the other;
-- from a seek to the picture that is there, all over the recording, while it is being checked
-  (cold) and after that (warm); the server says nothing about where commits lie;
+- from a seek to the picture that is there, all over the recording, from the first picture on,
+  while statements are read and all is being checked (cold), and after that (warm);
 - what the renderer's memory is while the recording plays at sixteen times its speed for as long as
   an hour of it takes, a recording of which is played twice.
 
@@ -75,7 +75,7 @@ def a_recording(
 
 def opened(page: Page, server: PlayerServer, card: Card, office: pyrage.x25519.Identity) -> float:
     """Open the page and give the key; seconds to the first picture."""
-    page.goto(server.page("long", card.key.public.raw))
+    page.goto(server.page("long", card.key.public.raw, extents=True))
     return float(page.evaluate(_OPENED, str(office)))
 
 

@@ -345,3 +345,42 @@ def test_it_is_legible_at_every_width(
         for summary in one.page.query_selector_all(".camerad-player > details > summary"):
             summary.click()
         one.sees("open")
+
+
+def test_statements_that_come_apart_are_not_taken_for_the_recordings(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    """A server gives them all at once, so that a seek needs no request for each; right or wrong."""
+    with person(
+        chromium,
+        server.page("long", KEY.public.raw, extents=True),
+        "player-extents",
+        size=(1280, 900),
+        scheme="light",
+        language="en",
+    ) as one:
+        one.origin = server.url
+        opens_key(one)
+        is_playable(one)
+        goes_to(one, 35)
+        assert one.page.evaluate(NUMBER) == number_at(35)
+        assert verdict(one) == "Authentic and complete"
+    # The extents are those of a good recording, what they are about is not.
+    server.recordings["changed-behind"] = server.recordings["forged"]
+    server.statements["changed-behind"] = server.recordings["long"]
+    with person(
+        chromium,
+        server.page("changed-behind", KEY.public.raw, extents=True),
+        "player-extents-wrong",
+        size=(1280, 900),
+        scheme="light",
+        language="en",
+    ) as one:
+        one.origin = server.url
+        assert verdict(one) == "NOT authentic"
+        one.page.click("text=Play the proven part")
+        opens_key(one)
+        is_playable(one)
+        one.page.evaluate("() => { player.seek(Infinity); }")
+        waits(one, "window.shown.at(-1)?.[0] > 9_900_000")
+        assert one.page.evaluate(NUMBER) == number_at(10 - 1 / 30)

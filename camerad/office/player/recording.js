@@ -187,12 +187,14 @@ export class ProvenRecording extends EventTarget {
   async check() {
     await this.until(() => false);
     if (this.failed !== null) throw this.failed;
+    // Of the bytes themselves, and not of what somebody says that they are (extents.js).
+    const whole = this.#source.whole ?? this.#source;
     const patient = {
-      size: this.#source.size,
-      open: () => this.#source.open(),
+      size: whole.size,
+      open: () => whole.open(),
       read: async (/** @type {number} */ from, /** @type {number} */ to) => {
         await this.#calm();
-        return this.#source.read(from, to);
+        return whole.read(from, to);
       },
     };
     const verdict = await judge(patient, {
@@ -208,7 +210,8 @@ export class ProvenRecording extends EventTarget {
       throw new SourceError(verdict.problem ?? "");
     }
     this.verdict = verdict;
-    if (this.isBad) this.#restrict(verdict);
+    // An unbroken chain may look broken to whoever was told wrongly where it lies.
+    if (this.isBad || this.#opened === null || this.#opened.broken !== null) this.#restrict(verdict);
     this.dispatchEvent(new Event("verdict"));
     return verdict;
   }

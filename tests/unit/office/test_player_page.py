@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import itertools
 import json
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 from generators import player_words, vendored_modules
+from sealed_helpers import made
 
 from camerad.cli.main import main
 from camerad.office import player_modules
 from camerad.office.player_page import player_hash, player_page
+from camerad.office.statement_extents import statement_extents
 
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"'=(]*["']([^"']+)["'];""", re.MULTILINE)
 PAGE = player_page().decode()
@@ -133,3 +138,26 @@ def test_no_language_lacks_a_word(one: str) -> None:
     german, english = (name.findall(text.split("export const PACKAGE")[0]) for text in texts)
     assert german == english
     assert len(german) > 20
+
+
+def test_extents_are_all_that_is_not_sealed() -> None:
+    file = made("IPPPPPPPPPPPPPPPPPPPPPPPPPPPPP" * 2).file
+    found = []
+    data = b"".join(statement_extents(io.BytesIO(file)))
+    while data:
+        begin, length = struct.unpack_from(">QI", data)
+        assert data[12 : 12 + length] == file[begin : begin + length]
+        found.append((begin, begin + length))
+        data = data[12 + length :]
+    # What lies between them are the sealed members, whole.
+    edges = [edge for extent in found for edge in extent]
+    assert edges == sorted(edges) and edges[0] == 0 and edges[-1] == len(file)
+    sealed = [file[end:begin] for (_, end), (begin, _) in itertools.pairwise(found)]
+    assert len(sealed) == 5
+    assert all(one.startswith(b"age-encryption.org/v1\n") for one in sealed)
+
+
+def test_extents_end_where_a_file_is_no_recording() -> None:
+    assert list(statement_extents(io.BytesIO(b""))) == []
+    (said,) = statement_extents(io.BytesIO(b"x" * 2000))
+    assert said[12:] == b"x" * 1024
