@@ -49,6 +49,8 @@ export class Feed extends EventTarget {
   #wake = () => {};
   /** Ends the hurry that somebody is in who waits for a picture. */
   #arrived = () => {};
+  /** Whether no picture is there yet. */
+  #isAwaited = true;
   #closed = false;
 
   /**
@@ -112,7 +114,10 @@ export class Feed extends EventTarget {
 
   #moved = () => this.#wake();
 
-  #there = () => this.#arrived();
+  #there = () => {
+    this.#isAwaited = false;
+    this.#arrived();
+  };
 
   /** Show a time: at once if it is buffered, else as soon as it is. @param {number} at */
   seek(at) {
@@ -264,7 +269,9 @@ export class Feed extends EventTarget {
 
   async #append(number, run) {
     const { timeline } = this;
-    for (let ahead = 0; ahead < PARALLEL; ahead += 1) {
+    // Before the first picture nothing is fetched that it does not need.
+    const parallel = this.#isAwaited ? 1 : PARALLEL;
+    for (let ahead = 0; ahead < parallel; ahead += 1) {
       if (number + ahead < this.#recording.commits.length) this.#load(number + ahead);
     }
     const samples = await this.#load(number);

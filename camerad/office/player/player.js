@@ -164,7 +164,10 @@ class Player {
     this.#draw();
     if (recording.timeline === null) this.#view.asks(false);
     if (recording.timeline !== null && identity.isOpen) await this.#start(at);
-    else this.#check();
+    else {
+      if (recording.timeline !== null) recording.prepare();
+      this.#check();
+    }
   }
 
   async #check() {

@@ -30,6 +30,8 @@ export class ProvenRecording extends EventTarget {
   #abort = new AbortController();
   /** @type {(() => void)[]} */
   #waiting = [];
+  /** The first members, which were fetched before there was a key. @type {(Promise<Uint8Array> | null)[]} */
+  #ahead = [null, null];
   /** How many wait for a picture just now; meanwhile the checks wait. */
   #hurries = 0;
   /** @type {(() => void)[]} */
@@ -164,11 +166,23 @@ export class ProvenRecording extends EventTarget {
     }
   }
 
+  /** Fetch and check what is needed first, so that it is there when the key is. */
+  prepare() {
+    this.#ahead = [this.#readInit(), this.#readFragment(0)];
+    // Whoever needs it hears of a failure.
+    for (const one of this.#ahead) one?.catch(() => {});
+  }
+
+  /** What was fetched ahead, once; null if it was not. @param {0 | 1} which */
+  #taken(which) {
+    const ahead = this.#ahead[which];
+    this.#ahead[which] = null;
+    return ahead;
+  }
+
   /** The sealed initialisation segment, checked. Throws NotProvenError and SourceError. */
   async init() {
-    const place = this.commits.find(({ init }) => init !== null)?.init;
-    if (place === undefined) throw new NotProvenError("no beginning of the footage is proven");
-    return readChecked(this.#source, place, INIT_NAME);
+    return this.#taken(0) ?? this.#readInit();
   }
 
   /**
@@ -176,6 +190,16 @@ export class ProvenRecording extends EventTarget {
    * @param {number} number of the commit, among those that are there
    */
   async fragment(number) {
+    return (number === 0 ? this.#taken(1) : null) ?? this.#readFragment(number);
+  }
+
+  async #readInit() {
+    const place = this.commits.find(({ init }) => init !== null)?.init;
+    if (place === undefined) throw new NotProvenError("no beginning of the footage is proven");
+    return readChecked(this.#source, place, INIT_NAME);
+  }
+
+  async #readFragment(/** @type {number} */ number) {
     const commit = this.commits[number];
     if (commit === undefined) throw new NotProvenError(`no fragment ${number} is proven`);
     return readChecked(this.#source, commit.fragment, fragmentName(commit.sequence));
@@ -219,6 +243,7 @@ export class ProvenRecording extends EventTarget {
   /** Let nothing be there but what was proven. */
   #restrict({ header, commits, end, endLinked }) {
     this.complete = true;
+    this.#ahead = [null, null];
     this.commits = header === null ? [] : commits.filter((/** @type {any} */ one) => one.proven);
     this.timeline = null;
     this.closing = null;
