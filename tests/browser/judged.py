@@ -28,6 +28,17 @@ from tests.tamper.recordings import FAMILIES, recordings
 
 AT_ONCE: Final = 40
 """Cases that one call into the page judges."""
+ALWAYS: Final = (
+    "header.jws signed by another key that calls itself",
+    "000001.jws signed by another key that calls itself",
+    "end.jws signed by another key that calls itself",
+    "another recording's ('000001.m4s.age', '000001.jws')",
+    "another recording's second half",
+    "all signed by another key",
+    "fragments 1 and 2 exchanged",
+    "closed after 2 fragments by",
+)
+"""How mutations begin that are tried in every run."""
 _COMMAND_ONLY: Final = ("path", "output", "written", "left_out")
 
 JUDGE: Final = """async ({ cases, key }) => {
@@ -137,7 +148,9 @@ def sampled(seed: str, each: int, of: int) -> Iterator[Change]:
             chance = random.Random(f"{seed} {family} {index}")
             it = originals[index]
             every = list(mutations(it, originals[index - 1], chance))
-            for one in chance.sample(every, min(each, len(every))):
+            chosen = chance.sample(every, min(each, len(every)))
+            chosen += [one for one in every if one.what.startswith(ALWAYS) and one not in chosen]
+            for one in chosen:
                 yield Change(f"{family}: {one.what}", one.data, name=f"{it.header.id}.tar")
 
 

@@ -8,6 +8,7 @@ TAMPER_SEED=n.
 from __future__ import annotations
 
 import base64
+import io
 import os
 import random
 import re
@@ -27,8 +28,10 @@ from camerad.base.text import is_plain, printable
 from camerad.container import jws
 from camerad.container.chain import commit_name, fragment_name
 from camerad.container.keys import KeyRing, decode_base64url
+from camerad.container.members import StopReason, Walk
 from camerad.container.statements import Commit, Header, RecordingEnd
 from tests.breadth import breadth
+from tests.browser.edges import bounds, large, many_commits, unusual
 from tests.browser.judged import (
     by_browser,
     by_camerad,
@@ -116,6 +119,18 @@ def test_of_what_a_camera_could_sign_both_say_the_same(
     }[kind]
     seen = both_agree(page, shelf, taken(changes, every), tmp_path)
     assert len(seen) > 1
+
+
+def test_of_what_is_long_deep_large_or_much_both_say_the_same(
+    page: Page, shelf: Shelf, tmp_path: Path
+) -> None:
+    assert set(both_agree(page, shelf, list(unusual()), tmp_path)) == {0, 2}
+
+
+def test_of_times_on_either_side_of_every_bound_both_say_the_same(
+    page: Page, shelf: Shelf, tmp_path: Path
+) -> None:
+    assert set(both_agree(page, shelf, list(bounds()), tmp_path)) == {0, 1, 2}
 
 
 def test_recordings_of_the_version_before_are_judged_as_by_the_command(
@@ -219,6 +234,13 @@ def test_both_take_the_same_spellings_of_a_statement_and_name_what_is_wrong_alik
         if name.endswith(".jws")
     ]
     cases = list(statements)
+    header = statements[0][1]
+    for token in TOKENS:
+        for field in (b'"origin_us":\\d+', b'"device":"[^"]*"', b'"wearer":null'):
+            name = field.partition(b":")[0] + b":"
+            for value in (token, b'"' + token + b'"'):
+                new = re.sub(field, lambda _, new=name + value: new, header)
+                cases.append((Header, new))
     for _ in range(breadth(600, 20_000)):
         kind, payload = chance.choice(statements)
         cases.append((kind, respelled(payload, chance)))
@@ -275,8 +297,8 @@ def test_both_take_the_same_code_points_into_a_text_and_escape_the_same(page: Pa
 
 def test_both_take_the_same_base64url(page: Page) -> None:
     chance = random.Random(f"{SEED} base64url")
-    letters = "AQgwBZaz09-_+/=. \n"
-    words = ["".join(chance.choices(letters[:14], k=chance.randrange(12))) for _ in range(600)]
+    letters = "AQgwBCEIYZaz09-_+/=. \n"
+    words = ["".join(chance.choices(letters[:18], k=chance.randrange(12))) for _ in range(600)]
     words += ["".join(chance.choices(letters, k=chance.randrange(12))) for _ in range(200)]
     found = page.evaluate(
         """async (words) => {
@@ -339,18 +361,19 @@ def within(page: Page, body: str, **told: object) -> Any:
 
 
 def test_a_recording_is_read_once_from_a_server_that_knows_ranges(page: Page, shelf: Shelf) -> None:
-    it = made_with_sound()
+    data = large()
     found = within(
         page,
         """
         const source = new RangeSource(path);
         await source.open();
-        const seen = { read: 0, done: [], commits: 0 };
+        const seen = { read: 0, most: 0, done: [], commits: 0 };
         const counting = {
           size: source.size,
           open: () => source.open(),
           read: (from, to) => {
             seen.read += to - from;
+            seen.most = Math.max(seen.most, to - from);
             return source.read(from, to);
           },
         };
@@ -361,14 +384,16 @@ def test_a_recording_is_read_once_from_a_server_that_knows_ranges(page: Page, sh
         });
         return { ...seen, size: source.size, exit: verdict.exit, proven: verdict.proven };
         """,
-        path=shelf.put(it.file),
+        path=shelf.put(data),
     )
-    assert found["size"] == len(it.file)
+    assert found["size"] == len(data)
     # Once, and the archive's end again to see that nothing else is in it.
     assert found["size"] <= found["read"] <= found["size"] + 1024
     assert found["done"] == sorted(found["done"])
     assert found["done"][-1] == found["size"]
-    assert (found["exit"], found["proven"], found["commits"]) == (1, len(it.facts), len(it.facts))
+    # However large it is: in pieces of 2 MiB.
+    assert found["most"] == 2 << 20 < len(data)
+    assert (found["exit"], found["proven"], found["commits"]) == (0, 5, 5)
 
 
 @pytest.mark.parametrize("what", ["fails", "knows no ranges", "has another file", "has nothing"])
@@ -409,6 +434,47 @@ def test_whoever_gives_up_gets_no_verdict_and_no_key_is_taken_that_is_none(
         path=shelf.put(made().file),
     )
     assert found == ["AbortError", "KeyError", "SourceError"]
+
+
+@pytest.mark.breadth
+def test_both_find_the_same_members_and_stop_at_the_same_byte(page: Page, shelf: Shelf) -> None:
+    cases = list(sampled(f"{SEED} walk", each=breadth(2, 20), of=1))
+    it = made()
+    ends = {"whole": it.file, "open": pack(it.members[:-1], bytes(4096)), "cut": it.file[:-1500]}
+    ends["damaged"] = it.file[:7000] + b"x" * 2000
+    cases += [Change(what, data) for what, data in ends.items()]
+    found = page.evaluate(
+        """async (paths) => {
+          const { members } = await import("/player/evidence/archive.js");
+          const { BlobSource } = await import("/player/evidence/source.js");
+          const walked = [];
+          for (const path of paths) {
+            const seen = [];
+            let stop = null;
+            try {
+              const source = new BlobSource(await (await fetch(path)).blob());
+              for await (const { name, offset, size } of members(source)) {
+                seen.push([name, offset, size]);
+              }
+            } catch (error) {
+              if (error.name !== "ArchiveError") throw error;
+              stop = [error.why, error.offset];
+            }
+            walked.push([seen, stop]);
+          }
+          return walked;
+        }""",
+        [shelf.put(one.data) for one in cases],
+    )
+    stops = set()
+    for case, theirs in zip(cases, found, strict=True):
+        walk = Walk(io.BytesIO(case.data))
+        seen = [[one.member.name, one.data_offset, one.member.size] for one in walk]
+        ended = walk.stop.why is StopReason.END
+        stop = None if ended else [str(walk.stop.why), walk.stop.offset]
+        assert theirs == [seen, stop], case.what
+        stops.add(walk.stop.why)
+    assert stops == set(StopReason)
 
 
 # -- the quick way --------------------------------------------------------------------------------
@@ -486,6 +552,69 @@ def test_what_is_damaged_is_not_handed_out_whoever_says_where_it_lies(
     broken = within(page, OPEN, path=shelf.put(pack(forged)), commitsAt=said, count=count)
     assert broken["sizes"] == [*sizes[:2], *["NotProvenError"] * (count - 2)]
     assert broken["broken"] == "000002.jws does not commit what lies before it"
+
+
+def test_what_is_proven_behind_damage_is_read_after_the_whole_judgement(
+    page: Page, shelf: Shelf
+) -> None:
+    it = made()
+    forged = altered(it.members, fragment_name(2), lambda data: data + b"x")
+    path = shelf.put(pack(forged), "damaged.tar")
+    read = """
+        const places = verdict.commits.filter((one) => one.proven).map((one) => one.fragment);
+        const read = (place) => readChecked(source, place, "a fragment");
+        return Promise.all(places.map((one) => attempt(async () => (await read(one)).length)));
+    """
+    found = within(
+        page,
+        """
+        const { readChecked } = await import("/player/evidence/judge.js");
+        const source = new BlobSource(await (await fetch(path)).blob());
+        const verdict = await judge(source, { key: raw });
+        """
+        + read,
+        path=path,
+    )
+    sizes = [len(it.content(fragment_name(number))) for number in range(len(it.facts))]
+    assert found == [*sizes[:2], *sizes[3:]]
+    # What is there by then is another thing.
+    changed = within(
+        page,
+        """
+        const { readChecked } = await import("/player/evidence/judge.js");
+        const bytes = await (await fetch(path)).arrayBuffer();
+        const verdict = await judge(new BlobSource(new Blob([bytes])), { key: raw });
+        const { offset } = verdict.commits[0].fragment;
+        new Uint8Array(bytes)[offset] ^= 1;
+        const source = new BlobSource(new Blob([bytes]));
+        """
+        + read,
+        path=path,
+    )
+    assert changed == ["NotProvenError", *found[1:]]
+
+
+def test_many_commits_are_linked_in_their_order_and_none_behind_a_forged_one(
+    page: Page, shelf: Shelf
+) -> None:
+    count, forged = 200, 150
+    data = many_commits(count)
+    body = """
+        const opened = await openProven(new RangeSource(path), { key: raw });
+        const there = await opened.upTo(last);
+        return { there: there?.sequence ?? null, linked: opened.commits.map((one) => one.sequence),
+          broken: opened.broken?.message ?? null };
+    """
+    whole = within(page, body, path=shelf.put(data), last=count - 1)
+    assert whole == {"there": count - 1, "linked": list(range(count)), "broken": None}
+    start = data.index(commit_name(forged).encode()) + 512
+    # The first character of its signature becomes another one.
+    at = data.index(b".", data.index(b".", start) + 1) + 1
+    broken = data[:at] + (b"A" if data[at : at + 1] != b"A" else b"B") + data[at + 1 :]
+    found = within(page, body, path=shelf.put(broken), last=count - 1)
+    assert found["there"] is None
+    assert found["linked"] == list(range(forged))
+    assert found["broken"].startswith(f"{commit_name(forged)} is not authentic: ")
 
 
 def test_a_recording_that_another_key_signed_is_not_opened(page: Page, shelf: Shelf) -> None:

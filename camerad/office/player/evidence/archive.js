@@ -1,8 +1,9 @@
-// Finds the members of a recording's file without reading what they say (camerad.container.members).
+// Finds the members of a recording's file without reading what they say
+// (camerad.container.members).
 //
-// `members` gives each one out when its header, content and padding are as they should be, and stops
-// at the first byte that is not. `reader.js` goes on behind damage. Read are headers and padding
-// only, some kilobytes at a time.
+// `members` gives each one out when its header, content and padding are as they should be, and
+// stops at the first byte that is not. `reader.js` goes on behind damage. Read are headers and
+// padding only, some kilobytes at a time.
 
 import { SourceError } from "./source.js";
 import { ARCHIVE_END, BLOCK, TarError, isZeros, parse } from "./ustar.js";
@@ -126,13 +127,14 @@ export async function onlyZeros(source, offset) {
 export class Window {
   /**
    * @param {Source} source
-   * @param {number[]} [expected] where reads will begin, in ascending order. Somebody who need not be
-   *   trusted may say so: it only decides what is asked for ahead, many pieces at a time
+   * @param {number[]} [expected] where reads will begin, in ascending order. Somebody who need not
+   *   be trusted may say so: it only decides what is asked for ahead, many pieces at a time
    */
   constructor(source, expected = []) {
     this.source = source;
     this.expected = expected;
     this.at = 0;
+    /** @type {Uint8Array} */
     this.bytes = new Uint8Array(0);
     /** What was asked for ahead, by where it begins. @type {Map<number, Promise<Uint8Array>>} */
     this.ahead = new Map();
@@ -165,7 +167,8 @@ export class Window {
 
   /** @param {number} next index of what is wanted */
   async #fromAhead(next) {
-    const wanted = this.expected.slice(next, next + MOST_AHEAD).filter((at) => at < this.source.size);
+    const { size } = this.source;
+    const wanted = this.expected.slice(next, next + MOST_AHEAD).filter((at) => at < size);
     const kept = new Map();
     for (const at of wanted) {
       const piece = this.ahead.get(at) ?? this.#piece(at, READ_AHEAD);

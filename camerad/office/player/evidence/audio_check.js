@@ -1,4 +1,5 @@
-// Judges what signed statements say about sound (camerad.verify.audio_check); fed by chain_check.js.
+// Judges what signed statements say about sound (camerad.verify.audio_check); fed by
+// chain_check.js.
 
 import { AHEAD_US, Holes, UNSTATED_US, lastsUs } from "./coverage.js";
 import { FindingKind, Severity, Span } from "./findings.js";
@@ -19,7 +20,10 @@ export class AudioCheck {
   constructor(result) {
     this.result = result;
     this.found = result.findings;
-    /** Where the last signed sound ends; null before any, and behind a break of the chain. @type {number | null} */
+    /**
+     * Where the last signed sound ends; null before any, and behind a break of the chain.
+     * @type {number | null}
+     */
     this.untilUs = null;
     this.holes = new Holes();
     this.broken = false;
@@ -84,7 +88,8 @@ export class AudioCheck {
 
   /**
    * Report every silence that no statement explains. A silence is explained by gaps; or, if nobody
-   * was left to state gaps, by the states of sound. Only the pieces that neither covers are reported.
+   * was left to state gaps, by the states of sound. Only the pieces that neither covers are
+   * reported.
    */
   report() {
     for (const { hole, bare } of this.holes.unstated(this.result.soundGaps)) {
@@ -155,7 +160,12 @@ export class AudioCheck {
     }
   }
 
-  /** @param {FragmentSound} sound @param {FragmentFacts} facts @param {string} name @param {boolean} linked */
+  /**
+   * @param {FragmentSound} sound
+   * @param {FragmentFacts} facts
+   * @param {string} name
+   * @param {boolean} linked
+   */
   #times(sound, facts, name, linked) {
     const { header } = this.result;
     const { first_us: firstUs, end_us: endUs, units } = sound;

@@ -14,7 +14,7 @@ export class BufferedSource {
     this.source = source;
     this.signal = signal;
     this.size = source.size;
-    /** What was read and not yet handed out. */
+    /** What was read and not yet handed out. @type {Uint8Array} */
     this.bytes = new Uint8Array(0);
     /** Where `bytes` begins in the file. */
     this.offset = 0;

@@ -16,22 +16,9 @@ import { TimeCheck } from "./time_check.js";
 /** @typedef {import("./statements.js").Commit} Commit */
 /** @typedef {import("./statements.js").FragmentFacts} FragmentFacts */
 /** @typedef {import("./statements.js").Closing} Closing */
-/** @typedef {import("./statements.js").Content & {offset: number}} Located a member's content, and
- *   where it begins in the file */
-
-/**
- * What a commit with a good signature says.
- * @typedef {object} JudgedCommit
- * @property {FragmentFacts} facts
- * @property {Located | null} fragment null if the bytes that are there are not the signed ones
- * @property {Located | null} init the same of the initialisation segment; null except in commit 0
- * @property {boolean} linked an unbroken chain leads from here to the header
- */
-
-/**
- * A signed commit that came too early, and the position at which it came.
- * @typedef {{place: ChainPosition, finding: number, commit: Commit, digest: string}} Jump
- */
+/** @typedef {import("./chain_position.js").Located} Located */
+/** @typedef {import("./chain_position.js").JudgedCommit} JudgedCommit */
+/** @typedef {import("./chain_position.js").Jump} Jump */
 
 /** The most fragments that wait for their commit. An undamaged recording has one. */
 export const MOST_WAITING = 8;
@@ -51,7 +38,10 @@ export class ChainCheck {
     this.jump = null;
     /** Fragments whose commit has not come yet. @type {Map<bigint, Located>} */
     this.pending = new Map();
-    /** First and last commit that nothing links to the beginning. @type {[bigint, bigint] | null} */
+    /**
+     * First and last commit that nothing links to the beginning.
+     * @type {[bigint, bigint] | null}
+     */
     this.unlinked = null;
     this.pictures = new PictureCheck(result);
     this.audio = new AudioCheck(result);
@@ -92,7 +82,11 @@ export class ChainCheck {
     return sequence < (place.next < this.at.next ? place.next : this.at.next);
   }
 
-  /** Take a fragment; its commit decides what it is worth. @param {bigint} sequence @param {Located} content */
+  /**
+   * Take a fragment; its commit decides what it is worth.
+   * @param {bigint} sequence
+   * @param {Located} content
+   */
   fragment(sequence, content) {
     if (this.pending.has(sequence) || this.isPast(sequence)) {
       this.found.say(FindingKind.EXTRA, MISPLACED, fragmentName(sequence));
@@ -244,7 +238,11 @@ export class ChainCheck {
     return judged;
   }
 
-  /** Two were exchanged: the chain leads to the early one, and on from there. @param {Jump} jump @param {Span} span */
+  /**
+   * Two were exchanged: the chain leads to the early one, and on from there.
+   * @param {Jump} jump
+   * @param {Span} span
+   */
   #goOnFrom(jump, span) {
     const { at, result } = this;
     const early = jump.commit.facts;
@@ -335,7 +333,10 @@ export class ChainCheck {
     return null;
   }
 
-  /** Check that a commit follows the statement before it; if not, begin a piece of its own. @param {Commit} commit */
+  /**
+   * Check that a commit follows the statement before it; if not, begin a piece of its own.
+   * @param {Commit} commit
+   */
   #link(commit) {
     const { at, result } = this;
     if (commit.previous === at.previous) return;
@@ -366,7 +367,10 @@ export class ChainCheck {
     this.times.skip();
   }
 
-  /** The time of a fragment: that of its pictures, or of its sound if it has none. @param {FragmentFacts} facts */
+  /**
+   * The time of a fragment: that of its pictures, or of its sound if it has none.
+   * @param {FragmentFacts} facts
+   */
   #span(facts) {
     let { first_us: firstUs, end_us: endUs } = facts;
     if (facts.frames === 0 && facts.sound !== undefined) {

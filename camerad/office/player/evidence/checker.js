@@ -1,9 +1,9 @@
 // Judges a recording (camerad.verify.checker). It is given the members in their order.
 //
-// It trusts the keys that it is given, and nothing that the file brings. A finding names the members
-// and the seconds that it affects. Seconds are proven if the bytes of their fragments are the signed
-// ones, the commits are by the recording's key, and an unbroken chain of statements links them to the
-// signed header.
+// It trusts the keys that it is given, and nothing that the file brings. A finding names the
+// members and the seconds that it affects. Seconds are proven if the bytes of their fragments are
+// the signed ones, the commits are by the recording's key, and an unbroken chain of statements
+// links them to the signed header.
 
 import { END_NAME, HEADER_NAME, INIT_NAME, TORN_NAME } from "./chain.js";
 import { commitName, fragmentName, numbered } from "./chain.js";
@@ -18,12 +18,14 @@ import { RECOVERED, isSame } from "./statements.js";
 import { ARCHIVE_END, BLOCK } from "./ustar.js";
 
 /** @typedef {import("./reader.js").MemberSeen} MemberSeen */
-/** @typedef {import("./chain_check.js").JudgedCommit} JudgedCommit */
-/** @typedef {import("./chain_check.js").Located} Located */
+/** @typedef {import("./chain_position.js").JudgedCommit} JudgedCommit */
+/** @typedef {import("./chain_position.js").Located} Located */
 /** @typedef {import("./statements.js").RecordingEnd} RecordingEnd */
 /** @typedef {import("./statements.js").Closing} Closing */
 
-/** Feed `member` and `lost` in the order of the file, then `finish` once; `result` grows meanwhile. */
+/**
+ * Feed `member` and `lost` in the order of the file, then `finish` once; `result` grows meanwhile.
+ */
 export class Checker {
   /** @param {Map<string, import("./keys.js").PublicKey>} keys those that are trusted */
   constructor(keys) {
@@ -101,7 +103,8 @@ export class Checker {
     const header = await this.#statement(seen, HEADER, HEADER_TYPE, HEADER_NAME, "everything");
     if (header === null) return;
     if (header.format !== FORMAT) {
-      const text = `is of format ${header.format}, and this program knows ${FORMAT}; use a later one`;
+      const which = `is of format ${header.format}, and this program knows ${FORMAT}`;
+      const text = `${which}; use a later one`;
       this.found.say(FindingKind.FORGED, text, HEADER_NAME);
       return;
     }
@@ -224,7 +227,10 @@ export class Checker {
     }
   }
 
-  /** An end cannot know what comes after it. Only times of the header's boot can be compared. @param {Closing} closing */
+  /**
+   * An end cannot know what comes after it. Only times of the header's boot can be compared.
+   * @param {Closing} closing
+   */
   #checkClosing(closing) {
     const { header, endUs } = this.result;
     if (header === null || !this.chain.at.linked) return;
@@ -303,7 +309,10 @@ export class Checker {
     return said;
   }
 
-  /** Name of the member that comes next, for one whose name is lost. @param {boolean} isStatement */
+  /**
+   * Name of the member that comes next, for one whose name is lost.
+   * @param {boolean} isStatement
+   */
   #expected(isStatement) {
     const { chain } = this;
     if (!this.headerSeen) return isStatement ? HEADER_NAME : INIT_NAME;

@@ -5,7 +5,10 @@ import { Span } from "./findings.js";
 
 /** @typedef {import("./statements.js").Gap} Gap */
 
-/** A statement may name times so far beyond what it can know, so that no rounding is called a contradiction. */
+/**
+ * A statement may name times so far beyond what it can know, so that no rounding is called a
+ * contradiction.
+ */
 export const AHEAD_US = 60_000_000;
 /** A longer time without pictures, or without sound, must be stated as a gap. */
 export const UNSTATED_US = 1_000_000;

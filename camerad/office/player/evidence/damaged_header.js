@@ -49,8 +49,8 @@ export function foreignName(block) {
 }
 
 /**
- * The name in a header that another program wrote; "" if the header is just damaged. The checksum of
- * such a header is right. Of any other, the name itself may be damaged.
+ * The name in a header that another program wrote; "" if the header is just damaged. The checksum
+ * of such a header is right. Of any other, the name itself may be damaged.
  * @param {Uint8Array} block
  */
 function nameByAnother(block) {

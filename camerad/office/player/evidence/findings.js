@@ -1,7 +1,8 @@
 // What a check of a recording says, in the words that programs and people share
 // (camerad.verify.findings).
 //
-// Times of findings and spans are those of the recording: media time minus its origin, microseconds.
+// Times of findings and spans are those of the recording: media time minus its origin,
+// microseconds.
 
 import { HEADER_NAME, INIT_NAME, numbered } from "./chain.js";
 
@@ -63,8 +64,8 @@ export const FindingKind = Object.freeze({
  * @property {string} kind one of FindingKind
  * @property {string} severity one of Severity
  * @property {string} text
- * @property {string} first with `last`: the members affected, with all between them; "" if no member
- *   is
+ * @property {string} first with `last`: the members affected, with all between them; "" if no
+ *   member is
  * @property {string} last
  * @property {number | null} fromUs with `toUs`: the time affected; one is null if it is not known,
  *   both if no time is affected
@@ -89,7 +90,9 @@ export class Findings {
     this.dropped = 0;
     /** Whether any is damage. */
     this.damage = false;
-    /** @type {number[]} indices of findings whose time ends where the next signed fragment begins */
+    /**
+     * @type {number[]} indices of findings whose time ends where the next signed fragment begins
+     */
     this.open = [];
   }
 
@@ -116,17 +119,28 @@ export class Findings {
     this.add({ kind, severity, text, first, last: last || first, fromUs, toUs });
   }
 
-  /** Add the finding that the member `name` says what cannot be. @param {string} what @param {string} name */
+  /**
+   * Add the finding that the member `name` says what cannot be.
+   * @param {string} what
+   * @param {string} name
+   */
   contradict(what, name) {
     this.say(FindingKind.CONTRADICTION, `says what cannot be: ${what}`, name);
   }
 
-  /** Replace a finding that turned out to be another one. @param {number} index @param {Finding} found */
+  /**
+   * Replace a finding that turned out to be another one.
+   * @param {number} index
+   * @param {Finding} found
+   */
   replace(index, found) {
     if (index < this.list.length) this.list[index] = found;
   }
 
-  /** The last finding is about footage from `fromUs` to the next signed fragment. @param {number} fromUs */
+  /**
+   * The last finding is about footage from `fromUs` to the next signed fragment.
+   * @param {number} fromUs
+   */
   leaveTimeOpen(fromUs) {
     if (this.list.length === 0 || this.dropped > 0) return;
     const index = this.list.length - 1;
@@ -152,7 +166,8 @@ export class Findings {
 }
 
 /**
- * Two findings of one kind as one, if they are about the same member or about neighbours; else null.
+ * Two findings of one kind as one, if they are about the same member or about neighbours; else
+ * null.
  * @param {Finding} one
  * @param {Finding} other
  */

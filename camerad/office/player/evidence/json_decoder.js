@@ -1,8 +1,8 @@
 // JSON read by what a statement should have, and written anew in its one spelling.
 //
-// `JSON.parse` loses what counts here: numbers beyond 2^53, doubled keys, their order, escapes. This
-// reader keeps every number exactly, takes no value of another type, and passes over fields that it
-// does not know. Its errors have the words, and come in the order, of the decoder of
+// `JSON.parse` loses what counts here: numbers beyond 2^53, doubled keys, their order, escapes.
+// This reader keeps every number exactly, takes no value of another type, and passes over fields
+// that it does not know. Its errors have the words, and come in the order, of the decoder of
 // `camerad evidence verify` (msgspec): at the first byte that is wrong.
 
 import { JsonError, Scanner } from "./json_scanner.js";
@@ -182,7 +182,9 @@ class TypedDecoder {
   /** @param {import("./json_scanner.js").Digits} said @param {Type} type @param {string} path */
   #number(said, type, path) {
     const wholeNumber = said.isWhole && (type.kind === "int" || said.isWord);
-    if (wholeNumber && type.kind === "int") return checkedNumber(exact(said.text, path), type, path);
+    if (wholeNumber && type.kind === "int") {
+      return checkedNumber(exact(said.text, path), type, path);
+    }
     if (!wholeNumber) float(said.text, path);
     const got = wholeNumber ? "int" : "float";
     throw new JsonError(`Expected \`${nameOf(type)}\`, got \`${got}\`${at(path)}`);

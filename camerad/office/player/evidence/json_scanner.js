@@ -12,7 +12,10 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const OPEN = { array: 0x5b, object: 0x7b };
 const CLOSE = { array: 0x5d, object: 0x7d };
-const SHORT = new Map([..."bfnrt\"\\/"].map((one, at) => [one.charCodeAt(0), "\b\f\n\r\t\"\\/"[at]]));
+/** What a letter behind a backslash stands for. */
+const SHORT = new Map(
+  [..."bfnrt\"\\/"].map((one, at) => [one.charCodeAt(0), "\b\f\n\r\t\"\\/".charCodeAt(at)]),
+);
 
 /** Error thrown where JSON is none, or has other values than it should. */
 export class JsonError extends Error {
@@ -146,7 +149,7 @@ export class Scanner {
       if (this.at === this.bytes.length) throw truncated();
       const letter = this.bytes[this.at++];
       const short = SHORT.get(letter);
-      if (short !== undefined) found.push(short.charCodeAt(0));
+      if (short !== undefined) found.push(short);
       else if (letter === 0x75) found.push(...new TextEncoder().encode(this.#escape()));
       else throw this.#invalid("invalid escape character in string");
       const from = this.at;

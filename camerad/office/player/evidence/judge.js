@@ -13,10 +13,10 @@ import { LostBytes, MemberSeen, Tail, TailKind, isRecording, walkMembers } from 
 import { SourceError } from "./source.js";
 import { NAMES, Report, WORDS, sentence } from "./verdict.js";
 
-export { openProven } from "./opened.js";
+export { NotProvenError, openProven, readChecked } from "./opened.js";
 
 /** @typedef {import("./source.js").Source} Source */
-/** @typedef {import("./chain_check.js").JudgedCommit} JudgedCommit */
+/** @typedef {import("./chain_position.js").JudgedCommit} JudgedCommit */
 /** @typedef {import("./statements.js").FragmentFacts} FragmentFacts */
 
 /**
@@ -73,7 +73,8 @@ const ID = /^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}/;
  * @param {(commit: Committed) => void} [how.onCommit] told each commit as soon as it was judged
  * @param {AbortSignal} [how.signal]
  * @param {string} [how.name] of the file: another recording's id in it is a finding
- * @param {string | null} [how.final] SHA-256 of the recording's end, if a ledger or a receipt names it
+ * @param {string | null} [how.final] SHA-256 of the recording's end, if a ledger or a receipt names
+ *   it
  * @param {boolean} [how.begun] a ledger names the recording, with or without an end
  * @param {boolean} [how.running] a recorder has the file open, and its ledger agrees
  * @returns {Promise<Verdict>}
@@ -90,7 +91,9 @@ export async function judge(source, how) {
   try {
     await source.open();
     const problem = await readAll(source, checker, { ...how, onCommit });
-    if (problem !== null) return verdictOf(new Report(source.size, null, problem, wiped(final, begun)));
+    if (problem !== null) {
+      return verdictOf(new Report(source.size, null, problem, wiped(final, begun)));
+    }
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return verdictOf(new Report(Math.max(0, source.size), null, error.message));
@@ -112,11 +115,11 @@ export async function judge(source, how) {
  * Let `checker` judge everything. Returns why there is no recording, null if there is one.
  * @param {Source} source
  * @param {Checker} checker
- * @param {object} how
- * @param {Committed[]} how.commits is filled
+ * @param {object} how as for `judge`
+ * @param {(commit: Committed) => void} how.onCommit
  * @param {(doneBytes: number) => void} [how.onProgress]
  * @param {AbortSignal} [how.signal]
- * @param {boolean} how.running
+ * @param {boolean} [how.running]
  */
 async function readAll(source, checker, { onCommit, onProgress, signal, running = false }) {
   if (source.size === 0) return "the file is empty: there is no recording in it";
@@ -151,7 +154,11 @@ function whyNone(tail, size) {
   return "this is not a recording of camerad: there is no signed statement of one in it";
 }
 
-/** What a ledger says to a file that is no recording. @param {string | null} final @param {boolean} begun */
+/**
+ * What a ledger says to a file that is no recording.
+ * @param {string | null} final
+ * @param {boolean} begun
+ */
 function wiped(final, begun) {
   if (final === null && !begun) return null;
   const end = final === null ? "" : `, with the end ${final}`;
@@ -169,7 +176,7 @@ function committed({ facts, fragment, init, linked }) {
   };
 }
 
-/** @param {import("./chain_check.js").Located | null} member @returns {Place | null} */
+/** @param {import("./chain_position.js").Located | null} member @returns {Place | null} */
 function place(member) {
   return member && { offset: member.offset, size: member.bytes, sha256: member.sha256 };
 }

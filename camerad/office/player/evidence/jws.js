@@ -15,8 +15,9 @@ export const LONGEST = 1 << 20;
 
 const DOT = 0x2e;
 const SIGNATURE_BYTES = 64;
-const HEADER =
-  /^\{"alg":"EdDSA","kid":"([A-Za-z0-9_-]{43})","typ":"(camerad-[a-z]{1,32}(?:-[a-z]{1,32})?)\+json"\}$/;
+const KID = "[A-Za-z0-9_-]{43}";
+const KIND = "camerad-[a-z]{1,32}(?:-[a-z]{1,32})?";
+const HEADER = new RegExp(`^\\{"alg":"EdDSA","kid":"(${KID})","typ":"(${KIND})\\+json"\\}$`);
 
 /** Error thrown when bytes are not a statement in its one spelling, or not by the key they name. */
 export class JwsError extends Error {

@@ -1,8 +1,8 @@
 // Ed25519 keys that sign evidence, and base64url (camerad.container.keys).
 //
-// A public key is named by its thumbprint: RFC 7638 over the JWK of RFC 8037. It comes from where the
-// device was enrolled, never from the recording or from beside it. WebCrypto checks signatures; a
-// browser that cannot (before Chromium 137, Firefox 129) is told so, and nothing is judged.
+// A public key is named by its thumbprint: RFC 7638 over the JWK of RFC 8037. It comes from where
+// the device was enrolled, never from the recording or from beside it. WebCrypto checks signatures;
+// a browser that cannot (before Chromium 137, Firefox 129) is told so, and nothing is judged.
 
 import { encode } from "./utf8.js";
 
@@ -105,7 +105,7 @@ export class PublicKey {
   static async of(raw) {
     if (raw.length !== RAW_BYTES) throw new KeyError(`a key has 32 bytes, not ${raw.length}`);
     if (globalThis.crypto?.subtle === undefined) {
-      throw new KeyError("signatures can be checked on a page that came by HTTPS or from a file only");
+      throw new KeyError("signatures can be checked only on a page from a file or by HTTPS");
     }
     let key;
     try {

@@ -2,12 +2,14 @@
 // handed out that was not checked.
 //
 // `openProven` checks the header and the first commit. `Opened.fragment` checks the chain of signed
-// statements up to a fragment, then the fragment's own SHA-256. It is strict: at the first byte that
-// is not as the format says, or the first statement that does not fit, the chain ends here
-// (`Opened.broken`), and only `judge` says what is proven behind it. Whether all of the recording is
-// there, and its times, only `judge` says as well.
+// statements up to a fragment, then the fragment's own SHA-256. It is strict: at the first byte
+// that is not as the format says, or the first statement that does not fit, the chain ends here
+// (`Opened.broken`), and only `judge` says what is proven behind it. Whether all of the recording
+// is there, and its times, only `judge` says as well.
 //
 // Statements are read one after the other, some kilobytes at a time; fragments only if asked for.
+// While signatures and digests of some are worked out, the next ones are read already; none of them
+// is known to anybody before its turn has come and all of it holds.
 
 import { ArchiveError, Window, members } from "./archive.js";
 import { END_NAME, HEADER_NAME, INIT_NAME, TORN_NAME, commitName, fragmentName } from "./chain.js";
@@ -29,6 +31,19 @@ import { BLOCK } from "./ustar.js";
  *   facts: import("./statements.js").FragmentFacts}} Linked
  */
 
+/**
+ * A commit that was read, and is not linked yet.
+ * @typedef {object} Candidate
+ * @property {Linked} linked
+ * @property {Located} token
+ * @property {string} previous the statement before, as it says
+ * @property {Promise<string>} digest of the token, once its signature was checked; rejects with
+ *   NotProvenError
+ */
+
+/** The most commits that are worked on at once. */
+const MOST_AT_ONCE = 64;
+
 /** Error thrown where something is not proven, and so is not handed out. */
 export class NotProvenError extends Error {
   /** @param {string} text @param {unknown} [cause] */
@@ -39,12 +54,12 @@ export class NotProvenError extends Error {
 }
 
 /**
- * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not by
- * the key; SourceError; KeyError.
+ * A recording to be played from. Throws NotProvenError if its header, or its first commit, is not
+ * by the key; SourceError; KeyError.
  * @param {Source} source
- * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key, raw.
- *   commitsAt: where the archive headers of the commits are, in their order, if somebody says so: the
- *   server may, and it need not be trusted, for it only decides what is asked for ahead
+ * @param {{key: Uint8Array, commitsAt?: number[]}} how key: the camera's registered public key,
+ *   raw. commitsAt: where the archive headers of the commits are, in their order, if somebody says
+ *   so: the server may, and it need not be trusted, for it only decides what is asked for ahead
  * @returns {Promise<Opened>}
  */
 export async function openProven(source, { key, commitsAt = [] }) {
@@ -68,7 +83,10 @@ export class Opened {
     this.commits = [];
     /** @type {import("./statements.js").RecordingEnd | null} once the chain was checked up to it */
     this.end = null;
-    /** Why the chain ends before the recording's end; null as long as it does not. @type {NotProvenError | null} */
+    /**
+     * Why the chain ends before the recording's end; null as long as it does not.
+     * @type {NotProvenError | null}
+     */
     this.broken = null;
     // The padding before a commit comes with it.
     this.window = new Window(source, commitsAt.map((at) => Math.max(0, at - BLOCK)));
@@ -76,6 +94,8 @@ export class Opened {
     /** Where what was checked ends, and the digest of its last statement. */
     this.offset = 0;
     this.previous = "";
+    /** @type {Candidate[]} what was read behind that */
+    this.candidates = [];
     /** @type {Promise<void>} what was asked for first is checked first */
     this.turn = Promise.resolve();
     /** @type {Header | null} */
@@ -96,13 +116,15 @@ export class Opened {
   /** Check the header, and the first commit if there is one. */
   async begin() {
     const found = await this.#member();
-    if (found?.name !== HEADER_NAME) throw new NotProvenError("there is no header at the beginning");
+    if (found?.name !== HEADER_NAME) {
+      throw new NotProvenError("there is no header at the beginning");
+    }
     const { said, digest } = await this.#statement(found, HEADER, HEADER_TYPE);
+    this.#advance(found, await digest);
     if (said.format !== FORMAT) {
       throw new NotProvenError(`the recording is of format ${said.format}; known is ${FORMAT}`);
     }
     this.said = said;
-    this.#advance(found, digest);
     await this.upTo(0);
     if (this.broken !== null && this.commits.length === 0) throw this.broken;
   }
@@ -114,7 +136,10 @@ export class Opened {
    * @returns {Promise<Linked | null>}
    */
   async upTo(sequence) {
-    return this.#until(() => this.commits.length > sequence, () => this.commits[sequence] ?? null);
+    return this.#until(
+      () => this.commits.length + this.candidates.length > sequence,
+      () => this.commits[sequence] ?? null,
+    );
   }
 
   /**
@@ -123,9 +148,10 @@ export class Opened {
    * @param {number} mediaUs
    */
   async at(mediaUs) {
-    const ends = (/** @type {Linked | undefined} */ one) => one !== undefined && untilUs(one.facts) > mediaUs;
+    const ends = (/** @type {Linked | undefined} */ one) =>
+      one !== undefined && untilUs(one.facts) > mediaUs;
     return this.#until(
-      () => ends(this.commits.at(-1)),
+      () => ends(this.candidates.at(-1)?.linked ?? this.commits.at(-1)),
       () => this.commits.find(ends) ?? null,
     );
   }
@@ -154,14 +180,15 @@ export class Opened {
 
   /**
    * @template T
-   * @param {() => boolean} isThere
-   * @param {() => T} wanted
+   * @param {() => boolean} isThere whether it was read
+   * @param {() => T} wanted what is left of it once all was checked
    */
   async #until(isThere, wanted) {
     const before = this.turn;
     const work = (async () => {
       await before;
       while (!this.finished && !isThere()) await this.#next();
+      await this.#settle();
     })();
     // What went wrong is told to whoever asked, not to who asks next.
     this.turn = work.catch(() => undefined);
@@ -177,13 +204,35 @@ export class Opened {
       if (found.name === END_NAME || found.name === TORN_NAME) await this.#close(found);
       else await this.#commit(found);
     } catch (error) {
-      if (!(error instanceof NotProvenError)) {
-        // Whoever asks again begins behind what was checked.
-        this.members = members(this.source, { from: this.offset, window: this.window });
-        throw error;
-      }
-      this.broken = error;
+      await this.#settle();
+      if (!(error instanceof NotProvenError)) throw this.#restarted(error);
+      // What is wrong before it counts.
+      this.broken ??= error;
     }
+  }
+
+  /** Link what was read, in its order, as far as all of it holds. */
+  async #settle() {
+    const candidates = this.candidates;
+    this.candidates = [];
+    for (const { linked, token, previous, digest } of candidates) {
+      try {
+        const said = await digest;
+        if (previous !== this.previous) throw doesNotCommit(token);
+        this.#advance(token, said);
+      } catch (error) {
+        if (!(error instanceof NotProvenError)) throw this.#restarted(error);
+        this.broken = error;
+        return;
+      }
+      this.commits.push(linked);
+    }
+  }
+
+  /** Whoever asks again after `error` begins behind what was checked. @param {unknown} error */
+  #restarted(error) {
+    this.members = members(this.source, { from: this.offset, window: this.window });
+    return error;
   }
 
   /** @param {Located} statement @param {string} digest */
@@ -194,7 +243,7 @@ export class Opened {
 
   /** @param {Located} first */
   async #commit(first) {
-    const sequence = this.commits.length;
+    const sequence = this.commits.length + this.candidates.length;
     let segment = null;
     let fragment = first;
     if (sequence === 0) {
@@ -205,26 +254,29 @@ export class Opened {
     this.#expect(fragment, fragmentName(sequence));
     const token = await this.#following(commitName(sequence));
     const { said, digest } = await this.#statement(token, COMMIT, COMMIT_TYPE);
-    const isLinked =
-      said.previous === this.previous &&
+    const fits =
       said.facts.sequence === sequence &&
       said.fragment.bytes === fragment.size &&
       (said.init?.bytes ?? null) === (segment?.size ?? null);
-    if (!isLinked) throw new NotProvenError(`${token.name} does not commit what lies before it`);
-    this.#advance(token, digest);
-    this.commits.push({
+    if (!fits) throw doesNotCommit(token);
+    const linked = {
       sequence,
       fragment: placed(fragment, said.fragment),
       init: segment && placed(segment, said.init),
       facts: said.facts,
-    });
+    };
+    this.candidates.push({ linked, token, previous: said.previous, digest });
+    if (this.candidates.length >= MOST_AT_ONCE) await this.#settle();
   }
 
   /** @param {Located} first */
   async #close(first) {
     const torn = first.name === TORN_NAME ? first : null;
     const token = torn === null ? first : await this.#following(END_NAME);
-    const { said } = await this.#statement(token, END, END_TYPE);
+    const { said, digest } = await this.#statement(token, END, END_TYPE);
+    await this.#settle();
+    if (this.broken !== null) return;
+    await digest;
     const isLinked = said.previous === this.previous && said.commits === this.commits.length;
     if (!isLinked || (said.torn?.bytes ?? null) !== (torn?.size ?? null)) {
       throw new NotProvenError("the end does not fit what lies before it");
@@ -256,7 +308,13 @@ export class Opened {
     throw new NotProvenError(`${found.name} is where ${name} belongs`);
   }
 
-  /** @param {Located} found @param {string} kind @param {import("./json_decoder.js").ObjectType} type */
+  /**
+   * What a statement says, if it is spelled as it has to be; its digest comes once it is clear that
+   * the key has signed it.
+   * @param {Located} found
+   * @param {string} kind
+   * @param {import("./json_decoder.js").ObjectType} type
+   */
   async #statement(found, kind, type) {
     if (found.size > jws.LONGEST) {
       throw new NotProvenError(`${found.name} is too long for a statement`);
@@ -264,13 +322,37 @@ export class Opened {
     const token = await this.window.read(found.offset, found.size);
     try {
       const statement = jws.parse(token);
-      await jws.check(statement, this.keys);
-      return { said: jws.decode(statement, kind, type), digest: await hexDigest(token) };
+      const said = jws.decode(statement, kind, type);
+      const digest = this.#digest(found.name, statement, token);
+      // It is awaited in its turn.
+      digest.catch(() => undefined);
+      return { said, digest };
     } catch (error) {
-      if (!(error instanceof jws.JwsError)) throw error;
-      throw new NotProvenError(`${found.name} is not authentic: ${error.message}`, error);
+      throw notAuthentic(found.name, error);
     }
   }
+
+  /** @param {string} name @param {jws.Statement} statement @param {Uint8Array} token */
+  async #digest(name, statement, token) {
+    const digest = hexDigest(token);
+    try {
+      await jws.check(statement, this.keys);
+    } catch (error) {
+      throw notAuthentic(name, error);
+    }
+    return digest;
+  }
+}
+
+/** @param {Located} token */
+function doesNotCommit(token) {
+  return new NotProvenError(`${token.name} does not commit what lies before it`);
+}
+
+/** @param {string} name @param {unknown} error */
+function notAuthentic(name, error) {
+  if (!(error instanceof jws.JwsError)) return error;
+  return new NotProvenError(`${name} is not authentic: ${error.message}`, error);
 }
 
 /**

@@ -98,7 +98,10 @@ export class PictureCheck {
     }
   }
 
-  /** Report every time without pictures that no statement explains, in the pieces that no gap covers. */
+  /**
+   * Report every time without pictures that no statement explains, in the pieces that no gap
+   * covers.
+   */
   report() {
     for (const { bare } of this.holes.unstated(this.result.gaps)) {
       for (const piece of bare) {

@@ -37,16 +37,16 @@ const COMMIT_HINT = {
 export class MemberSeen {
   /**
    * @param {object} seen
-   * @param {string} seen.name from its archive header; "" where that is damaged so that it cannot be
-   *   known
+   * @param {string} seen.name from its archive header; "" where that is damaged so that it cannot
+   *   be known
    * @param {number} seen.size bytes of its content
    * @param {number} seen.offset of its archive header in the file
    * @param {string} [seen.sha256] over its content, "" if foreign
-   * @param {Uint8Array | null} [seen.token] the content of a statement; null of any other member, and
-   *   where it is too long for one
+   * @param {Uint8Array | null} [seen.token] the content of a statement; null of any other member,
+   *   and where it is too long for one
    * @param {string | null} [seen.damage] what is wrong with the archive around it
-   * @param {boolean} [seen.foreign] another program wrote it, and it is of a kind or has a name that
-   *   no member of a recording has
+   * @param {boolean} [seen.foreign] another program wrote it, and it is of a kind or has a name
+   *   that no member of a recording has
    */
   constructor({ name, size, offset, sha256 = "", token = null, damage = null, foreign = false }) {
     this.name = name;
@@ -80,7 +80,12 @@ export const TailKind = Object.freeze({
 
 /** What lies between the last whole member and the end of the file. */
 export class Tail {
-  /** @param {string} kind @param {number} offset @param {number} size @param {string} [name] of the member that is cut */
+  /**
+   * @param {string} kind
+   * @param {number} offset
+   * @param {number} size
+   * @param {string} [name] of the member that is cut
+   */
   constructor(kind, offset, size, name = "") {
     this.kind = kind;
     this.offset = offset;
@@ -151,7 +156,12 @@ function* withoutFollowing(file, block, offset) {
   yield new Tail(kind, offset, file.size - offset);
 }
 
-/** @param {BufferedSource} file @param {Member} member @param {number} offset @param {string | null} damage */
+/**
+ * @param {BufferedSource} file
+ * @param {Member} member
+ * @param {number} offset
+ * @param {string | null} damage
+ */
 async function content(file, member, offset, damage) {
   const { name, size } = member;
   const bytes = await file.exactly(size);

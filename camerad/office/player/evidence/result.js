@@ -1,8 +1,8 @@
 // All that a recording's members say (the class Result of camerad.verify.findings).
 //
-// What only unlinked statements say is not a fact about this recording. Their fragments and pictures
-// are counted, also by themselves, and nothing else of them is here. Counts that are sums are
-// BigInt: a statement may count up to 2^53 - 1.
+// What only unlinked statements say is not a fact about this recording. Their fragments and
+// pictures are counted, also by themselves, and nothing else of them is here. Counts that are sums
+// are BigInt: a statement may count up to 2^53 - 1.
 
 import { Findings } from "./findings.js";
 import { untilUs } from "./statements.js";
@@ -24,7 +24,10 @@ export class Result {
     this.commits = 0;
     this.frames = 0n;
     this.sealedBytes = 0n;
-    /** Media time of second 0: the header's, or else the first signed picture's. @type {number | null} */
+    /**
+     * Media time of second 0: the header's, or else the first signed picture's.
+     * @type {number | null}
+     */
     this.originUs = null;
     /** Where the last signed fragment ends. */
     this.endUs = 0;
@@ -103,7 +106,11 @@ export class Result {
     this.#addLinked(facts);
   }
 
-  /** Count what a signed end says. @param {Closing} closing @param {string} final SHA-256 of its statement */
+  /**
+   * Count what a signed end says.
+   * @param {Closing} closing
+   * @param {string} final SHA-256 of its statement
+   */
   addClosing(closing, final) {
     this.closing = closing;
     this.final = final;

@@ -93,6 +93,7 @@ export class RangeSource {
 
   /** @param {number} from @param {number} to */
   async #request(from, to) {
+    /** @type {Record<string, string>} */
     const headers = { ...this.headers, Range: `bytes=${from}-${to - 1}` };
     if (this.tag !== null) headers["If-Match"] = this.tag;
     let answer, bytes;

@@ -1,7 +1,8 @@
 // Whether the times of signed statements fit each other (camerad.verify.time_check).
 //
 // What cannot be is a contradiction, and found in chain_check.js. Here are times that a camera does
-// not state, though each could be. What is not linked to the statement before is not compared with it.
+// not state, though each could be. What is not linked to the statement before is not compared with
+// it.
 
 import { FindingKind, Severity } from "./findings.js";
 import { RECOVERED } from "./statements.js";
@@ -49,7 +50,11 @@ export class TimeCheck {
     }
   }
 
-  /** What a linked end says. @param {import("./statements.js").Closing} closing @param {string} name */
+  /**
+   * What a linked end says.
+   * @param {import("./statements.js").Closing} closing
+   * @param {string} name
+   */
   end(closing, name) {
     if (closing.at_us < this.footageUs - SPARED_US) {
       this.#say("footage was wanted until before the last that is there", name);
@@ -62,7 +67,12 @@ export class TimeCheck {
     }
   }
 
-  /** @param {Moment} clock @param {number | null} stepUs @param {string} name @param {boolean} [repaired] */
+  /**
+   * @param {Moment} clock
+   * @param {number | null} stepUs
+   * @param {string} name
+   * @param {boolean} [repaired]
+   */
   #follows(clock, stepUs, name, repaired = false) {
     const before = this.clock;
     if (before === null) return;
@@ -83,7 +93,10 @@ export class TimeCheck {
   }
 }
 
-/** How far wall time is before boot time; exact, since sums of such may be too large for a Number. @param {Moment} clock */
+/**
+ * How far wall time is before boot time; exact, since sums of such may be too large for a Number.
+ * @param {Moment} clock
+ */
 function ahead(clock) {
   return BigInt(clock.wall_us) - BigInt(clock.boot_us);
 }

@@ -1,4 +1,5 @@
-// The archive that a recording is: POSIX tar (ustar), in one spelling only (camerad.container.ustar).
+// The archive that a recording is: POSIX tar (ustar), in one spelling only
+// (camerad.container.ustar).
 //
 // Only name and size of a member's header vary. So a header is ours only if it is, byte for byte,
 // what `header` makes. docs/evidence-format.md, 3.1, has the table.
@@ -109,7 +110,12 @@ export function isZeros(bytes) {
   return true;
 }
 
-/** Bytes as text, one character each. @param {Uint8Array} block @param {number} from @param {number} to */
+/**
+ * Bytes as text, one character each.
+ * @param {Uint8Array} block
+ * @param {number} from
+ * @param {number} to
+ */
 function text(block, from, to) {
   return String.fromCharCode(...block.subarray(from, to));
 }

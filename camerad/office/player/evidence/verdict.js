@@ -71,7 +71,10 @@ export class Report {
     return runs ? "running" : "unclosed";
   }
 
-  /** @returns {Record<string, any>} times in seconds of the recording */
+  /**
+   * @returns {Record<string, any>} times in seconds of the recording; sums beyond 2^53 - 1 are
+   *   BigInt
+   */
   asJson() {
     const { result, exit } = this;
     const said = {
@@ -114,13 +117,13 @@ export class Report {
       key: result.kid,
       seconds: result.endUs / SECOND,
       fragments: result.commits,
-      frames: Number(result.frames),
+      frames: count(result.frames),
       unlinked_fragments: result.unlinkedCommits,
-      unlinked_frames: Number(result.unlinkedFrames),
+      unlinked_frames: count(result.unlinkedFrames),
       reason: result.closing?.reason ?? null,
       end_linked: result.endLinked,
       final: result.final,
-      sound_units: Number(result.units),
+      sound_units: count(result.units),
       findings: result.findings.list.map(findingAsJson),
       findings_dropped: result.findings.dropped,
       proven: result.proven.map(spanAsJson),
@@ -208,6 +211,11 @@ function range(fromUs, toUs) {
   const begin = fromUs === null ? "the beginning" : `${inSeconds(fromUs)} s`;
   const end = toUs === null ? "the end, wherever that was" : `${inSeconds(toUs)} s`;
   return `from ${begin} to ${end}`;
+}
+
+/** @param {bigint} sum */
+function count(sum) {
+  return sum <= Number.MAX_SAFE_INTEGER ? Number(sum) : sum;
 }
 
 /** Wall time of second 0. @param {Header} header */
