@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -331,6 +334,23 @@ def test_the_wrong_office_is_told_whose_key_is_needed(
         assert made(LONG, marks=(3_000_000,)).header.recipients[0] in one.page.inner_text(
             ".camerad-player > .problem"
         )
+
+
+@pytest.mark.campaign
+def test_a_key_file_of_the_command_is_opened(
+    chromium: Browser, server: PlayerServer, tmp_path: Path
+) -> None:
+    """It takes the work that age chose: seconds."""
+    key, passphrase = tmp_path / "desk.txt", tmp_path / "passphrase"
+    passphrase.write_text("a passphrase of words\n")
+    command = [sys.executable, "-m", "camerad", "keys", "new", "--output", str(key)]
+    command += ["--passphrase-file", str(passphrase)]
+    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE)
+    with viewer(chromium, server, "long") as one:
+        opens_key(one, "a passphrase of words", key.read_bytes())
+        # It was opened: it is another office's.
+        waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
+        assert "This key does not open the recording" in one.page.inner_text(".camerad-player")
 
 
 LOOKS: Final = [
