@@ -107,8 +107,9 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
             elif path.startswith("/statements/"):
                 name = path.removeprefix("/statements/")
                 recording = world.statements.get(name, world.recordings[name])
-                data = recording.read_bytes() if isinstance(recording, Path) else recording
-                said = b"".join(statement_extents(io.BytesIO(data)))
+                is_file = isinstance(recording, Path)
+                with recording.open("rb") if is_file else io.BytesIO(recording) as file:
+                    said = b"".join(statement_extents(file))
                 self._answer(200, "application/octet-stream", said)
             else:
                 self._part(world.recordings[path.removeprefix("/recordings/")])
