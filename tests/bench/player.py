@@ -73,9 +73,11 @@ def a_recording(
     return card
 
 
-def opened(page: Page, server: PlayerServer, card: Card, office: pyrage.x25519.Identity) -> float:
+def opened(
+    page: Page, server: PlayerServer, card: Card, office: pyrage.x25519.Identity, *, extents: bool
+) -> float:
     """Open the page and give the key; seconds to the first picture."""
-    page.goto(server.page("long", card.key.public.raw, extents=True))
+    page.goto(server.page("long", card.key.public.raw, extents=extents))
     return float(page.evaluate(_OPENED, str(office)))
 
 
@@ -100,8 +102,11 @@ def memory_mb(page: Page) -> float:
     return max(sizes)
 
 
-def measure(place: Path, opens: int, seeks: int, minutes: int) -> dict[str, Any]:
-    """All of it. minutes: of a recording that are played to see what memory does."""
+def measure(
+    place: Path, opens: int, seeks: int, minutes: int, *, extents: bool = True
+) -> dict[str, Any]:
+    """All of it. minutes: of a recording that are played to see what memory does. extents: whether
+    the server gives all statements at once."""
     office = pyrage.x25519.Identity.generate()
     film = noise(WIDTH, HEIGHT, BITRATE)
     log.info("player: a recording of %d s", SECONDS)
@@ -117,7 +122,7 @@ def measure(place: Path, opens: int, seeks: int, minutes: int) -> dict[str, Any]
         for number in range(opens):
             log.info("player: first picture, %d of %d", number + 1, opens)
             page = context.new_page()
-            firsts.append(opened(page, server, card, office))
+            firsts.append(opened(page, server, card, office, extents=extents))
             if number < opens - 1:
                 page.close()
         began = time.monotonic()
@@ -158,9 +163,14 @@ def main() -> int:
     parser.add_argument("--opens", type=int, default=10)
     parser.add_argument("--seeks", type=int, default=50)
     parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument(
+        "--apart", action="store_true", help="the server is asked for each statement by itself"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        said = measure(Path(place), given.opens, given.seeks, given.minutes)
+        said = measure(
+            Path(place), given.opens, given.seeks, given.minutes, extents=not given.apart
+        )
     for name, value in said.items():
         sys.stderr.write(f"{name:<22}{value}\n")
     answer(said)

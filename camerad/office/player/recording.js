@@ -36,6 +36,8 @@ export class ProvenRecording extends EventTarget {
   #hurries = 0;
   /** @type {(() => void)[]} */
   #patient = [];
+  /** Resolves when all statements are known that can be. */
+  #walked = Promise.resolve();
 
   constructor(source, how, opened) {
     super();
@@ -59,7 +61,7 @@ export class ProvenRecording extends EventTarget {
     if (opened === null) return;
     this.timeline = new Timeline(opened.header);
     this.#take();
-    this.#walk();
+    this.#walked = this.#walk();
   }
 
   /**
@@ -209,7 +211,8 @@ export class ProvenRecording extends EventTarget {
    * Check all of it, once all statements are known. Throws SourceError where that cannot be finished.
    */
   async check() {
-    await this.until(() => false);
+    // In no hurry: what somebody waits for goes first.
+    await this.#walked;
     if (this.failed !== null) throw this.failed;
     // Of the bytes themselves, and not of what somebody says that they are (extents.js).
     const whole = this.#source.whole ?? this.#source;
