@@ -17,6 +17,7 @@ from camerad.cli import (
     office_reindex,
     office_report,
     office_restore,
+    player_hash,
 )
 from camerad.cli.office_init import OfficeCommandError
 from camerad.cli.options import config_home
@@ -75,6 +76,7 @@ def add_parser(commands: Any) -> None:
 
     for one in (office_find, office_reindex, office_report, office_people):
         one.add_parser(actions, default_config())
+    player_hash.add_parser(actions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -91,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
         "report": office_report.run,
         "restore": office_restore.run,
         "people": office_people.run,
+        "player-hash": player_hash.run,
     }
     return actions[options.action](options)
 

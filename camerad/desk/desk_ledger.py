@@ -48,13 +48,15 @@ class DeskLedger:
         """Write one entry about people. Raises BusyError and StorageError."""
         self._with_store(lambda store: store.ledger.append(kind, **facts))
 
-    def access(self, recording: str, **facts: Any) -> None:
-        """Write that somebody is given a recording, which has to be here. Raises NotThereError,
-        BusyError and StorageError."""
+    def give(self, kind: str, recording: str, **facts: Any) -> None:
+        """Write that somebody is given a recording, which has to be here. kind: of the entry.
+
+        Raises NotThereError, BusyError and StorageError.
+        """
 
         def write(store: Store) -> None:
             store.place.find(recording)
-            store.ledger.append("accessed", id=recording, **facts)
+            store.ledger.append(kind, id=recording, **facts)
 
         self._with_store(write, about=recording)
 

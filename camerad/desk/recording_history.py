@@ -47,7 +47,6 @@ def _said(name: str, directory: str, keys: KeyRing, recording: str) -> list[dict
             "kind": entry.kind,
             "who": getattr(entry.facts, "who", None),
             "reason": getattr(entry.facts, "reason", None),
-            "purpose": getattr(entry.facts, "purpose", None),
         }
         for entry in entries_about(directory, keys, recording)
     ]

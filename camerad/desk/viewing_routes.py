@@ -24,10 +24,11 @@ from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.secrets_store import SecretsStore, name_of
-from camerad.ledger.people_entries import DOWNLOAD, VIEW
 from camerad.store.locations import office_place
 from camerad.vault.desk_settings import DeskSettings
 
+_KINDS: Final = {"view": "viewed", "download": "downloaded"}
+"""Entries of the ledger, by what somebody wants a recording for."""
 VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
 MOST_GRANTS: Final = 2000
@@ -101,7 +102,7 @@ class ViewingRoutes:
         reason = body.reason.strip()
         if not reason or not is_plain(reason) or not is_plain(body.case):
             raise refused(DeskRefusal.REASON_NEEDED)
-        if body.purpose not in (VIEW, DOWNLOAD):
+        if body.purpose not in _KINDS:
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
         size = os.path.getsize(self._path(recording))
         now = self._clock.wall_us()
@@ -114,11 +115,12 @@ class ViewingRoutes:
             self._file(wanted, now)
             return Granted("", size)
         by = "" if approved is None else approved.approved_by
-        self._ledger.access(
+        self._ledger.give(
+            _KINDS[body.purpose],
             recording,
             who=visit.who,
+            role=_role(visit),
             reason=reason,
-            purpose=body.purpose,
             case=body.case,
             approved_by=by,
         )
@@ -199,3 +201,9 @@ class ViewingRoutes:
     def _path(self, recording: str) -> str:
         """Raises NotThereError."""
         return office_place(self._directory).find(recording)
+
+
+def _role(visit: Visit) -> str:
+    """By which role somebody is given a recording."""
+    supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
+    return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value

@@ -286,7 +286,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "unreadable": recording_entries.Unreadable,
     "unread": UnreadEntry,
     "signed": people_entries.SignedEntry,
-    "accessed": people_entries.AccessedEntry,
+    "viewed": people_entries.ViewedEntry,
+    "downloaded": people_entries.DownloadedEntry,
     "rights": people_entries.RightsEntry,
     "case": people_entries.CaseEntry,
 }

@@ -8,10 +8,6 @@ to be read (O5). who, person: ids of people at the office's desk; "" for the off
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-VIEW: Final = "view"
-DOWNLOAD: Final = "download"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +21,27 @@ class SignedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessedEntry:
-    """Somebody was given a recording, sealed as it is kept. purpose: "view" or "download"; case:
-    number of the case that it was for, "" if none; approved_by: who approved it besides, "" where
-    nobody had to. It is written before the first byte is sent."""
+class ViewedEntry:
+    """Somebody was given a recording, sealed as it is kept, to view it. role: by which they might;
+    case: number of the case that it was for, "" if none; approved_by: who approved it besides, ""
+    where nobody had to. It is written before the first byte is sent."""
 
     id: str
     who: str
+    role: str
     reason: str
-    purpose: str
+    case: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedEntry:
+    """The same, to take it along."""
+
+    id: str
+    who: str
+    role: str
+    reason: str
     case: str
     approved_by: str
 

@@ -4,6 +4,8 @@
 ``ID.mp4``                  the footage, opened; ``ID.salvaged.mp4`` if only parts of it are proven
 ``ID.tar``                  the original, as the camera wrote it
 ``report.html``             one page to be printed (`camerad.office.cover_sheet`)
+``player.html``             checks the original and plays it in a browser, without a network
+                            (`camerad.office.player_page`); the same in every package
 ``checks.json``             everything that the check found, for programs
 ``how-to-verify.txt``       how to check all of it without this software
 ``device-key.pem, .jwk``    the camera's public key, as the office trusts it
@@ -47,6 +49,8 @@ from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import CoverSheet, DeliveredFile, render
 from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted, raise_on_sigterm
 from camerad.office.identity_file import Identities
+from camerad.office.player_page import NAME as PLAYER
+from camerad.office.player_page import player_page
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never_runs
@@ -287,6 +291,7 @@ class _Package:
             ledger=LEDGER,
         )
         self._add(INSTRUCTIONS, instructions)
+        self._add(PLAYER, player_page().decode())
         self._add(REPORT, render(self._sheet(held), words))
         lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(self._sums.items())]
         self._add(SUMS, "".join(lines))
@@ -306,6 +311,7 @@ class _Package:
             delivered=(
                 DeliveredFile(self._video, words.file_video, self._sums[self._video]),
                 DeliveredFile(container, words.file_container, self._sums[container]),
+                DeliveredFile(PLAYER, words.file_player, self._sums[PLAYER]),
             ),
             zone=order.zone,
             zone_name=order.zone_name,

@@ -1,8 +1,8 @@
 """The player's modules, as a page needs them: files, import map, and fingerprints.
 
-The modules lie in ``camerad/office/player`` as plain files. Those of others (``vendor``) import each
-other by the names of their packages, which a browser knows from an *import map* only; a page has to
-carry it inline, and to name its SHA-256 in its Content-Security-Policy.
+The modules lie in ``camerad/office/player`` as plain files. Those of others (``vendor``) import
+each other by the names of their packages, which a browser knows from an *import map* only; a page
+has to carry it inline, and to name its SHA-256 in its Content-Security-Policy.
 """
 
 from __future__ import annotations

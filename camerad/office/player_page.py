@@ -5,11 +5,12 @@ load nothing that lies beside it. So everything is in it: the modules as ``data:
 import map, and the style. The same version makes the same bytes, whose SHA-256 is published
 (``camerad office player-hash``); nothing of a package is in it.
 
-Its Content-Security-Policy names the SHA-256 of everything that may run: the import map, the one line
-that imports the page's module, and each module, which the import map's ``integrity`` ties to it. Every
-request is forbidden: ``default-src 'none'``. A browser that does not know ``integrity`` runs nothing
-(before Chromium 127, Firefox 138); the page then says which one is needed. Modules cannot import each other by relative names from ``data:`` addresses, so those are written as
-names that the import map knows; nothing else of them is changed.
+Its Content-Security-Policy names the SHA-256 of everything that may run: the import map, the one
+line that imports the page's module, and each module, which the import map's ``integrity`` ties to
+it. Every request is forbidden: ``default-src 'none'``. A browser that does not know ``integrity``
+runs nothing (before Chromium 127, Firefox 138); the page then says which one is needed. Modules
+cannot import each other by relative names from ``data:`` addresses, so those are written as names
+that the import map knows; nothing else of them is changed.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ _PAGE: Final = """<!DOCTYPE html>
 <script type="importmap">{imports}</script>
 </head>
 <body>
-<p lang="de">Bleibt das hier stehen, so ist der Browser zu alt, oder JavaScript ist abgeschaltet. Nötig ist
-Firefox ab 138, oder Chromium, Chrome oder Edge ab 137.</p>
-<p>If this stays here, the browser is too old, or JavaScript is switched off. Needed is Firefox from 138
-on, or Chromium, Chrome or Edge from 137 on.</p>
+<p lang="de">Bleibt das hier stehen, so ist der Browser zu alt, oder JavaScript ist abgeschaltet.
+Nötig ist Firefox ab 138, oder Chromium, Chrome oder Edge ab 137.</p>
+<p>If this stays here, the browser is too old, or JavaScript is switched off. Needed is Firefox from
+138 on, or Chromium, Chrome or Edge from 137 on.</p>
 <script type="module">{boot}</script>
 </body>
 </html>

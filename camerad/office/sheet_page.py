@@ -13,7 +13,7 @@ PAGE: Final = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-@page { size: A4; margin: 11mm 15mm 9mm 18mm }
+@page { size: A4; margin: 9mm 15mm 8mm 18mm }
 :root { color-scheme: light }
 * { box-sizing: border-box }
 body { font: 8.7pt/1.24 "Liberation Sans", Arial, Helvetica, sans-serif; color: #111;
@@ -25,7 +25,8 @@ h1 { font-size: 15pt; line-height: 1.15; margin: 0; font-weight: 700 }
 header p { margin: 0; color: #444 }
 .id { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 9pt; color: #111;
   text-align: right }
-.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.8mm 3mm; margin: 3mm 0 2mm }
+.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.4mm 3mm;
+  margin: 2mm 0 1.5mm }
 .verdict.good { border-color: #1b6e3a }
 .verdict.bad { border-color: #b00020 }
 .verdict b { font-size: 11.5pt }
@@ -33,7 +34,7 @@ header p { margin: 0; color: #444 }
 .verdict.bad b { color: #b00020 }
 .verdict p, .what { margin: 0.6mm 0 0 }
 .what { color: #333 }
-h2 { font-size: 8.8pt; margin: 1.2mm 0 0.5mm; padding-bottom: 0.4mm;
+h2 { font-size: 8.8pt; margin: 1mm 0 0.4mm; padding-bottom: 0.4mm;
   border-bottom: 0.5pt solid #999 }
 p { margin: 0.5mm 0 }
 table { border-collapse: collapse; width: 100% }
@@ -49,10 +50,10 @@ small { color: #444; font: 7.6pt "Liberation Sans", Arial, Helvetica, sans-serif
 .hash { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt;
   width: 104mm }
 td.name { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt }
-.sign { display: flex; gap: 8mm; margin-top: 7mm; break-inside: avoid }
+.sign { display: flex; gap: 8mm; margin-top: 5mm; break-inside: avoid }
 .sign div { flex: 1; border-top: 0.5pt solid #111; padding-top: 0.6mm; color: #444;
   font-size: 8pt }
-footer { margin-top: 2mm; color: #444; font-size: 8pt }
+footer { margin-top: 1mm; color: #444; font-size: 8pt }
 section, table, ul { break-inside: avoid }
 </style>
 </head>

@@ -1,10 +1,10 @@
 """Modules of others that the player needs, as npm has them: ``camerad/office/player/vendor``.
 
 ``python -m generators.vendored_modules`` makes the folder anew: each package of `PINNED` is fetched
-by ``npm pack``, its archive compared with the integrity value that is written here, and of its files
-those are kept, unchanged, that ``age-encryption`` imports, directly or through others, and the
-licence. ``manifest.json`` says what is there and with which SHA-256. With ``--check`` nothing is
-fetched: the folder is compared with its manifest, and the manifest with `PINNED`.
+by ``npm pack``, its archive compared with the integrity value that is written here, and of its
+files those are kept, unchanged, that ``age-encryption`` imports, directly or through others, and
+the licence. ``manifest.json`` says what is there and with which SHA-256. With ``--check`` nothing
+is fetched: the folder is compared with its manifest, and the manifest with `PINNED`.
 
 A newer version: change `PINNED`, run this, read what changed, run the tests of the player.
 """
@@ -154,7 +154,10 @@ def _make(folder: Path, scratch: Path) -> None:
 
 def _fetched(name: str, pin: Pin, scratch: Path) -> Path:
     command = ["npm", "pack", f"{name}@{pin.version}", "--json", "--silent"]
-    said = subprocess.run(command, cwd=scratch, capture_output=True, check=True, timeout=120)
+    # The names are those of `PINNED`.
+    said = subprocess.run(  # noqa: S603
+        command, cwd=scratch, capture_output=True, check=True, timeout=120
+    )
     archive = scratch / json.loads(said.stdout)[0]["filename"]
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode("ascii")
     if f"sha512-{digest}" != pin.integrity:

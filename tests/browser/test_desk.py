@@ -117,7 +117,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         # Is it authentic? Nobody looks without a reason.
         page.get_by_role("button", name="Ansehen").click()
         page.get_by_role("button", name="Ansehen").last.click()
-        assert not scene.kinds("accessed"), "the field for the reason is still empty"
+        assert not scene.kinds("viewed"), "the field for the reason is still empty"
         page.get_by_label("Grund").fill("Az. 32-5/2026")
         page.get_by_role("button", name="Ansehen").last.click()
         chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": LOCKED}
@@ -161,7 +161,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("link", name="Protokoll").click()
         page.get_by_label("Wer").fill("k.clerk")
         page.get_by_role("button", name="Suchen").click()
-        seen = page.get_by_role("row").filter(has_text="jemandem gegeben")
+        seen = page.get_by_role("row").filter(has_text="angesehen")
         expect(seen).to_have_count(1)
         expect(seen).to_contain_text(re.compile(rf"{TWO}.*Az\. 32-5/2026"))
         officer.sees("ledger")

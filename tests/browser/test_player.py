@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -13,11 +17,14 @@ from playwright.sync_api import Browser
 from sealed_helpers import KEY, LOCKED, PASSPHRASE, altered, flipped, made, pack, without
 
 from camerad.container.keys import SigningKey
+from tests.breadth import campaign
 from tests.browser.person import NARROW, WIDE, Person, browser, person
 from tests.waiting import DEADLINE, until
 
 SECOND: Final = "I" + "P" * 29
 LONG: Final = SECOND * 40
+SMALL: Final = (400, 640)
+"""Pixels of a window in which nobody looks: each costs a processor's time for each picture."""
 GAP_AT_S, GAP_ENDS_S = 2.5, 4.0
 NUMBER: Final = "window.shownNumber()"
 STATE: Final = "[window.player?.position, document.querySelector('.camerad-player')?.innerText]"
@@ -36,6 +43,7 @@ def recordings() -> dict[str, bytes]:
         "changed": pack(changed),
         "forged": pack(forged),
         "shortened": pack(without(long.members, "000020.m4s.age", "000020.jws")),
+        "jump": made(SECOND * 2 + "." * 75 + "P" * 15 + SECOND).file,
         "nothing": b"nothing" * 1000,
     }
 
@@ -59,7 +67,7 @@ def viewer(
     recording: str,
     *,
     key: bytes = KEY.public.raw,
-    size: tuple[int, int] = (1280, 900),
+    size: tuple[int, int] = SMALL,
     scheme: str = "light",
     language: str = "en",
 ) -> Iterator[Person]:
@@ -137,23 +145,64 @@ def test_a_key_opens_a_recording_and_it_plays_over_its_holes_to_the_end(
         opens_key(one)
         is_playable(one)
         assert verdict(one) == "Authentic, with the remarks below"
+        goes_to(one, 2.0)
         one.page.keyboard.press("Space")
         waits(one, "document.querySelector('.note').textContent.includes('lost')")
         assert one.page.inner_text(".note") == (
-            "1.5 s without pictures: pictures were lost. The picture stands still, the sound is there."
+            "1.5 s without pictures: pictures were lost. "
+            "The picture stands still, the sound is there."
         )
         waits(one, "document.querySelector('.camerad-player video').ended")
         shown = one.page.evaluate("window.shown")
         numbers = beats(shown)
         assert numbers == sorted(numbers) and set(numbers) <= set(made_with_holes().numbers)
         # A busy machine may leave out pictures; the last one it shows.
-        assert numbers[-1] == 179 and len(numbers) > 20
+        assert numbers[-1] == 179 and len(numbers) > 15
         for at, number in shown:
             assert number == number_at(at / 1e6)
         viewed = one.page.evaluate("window.viewed")
         assert viewed[-1]["to"] == 5_966_666
         # Chromium has decoded the sound, and what is silent beside it.
         assert one.page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount") > 0
+
+
+@pytest.mark.campaign
+def test_a_gap_without_sound_is_jumped_over_and_that_is_said(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    with viewer(chromium, server, "jump") as one:
+        opens_key(one)
+        is_playable(one)
+        one.page.keyboard.press("Space")
+        waits(one, "!document.querySelector('.note').hidden")
+        assert one.page.inner_text(".note") == (
+            "2.5 s without pictures: pictures were lost. Playback goes on behind it."
+        )
+        waits(one, "document.querySelector('.camerad-player video').ended")
+        shown = one.page.evaluate("window.shown")
+        assert not [at for at, _ in shown if 2e6 <= at < 4.5e6]
+        # What follows the gap is shown although no key frame is there.
+        assert set(range(135, 150)) & {number for _, number in shown}
+
+
+@pytest.mark.campaign
+def test_a_server_that_fails_is_asked_again(chromium: Browser, server: PlayerServer) -> None:
+    with viewer(chromium, server, "long") as one:
+        one.forgives = ("Failed to load resource",)
+        opens_key(one)
+        is_playable(one)
+        assert verdict(one) == "Authentic and complete"
+        server.fails = True
+        one.page.evaluate("player.seek(30e6)")
+        waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
+        assert one.page.inner_text(".camerad-player > .problem") == (
+            "The recording cannot be read any more."
+        )
+        server.fails = False
+        one.page.click("text=Try again")
+        waits(one, "window.shown.at(-1)?.[0] === 30_000_000")
+        assert one.page.evaluate(NUMBER) == number_at(30)
+        assert verdict(one) == "Authentic and complete"
 
 
 def test_what_a_person_does_with_the_keyboard(chromium: Browser, server: PlayerServer) -> None:
@@ -179,8 +228,8 @@ def test_what_a_person_does_with_the_keyboard(chromium: Browser, server: PlayerS
         one.tabs_to(".bar", back=True)
         assert steps(one, "Home") == 0
         assert steps(one, "ArrowRight") == number_at(5)
-        assert one.page.get_attribute(".bar", "aria-valuetext") == "0:05.000 of 0:39.999"
-        assert one.page.inner_text(".time") == "0:05.000 / 0:39.999"
+        assert one.page.get_attribute(".bar", "aria-valuetext") == "0:05.000 of 0:40.000"
+        assert one.page.inner_text(".time") == "0:05.000 / 0:40.000"
         assert "15:30:05.000" in one.page.inner_text(".clock")
         assert "set by a time server" in one.page.inner_text(".clock")
 
@@ -208,6 +257,7 @@ def test_a_fragment_that_was_changed_is_not_played(chromium: Browser, server: Pl
         )
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("recording", ["forged", "shortened"])
 def test_behind_a_broken_chain_nothing_is_played(
     chromium: Browser, server: PlayerServer, recording: str
@@ -242,6 +292,22 @@ def test_a_forgotten_key_takes_with_it_what_it_had_opened(
     with viewer(chromium, server, "long") as one:
         opens_key(one)
         is_playable(one)
+        # A quarter of an hour after the last use, by the page's own clock.
+        one.page.evaluate(
+            """() => {
+              const real = window.setTimeout;
+              window.setTimeout = (act, ms, ...rest) => {
+                if (ms !== 15 * 60 * 1000) return real(act, ms, ...rest);
+                window.quarterHour = act;
+                return 0;
+              };
+            }"""
+        )
+        goes_to(one, 30)
+        one.page.evaluate("window.quarterHour()")
+        assert one.page.is_hidden(".stage")
+        opens_key(one)
+        is_playable(one)
         one.page.click("text=Forget the key")
         assert one.page.evaluate("document.querySelector('video').src") == ""
         assert one.page.is_hidden(".stage")
@@ -256,6 +322,7 @@ def test_a_forgotten_key_takes_with_it_what_it_had_opened(
         assert not [path for path, _ in server.asked if PASSPHRASE in path or key in path]
 
 
+@pytest.mark.campaign
 def test_the_wrong_office_is_told_whose_key_is_needed(
     chromium: Browser, server: PlayerServer
 ) -> None:
@@ -270,7 +337,30 @@ def test_the_wrong_office_is_told_whose_key_is_needed(
         )
 
 
-LOOKS: Final = [(NARROW, "dark", "de"), ((1280, 900), "light", "en"), (WIDE, "dark", "en")]
+@pytest.mark.campaign
+def test_a_key_file_of_the_command_is_opened(
+    chromium: Browser, server: PlayerServer, tmp_path: Path
+) -> None:
+    """It takes the work that age chose: seconds."""
+    key, passphrase = tmp_path / "desk.txt", tmp_path / "passphrase"
+    passphrase.write_text("a passphrase of words\n")
+    command = [sys.executable, "-m", "camerad", "keys", "new", "--output", str(key)]
+    command += ["--passphrase-file", str(passphrase)]
+    # How much work it takes age measures by the machine's own clock.
+    own = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE, env=own)
+    with viewer(chromium, server, "long") as one:
+        opens_key(one, "a passphrase of words", key.read_bytes())
+        # It was opened: it is another office's.
+        waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
+        assert "This key does not open the recording" in one.page.inner_text(".camerad-player")
+
+
+LOOKS: Final = [
+    (NARROW, "dark", "de"),
+    campaign((1280, 900), "light", "en"),
+    campaign(WIDE, "dark", "en"),
+]
 
 
 @pytest.mark.parametrize(("size", "scheme", "language"), LOOKS, ids=["360", "1280", "1920"])
@@ -290,3 +380,43 @@ def test_it_is_legible_at_every_width(
         for summary in one.page.query_selector_all(".camerad-player > details > summary"):
             summary.click()
         one.sees("open")
+
+
+@pytest.mark.campaign
+def test_statements_that_come_apart_are_not_taken_for_the_recordings(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    """A server gives them all at once, so that a seek needs no request for each; right or wrong."""
+    with person(
+        chromium,
+        server.page("long", KEY.public.raw, extents=True),
+        "player-extents",
+        size=SMALL,
+        scheme="light",
+        language="en",
+    ) as one:
+        one.origin = server.url
+        opens_key(one)
+        is_playable(one)
+        goes_to(one, 35)
+        assert one.page.evaluate(NUMBER) == number_at(35)
+        assert verdict(one) == "Authentic and complete"
+    # The extents are those of a good recording, what they are about is not.
+    server.recordings["changed-behind"] = server.recordings["forged"]
+    server.statements["changed-behind"] = server.recordings["long"]
+    with person(
+        chromium,
+        server.page("changed-behind", KEY.public.raw, extents=True),
+        "player-extents-wrong",
+        size=SMALL,
+        scheme="light",
+        language="en",
+    ) as one:
+        one.origin = server.url
+        assert verdict(one) == "NOT authentic"
+        one.page.click("text=Play the proven part")
+        opens_key(one)
+        is_playable(one)
+        one.page.evaluate("() => { player.seek(Infinity); }")
+        waits(one, "window.shown.at(-1)?.[0] > 9_900_000")
+        assert one.page.evaluate(NUMBER) == number_at(10 - 1 / 30)

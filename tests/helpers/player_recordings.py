@@ -33,7 +33,7 @@ READ_NUMBERS: Final = """() => {
   };
   video.requestVideoFrameCallback(note);
 }""".replace("WIDTH", str(WIDTH)).replace("HEIGHT", str(HEIGHT))
-"""Keeps, from now on, every picture that the player shows: its time, and the number that it shows."""
+"""Keeps, from now on, every picture that the player shows: its time, and its number."""
 
 PER_HALF: Final = round(500_000 / UNIT_US)
 
@@ -93,7 +93,7 @@ def made_with_holes() -> Made:
             frames, count = frames + len(run), count + len(heard)
     closing = replace(some_closing(frames, end_us), sound=SoundEnd(count, (), ()))
     members = signed(header, [sealed(data) for data in plain], facts, closing)
-    numbers = tuple([*range(75), *range(120, 180)])
+    numbers = (*range(75), *range(120, 180))
     return Made(header, members, tuple(plain), numbers, tuple(facts))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from camerad.office import player_modules
+from camerad.office.statement_extents import statement_extents
 
 PREFIX: Final = "/player/"
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
@@ -31,18 +34,25 @@ POLICY: Final = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 SCRIPT: Final = f"""
+import {{ ExtentSource }} from "{PREFIX}extents.js";
 import {{ RangeSource }} from "{PREFIX}evidence/source.js";
 import {{ HeldKey }} from "{PREFIX}key_file.js";
 import {{ mountPlayer }} from "{PREFIX}player.js";
 import {{ wordsOf }} from "{PREFIX}words.js";
 
+const extents = new URLSearchParams(location.search).get("extents") === "yes";
 const parameters = new URLSearchParams(location.search);
+const source = new RangeSource(`/recordings/${{parameters.get("recording")}}`);
+async function statements() {{
+  const answer = await fetch(`/statements/${{parameters.get("recording")}}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}}
 const bytes = Uint8Array.from(parameters.get("key").match(/../g), (pair) => parseInt(pair, 16));
 window.viewed = [];
 window.identity = new HeldKey();
 window.began = performance.now();
 window.player = mountPlayer(document.getElementById("player"), {{
-  source: new RangeSource(`/recordings/${{parameters.get("recording")}}`),
+  source: extents ? new ExtentSource(source, statements()) : source,
   key: bytes,
   identity: window.identity,
   words: wordsOf(document.documentElement.lang),
@@ -57,14 +67,22 @@ class PlayerServer:
     with its range. sent: bytes of recordings."""
 
     recordings: dict[str, bytes | Path] = field(default_factory=dict)
+    statements: dict[str, bytes | Path] = field(default_factory=dict)
+    """Of which recordings it gives another's statements."""
     url: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     sent: int = 0
+    fails: bool = False
+    """Whether it answers to questions for recordings that it cannot."""
 
-    def page(self, recording: str, key: bytes, language: str = "en") -> str:
-        """The address of the page that plays a recording with a camera's public key."""
-        return f"{self.url}/{language}?recording={recording}&key={key.hex()}"
+    def page(
+        self, recording: str, key: bytes, language: str = "en", *, extents: bool = False
+    ) -> str:
+        """The address of the page that plays a recording with a camera's public key. extents: with
+        the statements all at once."""
+        said = f"?recording={recording}&key={key.hex()}{'&extents=yes' * extents}"
+        return f"{self.url}/{language}{said}"
 
 
 @contextlib.contextmanager
@@ -86,6 +104,13 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
                 files = player_modules.module_files()
                 name = path.removeprefix(PREFIX)
                 self._answer(200, player_modules.media_type(name), files[name])
+            elif path.startswith("/statements/"):
+                name = path.removeprefix("/statements/")
+                recording = world.statements.get(name, world.recordings[name])
+                is_file = isinstance(recording, Path)
+                with recording.open("rb") if is_file else io.BytesIO(recording) as file:
+                    said = b"".join(statement_extents(file))
+                self._answer(200, "application/octet-stream", said)
             else:
                 self._part(world.recordings[path.removeprefix("/recordings/")])
 
@@ -94,6 +119,9 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
             self._answer(204, "text/plain", b"")
 
         def _part(self, recording: bytes | Path) -> None:
+            if world.fails:
+                self._answer(503, "text/plain", b"")
+                return
             said = _RANGE.fullmatch(self.headers["Range"])
             assert said is not None
             begin, end = int(said[1]), int(said[2]) + 1
@@ -120,11 +148,16 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            # Whoever closes a page asks for nothing more.
+            if not isinstance(sys.exc_info()[1], ConnectionError):
+                super().handle_error(request, client_address)
 
     server = Server(("127.0.0.1", 0), Handler)
     world.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -245,6 +245,7 @@ _recording |= {"deleted": maybe(table({"age_us": us, "epoch": us, "why": text}))
 _epoch = {"number": us, "first": us, "last": us, "previous": text, "final": text, "ended": _point}
 _closed = {"id": _name, "final": text, "retention_days": _days, "ended": moment, "ended_boot": text}
 _closed |= {"flagged": boolean, "reason": free}
+_given = {"id": _name, "who": free, "role": text, "reason": free, "case": free, "approved_by": free}
 KINDS: dict[str, dict[str, Type]] = {  # 5
     "epoch": {
         "number": us,
@@ -317,8 +318,8 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "unread": {"token": free},
     "unreadable": {"name": free, "sha256": text},
     "signed": {"who": free, "what": text, "how": text},
-    "accessed": {"id": _name, "who": free, "reason": free, "purpose": text}
-    | {"case": free, "approved_by": free},
+    "viewed": _given,
+    "downloaded": _given,
     "rights": {"person": free, "who": free, "what": text, "roles": array(text)},
     "case": {"case": free, "who": free, "what": text, "recording": text}
     | {"reason": free, "sha256": text},

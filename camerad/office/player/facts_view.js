@@ -17,9 +17,9 @@ export class FactsView {
    */
   draw(timeline, closing) {
     const { header } = timeline;
-    const { decimal, code, report } = this.words;
+    const { decimal, locale, report } = this.words;
     const time = (/** @type {number} */ at) => recordingTime(at, decimal);
-    const day = (/** @type {number} */ wall) => timeOfDay(wall, code);
+    const day = (/** @type {number} */ wall) => timeOfDay(wall, locale);
     const begun = header.started_wall_us;
     const pre = Math.min(Math.max(0, timeline.trigger), timeline.length);
     const reason = closing === null ? report.unknown : (report.end_reasons[closing.reason] ?? closing.reason);

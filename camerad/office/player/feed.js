@@ -22,6 +22,8 @@ const FARTHEST_KEY = 120;
 const PARALLEL = 4;
 /** Seconds that no recording reaches. */
 const LONGEST_S = 30 * 24 * 3600;
+/** What an element says when a picture is there. */
+const ARRIVALS = ["loadeddata", "seeked"];
 /** A silence that is shorter is no hole for a decoder. */
 const HEARD_GAP_US = 25_000;
 
@@ -45,6 +47,10 @@ export class Feed extends EventTarget {
   /** Whether the next picture has to be a key frame. */
   #waits = true;
   #wake = () => {};
+  /** Ends the hurry that somebody is in who waits for a picture. */
+  #arrived = () => {};
+  /** Whether no picture is there yet. */
+  #isAwaited = true;
   #closed = false;
 
   /**
@@ -76,6 +82,7 @@ export class Feed extends EventTarget {
    * @param {number} at
    */
   async start(at) {
+    this.#arrived = this.#recording.hurry();
     const [init] = await Promise.all([
       this.#recording.init().then((sealed) => this.#key.decrypt(sealed)),
       this.#attach(),
@@ -93,6 +100,7 @@ export class Feed extends EventTarget {
       await changed(buffer, () => buffer.appendBuffer(track.init));
     }
     this.#video.addEventListener("timeupdate", this.#moved);
+    for (const name of ARRIVALS) this.#video.addEventListener(name, this.#there);
     this.seek(at);
   }
 
@@ -105,6 +113,11 @@ export class Feed extends EventTarget {
   }
 
   #moved = () => this.#wake();
+
+  #there = () => {
+    this.#isAwaited = false;
+    this.#arrived();
+  };
 
   /** Show a time: at once if it is buffered, else as soon as it is. @param {number} at */
   seek(at) {
@@ -120,9 +133,12 @@ export class Feed extends EventTarget {
     this.stopped = null;
     this.#run += 1;
     this.#wake();
+    this.#arrived();
+    this.#arrived = this.#recording.hurry();
     const run = this.#run;
     this.#pump(run, at).catch((error) => {
       if (run !== this.#run || this.#closed) return;
+      this.#arrived();
       this.stopped = error;
       this.dispatchEvent(new CustomEvent("stopped", { detail: error }));
     });
@@ -144,6 +160,8 @@ export class Feed extends EventTarget {
     this.#run += 1;
     this.#wake();
     this.#video.removeEventListener("timeupdate", this.#moved);
+    for (const name of ARRIVALS) this.#video.removeEventListener(name, this.#there);
+    this.#arrived();
     this.#loading.clear();
     this.#buffers.clear();
     this.pictures = [];
@@ -180,6 +198,7 @@ export class Feed extends EventTarget {
       await this.#recording.until(() => run !== this.#run || timeline.facts.length > this.#next + 1);
       if (run !== this.#run) return;
       if (this.#next >= timeline.facts.length) {
+        if (this.#recording.failed !== null) throw this.#recording.failed;
         this.#end();
         await new Promise((resolve) => {
           this.#wake = () => resolve(undefined);
@@ -250,7 +269,9 @@ export class Feed extends EventTarget {
 
   async #append(number, run) {
     const { timeline } = this;
-    for (let ahead = 0; ahead < PARALLEL; ahead += 1) {
+    // Before the first picture nothing is fetched that it does not need.
+    const parallel = this.#isAwaited ? 1 : PARALLEL;
+    for (let ahead = 0; ahead < parallel; ahead += 1) {
       if (number + ahead < this.#recording.commits.length) this.#load(number + ahead);
     }
     const samples = await this.#load(number);

@@ -3,6 +3,9 @@
 import { make } from "./dom.js";
 import { KeyFileError } from "./key_file.js";
 
+/** By when a page that is seen was drawn. */
+const DRAWN_MS = 200;
+
 /** A form that opens `key`; `element` is to be put into a page. */
 export class KeyForm {
   #file;
@@ -18,7 +21,7 @@ export class KeyForm {
   constructor(key, words) {
     this.key = key;
     this.words = words;
-    this.#file = make("input", { type: "file", required: true });
+    this.#file = make("input", { type: "file" });
     this.#passphrase = make("input", { type: "password", autocomplete: "off" });
     this.#problem = make("p", { class: "problem", role: "alert" });
     this.#state = make("p", { role: "status" });
@@ -53,8 +56,12 @@ export class KeyForm {
     this.#problem.textContent = "";
     this.#state.textContent = this.words.openingKey;
     this.#open.disabled = true;
-    // The work that a passphrase takes stops everything else in the tab: first say so.
-    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+    // The work that a passphrase takes stops everything else in the tab: first say so. A tab that
+    // nobody sees is not drawn, and need not wait for that.
+    await new Promise((resolve) => {
+      requestAnimationFrame(() => setTimeout(resolve, 0));
+      setTimeout(resolve, DRAWN_MS);
+    });
     const passphrase = this.#passphrase.value;
     try {
       await this.key.open(new Uint8Array(await file.arrayBuffer()), passphrase);

@@ -63,7 +63,11 @@ class PackagePage {
   #chooser() {
     const folder = make("input", { type: "file", multiple: true, webkitdirectory: true });
     const some = make("input", { type: "file", multiple: true });
-    for (const input of [folder, some]) input.addEventListener("change", () => this.#take(input.files));
+    for (const input of [folder, some]) {
+      // Else whoever chooses the same names once more is not heard.
+      input.addEventListener("click", () => (input.value = ""));
+      input.addEventListener("change", () => this.#take([...input.files]));
+    }
     const section = make(
       "section",
       {},

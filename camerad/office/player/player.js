@@ -1,11 +1,13 @@
 // A player for one recording: checks it, decrypts it in the tab, and plays it.
 //
-//   const player = mountPlayer(element, { source, key, name, identity, words, onViewed });
+//   const player = mountPlayer(element, { source, key, identity, words, ... });
 //
 // source: the recording's bytes (evidence/source.js). key: the camera's registered public key, 32
-// bytes. name: of the recording's file, "" if it has none. identity: a HeldKey (key_file.js), which several players may share; where it is not open, the
-// player asks for the key file, under `folded` if that is a text. words: of words.js. onViewed: called with {from, to}, microseconds of
-// the recording, for each piece whose pictures were shown.
+// bytes. name: of the recording's file, "" if it has none. commitsAt: where its commits lie, if the
+// server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
+// share; where it is not open, the player asks for the key file, under `folded` if that is a text.
+// words: of words.js. onViewed: called with {from, to}, microseconds of the recording, for each piece
+// whose pictures were shown.
 //
 // Nothing is shown that was not checked before. While the whole recording is still being checked,
 // what is shown is said to be proven so far; of a recording that is not authentic the proven part is
@@ -30,7 +32,8 @@ const VIEWED_US = SECOND;
 /**
  * Put a player into an element. It is ended by `close()`, which lets go of all that was decrypted.
  * @param {HTMLElement} element
- * @param {{source: any, key: Uint8Array, name?: string, identity: import("./key_file.js").HeldKey, words: any,
+ * @param {{source: any, key: Uint8Array, name?: string, commitsAt?: number[],
+ *   identity: import("./key_file.js").HeldKey, words: any,
  *   folded?: string, onViewed?: (piece: {from: number, to: number}) => void}} options
  */
 export function mountPlayer(element, options) {
@@ -140,11 +143,11 @@ class Player {
 
   // ---------------------------------------------------------------- opening and checking
 
-  async #open() {
-    const { source, key, name = "", identity } = this.#options;
+  async #open(at = 0) {
+    const { source, key, name = "", commitsAt = [], identity } = this.#options;
     let recording;
     try {
-      recording = await ProvenRecording.open(source, { key, name });
+      recording = await ProvenRecording.open(source, { key, name, commitsAt });
     } catch (error) {
       this.#fail(error);
       return;
@@ -160,8 +163,11 @@ class Player {
     });
     this.#draw();
     if (recording.timeline === null) this.#view.asks(false);
-    if (recording.timeline !== null && identity.isOpen) await this.#start(0);
-    else this.#check();
+    if (recording.timeline !== null && identity.isOpen) await this.#start(at);
+    else {
+      if (recording.timeline !== null) recording.prepare();
+      this.#check();
+    }
   }
 
   async #check() {
@@ -203,11 +209,12 @@ class Player {
   #retry() {
     this.#view.offer({ again: false });
     this.#view.problem("");
-    if (this.#recording === null) this.ready = this.#open();
-    else {
-      this.#check();
-      if (this.#options.identity.isOpen) this.#start(this.#at);
-    }
+    this.#stop();
+    this.#recording?.close();
+    this.#recording = null;
+    this.#checking = false;
+    this.#view.verdict.again();
+    this.ready = this.#open(this.#at);
   }
 
   // ---------------------------------------------------------------- playing

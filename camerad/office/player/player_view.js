@@ -110,14 +110,14 @@ export class PlayerView {
 
   /** Where the picture is, and what the statements say of that moment. */
   tell(/** @type {number} */ at, /** @type {import("./timeline.js").Timeline} */ timeline) {
-    const { decimal, code, clockWas, report, pre, stages, stage } = this.words;
+    const { decimal, locale, clockWas, report, pre, stages, stage } = this.words;
     this.bar.move(at);
     const before = at < timeline.trigger ? ` · ${pre}` : "";
     const length = recordingTime(timeline.length, decimal);
     this.#time.textContent = `${recordingTime(at, decimal)} / ${length}${before}`;
     const { wall_us: wall, source } = timeline.wall(at);
     const is = timeline.stageAt(at);
-    const said = [timeOfDay(wall, code), clockWas(report.clock[source] ?? source)];
+    const said = [timeOfDay(wall, locale), clockWas(report.clock[source] ?? source)];
     if (is !== null) said.push(`${stage}: ${stages[is] ?? is}`);
     this.#clock.textContent = said.join(" · ");
   }

@@ -30,6 +30,14 @@ export class ProvenRecording extends EventTarget {
   #abort = new AbortController();
   /** @type {(() => void)[]} */
   #waiting = [];
+  /** The first members, which were fetched before there was a key. @type {(Promise<Uint8Array> | null)[]} */
+  #ahead = [null, null];
+  /** How many wait for a picture just now; meanwhile the checks wait. */
+  #hurries = 0;
+  /** @type {(() => void)[]} */
+  #patient = [];
+  /** Resolves when all statements are known that can be. */
+  #walked = Promise.resolve();
 
   constructor(source, how, opened) {
     super();
@@ -44,6 +52,8 @@ export class ProvenRecording extends EventTarget {
     this.commits = [];
     /** Whether all statements are known that can be. */
     this.complete = opened === null;
+    /** Why not all statements can be read; null if they can. @type {SourceError | null} */
+    this.failed = null;
     /** What the whole check found; null before it is done. @type {any} */
     this.verdict = null;
     /** Bytes that the whole check has done. */
@@ -51,14 +61,15 @@ export class ProvenRecording extends EventTarget {
     if (opened === null) return;
     this.timeline = new Timeline(opened.header);
     this.#take();
-    this.#walk();
+    this.#walked = this.#walk();
   }
 
   /**
    * The recording in a source. Where not even its beginning is proven nothing is there before `check`
    * is done, and perhaps not then. Throws SourceError, and KeyError for a key that is none.
    * @param {import("./evidence/source.js").Source} source
-   * @param {{key: Uint8Array, name?: string}} how the camera's public key, and the file's name
+   * @param {{key: Uint8Array, name?: string, commitsAt?: number[]}} how the camera's public key, the
+   *   file's name, and where its commits lie, if somebody says so
    */
   static async open(source, how) {
     let opened = null;
@@ -109,6 +120,7 @@ export class ProvenRecording extends EventTarget {
     const opened = this.#opened;
     try {
       while (!opened.finished && !this.#abort.signal.aborted && !this.isBad) {
+        await this.#calm(() => this.#waiting.length > 0);
         await opened.upTo(opened.commits.length + STRIDE - 1);
         if (this.isBad) return;
         if (this.#waiting.length === 0 && performance.now() - told < TOLD_MS) continue;
@@ -116,26 +128,63 @@ export class ProvenRecording extends EventTarget {
         told = performance.now();
       }
     } catch (error) {
-      // Whoever asks for more is told that; the whole check tells everybody else.
       if (!(error instanceof SourceError)) throw error;
+      this.failed = error;
     }
     if (this.isBad) return;
     this.complete = true;
     this.#take();
   }
 
+  /**
+   * Let both checks wait, because somebody waits for a picture; until what this returns is called.
+   * @returns {() => void}
+   */
+  hurry() {
+    let isOver = false;
+    this.#hurries += 1;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#hurries -= 1;
+      if (this.#hurries === 0) this.#patient.splice(0).forEach((wake) => wake());
+    };
+  }
+
+  /** Wait until nobody is in a hurry, or it is what somebody waits for. */
+  async #calm(isWanted = () => false) {
+    while (this.#hurries > 0 && !isWanted()) {
+      await new Promise((resolve) => this.#patient.push(() => resolve(undefined)));
+    }
+  }
+
   /** Wait until something holds of the timeline, or everything is known. @param {() => boolean} is */
   async until(is) {
     while (!is() && !this.complete) {
-      await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+      await new Promise((resolve) => {
+        this.#waiting.push(() => resolve(undefined));
+        this.#patient.splice(0).forEach((wake) => wake());
+      });
     }
+  }
+
+  /** Fetch and check what is needed first, so that it is there when the key is. */
+  prepare() {
+    this.#ahead = [this.#readInit(), this.#readFragment(0)];
+    // Whoever needs it hears of a failure.
+    for (const one of this.#ahead) one?.catch(() => {});
+  }
+
+  /** What was fetched ahead, once; null if it was not. @param {0 | 1} which */
+  #taken(which) {
+    const ahead = this.#ahead[which];
+    this.#ahead[which] = null;
+    return ahead;
   }
 
   /** The sealed initialisation segment, checked. Throws NotProvenError and SourceError. */
   async init() {
-    const place = this.commits.find(({ init }) => init !== null)?.init;
-    if (place === undefined) throw new NotProvenError("no beginning of the footage is proven");
-    return readChecked(this.#source, place, INIT_NAME);
+    return this.#taken(0) ?? this.#readInit();
   }
 
   /**
@@ -143,14 +192,39 @@ export class ProvenRecording extends EventTarget {
    * @param {number} number of the commit, among those that are there
    */
   async fragment(number) {
+    return (number === 0 ? this.#taken(1) : null) ?? this.#readFragment(number);
+  }
+
+  async #readInit() {
+    const place = this.commits.find(({ init }) => init !== null)?.init;
+    if (place === undefined) throw new NotProvenError("no beginning of the footage is proven");
+    return readChecked(this.#source, place, INIT_NAME);
+  }
+
+  async #readFragment(/** @type {number} */ number) {
     const commit = this.commits[number];
     if (commit === undefined) throw new NotProvenError(`no fragment ${number} is proven`);
     return readChecked(this.#source, commit.fragment, fragmentName(commit.sequence));
   }
 
-  /** Check all of it. Throws SourceError where that cannot be finished. */
+  /**
+   * Check all of it, once all statements are known. Throws SourceError where that cannot be finished.
+   */
   async check() {
-    const verdict = await judge(this.#source, {
+    // In no hurry: what somebody waits for goes first.
+    await this.#walked;
+    if (this.failed !== null) throw this.failed;
+    // Of the bytes themselves, and not of what somebody says that they are (extents.js).
+    const whole = this.#source.whole ?? this.#source;
+    const patient = {
+      size: whole.size,
+      open: () => whole.open(),
+      read: async (/** @type {number} */ from, /** @type {number} */ to) => {
+        await this.#calm();
+        return whole.read(from, to);
+      },
+    };
+    const verdict = await judge(patient, {
       ...this.#how,
       signal: this.#abort.signal,
       onProgress: (done) => {
@@ -163,7 +237,8 @@ export class ProvenRecording extends EventTarget {
       throw new SourceError(verdict.problem ?? "");
     }
     this.verdict = verdict;
-    if (this.isBad) this.#restrict(verdict);
+    // An unbroken chain may look broken to whoever was told wrongly where it lies.
+    if (this.isBad || this.#opened === null || this.#opened.broken !== null) this.#restrict(verdict);
     this.dispatchEvent(new Event("verdict"));
     return verdict;
   }
@@ -171,6 +246,7 @@ export class ProvenRecording extends EventTarget {
   /** Let nothing be there but what was proven. */
   #restrict({ header, commits, end, endLinked }) {
     this.complete = true;
+    this.#ahead = [null, null];
     this.commits = header === null ? [] : commits.filter((/** @type {any} */ one) => one.proven);
     this.timeline = null;
     this.closing = null;
@@ -188,5 +264,7 @@ export class ProvenRecording extends EventTarget {
   /** End both checks. */
   close() {
     this.#abort.abort();
+    this.complete = true;
+    this.#waiting.splice(0).forEach((wake) => wake());
   }
 }

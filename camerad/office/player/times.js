@@ -4,8 +4,7 @@ const SECOND = 1_000_000;
 
 /** A time of the recording: 1:02.345, or 1:00:02.345. @param {number} us @param {string} decimal */
 export function recordingTime(us, decimal) {
-  // The shift keeps a picture's own thousandth where the element's position is a little behind it.
-  const whole = Math.max(0, Math.floor(us / 1000));
+  const whole = Math.max(0, Math.round(us / 1000));
   const parts = [Math.floor(whole / 60_000) % 60, Math.floor(whole / 1000) % 60];
   const hours = Math.floor(whole / 3_600_000);
   const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
@@ -23,11 +22,11 @@ export function duration(us, decimal) {
 /**
  * A time of day with its date, to the thousandth, and its difference from UTC, in the time zone of
  * this computer.
- * @param {number} wall @param {string} language
+ * @param {number} wall @param {string} locale
  */
-export function timeOfDay(wall, language) {
+export function timeOfDay(wall, locale) {
   const date = new Date(Math.floor(wall / 1000));
-  return new Intl.DateTimeFormat(language, {
+  return new Intl.DateTimeFormat(locale, {
     day: "2-digit",
     month: "2-digit",
     year: "numeric",

@@ -34,6 +34,14 @@ export class VerdictView {
     if (percent % 10 === 0 || this.#title.textContent === "") this.#title.textContent = text;
   }
 
+  /** That the check begins anew. */
+  again() {
+    this.element.className = "verdict checking";
+    this.#title.textContent = "";
+    this.#text.textContent = "";
+    this.checking(0);
+  }
+
   /** That there is no verdict, and why. @param {string} text */
   failed(text) {
     this.element.className = "verdict bad";

@@ -2,6 +2,7 @@
 
 export const DE = {
   code: "de",
+  locale: "de-DE",
   decimal: ",",
   player: "Aufzeichnung",
   screen: "Bild der Aufzeichnung",

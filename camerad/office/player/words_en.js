@@ -2,6 +2,7 @@
 
 export const EN = {
   code: "en",
+  locale: "en-GB",
   decimal: ".",
   player: "Recording",
   screen: "Picture of the recording",

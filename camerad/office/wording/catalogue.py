@@ -96,6 +96,7 @@ class ReportWording:
     sha256: str
     file_video: str
     file_container: str
+    file_player: str
     final: str
 
     again: str

@@ -103,6 +103,7 @@ ENGLISH: Final = ReportWording(
     sha256="SHA-256 fingerprint",
     file_video="video, plays anywhere",
     file_container="original as the camera wrote it, sealed and signed",
+    file_player="open in a browser: checks and plays, without a network",
     final="Final statement of the recording",
     again="How to check it again, without this software",
     again_text="Compare the files with “sha256sum -c SHA256SUMS”. The original is an "

@@ -102,6 +102,7 @@ GERMAN: Final = ReportWording(
     sha256="Fingerabdruck (SHA-256)",
     file_video="Video, überall abspielbar",
     file_container="Original der Kamera, verschlüsselt und signiert",
+    file_player="im Browser öffnen: prüft und spielt ab, ohne Netz",
     final="Letzte Erklärung der Aufzeichnung",
     again="Erneute Prüfung ohne diese Software",
     again_text="Dateien vergleichen mit „sha256sum -c SHA256SUMS“. Das Original ist ein "

@@ -111,8 +111,8 @@ def test_o5_nobody_is_given_a_byte_before_the_ledger_has_who_and_why(
     viewing = ask_for(tab)
     kind, facts = scene.entries()[-1]
     assert len(scene.entries()) == before + 1
-    assert (kind, facts.id, facts.who, facts.reason, facts.purpose) == (
-        *("accessed", ONE, "desk", "Az. 7", "view"),
+    assert (kind, facts.id, facts.who, facts.reason, facts.role) == (
+        *("viewed", ONE, "desk", "Az. 7", "desk"),
     )
     answer = tab.ask("GET", f"{THERE}/content", headers={"Viewing": viewing, "Range": "bytes=0-9"})
     assert (answer.status, answer.body) == (206, b"header.jws")

@@ -67,6 +67,7 @@ def a_sheet(result: Result, **changes: object) -> CoverSheet:
         delivered=(
             DeliveredFile(f"{a_header().id}.mp4", "video", "a" * 64),
             DeliveredFile(f"{a_header().id}.tar", "original", "b" * 64),
+            DeliveredFile("player.html", ENGLISH.file_player, "c" * 64),
         ),
         zone=ZoneInfo("Europe/Berlin"),
         zone_name="Europe/Berlin",

@@ -33,6 +33,7 @@ from camerad.container.keys import read_public_key
 from camerad.ledger.recording_state import Hold
 from camerad.office.decrypt import OpenedRecording, UnsealError, decrypted
 from camerad.office.export import ExportRequest, ExportResult, FileNameError, LedgerExtract, export
+from camerad.office.player_page import player_hash
 from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
 from camerad.store.holds import HoldError
@@ -48,6 +49,7 @@ WHOLE = [
     "device-key.pem",
     "how-to-verify.txt",
     "ledger.jws",
+    "player.html",
     "report.html",
 ]
 TOKENS = LedgerExtract((b"aa.bb.cc", b"dd.ee.ff"), (KEY.public,))
@@ -109,6 +111,8 @@ def test_the_package_has_everything_and_checks_itself(original: Path) -> None:
     assert done.stdout.count(": OK") == len(WHOLE) - 1
     assert (package / f"{ONE}.tar").read_bytes() == original.read_bytes()
     assert decoded(str(package / f"{ONE}.mp4")) == expected(range(30))
+    assert jws.digest((package / "player.html").read_bytes()) == player_hash()
+    assert player_hash() in (package / "report.html").read_text()
     assert (package / "ledger.jws").read_bytes() == b"aa.bb.cc\ndd.ee.ff\n"
     for name in ("device-key.pem", "device-key.jwk"):
         assert read_public_key(str(package / name)) == KEY.public

@@ -160,7 +160,8 @@ export class Window {
       this.at = this.expected[next];
       if (this.#has(from, to)) return;
     }
-    this.bytes = await this.#piece(from, Math.max(to - from, READ_AHEAD));
+    // A source that has some bytes at hand says how many (extents.js).
+    this.bytes = await this.#piece(from, Math.max(to - from, this.source.reach?.(from) ?? READ_AHEAD));
     this.at = from;
   }
 

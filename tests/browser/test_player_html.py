@@ -1,0 +1,225 @@
+"""player.html as a clerk of the prosecutor opens it: from a disk, without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from desk_helpers import ONE
+from firefox import PROGRAM, firefox
+from player_recordings import READ_NUMBERS, made_with_holes
+from playwright.sync_api import Browser, Page
+from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, office, pack
+
+from camerad.container.keys import SigningKey
+from camerad.ledger.recording_state import Hold
+from camerad.office.export import ExportRequest, LedgerExtract, export
+from camerad.office.wording import ENGLISH
+from tests.browser.person import NARROW, SCREENSHOTS, browser
+from tests.waiting import DEADLINE, until
+
+THUMBPRINT: Final = KEY.public.thumbprint
+STATE: Final = "document.body.innerText"
+PLAYS_FILM: Final = """(async () => {
+  const film = document.querySelector(".film");
+  film.muted = true;
+  await film.play();
+  while (film.currentTime < 0.5) await new Promise((resolve) => setTimeout(resolve, 20));
+  film.pause();
+  return true;
+})()"""
+OPENS: Final = f"""(() => {{
+  document.querySelector(".camerad-player details").open = true;
+  document.querySelector(".camerad-player [type=password]").value = {json.dumps(PASSPHRASE)};
+  document.querySelector(".camerad-player form button").click();
+}})()"""
+LISTED: Final = "[...document.querySelectorAll('dd.mono')].map((one) => one.textContent).join('|')"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package, as `camerad evidence export` makes it."""
+    place = tmp_path_factory.mktemp("player")
+    original = place / f"{ONE}.tar"
+    original.write_bytes(made_with_holes().file)
+    order = ExportRequest(
+        path=str(original),
+        keys=KEYS,
+        identities=[office()],
+        directory=str(place / "out"),
+        wording=ENGLISH,
+        zone=UTC,
+        zone_name="UTC",
+        who="Desk",
+        made_us=1_795_600_000_000_000,
+        final=None,
+    )
+    made = export(order, lambda _: Hold("exported", "Desk"), lambda _: LedgerExtract((), ()))
+    assert made.path is not None
+    return Path(made.path)
+
+
+@pytest.fixture(scope="module")
+def changed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with one bit changed in the original."""
+    place = tmp_path_factory.mktemp("changed")
+    for file in package.iterdir():
+        (place / file.name).write_bytes(file.read_bytes())
+    members = altered(made_with_holes().members, "000002.m4s.age", lambda data: flipped(data, 900))
+    (place / f"{ONE}.tar").write_bytes(pack(members))
+    return place
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "office.age"
+    path.write_bytes(LOCKED)
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser("--autoplay-policy=no-user-gesture-required") as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Browser, package: Path) -> Iterator[Page]:
+    """The page, without a network; nothing may have gone wrong, and nothing been asked for."""
+    context = chromium.new_context(
+        offline=True, locale="en", viewport={"width": 500, "height": 640}
+    )
+    context.set_default_timeout(DEADLINE * 1000)
+    opened = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto((package / "player.html").as_uri())
+    yield opened
+    assert said == []
+    assert {url.split(":")[0] for url in asked} <= {"file", "blob", "data"}
+    assert [url for url in asked if url.startswith("file")] == [(package / "player.html").as_uri()]
+    context.close()
+
+
+def waits(page: Any, expression: str) -> None:
+    """Wait until an expression holds in a page of either browser."""
+    until(lambda: page.evaluate(expression), what=lambda: str(page.evaluate(STATE)))
+
+
+def sees(page: Page, name: str) -> None:
+    """Take a picture, and let axe look; nothing may be wider than the window."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"player-html-{name}.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_clerk_checks_a_package_and_sees_the_video(
+    page: Page, package: Path, key_file: Path
+) -> None:
+    sees(page, "begin")
+    page.locator("input[type=file]").first.set_input_files(package)
+    # No word about the recording before the key was compared.
+    assert page.locator(".verdict").count() == 0
+    page.keyboard.type("not the key on paper")
+    waits(page, "document.body.innerText.includes('is NOT the one on the cover sheet')")
+    assert page.locator(".verdict").count() == 0
+    typed = f"{THUMBPRINT[:6]} {THUMBPRINT[6:12]}"
+    # On paper O and 0 look alike, and so do l, I and 1.
+    page.fill("input.mono", typed.replace("l", "I").replace("0", "O"))
+    waits(page, "document.querySelector('.verdict strong')?.textContent.startsWith('Authentic')")
+    assert THUMBPRINT in page.inner_text("main")
+    assert page.inner_text(".verdict strong") == "Authentic, with the remarks below"
+    assert page.evaluate(PLAYS_FILM)
+    waits(page, f"{LISTED}.split('as in SHA256SUMS').length === 3")
+    sees(page, "checked")
+    page.click("text=Play the original with the office's key")
+    page.set_input_files(".camerad-player form input[type=file]", key_file)
+    page.evaluate(OPENS)
+    waits(page, "document.querySelector('.camerad-player video').readyState >= 2")
+    page.evaluate(READ_NUMBERS)
+    page.focus(".play")
+    page.keyboard.press("End")
+    waits(page, "window.shown.at(-1)?.[1] === 179")
+    sees(page, "played")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    page.emulate_media(color_scheme="dark")
+    sees(page, "narrow")
+
+
+def test_a_package_that_was_changed_is_told(page: Page, changed: Path) -> None:
+    page.locator("input[type=file]").nth(1).set_input_files(sorted(changed.iterdir()))
+    page.fill("input.mono", THUMBPRINT)
+    waits(page, "document.querySelector('.verdict strong')?.textContent === 'NOT authentic'")
+    assert "000002.m4s.age: changed since it was signed" in page.inner_text(".verdict")
+    waits(page, f"{LISTED}.includes('NOT as in SHA256SUMS')")
+    assert page.is_visible("text=Play the proven part")
+
+
+def test_the_key_of_another_camera_vouches_for_nothing(
+    page: Page, package: Path, tmp_path: Path
+) -> None:
+    other = SigningKey.generate().public
+    key = tmp_path / "device-key.jwk"
+    key.write_text(json.dumps(other.jwk))
+    files = [one for one in package.iterdir() if one.suffix != ".jwk"]
+    page.locator("input[type=file]").nth(1).set_input_files([*files, key])
+    page.fill("input.mono", THUMBPRINT)
+    waits(page, "document.body.innerText.includes('is NOT the one on the cover sheet')")
+    page.fill("input.mono", other.thumbprint)
+    waits(page, "document.querySelector('.verdict strong')?.textContent === 'NOT authentic'")
+    assert page.is_hidden("text=Play the proven part")
+    none = tmp_path / "none" / key.name
+    none.parent.mkdir()
+    none.write_text("no key")
+    page.locator("input[type=file]").nth(1).set_input_files([*files, none])
+    waits(page, "document.body.innerText.includes('is not the key of a camera')")
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(PROGRAM is None, reason="firefox-esr is not installed")
+def test_firefox_checks_a_good_and_a_bad_package_and_plays(
+    package: Path, changed: Path, key_file: Path
+) -> None:
+    files = "document.querySelectorAll('input[type=file]')[1]"
+    types = f"""(() => {{
+      const typed = document.querySelector("input.mono");
+      typed.value = {json.dumps(THUMBPRINT[:12])};
+      typed.dispatchEvent(new Event("input"));
+    }})()"""
+    with firefox() as page:
+        page.goto((package / "player.html").as_uri())
+        waits(page, "document.querySelector('h1') !== null")
+        page.chooses(files, sorted(changed.iterdir()))
+        waits(page, "document.querySelector('input.mono') !== null")
+        page.evaluate(types)
+        waits(page, "document.querySelector('.verdict strong')?.textContent === 'NOT authentic'")
+        page.goto((package / "player.html").as_uri())
+        waits(page, "document.querySelector('h1') !== null")
+        page.chooses(files, sorted(package.iterdir()))
+        waits(page, "document.querySelector('input.mono')?.value === ''")
+        page.evaluate(types)
+        waits(
+            page, "document.querySelector('.verdict strong')?.textContent.startsWith('Authentic')"
+        )
+        assert page.evaluate(PLAYS_FILM) is True
+        page.chooses("document.querySelector('.camerad-player form input[type=file]')", [key_file])
+        page.evaluate(OPENS)
+        waits(page, "document.querySelector('.camerad-player video').readyState >= 2")
+        page.evaluate(f"({READ_NUMBERS})()")
+        page.evaluate("document.querySelector('.play').click()")
+        waits(page, "document.querySelector('.camerad-player video').ended")
+        # A busy machine may leave out pictures.
+        assert page.evaluate("window.shown.at(-1)[1]") > 170
+        page.screenshot(SCREENSHOTS / "player-html-firefox.png")
+        assert page.said == []
+        assert {url.split(":")[0] for url in page.asked} <= {"data", "blob", "file"}
