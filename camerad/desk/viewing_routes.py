@@ -9,6 +9,7 @@ viewing (``desk.two_for_viewing``), a supervisor approves it before; nobody appr
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -17,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -24,6 +26,7 @@ from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import office_place
 from camerad.vault.desk_settings import DeskSettings
 
@@ -31,6 +34,8 @@ _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by what somebody wants a recording for."""
 VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
+_TOGETHER: Final = 200
+"""Extents that are read and sent at once, each some kilobytes."""
 MOST_GRANTS: Final = 2000
 _GRANT_US: Final = 4 * 3600 * SECOND
 _REQUEST_US: Final = 72 * 3600 * SECOND
@@ -90,6 +95,7 @@ class ViewingRoutes:
         supervisor = frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
+        yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
         yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
         yield Route("POST", "/api/viewing-requests/approve", supervisor, self._approve, ApproveBody)
 
@@ -189,6 +195,19 @@ class ViewingRoutes:
         """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
         return web.FileResponse(await asyncio.to_thread(self._granted, visit))
 
+    async def _statements(self, visit: Visit) -> web.StreamResponse:
+        """All statements at once, so that a seek asks for none (`statement_extents`)."""
+        path = await asyncio.to_thread(self._granted, visit)
+        response = web.StreamResponse()
+        response.content_type = "application/octet-stream"
+        with await asyncio.to_thread(open_plain, path, "recording") as file:
+            extents = statement_extents(file)
+            await response.prepare(visit.request)
+            while some := await asyncio.to_thread(_next_of, extents):
+                await response.write(some)
+        await response.write_eof()
+        return response
+
     def _granted(self, visit: Visit) -> str:
         """The file that the request may have."""
         recording = recording_of(visit.request)
@@ -207,3 +226,8 @@ def _role(visit: Visit) -> str:
     """By which role somebody is given a recording."""
     supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
+
+
+def _next_of(pieces: Iterator[bytes]) -> bytes:
+    """The next pieces; b"" if there is none left."""
+    return b"".join(itertools.islice(pieces, _TOGETHER))

@@ -25,6 +25,13 @@ export async function post(path, body = {}) {
   return read(answer);
 }
 
+/** Asks for bytes. Throws RefusedError. */
+export async function bytes(path, headers) {
+  const answer = await reach(path, { headers });
+  if (!answer.ok) await read(answer);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
 async function reach(path, options) {
   try {
     return await fetch(path, { credentials: "same-origin", redirect: "error", ...options });

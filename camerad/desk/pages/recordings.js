@@ -1,12 +1,13 @@
 // Recordings: the list, and one of them.
 
-import { get, post, RefusedError } from "./api.js";
+import { bytes, get, post, RefusedError } from "./api.js";
 import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
 import { decodeBase64url } from "./player/evidence/keys.js";
 import { RangeSource } from "./player/evidence/source.js";
+import { ExtentSource } from "./player/extents.js";
 import { HeldKey } from "./player/key_file.js";
 import { mountPlayer } from "./player/player.js";
 import { wordsOf } from "./player/words.js";
@@ -220,11 +221,12 @@ async function view({ said, key }, place) {
       tell(say("approval_asked"));
       return;
     }
+    const headers = { Viewing: granted.viewing };
     player?.close();
     place.replaceChildren();
     place.hidden = false;
     player = mountPlayer(place, {
-      source: new RangeSource(`${path}/content`, { headers: { Viewing: granted.viewing } }),
+      source: new ExtentSource(new RangeSource(`${path}/content`, { headers }), bytes(`${path}/statements`, headers)),
       key: decodeBase64url(new TextEncoder().encode(key.x)),
       name: `${said.id}.tar`,
       identity: held,

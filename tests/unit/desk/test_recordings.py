@@ -123,6 +123,10 @@ def test_what_was_granted_is_good_for_one_person_session_and_recording(
 ) -> None:
     fields = {"Viewing": ask_for(tab)}
     assert tab.ask("GET", f"{THERE}/content", headers=fields).status == 200
+    statements = tab.ask("GET", f"{THERE}/statements", headers=fields)
+    assert (statements.status, b"camerad" in statements.body) == (200, False)
+    assert len(statements.body) > 1000
+    assert tab.ask("GET", f"{THERE}/statements").why == "not_allowed"
     other = f"/api/recordings/{TWO}/content"
     assert tab.ask("GET", other, headers=fields).why == "not_allowed"
     for somebody in (scene.signed_in("boss"), scene.signed_in("desk")):

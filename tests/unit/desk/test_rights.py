@@ -67,7 +67,9 @@ def test_each_request_is_refused_to_whoever_may_not_make_it(scene: DeskScene) ->
             elif role == "nobody":
                 assert (answer.status, answer.why) == (401, "not_signed_in"), (method, path)
             elif role in who.split(", "):
-                allowed = answer.status not in (401, 403) or path.endswith("/content")
+                allowed = answer.status not in (401, 403) or path.endswith(
+                    ("/content", "/statements")
+                )
                 assert allowed, (method, path, role, answer.body)
             else:
                 assert (answer.status, answer.why) == (403, "not_allowed"), (method, path, role)
