@@ -121,6 +121,12 @@ def test_what_law_and_safety_hang_on_is_told_again_whatever_cuts_it_short(
         assert told(queue, state) == ([] if same else [kind]), answer
 
 
+def test_a_refusal_is_over_once_it_can_record() -> None:
+    assert signals.still_news(CueKind.REFUSED, FULL)
+    assert signals.still_news(CueKind.REFUSED, RECORDING)
+    assert not signals.still_news(CueKind.REFUSED, IDLE)
+
+
 def test_an_older_answer_is_not_told_again() -> None:
     for older in (CueKind.MARKED, CueKind.STARTED, CueKind.SELF_VIEW_OFF):
         queue = cue_queue.answer(CueQueue(older), CueKind.MUTED, at(Stage.RECORDING), BASIC)

@@ -15,7 +15,7 @@ from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts, whereabouts
-from camerad.store.locations import Holding, device_place, office_place
+from camerad.store.locations import Holding, UnreadPlace, device_place, office_place
 from camerad.store.whereabouts import Whereabouts
 
 
@@ -131,6 +131,18 @@ def test_what_nobody_vouches_for_is_away_only_without_any_directory(
     empty = tmp_path / "empty"
     (empty / "office").mkdir(parents=True)
     assert Whereabouts(office_place(str(empty))).is_away(nobody)
+
+
+def test_what_may_lie_in_a_directory_that_nobody_can_look_into_is_not_away(
+    office: tuple[Path, dict[str, RecordingState]],
+) -> None:
+    root, known = office
+    place = office_place(str(root))
+    (holding,) = place.holdings
+    shut = UnreadPlace(holding.recordings, StorageError("nobody may look"))
+    asked = Whereabouts(replace(place, holdings=(), unread=(shut,)))
+    assert not asked.is_away(known[ONE])
+    assert not asked.is_away(replace(known[ONE], device=""))
 
 
 def test_what_cannot_be_read_names_nothing_and_so_nothing_is_called_gone(
