@@ -49,7 +49,7 @@ case $level in
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount util-linux"
-        system_packages="$system_packages dosfstools iproute2 shellcheck chromium firefox-esr systemd udev"
+        system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
         # A database for the office's index; what Debian starts of it by itself is not used.
         system_packages="$system_packages postgresql"
         # A disk of an emulator, whose log of losses of power is read.
@@ -61,8 +61,9 @@ case $level in
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions, and the copier beside which the office's server is measured.
         [ "$level" != bench ] || system_packages="$system_packages valgrind rclone"
-        # A second store with locks, for the office's second copies.
+        # A second store with locks, for the office's second copies, and a second browser.
         [ "$level" != campaign ] || system_packages="$system_packages radosgw ceph-mon ceph-osd ceph-common"
+        [ "$level" != campaign ] || system_packages="$system_packages firefox-esr"
         extras=device,office,test
         ;;
     image)
