@@ -5,12 +5,6 @@ import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
-import { decodeBase64url } from "./player/evidence/keys.js";
-import { RangeSource } from "./player/evidence/source.js";
-import { ExtentSource } from "./player/extents.js";
-import { HeldKey } from "./player/key_file.js";
-import { mountPlayer } from "./player/player.js";
-import { wordsOf } from "./player/words.js";
 import { language, say, sentence } from "./words.js";
 
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
@@ -201,7 +195,7 @@ function facts(said, key) {
 }
 
 /** The office's key, once opened: good for every recording of this tab, for a quarter of an hour. */
-const held = new HeldKey();
+let held = null;
 let player = null;
 addEventListener("hashchange", () => { player?.close(); player = null; });
 
@@ -225,18 +219,34 @@ async function view({ said, key }, place) {
     player?.close();
     place.replaceChildren();
     place.hidden = false;
-    player = mountPlayer(place, {
-      source: new ExtentSource(new RangeSource(`${path}/content`, { headers }), bytes(`${path}/statements`, headers)),
-      key: decodeBase64url(new TextEncoder().encode(key.x)),
+    const parts = await playerParts();
+    held ??= new parts.HeldKey();
+    const source = new parts.RangeSource(`${path}/content`, { headers });
+    player = parts.mountPlayer(place, {
+      source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
+      key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
       name: `${said.id}.tar`,
       identity: held,
-      words: wordsOf(language()),
+      words: parts.wordsOf(language()),
     });
     place.scrollIntoView({ block: "start" });
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     tell(sentence(error), "wrong");
   }
+}
+
+/** The player, which weighs more than the page: it comes when somebody views something. */
+async function playerParts() {
+  const modules = await Promise.all([
+    import("./player/evidence/keys.js"),
+    import("./player/evidence/source.js"),
+    import("./player/extents.js"),
+    import("./player/key_file.js"),
+    import("./player/player.js"),
+    import("./player/words.js"),
+  ]);
+  return Object.assign({}, ...modules);
 }
 
 async function hold(id, again) {

@@ -8,6 +8,7 @@ from pathlib import Path
 from camerad.desk.desk_refusals import DeskRefusal
 from camerad.desk.roles import DeskRole
 from camerad.index.index_tables import STATES
+from camerad.office import player_modules
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
 SOURCE = (PAGES / "words.js").read_text(encoding="utf-8")
@@ -56,3 +57,11 @@ def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
             r"\bon\w+=|style=|innerHTML|eval\(|javascript:", text.replace("onclick: ", "")
         ), path
         assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], path
+
+
+def test_the_page_weighs_little_until_somebody_views_something() -> None:
+    sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
+    at_once = re.compile(r'^import .* from "\./player/', re.MULTILINE)
+    assert [name for name, text in sources.items() if at_once.search(text)] == []
+    weight = sum(len(text.encode()) for text in sources.values())
+    assert weight + len(player_modules.module_files()["player.css"]) < 150_000
