@@ -3,7 +3,8 @@
     python -m tests.browser.pictures
 
 runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png;
-and report.png, the first page of a report. Whoever does so looks at all of them afterwards. Raises
+desk.png and desk-recordings.png, where the office views what the camera brought; and report.png,
+the first page of a report. Whoever does so looks at all of them afterwards. Raises
 what the page's tests raise if a step does not come about, or if anything goes wrong in the page.
 """
 
@@ -11,14 +12,17 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from hw_mocks.office import identity_file
 from playwright.sync_api import Browser
 from report_demo import make_page
 
 from camerad.office.report.report_english import ENGLISH_REPORT
 from tests.browser.person import Person, browser, person
 from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
+from tests.system.test_dock import docked, handed_over
+from tests.waiting import DEADLINE, until
 
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / "docs" / "pictures"
@@ -26,6 +30,9 @@ DESKTOP: Final = (1920, 1080)
 PHONE: Final = (360, 740)
 AHEAD_MS: Final = 9_000
 """How long self-view shows, so that the recording has something from before the press."""
+TOP: Final[Any] = {"x": 0, "y": 0, "width": 1280, "height": 560}
+"""Of a page that is mostly empty."""
+PLAYED: Final = "document.querySelector('.camerad-player video').currentTime"
 LENGTH: Final = 8
 """Seconds of the recording when its picture is taken; its rhythm has been felt by then."""
 
@@ -92,6 +99,34 @@ def draw(chromium: Browser, camera: BodyCamera) -> None:
     camera.stop()
 
 
+def draw_desk(chromium: Browser, camera: BodyCamera) -> None:
+    """The office's page: what its cameras brought, and one of the recordings, viewed."""
+    docked(camera)
+    until(lambda: handed_over(camera, 2), DEADLINE, "the recordings are handed over")
+    page = chromium.new_page(viewport={"width": 1280, "height": 1180}, locale="en-GB")
+    page.goto(f"{camera.url}/office/desk")
+    page.get_by_role("button", name="Sign in once without a passkey").click()
+    page.get_by_role("heading", name="Recordings").wait_for()
+    # The index has them some seconds later.
+    until(
+        lambda: page.reload() and page.get_by_role("row").count() > 2, DEADLINE, "they are listed"
+    )
+    page.screenshot(path=PICTURES / "desk-recordings.png", clip=TOP)
+    page.get_by_role("row").last.get_by_role("link").click()
+    page.get_by_role("button", name="View").click()
+    page.get_by_label("Reason").fill("File 32-5/2026")
+    page.get_by_role("button", name="View").last.click()
+    page.set_input_files(".camerad-player form input[type=file]", identity_file())
+    page.click(".camerad-player form button")
+    page.get_by_text("Authentic and complete").wait_for()
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(lambda: page.evaluate(PLAYED) > 3, DEADLINE, "it plays")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=PICTURES / "desk.png")
+    page.close()
+
+
 def draw_report(chromium: Browser, directory: Path) -> None:
     """The first page of the report of a made-up year."""
     path = directory / "report.html"
@@ -106,10 +141,11 @@ def main() -> None:
     """Draw them."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        body_camera(Path(directory), OF_MAKE_RUN, page=True) as camera,
+        body_camera(Path(directory), OF_MAKE_RUN, page=True, options=("--office",)) as camera,
         browser() as chromium,
     ):
         draw(chromium, camera)
+        draw_desk(chromium, camera)
         draw_report(chromium, Path(directory))
 
 

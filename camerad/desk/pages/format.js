@@ -2,10 +2,13 @@
 
 import { language, say } from "./words.js";
 
+/** How dates are spelled: English ones with the day first, since no month is a day. */
+const spelling = () => (language() === "de" ? "de-DE" : "en-GB");
+
 /** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
 export function moment(us, clock = null) {
   if (us === null || us === undefined) return say("not_known");
-  const text = new Intl.DateTimeFormat(language(), {
+  const text = new Intl.DateTimeFormat(spelling(), {
     year: "numeric", month: "2-digit", day: "2-digit",
     hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
   }).format(new Date(us / 1000));
@@ -14,7 +17,7 @@ export function moment(us, clock = null) {
 
 /** Its day. */
 export function day(us) {
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium" }).format(new Date(us / 1000));
+  return new Intl.DateTimeFormat(spelling(), { dateStyle: "medium" }).format(new Date(us / 1000));
 }
 
 /** A length in seconds as h:mm:ss or m:ss. */
@@ -28,7 +31,7 @@ export function duration(seconds) {
 
 /** The zone that times are shown in. */
 export function zone() {
-  const parts = new Intl.DateTimeFormat(language(), { timeZoneName: "longOffset" }).formatToParts();
+  const parts = new Intl.DateTimeFormat(spelling(), { timeZoneName: "longOffset" }).formatToParts();
   const offset = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
   return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (${offset})`;
 }
