@@ -1,9 +1,11 @@
 """The one way in: every request is one of a table, and the table says who may make it.
 
 A request that changes something is a POST with JSON from the page itself: its ``Origin`` is the
-page's address, which a browser lets no other page say (CSRF). Whoever is not signed in, or has none
-of the roles, is refused before anything else of the request is looked at. Every answer forbids the
-browser what the page does not need: frames, inline code, what is elsewhere, and to keep it.
+page's address, which a browser lets no other page say (CSRF). Every request is for the page's own
+name (``Host``), so that no other name leads a browser here (DNS rebinding). Whoever is not signed
+in, or has none of the roles, is refused before anything else of the request is looked at. Every
+answer forbids the browser what the page does not need: frames, inline code, what is elsewhere, and
+to keep it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import hdrs, web
@@ -119,6 +122,7 @@ class Guard:
 
     def __init__(self, origin: str, sessions: Sessions) -> None:
         self._origin = origin
+        self._host = urlsplit(origin).netloc
         self._sessions = sessions
 
     def make_app(self, routes: Iterable[Route]) -> web.Application:
@@ -133,6 +137,8 @@ class Guard:
 
     def _guarded(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            if request.host != self._host:
+                raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
             if route.method != hdrs.METH_GET:
                 self._check_origin(request)
             secret = request.cookies.get(COOKIE, "")

@@ -65,7 +65,8 @@ class Browser:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """A request as the page makes it; `headers` replace its own, and "" leaves one out."""
-        fields = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        fields = {"Host": urlsplit(self._scene.origin).netloc}
+        fields |= {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
         if method != "GET":
             fields |= {"Origin": ORIGIN, "Content-Type": "application/json"}
         fields = {name: value for name, value in (fields | (headers or {})).items() if value}

@@ -94,6 +94,14 @@ def test_nothing_is_done_for_another_page(scene: DeskScene, headers: dict[str, s
     assert scene.people.find("by-another") is None
 
 
+@pytest.mark.parametrize("host", ["elsewhere.example:8444", "localhost", "127.0.0.1:8444"])
+def test_no_other_name_leads_here(scene: DeskScene, host: str) -> None:
+    """DNS rebinding: a page of another name may have its name point at this machine."""
+    tab = scene.signed_in("is-desk")
+    for path in ("/", "/api/me", "/api/recordings"):
+        assert tab.ask("GET", path, headers={"Host": host}).why == "not_from_this_page"
+
+
 @pytest.mark.parametrize("path", ["/", "/api/me", "/nothing", "/page/app.js", "/page/../people.py"])
 def test_every_answer_forbids_what_the_page_does_not_need(scene: DeskScene, path: str) -> None:
     answer = scene.anybody().ask("GET", path)
