@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
@@ -56,6 +57,8 @@ _log = logging.getLogger(__name__)
 IDLE_SECONDS: Final = 30.0
 """How long a head may take."""
 END_SECONDS: Final = 3.0
+THREADS: Final = 64
+"""For requests that wait for storage: half as many as there are connections."""
 LONGEST_LINE: Final = 4096
 
 
@@ -98,6 +101,8 @@ class Desk:
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
+        # Whoever waits for the store, for ten seconds at the most, keeps a thread.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "desk"))
         await asyncio.to_thread(self._tidy)
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
