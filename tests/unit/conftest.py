@@ -27,7 +27,6 @@ UNTRACED: Final = (
     "base/test_journal.py",
     "behaviour/test_cue_queue.py::test_whatever_waits_and_whatever_cuts_it_short",
     "behaviour/test_gestures_machine.py",
-    "behaviour/test_listening.py::test_the_committed_page_is_up_to_date",
     "behaviour/test_scene.py::test_no_state_that_is_reached",
     "behaviour/test_shift.py::test_every_badge_can_be_read_back",
     "behaviour/test_stages_machine.py",
