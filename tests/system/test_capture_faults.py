@@ -28,6 +28,7 @@ from tests.system.harness import BodyCamera, body_camera, configuration, now_us,
 
 pytestmark = pytest.mark.system
 
+FRAME_US = 1_000_000 / 30
 ANSWER_US = 100_000
 """From the release of a button to the vibration that answers it: nobody notices that long."""
 CUE_OVER_US = 400_000
@@ -51,6 +52,12 @@ def worn(directory: Path) -> Iterator[BodyCamera]:
         directory, configuration(directory, "generic", pre_event={"seconds": 2})
     ) as camera:
         yield camera
+
+
+def restarts(recording: dict[str, Any]) -> list[dict[str, Any]]:
+    """The gaps that a new capture process left. What a busy machine loses besides is stated, too,
+    and is not the matter here."""
+    return [gap for gap in recording["gaps"] if gap["reason"] == "capture restarted"]
 
 
 def mark(camera: BodyCamera) -> tuple[int, int]:
@@ -98,13 +105,13 @@ def test_two_kills_are_two_stated_gaps_in_one_recording(tmp_path: Path) -> None:
         assert len(camera.recordings) == 1
         red_never_went_out(camera, red_us, stop_us)
         verdict = judge_gaps(camera, recording)
-        assert len(verdict.holes) == 2
-        for kill_us, hole, (down_us, _) in zip(kills_us, verdict.holes, presses, strict=True):
+        for kill_us, gap, (down_us, _) in zip(kills_us, restarts(recording), presses, strict=True):
             # The last picture before the kill is at most a few frames old: nothing else is lost.
-            assert camera.frame_at(kill_us) - hole.after < 4
-            assert at_us(camera, hole.before) - kill_us < AGAIN_SECONDS * 1e6
-            # The press that the camera answered began in the outage, which may be a shorter one.
-            assert kill_us < down_us < at_us(camera, hole.before)
+            assert camera.frame_at(kill_us) - camera.frame_at(gap["from_us"]) < 4
+            assert gap["to_us"] - kill_us < AGAIN_SECONDS * 1e6
+            # The press that the camera answered began in the outage, if that was not over at once.
+            quick = gap["to_us"] - gap["from_us"] < 2 * FRAME_US
+            assert kill_us < down_us and (quick or down_us < gap["to_us"])
         assert marks_us(recording, verdict, camera) == pytest.approx(
             [down_us for down_us, _ in presses], abs=2_000
         )
@@ -163,11 +170,12 @@ def test_an_encoder_that_hangs_is_killed_with_its_process_and_costs_one_gap(
         recording = camera.stop()
         assert len(camera.recordings) == 1
         red_never_went_out(camera, red_us, stop_us)
-        (hole,) = judge_gaps(camera, recording).holes
-        assert camera.frame_at(hang_us) - hole.after < 4
+        judge_gaps(camera, recording)
+        (gap,) = restarts(recording)
+        assert camera.frame_at(hang_us) - camera.frame_at(gap["from_us"]) < 4
         # Six pictures more come from its buffers, 0.2 s; then as for a stall: noticed after 1.2 s,
         # patient for 0.5 s, then a new process.
-        assert at_us(camera, hole.before) - hang_us < (2.0 + AGAIN_SECONDS) * 1e6
+        assert gap["to_us"] - hang_us < (2.0 + AGAIN_SECONDS) * 1e6
 
 
 def test_cancelled_frames_are_stated_and_cost_nothing_else(tmp_path: Path) -> None:
