@@ -21,6 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestedCredentialData,
@@ -39,6 +40,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.people import DeskPerson, Passkey, People
 from camerad.desk.secrets_store import DESK, SecretsStore
 from camerad.store.locations import OFFICE
@@ -51,7 +53,20 @@ _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 _RANDOM_BYTES: Final = 16
 _LABEL: Final = 60
-_WRONG: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error)
+_WRONG: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    AssertionError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    UnsupportedAlgorithm,
+    struct.error,
+)
 """What the library raises at answers that are none."""
 
 # It would log who signs in by which passkey.
@@ -101,12 +116,12 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_new(self, person: DeskPerson, answer: dict[str, Any], label: str) -> Passkey:
+    def check_new(self, person: DeskPerson, answer: BrowserAnswer, label: str) -> Passkey:
         """The passkey that an authenticator made for a person. Raises PasskeyError."""
         challenge = self._challenges.check(answer, person.id)
         try:
             said = self._server.register_complete(
-                _state(challenge), RegistrationResponse.from_dict(answer)
+                _state(challenge), RegistrationResponse.from_dict(answer.for_library())
             )
             made = said.credential_data
         except _WRONG as error:
@@ -131,17 +146,17 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_known(self, answer: dict[str, Any]) -> tuple[DeskPerson, Passkey]:
+    def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey]:
         """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
         that counts, is one that somebody copied. Raises PasskeyError."""
         challenge = self._challenges.check(answer, "")
-        found = self._people.by_passkey(str(answer.get("id")))
-        if found is None or not found[0].active:
+        found = self._people.by_passkey(answer.id)
+        if found is None or not found[0].active or not answer.is_of(found[0]):
             raise PasskeyError("nobody here has this passkey")
         person, passkey = found
         try:
             known = AttestedCredentialData(decode_base64url(passkey.data))
-            said = AuthenticationResponse.from_dict(answer)
+            said = AuthenticationResponse.from_dict(answer.for_library())
             self._server.authenticate_complete(_state(challenge), [known], said)
             count = said.response.authenticator_data.counter
         except _WRONG as error:
@@ -169,12 +184,11 @@ class _Challenges:
         said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
         return said + self._mac(said, person)
 
-    def check(self, answer: dict[str, Any], person: str) -> bytes:
+    def check(self, answer: BrowserAnswer, person: str) -> bytes:
         """The challenge that an answer is to. Raises PasskeyError."""
         try:
-            said = json.loads(decode_base64url(answer["response"]["clientDataJSON"]))
-            challenge = decode_base64url(said["challenge"])
-        except (KeyError, TypeError, ValueError) as error:
+            challenge = answer.challenge()
+        except (ValueError, RecursionError, MemoryError) as error:
             raise PasskeyError("this is no answer of a passkey") from error
         stated, mac = (
             challenge[: _TIME_BYTES + _RANDOM_BYTES],

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.passkeys import PasskeyError, Passkeys
 from camerad.desk.people import DeskPerson, People, PeopleError, with_passkey
 from camerad.desk.route_table import Open, Route, Visit
@@ -26,9 +27,9 @@ BY_LINK: Final = "link"
 
 
 class PasskeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a browser's authenticator answered, as ``PublicKeyCredential.toJSON`` has it."""
+    """What a browser's authenticator answered."""
 
-    answer: dict[str, Any]
+    answer: BrowserAnswer
 
 
 class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +42,7 @@ class EnrolBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A link, and the passkey that was made with it. label: how the person calls it."""
 
     link: str
-    answer: dict[str, Any]
+    answer: BrowserAnswer
     label: str
 
 
