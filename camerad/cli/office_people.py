@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         known = people.find(options.person)
         if known is None:
             raise OfficeCommandError(f"{printable(options.person)}: there is nobody of this id")
+        if not known.active:
+            raise OfficeCommandError(f"{known.id} is withdrawn; an administrator restores them")
         _note(ledger, options.person, "link", known.roles)
     secret = sessions.make_link(options.person, "")
     sys.stdout.write(

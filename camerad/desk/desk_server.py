@@ -96,7 +96,9 @@ class Desk:
         """Everything that can be asked for."""
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
-        yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
+        yield from SignInRoutes(
+            self._people, self._passkeys, self._sessions, self._ledger, self._clock
+        ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
         known = RecordingSources(directory, self._own, self._cameras, self._index, cases)

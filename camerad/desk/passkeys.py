@@ -77,6 +77,15 @@ class PasskeyError(CameradError, PermissionError):
     """Error raised when a passkey's answer does not count."""
 
 
+class CopiedOrForgedError(PasskeyError):
+    """Error raised when the answer is of a passkey that somebody here has, and its signature or its
+    counter does not count. person: their id."""
+
+    def __init__(self, person: str, text: str) -> None:
+        super().__init__(text)
+        self.person = person
+
+
 class Answered(msgspec.Struct, frozen=True):
     """A challenge that was answered rightly. until_us: from then on it would not count anyway."""
 
@@ -160,9 +169,13 @@ class Passkeys:
             self._server.authenticate_complete(_state(challenge), [known], said)
             count = said.response.authenticator_data.counter
         except _WRONG as error:
-            raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
+            raise CopiedOrForgedError(
+                person.id, f"the answer of the passkey does not count: {error}"
+            ) from error
         if max(count, passkey.sign_count) and count <= passkey.sign_count:
-            raise PasskeyError("this passkey was copied: its counter did not rise")
+            raise CopiedOrForgedError(
+                person.id, "this passkey was copied: its counter did not rise"
+            )
         self._challenges.use_up(challenge)
         return person, msgspec.structs.replace(passkey, sign_count=count)
 
@@ -202,10 +215,12 @@ class _Challenges:
         return challenge
 
     def use_up(self, challenge: bytes) -> None:
-        """Let it count no more."""
+        """Let it count no more; of several who do so at once one succeeds. Raises
+        PasskeyError."""
         now = self._clock.wall_us()
         self._answered.tidy(now)
-        self._answered.put(_name(challenge), Answered(now + CHALLENGE_US))
+        if not self._answered.claim(_name(challenge), Answered(now + CHALLENGE_US)):
+            raise PasskeyError("this was answered before: try again")
 
     def tidy(self) -> None:
         self._answered.tidy(self._clock.wall_us())
