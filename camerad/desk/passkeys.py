@@ -37,13 +37,14 @@ from fido2.webauthn import (
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import decode_base64url, encode_base64url
 from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.people import DeskPerson, Passkey, People
-from camerad.desk.secrets_store import DESK, SecretsStore
+from camerad.desk.secrets_store import DESK, LOCK_SECONDS, SecretsStore
 from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
 
 MOST_ANSWERED: Final = 10_000
 """Answers that are remembered at once."""
@@ -53,6 +54,8 @@ _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 _RANDOM_BYTES: Final = 16
 _LABEL: Final = 60
+_ALGORITHM: Final = 3
+"""Where a key says its algorithm (RFC 9052, 7.1)."""
 _WRONG: Final = (
     ValueError,
     KeyError,
@@ -103,6 +106,7 @@ class Passkeys:
             PublicKeyCredentialRpEntity(id=name, name="camerad"),
             verify_origin=lambda origin: origin == url,
         )
+        self._offered = {int(one.alg) for one in self._server.allowed_algorithms}
         self._clock = clock
         self._challenges = _Challenges(root, clock)
 
@@ -135,8 +139,8 @@ class Passkeys:
             made = said.credential_data
         except _WRONG as error:
             raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
-        if made is None:
-            raise PasskeyError("the answer of the passkey has no key")
+        if made is None or made.public_key.get(_ALGORITHM) not in self._offered:
+            raise PasskeyError("the answer of the passkey has no key of a kind that was asked for")
         self._challenges.use_up(challenge)
         return Passkey(
             encode_base64url(made.credential_id),
@@ -192,6 +196,7 @@ class _Challenges:
         self._clock = clock
         self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
         self._known: bytes | None = None
+        self._locks = DirectoryLocks(os.path.abspath(root))
 
     def make(self, person: str) -> bytes:
         said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
@@ -208,7 +213,7 @@ class _Challenges:
             challenge[_TIME_BYTES + _RANDOM_BYTES :],
         )
         now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
-        if not hmac.compare_digest(mac, self._mac(stated, person)):
+        if not self._is_own(mac, stated, person):
             raise PasskeyError("this is no answer to what this page asked")
         if not made <= now < made + CHALLENGE_US or self._answered.find(_name(challenge), now):
             raise PasskeyError("this took too long, or was answered before: try again")
@@ -225,18 +230,36 @@ class _Challenges:
     def tidy(self) -> None:
         self._answered.tidy(self._clock.wall_us())
 
+    def _is_own(self, mac: bytes, said: bytes, person: str) -> bool:
+        if hmac.compare_digest(mac, self._mac(said, person)):
+            return True
+        self._known = None  # somebody may have removed the key, and another server made one
+        return hmac.compare_digest(mac, self._mac(said, person))
+
     def _mac(self, said: bytes, person: str) -> bytes:
         return hmac.digest(self._key(), said + person.encode(), "sha256")
 
     def _key(self) -> bytes:
-        if self._known is None:
+        known = self._known
+        if known is None:
             path = os.path.join(self._directory, _KEY)
             if not file_status.exists(path):
-                durable_files.make_directory(self._directory, 0o700)
-                # Of two servers that make one at once the later wins; who was asked asks again.
-                durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
-            self._known = read_plain(path, "desk's key for challenges", _KEY_BYTES)
-        return self._known
+                self._make_key(path)
+            known = self._known = read_plain(path, "desk's key for challenges", _KEY_BYTES)
+            if len(known) != _KEY_BYTES:
+                self._known = None
+                raise StorageError(
+                    f"{path}: the desk's key for challenges does not have {_KEY_BYTES} bytes; "
+                    "remove the file: the next sign-in makes another one"
+                )
+        return known
+
+    def _make_key(self, path: str) -> None:
+        with self._locks.hold("desk challenge key", LOCK_SECONDS):
+            if file_status.exists(path):  # another server was quicker
+                return
+            durable_files.make_directory(self._directory, 0o700)
+            durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
 
 
 def _name(challenge: bytes) -> str:

@@ -18,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.text import is_plain
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.passkey_answers import BrowserAnswer
@@ -147,6 +148,8 @@ class SignInRoutes:
 
     def _checked_enrolment(self, visit: Visit) -> web.Response:
         body: EnrolBody = visit.body
+        if body.label and not is_plain(body.label):
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
         with self._sessions.using_link(body.link) as found:
             if found is None:
                 raise refused(DeskRefusal.LINK_USED)
