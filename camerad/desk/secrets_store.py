@@ -98,10 +98,9 @@ class SecretsStore(Generic[_T]):
             self._write(name, record)
         return True
 
-    def renew(self, secret: str, now_us: int, change: Callable[[_T], _T]) -> _T | None:
-        """Have a secret stand for what `change` makes of its record, unless it stands for nothing
-        by now; returns what it stands for then."""
-        name = name_of(secret)
+    def renew(self, name: str, now_us: int, change: Callable[[_T], _T]) -> _T | None:
+        """Have the secret of this `name_of` stand for what `change` makes of its record, unless it
+        stands for nothing by now; returns what it stands for then."""
         with self._hold(name):
             record = self._read(name, now_us)
             if record is None:

@@ -98,7 +98,7 @@ class Sessions:
         if abs(unused_us) >= _NOTED_US:
             until = min(now + self._idle_us, session.end_us)
             renewed = self._sessions.renew(
-                secret,
+                name_of(secret),
                 now,
                 lambda one: msgspec.structs.replace(one, used_us=now, until_us=until),
             )

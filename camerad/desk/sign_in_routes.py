@@ -235,16 +235,22 @@ class SignInRoutes:
         return person
 
     def _let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
-        """The answer with the cookie; the entry was written before."""
+        """The answer with the cookie; the entry was written before. Who was withdrawn since then,
+        and perhaps restored, which takes passkeys, is not let in."""
         former = visit.request.cookies.get(COOKIE, "")
         if former:
             self._sessions.end(former)
+        secret = self._sessions.begin(person, how)
+        found = self._people.find(person.id)
+        if found is None or not found.active or not _has_passkeys_of(person, found):
+            self._sessions.end(secret)
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
         response = web.Response(
             body=msgspec.json.encode(_me(person)), content_type="application/json"
         )
         response.set_cookie(
             COOKIE,
-            self._sessions.begin(person, how),
+            secret,
             path="/",
             secure=True,
             httponly=True,
@@ -255,6 +261,10 @@ class SignInRoutes:
 
 def _signed_in(person: DeskPerson, how: str) -> Entry:
     return "signed", {"who": person.id, "what": "in", "how": how}
+
+
+def _has_passkeys_of(before: DeskPerson, now: DeskPerson) -> bool:
+    return all(now.passkey(one.id) is not None for one in before.passkeys)
 
 
 def _me(person: DeskPerson) -> Me:

@@ -131,6 +131,26 @@ def test_whoever_may_not_any_more_does_not_come_in_by_what_was_true_before(
     assert about(scene, person) == [("rights", "passkey_added"), ("signed", "in")]
 
 
+def test_whoever_is_withdrawn_and_restored_while_they_sign_in_has_no_session(
+    scene: DeskScene, person: str, monkeypatch: pytest.MonkeyPatch, boss: Browser
+) -> None:
+    key, written = Authenticator(), DeskLedger.append_all
+    enrol(scene, person, key)
+
+    def write(ledger: DeskLedger, entries: Any) -> None:
+        written(ledger, entries)
+        if entries[-1][0] == "signed":
+            for path in ("withdraw", "restore"):
+                assert boss.ask("POST", f"/api/people/{path}", {"id": person}).status == 200
+
+    tab = scene.anybody()
+    with monkeypatch.context() as between:
+        between.setattr(DeskLedger, "append_all", write)
+        assert sign_in(tab, key).why == "not_signed_in"
+    assert tab.cookie == ""
+    assert scene.sessions.count_of(person) == 0
+
+
 def test_an_administrator_makes_links_for_those_alone_who_have_never_come_in(
     scene: DeskScene, person: str, boss: Browser
 ) -> None:
