@@ -195,7 +195,6 @@ class _Challenges:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
         self._clock = clock
         self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
-        self._known: bytes | None = None
         self._locks = DirectoryLocks(os.path.abspath(root))
 
     def make(self, person: str) -> bytes:
@@ -213,7 +212,7 @@ class _Challenges:
             challenge[_TIME_BYTES + _RANDOM_BYTES :],
         )
         now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
-        if not self._is_own(mac, stated, person):
+        if not hmac.compare_digest(mac, self._mac(stated, person)):
             raise PasskeyError("this is no answer to what this page asked")
         if not made <= now < made + CHALLENGE_US or self._answered.find(_name(challenge), now):
             raise PasskeyError("this took too long, or was answered before: try again")
@@ -230,29 +229,21 @@ class _Challenges:
     def tidy(self) -> None:
         self._answered.tidy(self._clock.wall_us())
 
-    def _is_own(self, mac: bytes, said: bytes, person: str) -> bool:
-        if hmac.compare_digest(mac, self._mac(said, person)):
-            return True
-        self._known = None  # somebody may have removed the key, and another server made one
-        return hmac.compare_digest(mac, self._mac(said, person))
-
     def _mac(self, said: bytes, person: str) -> bytes:
         return hmac.digest(self._key(), said + person.encode(), "sha256")
 
     def _key(self) -> bytes:
-        known = self._known
-        if known is None:
-            path = os.path.join(self._directory, _KEY)
-            if not file_status.exists(path):
-                self._make_key(path)
-            known = self._known = read_plain(path, "desk's key for challenges", _KEY_BYTES)
-            if len(known) != _KEY_BYTES:
-                self._known = None
-                raise StorageError(
-                    f"{path}: the desk's key for challenges does not have {_KEY_BYTES} bytes; "
-                    "remove the file: the next sign-in makes another one"
-                )
-        return known
+        """As it is now: somebody may have removed it, and another server made one."""
+        path = os.path.join(self._directory, _KEY)
+        if not file_status.exists(path):
+            self._make_key(path)
+        key = read_plain(path, "desk's key for challenges", _KEY_BYTES + 1)
+        if len(key) != _KEY_BYTES:
+            raise StorageError(
+                f"{path}: the desk's key for challenges does not have {_KEY_BYTES} bytes; "
+                "remove the file: the next sign-in makes another one"
+            )
+        return key
 
     def _make_key(self, path: str) -> None:
         with self._locks.hold("desk challenge key", LOCK_SECONDS):
