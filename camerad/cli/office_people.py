@@ -66,13 +66,17 @@ def run(options: argparse.Namespace) -> int:
     sessions = Sessions(directory, people, settings.desk, clock)
     if options.people_action == "add":
         roles = read_roles(options.role)
-        people.check_new(options.person, options.name)
-        _note(ledger, options.person, "added", roles)
-        people.add(options.person, options.name, roles, clock.wall_us())
+
+        def note(added: Any) -> None:
+            _note(ledger, added.id, "added", roles)
+
+        people.add(options.person, options.name, roles, clock.wall_us(), note)
     else:
         known = people.find(options.person)
         if known is None:
             raise OfficeCommandError(f"{printable(options.person)}: there is nobody of this id")
+        if not known.active:
+            raise OfficeCommandError(f"{known.id} is withdrawn; an administrator restores them")
         _note(ledger, options.person, "link", known.roles)
     secret = sessions.make_link(options.person, "")
     sys.stdout.write(

@@ -45,8 +45,11 @@ def decode_base64url(text: str | bytes) -> bytes:
     """The bytes of canonical base64url without padding.
 
     Raises ValueError for every other spelling of the same bytes, and for what is no base64url:
-    padding, other alphabets, spaces, bits that are set behind the last byte.
+    padding, other alphabets, spaces, bits that are set behind the last byte; also for what is
+    neither text nor bytes, such as a number in JSON, of which bytes() would make that many zeros.
     """
+    if not isinstance(text, str | bytes):
+        raise ValueError("this is no text")
     raw = text.encode("ascii", "replace") if isinstance(text, str) else bytes(text)
     try:
         data = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)

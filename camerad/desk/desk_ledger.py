@@ -10,7 +10,7 @@ Everything blocks, and is for threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock
@@ -46,7 +46,17 @@ class DeskLedger:
 
     def append(self, kind: str, **facts: Any) -> None:
         """Write one entry about people. Raises BusyError and StorageError."""
-        self._with_store(lambda store: store.ledger.append(kind, **facts))
+        self.append_all([(kind, facts)])
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write several, kinds and facts, one after the other; none if somebody else works with
+        the store. Raises BusyError and StorageError."""
+
+        def write(store: Store) -> None:
+            for kind, facts in entries:
+                store.ledger.append(kind, **facts)
+
+        self._with_store(write)
 
     def give(self, kind: str, recording: str, **facts: Any) -> None:
         """Write that somebody is given a recording, which has to be here. kind: of the entry.

@@ -22,6 +22,7 @@ class DeskRefusal(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     NOT_THERE = "not_there"
     LINK_USED = "link_used"
+    LINK_BY_COMMAND = "link_by_command"
     PASSKEY = "passkey"
     BUSY = "busy"
     TOO_MANY = "too_many"
@@ -44,6 +45,7 @@ STATUS: Final = {
     DeskRefusal.NOT_FROM_THIS_PAGE: HTTPStatus.FORBIDDEN,
     DeskRefusal.NOT_THERE: HTTPStatus.NOT_FOUND,
     DeskRefusal.LINK_USED: HTTPStatus.GONE,
+    DeskRefusal.LINK_BY_COMMAND: HTTPStatus.FORBIDDEN,
     DeskRefusal.PASSKEY: HTTPStatus.FORBIDDEN,
     DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,

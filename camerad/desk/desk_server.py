@@ -53,6 +53,9 @@ from camerad.vault.entrance import Entrance, listen, tls_context
 from camerad.vault.office_settings import OfficeFile
 
 _log = logging.getLogger(__name__)
+# What strangers send that is no HTTP is not for the log, which is read in terminals.
+_parser_log = logging.getLogger("camerad.desk.desk_server.parser")
+_parser_log.setLevel(logging.CRITICAL)
 
 IDLE_SECONDS: Final = 30.0
 """How long a head may take."""
@@ -60,6 +63,10 @@ END_SECONDS: Final = 3.0
 THREADS: Final = 64
 """For requests that wait for storage: half as many as there are connections."""
 LONGEST_LINE: Final = 4096
+MOST_FIELDS: Final = 60
+"""Header fields of a request. A browser sends some 20."""
+LINGER_SECONDS: Final = 2.0
+"""How long what follows a refused request is still read, so that the answer arrives."""
 
 
 class Desk:
@@ -89,7 +96,9 @@ class Desk:
         """Everything that can be asked for."""
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
-        yield from SignInRoutes(self._people, self._passkeys, self._sessions, self._ledger).routes()
+        yield from SignInRoutes(
+            self._people, self._passkeys, self._sessions, self._ledger, self._clock
+        ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
         known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
@@ -112,9 +121,13 @@ class Desk:
             access_log=None,
             handle_signals=False,
             shutdown_timeout=END_SECONDS,
+            logger=_parser_log,
             keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
+            max_headers=MOST_FIELDS,
+            auto_decompress=False,
         )
         await self._runner.setup()
         if self._runner.server is None:

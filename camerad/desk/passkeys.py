@@ -21,6 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     AttestedCredentialData,
@@ -36,12 +37,14 @@ from fido2.webauthn import (
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.people import DeskPerson, Passkey, People
-from camerad.desk.secrets_store import DESK, SecretsStore
+from camerad.desk.secrets_store import DESK, LOCK_SECONDS, SecretsStore
 from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
 
 MOST_ANSWERED: Final = 10_000
 """Answers that are remembered at once."""
@@ -51,7 +54,22 @@ _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 _RANDOM_BYTES: Final = 16
 _LABEL: Final = 60
-_WRONG: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error)
+_ALGORITHM: Final = 3
+"""Where a key says its algorithm (RFC 9052, 7.1)."""
+_WRONG: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    AssertionError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    UnsupportedAlgorithm,
+    struct.error,
+)
 """What the library raises at answers that are none."""
 
 # It would log who signs in by which passkey.
@@ -60,6 +78,15 @@ logging.getLogger("fido2").setLevel(logging.WARNING)
 
 class PasskeyError(CameradError, PermissionError):
     """Error raised when a passkey's answer does not count."""
+
+
+class CopiedOrForgedError(PasskeyError):
+    """Error raised when the answer is of a passkey that somebody here has, and its signature or its
+    counter does not count. person: their id."""
+
+    def __init__(self, person: str, text: str) -> None:
+        super().__init__(text)
+        self.person = person
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -79,6 +106,7 @@ class Passkeys:
             PublicKeyCredentialRpEntity(id=name, name="camerad"),
             verify_origin=lambda origin: origin == url,
         )
+        self._offered = {int(one.alg) for one in self._server.allowed_algorithms}
         self._clock = clock
         self._challenges = _Challenges(root, clock)
 
@@ -101,18 +129,18 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_new(self, person: DeskPerson, answer: dict[str, Any], label: str) -> Passkey:
+    def check_new(self, person: DeskPerson, answer: BrowserAnswer, label: str) -> Passkey:
         """The passkey that an authenticator made for a person. Raises PasskeyError."""
         challenge = self._challenges.check(answer, person.id)
         try:
             said = self._server.register_complete(
-                _state(challenge), RegistrationResponse.from_dict(answer)
+                _state(challenge), RegistrationResponse.from_dict(answer.for_library())
             )
             made = said.credential_data
         except _WRONG as error:
             raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
-        if made is None:
-            raise PasskeyError("the answer of the passkey has no key")
+        if made is None or made.public_key.get(_ALGORITHM) not in self._offered:
+            raise PasskeyError("the answer of the passkey has no key of a kind that was asked for")
         self._challenges.use_up(challenge)
         return Passkey(
             encode_base64url(made.credential_id),
@@ -131,23 +159,27 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def check_known(self, answer: dict[str, Any]) -> tuple[DeskPerson, Passkey]:
+    def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey]:
         """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
         that counts, is one that somebody copied. Raises PasskeyError."""
         challenge = self._challenges.check(answer, "")
-        found = self._people.by_passkey(str(answer.get("id")))
-        if found is None or not found[0].active:
+        found = self._people.by_passkey(answer.id)
+        if found is None or not found[0].active or not answer.is_of(found[0]):
             raise PasskeyError("nobody here has this passkey")
         person, passkey = found
         try:
             known = AttestedCredentialData(decode_base64url(passkey.data))
-            said = AuthenticationResponse.from_dict(answer)
+            said = AuthenticationResponse.from_dict(answer.for_library())
             self._server.authenticate_complete(_state(challenge), [known], said)
             count = said.response.authenticator_data.counter
         except _WRONG as error:
-            raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
+            raise CopiedOrForgedError(
+                person.id, f"the answer of the passkey does not count: {error}"
+            ) from error
         if max(count, passkey.sign_count) and count <= passkey.sign_count:
-            raise PasskeyError("this passkey was copied: its counter did not rise")
+            raise CopiedOrForgedError(
+                person.id, "this passkey was copied: its counter did not rise"
+            )
         self._challenges.use_up(challenge)
         return person, msgspec.structs.replace(passkey, sign_count=count)
 
@@ -163,18 +195,17 @@ class _Challenges:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
         self._clock = clock
         self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
-        self._known: bytes | None = None
+        self._locks = DirectoryLocks(os.path.abspath(root))
 
     def make(self, person: str) -> bytes:
         said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
         return said + self._mac(said, person)
 
-    def check(self, answer: dict[str, Any], person: str) -> bytes:
+    def check(self, answer: BrowserAnswer, person: str) -> bytes:
         """The challenge that an answer is to. Raises PasskeyError."""
         try:
-            said = json.loads(decode_base64url(answer["response"]["clientDataJSON"]))
-            challenge = decode_base64url(said["challenge"])
-        except (KeyError, TypeError, ValueError) as error:
+            challenge = answer.challenge()
+        except (ValueError, RecursionError, MemoryError) as error:
             raise PasskeyError("this is no answer of a passkey") from error
         stated, mac = (
             challenge[: _TIME_BYTES + _RANDOM_BYTES],
@@ -188,10 +219,12 @@ class _Challenges:
         return challenge
 
     def use_up(self, challenge: bytes) -> None:
-        """Let it count no more."""
+        """Let it count no more; of several who do so at once one succeeds. Raises
+        PasskeyError."""
         now = self._clock.wall_us()
         self._answered.tidy(now)
-        self._answered.put(_name(challenge), Answered(now + CHALLENGE_US))
+        if not self._answered.claim(_name(challenge), Answered(now + CHALLENGE_US)):
+            raise PasskeyError("this was answered before: try again")
 
     def tidy(self) -> None:
         self._answered.tidy(self._clock.wall_us())
@@ -200,14 +233,24 @@ class _Challenges:
         return hmac.digest(self._key(), said + person.encode(), "sha256")
 
     def _key(self) -> bytes:
-        if self._known is None:
-            path = os.path.join(self._directory, _KEY)
-            if not file_status.exists(path):
-                durable_files.make_directory(self._directory, 0o700)
-                # Of two servers that make one at once the later wins; who was asked asks again.
-                durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
-            self._known = read_plain(path, "desk's key for challenges", _KEY_BYTES)
-        return self._known
+        """As it is now: somebody may have removed it, and another server made one."""
+        path = os.path.join(self._directory, _KEY)
+        if not file_status.exists(path):
+            self._make_key(path)
+        key = read_plain(path, "desk's key for challenges", _KEY_BYTES + 1)
+        if len(key) != _KEY_BYTES:
+            raise StorageError(
+                f"{path}: the desk's key for challenges does not have {_KEY_BYTES} bytes; "
+                "remove the file: the next sign-in makes another one"
+            )
+        return key
+
+    def _make_key(self, path: str) -> None:
+        with self._locks.hold("desk challenge key", LOCK_SECONDS):
+            if file_status.exists(path):  # another server was quicker
+                return
+            durable_files.make_directory(self._directory, 0o700)
+            durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
 
 
 def _name(challenge: bytes) -> str:

@@ -10,6 +10,7 @@ Times are wall time, microseconds since 1970.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -24,7 +25,7 @@ from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, printable
 from camerad.container.keys import encode_base64url
 from camerad.desk.roles import DeskRole, read_roles
-from camerad.desk.secrets_store import DESK
+from camerad.desk.secrets_store import DESK, LOCK_SECONDS
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
 
@@ -60,7 +61,7 @@ class Passkey(msgspec.Struct, frozen=True):
 class DeskPerson(msgspec.Struct, frozen=True):
     """id: as the ledger names them. handle: 32 random bytes, base64url, by which authenticators
     know the person, and which says nothing about them. withdrawn_us: since when they may nothing;
-    None if they may."""
+    None if they may. came_us: when they first came in; None if they have not yet."""
 
     id: str
     name: str
@@ -69,15 +70,26 @@ class DeskPerson(msgspec.Struct, frozen=True):
     added_us: int
     passkeys: tuple[Passkey, ...] = ()
     withdrawn_us: int | None = None
+    came_us: int | None = None
 
     @property
     def active(self) -> bool:
         """Whether they may sign in."""
         return self.withdrawn_us is None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether they have never come in: nothing was done in their name."""
+        return self.came_us is None and not self.passkeys
+
+    def passkey(self, credential: str) -> Passkey | None:
+        """Their passkey of this id; None if it is not theirs."""
+        return next((one for one in self.passkeys if one.id == credential), None)
+
 
 class People:
-    """root: the office's directory. Any thread may use it. Everything raises StorageError."""
+    """root: the office's directory. Any thread may use it. Everything raises StorageError, and
+    what writes raises LockHeldError."""
 
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
@@ -120,15 +132,24 @@ class People:
             raise PeopleError("a name is one line of up to 200 characters that print")
         return name
 
-    def add(self, person: str, name: str, roles: frozenset[DeskRole], now_us: int) -> DeskPerson:
-        """Add somebody. Raises PeopleError and RolesError."""
+    def add(
+        self,
+        person: str,
+        name: str,
+        roles: frozenset[DeskRole],
+        now_us: int,
+        note: Callable[[DeskPerson], None] | None = None,
+    ) -> DeskPerson:
+        """Add somebody. note: as for `change`. Raises PeopleError and RolesError."""
         chosen = tuple(sorted(read_roles(roles)))
         handle = encode_base64url(secrets.token_bytes(32))
-        with self._locks.hold("desk people"):
+        with self._hold():
             name = self.check_new(person, name)
             if len(self.list_all()) >= MOST_PEOPLE:
                 raise PeopleError(f"there are {MOST_PEOPLE} people already, which is the most")
             added = DeskPerson(person, name, chosen, handle, now_us)
+            if note is not None:
+                note(added)
             self._write(added)
         return added
 
@@ -140,11 +161,11 @@ class People:
     ) -> DeskPerson:
         """Change somebody; returns them as they are then.
 
-        change: makes the new record of the present one. note: is given that before it counts, and
-        may raise. Raises PeopleError if there is no such person, or if nobody would be left who can
-        manage people.
+        change: makes the new record of the present one, and may raise. note: is given that before
+        it counts, and may raise. Raises PeopleError if there is no such person, or if nobody would
+        be left who can manage people.
         """
-        with self._locks.hold("desk people"):
+        with self._hold():
             known = self.find(person)
             if known is None:
                 raise PeopleError(f"{printable(person)}: there is nobody of this id")
@@ -160,6 +181,9 @@ class People:
                 note(changed)
             self._write(changed)
         return changed
+
+    def _hold(self) -> contextlib.AbstractContextManager[None]:
+        return self._locks.hold("desk people", LOCK_SECONDS)
 
     def _everybody(self) -> Iterator[DeskPerson]:
         if not file_status.is_directory(self._directory):

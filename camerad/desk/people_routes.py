@@ -1,6 +1,9 @@
 """Requests by which an administrator manages people, and data protection sees who may what.
 
-Each change is an entry of the ledger before it takes effect. Nobody changes their own roles.
+Each change is an entry of the ledger before it takes effect; what is refused is none. Nobody
+changes their own roles. A link signs in whoever has it, so an administrator makes one only for
+somebody who has never come in: in whose name nothing was done. For everybody else the command makes
+it (`camerad office people link`), which is for those who run the server.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError
 from camerad.desk.roles import DeskRole, RolesError, read_roles
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sessions import Sessions
+from camerad.vault.refusals import RefusedRequestError
 
 SEES_PEOPLE = frozenset((DeskRole.ADMINISTRATOR, DeskRole.DATA_PROTECTION))
 MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
@@ -98,9 +102,13 @@ class PeopleRoutes:
                 raise refused(DeskRefusal.BAD_ID)
             if self._people.find(body.id) is not None:
                 raise refused(DeskRefusal.ID_TAKEN)
-            self._note(visit, body.id, "added", roles)
+            self._sessions.check_room_for_link()
+
+            def note(added: DeskPerson) -> None:
+                self._note(visit, added.id, "added", roles)
+
             try:
-                self._people.add(body.id, body.name, roles, self._clock.wall_us())
+                self._people.add(body.id, body.name, roles, self._clock.wall_us(), note)
             except PeopleError:
                 raise refused(DeskRefusal.BAD_ID) from None
             return GivenLink(body.id, self._sessions.make_link(body.id, visit.who))
@@ -132,17 +140,25 @@ class PeopleRoutes:
 
     async def _make_link(self, visit: Visit) -> GivenLink:
         def make() -> GivenLink:
-            person = self._find(visit.body.id)
+            person = self._may_have_link(visit.body.id)
+            self._sessions.check_room_for_link()
             self._note(visit, person.id, "link", frozenset(person.roles))
-            return GivenLink(person.id, self._sessions.make_link(person.id, visit.who))
+            link = self._sessions.make_link(person.id, visit.who)
+            try:
+                self._may_have_link(person.id)
+            except RefusedRequestError:  # came in meanwhile
+                self._sessions.drop_links_of(person.id)
+                raise
+            return GivenLink(person.id, link)
 
         return await asyncio.to_thread(make)
 
     async def _sign_out(self, visit: Visit) -> ListedPerson:
         def end() -> ListedPerson:
             person = self._find(visit.body.id)
-            if self._sessions.end_all_of(person.id):
+            if self._sessions.count_of(person.id):
                 self._ledger.append("signed", who=person.id, what="out", how="by_administrator")
+                self._sessions.end_all_of(person.id)
             return _listed(person, self._sessions)
 
         return await asyncio.to_thread(end)
@@ -162,11 +178,19 @@ class PeopleRoutes:
                 changed = self._people.change(person.id, change, note)
             except PeopleError:
                 raise refused(DeskRefusal.LAST_ADMINISTRATOR) from None
-            if what != "restored":
-                self._sessions.end_all_of(person.id)
+            self._sessions.drop_links_of(person.id)
+            self._sessions.end_all_of(person.id)
             return _listed(changed, self._sessions)
 
         return await asyncio.to_thread(carry_out)
+
+    def _may_have_link(self, person: str) -> DeskPerson:
+        found = self._find(person)
+        if not found.active:
+            raise refused(DeskRefusal.NOT_ALLOWED)
+        if not found.is_new:
+            raise refused(DeskRefusal.LINK_BY_COMMAND)
+        return found
 
     def _find(self, person: str) -> DeskPerson:
         found = self._people.find(person)

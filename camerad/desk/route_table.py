@@ -34,9 +34,12 @@ from camerad.index.recording_query import QueryError
 from camerad.office import player_modules
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
+from camerad.vault.directory_locks import LockHeldError
 from camerad.vault.refusals import plain_errors
 
 LARGEST_BODY: Final = 65_536
+BODY_SECONDS: Final = 30.0
+"""How long it may take to arrive."""
 PLAYER: Final = "/page/player/"
 """Where the player's modules are (`camerad.office.player_modules`)."""
 IMPORT_MAP: Final = player_modules.import_map(PLAYER)
@@ -172,13 +175,16 @@ class Guard:
 
 async def _read(request: web.Request, kind: type[Any]) -> Any:
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.read()
+        return msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError, OverflowError, MemoryError, TimeoutError):
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 
 
 _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     BusyError: DeskRefusal.BUSY,
+    LockHeldError: DeskRefusal.BUSY,
     TooManyError: DeskRefusal.TOO_MANY,
     IndexUnavailableError: DeskRefusal.INDEX_AWAY,
     NotThereError: DeskRefusal.NOT_THERE,
@@ -209,7 +215,10 @@ async def _refuse_in_words(
         raise
 
 
-async def _forbid_the_rest(_request: web.Request, response: web.StreamResponse) -> None:
+async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -> None:
+    if not request.content.is_eof():  # the next request would stand behind what nobody reads
+        response.headers[hdrs.CONNECTION] = "close"
+        response.force_close()
     for name, value in HEADERS.items():
         if name != "Cache-Control" or name not in response.headers:
             response.headers[name] = value

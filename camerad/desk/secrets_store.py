@@ -4,7 +4,8 @@ viewings, ceremonies.
 ``office/desk/KIND/SHA256.json``, SHA256 being that of the secret: whoever reads the directory, or a
 backup of it, has no secret. A secret is 32 random bytes in base64url. All servers on a directory
 share them. A secret stands for something until its time, or until it is taken: of several who take
-it at once, one gets it.
+it at once, one gets it. Whoever changes or removes a record holds the lock of its secret
+(`camerad.vault.directory_locks`), so what was removed is not put back by who read it before.
 
 Times are wall time, microseconds since 1970: what the office's server goes by, whose clock is set
 by the network. If that clock is set back, secrets count for as much longer; sessions are bounded by
@@ -13,21 +14,25 @@ idleness besides (`camerad.desk.sessions`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Generic, Protocol, TypeVar
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import DirectoryLocks
 
 DESK: Final = "desk"
 """The desk's directory, in the office's own part."""
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+LOCK_SECONDS: Final = 15.0
+"""How long a lock is waited for: for longer than the store is while somebody has the lock."""
 _ENDING: Final = ".json"
 _LARGEST: Final = 16_384
 _REMEDY: Final = "remove the file: whoever it was for signs in again, or asks for another link"
@@ -52,21 +57,27 @@ class SecretsStore(Generic[_T]):
     """Secrets of one kind. root: the office's directory. kind: name of their directory. what:
     record that each stands for. most: how many there may be at once.
 
-    Any thread may use it. Everything raises StorageError.
+    Any thread may use it. Everything raises StorageError, and what writes raises LockHeldError.
     """
 
     def __init__(self, root: str, kind: str, what: type[_T], most: int) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, kind)
+        self._kind = kind
         self._what = what
         self._most = most
+        self._locks = DirectoryLocks(os.path.abspath(root))
 
     def issue(self, record: _T, now_us: int) -> str:
         """A new secret that stands for `record`. Raises TooManyError."""
-        if len(self._names()) >= self._most and self.tidy(now_us) >= self._most:
-            raise TooManyError(f"there are {self._most} of these already; try again later")
+        self.check_room(now_us)
         secret = secrets.token_urlsafe(32)
         self.put(secret, record)
         return secret
+
+    def check_room(self, now_us: int) -> None:
+        """That another one may be issued. Raises TooManyError."""
+        if len(self._names()) >= self._most and self.tidy(now_us) >= self._most:
+            raise TooManyError(f"there are {self._most} of these already; try again later")
 
     def put(self, secret: str, record: _T) -> None:
         """Have a secret stand for another record."""
@@ -74,8 +85,29 @@ class SecretsStore(Generic[_T]):
 
     def change(self, name: str, record: _T) -> None:
         """Have the secret of this `name_of` stand for another record."""
-        durable_files.make_directory(self._directory, 0o700)
-        state_file.write_json(self._path(name), record, mode=0o600)
+        with self._hold(name):
+            self._write(name, record)
+
+    def claim(self, secret: str, record: _T) -> bool:
+        """Have a secret stand for a record, unless there is one of it, whether it counts or not;
+        returns whether there was none. Of several who claim it at once, one gets True."""
+        name = name_of(secret)
+        with self._hold(name):
+            if file_status.exists(self._path(name)):
+                return False
+            self._write(name, record)
+        return True
+
+    def renew(self, name: str, now_us: int, change: Callable[[_T], _T]) -> _T | None:
+        """Have the secret of this `name_of` stand for what `change` makes of its record, unless it
+        stands for nothing by now; returns what it stands for then."""
+        with self._hold(name):
+            record = self._read(name, now_us)
+            if record is None:
+                return None
+            record = change(record)
+            self._write(name, record)
+        return record
 
     def find(self, secret: str, now_us: int) -> _T | None:
         """What a secret stands for now; None if nothing."""
@@ -93,6 +125,11 @@ class SecretsStore(Generic[_T]):
         something."""
         return self._remove(name)
 
+    def tidy_one(self, secret: str, now_us: int) -> None:
+        """Remove the record of a secret if it stands for nothing any more."""
+        if SECRET.fullmatch(secret):
+            self._tidy(name_of(secret), now_us)
+
     def records(self, now_us: int) -> Iterator[tuple[str, _T]]:
         """Everything that counts now, each with the name of its secret."""
         for name in self._names():
@@ -102,13 +139,16 @@ class SecretsStore(Generic[_T]):
 
     def tidy(self, now_us: int) -> int:
         """Remove what stands for nothing any more; returns how many are left."""
-        left = 0
-        for name in self._names():
-            if self._read(name, now_us) is None:
-                self._remove(name)
-            else:
-                left += 1
-        return left
+        return sum(not self._tidy(name, now_us) for name in self._names())
+
+    def _tidy(self, name: str, now_us: int) -> bool:
+        if self._read(name, now_us) is not None:
+            return False
+        with self._hold(name):
+            if self._read(name, now_us) is not None:
+                return False
+            self._unlink(name)
+        return True
 
     def _names(self) -> list[str]:
         if not file_status.is_directory(self._directory):
@@ -123,7 +163,18 @@ class SecretsStore(Generic[_T]):
         )
         return record if record is not None and now_us < record.until_us else None
 
+    def _hold(self, name: str) -> contextlib.AbstractContextManager[None]:
+        return self._locks.hold(f"desk {self._kind} {name}", LOCK_SECONDS)
+
+    def _write(self, name: str, record: _T) -> None:
+        durable_files.make_directory(self._directory, 0o700)
+        state_file.write_json(self._path(name), record, mode=0o600)
+
     def _remove(self, name: str) -> bool:
+        with self._hold(name):
+            return self._unlink(name)
+
+    def _unlink(self, name: str) -> bool:
         path = self._path(name)
         try:
             with explaining("remove the file", path):

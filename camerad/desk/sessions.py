@@ -9,6 +9,9 @@ Times are wall time, microseconds since 1970.
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -16,8 +19,9 @@ import msgspec
 from camerad.base.clock import SECOND, Clock
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.desk.secrets_store import LOCK_SECONDS, SECRET, SecretsStore, name_of
 from camerad.vault.desk_settings import DeskSettings
+from camerad.vault.directory_locks import DirectoryLocks
 
 COOKIE: Final = "__Host-camerad-desk"
 MOST_SESSIONS: Final = 2000
@@ -25,7 +29,8 @@ MOST_LINKS: Final = 1000
 LINK_US: Final = 72 * 3600 * SECOND
 """How long a link is good for: over a weekend."""
 _NOTED_US: Final = 60 * SECOND
-"""How exactly it is noted when a session was used last."""
+"""How exactly it is noted when a session was used last. A clock that was set back by more than that
+ends sessions: nobody knows then for how long they were idle."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -62,6 +67,11 @@ class Sessions:
         self._clock = clock
         self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
         self._links = SecretsStore(root, "links", Link, MOST_LINKS)
+        self._locks = DirectoryLocks(os.path.abspath(root))
+
+    def check_room(self) -> None:
+        """That somebody may be signed in now. Raises TooManyError."""
+        self._sessions.check_room(self._clock.wall_us())
 
     def begin(self, person: DeskPerson, how: str) -> str:
         """Sign somebody in; returns the secret for the cookie. Raises TooManyError."""
@@ -77,15 +87,24 @@ class Sessions:
         now = self._clock.wall_us()
         session = self._sessions.find(secret, now)
         if session is None:
+            self._sessions.tidy_one(secret, now)
             return None
         person = self._people.find(session.person)
-        if person is None or not person.active or person.roles != session.roles:
+        unused_us = now - session.used_us
+        counts = person is not None and person.active and person.roles == session.roles
+        if person is None or not counts or unused_us < -_NOTED_US:
             self._sessions.drop(name_of(secret))
             return None
-        if not 0 <= now - session.used_us < _NOTED_US:
+        if abs(unused_us) >= _NOTED_US:
             until = min(now + self._idle_us, session.end_us)
-            session = msgspec.structs.replace(session, used_us=now, until_us=until)
-            self._sessions.put(secret, session)
+            renewed = self._sessions.renew(
+                name_of(secret),
+                now,
+                lambda one: msgspec.structs.replace(one, used_us=now, until_us=until),
+            )
+            if renewed is None:  # ended meanwhile
+                return None
+            session = renewed
         return session, person
 
     def end(self, secret: str) -> bool:
@@ -107,10 +126,28 @@ class Sessions:
         """The secret of a link for somebody; one that they had counts no more. Raises
         TooManyError."""
         now = self._clock.wall_us()
-        for name, link in self._links.records(now):
+        self.drop_links_of(person)
+        return self._links.issue(Link(person, made_by, now + LINK_US), now)
+
+    def check_room_for_link(self) -> None:
+        """That a link may be made now. Raises TooManyError."""
+        self._links.check_room(self._clock.wall_us())
+
+    def drop_links_of(self, person: str) -> None:
+        """Have no link of somebody count any more."""
+        for name, link in self._links.records(self._clock.wall_us()):
             if link.person == person:
                 self._links.drop(name)
-        return self._links.issue(Link(person, made_by, now + LINK_US), now)
+
+    @contextlib.contextmanager
+    def using_link(self, secret: str) -> Iterator[DeskPerson | None]:
+        """Whose link this is, until the end of the context, in which nobody else uses it: what has
+        to come before `use_link`, such as an entry, is done in it. Raises LockHeldError."""
+        if not SECRET.fullmatch(secret):
+            yield None
+            return
+        with self._locks.hold(f"desk use of link {name_of(secret)}", LOCK_SECONDS):
+            yield self.look_at_link(secret)
 
     def look_at_link(self, secret: str) -> DeskPerson | None:
         """Whose link this is; None if it is good for nothing."""

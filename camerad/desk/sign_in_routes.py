@@ -1,34 +1,44 @@
 """Requests by which people come in and go: sign-in by passkey, links, sign-out.
 
-A sign-in is an entry of the ledger before the cookie is given; so is a refused one of somebody whom
-the office knows. What nobody knows (a passkey of another page, a link that is used up) is refused
-without one, so that a stranger cannot fill the ledger.
+A sign-in is an entry of the ledger before the cookie is given, and before its link is used up: if
+the entry cannot be written now, the link stays good. An entry too is that a known passkey was
+refused, for its signature or its counter: once a minute and person at the most. What nobody knows
+(a passkey of another page, a link that is used up) is refused without one, so that a stranger
+cannot fill the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+from camerad.base.clock import SECOND, Clock
+from camerad.base.text import is_plain
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.passkeys import PasskeyError, Passkeys
+from camerad.desk.passkey_answers import BrowserAnswer
+from camerad.desk.passkeys import CopiedOrForgedError, PasskeyError, Passkeys
 from camerad.desk.people import DeskPerson, People, PeopleError, with_passkey
 from camerad.desk.route_table import Open, Route, Visit
 from camerad.desk.sessions import COOKIE, Sessions
 
 BY_PASSKEY: Final = "passkey"
 BY_LINK: Final = "link"
+_REFUSED_US: Final = 60 * SECOND
+
+Entry = tuple[str, dict[str, Any]]
+"""Kind and facts of an entry of the ledger."""
 
 
 class PasskeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a browser's authenticator answered, as ``PublicKeyCredential.toJSON`` has it."""
+    """What a browser's authenticator answered."""
 
-    answer: dict[str, Any]
+    answer: BrowserAnswer
 
 
 class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +51,7 @@ class EnrolBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A link, and the passkey that was made with it. label: how the person calls it."""
 
     link: str
-    answer: dict[str, Any]
+    answer: BrowserAnswer
     label: str
 
 
@@ -62,12 +72,20 @@ class SignInRoutes:
     """people, passkeys, sessions: of the desk. ledger: the office's."""
 
     def __init__(
-        self, people: People, passkeys: Passkeys, sessions: Sessions, ledger: DeskLedger
+        self,
+        people: People,
+        passkeys: Passkeys,
+        sessions: Sessions,
+        ledger: DeskLedger,
+        clock: Clock,
     ) -> None:
         self._people = people
         self._passkeys = passkeys
         self._sessions = sessions
         self._ledger = ledger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._refused_us: dict[str, int] = {}
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -96,9 +114,24 @@ class SignInRoutes:
     def _checked_sign_in(self, visit: Visit) -> web.Response:
         try:
             person, passkey = self._passkeys.check_known(visit.body.answer)
+        except CopiedOrForgedError as error:
+            self._note_refused(error.person)
+            raise refused(DeskRefusal.PASSKEY) from None
         except PasskeyError:
             raise refused(DeskRefusal.PASSKEY) from None
-        self._people.change(person.id, lambda one: with_passkey(one, passkey))
+        self._sessions.check_room()
+
+        def count(one: DeskPerson) -> DeskPerson:
+            known = one.passkey(passkey.id)
+            if not one.active or known is None:  # not any more
+                raise refused(DeskRefusal.PASSKEY)
+            counts = max(passkey.sign_count, known.sign_count)
+            if counts and passkey.sign_count <= known.sign_count:  # another answer was quicker
+                raise refused(DeskRefusal.PASSKEY)
+            return with_passkey(one, passkey)
+
+        person = self._people.change(person.id, count)
+        self._ledger.append_all([*self._end_of_former(visit), _signed_in(person, BY_PASSKEY)])
         return self._let_in(visit, person, BY_PASSKEY)
 
     async def _look_at_link(self, visit: Visit) -> Me:
@@ -115,43 +148,85 @@ class SignInRoutes:
 
     def _checked_enrolment(self, visit: Visit) -> web.Response:
         body: EnrolBody = visit.body
-        person = self._whose(body.link)
-        try:
-            passkey = self._passkeys.check_new(person, body.answer, body.label)
-        except PasskeyError:
-            raise refused(DeskRefusal.PASSKEY) from None
-        if self._people.by_passkey(passkey.id) is not None:
-            raise refused(DeskRefusal.PASSKEY)
-        if self._sessions.use_link(body.link) is None:  # somebody else was quicker
-            raise refused(DeskRefusal.LINK_USED)
-        roles = tuple(map(str, person.roles))
-        self._ledger.append(
-            "rights", person=person.id, who=person.id, what="passkey_added", roles=roles
-        )
-        try:
-            changed = self._people.change(person.id, lambda one: with_passkey(one, passkey))
-        except PeopleError:
-            raise refused(DeskRefusal.TOO_MANY) from None
-        return self._let_in(visit, changed, BY_PASSKEY)
+        if body.label and not is_plain(body.label):
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        with self._sessions.using_link(body.link) as found:
+            if found is None:
+                raise refused(DeskRefusal.LINK_USED)
+            try:
+                passkey = self._passkeys.check_new(found, body.answer, body.label)
+            except PasskeyError:
+                raise refused(DeskRefusal.PASSKEY) from None
+            self._sessions.check_room()
+
+            def add(one: DeskPerson) -> DeskPerson:
+                if not one.active or self._people.by_passkey(passkey.id) is not None:
+                    raise refused(DeskRefusal.PASSKEY)
+                return with_passkey(self._come(one), passkey)
+
+            def note(one: DeskPerson) -> None:
+                added = {"person": one.id, "who": one.id, "what": "passkey_added"}
+                rights = ("rights", added | {"roles": tuple(map(str, one.roles))})
+                former = self._end_of_former(visit)
+                self._ledger.append_all([rights, *former, _signed_in(one, BY_PASSKEY)])
+                self._take_link(body.link)
+
+            try:
+                person = self._people.change(found.id, add, note)
+            except PeopleError:
+                raise refused(DeskRefusal.TOO_MANY) from None
+        self._sessions.drop_links_of(person.id)
+        return self._let_in(visit, person, BY_PASSKEY)
 
     async def _sign_in_by_link(self, visit: Visit) -> web.Response:
-        def check() -> web.Response:
-            person = self._sessions.use_link(visit.body.link)
-            if person is None:
-                raise refused(DeskRefusal.LINK_USED)
-            return self._let_in(visit, person, BY_LINK)
+        return await asyncio.to_thread(self._checked_link, visit)
 
-        return await asyncio.to_thread(check)
+    def _checked_link(self, visit: Visit) -> web.Response:
+        with self._sessions.using_link(visit.body.link) as found:
+            if found is None:
+                raise refused(DeskRefusal.LINK_USED)
+            self._sessions.check_room()
+            person = self._people.change(found.id, self._come)
+            self._ledger.append_all([*self._end_of_former(visit), _signed_in(person, BY_LINK)])
+            self._take_link(visit.body.link)
+        self._sessions.drop_links_of(person.id)
+        return self._let_in(visit, person, BY_LINK)
 
     async def _sign_out(self, visit: Visit) -> web.Response:
         def end() -> None:
-            if self._sessions.end(visit.secret):
-                self._ledger.append("signed", who=visit.who, what="out", how="asked")
+            self._ledger.append("signed", who=visit.who, what="out", how="asked")
+            self._sessions.end(visit.secret)
 
         await asyncio.to_thread(end)
         response = web.json_response({})
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
+
+    def _come(self, one: DeskPerson) -> DeskPerson:
+        if not one.active:
+            raise refused(DeskRefusal.LINK_USED)
+        if one.came_us is not None:
+            return one
+        return msgspec.structs.replace(one, came_us=self._clock.wall_us())
+
+    def _take_link(self, link: str) -> None:
+        if self._sessions.use_link(link) is None:  # another one was made meanwhile
+            raise refused(DeskRefusal.LINK_USED)
+
+    def _note_refused(self, person: str) -> None:
+        now = self._clock.now_us()
+        with self._lock:
+            if now < self._refused_us.get(person, now - _REFUSED_US) + _REFUSED_US:
+                return
+            self._refused_us[person] = now
+        self._ledger.append("signed", who=person, what="refused", how=BY_PASSKEY)
+
+    def _end_of_former(self, visit: Visit) -> list[Entry]:
+        """What is written about whoever sat here before: a session is never taken on."""
+        found = self._sessions.find(visit.request.cookies.get(COOKIE, ""))
+        if found is None:
+            return []
+        return [("signed", {"who": found[0].person, "what": "out", "how": "replaced"})]
 
     def _whose(self, link: str) -> DeskPerson:
         person = self._sessions.look_at_link(link)
@@ -160,22 +235,36 @@ class SignInRoutes:
         return person
 
     def _let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
-        self._ledger.append("signed", who=person.id, what="in", how=how)
+        """The answer with the cookie; the entry was written before. Who was withdrawn since then,
+        and perhaps restored, which takes passkeys, is not let in."""
         former = visit.request.cookies.get(COOKIE, "")
-        if former:  # of whoever sat here before: a session is never taken on
+        if former:
             self._sessions.end(former)
+        secret = self._sessions.begin(person, how)
+        found = self._people.find(person.id)
+        if found is None or not found.active or not _has_passkeys_of(person, found):
+            self._sessions.end(secret)
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
         response = web.Response(
             body=msgspec.json.encode(_me(person)), content_type="application/json"
         )
         response.set_cookie(
             COOKIE,
-            self._sessions.begin(person, how),
+            secret,
             path="/",
             secure=True,
             httponly=True,
             samesite="Strict",
         )
         return response
+
+
+def _signed_in(person: DeskPerson, how: str) -> Entry:
+    return "signed", {"who": person.id, "what": "in", "how": how}
+
+
+def _has_passkeys_of(before: DeskPerson, now: DeskPerson) -> bool:
+    return all(now.passkey(one.id) is not None for one in before.passkeys)
 
 
 def _me(person: DeskPerson) -> Me:

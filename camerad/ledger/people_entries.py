@@ -13,7 +13,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class SignedEntry:
     """Somebody signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
-    by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator"."""
+    by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator", or "replaced", by
+    another sign-in in the same browser. Refused is a passkey that is theirs, whose signature or
+    counter does not count."""
 
     who: str
     what: str

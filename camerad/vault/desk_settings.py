@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from camerad.config.fields import Matches, Range
+from camerad.config.settings_reader import SettingsReader
 
 DESK_PORT: Final = 8444
 _PORT: Final = (
     r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 )
 """1 to 65535."""
+_ENDS_IN_A_NUMBER: Final = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)\.?$", re.ASCII)
+"""What browsers take for an address of IPv4 (WHATWG URL, 3.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,29 @@ class DeskSettings:
         """Whether it is reached without TLS, from this computer alone. Browsers trust their own
         machine as they trust TLS (W3C, Secure Contexts, 3.1)."""
         return self.url.startswith("http:")
+
+
+def check(settings: DeskSettings | None, reader: SettingsReader) -> None:
+    """What a browser would spell otherwise, so that no request would ever be from this page, and
+    what no passkey can belong to: every mistake is added to the reader's."""
+    if settings is None:
+        return
+    said = urlsplit(settings.url)
+    name, usual = said.hostname or "", 80 if settings.is_trial else 443
+    if said.port == usual:
+        reader.add_mistake(
+            "desk.url", f"browsers leave out :{usual} in such an address; leave it out as well"
+        )
+    if _ENDS_IN_A_NUMBER.search(name):
+        reader.add_mistake(
+            "desk.url", "passkeys belong to a name, and this is a number; give the machine a name"
+        )
+    if settings.is_trial and (said.port or usual) != settings.port:
+        reader.add_mistake(
+            "desk.url",
+            f"a trial is reached without anything between, so its port is desk.port, which is "
+            f"{settings.port}; give both the same",
+        )
 
 
 EXAMPLE: Final = """\

@@ -214,6 +214,7 @@ const ENGLISH = {
   refused_case_closed: "This case is closed. Open it again first.",
   refused_offline: "The server does not answer. Is the network there?",
   refused_cancelled: "Nothing was done.",
+  refused_link_by_command: "This person has come in before. Whoever runs the server makes the link: camerad office people link.",
 };
 
 const GERMAN = {
@@ -429,6 +430,7 @@ const GERMAN = {
   refused_case_closed: "Dieser Vorgang ist abgeschlossen. Öffnen Sie ihn zuerst wieder.",
   refused_offline: "Der Server antwortet nicht. Ist das Netz da?",
   refused_cancelled: "Es wurde nichts getan.",
+  refused_link_by_command: "Diese Person war schon angemeldet. Den Link macht, wer den Server betreibt: camerad office people link.",
 };
 
 export const LANGUAGES = { de: GERMAN, en: ENGLISH };

@@ -70,7 +70,10 @@ class Browser:
         if method != "GET":
             fields |= {"Origin": ORIGIN, "Content-Type": "application/json"}
         fields = {name: value for name, value in (fields | (headers or {})).items() if value}
-        content = None if method == "GET" else json.dumps({} if body is None else body).encode()
+        content = None
+        if method != "GET":
+            given = {} if body is None else body
+            content = given if isinstance(given, bytes) else json.dumps(given).encode()
         connection = HTTPSConnection(
             "localhost", self._scene.port, context=self._scene.tls, timeout=DEADLINE
         )

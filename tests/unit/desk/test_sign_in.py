@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from camerad.base.clock import SECOND
+from camerad.container.keys import encode_base64url
+from camerad.desk import route_table
 from camerad.desk.passkeys import CHALLENGE_US
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import LINK_US
 
-from .desk_scene import Answer, Authenticator, Browser, DeskScene
+from .desk_scene import DEADLINE, Answer, Authenticator, Browser, DeskScene
+
+
+def said(response: dict[str, object]) -> dict[str, object]:
+    return {"id": "x", "rawId": "eA", "type": "public-key", "response": response}
+
 
 COUNT = iter(range(1000))
 
@@ -154,18 +163,66 @@ def test_an_answer_counts_once_and_for_five_minutes(scene: DeskScene, person: st
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "why"),
     [
-        {},
-        {"id": "x", "response": {}},
-        {"id": "x", "response": {"clientDataJSON": "bm8"}},
-        {"id": None, "response": None},
-        {"id": "x", "response": {"clientDataJSON": "eyJjaGFsbGVuZ2UiOiAiQUFBQSJ9"}},
+        ({}, "not_understood"),
+        (said({}), "not_understood"),
+        (said({"clientDataJSON": 400_000_000}), "not_understood"),
+        (said({"clientDataJSON": "bm8"}), "passkey"),
+        (said({"clientDataJSON": "eyJjaGFsbGVuZ2UiOiAiQUFBQSJ9"}), "passkey"),
+        (said({"clientDataJSON": encode_base64url(b'{"challenge": 40000000000}')}), "passkey"),
+        (said({"clientDataJSON": encode_base64url(b"[" * 20_000)}), "passkey"),
+        ({"id": None, "response": None}, "not_understood"),
     ],
-    ids=["nothing", "no response", "no JSON", "null", "a challenge of nobody"],
+    ids=[
+        "nothing",
+        "no response",
+        "a number",
+        "no JSON",
+        "a challenge of nobody",
+        "a number as challenge",
+        "deep",
+        "null",
+    ],
 )
-def test_what_is_no_answer_is_refused(scene: DeskScene, answer: dict[str, object]) -> None:
-    assert scene.anybody().ask("POST", "/api/sign-in", {"answer": answer}).why == "passkey"
+def test_what_is_no_answer_is_refused(
+    scene: DeskScene, answer: dict[str, object], why: str
+) -> None:
+    assert scene.anybody().ask("POST", "/api/sign-in", {"answer": answer}).why == why
+
+
+@pytest.mark.parametrize("text", [b"[" * 30_000, b'{"a": 1e999999}', b"\xff", b"9" * 30_000])
+def test_what_is_no_request_is_refused(scene: DeskScene, text: bytes) -> None:
+    answer = scene.anybody().ask("POST", "/api/sign-in", text)
+    assert (answer.status, answer.why) == (400, "not_understood")
+
+
+def test_what_is_compressed_is_not_unpacked(scene: DeskScene) -> None:
+    body = gzip.compress(b"{}")
+    headers = {"Content-Encoding": "gzip"}
+    answer = scene.anybody().ask("POST", "/api/sign-in/ask", body, headers)
+    assert (answer.status, answer.why) == (400, "not_understood")
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route_table, "BODY_SECONDS", 0.2)
+    answer = scene.anybody().ask("POST", "/api/sign-in/ask", b"{}", {"Content-Length": "99"})
+    assert answer.why == "not_understood"
+    assert answer.headers["Connection"] == "close"
+
+
+def test_what_is_no_http_is_not_in_the_log(
+    scene: DeskScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        socket.create_connection(("localhost", scene.port), DEADLINE) as plain,
+        scene.tls.wrap_socket(plain, server_hostname="localhost") as stream,
+    ):
+        stream.sendall(b"GET / HTTP/1.1\r\nHo\x1b[31mst: x\r\n\r\n")
+        assert b" 400 " in stream.recv(4096)
+    assert [one.getMessage() for one in caplog.records] == []
 
 
 def test_whoever_is_withdrawn_signs_in_by_nothing(scene: DeskScene, person: str) -> None:
