@@ -36,6 +36,9 @@ class DeskRefusal(StrEnum):
     BAD_ID = "bad_id"
     CASE = "case"
     CASE_CLOSED = "case_closed"
+    CASE_FULL = "case_full"
+    CASE_EMPTY = "case_empty"
+    TOO_MANY_CASES = "too_many_cases"
 
 
 STATUS: Final = {

@@ -212,6 +212,9 @@ const ENGLISH = {
   refused_bad_id: "A short name has up to 40 of a-z, 0-9, dot and dash, and a name is one line.",
   refused_case: "A case needs a number of up to 60 characters that no other one has, and a note is one line.",
   refused_case_closed: "This case is closed. Open it again first.",
+  refused_case_full: "This case is full: 200 recordings, 500 notes and 100 hand-overs are the most. Open another one.",
+  refused_case_empty: "There is no recording in this case. Add one first.",
+  refused_too_many_cases: "There are 10,000 cases, which is the most. Ask whoever runs the server.",
   refused_offline: "The server does not answer. Is the network there?",
   refused_cancelled: "Nothing was done.",
 };
@@ -427,6 +430,9 @@ const GERMAN = {
   refused_bad_id: "Ein Kurzname hat bis zu 40 Zeichen aus a-z, 0-9, Punkt und Strich; ein Name ist eine Zeile.",
   refused_case: "Ein Vorgang braucht ein Aktenzeichen mit bis zu 60 Zeichen, das es noch nicht gibt; eine Notiz ist eine Zeile.",
   refused_case_closed: "Dieser Vorgang ist abgeschlossen. Öffnen Sie ihn zuerst wieder.",
+  refused_case_full: "Dieser Vorgang ist voll: Mehr als 200 Aufnahmen, 500 Notizen und 100 Übergaben gehen nicht. Legen Sie einen weiteren an.",
+  refused_case_empty: "In diesem Vorgang ist keine Aufnahme. Fügen Sie zuerst eine hinzu.",
+  refused_too_many_cases: "Es gibt 10.000 Vorgänge, mehr gehen nicht. Fragen Sie, wer den Server betreibt.",
   refused_offline: "Der Server antwortet nicht. Ist das Netz da?",
   refused_cancelled: "Es wurde nichts getan.",
 };
