@@ -30,7 +30,7 @@ let me = null;
 export async function show() {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = say("skip");
-  const [word, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const [word, ...rest] = place();
   drawBar(word);
   const page = { main, me, go, enter, show };
   if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)));
@@ -42,11 +42,21 @@ export async function show() {
   return guarded(() => view.show(page, view.name === word ? rest : []));
 }
 
+/** The words of the address's place; an address that is broken is that of the start. */
+function place() {
+  try {
+    return location.hash.slice(1).split("/").map(decodeURIComponent);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return [""];
+  }
+}
+
 /** Goes to a place. */
 export function go(...words) {
-  const place = `#${words.map(encodeURIComponent).join("/")}`;
-  if (location.hash === place) show();
-  else location.hash = place;
+  const there = `#${words.map(encodeURIComponent).join("/")}`;
+  if (location.hash === there) show();
+  else location.hash = there;
 }
 
 /** Somebody has signed in. */
