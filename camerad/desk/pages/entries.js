@@ -1,6 +1,7 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
 import { get } from "./api.js";
+import { csvOf } from "./csv.js";
 import { field, fill, make } from "./dom.js";
 import { day, moment, zone } from "./format.js";
 import { say } from "./words.js";
@@ -28,7 +29,7 @@ export async function showEntries({ main }) {
     main,
     make("h1", {}, say("entries")),
     form,
-    make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
+    make("p", { class: "hint" }, say("utc_offset", { zone: zone() }), " ", say("save_table_hint")),
     make(
       "div",
       { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
@@ -73,16 +74,10 @@ export function kindWords(kind) {
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
-/** Saves what is shown as CSV (RFC 4180). A cell that a table program would run gets a quote before it. */
+/** Saves what is shown, and no more. */
 function save(rows) {
   const columns = ["sequence", "epoch", "wall_us", "clock", "kind", "who", "recording", "reason", "sha256"];
-  const cell = (value) => {
-    const text = String(value ?? "");
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return `"${safe.replaceAll('"', '""')}"`;
-  };
-  const lines = [columns.join(","), ...rows.map((row) => columns.map((name) => cell(row[name])).join(","))];
-  const address = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  const address = URL.createObjectURL(new Blob([csvOf(columns, rows)], { type: "text/csv" }));
   make("a", { href: address, download: "ledger.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
