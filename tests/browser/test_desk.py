@@ -268,6 +268,10 @@ def test_one_asks_another_approves_and_the_file_is_taken_along(
             signed_in(admin, scene, "admin")
             admin.page.get_by_role("link", name="Personen").click()
             card = admin.page.get_by_role("listitem").filter(has_text="desk")
+            card.get_by_role("button", name="Rollen ändern").first.click()
+            admin.page.get_by_label("Beweisstelle: Aufnahmen").uncheck()
+            admin.page.get_by_role("button", name="Speichern").click()
+            expect(admin.page.get_by_text("Wählen Sie mindestens eine Rolle.")).to_be_visible()
             card.get_by_role("button", name="Überall abmelden").first.click()
             expect(admin.page.get_by_text("Desk ist überall abgemeldet.")).to_be_visible()
             assert scene.sessions.count_of("desk") == 0
