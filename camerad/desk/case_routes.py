@@ -72,6 +72,8 @@ class CaseRoutes:
 
     async def _add(self, visit: Visit) -> Case:
         recording, now = _recording(visit), self._clock.wall_us()
+        if not await asyncio.to_thread(self._ledger.knows, recording):
+            raise refused(DeskRefusal.NOT_THERE)
 
         def change(case: Case) -> Case:
             return changes.with_recording(case, recording, visit.who, now)

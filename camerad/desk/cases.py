@@ -5,12 +5,15 @@ change is an entry of the office's ledger, written before, which names the SHA-2
 follows: with the ledger at hand, `sha256sum` tells whether somebody else has changed it since. A
 case holds nothing: what has to stay is held (`camerad.store.holds`), and the page offers both.
 
-A case is never removed, and says nothing of people: its number, and notes in a line each.
+A case is never removed, and says nothing of people: its number, and notes in a line each. What a
+case may have is bounded, and a change after which its file could not be read again is refused
+before its entry is written. A file that cannot be read keeps no other case from being shown.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -18,19 +21,26 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
-from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
-from camerad.base.text import is_plain
+from camerad.base.text import is_plain, printable
+from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.secrets_store import DESK
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks
 
+_log = logging.getLogger(__name__)
+
+MOST_CASES: Final = 10_000
 MOST_RECORDINGS: Final = 200
 MOST_NOTES: Final = 500
+MOST_HAND_OVERS: Final = 100
 LONGEST_NUMBER: Final = 60
 _CASES: Final = "cases"
 _ENDING: Final = ".json"
 _LARGEST: Final = 1 << 20
+"""Bytes of a case's file."""
 _REMEDY: Final = "put the file back from a backup; the ledger has what was done"
 
 
@@ -103,8 +113,8 @@ class Cases:
         return self._read(_name_of(number))
 
     def list_all(self) -> list[Case]:
-        """Every case: open ones first, then the newest."""
-        cases = [one for name in self._names() if (one := self._read(name)) is not None]
+        """Every case that can be read: open ones first, then the newest. The log has the others."""
+        cases = [one for name in self._names() if (one := self._read_or_tell(name)) is not None]
         return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
 
     def of_recording(self, recording: str) -> Iterator[Case]:
@@ -114,11 +124,13 @@ class Cases:
                 yield one
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises CaseError."""
+        """Open a case. Raises CaseError, and RefusedRequestError if there are too many."""
         number = _read_line(number, LONGEST_NUMBER)
         with self._locks.hold("desk cases"):
             if self.find(number) is not None:
                 raise CaseError(f"there is a case {number} already")
+            if len(self._names()) >= MOST_CASES:
+                raise refused(DeskRefusal.TOO_MANY_CASES)
             opened = Case(number, now_us, by)
             note(opened)
             self._write(opened)
@@ -126,13 +138,16 @@ class Cases:
 
     def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
         """Change a case; returns it as it is then. change: makes it of the present one, and may
-        raise. Raises CaseError if there is no such case."""
+        raise. Raises CaseError if there is no such case, and RefusedRequestError if its file would
+        become too large."""
         with self._locks.hold("desk cases"):
             known = self.find(number)
             if known is None:
                 raise CaseError(f"there is no case {number}")
             changed = change(known)
             if changed != known:
+                if len(changed.encoded) > _LARGEST:
+                    raise refused(DeskRefusal.CASE_FULL)
                 note(changed)
                 self._write(changed)
         return changed
@@ -147,6 +162,17 @@ class Cases:
     def _read(self, name: str) -> Case | None:
         return state_file.read_json(self._path(name), Case, "desk's case", _LARGEST, _REMEDY)
 
+    def _read_or_tell(self, name: str) -> Case | None:
+        try:
+            return self._read(name)
+        except StorageError as error:
+            _log.error(
+                "a case of the desk cannot be shown: %s",
+                printable(error),
+                extra=MessageId.STORAGE.extra,
+            )
+            return None
+
     def _write(self, case: Case) -> None:
         durable_files.make_directory(self._directory, 0o700)
         durable_files.publish(self._path(_name_of(case.number)), case.encoded, mode=0o600)
@@ -159,11 +185,11 @@ class Cases:
 
 
 def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
-    """The case with one recording more. Raises CaseError."""
+    """The case with one recording more. Raises RefusedRequestError if it is full."""
     if any(one.id == recording for one in case.recordings):
         return case
     if len(case.recordings) >= MOST_RECORDINGS:
-        raise CaseError(f"a case has {MOST_RECORDINGS} recordings at most")
+        raise refused(DeskRefusal.CASE_FULL)
     added = CaseRecording(recording, now_us, by)
     return msgspec.structs.replace(case, recordings=(*case.recordings, added))
 
@@ -175,17 +201,20 @@ def without_recording(case: Case, recording: str) -> Case:
 
 
 def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
-    """The case with one line more. Raises CaseError."""
+    """The case with one line more. Raises CaseError, and RefusedRequestError if it is full."""
     if len(case.notes) >= MOST_NOTES:
-        raise CaseError(f"a case has {MOST_NOTES} notes at most")
+        raise refused(DeskRefusal.CASE_FULL)
     note = CaseNote(now_us, by, _read_line(text))
     return msgspec.structs.replace(case, notes=(*case.notes, note))
 
 
 def with_hand_over(case: Case, to: str, by: str, now_us: int) -> Case:
-    """The case after all of its recordings were handed over. Raises CaseError."""
+    """The case after all of its recordings were handed over. Raises CaseError, and
+    RefusedRequestError if it has no recording or is full."""
     if not case.recordings:
-        raise CaseError("there is no recording in this case")
+        raise refused(DeskRefusal.CASE_EMPTY)
+    if len(case.handed_over) >= MOST_HAND_OVERS:
+        raise refused(DeskRefusal.CASE_FULL)
     ids = tuple(one.id for one in case.recordings)
     left = HandOver(now_us, by, _read_line(to), ids)
     return msgspec.structs.replace(case, handed_over=(*case.handed_over, left))

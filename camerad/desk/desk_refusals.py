@@ -37,6 +37,10 @@ class DeskRefusal(StrEnum):
     BAD_ID = "bad_id"
     CASE = "case"
     CASE_CLOSED = "case_closed"
+    CASE_FULL = "case_full"
+    CASE_EMPTY = "case_empty"
+    NO_SUCH_CASE = "no_such_case"
+    TOO_MANY_CASES = "too_many_cases"
 
 
 STATUS: Final = {

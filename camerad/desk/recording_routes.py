@@ -2,12 +2,14 @@
 
 Nothing here shows footage. A list comes from the index, so it may be seconds behind; what one
 recording says of itself is read from its file, and what happened to it from the ledger. The page
-says which is which.
+says which is which. A file that cannot be read as a recording is there all the same: what happened
+to it is shown, and it can be held.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -63,12 +65,14 @@ class CameraKey(msgspec.Struct, frozen=True):
 
 class RecordingDetail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
-    None if there is none. history: what both ledgers say of it. held: the office holds it now.
-    cases: those that it belongs to; handed_over: when it left the office, microseconds. key: the
-    camera's by the register, None if no camera there has the key that it names."""
+    None if there is none. unreadable: there is one, and it cannot be read as a recording. history:
+    what both ledgers say of it. held: the office holds it now. cases: those that it belongs to;
+    handed_over: when it left the office, microseconds. key: the camera's by the register, None if
+    no camera there has the key that it names."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
+    unreadable: bool
     history: list[dict[str, Any]]
     held: bool
     cases: list[str]
@@ -120,7 +124,7 @@ class RecordingRoutes:
             history = history_of(place, self._known.own, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)
-            said = None if path is None else _said(*read_file(path, recording))
+            said, unreadable = (None, False) if path is None else _read(path, recording)
             cases = list(self._known.cases.of_recording(recording))
             left = [
                 one.at_us
@@ -131,7 +135,9 @@ class RecordingRoutes:
             numbers = [case.number for case in cases]
             held = is_held(history)
             key = None if not rows else self._key_of(rows[0]["key"])
-            return RecordingDetail(rows, said, history, held, numbers, sorted(left), key)
+            return RecordingDetail(
+                rows, said, unreadable, history, held, numbers, sorted(left), key
+            )
 
         return await asyncio.to_thread(show)
 
@@ -190,6 +196,17 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
 def _row(one: IndexedRecording) -> dict[str, Any]:
     said = one.as_json()
     return {name: value for name, value in said.items() if name not in _OF_FILE}
+
+
+def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
+    """What a file says of itself, and whether there is one that cannot be read as a recording.
+    Whatever it says, it keeps nobody from what else is known."""
+    try:
+        return _said(*read_file(path, recording)), False
+    except OSError as error:
+        return None, error.errno != errno.ENOENT  # else it was deleted since
+    except (ValueError, ArithmeticError):
+        return None, True
 
 
 def _said(info: RecordingInfo, skeleton: Skeleton) -> dict[str, Any]:

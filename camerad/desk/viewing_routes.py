@@ -3,12 +3,18 @@
 What is given is the file as it is kept, sealed: the server could not open it (O1). First comes the
 reason, then the entry in the office's ledger, then the first byte. What was granted is good for its
 person, in their session, for one recording and some hours. Where the office wants two for a
-viewing (``desk.two_for_viewing``), a supervisor approves it before; nobody approves their own.
+viewing (``desk.two_for_viewing``), a supervisor approves it before; nobody approves their own. What
+was approved is one person's one viewing of one recording, with the reason and the case that the
+supervisor saw: whoever says something else asks anew. An approval is an entry before it counts, and
+is used up after the entry of the viewing, so that nobody loses it where the store is busy.
+
+All of that happens in turns (`DirectoryLocks`), so that of two who use one approval one gets it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -20,15 +26,20 @@ from aiohttp import web
 from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
-from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.cases import Cases
+from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.people import People
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
+from camerad.desk.sealed_answer import send_file, send_pieces
 from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.desk.sessions import Sessions
 from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import office_place
 from camerad.vault.desk_settings import DeskSettings
+from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by what somebody wants a recording for."""
@@ -37,6 +48,8 @@ VIEWING: Final = "Viewing"
 _TOGETHER: Final = 200
 """Extents that are read and sent at once, each some kilobytes."""
 MOST_GRANTS: Final = 2000
+SHARE: Final = 100
+"""Of grants, and of requests, that one person may have at once."""
 _GRANT_US: Final = 4 * 3600 * SECOND
 _REQUEST_US: Final = 72 * 3600 * SECOND
 
@@ -88,6 +101,9 @@ class ViewingRoutes:
         self._clock = clock
         self._grants = SecretsStore(directory, "viewings", Grant, MOST_GRANTS)
         self._requests = SecretsStore(directory, "viewing-requests", Grant, MOST_GRANTS)
+        self._cases = Cases(directory)
+        self._sessions = Sessions(directory, People(directory), settings, clock)
+        self._locks = DirectoryLocks(os.path.abspath(directory))
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -110,49 +126,50 @@ class ViewingRoutes:
             raise refused(DeskRefusal.REASON_NEEDED)
         if body.purpose not in _KINDS:
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
+        case = body.case.strip()
+        if case and self._cases.find(case) is None:
+            raise refused(DeskRefusal.NO_SUCH_CASE)
         size = os.path.getsize(self._path(recording))
         now = self._clock.wall_us()
         session = name_of(visit.secret)
-        wanted = Grant(
-            visit.who, session, recording, body.purpose, reason, body.case, now + _GRANT_US
-        )
-        approved = self._approved(wanted, now)
-        if self._two and approved is None:
-            self._file(wanted, now)
-            return Granted("", size)
-        by = "" if approved is None else approved.approved_by
-        self._ledger.give(
-            _KINDS[body.purpose],
-            recording,
-            who=visit.who,
-            role=_role(visit),
-            reason=reason,
-            case=body.case,
-            approved_by=by,
-        )
-        return Granted(self._grants.issue(wanted, now), size)
-
-    def _approved(self, wanted: Grant, now: int) -> Grant | None:
-        """The approved request of the same person for the same recording, which is used up."""
-        for name, one in self._requests.records(now):
-            same = (one.person, one.recording, one.purpose) == (
-                wanted.person,
-                wanted.recording,
-                wanted.purpose,
+        wanted = Grant(visit.who, session, recording, body.purpose, reason, case, now + _GRANT_US)
+        with self._turn():
+            name, request = self._requested(wanted, now)
+            if self._two and (request is None or not request.approved_by):
+                if request is None:
+                    _check_room(self._requests, visit.who, now)
+                    until = now + _REQUEST_US
+                    self._requests.issue(msgspec.structs.replace(wanted, until_us=until), now)
+                return Granted("", size)
+            _check_room(self._grants, visit.who, now)
+            self._ledger.give(
+                _KINDS[body.purpose],
+                recording,
+                who=visit.who,
+                role=_role(visit),
+                reason=reason,
+                case=case,
+                approved_by="" if request is None else request.approved_by,
             )
-            if same and one.approved_by and self._requests.drop(name):
-                return one
-        return None
+            if request is not None:
+                self._requests.drop(name)
+            return Granted(self._grants.issue(wanted, now), size)
 
-    def _file(self, wanted: Grant, now: int) -> None:
-        for _, one in self._requests.records(now):
-            if (one.person, one.recording, one.purpose) == (
-                wanted.person,
-                wanted.recording,
-                wanted.purpose,
-            ):
-                return  # it waits already
-        self._requests.issue(msgspec.structs.replace(wanted, until_us=now + _REQUEST_US), now)
+    def _requested(self, wanted: Grant, now: int) -> tuple[str, Grant | None]:
+        """The request for exactly this, and its name; ("", None) if there is none."""
+        for name, one in self._requests.records(now):
+            if _asked_for(one) == _asked_for(wanted):
+                return name, one
+        return "", None
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Nobody else asks, approves or is given something meanwhile. Raises BusyError."""
+        try:
+            with self._locks.hold("desk viewings", PATIENCE_US / SECOND):
+                yield
+        except LockHeldError as error:
+            raise BusyError(str(error)) from error
 
     async def _list(self, visit: Visit) -> list[dict[str, object]]:
         """Requests that wait: one's own, and a supervisor's all."""
@@ -179,34 +196,54 @@ class ViewingRoutes:
     async def _approve(self, visit: Visit) -> dict[str, bool]:
         def approve() -> dict[str, bool]:
             now = self._clock.wall_us()
-            found = dict(self._requests.records(now)).get(visit.body.name)
-            if found is None:
-                raise refused(DeskRefusal.NOT_THERE)
-            if found.person == visit.who:
-                raise refused(DeskRefusal.NOT_ALLOWED)
-            self._requests.change(
-                visit.body.name, msgspec.structs.replace(found, approved_by=visit.who)
-            )
+            with self._turn():
+                found = dict(self._requests.records(now)).get(visit.body.name)
+                if found is None:
+                    raise refused(DeskRefusal.NOT_THERE)
+                if found.person == visit.who:
+                    raise refused(DeskRefusal.NOT_ALLOWED)
+                if not found.approved_by:
+                    self._ledger.append(
+                        "viewing_approved",
+                        id=found.recording,
+                        who=visit.who,
+                        person=found.person,
+                        reason=found.reason,
+                        case=found.case,
+                    )
+                    approved = msgspec.structs.replace(found, approved_by=visit.who)
+                    self._requests.change(visit.body.name, approved)
             return {"approved": True}
 
         return await asyncio.to_thread(approve)
 
-    async def _content(self, visit: Visit) -> web.FileResponse:
+    async def _content(self, visit: Visit) -> web.StreamResponse:
         """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
-        return web.FileResponse(await asyncio.to_thread(self._granted, visit))
+        path = await asyncio.to_thread(self._granted, visit)
+
+        async def still_may() -> None:
+            await asyncio.to_thread(self._check_still, visit)
+
+        return await send_file(visit.request, path, self._clock, still_may)
 
     async def _statements(self, visit: Visit) -> web.StreamResponse:
         """All statements at once, so that a seek asks for none (`statement_extents`)."""
         path = await asyncio.to_thread(self._granted, visit)
+
+        async def still_may() -> None:
+            await asyncio.to_thread(self._check_still, visit)
+
         response = web.StreamResponse()
         response.content_type = "application/octet-stream"
         with await asyncio.to_thread(open_plain, path, "recording") as file:
-            extents = statement_extents(file)
-            await response.prepare(visit.request)
-            while some := await asyncio.to_thread(_next_of, extents):
-                await response.write(some)
-        await response.write_eof()
-        return response
+            pieces = _together(statement_extents(file))
+            return await send_pieces(visit.request, response, pieces, self._clock, still_may)
+
+    def _check_still(self, visit: Visit) -> None:
+        """Refuses whoever is signed out or withdrawn since, or whose grant has ended."""
+        if self._sessions.find(visit.secret) is None:
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
+        self._granted(visit)
 
     def _granted(self, visit: Visit) -> str:
         """The file that the request may have."""
@@ -228,6 +265,19 @@ def _role(visit: Visit) -> str:
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
 
 
-def _next_of(pieces: Iterator[bytes]) -> bytes:
-    """The next pieces; b"" if there is none left."""
-    return b"".join(itertools.islice(pieces, _TOGETHER))
+def _asked_for(one: Grant) -> tuple[str, ...]:
+    """What a supervisor sees of a request, and decides about."""
+    return one.person, one.recording, one.purpose, one.reason, one.case
+
+
+def _check_room(store: SecretsStore[Grant], person: str, now: int) -> None:
+    """Refuses before anything is written that there would be no room for."""
+    there = [one.person for _, one in store.records(now)]
+    if len(there) >= MOST_GRANTS or there.count(person) >= SHARE:
+        raise refused(DeskRefusal.TOO_MANY)
+
+
+def _together(extents: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, in larger pieces."""
+    while some := b"".join(itertools.islice(extents, _TOGETHER)):
+        yield some

@@ -288,6 +288,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "signed": people_entries.SignedEntry,
     "viewed": people_entries.ViewedEntry,
     "downloaded": people_entries.DownloadedEntry,
+    "viewing_approved": people_entries.ViewingApprovedEntry,
     "rights": people_entries.RightsEntry,
     "case": people_entries.CaseEntry,
 }

@@ -49,6 +49,18 @@ class DownloadedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewingApprovedEntry:
+    """A supervisor, who, approved that a person is given a recording once, to view it or to take it
+    along: with the reason and the case that the person said. It is written before it counts."""
+
+    id: str
+    who: str
+    person: str
+    reason: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
 class RightsEntry:
     """Somebody's rights changed. what: "added", "roles", "link", "passkey_added", "withdrawn" or
     "restored"; roles: what they have since."""

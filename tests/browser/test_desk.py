@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -36,8 +37,18 @@ AUTHENTICATOR: Final = {
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    root = tmp_path_factory.mktemp("desk")
-    with DeskScene(root, origin=free_origin()) as made_scene:
+    with office(tmp_path_factory.mktemp("desk")) as made_scene:
+        made_scene.add("a.admin", DeskRole.ADMINISTRATOR)
+        made_scene.add("lead", DeskRole.SHIFT_LEAD)
+        made_scene.add("dpo", DeskRole.DATA_PROTECTION)
+        made_scene.add("other", DeskRole.DESK)
+        yield made_scene
+
+
+@contextmanager
+def office(root: Path, **desk: Any) -> Iterator[DeskScene]:
+    """An office with three recordings; the second one has a mark."""
+    with DeskScene(root, origin=free_origin(), **desk) as made_scene:
         camera = Camera(root / "camera")
         for number, recording in enumerate((ONE, TWO, THREE)):
             marks = (3_000_000,) if recording == TWO else ()
@@ -50,9 +61,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         with open_office(made_scene.office.directory, made_scene.office.office_key, clock) as store:
             store.reconcile()
         made_scene.index.refresh()
-        made_scene.add("a.admin", DeskRole.ADMINISTRATOR)
-        made_scene.add("lead", DeskRole.SHIFT_LEAD)
-        made_scene.add("dpo", DeskRole.DATA_PROTECTION)
         yield made_scene
 
 
@@ -72,6 +80,22 @@ def signed_in(one: Person, scene: DeskScene, who: str) -> None:
     more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
     one.page.context.add_cookies([cookie | more])
     one.page.goto(scene.origin)
+
+
+def gives_reason(one: Person, button: str, reason: str | None) -> None:
+    """Press a button and say why; None to leave the reason as the page has it."""
+    one.page.get_by_role("button", name=button).click()
+    if reason is not None:
+        one.page.get_by_label("Grund").fill(reason)
+    one.page.locator("dialog button.main").click()
+
+
+def opens_with_key(one: Person) -> None:
+    chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": LOCKED}
+    one.page.set_input_files(".camerad-player form input[type=file]", files=[chosen])
+    one.page.fill(".camerad-player form input[type=password]", PASSPHRASE)
+    one.page.click(".camerad-player form button")
+    expect(one.page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
 
 
 def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
@@ -116,16 +140,12 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
 
         # Is it authentic? Nobody looks without a reason.
         page.get_by_role("button", name="Ansehen").click()
-        page.get_by_role("button", name="Ansehen").last.click()
+        page.locator("dialog button.main").click()
         assert not scene.kinds("viewed"), "the field for the reason is still empty"
         page.get_by_label("Grund").fill("Az. 32-5/2026")
         page.get_by_role("button", name="Ansehen").last.click()
-        chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": LOCKED}
-        page.set_input_files(".camerad-player form input[type=file]", files=[chosen])
-        page.fill(".camerad-player form input[type=password]", PASSPHRASE)
-        page.click(".camerad-player form button")
+        opens_with_key(clerk)
         expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
-        expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
         clerk.sees("viewed")
 
         # Held for the file, put into its case, handed over.
@@ -179,3 +199,98 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         expect(one.page.get_by_text("It has never been in its dock.").first).to_be_visible()
         assert one.page.get_by_role("link", name="Recordings").count() == 0
         one.sees("cameras")
+
+
+@pytest.mark.parametrize("how", ["asked", "ended"])
+def test_whoever_signs_out_leaves_no_picture_and_no_key(
+    chromium: Browser, scene: DeskScene, how: str
+) -> None:
+    with at_desk(chromium, scene, f"out-{how}", f"{scene.origin}/#%") as one:
+        page = one.page
+        expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+        signed_in(one, scene, "other")
+        page.goto(f"{scene.origin}/#recording/{TWO}")
+        gives_reason(one, "Ansehen", "Az. 1")
+        opens_with_key(one)
+        if how == "asked":
+            page.get_by_role("button", name="Abmelden").click()
+        else:
+            one.forgives = ("Failed to load resource",)
+            scene.sessions.end_all_of("other")
+            page.evaluate(
+                "async () => (await import('/page/api.js')).get('/api/recordings').catch(() => 0)"
+            )
+        expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+        assert page.locator("video").count() == 0
+        # Somebody else comes in, without the page being loaded again.
+        link = scene.sessions.make_link("other", "")
+        page.evaluate("link => { location.hash = `link=${link}`; }", link)
+        page.get_by_role("button", name="Einmal ohne Passkey anmelden").click()
+        expect(page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        page.evaluate("id => { location.hash = `recording/${id}`; }", TWO)
+        gives_reason(one, "Ansehen", "Az. 3")
+        expect(page.locator(".camerad-player form input[type=password]")).to_be_visible()
+        assert page.locator(".camerad-player video[src]").count() == 0
+
+
+def test_one_asks_another_approves_and_the_file_is_taken_along(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with office(tmp_path_factory.mktemp("two"), two_for_viewing=True) as scene:
+        scene.add("desk", DeskRole.DESK)
+        scene.add("boss", DeskRole.SUPERVISOR)
+        scene.add("admin", DeskRole.ADMINISTRATOR)
+        with at_desk(chromium, scene, "asks") as one, at_desk(chromium, scene, "approves") as boss:
+            signed_in(one, scene, "desk")
+            one.page.goto(f"{scene.origin}/#recording/{TWO}")
+            gives_reason(one, "Mitnehmen", "Az. 5")
+            expect(one.page.get_by_text("Das muss die Aufsicht genehmigen.")).to_be_visible()
+
+            signed_in(boss, scene, "boss")
+            boss.page.get_by_role("link", name="Anfragen").click()
+            card = boss.page.get_by_role("listitem").filter(has_text=TWO)
+            expect(card).to_contain_text("Az. 5")
+            boss.sees("request")
+            card.get_by_role("button", name="Genehmigen").click()
+            expect(card).to_contain_text("Genehmigt von boss")
+
+            one.page.get_by_role("link", name="Anfragen").click()
+            expect(one.page.get_by_text("Genehmigt von boss")).to_be_visible()
+            one.page.get_by_role("link", name=TWO).click()
+            with one.page.expect_download() as saved:
+                gives_reason(one, "Mitnehmen", None)
+            (path,) = scene.office.directory.glob(f"*/recordings/{TWO}.tar")
+            assert saved.value.suggested_filename == f"{TWO}.tar"
+            assert Path(saved.value.path()).read_bytes() == path.read_bytes()
+            assert scene.kinds("downloaded")[-1].approved_by == "boss"
+
+        with at_desk(chromium, scene, "sign-out-all") as admin:
+            signed_in(admin, scene, "admin")
+            admin.page.get_by_role("link", name="Personen").click()
+            card = admin.page.get_by_role("listitem").filter(has_text="desk")
+            card.get_by_role("button", name="Rollen ändern").first.click()
+            admin.page.get_by_label("Beweisstelle: Aufnahmen").uncheck()
+            admin.page.get_by_role("button", name="Speichern").click()
+            expect(admin.page.get_by_text("Wählen Sie mindestens eine Rolle.")).to_be_visible()
+            card.get_by_role("button", name="Überall abmelden").first.click()
+            expect(admin.page.get_by_text("Desk ist überall abgemeldet.")).to_be_visible()
+            assert scene.sessions.count_of("desk") == 0
+
+
+def test_no_table_program_runs_what_somebody_wrote(chromium: Browser, scene: DeskScene) -> None:
+    with at_desk(chromium, scene, "csv") as one:
+        reasons = ["=1", "a;=1", "a,  +1", "a\t@x", 'a;"=1', "Az. 7-2", "a;b"]
+        said = one.page.evaluate(
+            "async rows => (await import('/page/csv.js')).csvOf(['reason'], rows)",
+            [{"reason": one} for one in reasons],
+        )
+        assert said == (
+            "\ufeffreason\r\n"
+            '"\'=1"\r\n'
+            '"a;\'=1"\r\n'
+            '"a,\'  +1"\r\n'
+            '"a\t\'@x"\r\n'
+            '"a;\'""=1"\r\n'
+            '"Az. 7-2"\r\n'
+            '"a;b"\r\n'
+        )

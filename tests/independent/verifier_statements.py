@@ -320,6 +320,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "signed": {"who": free, "what": text, "how": text},
     "viewed": _given,
     "downloaded": _given,
+    "viewing_approved": {"id": _name, "who": free, "person": free, "reason": free, "case": free},
     "rights": {"person": free, "who": free, "what": text, "roles": array(text)},
     "case": {"case": free, "who": free, "what": text, "recording": text}
     | {"reason": free, "sha256": text},

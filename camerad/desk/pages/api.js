@@ -1,6 +1,9 @@
 // Asks the server. What it refuses comes as a RefusedError with one word (`why`), for which
 // `words.js` has a sentence.
 
+/** Event of `document`: a request was refused because nobody is signed in any more. */
+export const SIGNED_OUT = "signed-out";
+
 export class RefusedError extends Error {
   constructor(why, status) {
     super(why);
@@ -32,6 +35,18 @@ export async function bytes(path, headers) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
+/** Asks for a range: its bytes, of how many, and the tag of the file. Throws RefusedError. */
+export async function piece(path, headers) {
+  const answer = await reach(path, { headers });
+  if (!answer.ok) await read(answer);
+  const size = Number(/\/(\d+)$/.exec(answer.headers.get("Content-Range") ?? "")?.[1] ?? 0);
+  try {
+    return { blob: await answer.blob(), size, tag: answer.headers.get("ETag") };
+  } catch {
+    throw new RefusedError("offline", answer.status);
+  }
+}
+
 async function reach(path, options) {
   try {
     return await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
@@ -47,6 +62,7 @@ async function read(answer) {
   } catch {
     throw new RefusedError("offline", answer.status);
   }
+  if (said?.error === "not_signed_in") document.dispatchEvent(new Event(SIGNED_OUT));
   if (!answer.ok) throw new RefusedError(said?.error ?? "not_understood", answer.status);
   return said;
 }

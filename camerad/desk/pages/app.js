@@ -1,14 +1,16 @@
 // The page: who is signed in, where they are, and which view shows it. The place is in the address
 // behind the #, so that going back works and a place can be kept.
 
-import { get, post } from "./api.js";
+import { get, post, SIGNED_OUT } from "./api.js";
 import { showCameras } from "./cameras.js";
 import { showCases } from "./cases.js";
 import { fill, make, tell } from "./dom.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showPeople } from "./people.js";
 import { showRecording, showRecordings } from "./recordings.js";
+import { showRequests } from "./requests.js";
 import { showLink, showSignIn } from "./sign_in.js";
+import { letGo } from "./viewing.js";
 import { language, say, sentence, switchLanguage } from "./words.js";
 
 const main = document.getElementById("main");
@@ -19,6 +21,7 @@ const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true },
   { name: "cases", roles: ["desk", "supervisor"], show: showCases },
+  { name: "requests", roles: ["desk", "supervisor"], show: showRequests },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
   { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
@@ -30,7 +33,7 @@ let me = null;
 export async function show() {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = say("skip");
-  const [word, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const [word, ...rest] = place();
   drawBar(word);
   const page = { main, me, go, enter, show };
   if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)));
@@ -42,15 +45,26 @@ export async function show() {
   return guarded(() => view.show(page, view.name === word ? rest : []));
 }
 
+/** The words of the address's place; an address that is broken is that of the start. */
+function place() {
+  try {
+    return location.hash.slice(1).split("/").map(decodeURIComponent);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return [""];
+  }
+}
+
 /** Goes to a place. */
 export function go(...words) {
-  const place = `#${words.map(encodeURIComponent).join("/")}`;
-  if (location.hash === place) show();
-  else location.hash = place;
+  const there = `#${words.map(encodeURIComponent).join("/")}`;
+  if (location.hash === there) show();
+  else location.hash = there;
 }
 
 /** Somebody has signed in. */
 function enter(person) {
+  letGo();
   me = person;
   history.replaceState(null, "", "/");
   tell(say("welcome", { name: person.name }));
@@ -62,11 +76,7 @@ async function guarded(work) {
     await work();
     main.focus();
   } catch (error) {
-    if (error.why === "not_signed_in" && me !== null) {
-      me = null;
-      tell(sentence(error), "wrong");
-      return show();
-    }
+    if (error.why === "not_signed_in") return leave();
     if (error.why === undefined) throw error;
     tell(sentence(error), "wrong");
   }
@@ -91,7 +101,18 @@ function drawBar(word) {
   );
 }
 
+/** Nobody is signed in any more: what is open is closed, whatever view it was in. */
+async function leave() {
+  letGo();
+  if (me === null) return;
+  me = null;
+  for (const one of document.querySelectorAll("dialog")) one.close();
+  await show();
+  tell(say("refused_not_signed_in"), "wrong");
+}
+
 async function signOut() {
+  letGo();
   await guarded(async () => {
     await post("/api/sign-out");
     me = null;
@@ -102,6 +123,7 @@ async function signOut() {
 }
 
 addEventListener("hashchange", show);
+document.addEventListener(SIGNED_OUT, leave);
 try {
   me = await get("/api/me");
 } catch (error) {

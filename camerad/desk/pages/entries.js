@@ -1,11 +1,12 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
 import { get } from "./api.js";
+import { csvOf } from "./csv.js";
 import { field, fill, make } from "./dom.js";
 import { day, moment, zone } from "./format.js";
 import { say } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "hold", "hold_until", "release", "case", "rights", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -28,7 +29,7 @@ export async function showEntries({ main }) {
     main,
     make("h1", {}, say("entries")),
     form,
-    make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
+    make("p", { class: "hint" }, say("utc_offset", { zone: zone() }), " ", say("save_table_hint")),
     make(
       "div",
       { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
@@ -69,20 +70,14 @@ function draw(row) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "case", "signed", "rights", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
-/** Saves what is shown as CSV (RFC 4180). A cell that a table program would run gets a quote before it. */
+/** Saves what is shown, and no more. */
 function save(rows) {
   const columns = ["sequence", "epoch", "wall_us", "clock", "kind", "who", "recording", "reason", "sha256"];
-  const cell = (value) => {
-    const text = String(value ?? "");
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return `"${safe.replaceAll('"', '""')}"`;
-  };
-  const lines = [columns.join(","), ...rows.map((row) => columns.map((name) => cell(row[name])).join(","))];
-  const address = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  const address = URL.createObjectURL(new Blob([csvOf(columns, rows)], { type: "text/csv" }));
   make("a", { href: address, download: "ledger.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }

@@ -25,6 +25,7 @@ function drawPerson(one, manages, again) {
     ? [
         button("new_link", () => giveLink(post("/api/people/link", { id: one.id }))),
         button("change_roles", () => change(one, again)),
+        one.sessions > 0 ? button("sign_out_all", () => signOutAll(one, again)) : null,
         button("withdraw", () => withdraw(one, again)),
       ]
     : [button("restore", () => attempt(() => post("/api/people/restore", { id: one.id }), again))];
@@ -64,19 +65,33 @@ async function add(again) {
     roleFields([]),
   ];
   const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"));
-  if (said === null) return;
+  if (said === null || !hasRole(said)) return;
   await giveLink(post("/api/people/add", { id: said.id, name: said.name, roles: chosenRoles(said) }));
   await again();
 }
 
 async function change(one, again) {
   const said = await ask(say("change_roles"), one.name, [roleFields(one.roles)], say("save"), say("cancel"));
-  if (said !== null) await attempt(() => post("/api/people/roles", { id: one.id, roles: chosenRoles(said) }), again);
+  if (said !== null && hasRole(said)) await attempt(() => post("/api/people/roles", { id: one.id, roles: chosenRoles(said) }), again);
 }
 
 async function withdraw(one, again) {
   const said = await ask(say("withdraw"), say("withdraw_text", one), [], say("withdraw"), say("cancel"));
   if (said !== null) await attempt(() => post("/api/people/withdraw", { id: one.id }), again);
+}
+
+async function signOutAll(one, again) {
+  await attempt(() => post("/api/people/sign-out", { id: one.id }), async () => {
+    tell(say("signed_out_all", one));
+    await again();
+  });
+}
+
+/** Whether a role is chosen; says that one is needed. */
+function hasRole(said) {
+  const has = chosenRoles(said).length > 0;
+  if (!has) tell(say("role_needed"), "wrong");
+  return has;
 }
 
 async function giveLink(asked) {

@@ -1,11 +1,12 @@
 // Recordings: the list, and one of them.
 
-import { bytes, get, post, RefusedError } from "./api.js";
+import { get, post, RefusedError } from "./api.js";
 import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
-import { language, say, sentence } from "./words.js";
+import { closePlayer, takeAlong, view } from "./viewing.js";
+import { say, sentence } from "./words.js";
 
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 
@@ -123,7 +124,8 @@ function keptUntil(row) {
 }
 
 /** One recording: what it says, what happened to it, and what can be done. */
-export async function showRecording({ main, me, go }, [id]) {
+export async function showRecording({ main, me, go }, [id = ""]) {
+  closePlayer();
   let found = null;
   try {
     found = await get(`/api/recordings/${encodeURIComponent(id)}`);
@@ -132,8 +134,9 @@ export async function showRecording({ main, me, go }, [id]) {
     fill(main, back(go), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
     return;
   }
-  const { rows, said, history, held, cases, key, handed_over: left } = found;
+  const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
   const row = rows.length === 0 ? null : { ...rows[0], held };
+  const here = said !== null || unreadable;
   const again = () => showRecording({ main, me, go }, [id]);
   const seen = make("section", { class: "seen", hidden: true });
   fill(
@@ -144,11 +147,13 @@ export async function showRecording({ main, me, go }, [id]) {
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen) }, say("view")),
-      said === null ? null : make("button", { onclick: () => hold(id, again) }, say("hold")),
-      said === null ? null : make("button", { onclick: () => addToCase(id, again) }, say("add_to_case")),
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
+      here ? make("button", { onclick: () => takeAlong(id, cases, me) }, say("take_along")) : null,
+      here ? make("button", { onclick: () => hold(id, again) }, say("hold")) : null,
+      here ? make("button", { onclick: () => addToCase(id, again) }, say("add_to_case")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
     ),
+    unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
@@ -192,61 +197,6 @@ function facts(said, key) {
     make("h2", {}, say("says")),
     make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
   );
-}
-
-/** The office's key, once opened: good for every recording of this tab, for a quarter of an hour. */
-let held = null;
-let player = null;
-addEventListener("hashchange", () => { player?.close(); player = null; });
-
-/** Asks why, has that written down, and plays the recording in this tab. */
-async function view({ said, key }, place) {
-  if (key === null) {
-    tell(say("no_camera_key"), "wrong");
-    return;
-  }
-  const reason = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
-  const asked = await ask(say("view"), say("view_text"), [reason], say("view"), say("cancel"));
-  if (asked === null) return;
-  try {
-    const path = `/api/recordings/${encodeURIComponent(said.id)}`;
-    const granted = await post(`${path}/viewing`, { reason: asked.reason, purpose: "view" });
-    if (granted.viewing === "") {
-      tell(say("approval_asked"));
-      return;
-    }
-    const headers = { Viewing: granted.viewing };
-    player?.close();
-    place.replaceChildren();
-    place.hidden = false;
-    const parts = await playerParts();
-    held ??= new parts.HeldKey();
-    const source = new parts.RangeSource(`${path}/content`, { headers });
-    player = parts.mountPlayer(place, {
-      source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
-      key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
-      name: `${said.id}.tar`,
-      identity: held,
-      words: parts.wordsOf(language()),
-    });
-    place.scrollIntoView({ block: "start" });
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
-}
-
-/** The player, which weighs more than the page: it comes when somebody views something. */
-async function playerParts() {
-  const modules = await Promise.all([
-    import("./player/evidence/keys.js"),
-    import("./player/evidence/source.js"),
-    import("./player/extents.js"),
-    import("./player/key_file.js"),
-    import("./player/player.js"),
-    import("./player/words.js"),
-  ]);
-  return Object.assign({}, ...modules);
 }
 
 async function hold(id, again) {

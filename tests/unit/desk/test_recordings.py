@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
@@ -92,6 +93,36 @@ def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None
     assert (kind, facts.until_us) == ("hold_until", now + MINUTE)
     boss = scene.signed_in("boss")
     assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
+
+
+def test_a_file_that_is_no_recording_shows_what_happened_and_can_be_held(
+    scene: DeskScene, tab: Browser
+) -> None:
+    (path,) = scene.office.directory.glob(f"*/recordings/{TWO}.tar")
+    kept, mode = path.read_bytes(), path.stat().st_mode
+    path.chmod(0o600)
+    try:
+        path.write_bytes(bytes(100))
+        answer = tab.ask("GET", f"/api/recordings/{TWO}")
+        assert answer.status == 200, answer.body
+        assert (answer.said["said"], answer.said["unreadable"]) == (None, True)
+        assert answer.said["history"]
+        assert tab.ask("POST", f"/api/recordings/{TWO}/hold", {"reason": "Az. 9"}).status == 200
+        assert tab.ask("GET", f"/api/recordings/{TWO}").said["held"]
+    finally:
+        path.write_bytes(kept)
+        path.chmod(mode)
+
+
+def test_a_case_takes_what_the_office_knows_and_says_what_is_wrong(tab: Browser) -> None:
+    def post(what: str, **said: str) -> Any:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "12"} | said)
+
+    never = "20261124T153000Z-000099-00000001"
+    assert post("open").status == 200
+    assert post("hand-over", text="Az.").why == "case_empty"
+    assert post("add", recording=never).why == "not_there"
+    assert post("add", recording=ONE).status == 200
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:

@@ -253,6 +253,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "signed": {"who": "w", "what": "in", "how": "passkey"},
         "viewed": given,
         "downloaded": given,
+        "viewing_approved": {"id": "c", "who": "w", "person": "p", "reason": "r", "case": ""},
         "rights": {"person": "p", "who": "", "what": "added", "roles": ("desk",)},
         "case": {
             "case": "7",

@@ -1,0 +1,50 @@
+// Requests for a viewing, where the office wants two: a supervisor approves, whoever asked sees it.
+
+import { get, post, RefusedError } from "./api.js";
+import { fill, make, tell } from "./dom.js";
+import { say, sentence } from "./words.js";
+
+/** What waits: one's own, and a supervisor's all. */
+export async function showRequests({ main, me }) {
+  const found = await get("/api/viewing-requests");
+  const again = () => showRequests({ main, me });
+  fill(
+    main,
+    make("h1", {}, say("requests")),
+    make("p", { class: "hint" }, say("requests_text")),
+    found.length === 0 ? make("p", {}, say("none")) : null,
+    make("ul", { class: "people" }, found.map((one) => draw(one, me, again))),
+  );
+}
+
+function draw(one, me, again) {
+  const approves = me.roles.includes("supervisor") && one.person !== me.id && !one.approved_by;
+  return make(
+    "li",
+    { class: "card" },
+    make("h2", {}, one.person, " ", make("small", {}, say(one.purpose === "view" ? "view" : "take_along"))),
+    make(
+      "dl",
+      {},
+      make("dt", {}, say("recording_id")),
+      make("dd", {}, make("a", { href: `#recording/${encodeURIComponent(one.recording)}` }, one.recording)),
+      make("dt", {}, say("reason")),
+      make("dd", {}, one.reason),
+      make("dt", {}, say("case_number")),
+      make("dd", {}, one.case || say("without_case")),
+    ),
+    make("p", {}, one.approved_by ? say("approved_by", { who: one.approved_by }) : say("waits")),
+    approves ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => approve(one, again) }, say("approve"))) : null,
+  );
+}
+
+async function approve(one, again) {
+  try {
+    await post("/api/viewing-requests/approve", { name: one.name });
+    tell(say("approved_now"));
+    await again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
+}

@@ -1,0 +1,195 @@
+"""Given to somebody: with two where the office wants two, once, and for as long as they may."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.client import IncompleteRead
+from typing import Any
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, Camera, Silent
+
+from camerad.desk import sealed_answer, viewing_routes
+from camerad.desk.desk_ledger import BusyError, DeskLedger
+from camerad.desk.roles import DeskRole
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
+
+from .desk_scene import Answer, Browser, DeskScene
+
+THERE = f"/api/recordings/{ONE}"
+REQUESTS = "/api/viewing-requests"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    root = tmp_path_factory.mktemp("viewings")
+    with DeskScene(root, two_for_viewing=True) as scene:
+        camera = Camera(root / "camera")
+        camera.put(ONE)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        scene.add("desk", DeskRole.DESK)
+        for one in ("boss", "boss2"):
+            scene.add(one, DeskRole.SUPERVISOR)
+        yield scene
+
+
+@pytest.fixture
+def scene(office: DeskScene) -> Iterator[DeskScene]:
+    yield office
+    for kind in ("viewings", "viewing-requests"):
+        for one in (office.office.directory / "office/desk" / kind).glob("*"):
+            one.unlink()
+
+
+def ask(tab: Browser, **said: str) -> Answer:
+    body = {"reason": "Az. 7", "purpose": "view"} | said
+    return tab.ask("POST", f"{THERE}/viewing", body)
+
+
+def waiting(boss: Browser) -> list[Any]:
+    said = boss.ask("GET", REQUESTS).said
+    assert isinstance(said, list)
+    return said
+
+
+def approve(boss: Browser, name: str) -> Answer:
+    return boss.ask("POST", f"{REQUESTS}/approve", {"name": name})
+
+
+def approved(scene: DeskScene, tab: Browser) -> Browser:
+    """A supervisor who has approved what the tab asks for."""
+    boss = scene.signed_in("boss")
+    assert ask(tab).said["viewing"] == ""
+    (one,) = waiting(boss)
+    assert approve(boss, one["name"]).status == 200
+    return boss
+
+
+def viewing(scene: DeskScene, tab: Browser) -> dict[str, str]:
+    approved(scene, tab)
+    return {"Viewing": ask(tab).said["viewing"]}
+
+
+def test_an_approval_is_for_the_reason_and_case_that_were_approved(scene: DeskScene) -> None:
+    tab = scene.signed_in("desk")
+    assert tab.ask("POST", "/api/cases/open", {"number": "999"}).status == 200
+    boss = approved(scene, tab)
+    kind, facts = scene.entries()[-1]
+    assert (kind, facts.id, facts.who, facts.person, facts.reason, facts.case) == (
+        *("viewing_approved", ONE, "boss", "desk", "Az. 7", ""),
+    )
+    before = len(scene.kinds("viewed"))
+    assert ask(tab, reason="the neighbour").said["viewing"] == ""
+    assert ask(tab, case="999").said["viewing"] == ""
+    assert (len(scene.kinds("viewed")), len(waiting(boss))) == (before, 3)
+    assert ask(tab).said["viewing"]
+    assert scene.kinds("viewed")[-1].reason == "Az. 7"
+
+
+def test_a_viewing_names_a_case_that_there_is(scene: DeskScene) -> None:
+    assert ask(scene.signed_in("desk"), case="never").why == "no_such_case"
+
+
+def test_a_busy_store_uses_up_no_approval(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = scene.signed_in("desk")
+    approved(scene, tab)
+
+    def busy(*_: object, **__: object) -> None:
+        raise BusyError("taken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeskLedger, "give", busy)
+        assert ask(tab).why == "busy"
+    assert ask(tab).said["viewing"]
+
+
+def test_an_approval_that_comes_while_one_is_used_does_not_come_back(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, other = scene.signed_in("desk"), scene.signed_in("boss2")
+    boss = approved(scene, tab)
+    (one,) = waiting(boss)
+    giving, go_on = threading.Event(), threading.Event()
+    give = DeskLedger.give
+
+    def slowly(ledger: DeskLedger, kind: str, recording: str, **facts: Any) -> None:
+        giving.set()
+        assert go_on.wait(10)
+        give(ledger, kind, recording, **facts)
+
+    monkeypatch.setattr(DeskLedger, "give", slowly)
+    answers: list[Answer] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(tab)))
+    asking.start()
+    assert giving.wait(10)
+    again = threading.Thread(target=lambda: answers.append(approve(other, one["name"])))
+    again.start()
+    go_on.set()
+    asking.join()
+    again.join()
+    assert sorted(one.status for one in answers) == [200, 404]
+    assert waiting(boss) == []
+
+
+def test_nobody_takes_all_the_room_and_there_is_room_before_the_entry(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = scene.signed_in("desk")
+    monkeypatch.setattr(viewing_routes, "SHARE", 1)
+    viewing(scene, tab)
+    boss = approved(scene, tab)
+    before = len(scene.entries())
+    assert ask(tab).why == "too_many"
+    assert (len(scene.entries()), len(waiting(boss))) == (before, 1)
+    assert ask(tab, reason="another").why == "too_many"
+    assert ask(scene.signed_in("boss2")).status == 200
+
+
+def test_whoever_is_withdrawn_gets_no_more_of_it(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = scene.signed_in("desk")
+    fields = viewing(scene, tab)
+    monkeypatch.setattr(sealed_answer, "AGAIN_US", 0)
+    monkeypatch.setattr(sealed_answer, "PIECE", 100)
+    assert tab.ask("GET", f"{THERE}/content", headers=fields).status == 200
+    read = sealed_answer.open_plain
+
+    def withdrawn_meanwhile(path: str, what: str) -> Any:
+        scene.sessions.end_all_of("desk")
+        return read(path, what)
+
+    monkeypatch.setattr(sealed_answer, "open_plain", withdrawn_meanwhile)
+    with pytest.raises((IncompleteRead, ConnectionError)):
+        tab.ask("GET", f"{THERE}/content", headers=fields)
+
+
+def test_a_range_is_of_the_file_that_it_was_before(scene: DeskScene) -> None:
+    tab = scene.signed_in("desk")
+    fields = viewing(scene, tab)
+    (path,) = scene.office.directory.glob(f"*/recordings/{ONE}.tar")
+    whole = path.read_bytes()
+
+    def get(**more: str) -> Answer:
+        said = {name.replace("_", "-"): value for name, value in more.items()}
+        return tab.ask("GET", f"{THERE}/content", headers=fields | said)
+
+    all_of_it = get()
+    tag = all_of_it.headers["ETag"]
+    assert (all_of_it.status, all_of_it.body) == (200, whole)
+    some = get(Range="bytes=10-19", If_Match=tag)
+    assert (some.status, some.body) == (206, whole[10:20])
+    assert some.headers["Content-Range"] == f"bytes 10-19/{len(whole)}"
+    assert get(Range="bytes=-7").body == whole[-7:]
+    assert get(Range="bytes=10-19", If_Range=tag).status == 206
+    assert get(Range="bytes=10-19", If_Range='"other"').body == whole
+    assert get(If_Match='"other"').status == 412
+    assert get(If_None_Match=tag).status == 304
+    beyond = get(Range=f"bytes={len(whole)}-")
+    assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
