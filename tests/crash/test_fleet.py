@@ -19,6 +19,7 @@ from hw_mocks.fleet.fleet_run import Cuts, Fleet
 from hw_mocks.sim.relay import Relay
 from postgresql import PostgreSQL
 
+from camerad.vault.takeover_queue import THREADS
 from camerad.verify.verdict import Verdict
 
 CAMERAS = 3
@@ -140,9 +141,12 @@ def test_two_servers_on_one_postgresql_do_each_job_once_though_one_is_killed(
     judge(office, cards, tmp_path)
     said = office.log.read_text() + log.read_text()
     assert "Traceback" not in said
-    for card in cards:
-        for path in card.files:
-            assert said.count(f"{path.stem}: taken over from") == 1, path.stem
+    # Whoever was killed may have said so of what it was at, and the other one completed that.
+    logs = [office.log.read_text(), log.read_text()]
+    stems = [path.stem for card in cards for path in card.files]
+    counts = {stem: [one.count(f"{stem}: taken over from") for one in logs] for stem in stems}
+    assert all(sum(one) >= 1 and max(one) == 1 for one in counts.values()), counts
+    assert len([one for one in counts.values() if sum(one) > 1]) <= THREADS, counts
 
 
 def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:
