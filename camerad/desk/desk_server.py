@@ -49,24 +49,16 @@ from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.entrance import Entrance, listen, tls_context
+from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
 from camerad.vault.office_settings import OfficeFile
 
 _log = logging.getLogger(__name__)
-# What strangers send that is no HTTP is not for the log, which is read in terminals.
-_parser_log = logging.getLogger("camerad.desk.desk_server.parser")
-_parser_log.setLevel(logging.CRITICAL)
-
-IDLE_SECONDS: Final = 30.0
-"""How long a head may take."""
 END_SECONDS: Final = 3.0
 THREADS: Final = 64
 """For requests that wait for storage: half as many as there are connections."""
 LONGEST_LINE: Final = 4096
 MOST_FIELDS: Final = 60
 """Header fields of a request. A browser sends some 20."""
-LINGER_SECONDS: Final = 2.0
-"""How long what follows a refused request is still read, so that the answer arrives."""
 
 
 class Desk:
@@ -116,18 +108,8 @@ class Desk:
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
         app = Guard(self._desk.url, self._sessions).make_app(self.routes())
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=END_SECONDS,
-            logger=_parser_log,
-            keepalive_timeout=IDLE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-            max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
-            max_headers=MOST_FIELDS,
-            auto_decompress=False,
+        self._runner = make_runner(
+            app, end_seconds=END_SECONDS, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS
         )
         await self._runner.setup()
         if self._runner.server is None:

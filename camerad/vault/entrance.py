@@ -22,12 +22,21 @@ from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
 
+# aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
+_parser_log = logging.getLogger("camerad.vault.entrance.parser")
+_parser_log.setLevel(logging.CRITICAL)
+
 MOST: Final = 128
 """Connections at once;"""
 MOST_OF_ONE: Final = 32
 """of one address."""
 BACKLOG: Final = 64
 HANDSHAKE_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 30.0
+"""How long a head may take, from the beginning of its connection or the end of the request
+before."""
+LINGER_SECONDS: Final = 2.0
+"""How long what follows a refused request is still read, so that the answer arrives."""
 UNSENT_SECONDS: Final = 60
 """How long a peer may leave what was sent to it unread."""
 _PAUSE_SECONDS: Final = 1.0
@@ -76,6 +85,31 @@ def listen(host: str | None, port: int) -> socket.socket:
             f"cannot listen at {host or 'every address'}, port {port}: {error.strerror or error}; "
             "end what listens there, or change listen in the office's settings"
         ) from error
+
+
+def make_runner(
+    app: web.Application, *, end_seconds: float, longest_line: int, most_fields: int
+) -> web.AppRunner:
+    """What runs an application here. end_seconds: what requests have at the end. longest_line:
+    bytes of a request's first line, and of one header field. most_fields: header fields of a
+    request.
+
+    It writes no access log, which would say who was where and when, no traceback for bytes that are
+    no HTTP, and unpacks no body.
+    """
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=end_seconds,
+        logger=_parser_log,
+        keepalive_timeout=IDLE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        max_line_size=longest_line,
+        max_field_size=longest_line,
+        max_headers=most_fields,
+        auto_decompress=False,
+    )
 
 
 class Entrance:

@@ -48,7 +48,7 @@ from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_in_routes import CheckInRoutes
 from camerad.vault.check_ins import CheckIns
-from camerad.vault.entrance import Entrance, listen, tls_context
+from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.lost_recordings import LostRecordings
@@ -76,19 +76,10 @@ from camerad.vault.uploads import INCOMING, Uploads
 
 log = logging.getLogger(__name__)
 
-# aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
-_parser_log = logging.getLogger("camerad.vault.office_server.parser")
-_parser_log.setLevel(logging.CRITICAL)
-
-IDLE_SECONDS: Final = 30.0
-"""How long a head may take, from the beginning of its connection or the end of the request
-before."""
 LONGEST_LINE: Final = 2048
 """Bytes of a request's first line, and of one header field; Signature-Input has some 400."""
 MOST_FIELDS: Final = 40
 """Header fields of a request. A camera sends some 12."""
-LINGER_SECONDS: Final = 2.0
-"""How long what follows a refused request is still read, so that the answer arrives."""
 LARGEST_BODY: Final = 1 << 20
 """Of what is not read in pieces."""
 END_SECONDS: Final = 5.0
@@ -274,19 +265,8 @@ class Vault:
         return app
 
     async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
-        # No access log: it would say when whose camera was where.
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=END_SECONDS,
-            logger=_parser_log,
-            keepalive_timeout=IDLE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-            max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
-            max_headers=MOST_FIELDS,
-            auto_decompress=False,
+        self._runner = make_runner(
+            app, end_seconds=END_SECONDS, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS
         )
         await self._runner.setup()
         if self._runner.server is None:

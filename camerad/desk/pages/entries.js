@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make } from "./dom.js";
+import { questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { say } from "./words.js";
 
@@ -40,12 +41,7 @@ export async function showEntries({ main }) {
   await load(true);
 
   async function load(anew) {
-    const asked = new URLSearchParams();
-    const said = new FormData(form);
-    for (const name of ["from", "to"])
-      if (said.get(name)) asked.set(`${name}_us`, String(Date.parse(said.get(name)) * 1000));
-    for (const name of ["who", "kind", "recording"])
-      if (said.get(name).trim()) asked.set(name, said.get(name).trim());
+    const asked = questionOf(form, ["who", "kind", "recording"]);
     if (!anew && next !== null) asked.set("before", String(next));
     const page = await get(`/api/entries?${asked}`);
     rows = anew ? page.rows : [...rows, ...page.rows];

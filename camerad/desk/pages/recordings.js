@@ -3,6 +3,7 @@
 import { get, post, RefusedError } from "./api.js";
 import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
+import { questionOf } from "./filters.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
@@ -46,13 +47,7 @@ export async function showRecordings({ main }) {
   await load(true);
 
   async function load(anew) {
-    const asked = new URLSearchParams();
-    const said = new FormData(form);
-    for (const name of ["from", "to"])
-      if (said.get(name)) asked.set(`${name}_us`, String(Date.parse(said.get(name)) * 1000));
-    for (const name of ["camera", "wearer", "state"])
-      if (said.get(name).trim()) asked.set(name, said.get(name).trim());
-    for (const name of ["flagged", "held"]) if (said.get(name)) asked.set(name, "true");
+    const asked = questionOf(form, ["camera", "wearer", "state"], ["flagged", "held"]);
     if (!anew && next !== null) asked.set("after", next);
     try {
       const page = await get(`/api/recordings?${asked}`);

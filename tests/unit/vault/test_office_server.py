@@ -446,7 +446,7 @@ def test_bytes_that_are_no_http_are_answered_and_leave_the_server_alone(
 def test_a_head_that_does_not_end_is_given_up(
     scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("camerad.vault.office_server.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("camerad.vault.entrance.IDLE_SECONDS", 0.3)
     with scene.serving() as client:
         connection = client.connect()
         connection.connect()
