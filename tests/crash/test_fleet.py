@@ -150,6 +150,9 @@ def test_two_servers_on_one_postgresql_do_each_job_once_though_one_is_killed(
     counts = {stem: [one.count(f"{stem}: taken over from") for one in logs] for stem in stems}
     assert all(sum(one) >= 1 and max(one) == 1 for one in counts.values()), counts
     assert len([one for one in counts.values() if sum(one) > 1]) <= THREADS, counts
+    for card in cards:
+        signed = list(office.directory.glob(f"{card.name}-*/receipts/*.jws"))
+        assert len(signed) == len(card.files), "each is receipted once"
 
 
 def judge(office: FleetOffice, cards: list[Card], directory: Path) -> None:

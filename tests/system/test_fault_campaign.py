@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 SEEDS = (1, campaign(2))
 """Each on a camera of its own."""
-MINUTES = 0.25
+MINUTES = 0.5
 """So long each; `make campaign` plays a thousand sequences besides."""
 
 
