@@ -253,7 +253,10 @@ class Control:
         """What speaks with a peer that has just connected; None: it is turned away."""
         server = self._runner.server if self._runner is not None else None
         peer = peer_of(transport)
-        if server is None or peer is None or len(server.connections) >= MAX_CONNECTIONS:
+        if server is None or self._closing.is_set():
+            # Accepted just before: whoever ends the others would never come to this one.
+            return None
+        if peer is None or len(server.connections) >= MAX_CONNECTIONS:
             return None
         if not self._permissions.is_own(peer):
             there = (peer_of(one.transport) for one in server.connections)
@@ -374,6 +377,11 @@ class Control:
         self._closing.set()
         self.changed()
         if self._server is not None:
+            # A turn in between: asyncio never closes what it has accepted and not yet begun when
+            # its server closes.
+            for listener in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+            await asyncio.sleep(0)
             self._server.close()
             self._server = None
         if self._runner is not None:

@@ -281,13 +281,7 @@ class OfficeConnection:
 
     def _wrapped(self, context: ssl.SSLContext, until_us: int) -> TimedSocket:
         """A connection, before its handshake."""
-        raw = self._dial(until_us)
-        with self._lock:
-            # Both in one: `interrupt` has to find the one that has the descriptor.
-            channel = context.wrap_socket(
-                raw, server_hostname=self._host, do_handshake_on_connect=False
-            )
-            self._channel = channel
+        channel = self._dial(context, until_us)
         self.raise_if_stopped()
         timed = TimedSocket(channel, self._clock)
         timed.deadline_us = until_us
@@ -310,24 +304,30 @@ class OfficeConnection:
         finally:
             self.close()
 
-    def _dial(self, until_us: int) -> socket.socket:
+    def _dial(self, context: ssl.SSLContext, until_us: int) -> ssl.SSLSocket:
         """A connection to the first of the server's addresses that lets one in."""
         failure: OSError | None = None
         for family, address in self._addresses(until_us):
-            raw = socket.socket(family, socket.SOCK_STREAM)
+            # Wrapped before it is connected: what the peer has reset by then would be lost inside
+            # of the library, and nobody could close it.
+            channel = context.wrap_socket(
+                socket.socket(family, socket.SOCK_STREAM),
+                server_hostname=self._host,
+                do_handshake_on_connect=False,
+            )
             with self._lock:
-                self._channel = raw
+                self._channel = channel
             try:
                 self.raise_if_stopped()
-                raw.settimeout(max(0.1, (until_us - self._clock.now_us()) / SECOND))
-                raw.connect(address)
-                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                channel.settimeout(max(0.1, (until_us - self._clock.now_us()) / SECOND))
+                channel.connect(address)
+                channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 failure = error
                 self.close()
                 self.raise_if_stopped()
             else:
-                return raw
+                return channel
         why = "it has no address" if failure is None else str(failure.strerror or failure)
         raise self._unreached(
             f"the office's server cannot be reached ({why}): look whether it runs, and at the "

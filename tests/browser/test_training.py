@@ -105,6 +105,8 @@ UNEXPLAINED: Final = """() => {
   return [rows.length, rows.filter((one) => one !== null)];
 }"""
 """How many faults there are, and which lack their full name, what to expect or what to do."""
+CUE_OVER_US: Final = 400_000
+"""Longer than any pause within a cue."""
 READY_EDGES: Final = 2 * len(Rhythm.CAN.value)
 """Of the motor's pin, when a camera that has started says that it can record."""
 KNOWN_SOON: Final = ("clock_unset", "wurde nie gestellt", "Uhrzeit ungewiss")
@@ -237,6 +239,16 @@ def in_reach(one: Person, sizes: tuple[tuple[int, int], ...]) -> None:
     assert out == {}
 
 
+def is_told(camera: BodyCamera) -> bool:
+    """Whether the camera has said that it can record, and has been still for longer than any pause
+    within a cue since."""
+    strokes = edges(camera, "vibration", 0)
+    if len(strokes) < READY_EDGES:
+        return False
+    at_us, is_on = strokes[-1]
+    return not is_on and now_us() - at_us > CUE_OVER_US
+
+
 def test_what_is_felt_and_said_is_read_and_one_film_plays(
     chromium: Browser, camera: BodyCamera
 ) -> None:
@@ -253,8 +265,9 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         one.waits_for_stage("Idle")
         says = page.evaluate(STROKES)
         assert says == ["done", "it can record", "done", "it records"]
-        # Else a press cuts short what the camera says at its start, which is then told again.
-        until(lambda: len(edges(camera, "vibration", 0)) >= READY_EDGES, PATIENCE, "it can record")
+        # Else a press cuts short what the camera says at its start, which is then told again; and
+        # what it answers sooner than a cue is over cannot be told from that cue's own strokes.
+        until(lambda: is_told(camera), PATIENCE, "it has said that it can record")
         page.evaluate(FEELS)
         big = page.locator("#button-main")
         for _ in range(breadth(1, 2)):

@@ -104,6 +104,39 @@ def test_status_recordings_and_intents(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_who_comes_while_it_closes_is_turned_away(tmp_path: Path, turns: int) -> None:
+    """A connection may be accepted before the end and begin after it. turns: of the loop, between
+    the peer's connecting and the end."""
+
+    async def scene(daemon: StandIn, control: Control, http: aiohttp.ClientSession) -> None:
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> list[dict[str, Any]]:
+            asked.set()
+            await answered.wait()
+            return []
+
+        daemon.list_recordings = slow  # type: ignore[method-assign]
+        asking = asyncio.ensure_future(http.get("/recordings"))
+        await asked.wait()
+        with socket.socket(socket.AF_UNIX) as late:
+            late.setblocking(False)
+            late.connect(control.path)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            closing = asyncio.ensure_future(control.close())
+            # Closed before the one that holds the end up; a reset says so too.
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.get_running_loop().sock_recv(late, 1) == b""
+            assert not closing.done()
+        answered.set()
+        (await asking).close()
+        await closing
+
+    play(tmp_path, scene)
+
+
 def test_a_refusal_says_why(tmp_path: Path) -> None:
     async def scene(daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
         daemon.refuse = "storage_full"

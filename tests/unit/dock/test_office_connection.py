@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authority import Authority, authority
@@ -169,11 +174,11 @@ def test_a_server_that_will_not_show_its_certificate_again_is_refused_all_the_sa
     connection = connect(ca, server.port)
     dial, dialled = connection._dial, []
 
-    def once(until_us: int) -> socket.socket:
+    def once(context: ssl.SSLContext, until_us: int) -> ssl.SSLSocket:
         dialled.append(until_us)
         if len(dialled) > 1:
             raise OfficeUnavailableError("it is gone")
-        return dial(until_us)
+        return dial(context, until_us)
 
     connection._dial = once  # type: ignore[method-assign]
     try:
@@ -331,6 +336,41 @@ def test_a_server_that_does_not_invite_a_body_is_sent_it(
 def test_nobody_listens(ca: Authority) -> None:
     with pytest.raises(OfficeUnavailableError, match="cannot be reached"):
         connect(ca, free_port()).exchange(ASK)
+
+
+def test_a_server_that_resets_at_once_leaves_no_socket(
+    ca: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that is wrapped once it is connected is lost in the library if its peer has reset it
+    by then: nobody has it to close."""
+    wrap = ssl.SSLContext.wrap_socket
+
+    def late(context: ssl.SSLContext, raw: socket.socket, **how: Any) -> ssl.SSLSocket:
+        with contextlib.suppress(OSError):
+            raw.getpeername()
+            select.select([raw], [], [], 20)  # the reset is there
+        return wrap(context, raw, **how)
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    raw, _ = listener.accept()
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    raw.close()
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with pytest.raises(OfficeUnavailableError):
+                connect(ca, listener.getsockname()[1]).exchange(ASK)
+            gc.collect()
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(20)
+    assert [str(one.message) for one in said] == []
 
 
 def test_a_name_that_nobody_knows(ca: Authority) -> None:
