@@ -17,13 +17,14 @@ SAID = re.compile(r'\b(?:say|field)\((?:say\()?"(\w+)"')
 
 
 def words(name: str) -> dict[str, str]:
-    block = SOURCE.split(f"const {name} = {{", 1)[1].split("\n};", 1)[0]
+    source = (PAGES / f"words_{name.lower()}.js").read_text(encoding="utf-8")
+    block = source.split(f"export const {name} = {{", 1)[1].split("\n};", 1)[0]
     found = KEY.findall(block)
     assert len(dict(found)) == len(found) == block.count("\n"), "a key is there twice, or no line"
     return dict(found)
 
 
-ENGLISH, GERMAN = words("ENGLISH"), words("GERMAN")
+ENGLISH, GERMAN = words("EN"), words("DE")
 
 
 def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
@@ -41,7 +42,9 @@ def test_each_refusal_role_and_state_has_its_words() -> None:
 
 def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
     source = "".join(
-        one.read_text(encoding="utf-8") for one in PAGES.glob("*.js") if one.name != "words.js"
+        one.read_text(encoding="utf-8")
+        for one in PAGES.glob("*.js")
+        if not one.name.startswith("words")
     )
     assert set(SAID.findall(source)) <= ENGLISH.keys()
     quoted = set(re.findall(r'"(\w+)"', source))
