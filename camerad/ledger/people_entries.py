@@ -84,3 +84,7 @@ class CaseEntry:
     recording: str
     reason: str
     sha256: str
+
+
+LookedAt = ViewedEntry | DownloadedEntry | ViewingApprovedEntry
+"""What is about a recording and changes nothing of it."""

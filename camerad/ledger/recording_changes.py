@@ -18,10 +18,10 @@ from camerad.ledger.recording_entries import (
     HoldPlaced,
     HoldPlacedUntil,
     HoldReleased,
+    Missing,
     OpenedEntry,
     Received,
     Recovered,
-    Replaced,
 )
 from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant, Timeline
@@ -136,12 +136,11 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
         return replace(known, changed=changed, missing=False)
     if isinstance(facts, Deleted):
         return replace(known, deleted=Tombstone(facts.why, facts.age_us, entry.epoch))
-    if isinstance(facts, Replaced):
-        return known
-    if known.ended is not None:
-        return replace(known, missing=True)
-    # It can get no end any more, and must not be carried on for ever.
-    return replace(known, missing=True, **_unended(entry))
+    if isinstance(facts, Missing):
+        # Without an end it can get none any more, and must not be carried on for ever.
+        unended = _unended(entry) if known.ended is None else {}
+        return replace(known, missing=True, **unended)
+    return known
 
 
 def placed_at(known: RecordingState, here: Instant) -> RecordingState:

@@ -90,6 +90,21 @@ def test_an_approval_is_for_the_reason_and_case_that_were_approved(scene: DeskSc
     assert scene.kinds("viewed")[-1].reason == "Az. 7"
 
 
+def test_a_recording_that_was_looked_at_goes_on_its_day_all_the_same(scene: DeskScene) -> None:
+    """Its file counts as there: the list keeps its day, and nothing is taken over again."""
+    tab = scene.signed_in("desk")
+    scene.index.refresh()
+    before = tab.ask("GET", "/api/recordings").said
+    approved(scene, tab)
+    assert ask(tab).said["viewing"]
+    scene.index.refresh()
+    assert tab.ask("GET", "/api/recordings").said == before
+    known = [kind for kind, _ in scene.entries()]
+    approved(scene, tab)
+    assert ask(tab).said["viewing"]
+    assert [kind for kind, _ in scene.entries()][len(known) :] == ["viewing_approved", "viewed"]
+
+
 def test_a_viewing_names_a_case_that_there_is(scene: DeskScene) -> None:
     assert ask(scene.signed_in("desk"), case="never").why == "no_such_case"
 

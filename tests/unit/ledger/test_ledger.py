@@ -154,6 +154,20 @@ def test_a_hold_on_what_the_ledger_does_not_know_is_kept(book: Book) -> None:
     assert known(book, "somewhere else").held
 
 
+@pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
+def test_who_looked_changes_nothing_of_a_recording(book: Book, kind: str) -> None:
+    said = {"who": "w", "reason": "r", "case": ""}
+    said |= {"person": "p"} if kind == "viewing_approved" else {"role": "desk", "approved_by": ""}
+    book.record("ended")
+    book.opened("running")
+    before = book.state.recordings
+    for name in ("ended", "running", "somewhere else"):
+        book.ledger.append(kind, id=name, **said)
+    assert book.state.recordings == before
+    book.ledger.rotate()
+    assert book.state.recordings == before
+
+
 def test_what_is_held_gets_no_tombstone(book: Book) -> None:
     book.record("a")
     book.hold("a")
