@@ -4,6 +4,7 @@ ends."""
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -36,6 +37,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         items[:] = [one for one in items if one not in left]
     items[:] = dealt(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Have the collector leave alone what is there by now: thousands of tests, and what they have
+    imported, stay to the end. To look at them takes a third of a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

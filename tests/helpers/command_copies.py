@@ -17,11 +17,13 @@ from types import TracebackType
 from typing import Final
 
 PROGRAM: Final = """
-import importlib, json, os, pkgutil, sys
+import gc, importlib, json, os, pkgutil, sys
 import camerad.__main__, camerad.cli
 
 for found in pkgutil.iter_modules(camerad.cli.__path__):
     importlib.import_module(f"camerad.cli.{found.name}")
+gc.collect()
+gc.freeze()  # no collector of a copy looks at what all of them have, so none of it is copied
 os.write(1, b"ready\\n")
 for line in sys.stdin.buffer:
     asked = json.loads(line)

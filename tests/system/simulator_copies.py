@@ -28,9 +28,27 @@ _PR_GET_CHILD_SUBREAPER: Final = 37  # linux/prctl.h
 _PAUSE: Final = 0.02
 
 PROGRAM: Final = """
-import json, os, sys
+import atexit, gc, json, os, sys, threading
 from hw_mocks.sim.__main__ import main
 
+def ended(words):
+    # As an interpreter ends, but for what it does with each of a thousand modules at last: in a
+    # copy the memory of all of them would be copied for that.
+    code = 1
+    try:
+        code = main(words)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+gc.collect()
+gc.freeze()  # nor does the collector of a copy look at what all of them have
 for line in sys.stdin.buffer:
     asked = json.loads(line)
     told, tells = os.pipe()
@@ -53,7 +71,7 @@ for line in sys.stdin.buffer:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number in (1, 2):
         os.dup2(os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
-    sys.exit(main(asked["words"]))
+    ended(asked["words"])
 """
 
 
