@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
+import http.client
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import SplitResult, quote_plus, urlencode, urlsplit
 
-import aiohttp
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
@@ -34,10 +36,11 @@ from camerad.desk.id_token import (
     WantedToken,
     check_id_token,
 )
+from camerad.vault.notices.send_deadline import deadline
 from camerad.vault.openid_settings import SECTION, OpenidSettings
 
 WHOLE_SECONDS: Final = 10.0
-"""For one answer, from the connection to its last byte."""
+"""For one answer from its first to its last byte, and as long before that for the connection."""
 LARGEST: Final = 256 * 1024
 """Of an answer, bytes."""
 KNOWN_US: Final = 3600 * SECOND
@@ -213,35 +216,54 @@ class OpenidProvider:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """The content of an answer that is a success."""
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(self._make_tls)
+        body = None if said is None else urlencode(said).encode("ascii")
         fields = {"Accept": "application/json", "Accept-Encoding": "identity"} | (headers or {})
+        if body is not None:
+            fields["Content-Type"] = "application/x-www-form-urlencoded"
+        status, content = await asyncio.to_thread(self._exchange, method, address, body, fields)
+        if status == HTTPStatus.OK:
+            return content
+        if said is not None and HTTPStatus.BAD_REQUEST <= status < 500:
+            self._refuse_code(content)
+        raise self._away(f"it answers {status} at {urlsplit(address).netloc}")
+
+    def _exchange(
+        self, method: str, address: str, body: bytes | None, fields: dict[str, str]
+    ) -> tuple[int, bytes]:
+        """Status and content of one answer; for a thread."""
+        url = urlsplit(address)
+        begun = time.monotonic()
         try:
-            async with (
-                asyncio.timeout(WHOLE_SECONDS),
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=self._tls, force_close=True),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    auto_decompress=False,
-                ) as session,
-                session.request(
-                    method, address, data=said, headers=fields, allow_redirects=False
-                ) as answer,
-            ):
-                content = bytearray()
-                async for piece in answer.content.iter_chunked(16_384):
-                    content += piece
-                    if len(content) > LARGEST:
-                        raise self._away(f"its answer has more than {LARGEST} bytes")
-        except TimeoutError as error:
-            raise self._away(f"it does not answer within {WHOLE_SECONDS:.0f} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            connection = self._connection(url)
+            with contextlib.closing(connection):
+                connection.connect()
+                reached = connection.sock  # which the answer takes over, if it is the last one
+                begun = time.monotonic()
+                with deadline(WHOLE_SECONDS, lambda: reached):
+                    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+                    connection.request(method, path, body, fields)
+                    with connection.getresponse() as answer:
+                        content = answer.read(LARGEST + 1)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self._check_time(begun)
             raise self._away(printable(error)[:300] or type(error).__name__) from error
-        if answer.status == HTTPStatus.OK:
-            return bytes(content)
-        if said is not None and HTTPStatus.BAD_REQUEST <= answer.status < 500:
-            self._refuse_code(bytes(content))
-        raise self._away(f"it answers {answer.status} at {urlsplit(address).netloc}")
+        self._check_time(begun)
+        if len(content) > LARGEST:
+            raise self._away(f"its answer has more than {LARGEST} bytes")
+        return answer.status, content
+
+    def _check_time(self, begun: float) -> None:
+        """What was cut off by the deadline may look like an answer's end."""
+        if time.monotonic() - begun >= WHOLE_SECONDS:
+            raise self._away(f"it does not answer within {WHOLE_SECONDS:g} s")
+
+    def _connection(self, url: SplitResult) -> http.client.HTTPConnection:
+        host, timeout = url.hostname or "", WHOLE_SECONDS
+        if url.scheme == "http":  # `_is_sound`: a trial
+            return http.client.HTTPConnection(host, url.port, timeout=timeout)
+        if self._tls is None:
+            self._tls = self._make_tls()
+        return http.client.HTTPSConnection(host, url.port, timeout=timeout, context=self._tls)
 
     def _refuse_code(self, content: bytes) -> None:
         """Raises what an answer of the token endpoint says, if it is one (RFC 6749, 5.2)."""
@@ -267,7 +289,7 @@ class OpenidProvider:
             raise ProviderAwayError(str(error)) from error
         except UnicodeDecodeError:
             said = ""
-        if not said or not said.isprintable():
+        if not said or len(said) >= _LONGEST_SECRET or not said.isprintable():
             raise ProviderAwayError(
                 f"{path}: there is no secret in this file; write there what the provider gave"
             )
