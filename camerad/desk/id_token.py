@@ -41,7 +41,7 @@ class IdTokenError(CameradError, PermissionError):
     """Error raised when an ID token does not count."""
 
 
-class UnknownKeyError(IdTokenError):
+class UnpublishedKeyError(IdTokenError):
     """Error raised when it is signed by a key that is not among those that are known. The provider
     may have another one since."""
 
@@ -103,7 +103,7 @@ class TokenKeys:
         self._keys = [key for one in keys if (key := _read_key(one)) is not None]
 
     def find(self, kid: str | None, algorithm: str) -> RSAKey | ECKey:
-        """The key that a token names. Raises UnknownKeyError."""
+        """The key that a token names. Raises UnpublishedKeyError."""
         kind = ALGORITHMS[algorithm]
         found = [
             key
@@ -113,7 +113,7 @@ class TokenKeys:
             and kid in (None, key.kid)
         ]
         if len(found) != 1:
-            raise UnknownKeyError("the token names none of the provider's keys")
+            raise UnpublishedKeyError("the token names none of the provider's keys")
         return found[0]
 
 

@@ -32,7 +32,7 @@ from camerad.desk.desk_ledger import BusyError
 from camerad.desk.id_token import (
     IdTokenError,
     TokenKeys,
-    UnknownKeyError,
+    UnpublishedKeyError,
     WantedToken,
     check_id_token,
 )
@@ -154,7 +154,7 @@ class OpenidProvider:
             now = self._clock.wall_us()
             try:
                 return check_id_token(token, await self._keys.get(), wanted, now)
-            except UnknownKeyError:
+            except UnpublishedKeyError:
                 again = await self._keys.get(older_than_us=KEYS_AGAIN_US)
                 return check_id_token(token, again, wanted, now)
 

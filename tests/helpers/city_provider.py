@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +51,7 @@ class CityProvider:
         self.back = back
         self.lies = Lies()
         self.asked: Counter[str] = Counter()
-        self.keys = [make_key()]
+        self.keys = [known_key(0)]
         self._codes: dict[str, tuple[dict[str, str], str]] = {}
         made = authority()
         self.ca = directory / "city-ca.pem"
@@ -109,7 +110,8 @@ class CityProvider:
             query = urlsplit(request.path).query
             self._checked(query)
             page = (
-                '<!doctype html><html lang="en"><title>City</title><main><h1>City</h1>'
+                '<!doctype html><html lang="en"><title>City</title>'
+                '<link rel="icon" href="data:,"><main><h1>City</h1>'
                 f'<form method="post" action="{self._path}/login">'
                 f'<input type="hidden" name="query" value="{html.escape(query)}">'
                 '<label>User <input name="user"></label><button>Log in</button></form></main>'
@@ -201,8 +203,9 @@ class CityProvider:
         return unquote_plus(name), unquote_plus(secret)
 
 
-def make_key() -> RSAKey:
-    """A new one, with a name."""
+@cache
+def known_key(number: int) -> RSAKey:
+    """A key, with a name: the provider's own is 0. Making one takes its time."""
     return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from city_provider import make_key
+from city_provider import known_key
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -16,7 +16,7 @@ from camerad.desk.id_token import (
     MOST_KEYS,
     IdTokenError,
     TokenKeys,
-    UnknownKeyError,
+    UnpublishedKeyError,
     WantedToken,
     check_id_token,
 )
@@ -24,7 +24,7 @@ from camerad.desk.id_token import (
 NOW = 1_795_540_000
 WANTED = WantedToken("https://login.city.example", "desk", "n", NOW * SECOND)
 CLAIMS = {"iss": WANTED.issuer, "aud": ["desk"], "sub": "s-1", "exp": NOW + 60, "iat": NOW}
-RSA, OTHER = make_key(), make_key()
+RSA, OTHER = known_key(0), known_key(1)
 
 
 def published(*keys: Any, **more: Any) -> TokenKeys:
@@ -54,16 +54,16 @@ def test_elliptic_curves_count_each_with_its_own_signature(algorithm: str, curve
 def test_one_key_needs_no_name_and_several_do() -> None:
     assert subject(token(RSA), published(RSA)) == "s-1"
     assert subject(token(RSA), published(RSA, ECKey.generate_key("P-256"))) == "s-1"
-    with pytest.raises(UnknownKeyError, match="names none of the provider's keys"):
+    with pytest.raises(UnpublishedKeyError, match="names none of the provider's keys"):
         subject(token(RSA), published(RSA, OTHER))
     twice = OTHER.as_dict(private=False) | {"kid": RSA.kid}
-    with pytest.raises(UnknownKeyError):
+    with pytest.raises(UnpublishedKeyError):
         subject(token(RSA, kid=RSA.kid), published(RSA, twice))
 
 
 def test_a_key_that_is_for_something_else_signs_no_token() -> None:
     for more in ({"use": "enc"}, {"alg": "RS512"}, {"kid": 7}):
-        with pytest.raises(UnknownKeyError):
+        with pytest.raises(UnpublishedKeyError):
             subject(token(RSA), published(RSA, **more))
     pss = RSA.as_dict(private=True) | {"alg": "PS256"}
     assert subject(token(RSAKey.import_key(pss), "PS256"), published(RSA, alg="PS256")) == "s-1"
@@ -85,7 +85,7 @@ def test_what_signs_no_token_is_passed_over_in_what_is_published() -> None:
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_a_key_that_is_too_short_signs_no_token() -> None:
     short = RSAKey.generate_key(1024, {"kid": "short"})
-    with pytest.raises(UnknownKeyError):
+    with pytest.raises(UnpublishedKeyError):
         subject(token(short, kid="short"), published(short))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from city_provider import CityProvider, Lies, make_key
+from city_provider import CityProvider, Lies, known_key
 from joserfc import jwt
 
 from camerad.desk.desk_ledger import BusyError, DeskLedger
@@ -26,8 +26,8 @@ from camerad.desk.openid_routes import FLOW_COOKIE, FLOW_US
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
 
-from .desk_scene import MINUTE, Authenticator, Browser, DeskScene
-from .openid_scene import begin, come_back, desk_and_city, question, sign_in
+from .desk_scene import DEADLINE, MINUTE, Authenticator, Browser, DeskScene
+from .openid_scene import begin, come_back, desk_and_city, question, settings_of, sign_in
 from .test_sign_in import COUNT, enrol
 from .test_sign_in import sign_in as sign_in_by_passkey
 
@@ -48,6 +48,7 @@ def scene(both: tuple[DeskScene, CityProvider]) -> DeskScene:
 def city(both: tuple[DeskScene, CityProvider]) -> Iterator[CityProvider]:
     yield both[1]
     both[1].lies = Lies()
+    both[1].keys = [known_key(0)]
 
 
 @pytest.fixture
@@ -202,12 +203,12 @@ def by_public_key(header: dict[str, Any], claims: dict[str, Any], city: CityProv
 
 
 def by_a_stranger(header: dict[str, Any], claims: dict[str, Any], city: CityProvider) -> str:
-    return jwt.encode(header, claims, make_key())
+    return jwt.encode({**header, "kid": known_key(1).kid}, claims, known_key(1))
 
 
 def by_its_own_key(header: dict[str, Any], claims: dict[str, Any], city: CityProvider) -> str:
     """The token brings the key along that it is signed by (`jwk`)."""
-    key = make_key()
+    key = known_key(1)
     return jwt.encode({**header, "jwk": key.as_dict(private=False)}, claims, key)
 
 
@@ -328,11 +329,13 @@ def test_a_provider_that_changes_its_key_is_asked_again_and_not_without_end(
 ) -> None:
     assert sign_in(scene.anybody(), city, known).status == 200
     scene.clock.advance(MINUTE)
-    city.keys.insert(0, make_key())
+    city.keys.insert(0, known_key(2))
     fetched = city.asked["/keys"]
     assert sign_in(scene.anybody(), city, known).status == 200
     assert city.asked["/keys"] == fetched + 1
-    city.lies.token = lambda header, claims: jwt.encode({**header, "kid": "x"}, claims, make_key())
+    city.lies.token = lambda header, claims: jwt.encode(
+        {**header, "kid": "x"}, claims, known_key(1)
+    )
     for _ in range(3):
         assert sign_in(scene.anybody(), city, known).why == "openid_wrong"
     assert city.asked["/keys"] == fetched + 1
@@ -573,3 +576,23 @@ def test_where_the_settings_have_no_provider_there_is_no_such_way(
         assert tab.ask("GET", "/api/openid").said == {"label": None}
         assert tab.ask("POST", "/api/openid/ask", {"link": ""}).why == "not_there"
         assert come_back(tab, {"state": "A"}).why == "not_there"
+
+
+def test_a_provider_that_is_away_at_the_start_is_said_and_keeps_nobody(
+    city: CityProvider,
+    tmp_path_factory: pytest.TempPathFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = replace(settings_of(city), issuer="https://127.0.0.1:1")
+    with (
+        caplog.at_level(logging.WARNING),
+        DeskScene(tmp_path_factory.mktemp("away"), openid=settings) as scene,
+    ):
+        looking = scene.desk._looking
+        assert looking is not None
+        waits = asyncio.run_coroutine_threadsafe(asyncio.wait({looking}), scene._loop)
+        waits.result(DEADLINE)
+        assert "nobody can sign in by OpenID Connect now: the provider at https" in caplog.text
+        tab = scene.anybody()
+        assert tab.ask("GET", "/").status == 200
+        assert tab.ask("POST", "/api/openid/ask", {"link": ""}).why == "openid_away"
