@@ -270,6 +270,9 @@ def test_who_began_elsewhere_is_not_signed_in_here(
     mixed = scene.anybody()
     mixed.others = {FLOW_COOKIE: attacker.others[FLOW_COOKIE] + "A" * 43}  # with a link besides
     assert come_back(mixed, said).why == "openid_stale"
+    odd = scene.anybody()
+    odd.others = {FLOW_COOKIE: attacker.others[FLOW_COOKIE] + "\xff"}
+    assert come_back(odd, said).why == "openid_stale"
     for wrong in ("", "é", said["state"][:-1], said["state"].swapcase()):
         assert come_back(attacker, said | {"state": wrong}).why == "openid_stale"
     assert victim.cookie == mixed.cookie == attacker.cookie == ""
