@@ -148,3 +148,5 @@ class MessageId(Enum):
     """What becomes of the second copies of recordings."""
     HOLD_ENDED = "6d0f2c1e9b7a4e558f3ad1c04b92e7a6"
     """The office released a recording whose holds had an end."""
+    OPENID = "03086f1f1f144c14cd35b42efe70a838"
+    """Nobody can sign in by the city's provider, or what it sent did not count."""

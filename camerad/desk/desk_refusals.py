@@ -24,6 +24,15 @@ class DeskRefusal(StrEnum):
     LINK_USED = "link_used"
     LINK_BY_COMMAND = "link_by_command"
     PASSKEY = "passkey"
+    OPENID_AWAY = "openid_away"
+    OPENID_DECLINED = "openid_declined"
+    OPENID_STALE = "openid_stale"
+    OPENID_WRONG = "openid_wrong"
+    OPENID_UNKNOWN = "openid_unknown"
+    OPENID_TAKEN = "openid_taken"
+    OPENID_FACTOR = "openid_factor"
+    OPENID_TOO_OLD = "openid_too_old"
+    OPENID_ADMINISTRATOR = "openid_administrator"
     BUSY = "busy"
     TOO_MANY = "too_many"
     INDEX_AWAY = "index_away"
@@ -51,6 +60,15 @@ STATUS: Final = {
     DeskRefusal.LINK_USED: HTTPStatus.GONE,
     DeskRefusal.LINK_BY_COMMAND: HTTPStatus.FORBIDDEN,
     DeskRefusal.PASSKEY: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.OPENID_DECLINED: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_STALE: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_WRONG: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_UNKNOWN: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_TAKEN: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_FACTOR: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_TOO_OLD: HTTPStatus.FORBIDDEN,
+    DeskRefusal.OPENID_ADMINISTRATOR: HTTPStatus.FORBIDDEN,
     DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -3,6 +3,7 @@
 =======================================  =====================================================
 `route_table`                            who may ask for what; what every answer forbids browsers
 `sign_in_routes`, `passkeys`             people come in and go
+`openid_routes`, `openid_provider`       the same by the city's account, if the settings have one
 `people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
@@ -29,13 +30,18 @@ from aiohttp import web
 
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
 from camerad.container.keys import SigningKey
+from camerad.desk.admission import Admission
 from camerad.desk.camera_routes import CameraRoutes
 from camerad.desk.case_routes import CaseRoutes
 from camerad.desk.cases import Cases
+from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.entry_routes import EntryRoutes
 from camerad.desk.index_reader import IndexReader
+from camerad.desk.openid_provider import OpenidProvider, ProviderAwayError
+from camerad.desk.openid_routes import FLOW_US, OpenidRoutes
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
@@ -51,6 +57,7 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
 from camerad.vault.office_settings import OfficeFile
+from camerad.vault.openid_settings import RETURN_PATH
 
 _log = logging.getLogger(__name__)
 END_SECONDS: Final = 3.0
@@ -81,6 +88,12 @@ class Desk:
         self._index = IndexReader(url_of(settings.index, directory), files)
         self._clock = clock
         self._own = key.public
+        self._provider = (
+            None
+            if desk.openid is None
+            else OpenidProvider(desk.openid, desk.url + RETURN_PATH, clock)
+        )
+        self._looking: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
 
@@ -88,8 +101,17 @@ class Desk:
         """Everything that can be asked for."""
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
+        admission = Admission(self._people, self._sessions, self._ledger, self._clock)
         yield from SignInRoutes(
-            self._people, self._passkeys, self._sessions, self._ledger, self._clock
+            self._people, self._passkeys, self._sessions, self._ledger, admission
+        ).routes()
+        yield from OpenidRoutes(
+            self._provider,
+            Challenges(directory, self._clock, FLOW_US),
+            self._people,
+            self._sessions,
+            admission,
+            clock=self._clock,
         ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
@@ -124,10 +146,15 @@ class Desk:
             self.port,
             extra=MessageId.SERVING.extra,
         )
+        if self._provider is not None:
+            self._looking = asyncio.create_task(self._look(self._provider))
 
     async def close(self) -> None:
         """End. Safe to call again."""
         self._ledger.end()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         if self._entrance is not None:
             await self._entrance.close()
         if self._runner is not None:
@@ -137,6 +164,17 @@ class Desk:
             await self._entrance.cut_off()
             self._entrance = None
         self._index.close()
+
+    async def _look(self, provider: OpenidProvider) -> None:
+        """Say it at once if nobody can sign in by the provider. Everything else goes on."""
+        try:
+            await provider.look()
+        except ProviderAwayError as error:
+            _log.warning(
+                "nobody can sign in by OpenID Connect now: %s",
+                printable(error),
+                extra=MessageId.OPENID.extra,
+            )
 
     def _tidy(self) -> None:
         self._sessions.tidy()

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from camerad.desk.route_table import IMPORT_MAP, PLAYER, Answer, Open, Route, Visit
 from camerad.office import player_modules
+from camerad.vault.openid_settings import RETURN_PATH
 
 _KINDS: Final = {
     "css": "text/css",
@@ -40,8 +41,9 @@ class PageFiles:
             self._files[PLAYER + name] = _KINDS[name.rpartition(".")[2]], content
 
     def routes(self) -> Iterator[Route]:
-        """The start, and one for each file."""
-        yield Route("GET", "/", Open.TO_ANYONE, self._answer(f"/page/{_START}"))
+        """The start, also where a provider sends browsers back to, and one for each file."""
+        for start in ("/", RETURN_PATH):
+            yield Route("GET", start, Open.TO_ANYONE, self._answer(f"/page/{_START}"))
         for name in sorted(self._files):
             yield Route("GET", name, Open.TO_ANYONE, self._answer(name))
 

@@ -1,21 +1,14 @@
 """Sign-in by passkey: both ceremonies of WebAuthn (Level 3, W3C), checked by the library.
 
-A challenge says when and for whom it was made, under a key that all servers on the directory share.
-So making one takes no room, however many are asked for; only those that were answered rightly are
-remembered, until they are too old to count. It is good for five minutes, once, and at whichever
-server its answer arrives. The authenticator has to know its person (user verification): a passkey
-alone in a drawer opens nothing. Attestation is not asked for: which make of key somebody has is
-nobody's business.
+A challenge is good for five minutes and one answer (`camerad.desk.challenges`). The authenticator
+has to know its person (user verification): a passkey alone in a drawer opens nothing. Attestation
+is not asked for: which make of key somebody has is nobody's business.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import logging
-import os
-import secrets
 import struct
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -35,24 +28,13 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
-from camerad.base import durable_files, file_status
-from camerad.base.clock import SECOND, Clock
-from camerad.base.errors import CameradError, StorageError
-from camerad.base.safe_read import read_plain
+from camerad.base.clock import Clock
+from camerad.base.errors import CameradError
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk.challenges import ChallengeError, Challenges
 from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.people import DeskPerson, Passkey, People
-from camerad.desk.secrets_store import DESK, LOCK_SECONDS, SecretsStore
-from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
-MOST_ANSWERED: Final = 10_000
-"""Answers that are remembered at once."""
-CHALLENGE_US: Final = 300 * SECOND
-_KEY: Final = "challenge-key"
-_KEY_BYTES: Final = 32
-_TIME_BYTES: Final = 8
-_RANDOM_BYTES: Final = 16
 _LABEL: Final = 60
 _ALGORITHM: Final = 3
 """Where a key says its algorithm (RFC 9052, 7.1)."""
@@ -89,12 +71,6 @@ class CopiedOrForgedError(PasskeyError):
         self.person = person
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """A challenge that was answered rightly. until_us: from then on it would not count anyway."""
-
-    until_us: int
-
-
 class Passkeys:
     """root: the office's directory. people: whose passkeys count. url: of the page, to whose name
     they belong. Any thread may use it. Everything raises StorageError and TooManyError."""
@@ -108,7 +84,7 @@ class Passkeys:
         )
         self._offered = {int(one.alg) for one in self._server.allowed_algorithms}
         self._clock = clock
-        self._challenges = _Challenges(root, clock)
+        self._challenges = Challenges(root, clock)
 
     def ask_new(self, person: DeskPerson) -> dict[str, Any]:
         """What a browser is to ask an authenticator for, so that a person gets a passkey: the
@@ -131,7 +107,7 @@ class Passkeys:
 
     def check_new(self, person: DeskPerson, answer: BrowserAnswer, label: str) -> Passkey:
         """The passkey that an authenticator made for a person. Raises PasskeyError."""
-        challenge = self._challenges.check(answer, person.id)
+        challenge = self._answered_challenge(answer, person.id)
         try:
             said = self._server.register_complete(
                 _state(challenge), RegistrationResponse.from_dict(answer.for_library())
@@ -141,7 +117,7 @@ class Passkeys:
             raise PasskeyError(f"the answer of the passkey does not count: {error}") from error
         if made is None or made.public_key.get(_ALGORITHM) not in self._offered:
             raise PasskeyError("the answer of the passkey has no key of a kind that was asked for")
-        self._challenges.use_up(challenge)
+        self._use_up(challenge)
         return Passkey(
             encode_base64url(made.credential_id),
             encode_base64url(bytes(made)),
@@ -162,7 +138,7 @@ class Passkeys:
     def check_known(self, answer: BrowserAnswer) -> tuple[DeskPerson, Passkey]:
         """Who signs in, and their passkey as it is now. A counter that did not rise, of a passkey
         that counts, is one that somebody copied. Raises PasskeyError."""
-        challenge = self._challenges.check(answer, "")
+        challenge = self._answered_challenge(answer, "")
         found = self._people.by_passkey(answer.id)
         if found is None or not found[0].active or not answer.is_of(found[0]):
             raise PasskeyError("nobody here has this passkey")
@@ -180,82 +156,31 @@ class Passkeys:
             raise CopiedOrForgedError(
                 person.id, "this passkey was copied: its counter did not rise"
             )
-        self._challenges.use_up(challenge)
+        self._use_up(challenge)
         return person, msgspec.structs.replace(passkey, sign_count=count)
 
     def tidy(self) -> None:
         """Forget answers that would not count any more."""
         self._challenges.tidy()
 
-
-class _Challenges:
-    """Made, checked, and good for one answer each."""
-
-    def __init__(self, root: str, clock: Clock) -> None:
-        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
-        self._clock = clock
-        self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
-        self._locks = DirectoryLocks(os.path.abspath(root))
-
-    def make(self, person: str) -> bytes:
-        said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
-        return said + self._mac(said, person)
-
-    def check(self, answer: BrowserAnswer, person: str) -> bytes:
-        """The challenge that an answer is to. Raises PasskeyError."""
+    def _answered_challenge(self, answer: BrowserAnswer, person: str) -> bytes:
+        """The challenge that an answer is to, made for a person, "" if for anybody. Raises
+        PasskeyError."""
         try:
             challenge = answer.challenge()
         except (ValueError, RecursionError, MemoryError) as error:
             raise PasskeyError("this is no answer of a passkey") from error
-        stated, mac = (
-            challenge[: _TIME_BYTES + _RANDOM_BYTES],
-            challenge[_TIME_BYTES + _RANDOM_BYTES :],
-        )
-        now, made = self._clock.wall_us(), int.from_bytes(challenge[:_TIME_BYTES])
-        if not hmac.compare_digest(mac, self._mac(stated, person)):
-            raise PasskeyError("this is no answer to what this page asked")
-        if not made <= now < made + CHALLENGE_US or self._answered.find(_name(challenge), now):
-            raise PasskeyError("this took too long, or was answered before: try again")
+        try:
+            self._challenges.check(challenge, person)
+        except ChallengeError as error:
+            raise PasskeyError(str(error)) from error
         return challenge
 
-    def use_up(self, challenge: bytes) -> None:
-        """Let it count no more; of several who do so at once one succeeds. Raises
-        PasskeyError."""
-        now = self._clock.wall_us()
-        self._answered.tidy(now)
-        if not self._answered.claim(_name(challenge), Answered(now + CHALLENGE_US)):
-            raise PasskeyError("this was answered before: try again")
-
-    def tidy(self) -> None:
-        self._answered.tidy(self._clock.wall_us())
-
-    def _mac(self, said: bytes, person: str) -> bytes:
-        return hmac.digest(self._key(), said + person.encode(), "sha256")
-
-    def _key(self) -> bytes:
-        """As it is now: somebody may have removed it, and another server made one."""
-        path = os.path.join(self._directory, _KEY)
-        if not file_status.exists(path):
-            self._make_key(path)
-        key = read_plain(path, "desk's key for challenges", _KEY_BYTES + 1)
-        if len(key) != _KEY_BYTES:
-            raise StorageError(
-                f"{path}: the desk's key for challenges does not have {_KEY_BYTES} bytes; "
-                "remove the file: the next sign-in makes another one"
-            )
-        return key
-
-    def _make_key(self, path: str) -> None:
-        with self._locks.hold("desk challenge key", LOCK_SECONDS):
-            if file_status.exists(path):  # another server was quicker
-                return
-            durable_files.make_directory(self._directory, 0o700)
-            durable_files.publish(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
-
-
-def _name(challenge: bytes) -> str:
-    """As a secret of `camerad.desk.secrets_store`."""
-    return encode_base64url(hashlib.sha256(challenge).digest())
+    def _use_up(self, challenge: bytes) -> None:
+        try:
+            self._challenges.use_up(challenge)
+        except ChallengeError as error:
+            raise PasskeyError(str(error)) from error
 
 
 def _state(challenge: bytes) -> dict[str, Any]:

@@ -58,10 +58,20 @@ class Passkey(msgspec.Struct, frozen=True):
     added_us: int
 
 
+class OpenidAccount(msgspec.Struct, frozen=True):
+    """An account at the city's provider. issuer, subject: as its tokens have them (`iss`, `sub`): a
+    provider gives a subject to nobody else later, which holds of no user name and no address of
+    mail."""
+
+    issuer: str
+    subject: str
+
+
 class DeskPerson(msgspec.Struct, frozen=True):
     """id: as the ledger names them. handle: 32 random bytes, base64url, by which authenticators
     know the person, and which says nothing about them. withdrawn_us: since when they may nothing;
-    None if they may. came_us: when they first came in; None if they have not yet."""
+    None if they may. came_us: when they first came in; None if they have not yet. openid: the
+    account that they connected; None if none."""
 
     id: str
     name: str
@@ -71,6 +81,7 @@ class DeskPerson(msgspec.Struct, frozen=True):
     passkeys: tuple[Passkey, ...] = ()
     withdrawn_us: int | None = None
     came_us: int | None = None
+    openid: OpenidAccount | None = None
 
     @property
     def active(self) -> bool:
@@ -114,6 +125,11 @@ class People:
                 if passkey.id == credential:
                     return person, passkey
         return None
+
+    def by_account(self, account: OpenidAccount) -> DeskPerson | None:
+        """Who connected this account, of those who may sign in."""
+        found = (one for one in self._everybody() if one.openid == account and one.active)
+        return next(found, None)
 
     def check_new(self, person: str, name: str) -> str:
         """That somebody can be added like this; returns the name as it is kept. Raises

@@ -36,6 +36,7 @@ class ListedPerson(msgspec.Struct, frozen=True):
     added_us: int
     withdrawn_us: int | None
     sessions: int
+    openid: bool
 
 
 class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,9 +133,10 @@ class PeopleRoutes:
         return await self._change(visit, "withdrawn", change)
 
     async def _restore(self, visit: Visit) -> ListedPerson:
-        # Their passkeys may have gone with whoever took them: they get another link.
+        # Their passkeys may have gone with whoever took them, and their account may be somebody
+        # else's by now: they get another link.
         def change(one: DeskPerson) -> DeskPerson:
-            return msgspec.structs.replace(one, withdrawn_us=None, passkeys=())
+            return msgspec.structs.replace(one, withdrawn_us=None, passkeys=(), openid=None)
 
         return await self._change(visit, "restored", change)
 
@@ -219,4 +221,5 @@ def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
         person.added_us,
         person.withdrawn_us,
         sessions.count_of(person.id),
+        person.openid is not None,
     )

@@ -1,24 +1,23 @@
 """Requests by which people come in and go: sign-in by passkey, links, sign-out.
 
 A sign-in is an entry of the ledger before the cookie is given, and before its link is used up: if
-the entry cannot be written now, the link stays good. An entry too is that a known passkey was
-refused, for its signature or its counter: once a minute and person at the most. What nobody knows
-(a passkey of another page, a link that is used up) is refused without one, so that a stranger
-cannot fill the ledger.
+the entry cannot be written now, the link stays good (`camerad.desk.admission`). An entry too is
+that a known passkey was refused, for its signature or its counter. What nobody knows (a passkey of
+another page, a link that is used up) is refused without one, so that a stranger cannot fill the
+ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from camerad.base.clock import SECOND, Clock
 from camerad.base.text import is_plain
+from camerad.desk.admission import Admission, Me, me
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.passkey_answers import BrowserAnswer
@@ -29,10 +28,6 @@ from camerad.desk.sessions import COOKIE, Sessions
 
 BY_PASSKEY: Final = "passkey"
 BY_LINK: Final = "link"
-_REFUSED_US: Final = 60 * SECOND
-
-Entry = tuple[str, dict[str, Any]]
-"""Kind and facts of an entry of the ledger."""
 
 
 class PasskeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,17 +54,8 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a request that says nothing more."""
 
 
-class Me(msgspec.Struct, frozen=True):
-    """Who is signed in."""
-
-    id: str
-    name: str
-    roles: tuple[str, ...]
-    passkeys: int
-
-
 class SignInRoutes:
-    """people, passkeys, sessions: of the desk. ledger: the office's."""
+    """people, passkeys, sessions: of the desk. ledger: the office's. admission: lets them in."""
 
     def __init__(
         self,
@@ -77,15 +63,13 @@ class SignInRoutes:
         passkeys: Passkeys,
         sessions: Sessions,
         ledger: DeskLedger,
-        clock: Clock,
+        admission: Admission,
     ) -> None:
         self._people = people
         self._passkeys = passkeys
         self._sessions = sessions
         self._ledger = ledger
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._refused_us: dict[str, int] = {}
+        self._admission = admission
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -103,7 +87,7 @@ class SignInRoutes:
         """Who is signed in, for a page that has just begun; null if nobody is."""
         secret = visit.request.cookies.get(COOKIE, "")
         found = await asyncio.to_thread(self._sessions.find, secret)
-        return None if found is None else _me(found[1])
+        return None if found is None else me(found[1])
 
     async def _ask(self, _visit: Visit) -> dict[str, Any]:
         return await asyncio.to_thread(self._passkeys.ask_known)
@@ -115,7 +99,7 @@ class SignInRoutes:
         try:
             person, passkey = self._passkeys.check_known(visit.body.answer)
         except CopiedOrForgedError as error:
-            self._note_refused(error.person)
+            self._admission.write_refused(error.person, BY_PASSKEY)
             raise refused(DeskRefusal.PASSKEY) from None
         except PasskeyError:
             raise refused(DeskRefusal.PASSKEY) from None
@@ -131,11 +115,11 @@ class SignInRoutes:
             return with_passkey(one, passkey)
 
         person = self._people.change(person.id, count)
-        self._ledger.append_all([*self._end_of_former(visit), _signed_in(person, BY_PASSKEY)])
-        return self._let_in(visit, person, BY_PASSKEY)
+        self._admission.write(visit, person, BY_PASSKEY)
+        return self._admission.let_in(visit, person, BY_PASSKEY)
 
     async def _look_at_link(self, visit: Visit) -> Me:
-        return _me(await asyncio.to_thread(self._whose, visit.body.link))
+        return me(await asyncio.to_thread(self._whose, visit.body.link))
 
     async def _ask_new(self, visit: Visit) -> dict[str, Any]:
         def ask() -> dict[str, Any]:
@@ -162,21 +146,20 @@ class SignInRoutes:
             def add(one: DeskPerson) -> DeskPerson:
                 if not one.active or self._people.by_passkey(passkey.id) is not None:
                     raise refused(DeskRefusal.PASSKEY)
-                return with_passkey(self._come(one), passkey)
+                return with_passkey(self._admission.come(one), passkey)
 
             def note(one: DeskPerson) -> None:
                 added = {"person": one.id, "who": one.id, "what": "passkey_added"}
                 rights = ("rights", added | {"roles": tuple(map(str, one.roles))})
-                former = self._end_of_former(visit)
-                self._ledger.append_all([rights, *former, _signed_in(one, BY_PASSKEY)])
-                self._take_link(body.link)
+                self._admission.write(visit, one, BY_PASSKEY, rights)
+                self._admission.take_link(body.link)
 
             try:
                 person = self._people.change(found.id, add, note)
             except PeopleError:
                 raise refused(DeskRefusal.TOO_MANY) from None
         self._sessions.drop_links_of(person.id)
-        return self._let_in(visit, person, BY_PASSKEY)
+        return self._admission.let_in(visit, person, BY_PASSKEY)
 
     async def _sign_in_by_link(self, visit: Visit) -> web.Response:
         return await asyncio.to_thread(self._checked_link, visit)
@@ -186,11 +169,11 @@ class SignInRoutes:
             if found is None:
                 raise refused(DeskRefusal.LINK_USED)
             self._sessions.check_room()
-            person = self._people.change(found.id, self._come)
-            self._ledger.append_all([*self._end_of_former(visit), _signed_in(person, BY_LINK)])
-            self._take_link(visit.body.link)
+            person = self._people.change(found.id, self._admission.come)
+            self._admission.write(visit, person, BY_LINK)
+            self._admission.take_link(visit.body.link)
         self._sessions.drop_links_of(person.id)
-        return self._let_in(visit, person, BY_LINK)
+        return self._admission.let_in(visit, person, BY_LINK)
 
     async def _sign_out(self, visit: Visit) -> web.Response:
         def end() -> None:
@@ -202,70 +185,8 @@ class SignInRoutes:
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
 
-    def _come(self, one: DeskPerson) -> DeskPerson:
-        if not one.active:
-            raise refused(DeskRefusal.LINK_USED)
-        if one.came_us is not None:
-            return one
-        return msgspec.structs.replace(one, came_us=self._clock.wall_us())
-
-    def _take_link(self, link: str) -> None:
-        if self._sessions.use_link(link) is None:  # another one was made meanwhile
-            raise refused(DeskRefusal.LINK_USED)
-
-    def _note_refused(self, person: str) -> None:
-        now = self._clock.now_us()
-        with self._lock:
-            if now < self._refused_us.get(person, now - _REFUSED_US) + _REFUSED_US:
-                return
-            self._refused_us[person] = now
-        self._ledger.append("signed", who=person, what="refused", how=BY_PASSKEY)
-
-    def _end_of_former(self, visit: Visit) -> list[Entry]:
-        """What is written about whoever sat here before: a session is never taken on."""
-        found = self._sessions.find(visit.request.cookies.get(COOKIE, ""))
-        if found is None:
-            return []
-        return [("signed", {"who": found[0].person, "what": "out", "how": "replaced"})]
-
     def _whose(self, link: str) -> DeskPerson:
         person = self._sessions.look_at_link(link)
         if person is None:
             raise refused(DeskRefusal.LINK_USED)
         return person
-
-    def _let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
-        """The answer with the cookie; the entry was written before. Who was withdrawn since then,
-        and perhaps restored, which takes passkeys, is not let in."""
-        former = visit.request.cookies.get(COOKIE, "")
-        if former:
-            self._sessions.end(former)
-        secret = self._sessions.begin(person, how)
-        found = self._people.find(person.id)
-        if found is None or not found.active or not _has_passkeys_of(person, found):
-            self._sessions.end(secret)
-            raise refused(DeskRefusal.NOT_SIGNED_IN)
-        response = web.Response(
-            body=msgspec.json.encode(_me(person)), content_type="application/json"
-        )
-        response.set_cookie(
-            COOKIE,
-            secret,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="Strict",
-        )
-        return response
-
-
-def _signed_in(person: DeskPerson, how: str) -> Entry:
-    return "signed", {"who": person.id, "what": "in", "how": how}
-
-
-def _has_passkeys_of(before: DeskPerson, now: DeskPerson) -> bool:
-    return all(now.passkey(one.id) is not None for one in before.passkeys)
-
-
-def _me(person: DeskPerson) -> Me:
-    return Me(person.id, person.name, tuple(map(str, person.roles)), len(person.passkeys))

@@ -15,7 +15,7 @@ class SignedEntry:
     """Somebody signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
     by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator", or "replaced", by
     another sign-in in the same browser. Refused is a passkey that is theirs, whose signature or
-    counter does not count."""
+    counter does not count, or an account that is theirs, by which they may not come in so."""
 
     who: str
     what: str
@@ -62,8 +62,8 @@ class ViewingApprovedEntry:
 
 @dataclass(frozen=True, slots=True)
 class RightsEntry:
-    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added", "withdrawn" or
-    "restored"; roles: what they have since."""
+    """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
+    "openid_connected", "withdrawn" or "restored"; roles: what they have since."""
 
     person: str
     who: str

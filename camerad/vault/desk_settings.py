@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from camerad.config.fields import Matches, Range
 from camerad.config.settings_reader import SettingsReader
+from camerad.vault import openid_settings
+from camerad.vault.openid_settings import OpenidSettings
 
 DESK_PORT: Final = 8444
 _PORT: Final = (
@@ -46,6 +48,9 @@ class DeskSettings:
     two_for_viewing: Annotated[
         bool, "Whether a supervisor has to approve each viewing that somebody else asks for."
     ] = False
+    openid: Annotated[
+        OpenidSettings | None, "Sign-in by the city's account as well. Left out: passkeys alone."
+    ] = None
 
     @property
     def is_trial(self) -> bool:
@@ -54,11 +59,15 @@ class DeskSettings:
         return self.url.startswith("http:")
 
 
-def check(settings: DeskSettings | None, reader: SettingsReader) -> None:
+def check(settings: DeskSettings | None, reader: SettingsReader, *, with_files: bool) -> None:
     """What a browser would spell otherwise, so that no request would ever be from this page, and
-    what no passkey can belong to: every mistake is added to the reader's."""
+    what no passkey can belong to: every mistake is added to the reader's. with_files: what it names
+    has to be there too."""
     if settings is None:
         return
+    openid_settings.check(
+        settings.openid, reader, desk_is_trial=settings.is_trial, with_files=with_files
+    )
     said = urlsplit(settings.url)
     name, usual = said.hostname or "", 80 if settings.is_trial else 443
     if said.port == usual:
@@ -77,9 +86,12 @@ def check(settings: DeskSettings | None, reader: SettingsReader) -> None:
         )
 
 
-EXAMPLE: Final = """\
+EXAMPLE: Final = (
+    """\
 # The page for people at the office, on a port of its own: recordings, cameras, who did what.
 # 'camerad office people add' makes the first administrator. docs/desk.md explains the rest.
 # desk:
 #   url: https://desk.office.example:8444
 """
+    + openid_settings.EXAMPLE
+)

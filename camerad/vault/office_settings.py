@@ -144,7 +144,7 @@ def load(path: str, *, with_files: bool = True) -> OfficeFile:
     reader = SettingsReader(path)
     read = reader.section(read_document(Path(path), _HINT), OfficeFile)
     if read is not None:
-        desk_settings.check(read.desk, reader)
+        desk_settings.check(read.desk, reader, with_files=with_files)
         notice_settings.check(read.notify, reader, with_files=with_files)
     if read is not None and read.several_servers and read.index.url is None:
         reader.add_mistake(

@@ -9,7 +9,7 @@ import { showDeletions, showEntries } from "./entries.js";
 import { showPeople } from "./people.js";
 import { showRecording, showRecordings } from "./recordings.js";
 import { showRequests } from "./requests.js";
-import { showLink, showSignIn } from "./sign_in.js";
+import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
 import { language, say, sentence, switchLanguage } from "./words.js";
 
@@ -107,7 +107,12 @@ async function leave() {
   if (me === null) return;
   me = null;
   for (const one of document.querySelectorAll("dialog")) one.close();
-  await show();
+  if (returned === null) await show();
+else {
+  document.documentElement.lang = language();
+  drawBar("");
+  await guarded(() => finishOpenid({ main, enter, show }, returned));
+}
   tell(say("refused_not_signed_in"), "wrong");
 }
 
@@ -122,6 +127,15 @@ async function signOut() {
   });
 }
 
+/** What the city's provider sent along, if it led here; its code is out of the address before anything else happens. */
+function takeReturn() {
+  if (location.pathname !== "/openid") return null;
+  const said = location.search;
+  history.replaceState(null, "", "/");
+  return said;
+}
+
+const returned = takeReturn();
 addEventListener("hashchange", show);
 document.addEventListener(SIGNED_OUT, leave);
 try {
@@ -129,4 +143,9 @@ try {
 } catch (error) {
   tell(sentence(error), "wrong");
 }
-await show();
+if (returned === null) await show();
+else {
+  document.documentElement.lang = language();
+  drawBar("");
+  await guarded(() => finishOpenid({ main, enter, show }, returned));
+}

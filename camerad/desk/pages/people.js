@@ -35,7 +35,7 @@ function drawPerson(one, manages, again) {
     make("h2", {}, one.name, " ", make("small", {}, one.id)),
     make("p", {}, one.roles.map((role) => say(`role_${role}`)).join(" · ")),
     one.withdrawn_us === null
-      ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${say("sessions")}: ${one.sessions}`)
+      ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${one.openid ? `${say("openid_connected")} · ` : ""}${say("sessions")}: ${one.sessions}`)
       : make("p", { class: "hint" }, `${say("withdrawn")}: ${moment(one.withdrawn_us)}`),
     manages ? make("div", { class: "buttons" }, buttons) : null,
   );

@@ -1,12 +1,14 @@
-// Coming in: by passkey, or with the link that makes the first one.
+// Coming in: by passkey, by the city's account, or with the link that makes the first one.
 
-import { post, RefusedError } from "./api.js";
+import { get, post, RefusedError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { say, sentence } from "./words.js";
 
 /** The page of whoever is not signed in. */
-export function showSignIn({ main, enter }) {
+export async function showSignIn({ main, enter }) {
   document.title = `${say("sign_in")} – camerad`;
+  const label = await accountLabel();
+  const byAccount = make("button", { class: "large", onclick: () => attempt(byAccount, () => leaveFor("")) }, say("openid_sign_in", { label }));
   const button = make("button", { class: "main large", onclick: () => attempt(button, signIn) }, say("sign_in"));
   fill(
     main,
@@ -15,7 +17,7 @@ export function showSignIn({ main, enter }) {
       { class: "card narrow" },
       make("h1", {}, say("sign_in")),
       make("p", {}, say("sign_in_text")),
-      button,
+      make("div", { class: "buttons" }, button, label === null ? null : byAccount),
       make("p", { class: "hint" }, say("sign_in_how")),
     ),
   );
@@ -26,6 +28,37 @@ export function showSignIn({ main, enter }) {
     const credential = await fromAuthenticator(() => navigator.credentials.get({ publicKey: options }));
     enter(await post("/api/sign-in", { answer: credential.toJSON() }));
   }
+}
+
+/** Whoever comes back from the city's provider. said: the address's question, which it is out of. */
+export async function finishOpenid({ main, enter, show }, said) {
+  document.title = `${say("sign_in")} – camerad`;
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("openid_checking"))));
+  const given = new URLSearchParams(said);
+  const body = { state: given.get("state") ?? "", code: given.get("code") ?? "", error: given.get("error") ?? "", iss: given.get("iss") };
+  try {
+    enter(await post("/api/openid/sign-in", body));
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    await show();
+    tell(sentence(error), "wrong");
+  }
+}
+
+/** What people call the city's account; null if nobody signs in by it, or that is not known now. */
+async function accountLabel() {
+  try {
+    return (await get("/api/openid")).label;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return null;
+  }
+}
+
+/** Goes to the city's provider. link: whose person connects their account; "" to sign in. */
+async function leaveFor(link) {
+  const { address } = await post("/api/openid/ask", { link });
+  location.assign(address);
 }
 
 /** The page behind a one-time link. */
@@ -41,14 +74,18 @@ export async function showLink({ main, enter }, link) {
     fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", { role: "alert" }, sentence(error))));
     return;
   }
+  const account = await accountLabel();
   const label = make("input", { name: "label", maxlength: 60, required: true, autocomplete: "off" });
   const enrolling = make("button", { class: "main" }, say("link_make"));
   const without = make("button", { type: "button", onclick: () => attempt(without, once) }, say("link_without"));
+  const connecting = make("button", { type: "button", onclick: () => attempt(connecting, () => leaveFor(link)) }, say("openid_connect", { label: account }));
+  const mayConnect = account !== null && !person.roles.includes("administrator");
   const form = make(
     "form",
     { onsubmit: (event) => { event.preventDefault(); attempt(enrolling, enrol); } },
     field(say("passkey_label"), label, say("passkey_label_hint")),
-    make("div", { class: "buttons" }, enrolling, without),
+    make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
+    mayConnect ? make("p", { class: "hint" }, say("openid_connect_text", { label: account })) : null,
   );
   fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), form));
 

@@ -55,18 +55,20 @@ class Answer:
 
 
 class Browser:
-    """A tab: it keeps a cookie, and says where its page is from."""
+    """A tab: it keeps cookies, and says where its page is from. cookie: of its session."""
 
     def __init__(self, scene: DeskScene, cookie: str = "") -> None:
         self._scene = scene
         self.cookie = cookie
+        self.others: dict[str, str] = {}
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """A request as the page makes it; `headers` replace its own, and "" leaves one out."""
         fields = {"Host": urlsplit(self._scene.origin).netloc}
-        fields |= {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        cookies = {COOKIE: self.cookie, **self.others}
+        fields["Cookie"] = "; ".join(f"{one}={value}" for one, value in cookies.items() if value)
         if method != "GET":
             fields |= {"Origin": ORIGIN, "Content-Type": "application/json"}
         fields = {name: value for name, value in (fields | (headers or {})).items() if value}
@@ -84,8 +86,11 @@ class Browser:
         finally:
             connection.close()
         for line in answer.headers.get_all("Set-Cookie") or ():
-            value = line.partition(";")[0].removeprefix(f"{COOKIE}=")
-            self.cookie = value.strip('"')
+            name, _, value = line.partition(";")[0].partition("=")
+            if name == COOKIE:
+                self.cookie = value.strip('"')
+            else:
+                self.others[name] = value.strip('"')
         return answer
 
 

@@ -11,7 +11,7 @@ import pytest
 from camerad.base.clock import SECOND
 from camerad.container.keys import encode_base64url
 from camerad.desk import route_table
-from camerad.desk.passkeys import CHALLENGE_US
+from camerad.desk.challenges import CHALLENGE_US
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import LINK_US
 
