@@ -36,6 +36,7 @@ from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import UpdateOffers
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import COMPATIBLE
@@ -199,7 +200,8 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     register = Register((known,))
     camera_register.write(str(office.register), register)
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
-    (found,) = overview(register, check_ins, office.offers, office.updates, 0)
+    gone = WithdrawnCameras(str(office.directory))
+    (found,) = overview(register, check_ins, office.offers, office.updates, 0, withdrawn=gone)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
     assert "is not in the server's register (0 cameras)" in found.reasons[0]
 
