@@ -66,7 +66,9 @@ _PAGE: Final = Template("""\
 $style
 </head>
 <body>
-$pages</body>
+<main>
+$pages</main>
+</body>
 </html>
 """)
 _SHEET: Final = (

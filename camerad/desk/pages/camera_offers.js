@@ -135,5 +135,5 @@ async function tellWhy(answer, left) {
     left.length > 0 ? make("ul", {}, left.map((text) => make("li", {}, text))) : null,
     answer.text ? make("details", {}, make("summary", {}, say("server_says")), make("p", { lang: "en" }, answer.text)) : null,
   ];
-  await ask(say(offered ? "offered_partly" : "not_offered"), why, parts, say("close"), say("cancel"));
+  await ask(say(offered ? "offered_partly" : "not_offered"), why, parts, say("close"), null);
 }

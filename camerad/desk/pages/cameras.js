@@ -77,7 +77,7 @@ function columns(one, may) {
 }
 
 function drawTable(rows, may) {
-  const heads = ["camera", ...columns(rows[0], may).map(([key]) => key)];
+  const heads = ["camera", ...columns(rows[0], may).map(([key]) => key), ...(may.handsOut ? ["action"] : [])];
   return make(
     "div",
     { class: "wide", role: "region", "aria-label": say("cameras"), tabindex: 0 },
@@ -85,7 +85,7 @@ function drawTable(rows, may) {
       "table",
       { class: "cameras" },
       make("thead", {}, make("tr", {}, heads.map((key) => make("th", { scope: "col" }, say(key))))),
-      make("tbody", {}, rows.map((one) => make("tr", {}, make("th", { scope: "row" }, title(one, "strong"), reasons(one, may.now), actions(one, may)), columns(one, may).map(([, words]) => make("td", {}, words))))),
+      make("tbody", {}, rows.map((one) => make("tr", {}, make("th", { scope: "row" }, title(one, "strong"), reasons(one, may.now)), columns(one, may).map(([, words]) => make("td", {}, words)), may.handsOut ? make("td", {}, actions(one, may)) : null))),
     ),
   );
 }
@@ -96,7 +96,7 @@ function drawCard(one, may) {
     { class: "card" },
     title(one, "h2"),
     reasons(one, may.now),
-    make("dl", {}, columns(one, may).map(([key, words]) => [make("dt", {}, say(key)), make("dd", {}, words)])),
+    one.seen_us === null ? null : make("dl", {}, columns(one, may).map(([key, words]) => [make("dt", {}, say(key)), make("dd", {}, words)])),
     actions(one, may),
   );
 }
@@ -147,7 +147,7 @@ function updateWords(one) {
 }
 
 function settingsWords(one) {
-  if (one.settings === "current" && one.offered_settings === null) return null;
+  if (["current", "unknown"].includes(one.settings) && one.offered_settings === null) return null;
   const number = one.offered_settings?.serial ?? "?";
   return make("small", {}, say(one.offered_settings === null ? `settings_${one.settings}` : `settings_offer_${one.settings}`, { number }));
 }
