@@ -41,7 +41,7 @@ class BadgesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wearers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=MOST_BADGES)]
 
 
-class Badge(msgspec.Struct, frozen=True):
+class DrawnBadge(msgspec.Struct, frozen=True):
     """svg: of its own size, `camerad.office.badge_drawing`."""
 
     wearer: str
@@ -78,12 +78,12 @@ class CameraSheets:
         page = await asyncio.to_thread(render)
         return web.Response(text=page, content_type="text/html", charset="utf-8")
 
-    async def _badges(self, visit: Visit) -> list[Badge]:
+    async def _badges(self, visit: Visit) -> list[DrawnBadge]:
         body: BadgesBody = visit.body
         if not all(map(is_wearer, body.wearers)):
             raise refused(DeskRefusal.BAD_WEARER)
 
-        def draw() -> list[Badge]:
-            return [Badge(one, draw_badge(one).decode()) for one in body.wearers]
+        def draw() -> list[DrawnBadge]:
+            return [DrawnBadge(one, draw_badge(one).decode()) for one in body.wearers]
 
         return await asyncio.to_thread(draw)

@@ -36,7 +36,7 @@ from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import UpdateOffers
-from camerad.vault.withdrawn_cameras import WithdrawnCameras
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import COMPATIBLE
@@ -150,6 +150,13 @@ def test_what_keeps_a_camera_from_being_handed_out_is_told(
     office.check_in(**other)
     assert (office.one["ready"], office.one["reasons"]) == (False, [reason])
     assert reason in office.desk("office", "status").out
+
+
+def test_a_withdrawn_camera_comes_last_and_says_no_more_than_that(office: Office) -> None:
+    office.check_in(battery=3)
+    WithdrawnCameras(str(office.directory)).put(KID, Withdrawal(1, "w", "lost", "in a train"))
+    assert [one["name"] for one in office.status()] == ["cam-2", "cam-1"]
+    assert office.one["reasons"] == ["it was withdrawn (lost): in a train"]
 
 
 def test_a_gauge_that_there_is_none_of_and_a_warning_keep_none(office: Office) -> None:
