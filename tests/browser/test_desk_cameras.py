@@ -5,7 +5,7 @@ there to be printed."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -13,14 +13,16 @@ from check_in_helpers import token
 from desk_helpers import KEY
 from playwright.sync_api import Browser, expect
 
-from camerad.base.clock import SECOND
+from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
+from camerad.ledger.ledger import Ledger
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.provisioning import settings_offer, signing
 from camerad.store.check_in import DoctorResult, RecordingCounts, RefusedOffer, RunningSettings
+from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers, sha256_of
@@ -82,9 +84,23 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         UpdateOffers(made.directory).put(str(bundle), kids, reserve=0)
         checks_in(3)
         checks_in(4)
+        worn(made, KEYS[4])
         gone = Withdrawal(made.clock.wall_us() - 3600 * SECOND, "lead", "stolen", "from a car")
         WithdrawnCameras(made.directory).put(KEYS[6].public.thumbprint, gone)
         yield made
+
+
+def worn(scene: DeskScene, key: SigningKey) -> None:
+    """The copy of a camera's ledger: it was worn, and is in its dock since."""
+    cameras = Cameras(str(scene.office.register))
+    holding = CameraHoldings(scene.directory, cameras).make(key.public.thumbprint)
+    clock = ManualClock(wall_us=scene.clock.wall_us() - 300 * MINUTE)
+    with closing(Ledger.open(holding.ledger, key, clock)) as book:
+        began = clock.moment()
+        book.append("shift_begun", wearer="W-0815", source="badge", began=began, began_boot="b")
+        clock.advance(280 * MINUTE)
+        book.append("fault", condition="docked", holds=True)
+        book.append("shift_ended", why="docked")
 
 
 @contextmanager
@@ -168,6 +184,11 @@ def test_a_shift_lead_withdraws_a_camera_and_prints_badges_on_a_telephone(
         )
         expect(cards).to_have_count(7)
         one.sees("cards")
+        worn = cards.filter(has_text="camera-05")
+        expect(worn).to_contain_text("W-0815")
+        expect(worn).to_contain_text("In its dock since 24/11/2026, ")
+        worn.scroll_into_view_if_needed()
+        one.sees("worn")
         assert page.get_by_role("button", name="Offer").count() == 0
         page.get_by_role("button", name="Withdraw: camera-02").click()
         page.get_by_label("Why").select_option("broken")
