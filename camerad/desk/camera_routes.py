@@ -19,6 +19,7 @@ import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
+from camerad.container.keys import THUMBPRINT
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.roles import EVERY_ROLE, DeskRole
@@ -32,7 +33,6 @@ from camerad.provisioning import settings_offer
 from camerad.store.check_in import DoctorResult
 from camerad.store.holds import one_line
 from camerad.vault.camera_courses import CameraCourse, CameraCourses
-from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.camera_overview import CameraOverview, NotReady, overview
 from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.check_ins import CheckIns
@@ -124,7 +124,7 @@ class CameraRoutes:
         self._settings = SettingsOffers(directory)
         self._updates = UpdateOffers(directory)
         self._withdrawn = WithdrawnCameras(directory)
-        self._courses = CameraCourses(CameraHoldings(directory, self._cameras))
+        self._courses = CameraCourses(directory, self._cameras)
         self._locks = DirectoryLocks(directory)
 
     def routes(self) -> Iterator[Route]:
@@ -148,7 +148,13 @@ class CameraRoutes:
                 now_us,
                 withdrawn=self._withdrawn,
             )
-            rows = [self._row(one, now_us, wearers=wearers) for one in known]
+            courses = self._courses.read_all()
+            rows = []
+            for one in known:
+                course = courses.get(one.kid, CameraCourse())
+                if not wearers:
+                    course = dataclasses.replace(course, shift=None)
+                rows.append(self._row(one, course, now_us))
             rows.sort(key=lambda row: _ORDER.index(row.state))
             return CameraList(now_us, wearers, rows)
 
@@ -203,14 +209,10 @@ class CameraRoutes:
             reason=reason,
         )
 
-    def _row(self, one: CameraOverview, now_us: int, *, wearers: bool) -> CameraRow:
-        said = one.said
-        try:
-            course = self._courses.of(one.kid)
+    def _row(self, one: CameraOverview, course: CameraCourse, now_us: int) -> CameraRow:
+        said, settings, update, offered = one.said, None, None, None
+        if THUMBPRINT.fullmatch(one.kid):
             settings, update = self._settings.find(one.kid), self._updates.offered(one.kid)
-        except UnregisteredError:
-            course, settings, update = CameraCourse(), None, None
-        offered = None
         if settings is not None:
             offered = SettingsOnOffer(settings.sha256, _serial(settings.content))
         running = None if said is None else said.settings
@@ -230,7 +232,7 @@ class CameraRoutes:
             offered_settings=offered,
             offered_update=update,
             doctor=None if said is None else said.doctor,
-            course=course if wearers else dataclasses.replace(course, shift=None),
+            course=course,
             withdrawn=one.withdrawn,
         )
 

@@ -26,12 +26,12 @@ from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.behaviour.events import Condition
 from camerad.container.jws import JwsError
-from camerad.container.keys import KeyRing
+from camerad.container.keys import KeyRing, PublicKey
 from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.entry_types import Fault, ShiftBegun, ShiftEnded
-from camerad.store.locations import Holding
-from camerad.vault.camera_holdings import CameraHoldings
+from camerad.store.locations import holding_name, holding_stem, office_place
+from camerad.vault.cameras import Cameras
 
 _log = logging.getLogger(__name__)
 
@@ -65,37 +65,48 @@ class CameraCourse:
 
 
 class CameraCourses:
-    """holdings: where copies of ledgers are. Any thread may ask."""
+    """root: the office's directory. cameras: its register. Any thread may ask."""
 
-    def __init__(self, holdings: CameraHoldings) -> None:
-        self._holdings = holdings
+    def __init__(self, root: str, cameras: Cameras) -> None:
+        self._root = os.path.abspath(root)
+        self._cameras = cameras
         self._known: dict[str, tuple[tuple[int, ...], CameraCourse]] = {}
 
-    def of(self, kid: str) -> CameraCourse:
-        """How it went with a camera. What cannot be read is not known, and the log says so. Raises
-        UnregisteredError."""
-        try:
-            holding = self._holdings.find(kid)
-            if holding is None or not file_status.is_directory(holding.ledger):
-                return CameraCourse()
-            return self._read(kid, holding)
-        except StorageError as error:
-            _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
-            return CameraCourse()
+    def read_all(self) -> dict[str, CameraCourse]:
+        """How it went with each camera of the register, by the thumbprint of its key. The directory
+        is listed once, however many there are, and no file is read again that is as it was. What
+        cannot be read is not known, and the log says so. Raises StorageError if the directory
+        cannot be listed."""
+        there = office_place(self._root).holdings
+        ledgers = {os.path.basename(one.root): one.ledger for one in there if not one.broken}
+        by_key = {name[len(holding_stem(name)) :]: one for name, one in ledgers.items()}
+        found = {}
+        for camera in self._cameras.list_all():
+            key = self._cameras.key(camera.thumbprint)
+            # That of its present name first: one that was renamed may have several.
+            ledger = ledgers.get(holding_name(camera.name, key)) or by_key.get(
+                holding_name("", key)
+            )
+            found[camera.thumbprint] = CameraCourse()
+            if ledger is not None:
+                try:
+                    found[camera.thumbprint] = self._read(key, ledger)
+                except StorageError as error:
+                    _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        return found
 
-    def _read(self, kid: str, holding: Holding) -> CameraCourse:
-        shelf = log_segments.list_files(holding.ledger)
-        names = [
-            os.path.join(holding.ledger, log_segments.epoch_name(number))
-            for number in sorted(shelf.epochs, reverse=True)[:FILES]
-        ]
-        version = tuple(number for path in names for number in _version(path))
-        known = self._known.get(kid)
+    def _read(self, key: PublicKey, ledger: str) -> CameraCourse:
+        if not file_status.is_directory(ledger):
+            return CameraCourse()
+        numbers = sorted(log_segments.list_files(ledger).epochs, reverse=True)[:FILES]
+        paths = [os.path.join(ledger, log_segments.epoch_name(number)) for number in numbers]
+        version = tuple(number for path in paths for number in _version(path))
+        known = self._known.get(ledger)
         if known is not None and known[0] == version:
             return known[1]
-        keys = self._holdings.ledger_keys(kid)
-        course = _course(entry for path in names for entry in _backwards(path, keys))
-        self._known[kid] = version, course
+        keys = KeyRing([key])
+        course = _course(entry for path in paths for entry in _backwards(path, keys))
+        self._known[ledger] = version, course
         return course
 
 

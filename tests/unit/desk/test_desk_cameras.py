@@ -18,6 +18,7 @@ from camerad.container.keys import SigningKey
 from camerad.desk.roles import DeskRole
 from camerad.office.labels import URN
 from camerad.store.check_in import DoctorResult, RecordingCounts
+from camerad.store.locations import holding_name
 from camerad.vault.camera_courses import CameraCourse, CameraCourses
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
@@ -240,22 +241,27 @@ def test_what_the_copy_of_a_ledger_does_not_say_is_not_known(
     scene: DeskScene, ledger: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)))
-    courses = CameraCourses(holdings)
-    assert courses.of(KID) == CameraCourse()
+    courses = CameraCourses(scene.directory, Cameras(str(scene.office.register)))
+    assert courses.read_all()[KID] == CameraCourse()
     ledger(begun(ledger.camera, "W-2"), *[DOCKED, TAKEN_OUT] * 3)
-    found = courses.of(KID)
+    found = courses.read_all()[KID]
     assert found.shift is not None and found.shift.wearer == "W-2" and found.docked is False
-    assert courses.of(KID) is found, "nothing is read again that is the same"
+    assert courses.read_all()[KID] is found, "nothing is read again that is the same"
     (path,) = Path(holdings.find(KID).ledger).glob("*.jws")  # type: ignore[union-attr]
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:50] + b"!" + lines[-1][51:])
-    assert courses.of(KID).docked is True, "an entry that was changed says nothing"
+    assert courses.read_all()[KID].docked is True, "an entry that was changed says nothing"
     monkeypatch.setattr("camerad.vault.camera_courses.MOST_BYTES", len(lines[-1]) + 10)
     path.write_bytes(b"".join(lines))
-    assert courses.of(KID).shift is None, "no more is looked at"
+    assert courses.read_all()[KID].shift is None, "no more is looked at"
+    monkeypatch.undo()
+    renamed = path.parents[1].with_name(holding_name("earlier", KEY.public))
+    path.parents[1].rename(renamed)
+    assert courses.read_all()[KID].shift is not None, "it was renamed since"
+    renamed.rename(path.parents[1])
     path.unlink()
     path.mkdir()
-    assert courses.of(KID) == CameraCourse()
+    assert courses.read_all()[KID] == CameraCourse()
     path.rmdir()
 
 
