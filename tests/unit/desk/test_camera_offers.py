@@ -51,6 +51,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
     with DeskScene(tmp_path_factory.mktemp("desk")) as made:
         made.add("admin", DeskRole.ADMINISTRATOR)
         made.add("lead", DeskRole.SHIFT_LEAD)
+        made.add("dpo", DeskRole.DATA_PROTECTION)
         signed_by = OFFICE.public.thumbprint
         known = [
             RegisteredCamera(name, key.public.thumbprint, key.public.jwk, 5, signed_by, None, "")
@@ -127,6 +128,12 @@ def test_settings_that_were_signed_elsewhere_reach_their_camera(
     ] == [
         (KID, "cam-1", "admin", "offered", "settings", sha256, ""),
         (KID, "cam-1", "admin", "withdrawn", "settings", sha256, ""),
+    ]
+    scene.index.refresh()
+    found = scene.signed_in("dpo").ask("GET", "/api/entries?kind=offer").said["rows"][:2]
+    assert [one["reason"] for one in found] == [
+        "cam-1, settings, withdrawn",
+        "cam-1, settings, offered",
     ]
 
 

@@ -39,6 +39,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
             ("lead", DeskRole.SHIFT_LEAD),
             ("admin", DeskRole.ADMINISTRATOR),
             ("clerk", DeskRole.DESK),
+            ("dpo", DeskRole.DATA_PROTECTION),
         ):
             made.add(person, role)
         yield made
@@ -142,6 +143,12 @@ def test_a_withdrawn_camera_is_refused_until_an_administrator_takes_it_back(
     ] == [
         (KID, NAME, "lead", "withdrawn", "stolen", "from a car"),
         (KID, NAME, "admin", "returned", "", "found, and checked"),
+    ]
+    scene.index.refresh()
+    found = scene.signed_in("dpo").ask("GET", "/api/entries?kind=camera").said["rows"][:2]
+    assert [(one["who"], one["reason"]) for one in found] == [
+        ("admin", f"{NAME}, found, and checked"),
+        ("lead", f"{NAME}, stolen, from a car"),
     ]
 
 
