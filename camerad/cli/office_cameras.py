@@ -114,11 +114,13 @@ def _status(settings: OfficeFile, *, as_json: bool) -> int:
     from camerad.vault.camera_overview import overview  # noqa: PLC0415
     from camerad.vault.settings_offers import SettingsOffers  # noqa: PLC0415
     from camerad.vault.update_offers import UpdateOffers  # noqa: PLC0415
+    from camerad.vault.withdrawn_cameras import WithdrawnCameras  # noqa: PLC0415
 
     register, check_ins = _office(settings)
     now_us = SystemClock().wall_us()
     root = str(settings.directory)
-    found = overview(register, check_ins, SettingsOffers(root), UpdateOffers(root), now_us)
+    offers = SettingsOffers(root), UpdateOffers(root)
+    found = overview(register, check_ins, *offers, now_us, withdrawn=WithdrawnCameras(root))
     if as_json:
         sys.stdout.write(json.dumps([_as_json(one) for one in found], indent=2) + "\n")
         return 0

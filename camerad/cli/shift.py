@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import http
-import io
 import os
 import sys
 from typing import Any, Final
@@ -14,6 +13,7 @@ from camerad.base.text import printable
 from camerad.behaviour.badge import badge
 from camerad.cli.options import add_socket_option
 from camerad.control.client import refusal, request
+from camerad.office.badge_drawing import draw_badge
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -24,13 +24,6 @@ exit codes:
    75  not now: a running recording keeps its wearer
    77  this user may not
 """
-
-MODULE_MM: Final = 3
-"""Side of a module of the QR code as it is printed. A camera reads one of three pixels: where
-320 pixels see 65 degrees, that is 25 cm away; all of the code, 99 mm with its border, is seen from
-11 cm on."""
-BORDER: Final = 4
-"""Modules, as ISO/IEC 18004 asks for."""
 
 
 class BadgeError(CameradError):
@@ -79,7 +72,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     if options.action == "badge":
-        _write(draw_badge(options.wearer), options.output)
+        _write(draw_badge(_checked(options.wearer)), options.output)
         return 0
     wearer = _checked(options.wearer) if options.action == "start" else None
     code, answer = request(options.socket, "POST", "/shift", {"wearer": wearer})
@@ -102,20 +95,6 @@ def _checked(wearer: str) -> str:
     except ValueError as error:
         raise NoWearerError(printable(error)) from error
     return wearer
-
-
-def draw_badge(wearer: str) -> bytes:
-    """The badge of `wearer` as SVG. Raises NoWearerError."""
-    text = badge(_checked(wearer))
-    import segno  # noqa: PLC0415 - nothing else needs it
-
-    drawing = io.BytesIO()
-    # A code that a camera can read from far rather than one that may be scratched.
-    code = segno.make_qr(text, error="m", boost_error=False)
-    code.save(
-        drawing, kind="svg", scale=MODULE_MM, unit="mm", border=BORDER, light="white", title=wearer
-    )
-    return drawing.getvalue()
 
 
 def _write(content: bytes, path: str | None) -> None:

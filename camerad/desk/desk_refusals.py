@@ -50,6 +50,10 @@ class DeskRefusal(StrEnum):
     CASE_EMPTY = "case_empty"
     NO_SUCH_CASE = "no_such_case"
     TOO_MANY_CASES = "too_many_cases"
+    WITHDRAWN_ALREADY = "withdrawn_already"
+    NOT_WITHDRAWN = "not_withdrawn"
+    BAD_WEARER = "bad_wearer"
+    UPLOAD = "upload"
 
 
 STATUS: Final = {

@@ -8,7 +8,9 @@
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
 `case_routes`, `cases`                   what belongs to a file of the office's
-`camera_routes`                          how the cameras are
+`camera_routes`                          how the cameras are; one is withdrawn, or taken back
+`camera_offers`                          cameras are offered settings and updates
+`camera_sheets`                          labels and badges are printed
 `entry_routes`                           who did what; what was and will be deleted
 `page_files`                             the page itself
 `desk_ledger`                            all of that, written down
@@ -33,7 +35,9 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import SigningKey
 from camerad.desk.admission import Admission
+from camerad.desk.camera_offers import CameraOffers
 from camerad.desk.camera_routes import CameraRoutes
+from camerad.desk.camera_sheets import CameraSheets
 from camerad.desk.case_routes import CaseRoutes
 from camerad.desk.cases import Cases
 from camerad.desk.challenges import Challenges
@@ -118,7 +122,10 @@ class Desk:
         known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
-        yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
+        register = str(self._settings.register)
+        yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()
+        yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
+        yield from CameraSheets(register, self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
         yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
 

@@ -1,11 +1,11 @@
 """The one way in: every request is one of a table, and the table says who may make it.
 
-A request that changes something is a POST with JSON from the page itself: its ``Origin`` is the
-page's address, which a browser lets no other page say (CSRF). Every request is for the page's own
-name (``Host``), so that no other name leads a browser here (DNS rebinding). Whoever is not signed
-in, or has none of the roles, is refused before anything else of the request is looked at. Every
-answer forbids the browser what the page does not need: frames, inline code, what is elsewhere, and
-to keep it.
+A request that changes something is a POST from the page itself, with JSON or with a file: its
+``Origin`` is the page's address, which a browser lets no other page say (CSRF). Every request is
+for the page's own name (``Host``), so that no other name leads a browser here (DNS rebinding).
+Whoever is not signed in, or has none of the roles, is refused before anything else of the request
+is looked at. Every answer forbids the browser what the page does not need: frames, inline code,
+what is elsewhere, and to keep it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ from camerad.vault.directory_locks import LockHeldError
 from camerad.vault.refusals import plain_errors
 
 LARGEST_BODY: Final = 65_536
+"""Bytes of what is sent with most requests."""
+LONGEST_BODY: Final = 262_144
+"""Of any that is read as JSON."""
+JSON: Final = "application/json"
 BODY_SECONDS: Final = 30.0
 """How long it may take to arrive."""
 PLAYER: Final = "/page/player/"
@@ -111,13 +115,16 @@ Answer = Callable[[Visit], Awaitable[Any]]
 @dataclass(frozen=True, slots=True)
 class Route:
     """One request. asked: who may make it. answer: makes the answer, an object for JSON or a
-    response. body: type of what is sent with a POST."""
+    response. body: type of what is sent with a POST as JSON. most: bytes of that. sends: what a
+    POST has to be sent as; where that is not JSON, `answer` reads it itself."""
 
     method: str
     path: str
     asked: Asked
     answer: Answer
     body: type[Any] | None = None
+    most: int = LARGEST_BODY
+    sends: str = JSON
 
 
 class Guard:
@@ -131,7 +138,7 @@ class Guard:
     def make_app(self, routes: Iterable[Route]) -> web.Application:
         """An application that answers these routes and no other."""
         app = web.Application(
-            middlewares=[plain_errors, _refuse_in_words], client_max_size=LARGEST_BODY
+            middlewares=[plain_errors, _refuse_in_words], client_max_size=LONGEST_BODY
         )
         app.on_response_prepare.append(_forbid_the_rest)
         for route in routes:
@@ -143,12 +150,12 @@ class Guard:
             if request.host != self._host:
                 raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
             if route.method != hdrs.METH_GET:
-                self._check_origin(request)
+                self._check_origin(request, route.sends)
             secret = request.cookies.get(COOKIE, "")
             person = None
             if route.asked is not Open.TO_ANYONE:
                 person = await asyncio.to_thread(self._check_person, secret, route.asked)
-            body = None if route.body is None else await _read(request, route.body)
+            body = None if route.body is None else await _read(request, route.body, route.most)
             answer = await route.answer(Visit(request, person, secret, body))
             if isinstance(answer, web.StreamResponse):
                 return answer
@@ -156,11 +163,8 @@ class Guard:
 
         return handle
 
-    def _check_origin(self, request: web.Request) -> None:
-        if (
-            request.headers.get(hdrs.ORIGIN) != self._origin
-            or request.content_type != "application/json"
-        ):
+    def _check_origin(self, request: web.Request, sends: str) -> None:
+        if request.headers.get(hdrs.ORIGIN) != self._origin or request.content_type != sends:
             raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
 
     def _check_person(self, secret: str, asked: Asked) -> DeskPerson:
@@ -173,10 +177,14 @@ class Guard:
         return person
 
 
-async def _read(request: web.Request, kind: type[Any]) -> Any:
+async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
     try:
+        if (request.content_length or 0) > most:
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
         async with asyncio.timeout(BODY_SECONDS):
             body = await request.read()
+        if len(body) > most:
+            raise refused(DeskRefusal.NOT_UNDERSTOOD)
         return msgspec.json.decode(body, type=kind)
     except (ValueError, RecursionError, OverflowError, MemoryError, TimeoutError):
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None

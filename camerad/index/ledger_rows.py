@@ -20,7 +20,9 @@ from camerad.container.keys import KeyRing
 from camerad.index.index_tables import LEDGER, deletions, entries
 from camerad.index.recording_rows import Row, plain
 from camerad.ledger import log_segments
+from camerad.ledger.camera_entries import CameraEntry, OfferEntry
 from camerad.ledger.entries import Entry
+from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import Deleted
 
@@ -93,7 +95,7 @@ def _number_of(name: str) -> int:
 
 def _row_of_entry(entry: Entry) -> Row:
     facts = entry.facts
-    reason = facts.why if isinstance(facts, Deleted) else getattr(facts, "reason", None)
+    reason = _reason(facts)
     who = getattr(facts, "who", None)
     return {
         "sequence": entry.sequence,
@@ -106,6 +108,18 @@ def _row_of_entry(entry: Entry) -> Row:
         "reason": None if reason is None else plain(reason),
         "sha256": entry.sha256,
     }
+
+
+def _reason(facts: Fact | None) -> str | None:
+    """What is shown beside an entry: why, and of which camera where it is about one."""
+    match facts:
+        case Deleted(why=why):
+            return why
+        case CameraEntry(name=name, why=why, reason=reason):
+            return ", ".join(one for one in (name, why, reason) if one)
+        case OfferEntry(name=name, what=what, offer=offer, version=version):
+            return ", ".join(one for one in (name, offer, version, what) if one)
+    return getattr(facts, "reason", None)
 
 
 def _deletions(read: list[Entry], state: LedgerState) -> Iterator[Row]:

@@ -1,7 +1,8 @@
 """What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
 
 Those about a recording are in `camerad.ledger.recording_entries`, those about people at an office
-in `camerad.ledger.people_entries`; `KINDS` has all of them.
+in `camerad.ledger.people_entries`, those about its cameras in `camerad.ledger.camera_entries`;
+`KINDS` has all of them.
 
 A kind's fields never change; what needs others is a kind of its own. A reader checks signature and
 chain of kinds that it does not know like those of any other. It cannot know what they say, though,
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from camerad.base.clock import ClockSource, Moment
-from camerad.ledger import people_entries, recording_entries
+from camerad.ledger import camera_entries, people_entries, recording_entries
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
@@ -291,5 +292,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "viewing_approved": people_entries.ViewingApprovedEntry,
     "rights": people_entries.RightsEntry,
     "case": people_entries.CaseEntry,
+    "camera": camera_entries.CameraEntry,
+    "offer": camera_entries.OfferEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

@@ -1,5 +1,8 @@
 """Labels for cameras: name, thumbprint, and that as a QR code. HTML, to be printed on A4.
 
+A page of its own has its style in it; one that a server answers has a link to `STYLE` instead, for
+a Content-Security-Policy that allows nothing inline.
+
 The code is the URN of the thumbprint (RFC 9278), so that whatever reads it knows what it is. Three
 times eight labels of 63.5 mm by 33.9 mm are on a page, as on sheets of adhesive labels.
 """
@@ -28,13 +31,9 @@ _LINE_PT: Final = 210.0
 wide again where they are in `_WIDE`."""
 _WIDE: Final = frozenset("MWmw")
 
-_PAGE: Final = Template("""\
-<!DOCTYPE html>
-<html lang="$lang">
-<head>
-<meta charset="utf-8">
-<title>$title</title>
-<style>
+_SIZES: Final = tuple(half / 2 for half in range(4, 29))
+"""Points of a name: a class of the style for each."""
+STYLE: Final = """\
 @page { size: A4; margin: 0 }
 :root { color-scheme: light }
 * { box-sizing: border-box }
@@ -55,29 +54,44 @@ p { margin: 0; font-size: 7pt; line-height: 1.25; color: #555 }
 code { display: block; margin: 0.6mm 0; color: #111;
   font: 8.5pt/1.25 "Liberation Mono", "DejaVu Sans Mono", monospace }
 code span { display: inline-block; margin-right: 0.7em }
-</style>
+""" + "".join(f".pt{round(size * 2)} {{ font-size: {size:g}pt }}\n" for size in _SIZES)
+"""CSS of the page."""
+
+_PAGE: Final = Template("""\
+<!DOCTYPE html>
+<html lang="$lang">
+<head>
+<meta charset="utf-8">
+<title>$title</title>
+$style
 </head>
 <body>
-$pages</body>
+<main>
+$pages</main>
+</body>
 </html>
 """)
 _SHEET: Final = (
     "<article>\n<header><span>{head}</span><span>{page}</span></header>\n{labels}</article>\n"
 )
 _LABEL: Final = (
-    '<section><h1 style="font-size: {size:.1f}pt">{name}</h1>'
+    '<section><h1 class="pt{half_points}">{name}</h1>'
     "<div>{code}<p>{key}<code>{thumbprint}</code>{collected}</p></div></section>\n"
 )
 
 
-def render_labels(register: Register, wording: ReportWording, made: datetime) -> str:
-    """The page. made: now, in the time zone of all dates."""
+def render_labels(
+    register: Register, wording: ReportWording, made: datetime, *, linked: str = ""
+) -> str:
+    """The page. made: now, in the time zone of all dates. linked: elements of its head that stand
+    for its style, as HTML; "" to have the style in it."""
     cameras = register.cameras
     pages = [cameras[at : at + ON_A_PAGE] for at in range(0, len(cameras), ON_A_PAGE)]
     head = wording.labels_head.format(day=made.strftime(wording.day_format))
     return _PAGE.substitute(
         lang=wording.code,
         title=_escape(wording.labels_title),
+        style=linked or f"<style>\n{STYLE}</style>",
         pages="".join(
             _SHEET.format(
                 head=_escape(head),
@@ -93,7 +107,7 @@ def _label(camera: RegisteredCamera, wording: ReportWording, zone: tzinfo | None
     text = camera.thumbprint
     groups = [text[at : at + GROUP] for at in range(0, len(text), GROUP)]
     return _LABEL.format(
-        size=_size(camera.name),
+        half_points=max(round(_SIZES[0] * 2), int(2 * _size(camera.name))),
         name=_escape(camera.name),
         code=_code(URN + camera.thumbprint),
         key=_escape(wording.labels_key),

@@ -1,7 +1,12 @@
-"""Who sent a request: checked by its header fields, before anything of its body is read."""
+"""Who sent a request: checked by its header fields, before anything of its body is read.
+
+A request of a camera that the office has withdrawn is refused like one of a camera that it does not
+know, once its signature holds: nobody else hears whether a camera was withdrawn.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -22,6 +27,7 @@ from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.nonces import NonceError, Nonces, NoncesFullError
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, RefusedRequestError, later
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 OVERRIDE: Final = "X-HTTP-Method-Override"
 _ONCE: Final = (
@@ -37,6 +43,11 @@ _ONCE: Final = (
 )
 """Header fields that a request has once: of two, the signature might cover one and the server obey
 the other."""
+
+_WITHDRAWN: Final = (
+    "the office has withdrawn this camera, so nothing of it counts; if it is back, an "
+    "administrator takes it back on the desk's page"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +68,26 @@ class Authentication:
     """Lets through what a registered camera signed, and gives every answer a nonce.
 
     url: the office's address as cameras call it, without a slash at its end. refusals: where the
-    log says what was refused. `middleware` comes behind `camerad.vault.refusals.plain_errors`, and
-    `add_nonce` belongs to `on_response_prepare`.
+    log says what was refused. withdrawn: whose requests are refused. `middleware` comes behind
+    `camerad.vault.refusals.plain_errors`, and `add_nonce` belongs to `on_response_prepare`.
     """
 
     def __init__(
-        self, url: str, cameras: Cameras, nonces: Nonces, clock: Clock, refusals: RefusalLog
+        self,
+        url: str,
+        cameras: Cameras,
+        nonces: Nonces,
+        clock: Clock,
+        refusals: RefusalLog,
+        *,
+        withdrawn: WithdrawnCameras,
     ) -> None:
         self._url = url
         self._cameras = cameras
         self._nonces = nonces
         self._clock = clock
         self._refusals = refusals
+        self._withdrawn = withdrawn
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer a fresh nonce, whatever it says."""
@@ -82,10 +101,15 @@ class Authentication:
         """
         if request.method != hdrs.METH_OPTIONS:
             try:
-                request[CALLER] = self._caller(request)
+                request[CALLER] = caller = self._caller(request)
             except RefusedRequestError as refused:
                 self._refusals.tell_of_address(request, refused)
                 raise
+            # What anybody may cause asks no storage; a camera's own request may.
+            if await asyncio.to_thread(self._withdrawn.find, caller.kid) is not None:
+                gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _WITHDRAWN)
+                self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
+                raise gone
         return await handler(request)
 
     def _caller(self, request: web.Request) -> Caller:

@@ -1,7 +1,7 @@
 """All cameras of an office as of their last check-ins, and what keeps one from being handed out.
 
-It rests on the register, the check-ins and the offers, and changes nothing. What a camera has not
-said since its last check-in nobody knows: it may be out, or lie somewhere.
+It rests on the register, the check-ins, the offers and what was withdrawn, and changes nothing.
+What a camera has not said since its last check-in nobody knows: it may be out, or lie somewhere.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from camerad.vault.cameras import UnregisteredError
 from camerad.vault.check_ins import ArrivedCheckIn, CheckIns
 from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
 from camerad.vault.update_offers import OfferedUpdate, UpdateOffers
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 
 LOW_BATTERY: Final = 50
 """Percent: with less, a camera is not handed out for a shift."""
@@ -95,16 +96,35 @@ class UpdateOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class NotReady:
+    """Why a camera is not to be handed out. code: a word for programs: that of a condition, or
+    "never_seen", "silent" (for so many days), "no_press", "percent" (of its battery), "left" (so
+    many recordings), "doctor", "settings_refused", "withdrawn" or "register". text: for people.
+    number: of days, percent or recordings. detail: what goes with it as it was said."""
+
+    code: str
+    text: str
+    number: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraOverview:
-    """One camera. last: its last check-in, None if it was never seen. reasons: why it is not to be
-    handed out, in words; none if it is ready, as far as it has said."""
+    """One camera. last: its last check-in, None if it was never seen. why_not: why it is not to be
+    handed out; nothing if it is ready, as far as it has said. withdrawn: None if it was not."""
 
     name: str
     kid: str
     last: ArrivedCheckIn | None
     settings: SettingsState
     update: UpdateOverview
-    reasons: tuple[str, ...]
+    why_not: tuple[NotReady, ...]
+    withdrawn: Withdrawal | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not to be handed out, in words."""
+        return tuple(one.text for one in self.why_not)
 
     @property
     def said(self) -> CheckIn | None:
@@ -118,24 +138,35 @@ def overview(
     offers: SettingsOffers,
     updates: UpdateOffers,
     now_us: int,
+    *,
+    withdrawn: WithdrawnCameras,
 ) -> list[CameraOverview]:
-    """All cameras: first those never seen, then those that are not ready, each by name. now_us:
-    microseconds since 1970. Raises StorageError."""
+    """All cameras: first those never seen, then those that are not ready, each by name, and at last
+    those that were withdrawn. now_us: microseconds since 1970. Raises StorageError."""
     found = []
     for camera in register.cameras:
+        kid, gone = camera.thumbprint, None
         try:
-            last = check_ins.last(camera.thumbprint)
+            last = check_ins.last(kid)
         except UnregisteredError as error:
-            reasons: tuple[str, ...] = (str(error),)
+            why_not = [NotReady("register", str(error))]
             last, state = None, SettingsState.UNKNOWN
             update = UpdateOverview(OfferedUpdateState.NONE)
         else:
-            offer = offers.find(camera.thumbprint)
+            gone = withdrawn.find(kid)
+            offer = offers.find(kid)
             state = _settings(last, offer)
-            update = _update(last, updates.offered(camera.thumbprint))
-            reasons = tuple(_reasons(last, offer, now_us))
-        found.append(CameraOverview(camera.name, camera.thumbprint, last, state, update, reasons))
-    return sorted(found, key=lambda one: (one.last is not None, not one.reasons, one.name))
+            update = _update(last, updates.offered(kid))
+            why_not = list(_reasons(last, offer, now_us))
+        if gone is not None:
+            # Whatever it said before, nobody goes by it any more.
+            why_not = [NotReady("withdrawn", f"it was withdrawn ({gone.why}): {gone.reason}")]
+        found.append(CameraOverview(camera.name, kid, last, state, update, tuple(why_not), gone))
+    return sorted(found, key=_urgency)
+
+
+def _urgency(one: CameraOverview) -> tuple[bool, bool, bool, str]:
+    return one.withdrawn is not None, one.last is not None, not one.why_not, one.name
 
 
 def _settings(last: ArrivedCheckIn | None, offer: SettingsOffer | None) -> SettingsState:
@@ -173,24 +204,27 @@ def _update(last: ArrivedCheckIn | None, offer: OfferedUpdate | None) -> UpdateO
 
 def _reasons(
     last: ArrivedCheckIn | None, offer: SettingsOffer | None, now_us: int
-) -> Iterator[str]:
+) -> Iterator[NotReady]:
     if last is None:
-        yield "it has never checked in"
+        yield NotReady("never_seen", "it has never checked in")
         return
     said = last.said
     if now_us - last.arrived_us > SILENT_US:
-        yield f"not seen for {count((now_us - last.arrived_us) // DAY, 'day')}"
+        days = (now_us - last.arrived_us) // DAY
+        yield NotReady("silent", f"not seen for {count(days, 'day')}", days)
     wrong = [one for one in said.conditions if one != Condition.DOCKED.value]
-    yield from (_NAMED.get(one, one) for one in wrong)
+    yield from (NotReady(one, _NAMED.get(one, one)) for one in wrong)
     if not said.ready and not wrong:
-        yield "a press would not record"
+        yield NotReady("no_press", "a press would not record")
     if said.battery is not None and said.battery < LOW_BATTERY and not _LOW.intersection(wrong):
-        yield f"the battery has {said.battery} %"
-    if said.recordings.unacknowledged:
-        yield f"{count(said.recordings.unacknowledged, 'recording')} to hand over"
+        yield NotReady("percent", f"the battery has {said.battery} %", said.battery)
+    if left := said.recordings.unacknowledged:
+        yield NotReady("left", f"{count(left, 'recording')} to hand over", left)
     if said.doctor is not None and said.doctor.failed:
-        yield f"the doctor found: {', '.join(said.doctor.failed)}"
+        failed = ", ".join(said.doctor.failed)
+        yield NotReady("doctor", f"the doctor found: {failed}", detail=failed)
     if offer is not None:
         for one in said.refused_offers:
             if one.sha256 == offer.sha256:
-                yield f"it refused its settings: {one.text}"
+                text = f"it refused its settings: {one.text}"
+                yield NotReady("settings_refused", text, detail=one.text)

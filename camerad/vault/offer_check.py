@@ -23,9 +23,15 @@ _COLLECT: Final = "collect its card: camerad provision collect"
 
 
 class OfferRefusedError(CameradError, ValueError):
-    """Error raised when settings are not offered; the text says why, and what to do."""
+    """Error raised when settings are not offered; the text says why, and what to do. why: a word
+    for programs: a `RefusalReason`, or "not_registered", "nothing_known", "same_file", and those of
+    `camerad.vault.offered_server`."""
 
     exit_code = EX_CONFIG
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 def make_offer(
@@ -39,12 +45,14 @@ def make_offer(
     try:
         offer = settings_offer.join(content, token)
     except SignatureFileError:
-        raise OfferRefusedError(f"{name}: {ADVICE[RefusalReason.SIGNATURE_SPOILT]}") from None
+        spoilt = RefusalReason.SIGNATURE_SPOILT
+        raise OfferRefusedError(f"{name}: {ADVICE[spoilt]}", spoilt.value) from None
     running = _running(camera, check_ins)
     if running is None:
         raise OfferRefusedError(
             f"{name}: nothing is known of the file that has set {camera.name} up; {_COLLECT}, or "
-            "put this file onto it"
+            "put this file onto it",
+            "nothing_known",
         )
     last = LedgerOrder(
         id="",
@@ -58,9 +66,11 @@ def make_offer(
     )
     verdict = judge_known(offer, last, (), camera.thumbprint, CAMERA_DIR)
     if isinstance(verdict, SameFile):
-        raise OfferRefusedError(f"{name}: {camera.name} runs by this file already")
+        text = f"{name}: {camera.name} runs by this file already"
+        raise OfferRefusedError(text, "same_file")
     if isinstance(verdict, FileRefused):
-        raise OfferRefusedError(f"{name}: {camera.name} would refuse it: {ADVICE[verdict.why]}")
+        text = f"{name}: {camera.name} would refuse it: {ADVICE[verdict.why]}"
+        raise OfferRefusedError(text, verdict.why.value)
     return camera, offer
 
 
@@ -69,14 +79,16 @@ def _camera(name: str, file: Provisioning, register: Register) -> RegisteredCame
     if wanted is None:
         raise OfferRefusedError(
             f"{name}: provision.camera_key is missing, so it is for no camera in particular; "
-            "write the camera's thumbprint, and sign the file again: camerad provision sign"
+            "write the camera's thumbprint, and sign the file again: camerad provision sign",
+            RefusalReason.NO_CAMERA.value,
         )
     camera = register.by_key(wanted)
     if camera is None:
         raise OfferRefusedError(
             f"{name}: the key {wanted} is not in the server's register "
             f"({count(len(register.cameras), 'camera')}). If the camera was collected at the desk, "
-            f"put the desk's register.json into place on the server; otherwise {_COLLECT}"
+            f"put the desk's register.json into place on the server; otherwise {_COLLECT}",
+            "not_registered",
         )
     return camera
 

@@ -38,21 +38,24 @@ def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
         raise OfferRefusedError(
             f"{name}: this file names no office's server (section office). By it the camera would "
             "hand over nothing more, and could fetch no settings. Make it again with --office-url "
-            f"and --office-ca. If the camera is to have no server: {OPTION}"
+            f"and --office-ca. If the camera is to have no server: {OPTION}",
+            "no_server",
         )
     if different := _differences(file, settings):
         raise OfferRefusedError(
             f"{name}: this file names another server than this one: {'; '.join(different)}. By it "
             "the camera would hand over nothing more here, and could fetch no settings. Make it "
             "again with --office-url, --office-ca and --office-server-key of this server. If the "
-            f"camera is to go to another one: {OPTION}"
+            f"camera is to go to another one: {OPTION}",
+            "other_server",
         )
     if not _may_hand_over(file.settings.access.hand_over):
         raise OfferRefusedError(
             f"{name}: by this file the user {_CLIENT} may not hand over (access.hand_over). The "
             "camera would hand over nothing more, and could fetch no settings. Write "
             f"hand_over: [user:{_CLIENT}] under access, and sign the file again: camerad provision "
-            f"sign. If that is meant: {OPTION}"
+            f"sign. If that is meant: {OPTION}",
+            "no_hand_over",
         )
 
 

@@ -73,6 +73,7 @@ from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
 from camerad.vault.uploads import INCOMING, Uploads
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +255,10 @@ class Vault:
     def _make_app(self, cameras: Cameras, refusals: RefusalLog) -> web.Application:
         several = self._settings.several_servers
         nonces = Nonces(self._clock.wall_us(), one_of_several=several)
-        guard = Authentication(self._settings.url, cameras, nonces, self._clock, refusals)
+        withdrawn = WithdrawnCameras(str(self._settings.directory))
+        guard = Authentication(
+            self._settings.url, cameras, nonces, self._clock, refusals, withdrawn=withdrawn
+        )
         app = web.Application(
             middlewares=[self._metrics.count_refusals, plain_errors, guard.middleware],
             client_max_size=LARGEST_BODY,

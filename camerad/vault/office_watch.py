@@ -41,6 +41,7 @@ from camerad.vault.notices.notice_rules import (
 )
 from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.uploads import Uploads
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class OfficeWatch:
     ) -> None:
         self._root = os.path.abspath(root)
         self._cameras = cameras
+        self._withdrawn = WithdrawnCameras(root)
         self._uploads = uploads
         self._settings = settings
         self._metrics = metrics
@@ -187,6 +189,8 @@ class OfficeWatch:
         found = []
         holdings = office_place(self._root).holdings
         for camera in self._cameras.list_all():
+            if self._withdrawn.find(camera.thumbprint) is not None:
+                continue  # whoever withdrew it knows that it is away
             ending = holding_name("", PublicKey.from_jwk(camera.jwk))
             own = [one for one in holdings if one.root.endswith(ending)]
             seen_us = last_seen_us(self._root, camera.thumbprint, own)

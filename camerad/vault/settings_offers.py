@@ -64,7 +64,7 @@ class SettingsOffers:
             file = digest(settings_offer.split(content)[0])
         except SettingsOfferError:
             file = ""  # the camera says so, and so does `camerad office status`
-        return SettingsOffer(content, hashlib.sha256(content).hexdigest(), file)
+        return SettingsOffer(content, sha256_of(content), file)
 
     def for_camera(self, kid: str, said: CheckIn) -> SettingsOffer | None:
         """What a camera is to fetch, by what it just said: nothing that it runs by, that waits for
@@ -97,3 +97,8 @@ class SettingsOffers:
 
     def _path(self, kid: str) -> str:
         return offer_path(self._office, kid, settings_offer.NAME)
+
+
+def sha256_of(offer: bytes) -> str:
+    """By what check-ins name an offer, in hexadecimal."""
+    return hashlib.sha256(offer).hexdigest()

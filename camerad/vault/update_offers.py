@@ -5,9 +5,9 @@
 ``office/offers/KID/update.json``  which one a camera is to fetch
 =================================  ===========================================================
 
-Each is published whole. `camerad office offer update` puts them there; the server takes an offer
-away once the camera runs that version, and with the last one its bundle. Nothing here is believed:
-the camera judges a bundle by the certificate in its system.
+Each is published whole. `camerad office offer update` puts them there, and so does the desk's page;
+the server takes an offer away once the camera runs that version, and with the last one its bundle.
+Nothing here is believed: the camera judges a bundle by the certificate in its system.
 
 Order of writes: a bundle is durable before an offer names it, and an offer is removed before its
 bundle is. A bundle gets its name under the lock under which it is offered, and under which others
@@ -18,11 +18,8 @@ under a name of its own, and stays as long as whoever copies it has its claim.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,10 +34,11 @@ from camerad.container.keys import THUMBPRINT
 from camerad.dock.update_fetch import LONGEST
 from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
+from camerad.vault.bundle_copy import BundleCopy
 from camerad.vault.directory_locks import DirectoryLocks, claim_file
 from camerad.vault.offer_kinds import OFFERS, PIECE, offer_path
 from camerad.vault.standstill import free_room
-from camerad.vault.update_bundle import read_manifest
+from camerad.vault.update_bundle import BundleManifest, read_manifest
 
 UPDATES: Final = "updates"
 NAME: Final = "update.json"
@@ -148,21 +146,63 @@ class UpdateOffers:
             length = os.fstat(file.fileno()).st_size
             with explaining("read", bundle):
                 manifest = read_manifest(bundle, file.fileno())
-            if length > LONGEST:
-                raise BundleTooLargeError(f"{bundle}: no camera takes more than {room(LONGEST)}")
-            self._check_room(bundle, length, length + reserve, reserve)
-            with self._copied(file.fileno(), length, bundle) as (copy, sha256):
-                offer = OfferedUpdate(sha256, length, manifest.compatible, manifest.version)
-                with self._locks.hold(_LOCK):
-                    # Others may have been copied meanwhile.
-                    self._check_room(bundle, length, reserve, reserve)
-                    durable_files.rename(copy, self._bundle(sha256))
-                    for kid in kids:
-                        path = self._path(kid)
-                        durable_files.make_directory(os.path.dirname(path))
-                        write_json(path, offer)
-                    self._remove_unoffered()
-        return offer
+            with self.copying(bundle, length, reserve) as copy:
+                while copy.bytes < length:
+                    with explaining("read", bundle):
+                        piece = os.pread(file.fileno(), min(PIECE, length - copy.bytes), copy.bytes)
+                    if not piece:
+                        raise StorageError(f"{bundle}: it became shorter while it was read")
+                    copy.write(piece)
+                return self._put(bundle, copy, manifest, kids, reserve=reserve)
+
+    @contextlib.contextmanager
+    def copying(self, name: str, length: int, reserve: int) -> Iterator[BundleCopy]:
+        """A bundle of this length may be written meanwhile, and then be offered (`put_copy`). name:
+        what messages call it. Raises BundleTooLargeError."""
+        if length > LONGEST:
+            raise BundleTooLargeError(f"{name}: no camera takes more than {room(LONGEST)}")
+        self._check_room(name, length, length + reserve, reserve)
+        directory = os.path.join(self._office, UPDATES)
+        durable_files.make_directory(directory)
+        copy = BundleCopy(directory)
+        try:
+            yield copy
+        finally:
+            copy.close()
+
+    def put_copy(
+        self,
+        name: str,
+        copy: BundleCopy,
+        kids: list[str],
+        *,
+        reserve: int,
+        note: Callable[[OfferedUpdate], None],
+    ) -> OfferedUpdate:
+        """Offer what was copied to cameras, in the place of earlier ones. note: is told before it
+        is there, and may raise. Raises BundleError and BundleTooLargeError."""
+        for kid in kids:
+            self._path(kid)
+        return self._put(name, copy, copy.manifest(name), kids, reserve=reserve, note=note)
+
+    def put_present(
+        self, sha256: str, kids: list[str], note: Callable[[OfferedUpdate], None]
+    ) -> OfferedUpdate | None:
+        """Offer to cameras a bundle that others are offered already; None if none is any more.
+        note: as for `put_copy`."""
+        with self._locks.hold(_LOCK):
+            found = self.find_bundle(sha256)
+            if found is None:
+                return None
+            note(found)
+            self._write(found, kids)
+            self._remove_unoffered()
+        return found
+
+    def find_bundle(self, sha256: str) -> OfferedUpdate | None:
+        """What is offered to any camera, by its bundle; None if there is none."""
+        there = (self.find(kid) for kid in self._offered_to())
+        return next((one.offer for one in there if one and one.sha256 == sha256), None)
 
     def withdraw(self, kid: str) -> bool:
         """Offer it no more; whether there was something."""
@@ -181,31 +221,41 @@ class UpdateOffers:
                 f"{room(reserve)} free for recordings (receive.reserve_gib): make room there"
             )
 
-    @contextlib.contextmanager
-    def _copied(self, descriptor: int, length: int, bundle: str) -> Iterator[tuple[str, str]]:
-        """A bundle's copy, durably beside its place, and its SHA-256. It is removed in the end,
-        unless it got another name."""
-        directory = os.path.join(self._office, UPDATES)
-        durable_files.make_directory(directory)
-        path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
-        copy, found, offset = durable_files.create(path), hashlib.sha256(), 0
-        try:
-            with explaining("claim", path):
-                fcntl.flock(copy, fcntl.LOCK_EX)
-            while offset < length:
-                with explaining("read", bundle):
-                    piece = os.pread(descriptor, min(PIECE, length - offset), offset)
-                if not piece:
-                    raise StorageError(f"{bundle}: it became shorter while it was read")
-                found.update(piece)
-                offset = durable_files.write(copy, [piece], offset, path)
-            durable_files.sync(copy, path)
-            yield path, found.hexdigest()
-        finally:
-            try:
-                durable_files.remove(path, missing_ok=True)
-            finally:
-                durable_files.close(copy, path)
+    def _put(
+        self,
+        name: str,
+        copy: BundleCopy,
+        manifest: BundleManifest,
+        kids: list[str],
+        *,
+        reserve: int,
+        note: Callable[[OfferedUpdate], None] | None = None,
+    ) -> OfferedUpdate:
+        copy.sync()
+        offer = OfferedUpdate(copy.sha256, copy.bytes, manifest.compatible, manifest.version)
+        with self._locks.hold(_LOCK):
+            # Others may have been copied meanwhile.
+            self._check_room(name, copy.bytes, reserve, reserve)
+            if note is not None:
+                note(offer)
+            durable_files.rename(copy.path, self._bundle(copy.sha256))
+            self._write(offer, kids)
+            self._remove_unoffered()
+        return offer
+
+    def _write(self, offer: OfferedUpdate, kids: list[str]) -> None:
+        for kid in kids:
+            path = self._path(kid)
+            durable_files.make_directory(os.path.dirname(path))
+            write_json(path, offer)
+
+    def _offered_to(self) -> list[str]:
+        """Thumbprints of the cameras that are, or were, offered something."""
+        offers = os.path.join(self._office, OFFERS)
+        if not file_status.exists(offers):
+            return []
+        with explaining("list the directory", offers):
+            return [name for name in os.listdir(offers) if THUMBPRINT.fullmatch(name)]
 
     def _remove_unoffered(self) -> None:
         """Remove what no camera is offered any more. Its lock is held."""
@@ -213,9 +263,7 @@ class UpdateOffers:
         file_status.check_directory(directory)
         if not file_status.exists(directory):
             return
-        offers = os.path.join(self._office, OFFERS)
-        with explaining("list the directory", offers):
-            kids = [name for name in os.listdir(offers) if THUMBPRINT.fullmatch(name)]
+        kids = self._offered_to()
         named = {offer.sha256 + _ENDING for kid in kids if (offer := self.offered(kid))}
         with explaining("list the directory", directory):
             there = os.listdir(directory)

@@ -324,6 +324,9 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "rights": {"person": free, "who": free, "what": text, "roles": array(text)},
     "case": {"case": free, "who": free, "what": text, "recording": text}
     | {"reason": free, "sha256": text},
+    "camera": {"kid": text, "name": free, "who": free, "what": text, "why": text, "reason": free},
+    "offer": {"kid": text, "name": free, "who": free, "what": text, "offer": text}
+    | {"sha256": text, "version": text},
 }
 
 

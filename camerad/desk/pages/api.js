@@ -28,6 +28,11 @@ export async function post(path, body = {}) {
   return read(answer);
 }
 
+/** Sends a file as it is, without reading it into memory. Throws RefusedError. */
+export async function file(path, content) {
+  return read(await reach(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: content }));
+}
+
 /** Asks for bytes. Throws RefusedError. */
 export async function bytes(path, headers) {
   const answer = await reach(path, { headers });

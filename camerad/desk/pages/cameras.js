@@ -1,48 +1,204 @@
-// Cameras: which can be handed out, and what keeps the others.
+// Cameras: which can be handed out, what keeps the others, and what can be done about it.
 
-import { get } from "./api.js";
-import { fill, make } from "./dom.js";
-import { moment } from "./format.js";
-import { say } from "./words.js";
+import { get, post, RefusedError } from "./api.js";
+import { showBadges } from "./badges.js";
+import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
+import { ask, field, fill, make, tell } from "./dom.js";
+import { age, moment } from "./format.js";
+import { language, say, sentence } from "./words.js";
 
-/** All cameras, those that need somebody first. */
-export async function showCameras({ main }) {
-  const cameras = await get("/api/cameras");
-  const ready = cameras.filter((one) => one.ready).length;
+const WIDE = matchMedia("(min-width: 70rem)");
+const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missing" };
+const WHYS = ["lost", "stolen", "broken", "other"];
+const KNOWN = [
+  "storage_low", "storage_full", "storage_failed", "storage_stalled", "storage_read_only", "ledger_failed", "no_recipients",
+  "unprovisioned", "provision_refused", "battery_low", "battery_critical", "battery_unknown", "hot", "clock_untrusted", "camera_down",
+  "display_down", "light_down", "microphone_down", "never_seen", "silent", "no_press", "percent", "left",
+];
+/** What is otherwise as soon as a camera is elsewhere. */
+const PASSING = ["left", "percent", "battery_low", "battery_critical", "storage_low", "storage_full"];
+let drawAgain = null;
+WIDE.addEventListener("change", () => drawAgain?.());
+
+/** All cameras, those that need somebody first; or the place to print badges. */
+export async function showCameras({ main, me }, [where] = []) {
+  drawAgain = null;
+  const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));
+  if (where === "badges" && handsOut) return showBadges(main);
+  const manages = me.roles.includes("administrator");
+  const list = await get("/api/cameras");
+  const again = () => showCameras({ main, me });
+  const body = make("div");
+  const may = { handsOut, manages, again, now: list.now_us, wearers: list.wearers };
+  drawAgain = () => body.isConnected && fill(body, draw(list.rows, may));
   fill(
     main,
     make("h1", {}, say("cameras")),
-    make("p", {}, say("cameras_ready", { ready, all: cameras.length })),
-    make("ul", { class: "people" }, cameras.map(draw)),
+    make("p", {}, say("cameras_ready", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
+    make("p", { class: "hint" }, say("cameras_known")),
+    buttons(list.rows, may),
+    body,
+    drawOffers(list.rows, may),
+  );
+  drawAgain();
+  return undefined;
+}
+
+function buttons(rows, { handsOut, manages, again }) {
+  if (!handsOut) return null;
+  return make(
+    "div",
+    { class: "buttons" },
+    make("button", { onclick: again }, say("look_again")),
+    make("a", { class: "button", href: `/sheets/labels?language=${language()}`, target: "_blank", rel: "noopener" }, say("print_labels")),
+    make("a", { class: "button", href: "#cameras/badges" }, say("print_badges")),
+    manages ? make("button", { onclick: () => askForSettings(again) }, say("offer_settings")) : null,
+    manages && rows.length > 0 ? make("button", { onclick: () => askForUpdate(rows, again) }, say("offer_update")) : null,
   );
 }
 
-function draw(one) {
-  const facts = [
-    ["seen", one.seen_us === null ? "–" : moment(one.seen_us)],
-    ["battery", one.battery === null ? "–" : `${one.battery} %`],
-    ["left", one.left === null ? "–" : String(one.left)],
-    ["version", one.version ?? "–"],
-  ];
+function draw(rows, may) {
+  if (rows.length === 0) return make("p", {}, say("no_cameras"));
+  return WIDE.matches ? drawTable(rows, may) : make("ul", { class: "people" }, rows.map((one) => drawCard(one, may)));
+}
+
+/** What is said of each camera: a heading, and its words. */
+function columns(one, may) {
+  const known = one.seen_us !== null;
+  return [
+    ["in_dock", dockWords(one, may.now)],
+    ["battery", !known ? say("not_known") : one.battery === null ? say("no_gauge") : `${one.battery} %`],
+    ["left", known ? String(one.left) : say("not_known")],
+    ["version", [make("span", {}, one.version ?? say("not_known")), updateWords(one)]],
+    ["settings", [make("span", {}, one.serial === null ? say("not_known") : say("settings_number", { number: one.serial })), settingsWords(one)]],
+    ["doctor", doctorWords(one, known)],
+    may.wearers ? ["last_shift", shiftWords(one.course)] : null,
+  ].filter((part) => part !== null);
+}
+
+function drawTable(rows, may) {
+  const heads = ["camera", ...columns(rows[0], may).map(([key]) => key), ...(may.handsOut ? ["action"] : [])];
+  return make(
+    "div",
+    { class: "wide", role: "region", "aria-label": say("cameras"), tabindex: 0 },
+    make(
+      "table",
+      { class: "cameras" },
+      make("thead", {}, make("tr", {}, heads.map((key) => make("th", { scope: "col" }, say(key))))),
+      make("tbody", {}, rows.map((one) => make("tr", {}, make("th", { scope: "row" }, title(one, "strong"), reasons(one, may.now)), columns(one, may).map(([, words]) => make("td", {}, words)), may.handsOut ? make("td", {}, actions(one, may)) : null))),
+    ),
+  );
+}
+
+function drawCard(one, may) {
   return make(
     "li",
     { class: "card" },
-    make("h2", {}, one.name, " ", make("span", { class: one.ready ? "tag good" : "tag missing" }, say(one.ready ? "ready" : "not_ready"))),
-    one.reasons.length === 0 ? null : make("ul", {}, one.reasons.map((reason) => make("li", {}, reasonWords(reason, one)))),
-    make("dl", {}, facts.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
+    title(one, "h2"),
+    reasons(one, may.now),
+    one.seen_us === null ? null : make("dl", {}, columns(one, may).map(([key, words]) => [make("dt", {}, say(key)), make("dd", {}, words)])),
+    actions(one, may),
   );
 }
 
-/** A reason in the page's language; the command's own words where the page has none. */
-function reasonWords(reason, one) {
-  if (one.seen_us === null) return say("never_seen");
-  const known = { "the battery is low": "reason_battery", "the battery is empty": "reason_battery_empty", "the card is full": "reason_full", "the card is nearly full": "reason_nearly_full", "its clock is not confirmed": "reason_clock", "the display fails": "reason_display", "a light fails": "reason_light", "the microphone fails": "reason_microphone", "the camera module fails": "reason_camera" };
-  if (reason in known) return say(known[reason]);
-  const left = /^(\d+) recordings? to hand over$/.exec(reason);
-  if (left) return say("reason_left", { count: left[1] });
-  const days = /^not seen for (\d+) days?$/.exec(reason);
-  if (days) return say("reason_silent", { count: days[1] });
-  const percent = /^the battery has (\d+) %$/.exec(reason);
-  if (percent) return say("reason_percent", { count: percent[1] });
-  return reason;
+function title(one, tag) {
+  return make(tag, {}, one.name, " ", make("span", { class: `tag ${TAGS[one.state]}` }, say(`camera_${one.state}`)));
+}
+
+/** Why it cannot be handed out, in the page's language; the server's own words where it has none. */
+function reasons(one, now) {
+  if (one.state === "withdrawn") {
+    const { at_us: at, who, why, reason } = one.withdrawn;
+    return make("ul", { class: "why" }, make("li", {}, say("withdrawn_why", { why: say(`withdrawn_${why}`), reason, who, when: moment(at) })));
+  }
+  const words = one.why_not.filter((why) => one.state !== "away" || !PASSING.includes(why.code)).map((why) => make("li", {}, reasonWords(why)));
+  if (one.state === "away") words.unshift(make("li", {}, say("away_since", { age: age(one.seen_us, now) })));
+  if (one.update === "waiting") words.push(make("li", {}, say("hint_update_waiting")));
+  else if (one.update === "offered" && one.state !== "away") words.push(make("li", {}, say("hint_update_offered", { version: one.offered_update.version })));
+  if (one.settings === "waiting") words.push(make("li", {}, say("hint_settings_waiting")));
+  else if (one.settings === "offered" && one.state !== "away") words.push(make("li", {}, say("hint_settings_offered")));
+  return words.length === 0 ? null : make("ul", { class: "why" }, words);
+}
+
+function reasonWords(why) {
+  if (KNOWN.includes(why.code)) return say(`why_${why.code}`, { count: why.number });
+  if (why.code === "doctor") return [say("why_doctor"), " ", make("code", {}, why.detail)];
+  if (why.code === "settings_refused") return [say("why_settings_refused"), " ", said(why.detail)];
+  return said(why.text);
+}
+
+/** Words of the camera's or the server's, which are English. */
+function said(text) {
+  return make("q", { lang: "en" }, text);
+}
+
+function dockWords(one, now) {
+  if (one.seen_us === null) return say("not_known");
+  const seen = make("small", {}, say("seen_ago", { age: age(one.seen_us, now), when: moment(one.seen_us) }));
+  if (one.state === "away" || one.state === "withdrawn" || one.why_not.some((why) => why.code === "silent")) return [make("span", {}, say("not_in_dock")), seen];
+  const since = one.course.docked && one.course.docked_us !== null ? say("dock_since", { when: moment(one.course.docked_us) }) : say("dock_since_unknown");
+  return [make("span", {}, since), seen];
+}
+
+function updateWords(one) {
+  if (one.offered_update === null) return null;
+  const words = make("small", {}, say(`update_${one.update}`, { version: one.offered_update.version }));
+  return one.update_text ? [words, make("small", {}, said(one.update_text))] : words;
+}
+
+function settingsWords(one) {
+  if (["current", "unknown"].includes(one.settings) && one.offered_settings === null) return null;
+  const number = one.offered_settings?.serial ?? "?";
+  return make("small", {}, say(one.offered_settings === null ? `settings_${one.settings}` : `settings_offer_${one.settings}`, { number }));
+}
+
+function doctorWords(one, known) {
+  if (one.doctor === null) return say(known ? "doctor_not_run" : "not_known");
+  const { at, clock, failed, warned, not_tested: left } = one.doctor;
+  const when = Date.parse(at);
+  return [
+    make("span", {}, failed.length > 0 ? say("doctor_failed", { count: failed.length }) : say(warned.length > 0 ? "doctor_warned" : "doctor_well", { count: warned.length })),
+    [...failed, ...warned].map((name) => make("code", {}, name)),
+    left > 0 ? make("small", {}, say("doctor_left", { count: left })) : null,
+    make("small", {}, Number.isNaN(when) ? said(at) : moment(when * 1000, clock)),
+  ];
+}
+
+function shiftWords({ shift, as_of_us: asOf }) {
+  if (shift === null) return say("not_known");
+  const words = shift.ended ? say("shift_over", { began: moment(shift.began_us), ended: moment(shift.ended_us) }) : say("shift_runs", { began: moment(shift.began_us) });
+  return [make("span", {}, shift.wearer), make("small", {}, words), make("small", {}, say("ledger_until", { when: moment(asOf) }))];
+}
+
+function actions(one, { handsOut, manages, again }) {
+  if (one.state === "withdrawn") return manages ? make("button", { onclick: () => takeBack(one, again), "aria-label": `${say("take_back")}: ${one.name}` }, say("take_back")) : null;
+  return handsOut ? make("button", { onclick: () => withdraw(one, again), "aria-label": `${say("withdraw_camera")}: ${one.name}` }, say("withdraw_camera")) : null;
+}
+
+function reasonField() {
+  return field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }), say("camera_reason_hint"));
+}
+
+async function withdraw(one, again) {
+  const choices = make("select", { name: "why", required: true }, make("option", { value: "" }, say("choose")), WHYS.map((why) => make("option", { value: why }, say(`withdrawn_${why}`))));
+  const answer = await ask(say("withdraw_this", one), say("withdraw_camera_text"), [field(say("why"), choices), reasonField()], say("withdraw_camera"), say("cancel"));
+  if (answer === null) return;
+  await attempt(() => post("/api/cameras/withdraw", { kid: one.kid, why: answer.why, reason: answer.reason }), say("camera_withdrawn_now", one), again);
+}
+
+async function takeBack(one, again) {
+  const answer = await ask(say("take_back_this", one), say("take_back_text"), [reasonField()], say("take_back"), say("cancel"));
+  if (answer === null) return;
+  await attempt(() => post("/api/cameras/return", { kid: one.kid, reason: answer.reason }), say("camera_back_now", one), again);
+}
+
+async function attempt(work, done, again) {
+  try {
+    await work();
+    tell(done);
+    await again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
 }

@@ -20,6 +20,13 @@ export function day(us) {
   return new Intl.DateTimeFormat(spelling(), { dateStyle: "medium" }).format(new Date(us / 1000));
 }
 
+/** How long ago a wall time was, by another one, such as "2 hours ago". */
+export function age(us, now) {
+  const seconds = Math.max(0, now - us) / 1e6;
+  const [value, unit] = seconds < 7200 ? [seconds / 60, "minute"] : seconds < 172800 ? [seconds / 3600, "hour"] : [seconds / 86400, "day"];
+  return new Intl.RelativeTimeFormat(spelling()).format(-Math.floor(value), unit);
+}
+
 /** A length in seconds as h:mm:ss or m:ss. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";

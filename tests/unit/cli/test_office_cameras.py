@@ -36,6 +36,7 @@ from camerad.vault.certificates import KeyPairFiles, make_authority
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import UpdateOffers
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import COMPATIBLE
@@ -151,6 +152,13 @@ def test_what_keeps_a_camera_from_being_handed_out_is_told(
     assert reason in office.desk("office", "status").out
 
 
+def test_a_withdrawn_camera_comes_last_and_says_no_more_than_that(office: Office) -> None:
+    office.check_in(battery=3)
+    WithdrawnCameras(str(office.directory)).put(KID, Withdrawal(1, "w", "lost", "in a train"))
+    assert [one["name"] for one in office.status()] == ["cam-2", "cam-1"]
+    assert office.one["reasons"] == ["it was withdrawn (lost): in a train"]
+
+
 def test_a_gauge_that_there_is_none_of_and_a_warning_keep_none(office: Office) -> None:
     warned = DoctorResult("2026-11-28T08:00:00Z", "rtc", 9, 0, ("clock",), ())
     office.check_in(battery=None, doctor=warned, storage=None)
@@ -199,7 +207,8 @@ def test_a_camera_whose_key_is_none_is_named(office: Office) -> None:
     register = Register((known,))
     camera_register.write(str(office.register), register)
     check_ins = CheckIns(str(office.directory), Cameras(str(office.register)), ManualClock())
-    (found,) = overview(register, check_ins, office.offers, office.updates, 0)
+    gone = WithdrawnCameras(str(office.directory))
+    (found,) = overview(register, check_ins, office.offers, office.updates, 0, withdrawn=gone)
     assert (found.last, found.settings) == (None, SettingsState.UNKNOWN)
     assert "is not in the server's register (0 cameras)" in found.reasons[0]
 

@@ -55,12 +55,15 @@ def tabs(scene: DeskScene) -> Iterator[tuple[str, Browser]]:
 
 def test_each_request_is_refused_to_whoever_may_not_make_it(scene: DeskScene) -> None:
     everybody = list(tabs(scene))
+    sends = {(route.method, route.path): route.sends for route in scene.desk.routes()}
     for (method, pattern), who in stated().items():
         path = pattern.replace("{recording}", "20261124T153000Z-000001-00000001")
         if path in {"/api/sign-out", "/page/..."}:
             continue
         for role, tab in everybody:
-            answer = tab.ask(method, path, {"not": "what it takes"} if method == "POST" else None)
+            said = {"not": "what it takes"} if method == "POST" else None
+            headers = {"Content-Type": sends[method, pattern]} if said else None
+            answer = tab.ask(method, path, said, headers)
             if who == "anyone" or (who == "signed in" and role != "nobody"):
                 expected = {200, 400, 410, 403} - ({403} if method == "GET" else set())
                 assert answer.status in expected, (method, path, role)

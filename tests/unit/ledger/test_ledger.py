@@ -277,6 +277,23 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "reason": "",
             "sha256": "s",
         },
+        "camera": {
+            "kid": "k",
+            "name": "n",
+            "who": "w",
+            "what": "withdrawn",
+            "why": "lost",
+            "reason": "r",
+        },
+        "offer": {
+            "kid": "k",
+            "name": "n",
+            "who": "w",
+            "what": "offered",
+            "offer": "update",
+            "sha256": "s",
+            "version": "2",
+        },
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
     }
     own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}

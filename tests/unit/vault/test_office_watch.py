@@ -26,6 +26,7 @@ from camerad.vault.office_metrics import OfficeMetrics
 from camerad.vault.office_watch import OfficeWatch
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 
 MARK = {"marks": (SECOND // 2,)}
 
@@ -208,6 +209,9 @@ def test_a_camera_that_never_came_is_told_by_the_day_it_was_collected(watched: W
     """The register of these tests says 2026-11-24, which the clock is at."""
     watched.clock.advance(9 * DAY)
     assert [one.camera for one in watched.look()[NoticeKind.CAMERA_NOT_SEEN]] == ["cam-1"]
+    withdrawn = WithdrawnCameras(str(watched.vault.root))
+    withdrawn.put(KID, Withdrawal(1, "w", "lost", "r"))
+    assert NoticeKind.CAMERA_NOT_SEEN not in watched.look(), "whoever withdrew it knows"
 
 
 def test_storage_without_room_is_told(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from camerad.vault.check_ins import CheckIns
 from camerad.vault.offer_check import OfferRefusedError, make_offer
 from camerad.vault.settings_offers import SettingsOffer, SettingsOffers
 from camerad.vault.update_offers import UpdateOffers
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 from tests.unit.provisioning.scene import OFFICE, document
 
 from .office_scene import URL, OfficeScene
@@ -148,7 +149,8 @@ class Way:
         """As `camerad office status`."""
         register = camera_register.read(str(self.office.register))
         now_us, updates = self.office.clock.wall_us(), UpdateOffers(str(self.office.directory))
-        (found,) = overview(register, self.known, self.offers, updates, now_us)
+        gone = WithdrawnCameras(str(self.office.directory))
+        (found,) = overview(register, self.known, self.offers, updates, now_us, withdrawn=gone)
         return found
 
 

@@ -37,6 +37,7 @@ from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import OfferedUpdate, UpdateOffers
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 from tests.unit.update.scene import COMPATIBLE, NEW, PlayedRauc, Scene
 
 from .office_scene import URL, DockClient, OfficeScene
@@ -133,7 +134,8 @@ class UpdateWay:
         cameras = Cameras(str(self.office.register))
         known = CheckIns(str(self.office.directory), cameras, self.office.clock)
         settings = SettingsOffers(str(self.office.directory))
-        found = overview(register, known, settings, self.offers, self.office.clock.wall_us())
+        gone, now_us = WithdrawnCameras(str(self.office.directory)), self.office.clock.wall_us()
+        found = overview(register, known, settings, self.offers, now_us, withdrawn=gone)
         return next(one for one in found if one.kid == KID)
 
     # ------------------------------------------------------------------ the camera

@@ -1,0 +1,60 @@
+"""A bundle that is being copied to where updates lie, from a file or from whoever sends it.
+
+It has a name of its own meanwhile, which ends in `durable_files.TEMPORARY`, and a claim (flock(2)),
+by which others tell it from what a process left that was killed. `close` removes it, unless it got
+another name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+
+from camerad.base import durable_files
+from camerad.base.storage_errors import explaining
+from camerad.vault.update_bundle import BundleManifest, read_manifest
+
+
+class BundleCopy:
+    """directory: where updates lie; it is there. One thread at a time. Everything raises
+    StorageError."""
+
+    def __init__(self, directory: str) -> None:
+        self.path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
+        self._descriptor = durable_files.create(self.path)
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+        try:
+            with explaining("claim", self.path):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far."""
+        return self._hash.hexdigest()
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece."""
+        self._hash.update(piece)
+        self.bytes = durable_files.write(self._descriptor, [piece], self.bytes, self.path)
+
+    def sync(self) -> None:
+        """Make what was written durable."""
+        durable_files.sync(self._descriptor, self.path)
+
+    def manifest(self, name: str) -> BundleManifest:
+        """What the bundle says of itself. name: what messages call it. Raises BundleError."""
+        with explaining("read", self.path), open(self.path, "rb") as file:
+            return read_manifest(name, file.fileno())
+
+    def close(self) -> None:
+        """End, whatever has become of it. Once."""
+        try:
+            durable_files.remove(self.path, missing_ok=True)
+        finally:
+            durable_files.close(self._descriptor, self.path)

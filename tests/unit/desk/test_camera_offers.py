@@ -1,0 +1,315 @@
+"""What cameras are offered at the desk: signed elsewhere, judged here, fetched in the dock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from check_in_helpers import token
+from desk_helpers import KEY
+
+from camerad.base import durable_files
+from camerad.container.keys import SigningKey
+from camerad.desk import camera_offers
+from camerad.desk.roles import DeskRole
+from camerad.desk.sessions import COOKIE
+from camerad.office import camera_register
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.server_section import ServerSpec, read_authority, section_text
+from camerad.provisioning import settings_offer, signing
+from camerad.store.check_in import RefusedOffer, RunningSettings
+from camerad.vault import update_offers
+from camerad.vault.cameras import Cameras
+from camerad.vault.check_ins import CheckIns
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
+from tests.unit.provisioning.scene import OFFICE, STRANGER, document
+from tests.unit.update.scene import NEW, OLD
+from tests.unit.vault.office_scene import URL
+from tests.unit.vault.update_scene import a_bundle
+
+from .desk_scene import ORIGIN, Answer, Browser, DeskScene
+
+KID = KEY.public.thumbprint
+OTHER = SigningKey.generate()
+OTHER_KID = OTHER.public.thumbprint
+FILE = {"Content-Type": "application/octet-stream"}
+BUNDLE = a_bundle(size=3 << 20)
+SHA256 = hashlib.sha256(BUNDLE).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path_factory.mktemp("desk")) as made:
+        made.add("admin", DeskRole.ADMINISTRATOR)
+        made.add("lead", DeskRole.SHIFT_LEAD)
+        made.add("dpo", DeskRole.DATA_PROTECTION)
+        signed_by = OFFICE.public.thumbprint
+        known = [
+            RegisteredCamera(name, key.public.thumbprint, key.public.jwk, 5, signed_by, None, "")
+            for name, key in (("cam-1", KEY), ("cam-2", OTHER))
+        ]
+        camera_register.write(str(made.office.register), Register(tuple(known)))
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(scene: DeskScene) -> None:
+    for part in ("check-ins", "withdrawn", "readings", "offers", "updates"):
+        shutil.rmtree(Path(scene.directory, "office", part), ignore_errors=True)
+
+
+@pytest.fixture
+def admin(scene: DeskScene) -> Browser:
+    return scene.signed_in("admin")
+
+
+def checks_in(scene: DeskScene, key: SigningKey = KEY, **how: Any) -> None:
+    known = CheckIns(scene.directory, Cameras(str(scene.office.register)), scene.clock)
+    known.take(key.public.thumbprint, token(key=key, kid=key.public.thumbprint, **how))
+
+
+def row(tab: Browser, name: str = "cam-1") -> dict[str, Any]:
+    rows: list[dict[str, Any]] = tab.ask("GET", "/api/cameras").said["rows"]
+    return next(one for one in rows if one["name"] == name)
+
+
+# ------------------------------------------------------------------ settings
+
+
+def settings(scene: DeskScene, serial: int = 6, **other: Any) -> tuple[bytes, bytes]:
+    """A settings file for the first camera, and its signature."""
+    by = other.pop("by", OFFICE)
+    ca = read_authority(scene.office.authority.certificate)
+    own = {"url": URL, "ca": ca, "key": scene.office.office_key.public} | other.pop("server", {})
+    more = other.pop("more", "") + section_text(ServerSpec(**own))
+    content = document(serial, more, **({"camera": KID, "office": by, "device": "cam-1"} | other))
+    return content, signing.sign(by, content)
+
+
+def offer(tab: Browser, content: bytes, signature: bytes) -> Answer:
+    said = {"settings": content.decode(), "signature": signature.decode()}
+    return tab.ask("POST", "/api/offers/settings", said)
+
+
+def test_settings_that_were_signed_elsewhere_reach_their_camera(
+    scene: DeskScene, admin: Browser
+) -> None:
+    content, signature = settings(scene)
+    before = len(scene.kinds("offer"))
+    answer = offer(admin, content, signature)
+    assert (answer.said["cameras"], answer.said["why"]) == (["cam-1"], "")
+    joined = settings_offer.join(content, signature)
+    sha256 = hashlib.sha256(joined).hexdigest()
+    assert row(admin)["offered_settings"] == {"sha256": sha256, "serial": 6}
+    with scene.office.serving() as camera:
+        assert camera.ask("GET", f"/v1/offers/{sha256}").body == joined
+    refused = RefusedOffer(sha256, "settings", "old", "its serial is not above")
+    running = RunningSettings("ab" * 32, 5, OFFICE.public.thumbprint)
+    checks_in(scene, settings=running, refused_offers=(refused,))
+    shown = row(admin)
+    assert (shown["settings"], shown["serial"], shown["state"]) == ("refused", 5, "needs")
+    assert shown["why_not"][0]["detail"] == "its serial is not above"
+    back = {"kid": KID, "offer": "settings"}
+    assert admin.ask("POST", "/api/offers/back", back).status == 200
+    assert row(admin)["offered_settings"] is None
+    assert admin.ask("POST", "/api/offers/back", back).why == "not_there"
+    assert [
+        (one.kid, one.name, one.who, one.what, one.offer, one.sha256, one.version)
+        for one in scene.kinds("offer")[before:]
+    ] == [
+        (KID, "cam-1", "admin", "offered", "settings", sha256, ""),
+        (KID, "cam-1", "admin", "withdrawn", "settings", sha256, ""),
+    ]
+    scene.index.refresh()
+    found = scene.signed_in("dpo").ask("GET", "/api/entries?kind=offer").said["rows"][:2]
+    assert [one["reason"] for one in found] == [
+        "cam-1, settings, withdrawn",
+        "cam-1, settings, offered",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"serial": 5}, "old"),
+        ({"by": STRANGER}, "other_office"),
+        ({"camera": None}, "no_camera"),
+        ({"camera": "A" * 43}, "not_registered"),
+        ({"reset": KID}, "reset_offered"),
+        ({"more": "camera: {fps: 99}\n"}, "mistakes"),
+        ({"server": {"url": "https://other.example"}}, "other_server"),
+    ],
+)
+def test_what_its_camera_would_refuse_is_not_offered(
+    scene: DeskScene, admin: Browser, other: dict[str, Any], why: str
+) -> None:
+    before = len(scene.entries())
+    answer = offer(admin, *settings(scene, **other))
+    assert (answer.status, answer.said["cameras"], answer.said["why"]) == (200, [], why)
+    assert answer.said["text"], "the server's own words are there as well"
+    assert row(admin)["offered_settings"] is None and len(scene.entries()) == before
+
+
+def test_a_file_that_was_changed_or_has_no_signature_is_not_offered(
+    scene: DeskScene, admin: Browser
+) -> None:
+    content, signature = settings(scene)
+    assert offer(admin, content + b"\n", signature).said["why"] == "changed"
+    assert offer(admin, content, b"x").said["why"] == "signature_spoilt"
+    assert offer(admin, content + b"#" * 70_000, signature).said["why"] == "mistakes"
+    assert offer(admin, content + b"#" * 300_000, signature).why == "not_understood"
+    assert offer(admin, b"[", signature).said["why"] == "mistakes"
+    gone = WithdrawnCameras(scene.directory)
+    gone.put(KID, Withdrawal(1, "w", "lost", "r"))
+    assert offer(admin, content, signature).said["why"] == "withdrawn"
+    assert not Path(scene.directory, "office/offers", KID, "settings.jws").exists()
+
+
+# ------------------------------------------------------------------ updates
+
+
+def send(tab: Browser, content: bytes, *kids: str) -> Answer:
+    asked = "&".join(f"camera={one}" for one in kids)
+    return tab.ask("POST", f"/api/offers/update?{asked}", content, FILE)
+
+
+def bundles(scene: DeskScene) -> list[str]:
+    return sorted(one.name for one in Path(scene.directory, "office/updates").glob("*"))
+
+
+def test_a_bundle_is_tried_on_one_camera_and_offered_to_more(
+    scene: DeskScene, admin: Browser
+) -> None:
+    checks_in(scene, image=OLD)
+    checks_in(scene, OTHER, image=OLD)
+    before = len(scene.kinds("offer"))
+    answer = send(admin, BUNDLE, KID)
+    assert (answer.said["cameras"], answer.said["version"]) == (["cam-1"], NEW)
+    assert bundles(scene) == [f"{SHA256}.raucb"]
+    assert row(admin)["update"] == "offered" and row(admin)["offered_update"]["version"] == NEW
+    with scene.office.serving() as camera:
+        got = camera.ask("GET", f"/v1/offers/{SHA256}", headers={"Range": "bytes=100-999"})
+        assert (got.status, got.body) == (206, BUNDLE[100:1000])
+    checks_in(scene, seconds=200, image=OLD, waiting=(SHA256,))
+    assert row(admin)["update"] == "waiting"
+    more = {"sha256": SHA256, "cameras": [OTHER_KID]}
+    assert admin.ask("POST", "/api/offers/more", more).said["cameras"] == ["cam-2"]
+    for kid in (KID, OTHER_KID):
+        back = {"kid": kid, "offer": "update"}
+        assert admin.ask("POST", "/api/offers/back", back).status == 200
+    assert bundles(scene) == []
+    assert admin.ask("POST", "/api/offers/more", more).why == "not_there"
+    assert [
+        (one.name, one.what, one.offer, one.sha256, one.version)
+        for one in scene.kinds("offer")[before:]
+    ] == [
+        ("cam-1", "offered", "update", SHA256, NEW),
+        ("cam-2", "offered", "update", SHA256, NEW),
+        ("cam-1", "withdrawn", "update", SHA256, NEW),
+        ("cam-2", "withdrawn", "update", SHA256, NEW),
+    ]
+
+
+def test_cameras_that_could_not_take_it_are_left_out_by_name(
+    scene: DeskScene, admin: Browser
+) -> None:
+    checks_in(scene, image=NEW)
+    checks_in(scene, OTHER, image=None)
+    answer = send(admin, BUNDLE, KID, OTHER_KID)
+    assert answer.said["why"] == "none_left"
+    left = [(one["name"], one["why"]) for one in answer.said["left_out"]]
+    assert left == [("cam-1", "runs_it"), ("cam-2", "no_image")]
+    checks_in(scene, seconds=200, image=OLD)
+    WithdrawnCameras(scene.directory).put(OTHER_KID, Withdrawal(1, "w", "lost", "r"))
+    answer = send(admin, BUNDLE, KID, OTHER_KID)
+    assert answer.said["cameras"] == ["cam-1"]
+    assert answer.said["left_out"] == [{"name": "cam-2", "why": "withdrawn"}]
+    more = {"sha256": SHA256, "cameras": [OTHER_KID]}
+    assert admin.ask("POST", "/api/offers/more", more).said["why"] == "none_left"
+
+
+def test_what_is_no_bundle_for_these_cameras_leaves_nothing(
+    scene: DeskScene, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(scene.entries())
+    assert send(admin, b"x" * 5000, KID).said["why"] == "no_bundle"
+    assert send(admin, BUNDLE[:-1], KID).said["why"] == "no_bundle"
+    assert send(admin, b"", KID).said["why"] == "no_bundle"
+    for kids in ((), ("A" * 43,), (KID, "../../x")):
+        assert send(admin, BUNDLE, *kids).why == "not_there"
+    with monkeypatch.context() as patched:
+        patched.setattr(update_offers, "free_room", lambda _: 0)
+        assert send(admin, BUNDLE, KID).said["why"] == "no_room"
+        patched.setattr(update_offers, "LONGEST", 10)
+        patched.setattr(camera_offers, "LONGEST", 10)
+        assert send(admin, BUNDLE, KID).said["why"] == "too_large_bundle"
+    assert bundles(scene) == [] and len(scene.entries()) == before
+    assert send(scene.signed_in("lead"), BUNDLE, KID).why == "not_allowed"
+    as_json = admin.ask("POST", f"/api/offers/update?camera={KID}", BUNDLE)
+    assert as_json.why == "not_from_this_page"
+
+
+class Slow:
+    """A browser that sends a bundle piece by piece."""
+
+    def __init__(self, scene: DeskScene, tab: Browser) -> None:
+        self.connection = HTTPSConnection("localhost", scene.port, context=scene.tls, timeout=20)
+        self.connection.putrequest("POST", f"/api/offers/update?camera={KID}", skip_host=True)
+        fields = {
+            "Host": urlsplit(scene.origin).netloc,
+            "Origin": ORIGIN,
+            "Cookie": f"{COOKIE}={tab.cookie}",
+            "Content-Length": str(len(BUNDLE)),
+        }
+        for name, value in (fields | FILE).items():
+            self.connection.putheader(name, value)
+        self.connection.endheaders(BUNDLE[: 2 << 20])
+
+    def finish(self) -> str:
+        self.connection.send(BUNDLE[2 << 20 :])
+        said = json.loads(self.connection.getresponse().read())
+        self.connection.close()
+        return str(said.get("error") or said["cameras"])
+
+
+def half(scene: DeskScene) -> bool:
+    """Whether some of a bundle is on the storage, and not all of it."""
+    there = Path(scene.directory, "office/updates").glob(f"*{durable_files.TEMPORARY}")
+    return any(one.stat().st_size for one in there)
+
+
+def waits(found: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not found():
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+
+
+def test_one_bundle_comes_at_a_time_and_nobody_who_was_signed_out_offers_it(
+    scene: DeskScene, admin: Browser
+) -> None:
+    slow = Slow(scene, admin)
+    waits(lambda: half(scene))
+    assert send(scene.signed_in("admin"), BUNDLE, KID).why == "busy"
+    assert slow.finish() == "['cam-1']"
+    before = len(scene.entries())
+    slow = Slow(scene, admin)
+    waits(lambda: half(scene))
+    scene.sessions.end_all_of("admin")
+    assert slow.finish() == "not_signed_in"
+    assert len(scene.entries()) == before
+    slow = Slow(scene, scene.signed_in("admin"))
+    waits(lambda: half(scene))
+    slow.connection.close()  # the tab is closed in the midst of it
+    waits(lambda: not half(scene))
+    assert bundles(scene) == [f"{SHA256}.raucb"]
+    waits(lambda: "cameras" in send(scene.signed_in("admin"), BUNDLE, KID).said)
