@@ -40,11 +40,11 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.people import DeskPerson, Passkey, People
-from camerad.desk.secrets_store import DESK, LOCK_SECONDS, SecretsStore
+from camerad.desk.secrets_store import DESK, SecretsStore
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
 MOST_ANSWERED: Final = 10_000
 """Answers that are remembered at once."""
@@ -195,7 +195,7 @@ class _Challenges:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
         self._clock = clock
         self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def make(self, person: str) -> bytes:
         said = self._clock.wall_us().to_bytes(_TIME_BYTES) + secrets.token_bytes(_RANDOM_BYTES)
@@ -246,7 +246,7 @@ class _Challenges:
         return key
 
     def _make_key(self, path: str) -> None:
-        with self._locks.hold("desk challenge key", LOCK_SECONDS):
+        with self._locks.hold("desk challenge key"):
             if file_status.exists(path):  # another server was quicker
                 return
             durable_files.make_directory(self._directory, 0o700)
