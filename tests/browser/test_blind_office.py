@@ -70,12 +70,12 @@ def in_memory(pid: int, secrets: Mapping[str, bytes], scratch: Path) -> set[str]
 
 def tabs() -> list[int]:
     """The processes of Chromium in which pages run."""
-    found = []
-    for pid in watching.family(os.getpid()):
-        # Whatever was forked without being executed has its command line in one piece.
-        if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            found.append(pid)
-    return found
+    # Whatever was forked without being executed has its command line in one piece.
+    return [
+        pid
+        for pid in watching.family(os.getpid())
+        if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def opens(one: Person) -> None:
