@@ -12,10 +12,14 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from aiohttp import ClientSession, TCPConnector, hdrs, web
 from multidict import CIMultiDict
+
+from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
 
 HOST: Final = "127.0.0.1"
 PATIENCE: Final = 30.0
@@ -54,12 +58,23 @@ def tell_the_truth(_exchange: Exchange) -> None:
     """The answer as it is."""
 
 
-class Between:
-    """certificate, key: of this end, files in PEM. desk: port of the real one; it may be set
-    later."""
+def make_between(root: Path) -> Between:
+    """One whose certificate is by the authority ``root/ca.pem``, which is nobody's."""
+    authority = KeyPairFiles(f"{root}/ca.pem", f"{root}/ca.key")
+    own = KeyPairFiles(f"{root}/between.pem", f"{root}/between.key")
+    now = datetime.now(UTC)
+    make_authority(authority, "nobody's", now)
+    make_certificate(authority, own, ["localhost"], now)
+    return Between(own.certificate, own.key, authority.certificate)
 
-    def __init__(self, certificate: str, key: str, desk: int = 0) -> None:
-        self.desk = desk
+
+class Between:
+    """certificate, key: of this end, files in PEM; authority: whose certificate that is. desk: port
+    of the real one, to be set before anybody asks."""
+
+    def __init__(self, certificate: str, key: str, authority: str) -> None:
+        self.authority = authority
+        self.desk = 0
         self.lie: Lie = tell_the_truth
         self.exchanges: list[Exchange] = []
         self.port = 0
@@ -69,6 +84,11 @@ class Between:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
         assert self._ready.wait(PATIENCE)
+
+    @property
+    def origin(self) -> str:
+        """The page's address."""
+        return f"https://localhost:{self.port}"
 
     def close(self) -> None:
         """End every connection."""

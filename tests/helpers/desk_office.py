@@ -8,17 +8,15 @@ import os
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
-from between import HOST, Between
+from between import HOST, make_between
 from desk_helpers import facts_of, jws
 from docked_camera import Dock
 from sealed_helpers import Made
 
 from camerad.container.chain import HEADER_NAME
-from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
 from tests.waiting import DEADLINE, until
 
 
@@ -29,13 +27,8 @@ class DeskOffice:
         self.dock = Dock(root)
         self.root = root / "office"
         self.server = self.dock.server
-        authority = KeyPairFiles(f"{root}/ca.pem", f"{root}/ca.key")
-        own = KeyPairFiles(f"{root}/between.pem", f"{root}/between.key")
-        now = datetime.now(UTC)
-        make_authority(authority, "nobody's", now)
-        make_certificate(authority, own, ["localhost"], now)
-        self.between = Between(own.certificate, own.key)
-        self.origin = f"https://localhost:{self.between.port}"
+        self.between = make_between(root)
+        self.origin = self.between.origin
         with socket.create_server((HOST, 0)) as listener:
             self.between.desk = int(listener.getsockname()[1])
         settings = yaml.safe_load(self.server.config.read_text())
