@@ -167,6 +167,9 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
         by_file[one.target] = by_file.get(one.target, b"") + one.data
     assert set(sealed) == found_in_any(by_file.values(), sealed)
     assert found_in_any(by_file.values(), secrets) == set()
+    # It wrote nowhere else, so all that it keeps was searched.
+    paths = {one for one in by_file if one.startswith("/")}
+    assert {one for one in paths if not Path(one).is_relative_to(office.root)} == set()
 
     sent = b"\n".join(one.sent for one in office.between.exchanges)
     got = b"\n".join(one.got for one in office.between.exchanges)

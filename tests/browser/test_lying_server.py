@@ -1,8 +1,8 @@
 """A compromised server: it sends another page, another recording, another camera's key, and keeps
 things to itself. What the page shows then, what stops it, and what finds it.
 
-Each test is a line of the table in docs/threat-model.md ("Somebody who takes over the office's
-server"), also where it says that the page shows what is not so. In front of a genuine desk is a
+Each test is a line of the table in docs/threat-model.md ("Somebody who exchanges the player"), also
+where it says that the page shows what is not so. In front of a genuine desk is a
 relay that lies (`between`).
 """
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -67,6 +67,10 @@ class Crowd:
             one.start()
 
     def _ask(self, number: int) -> None:
+        # On a busy machine a handshake may take longer than the entrance waits.
+        self.answers.append(until(lambda: self._answer_to(number), what="an answer"))
+
+    def _answer_to(self, number: int) -> int | None:
         there = HTTPSConnection(
             "localhost",
             self._scene.port,
@@ -77,10 +81,13 @@ class Crowd:
         fields = {"Host": urlsplit(ORIGIN).netloc, "Cookie": f"{COOKIE}={self._cookie}"}
         fields |= {"Origin": ORIGIN, "Content-Type": "application/json"}
         body = json.dumps({"id": "clerk", "roles": ["desk"]})
-        with suppress(OSError):
+        try:
             there.request("POST", "/api/people/roles", body, fields)
-            self.answers.append(there.getresponse().status)
-        there.close()
+            return there.getresponse().status
+        except OSError:
+            return None
+        finally:
+            there.close()
 
     def join(self) -> None:
         for one in self._threads:
