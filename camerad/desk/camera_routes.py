@@ -21,10 +21,10 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import THUMBPRINT
 from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.roles import EVERY_ROLE, DeskRole
 from camerad.desk.route_table import Route, Visit
-from camerad.desk.secrets_store import LOCK_SECONDS
 from camerad.dock.office_check_in import AGAIN_SECONDS
 from camerad.office import camera_register
 from camerad.office.camera_register import RegisteredCamera
@@ -36,7 +36,6 @@ from camerad.vault.camera_courses import CameraCourse, CameraCourses
 from camerad.vault.camera_overview import CameraOverview, NotReady, overview
 from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.check_ins import CheckIns
-from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_offers import OfferedUpdate, UpdateOffers
 from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
@@ -125,7 +124,7 @@ class CameraRoutes:
         self._updates = UpdateOffers(directory)
         self._withdrawn = WithdrawnCameras(directory)
         self._courses = CameraCourses(directory, self._cameras)
-        self._locks = DirectoryLocks(directory)
+        self._locks = DeskLocks(directory)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
@@ -166,7 +165,7 @@ class CameraRoutes:
 
         def withdraw() -> Withdrawal:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{body.kid}", LOCK_SECONDS):
+            with self._locks.hold(f"withdrawn-{body.kid}"):
                 if self._withdrawn.find(body.kid) is not None:
                     raise refused(DeskRefusal.WITHDRAWN_ALREADY)
                 made = Withdrawal(self._clock.wall_us(), visit.who, body.why, reason)
@@ -182,7 +181,7 @@ class CameraRoutes:
 
         def take_back() -> None:
             camera = self._find(body.kid)
-            with self._locks.hold(f"withdrawn-{body.kid}", LOCK_SECONDS):
+            with self._locks.hold(f"withdrawn-{body.kid}"):
                 if self._withdrawn.find(body.kid) is None:
                     raise refused(DeskRefusal.NOT_WITHDRAWN)
                 self._note(visit, camera, "returned", "", reason)

@@ -25,10 +25,10 @@ from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, printable
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.secrets_store import DESK
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Cases:
 
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _CASES)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def find(self, number: str) -> Case | None:
         """The case with this number; None if there is none."""

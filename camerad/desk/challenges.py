@@ -21,9 +21,9 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import encode_base64url
-from camerad.desk.secrets_store import DESK, LOCK_SECONDS, SecretsStore
+from camerad.desk.desk_locks import DeskLocks
+from camerad.desk.secrets_store import DESK, SecretsStore
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
 MOST_ANSWERED: Final = 10_000
 """Answers that are remembered at once."""
@@ -55,7 +55,7 @@ class Challenges:
         self._clock = clock
         self._lasts_us = lasts_us
         self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def make(self, about: str) -> bytes:
         """A new one. about: what it is for; only there it counts."""
@@ -108,7 +108,7 @@ class Challenges:
         return key
 
     def _make_key(self, path: str) -> None:
-        with self._locks.hold("desk challenge key", LOCK_SECONDS):
+        with self._locks.hold("desk challenge key"):
             if file_status.exists(path):  # another server was quicker
                 return
             durable_files.make_directory(self._directory, 0o700)

@@ -9,19 +9,22 @@ Everything blocks, and is for threads.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import SigningKey
+from camerad.desk.desk_locks import WAITING
 from camerad.desk.recording_history import history_of
 from camerad.office.office_store import open_office_store
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
 from camerad.store.store import Store
 from camerad.vault.cameras import Cameras
+from camerad.vault.directory_locks import LockHeldError
 
 PATIENCE_US: Final = 10 * SECOND
 """How long the store is waited for while somebody else works with it."""
@@ -97,7 +100,7 @@ class DeskLedger:
     def _with_store(self, work: Callable[[Store], _T], *, about: str | None = None) -> _T:
         until = self._clock.now_us() + PATIENCE_US
         place = office_place(self._directory)
-        with self._turn:
+        with self._in_turn():
             while True:
                 try:
                     with open_office_store(
@@ -113,6 +116,21 @@ class DeskLedger:
                 except TakenError as error:
                     if self._clock.now_us() >= until or self._ended.wait(_LOOK_SECONDS):
                         raise BusyError(str(error)) from error
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One after the other, of this desk. Raises BusyError."""
+        with contextlib.ExitStack() as turn:
+            if not self._turn.acquire(blocking=False):
+                try:
+                    with WAITING.place(f"{self._directory} ledger"):
+                        got = self._turn.acquire(timeout=PATIENCE_US / SECOND)
+                except LockHeldError as error:
+                    raise BusyError(str(error)) from error
+                if not got:
+                    raise BusyError("others write in the office's ledger for too long")
+            turn.callback(self._turn.release)
+            yield
 
 
 def _ignore(_text: str) -> None:

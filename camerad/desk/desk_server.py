@@ -14,10 +14,12 @@
 `entry_routes`                           who did what; what was and will be deleted
 `page_files`                             the page itself
 `desk_ledger`                            all of that, written down
+`own_loop`, `desk_locks`                 threads: the desk's own, and not all of them for who waits
 =======================================  =====================================================
 
 It listens at a port of its own: the docks' network need not reach the desk, nor the desk's network
-the docks. Like the rest of the server it has no key that opens footage (O1).
+the docks. It runs on a loop and threads of its own: people who wait keep no camera waiting. Like
+the rest of the server it has no key that opens footage (O1).
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
@@ -42,10 +43,12 @@ from camerad.desk.case_routes import CaseRoutes
 from camerad.desk.cases import Cases
 from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_locks import THREADS
 from camerad.desk.entry_routes import EntryRoutes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.openid_provider import OpenidProvider, ProviderAwayError
 from camerad.desk.openid_routes import FLOW_US, OpenidRoutes
+from camerad.desk.own_loop import OwnLoop
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
@@ -65,8 +68,6 @@ from camerad.vault.openid_settings import RETURN_PATH
 
 _log = logging.getLogger(__name__)
 END_SECONDS: Final = 3.0
-THREADS: Final = 64
-"""For requests that wait for storage: half as many as there are connections."""
 LONGEST_LINE: Final = 4096
 MOST_FIELDS: Final = 60
 """Header fields of a request. A browser sends some 20."""
@@ -100,6 +101,7 @@ class Desk:
         self._looking: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
+        self._loop: OwnLoop | None = None
 
     def routes(self) -> Iterator[Route]:
         """Everything that can be asked for."""
@@ -131,8 +133,10 @@ class Desk:
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
-        # Whoever waits for the store, for ten seconds at the most, keeps a thread.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "desk"))
+        self._loop = OwnLoop("desk", THREADS)
+        await self._loop.run(self._open())
+
+    async def _open(self) -> None:
         await asyncio.to_thread(self._tidy)
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
@@ -159,6 +163,13 @@ class Desk:
     async def close(self) -> None:
         """End. Safe to call again."""
         self._ledger.end()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            await loop.run(self._close())
+            await loop.stop()
+        self._index.close()
+
+    async def _close(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
@@ -170,7 +181,6 @@ class Desk:
         if self._entrance is not None:
             await self._entrance.cut_off()
             self._entrance = None
-        self._index.close()
 
     async def _look(self, provider: OpenidProvider) -> None:
         """Say it at once if nobody can sign in by the provider. Everything else goes on."""

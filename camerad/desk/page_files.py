@@ -7,13 +7,12 @@ request.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from typing import Final
 
 from aiohttp import web
 
-from camerad.desk.route_table import IMPORT_MAP, PLAYER, Answer, Open, Route, Visit
-from camerad.office import player_modules
+from camerad.desk.page_content import PAGE, START, page_content
+from camerad.desk.route_table import Answer, Open, Route, Visit
 from camerad.vault.openid_settings import RETURN_PATH
 
 _KINDS: Final = {
@@ -22,35 +21,23 @@ _KINDS: Final = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
-_START: Final = "index.html"
-_IMPORTS: Final = "IMPORT_MAP"
-"""Where the start has the player's import map."""
 
 
 class PageFiles:
-    """The files of ``camerad/desk/pages`` and, below ``player/``, those of the player."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, tuple[str, bytes]] = {}
-        for one in (resources.files("camerad.desk") / "pages").iterdir():
-            content = one.read_bytes()
-            if one.name == _START:
-                content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
-            self._files[f"/page/{one.name}"] = _KINDS[one.name.rpartition(".")[2]], content
-        for name, content in player_modules.module_files().items():
-            self._files[PLAYER + name] = _KINDS[name.rpartition(".")[2]], content
+    """The files of `page_content`."""
 
     def routes(self) -> Iterator[Route]:
         """The start, also where a provider sends browsers back to, and one for each file."""
         for start in ("/", RETURN_PATH):
-            yield Route("GET", start, Open.TO_ANYONE, self._answer(f"/page/{_START}"))
-        for name in sorted(self._files):
-            yield Route("GET", name, Open.TO_ANYONE, self._answer(name))
+            yield Route("GET", start, Open.TO_ANYONE, _answer(PAGE + START))
+        for name in page_content():
+            yield Route("GET", name, Open.TO_ANYONE, _answer(name))
 
-    def _answer(self, name: str) -> Answer:
-        kind, content = self._files[name]
 
-        async def answer(_visit: Visit) -> web.Response:
-            return web.Response(body=content, content_type=kind, charset="utf-8")
+def _answer(name: str) -> Answer:
+    kind, content = _KINDS[name.rpartition(".")[2]], page_content()[name]
 
-        return answer
+    async def answer(_visit: Visit) -> web.Response:
+        return web.Response(body=content, content_type=kind, charset="utf-8")
+
+    return answer

@@ -24,10 +24,10 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, printable
 from camerad.container.keys import encode_base64url
+from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.desk.roles import DeskRole, read_roles
-from camerad.desk.secrets_store import DESK, LOCK_SECONDS
+from camerad.desk.secrets_store import DESK
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
 PERSON_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.ASCII)
 MOST_PEOPLE: Final = 1000
@@ -104,7 +104,7 @@ class People:
 
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def find(self, person: str) -> DeskPerson | None:
         """Who has this id; None if nobody."""

@@ -134,7 +134,8 @@ class RecordingRoutes:
             ]
             numbers = [case.number for case in cases]
             held = is_held(history)
-            key = None if not rows else self._key_of(rows[0]["key"])
+            named = said if said is not None else rows[0] if rows else {}
+            key = self._key_of(named.get("key"))
             return RecordingDetail(
                 rows, said, unreadable, history, held, numbers, sorted(left), key
             )
@@ -220,6 +221,7 @@ def _said(info: RecordingInfo, skeleton: Skeleton) -> dict[str, Any]:
     return {
         "id": info.id,
         "device": info.device,
+        "key": skeleton.kid,
         "wearer": info.wearer,
         "policy": info.policy,
         "started_us": header.started_wall_us,

@@ -25,13 +25,13 @@ from camerad.base.errors import CameradError
 from camerad.desk.cases import CaseError
 from camerad.desk.desk_ledger import BusyError
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.page_content import POLICY
 from camerad.desk.people import DeskPerson
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
-from camerad.office import player_modules
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.directory_locks import LockHeldError
@@ -44,28 +44,6 @@ LONGEST_BODY: Final = 262_144
 JSON: Final = "application/json"
 BODY_SECONDS: Final = 30.0
 """How long it may take to arrive."""
-PLAYER: Final = "/page/player/"
-"""Where the player's modules are (`camerad.office.player_modules`)."""
-IMPORT_MAP: Final = player_modules.import_map(PLAYER)
-"""What the start carries inline: names of modules and where they are, which is no code."""
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "media-src blob:",
-        "connect-src 'self'",
-        "worker-src 'self'",
-        "manifest-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
-"""Content-Security-Policy of every answer."""
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",

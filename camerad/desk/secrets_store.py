@@ -5,7 +5,7 @@ viewings, ceremonies.
 backup of it, has no secret. A secret is 32 random bytes in base64url. All servers on a directory
 share them. A secret stands for something until its time, or until it is taken: of several who take
 it at once, one gets it. Whoever changes or removes a record holds the lock of its secret
-(`camerad.vault.directory_locks`), so what was removed is not put back by who read it before.
+(`camerad.desk.desk_locks`), so what was removed is not put back by who read it before.
 
 Times are wall time, microseconds since 1970: what the office's server goes by, whose clock is set
 by the network. If that clock is set back, secrets count for as much longer; sessions are bounded by
@@ -25,14 +25,12 @@ from typing import Final, Generic, Protocol, TypeVar
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
+from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
 
 DESK: Final = "desk"
 """The desk's directory, in the office's own part."""
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-LOCK_SECONDS: Final = 15.0
-"""How long a lock is waited for: for longer than the store is while somebody has the lock."""
 _ENDING: Final = ".json"
 _LARGEST: Final = 16_384
 _REMEDY: Final = "remove the file: whoever it was for signs in again, or asks for another link"
@@ -65,7 +63,7 @@ class SecretsStore(Generic[_T]):
         self._kind = kind
         self._what = what
         self._most = most
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def issue(self, record: _T, now_us: int) -> str:
         """A new secret that stands for `record`. Raises TooManyError."""

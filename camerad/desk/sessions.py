@@ -10,18 +10,17 @@ Times are wall time, microseconds since 1970.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import LOCK_SECONDS, SECRET, SecretsStore, name_of
+from camerad.desk.secrets_store import SECRET, SecretsStore, name_of
 from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.directory_locks import DirectoryLocks
 
 COOKIE: Final = "__Host-camerad-desk"
 MOST_SESSIONS: Final = 2000
@@ -67,7 +66,7 @@ class Sessions:
         self._clock = clock
         self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
         self._links = SecretsStore(root, "links", Link, MOST_LINKS)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = DeskLocks(root)
 
     def check_room(self) -> None:
         """That somebody may be signed in now. Raises TooManyError."""
@@ -146,7 +145,7 @@ class Sessions:
         if not SECRET.fullmatch(secret):
             yield None
             return
-        with self._locks.hold(f"desk use of link {name_of(secret)}", LOCK_SECONDS):
+        with self._locks.hold(f"desk use of link {name_of(secret)}"):
             yield self.look_at_link(secret)
 
     def look_at_link(self, secret: str) -> DeskPerson | None:

@@ -8,7 +8,7 @@ was approved is one person's one viewing of one recording, with the reason and t
 supervisor saw: whoever says something else asks anew. An approval is an entry before it counts, and
 is used up after the entry of the viewing, so that nobody loses it where the store is busy.
 
-All of that happens in turns (`DirectoryLocks`), so that of two who use one approval one gets it.
+All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.people import People
 from camerad.desk.recording_routes import recording_of
@@ -39,7 +40,7 @@ from camerad.desk.sessions import Sessions
 from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import office_place
 from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
+from camerad.vault.directory_locks import LockHeldError
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by what somebody wants a recording for."""
@@ -103,7 +104,7 @@ class ViewingRoutes:
         self._requests = SecretsStore(directory, "viewing-requests", Grant, MOST_GRANTS)
         self._cases = Cases(directory)
         self._sessions = Sessions(directory, People(directory), settings, clock)
-        self._locks = DirectoryLocks(os.path.abspath(directory))
+        self._locks = DeskLocks(directory)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""

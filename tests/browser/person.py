@@ -83,6 +83,8 @@ class Person:
     steps: int = 0
     forgives: tuple[str, ...] = ()
     """How what the console may say begins."""
+    elsewhere: tuple[str, ...] = ()
+    """Who else may be asked, each as host and port."""
 
     def watch(self) -> None:
         """Begin to listen, before the page is opened."""
@@ -153,9 +155,8 @@ class Person:
     def is_content(self) -> None:
         """Nothing went wrong, and everything came from where the page came from."""
         assert [one for one in self.said if not one.startswith(self.forgives or "\0")] == []
-        assert {urlsplit(url).netloc for url in self.asked if not url.startswith("blob:")} == {
-            urlsplit(self.origin).netloc
-        }
+        asked = {urlsplit(url).netloc for url in self.asked if not url.startswith("blob:")}
+        assert asked - set(self.elsewhere) == {urlsplit(self.origin).netloc}
 
 
 @contextlib.contextmanager
@@ -191,11 +192,13 @@ def person(
     touch: bool = False,
     forgives: tuple[str, ...] = (),
     motion: bool = CAMPAIGN,
+    saved: Path | None = None,
 ) -> Iterator[Person]:
     """Somebody opens the page; whatever they do, nothing may have gone wrong at the end.
 
     motion: whether they have not asked for less of it. Drawing what moves all the while, sixty
-    times a second, costs the machine twice as much as all else that the page does.
+    times a second, costs the machine twice as much as all else that the page does. saved: file in
+    which the browser keeps all that it gets, by the end (HAR).
     """
     context = chromium.new_context(
         viewport={"width": size[0], "height": size[1]},
@@ -203,6 +206,8 @@ def person(
         locale=language,
         has_touch=touch,
         reduced_motion="no-preference" if motion else "reduce",
+        record_har_path=saved,
+        record_har_content=None if saved is None else "embed",
     )
     context.set_default_timeout(WITHIN_MS)
     one = Person(context.new_page(), url, story, forgives=forgives)

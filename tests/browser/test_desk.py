@@ -48,7 +48,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
 @contextmanager
 def office(root: Path, **desk: Any) -> Iterator[DeskScene]:
     """An office with three recordings; the second one has a mark."""
-    with DeskScene(root, origin=free_origin(), **desk) as made_scene:
+    with DeskScene(root, **{"origin": free_origin(), **desk}) as made_scene:
         camera = Camera(root / "camera")
         for number, recording in enumerate((ONE, TWO, THREE)):
             marks = (3_000_000,) if recording == TWO else ()

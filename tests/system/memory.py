@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tests.system.spy.sitecustomize import NOTE
 PIECE: Final = 32
 """What is searched of a packet: so many bytes from its middle."""
 WORD: Final = 8
+LARGE: Final = 4 << 20
 LOW_BITS: Final = (1 << 20) - 1
 
 
@@ -105,7 +107,7 @@ def search(pid: int, packets: Sequence[bytes]) -> list[Hit]:
         for place in seen:
             for index, at in words[int(view[place])]:
                 begins = int(place) * WORD - at
-                if data[begins : begins + PIECE] == pieces[index]:
+                if data[begins : begins + len(pieces[index])] == pieces[index]:
                     places.add((index, begins))
         for index, begins in sorted(places):
             begin, end = _extent(packets[index], data, begins)
@@ -122,11 +124,28 @@ def _areas(pid: int) -> Iterator[tuple[int, str, bytes]]:
             if mode[0] != "r" or "[v" in line:
                 continue
             start, end = (int(edge, 16) for edge in area.split("-"))
-            with contextlib.suppress(OSError):
-                memory.seek(start)
-                data = memory.read(end - start)
-                if np.frombuffer(data, np.uint64).any():
-                    yield start, " ".join(line.split()), data
+            for first, last in _resident(pid, start, end):
+                with contextlib.suppress(OSError):
+                    memory.seek(first)
+                    data = memory.read(last - first)
+                    if np.frombuffer(data, np.uint64).any():
+                        yield first, " ".join(line.split()), data
+
+
+def _resident(pid: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What of a mapping there is. A small one is taken whole; of a large one, in which a browser
+    reserves gigabytes, those pages that are in memory or swapped out (proc_pid_pagemap(5))."""
+    if end - start <= LARGE:
+        yield start, end
+        return
+    page = mmap.PAGESIZE
+    with open(f"/proc/{pid}/pagemap", "rb", 0) as pages:
+        pages.seek(start // page * 8)
+        entries = np.frombuffer(pages.read((end - start) // page * 8), "<u8")
+    there = np.concatenate(([False], (entries >> np.uint64(62)) != 0, [False]))
+    edges = np.flatnonzero(there[1:] != there[:-1])
+    for first, last in edges.reshape(-1, 2).tolist():
+        yield start + first * page, start + last * page
 
 
 def _extent(packet: bytes, data: bytes, at: int) -> tuple[int, int]:

@@ -95,14 +95,18 @@ class Browser:
 
 
 class DeskScene:
-    """An office with a desk. Its clock is the office's, and is set by hand."""
+    """An office with a desk. Its clock is the office's, and is set by hand. port: where the desk
+    listens, if not at its origin's."""
 
-    def __init__(self, root: Path, *, origin: str = ORIGIN, **desk: Any) -> None:
+    def __init__(
+        self, root: Path, *, origin: str = ORIGIN, port: int | None = None, **desk: Any
+    ) -> None:
         root.mkdir(exist_ok=True)
         self.origin = origin
         self.office = OfficeScene(root)
         self.clock = self.office.clock
-        port = 0 if origin == ORIGIN else urlsplit(origin).port or 0
+        if port is None:
+            port = 0 if origin == ORIGIN else urlsplit(origin).port or 0
         self.settings = DeskSettings(origin, "127.0.0.1", port, **desk)
         self.directory = str(self.office.directory)
         self.people = People(self.directory)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
+from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
@@ -67,6 +68,15 @@ def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: 
     never = "/api/recordings/20261124T153000Z-000099-00000001"
     for path in (never, "/api/recordings/..%2f..%2foffice", "/api/recordings/x"):
         assert tab.ask("GET", path).status == 404
+
+
+def test_the_camera_s_key_is_known_before_the_index_knows_the_recording(
+    tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IndexReader, "about", lambda *_: [])
+    said = tab.ask("GET", THERE).said
+    assert said["rows"] == []
+    assert said["key"]["thumbprint"] == KEY.public.thumbprint
 
 
 def test_a_hold_needs_a_reason_and_its_release_a_supervisor(scene: DeskScene, tab: Browser) -> None:

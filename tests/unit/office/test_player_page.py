@@ -80,10 +80,15 @@ def test_its_fingerprint_is_published(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == f"{player_hash()}  player.html\n"
     assert main(["office", "player-hash", "--modules"]) == 0
     _, *lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(player_modules.module_files())
-    sha256, name = lines[0].split("  ")
-    content = (player_modules.FOLDER / name.removeprefix("player/")).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == sha256
+    said = dict(reversed(line.split("  ")) for line in lines)
+    there = {f"page/player/{name}": one for name, one in player_modules.module_files().items()}
+    there["page/app.js"] = (player_modules.FOLDER.parents[1] / "desk/pages/app.js").read_bytes()
+    assert {hashlib.sha256(one).hexdigest() for one in there.values()} <= set(said.values())
+    assert {name: hashlib.sha256(one).hexdigest() for name, one in there.items()}.items() <= (
+        said.items()
+    )
+    # Of the start, as it is sent: with its import map.
+    assert "page/index.html" in said
 
 
 def test_the_modules_of_others_are_those_that_are_pinned(tmp_path: Path) -> None:

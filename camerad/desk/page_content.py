@@ -1,0 +1,53 @@
+"""What the desk's page is made of: its files, byte by byte, and what browsers are told to forbid.
+
+All of it is of the package, and nothing here needs the libraries of a server: so whoever has this
+version of camerad from elsewhere can compare what a server sends with it (`page_check`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from camerad.office import player_modules
+
+START: Final = "index.html"
+PAGE: Final = "/page/"
+PLAYER: Final = "/page/player/"
+"""Where the player's modules are (`camerad.office.player_modules`)."""
+IMPORT_MAP: Final = player_modules.import_map(PLAYER)
+"""What the start carries inline: names of modules and where they are, which is no code."""
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "media-src blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""Content-Security-Policy of every answer."""
+_IMPORTS: Final = "IMPORT_MAP"
+"""Where the start has the player's import map."""
+
+
+@cache
+def page_content() -> dict[str, bytes]:
+    """Every file of the page, by the path of its address; the start is at ``/`` besides."""
+    found = {}
+    for one in (resources.files("camerad.desk") / "pages").iterdir():
+        content = one.read_bytes()
+        if one.name == START:
+            content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
+        found[PAGE + one.name] = content
+    found |= {PLAYER + name: content for name, content in player_modules.module_files().items()}
+    return dict(sorted(found.items()))

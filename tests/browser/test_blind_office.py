@@ -1,0 +1,171 @@
+"""O1 by observation: the office's server never has the key, nor footage in the clear.
+
+Real are camera's side, server, desk, and Debian's Chromium, in which a clerk views, holds and hands
+over. Known beforehand is what would have to be found: pieces of the footage, and the key in every
+form in which one writes it down. Searched for them is whatever the office could have them in:
+
+- the memory of all its processes, while the recording arrives, is played, and afterwards;
+- every byte that they write to a file, also one that is removed again (strace), and all files that
+  are there;
+- every byte that goes between browser and desk, where TLS ends at a relay of the test.
+
+Each of these searches has to find what is there: sealed pieces, or the server's own. And in the
+tab's process the same search finds the footage and the key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import TWO
+from desk_office import DeskOffice
+from playwright.sync_api import Browser, expect
+from secrets_of_office import (
+    PASSPHRASE,
+    PIECE,
+    footage_of,
+    found_in,
+    found_in_any,
+    key_file,
+    recording_of_noise,
+    sealed_pieces,
+    the_key,
+)
+
+from camerad.office import player_modules
+from tests.browser.person import WIDE, Person, person
+from tests.system import memory, tracing, watching
+
+FLAGS = ("--ignore-certificate-errors",)
+RECORDING = recording_of_noise(TWO)
+REASON = "Az. 32-5/2026"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskOffice]:
+    made = DeskOffice(tmp_path_factory.mktemp("blind"))
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def in_memory(pid: int, secrets: Mapping[str, bytes], scratch: Path) -> set[str]:
+    """Which of these a process has in its memory."""
+    names = list(secrets)
+    hits = memory.found_in(pid, [secrets[name] for name in names], scratch)
+    return {names[hit.packet] for hit in hits}
+
+
+def tabs() -> list[int]:
+    """The processes of Chromium in which pages run."""
+    # Whatever was forked without being executed has its command line in one piece.
+    return [
+        pid
+        for pid in watching.family(os.getpid())
+        if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def opens(one: Person) -> None:
+    """Choose the key file, and type its passphrase."""
+    chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": key_file()}
+    one.page.set_input_files(".camerad-player form input[type=file]", files=[chosen])
+    one.page.fill(".camerad-player form input[type=password]", PASSPHRASE)
+    one.page.click(".camerad-player form button")
+
+
+def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
+    chromium: Browser, office: DeskOffice, tmp_path: Path
+) -> None:
+    footage, key = footage_of(RECORDING), the_key()
+    secrets, sealed = footage | key, sealed_pieces(RECORDING)
+    own = player_modules.module_files()["key_file.js"]
+    control = {"a module": own[len(own) // 2 :][:PIECE]}
+    pid = office.server.pid
+    seen: dict[str, set[str]] = {}
+
+    def search(when: str) -> None:
+        there = watching.family(pid)
+        found = [in_memory(one, secrets | control, tmp_path / "scratch") for one in there]
+        seen[when] = set().union(*found)
+
+    with tracing.writes([pid], tmp_path / "strace") as written:
+        office.record(RECORDING)
+        office.dock.complete()
+        assert TWO in office.dock.acknowledged()
+        search("after it arrived")
+        link = office.add("k.clerk", "desk")
+        how: Any = {"size": WIDE, "scheme": "light", "language": "de-DE"}
+        with person(chromium, link, "blind", **how) as clerk:
+            clerk.origin = office.origin
+            page = clerk.page
+            page.get_by_role("button", name="Einmal ohne Passkey anmelden").click()
+            page.get_by_role("link", name="Aufnahmen").wait_for()
+            page.goto(f"{office.origin}/#recording/{TWO}")
+            page.get_by_role("button", name="Ansehen").click()
+            page.get_by_label("Grund").fill(REASON)
+            page.locator("dialog button.main").click()
+            opens(clerk)
+            video = page.locator(".camerad-player video")
+            expect(video).to_have_js_property("readyState", 4)
+            video.evaluate("video => { video.muted = true; return video.play(); }")
+            search("while it plays")
+            in_tab = set().union(*(in_memory(one, secrets, tmp_path / "tab") for one in tabs()))
+            expect(page.locator(".camerad-player .verdict strong")).to_have_text(
+                "Echt und vollständig"
+            )
+            page.get_by_role("button", name="Sperren").click()
+            page.get_by_label("Grund").fill(REASON)
+            page.get_by_role("button", name="Sperren").last.click()
+            expect(page.get_by_text("Die Aufnahme ist gesperrt.")).to_be_visible()
+            page.get_by_role("link", name="Vorgänge").click()
+            page.get_by_role("button", name="Vorgang anlegen").click()
+            page.get_by_label("Aktenzeichen").fill("32-5/2026")
+            page.get_by_role("button", name="Vorgang anlegen").last.click()
+            page.get_by_role("heading", name="Vorgang 32-5/2026").wait_for()
+            page.goto(f"{office.origin}/#recording/{TWO}")
+            page.get_by_role("button", name="Zu einem Vorgang").click()
+            page.get_by_role("button", name="Hinzufügen").click()
+            page.get_by_role("link", name="32-5/2026").click()
+            page.get_by_role("button", name="Übergeben").click()
+            page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
+            page.get_by_role("button", name="Es wurde übergeben").click()
+            expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
+            search("after the hand-over")
+            page.get_by_role("button", name="Abmelden").click()
+            page.get_by_role("heading", name="Anmelden").wait_for()
+            search("at the end")
+
+    # The search of a process's memory finds what is there: in the tab, all of it.
+    assert {name.split()[0] for name in in_tab & set(footage)} == {
+        *("init", "early", "middle", "late"),
+    }
+    assert "key" in in_tab, sorted(in_tab)
+    # And the office has none of it, though its memory was read.
+    assert seen == {when: {"a module"} for when in seen}
+    assert len(seen) == 4
+
+    files = {one: one.read_bytes() for one in office.root.rglob("*") if one.is_file()}
+    assert set(sealed) == found_in_any(files.values(), sealed)
+    assert found_in_any(files.values(), secrets) == set()
+
+    by_file: dict[str, bytes] = {}
+    for one in written:
+        by_file[one.target] = by_file.get(one.target, b"") + one.data
+    assert set(sealed) == found_in_any(by_file.values(), sealed)
+    assert found_in_any(by_file.values(), secrets) == set()
+    # It wrote nowhere else, so all that it keeps was searched.
+    paths = {one for one in by_file if one.startswith("/")}
+    assert {one for one in paths if not Path(one).is_relative_to(office.root)} == set()
+
+    sent = b"\n".join(one.sent for one in office.between.exchanges)
+    got = b"\n".join(one.got for one in office.between.exchanges)
+    assert REASON.encode() in sent
+    assert set(sealed) == found_in(got, sealed)
+    assert found_in(sent + got, secrets) == set()
