@@ -41,6 +41,11 @@ class DeskRefusal(StrEnum):
     CASE_EMPTY = "case_empty"
     NO_SUCH_CASE = "no_such_case"
     TOO_MANY_CASES = "too_many_cases"
+    REPORT_BUSY = "report_busy"
+    REPORT_PERIOD = "report_period"
+    REPORT_NOT_YET = "report_not_yet"
+    REPORT_FORM = "report_form"
+    REPORT_EARLIER = "report_earlier"
 
 
 STATUS: Final = {
@@ -55,6 +60,8 @@ STATUS: Final = {
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
+    DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 

@@ -9,6 +9,7 @@
 `case_routes`, `cases`                   what belongs to a file of the office's
 `camera_routes`                          how the cameras are
 `entry_routes`                           who did what; what was and will be deleted
+`report_routes`                          what came of the cameras, in figures that name nobody
 `page_files`                             the page itself
 `desk_ledger`                            all of that, written down
 =======================================  =====================================================
@@ -41,6 +42,7 @@ from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
+from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
@@ -80,7 +82,7 @@ class Desk:
         files = OfficeFiles(directory, key.public, str(settings.register))
         self._index = IndexReader(url_of(settings.index, directory), files)
         self._clock = clock
-        self._own = key.public
+        self._key, self._own = key, key.public
         self._runner: web.AppRunner | None = None
         self._entrance: Entrance | None = None
 
@@ -99,6 +101,9 @@ class Desk:
         yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
         yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
+        yield from ReportRoutes(
+            directory, self._cameras, self._key, self._ledger, self._clock
+        ).routes()
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""

@@ -84,3 +84,20 @@ class CaseEntry:
     recording: str
     reason: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMadeEntry:
+    """Somebody was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
+    language: of its page; sha256: of its signature."""
+
+    who: str
+    first: str
+    last: str
+    language: str
+    sha256: str
+
+    @property
+    def reason(self) -> str:
+        """What for: the period."""
+        return f"{self.first} – {self.last}"

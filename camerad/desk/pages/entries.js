@@ -7,7 +7,7 @@ import { questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { say } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "report_made", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -66,7 +66,7 @@ function draw(row) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
