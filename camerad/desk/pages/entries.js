@@ -21,6 +21,8 @@ export async function showEntries({ main }) {
     field(say("who"), make("input", { name: "who", autocomplete: "off" })),
     field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
     field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
+    field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
+    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
     make("button", { class: "main" }, say("find")),
     make("button", { type: "button", onclick: () => save(rows) }, say("save_table")),
   );
@@ -41,7 +43,7 @@ export async function showEntries({ main }) {
   await load(true);
 
   async function load(anew) {
-    const asked = questionOf(form, ["who", "kind", "recording"]);
+    const asked = questionOf(form, ["who", "kind", "recording", "camera", "wearer"]);
     if (!anew && next !== null) asked.set("before", String(next));
     const page = await get(`/api/entries?${asked}`);
     rows = anew ? page.rows : [...rows, ...page.rows];
