@@ -73,7 +73,7 @@ def test_a_report_is_made_looked_at_printed_and_taken_along(
         page.get_by_label("Personen, die Kameras trugen").fill("12")
         first = page.get_by_role("group", name="Im Dienst mit Kamera")
         first.get_by_label("Dienststunden").fill("1040")
-        first.get_by_label("Angriffe auf Beschäftigte").fill("9")
+        first.get_by_label("Übergriffe auf Beschäftigte").fill("9")
         page.get_by_label("Anlässe").fill("Parken")
         officer.sees("form")
         page.get_by_role("button", name="Bericht erstellen").click()

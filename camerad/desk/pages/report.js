@@ -107,6 +107,7 @@ async function makeOne(form, button, made) {
     const asked = { first: said.get("first"), last: said.get("last"), language: said.get("language") };
     const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
     fill(made, draw(found));
+    tell(say("report_there"));
     made.querySelector("a").focus();
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;

@@ -205,7 +205,7 @@ export const DE = {
   report_counted_hours: "Dienststunden",
   report_counted_announced: "Angekündigte Aufnahmen",
   report_counted_persons: "Personen im Konflikt",
-  report_counted_assaults: "Angriffe auf Beschäftigte",
+  report_counted_assaults: "Übergriffe auf Beschäftigte",
   report_counted_insults: "Beleidigungen und Drohungen",
   report_counted_injuries: "Verletzte Beschäftigte",
   report_occasions: "Anlässe",

@@ -205,14 +205,12 @@ def _go_on(given: GivenRecordings, ledger: str, name: str | None, keys: KeyRing)
     """What an epoch that is added up already says of recordings that were given. Only its first
     entry and those that may say so are taken apart."""
     content = b"" if name is None else log_segments.read_file(ledger, name)
-    there = False
-    for number, token in enumerate(tokens_in(content)):
-        if number == 0 or any(one in token for one in _GIVEN):
-            entry = entry_in(token, keys)
-            if entry is not None:
-                there = True
-                given.read([entry])
-    if not there:
+    lines = enumerate(tokens_in(content))
+    told = [token for number, token in lines if not number or any(one in token for one in _GIVEN)]
+    entries = [entry for token in told if (entry := entry_in(token, keys)) is not None]
+    if entries:
+        given.read(entries)
+    else:
         given.miss()
 
 

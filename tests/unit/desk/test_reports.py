@@ -112,6 +112,21 @@ def test_who_made_which_is_written_down_before_anybody_has_it(scene: DeskScene) 
     assert rows[0]["who"] == "super" and rows[0]["reason"] == f"{FIRST} – {LAST}"
 
 
+def test_who_was_given_a_camera_s_recordings_is_found_also_of_deleted_ones(
+    scene: DeskScene,
+) -> None:
+    """What a data subject asks: the recordings are long gone, and the ledger is not."""
+    scene.index.refresh()
+    tab = scene.signed_in("dpo")
+    rows = tab.ask("GET", "/api/entries?camera=camera&kind=viewed&who=k.clerk").said["rows"]
+    assert rows and {one["reason"] for one in rows} == {"12/26"}
+    about = f"/api/entries?camera=camera&recording={rows[-1]['recording']}"
+    kinds = {one["kind"] for one in tab.ask("GET", about).said["rows"]}
+    assert {"received", "viewed", "deleted"} <= kinds
+    for other in ("camera=another", "camera=camera&wearer=nobody"):
+        assert tab.ask("GET", f"/api/entries?{other}").said["rows"] == []
+
+
 def test_its_page_is_in_a_sandbox_and_everything_else_as_any_answer(scene: DeskScene) -> None:
     tab = scene.signed_in("dpo")
     page = fetch(tab, make(tab).said["report"], ".html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date
@@ -164,12 +165,15 @@ def test_a_recording_that_was_given_twice_counts_once_also_in_another_file(offic
     assert (said["ended_given"], said["ended_unseen"]) == (2, 1)
 
 
-def test_whether_it_was_given_is_unknown_where_entries_before_are_gone(office: Office) -> None:
+@pytest.mark.parametrize("missing", [1, 2])
+def test_whether_it_was_given_is_unknown_where_entries_before_are_gone(
+    office: Office, missing: int
+) -> None:
     with office.work() as store:
         give(store, "viewed", ONE)
-        store.ledger.rotate()
-        store.ledger.rotate()
-    (office.root / "office" / "ledger" / "000001.jws").unlink()
+        for _ in range(missing):
+            store.ledger.rotate()
+    (office.root / "office" / "ledger" / f"{missing:06}.jws").unlink()
     with office.work() as store:
         office.vault.clock.advance(20 * DAY)
         store.purge_and_explain()
@@ -222,12 +226,14 @@ def test_what_is_overdue_at_the_end_is_said(office: Office) -> None:
 def test_a_recording_without_a_file_is_unread_and_without_a_clock_undated(office: Office) -> None:
     office.vault.clock.source = ClockSource.UNKNOWN
     with office.work() as store:
+        give(store, "viewed", ONE)
         store.ledger.rotate()
     for path in office.root.glob("*/recordings/*.tar"):
         path.write_bytes(b"no recording")
     office.make()
     (day,) = office.read()[0].days
-    assert (day.received, day.unread, day.undated) == (3, 3, 3)
+    assert (day.received, day.unread, day.undated) == (3, 4, 3)  # one was given besides
+    assert "given_first" not in counts(office)
 
 
 def test_what_another_key_signed_counts_for_nothing(office: Office) -> None:
@@ -294,6 +300,14 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
         path.unlink()
     worker.look()
     assert office.read() == []
+
+
+def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
+    shutil.rmtree(office.root / "office" / "ledger")
+    worker = ReadingsWorker(
+        str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
+    )
+    assert worker.look() == LOOK_SECONDS
 
 
 def test_a_damaged_epoch_is_left_out_and_others_count(office: Office) -> None:
