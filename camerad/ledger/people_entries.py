@@ -8,6 +8,7 @@ to be read (O5). who, person: ids of people at the office's desk; "" for the off
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class ViewingApprovedEntry:
     person: str
     reason: str
     case: str
+
+
+GIVEN: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry)
+"""What is about a recording, and changes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,6 +324,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "rights": {"person": free, "who": free, "what": text, "roles": array(text)},
     "case": {"case": free, "who": free, "what": text, "recording": text}
     | {"reason": free, "sha256": text},
+    "report_made": {"who": free, "first": text, "last": text, "language": text, "sha256": text},
 }
 
 
