@@ -19,7 +19,7 @@ from camerad.office.report import increments as counted
 from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Figure, PeopleFrom, ReportFigures, Why
 from camerad.office.report.increments import Increment
-from camerad.office.report.indicator_kinds import LedgerIndicator
+from camerad.office.report.indicator_kinds import INDICATORS, LedgerIndicator
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Month, sum_months
 from camerad.office.report.quantiles import DELAYS, LENGTHS
@@ -438,7 +438,7 @@ def given_figures(**numbers: int) -> dict[str, Figure]:
     period = ReportPeriod(date(2026, 1, 1), date(2026, 1, 31))
     months = sum_months(period, (), (tally,))
     months[0] = months[0].with_other(month_of(30, 9, CAMERAS))
-    return totals(make(months, (tally,)))
+    return totals(make(months, (tally,), indicators=INDICATORS))
 
 
 def test_small_numbers_of_what_was_given_are_hidden_and_so_is_what_is_left() -> None:
