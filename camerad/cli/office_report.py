@@ -87,31 +87,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
-    from camerad import __version__  # noqa: PLC0415
-    from camerad.office.holdings import directory_id  # noqa: PLC0415
     from camerad.office.office import load_key  # noqa: PLC0415
-    from camerad.office.report import report_sources as sources  # noqa: PLC0415
-    from camerad.office.report.ledger_tallies import LedgerTallies  # noqa: PLC0415
     from camerad.office.report.report_days import ReportPeriod, days_in  # noqa: PLC0415
-    from camerad.office.report.report_statement import (  # noqa: PLC0415
-        CSV,
-        HTML,
-        ReportStatement,
-        write_report,
+    from camerad.office.report.report_maker import (  # noqa: PLC0415
+        ReportRequest,
+        check_period,
+        make_report,
     )
-    from camerad.office.report.report_table import write_table  # noqa: PLC0415
+    from camerad.office.report.report_statement import write_report  # noqa: PLC0415
     from camerad.office.report.typed_form import NO_FORM, load_form  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
 
-    day_of = days_in(None)
     period = ReportPeriod(_day(options.first, "--from"), _day(options.last, "--to"))
-    if period.last < period.first:
-        raise ReportCommandError("--to is before --from: name the first day with --from")
-    if period.last >= day_of(time.time_ns() // 1000):
-        raise sources.NotYetError(
-            f"{period.last} is not over: name a day before today with --to, so that the same "
-            "period always gives the same report"
-        )
+    check_period(period, days_in(None)(time.time_ns() // 1000))
     form = NO_FORM if options.typed is None else load_form(options.typed)
     key = load_key(str(settings.office_key))
     if key is None:
@@ -121,56 +109,12 @@ def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
         )
     place, keys = _office(settings)
     earlier = None if options.last_year is None else _earlier(options.last_year, keys)
-    root = place.root
-    sources.check_closed(place.ledger, keys, period, day_of)
-    LedgerTallies(root, day_of).make(place, key, Cameras(str(settings.register)).keys())
-    read = sources.read_sources(root, keys, period, day_of)
-    zone = "/".join(dict.fromkeys(time.tzname))
-    figures = sources.make_figures(read, period, zone, form)
     language = options.language or system_language(LANGUAGES)
-    name = f"camerad-report-{period.first}-{period.last}"
-    table = write_table(figures)
-    said = ReportStatement(
-        kid=key.public.thumbprint,
-        directory=directory_id(root),
-        first=period.first.isoformat(),
-        last=period.last.isoformat(),
-        zone=zone,
-        language=language,
-        software=__version__,
-        head=figures.coverage.head,
-        readings=read.readings,
-        readings_sha256=read.readings_sha256,
-        files=(),
-    )
-    page = _page(figures, language, key.public.thumbprint, (name + CSV, table), earlier)
-    for path in write_report(options.output, name, {HTML: page, CSV: table}, key, said):
+    asked = ReportRequest(period, language, form, earlier)
+    files = make_report(place, key, keys, Cameras(str(settings.register)).keys(), asked)
+    for path in write_report(options.output, files):
         sys.stdout.write(f"{printable(path)}\n")
     return 0
-
-
-def _page(
-    figures: Any, language: str, kid: str, table: tuple[str, bytes], earlier: EarlierFigures | None
-) -> bytes:
-    """The page. table: name and content of the table beside it."""
-    import hashlib  # noqa: PLC0415
-
-    from camerad import __version__  # noqa: PLC0415
-
-    try:
-        from camerad.office.report.report_page import Imprint, render_report  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ReportCommandError(
-            f"the library {error.name} is missing, which only an office's server needs: install "
-            "camerad with its extra 'office', as docs/office.md says"
-        ) from error
-    from camerad.office.report.report_english import ENGLISH_REPORT  # noqa: PLC0415
-    from camerad.office.report.report_german import GERMAN_REPORT  # noqa: PLC0415
-
-    name, content = table
-    imprint = Imprint(kid, name, hashlib.sha256(content).hexdigest(), __version__)
-    texts = GERMAN_REPORT if language == "de" else ENGLISH_REPORT
-    return render_report(figures, texts, imprint, earlier)
 
 
 def _earlier(path: str, keys: KeyRing) -> EarlierFigures:

@@ -54,6 +54,11 @@ class DeskRefusal(StrEnum):
     NOT_WITHDRAWN = "not_withdrawn"
     BAD_WEARER = "bad_wearer"
     UPLOAD = "upload"
+    REPORT_BUSY = "report_busy"
+    REPORT_PERIOD = "report_period"
+    REPORT_NOT_YET = "report_not_yet"
+    REPORT_FORM = "report_form"
+    REPORT_EARLIER = "report_earlier"
 
 
 STATUS: Final = {
@@ -77,6 +82,8 @@ STATUS: Final = {
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
+    DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 

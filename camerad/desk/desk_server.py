@@ -12,6 +12,7 @@
 `camera_offers`                          cameras are offered settings and updates
 `camera_sheets`                          labels and badges are printed
 `entry_routes`                           who did what; what was and will be deleted
+`report_routes`                          what came of the cameras, in figures that name nobody
 `page_files`                             the page itself
 `desk_ledger`                            all of that, written down
 `own_loop`, `desk_locks`                 threads: the desk's own, and not all of them for who waits
@@ -54,6 +55,7 @@ from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
+from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
@@ -92,7 +94,7 @@ class Desk:
         files = OfficeFiles(directory, key.public, str(settings.register))
         self._index = IndexReader(url_of(settings.index, directory), files)
         self._clock = clock
-        self._own = key.public
+        self._key, self._own = key, key.public
         self._provider = (
             None
             if desk.openid is None
@@ -130,6 +132,9 @@ class Desk:
         yield from CameraSheets(register, self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
         yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
+        yield from ReportRoutes(
+            directory, self._cameras, self._key, self._ledger, self._clock
+        ).routes()
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""

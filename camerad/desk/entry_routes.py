@@ -36,6 +36,8 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: _Word | None = None
     kind: _Word | None = None
     recording: _Word | None = None
+    camera: _Word | None = None
+    wearer: _Word | None = None
     before: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] | None = None
 
 

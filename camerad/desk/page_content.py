@@ -35,7 +35,7 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of every answer."""
+"""Content-Security-Policy of every answer, but a document of its own (`report_routes`)."""
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
 

@@ -57,6 +57,8 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Frame-Options": "DENY",
     "Server": "camerad",
 }
+OF_AN_ANSWER: Final = ("Cache-Control", "Content-Security-Policy")
+"""What an answer may say otherwise: a document of its own forbids more than the page does."""
 
 
 class Open(Enum):
@@ -206,5 +208,5 @@ async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -
         response.headers[hdrs.CONNECTION] = "close"
         response.force_close()
     for name, value in HEADERS.items():
-        if name != "Cache-Control" or name not in response.headers:
+        if name not in OF_AN_ANSWER or name not in response.headers:
             response.headers[name] = value

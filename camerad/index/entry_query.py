@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from camerad.index.index_tables import deletions, entries
+from camerad.index.index_tables import deletions, entries, recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,9 @@ class EntryQuery:
     """What is asked for; None leaves it open.
 
     from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
-    entry. recording: id of the one that it is about. before: only entries with a lower sequence
-    number. limit: rows at the most.
+    entry. recording: id of the one that it is about. camera, wearer: of the recording that it is
+    about, as far as the index knows it; of a deleted one it knows no wearer. before: only entries
+    with a lower sequence number. limit: rows at the most.
     """
 
     from_us: int | None = None
@@ -28,6 +29,8 @@ class EntryQuery:
     who: str | None = None
     kind: str | None = None
     recording: str | None = None
+    camera: str | None = None
+    wearer: str | None = None
     before: int | None = None
     limit: int = 100
 
@@ -49,6 +52,14 @@ def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, An
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)
+    for column, wanted in (
+        (recordings.c.camera, query.camera),
+        (recordings.c.wearer, query.wearer),
+    ):
+        if wanted is not None:
+            asked = asked.where(
+                table.recording.in_(select(recordings.c.id).where(column == wanted))
+            )
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 

@@ -9,7 +9,7 @@ beside the ledger is no such witness: it can be put back together with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -117,8 +117,10 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
     last = 0
     standing: set[HoldPlacedUntil] = set()
     for number, content in _contents(directory):
-        for token in _tokens(content):
-            entry = _entry(token, keys) if any(one in token for one in spelled) else None
+        if not any(one in content for one in spelled):
+            continue
+        for token in tokens_in(content):
+            entry = entry_in(token, keys) if any(one in token for one in spelled) else None
             if entry is None or entry.recording != recording:
                 continue
             if entry.epoch == number and entry.sequence > last:
@@ -139,7 +141,7 @@ def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
         yield number, log_segments.read_file(directory, shelf.name(number) or "")
 
 
-def _tokens(content: bytes) -> Iterator[bytes]:
+def tokens_in(content: bytes) -> Iterator[bytes]:
     """The lines of an epoch's file that were not cut short. They are never all in memory: a file of
     newlines has millions."""
     begin = 0
@@ -148,16 +150,7 @@ def _tokens(content: bytes) -> Iterator[bytes]:
         begin = end + 1
 
 
-def _tokens_backwards(content: bytes) -> Iterator[bytes]:
-    """The same, the last one first."""
-    end = content.rfind(b"\n")
-    while end >= 0:
-        begin = content.rfind(b"\n", 0, end)
-        yield content[begin + 1 : end]
-        end = begin
-
-
-def _entry(token: bytes, keys: KeyRing) -> Entry | None:
+def entry_in(token: bytes, keys: KeyRing) -> Entry | None:
     """The entry in a line; None if it is none by one of `keys`."""
     try:
         return parse_entry(token, keys)
@@ -173,7 +166,10 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
     """
     deleted: set[str] = set()
     headers: dict[str, str] = {}
+    spelled = [one for name in recordings for one in jws.spellings(jws.canonical(name)[1:-1])]
     for number, content in _contents(directory):
+        if not any(one in content for one in spelled):
+            continue
         for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             facts = entry.facts
             if isinstance(facts, Carried):
@@ -184,53 +180,6 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
             elif isinstance(facts, Deleted):
                 deleted.add(facts.id)
     return {one: headers[one] for one in recordings if one in deleted and one in headers}
-
-
-@dataclass(frozen=True, slots=True)
-class Signers:
-    """Who signed a ledger.
-
-    last: the key of its last entry, "" if none can be read. all: the keys of all entries. replaced:
-    for a key, the one that it says it replaced.
-    """
-
-    last: str
-    all: frozenset[str]
-    replaced: Mapping[str, str]
-
-    def behind(self, key: str) -> set[str]:
-        """`key` and the keys before it, each named by the one that replaced it."""
-        found = set()
-        while key and key not in found:
-            found.add(key)
-            key = self.replaced.get(key, "")
-        return found
-
-
-def signers(directory: str, keys: KeyRing) -> Signers:
-    """Who signed a ledger, as far as it is by `keys`. Raises StorageError.
-
-    One entry with a good signature is enough for a key. So only these lines are taken apart: those
-    that may name a replaced key, those by a key without a good entry so far, and the last.
-    """
-    spelled = jws.spellings(b'"replaces":"')
-    last = ""
-    found: set[str] = set()
-    replaced = {}
-    for _, content in _contents(directory):
-        for token in _tokens(content):
-            if jws.named_key(token) in found and not any(one in token for one in spelled):
-                continue
-            entry = _entry(token, keys)
-            if entry is None:
-                continue
-            found.add(entry.kid)
-            before = getattr(entry.facts, "replaces", None)
-            if before is not None:
-                replaced[entry.kid] = before
-        newest = (_entry(token, keys) for token in _tokens_backwards(content))
-        last = next((entry.kid for entry in newest if entry is not None), last)
-    return Signers(last, frozenset(found), replaced)
 
 
 class _Audit:

@@ -21,6 +21,12 @@ from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
 WHOLE_LEDGER: Final = "ledger"
 """What `Damaged` names where a ledger is gone that must have been there."""
+AFTER_LOSS: Final = (
+    "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
+    "now: within that time place again every hold that should be there ('camerad evidence hold'), "
+    "and compare with what was offloaded ('camerad evidence verify')"
+)
+"""What whoever runs a camera or an office is told when entries are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,5 +300,6 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "case": people_entries.CaseEntry,
     "camera": camera_entries.CameraEntry,
     "offer": camera_entries.OfferEntry,
+    "report_made": people_entries.ReportMadeEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

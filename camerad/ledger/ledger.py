@@ -13,6 +13,9 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 from typing import Any, Final
 
 from camerad.base import durable_files, file_status
@@ -23,8 +26,10 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries, epoch_start, log_segments
 from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger
+from camerad.ledger.calendar_years import AT_ONCE, is_another_year, is_over
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.entry_types import (
+    AFTER_LOSS,
     WHOLE_LEDGER,
     Damaged,
     EpochExpired,
@@ -39,6 +44,7 @@ from camerad.ledger.recording_entries import Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
 from camerad.ledger.state_memory import read_state
+from camerad.ledger.timeline import Ages
 
 __all__ = [
     "Entry",
@@ -61,12 +67,6 @@ EPOCH_US: Final = DAY
 MOST_ENTRIES: Final = 2_000
 """The next epoch begins when this one has so many entries: a start reads all of them."""
 
-_WHAT_TO_DO: Final = (
-    "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
-    "now: within that time place again every hold that should be there ('camerad evidence hold'), "
-    "and compare with what was offloaded ('camerad evidence verify')"
-)
-
 _URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
 """What must be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset(
@@ -83,7 +83,8 @@ class Ledger:
 
     Only one process may write a ledger at a time; the caller ensures that
     (`camerad.store.disk.claim`). repairs: what was repaired when it was opened, in words for
-    people. lossy: this run found that entries are lost.
+    people. lossy: this run found that entries are lost. by_years: the first entry of a year begins
+    an epoch (`camerad.ledger.calendar_years`), as in an office.
     """
 
     def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
@@ -103,6 +104,7 @@ class Ledger:
         """Room to write in where the storage has none."""
         self.repairs: tuple[str, ...] = ()
         self.lossy = False
+        self.by_years = False
 
     @classmethod
     def open(
@@ -136,7 +138,7 @@ class Ledger:
             _log.critical(
                 "%s: the ledger has lost entries. %s",
                 directory,
-                _WHAT_TO_DO,
+                AFTER_LOSS,
                 extra=MessageId.LEDGER.extra,
             )
         return ledger
@@ -174,7 +176,11 @@ class Ledger:
         """
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
-        return self._append(entries.facts_of_kind(kind, facts), happened)
+        said = entries.facts_of_kind(kind, facts)
+        with self._lock:
+            if self.by_years and is_another_year(self._state, *self.now()):
+                self.rotate()
+            return self._append(said, happened)
 
     def record_loss(self, shown_by: str) -> None:
         """Write down that entries are lost though the ledger itself does not show it: it was cut
@@ -186,7 +192,7 @@ class Ledger:
             self._append(Damaged(log_segments.epoch_name(self._state.head.epoch), ""))
             self.lossy = True
         _log.critical(
-            "%s: %s. %s", self._directory, shown_by, _WHAT_TO_DO, extra=MessageId.LEDGER.extra
+            "%s: %s. %s", self._directory, shown_by, AFTER_LOSS, extra=MessageId.LEDGER.extra
         )
 
     def rotate(self) -> None:
@@ -205,26 +211,36 @@ class Ledger:
         expires while the ledger has entries that this version cannot read. Raises StorageError; the
         next call completes what was begun.
         """
-        expired = []
+        return self._expire_while(lambda one, by: by.minimum_us(one.ended) >= retention_days * DAY)
+
+    def expire_years(self) -> tuple[int, ...]:
+        """The same with what `calendar_years` keeps no longer, some at a time."""
+        return self._expire_while(partial(is_over, self._directory, self.keys), AT_ONCE)
+
+    def _expire_while(
+        self, is_old: Callable[[ClosedEpoch, Ages], bool], most: int | None = None
+    ) -> tuple[int, ...]:
         with self._lock:
             if self._state.unread:
                 return ()
             ages = self._state.ages(*self.now())
-            for closed in self._state.epochs[:-1]:
-                if ages.minimum_us(closed.ended) < retention_days * DAY:
-                    break
+            old = tuple(takewhile(lambda one: is_old(one, ages), self._state.epochs[:-1][:most]))
+            for closed in old:
                 self._expire(closed)
-                expired.append(closed.number)
-        return tuple(expired)
+        return tuple(closed.number for closed in old)
 
-    def rotate_and_expire(self, retention_days: int) -> tuple[int, ...]:
-        """Begin the next epoch if it is time, then `expire`. Call it now and then."""
+    def rotate_if_due(self) -> None:
+        """Begin the next epoch if it is time. Call it now and then. Raises as `rotate`."""
         with self._lock:
             state = self._state
             age_us = state.ages(*self.now()).minimum_us(state.begun)
             if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES + state.restated:
                 self.rotate()
-            return self.expire(retention_days)
+
+    def rotate_and_expire(self, retention_days: int) -> tuple[int, ...]:
+        """Both: `rotate_if_due`, then `expire`."""
+        self.rotate_if_due()
+        return self.expire(retention_days)
 
     def close(self) -> None:
         """Close the file; nothing is lost without it."""
@@ -275,7 +291,8 @@ class Ledger:
             torn = reading.torn
             repaired = RepairedEntry(name, len(torn), hashlib.sha256(torn).hexdigest())
             self._begin(state, number + 1, [repaired])
-            self._mended(f"{path}: the last entry was cut short; the next epoch tells of it")
+            said = f"{path}: the last entry was cut short; the next epoch tells of it"
+            self.repairs = (*self.repairs, said)
         else:
             self._adopt(state, path, reading.end, unsynced_name=False)
 
@@ -305,11 +322,8 @@ class Ledger:
         self._lost(f"{os.path.join(self._directory, lost)}: this part of the ledger is gone")
         self._begin(LedgerState(head=head), number + 2, [Damaged(lost, "")])
 
-    def _mended(self, text: str) -> None:
-        self.repairs = (*self.repairs, text)
-
     def _lost(self, text: str) -> None:
-        self._mended(text)
+        self.repairs = (*self.repairs, text)
         self.lossy = True
 
     # ------------------------------------------------------------------ epochs
@@ -333,12 +347,7 @@ class Ledger:
             content += entry.token + b"\n"
         path = os.path.join(self._directory, log_segments.epoch_name(number))
         try:
-            try:
-                durable_files.publish(path, content)
-            except StorageError as error:
-                if not self._gave_room(error, len(content), urgent=True):
-                    raise
-                durable_files.publish(path, content)
+            self._with_room(partial(durable_files.publish, path, content), content, urgent=True)
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
@@ -361,12 +370,7 @@ class Ledger:
         token = log_segments.make_checkpoint(self._key, closed, *self.now())
         number = closed.number
         path = os.path.join(self._directory, log_segments.checkpoint_name(number))
-        try:
-            durable_files.publish(path, token)
-        except StorageError as error:
-            if not self._gave_room(error, len(token), urgent=False):
-                raise
-            durable_files.publish(path, token)
+        self._with_room(partial(durable_files.publish, path, token), token, urgent=False)
         for name in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
             durable_files.remove(os.path.join(self._directory, name), missing_ok=True)
         self._append(EpochExpired(number, closed.last))
@@ -383,21 +387,21 @@ class Ledger:
             entry = entries.sign_entry(self._key, state.head, *self.now(), facts, happened=happened)
             after = state.with_entry(entry)
             line = entry.token + b"\n"
-            urgent = isinstance(facts, _URGENT)
-            try:
-                self._write(line)
-            except StorageError as error:
-                if not self._gave_room(error, len(line), urgent=urgent):
-                    raise
-                self._write(line)
+            write = partial(self._write, line)
+            self._with_room(write, line, urgent=isinstance(facts, _URGENT))
             self._state = after
             return entry
 
-    def _gave_room(self, error: StorageError, wanted: int, *, urgent: bool) -> bool:
-        """Whether a write that failed for want of room may be done again, in the reserve's."""
-        if error.errno not in FULL or self.reserve is None:
-            return False
-        return self.reserve.release(wanted, urgent=urgent)
+    def _with_room(self, write: Callable[[], None], content: bytes, *, urgent: bool) -> None:
+        """Write it; if that fails for want of room, again in the reserve's."""
+        try:
+            write()
+        except StorageError as error:
+            if error.errno not in FULL or self.reserve is None:
+                raise
+            if not self.reserve.release(len(content), urgent=urgent):
+                raise
+            write()
 
     def _write(self, line: bytes) -> None:
         if self._unsynced_name:

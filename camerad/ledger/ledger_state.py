@@ -21,7 +21,7 @@ from camerad.ledger.entry_types import (
     StartedEntry,
     UnreadEntry,
 )
-from camerad.ledger.people_entries import LookedAt
+from camerad.ledger.people_entries import GIVEN
 from camerad.ledger.recording_changes import (
     after_entry,
     instant_of,
@@ -139,7 +139,7 @@ class LedgerState:
         if isinstance(facts, Unreadable):
             known = unreadable_put_aside(self.recordings, facts.name, entry, state.timeline)
             return replace(state, recordings={**self.recordings, known.id: known})
-        if entry.recording is None or isinstance(facts, LookedAt):
+        if entry.recording is None or isinstance(facts, GIVEN):
             return state
         # Never nothing, so that no hold is lost because the ledger does not know of what.
         known = self.recordings.get(entry.recording) or newly_named(

@@ -8,6 +8,7 @@ to be read (O5). who, person: ids of people at the office's desk; "" for the off
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class ViewingApprovedEntry:
     case: str
 
 
+GIVEN: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry)
+"""What is about a recording, and changes nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RightsEntry:
     """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
@@ -86,5 +91,18 @@ class CaseEntry:
     sha256: str
 
 
-LookedAt = ViewedEntry | DownloadedEntry | ViewingApprovedEntry
-"""What is about a recording and changes nothing of it."""
+@dataclass(frozen=True, slots=True)
+class ReportMadeEntry:
+    """Somebody was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
+    language: of its page; sha256: of its signature."""
+
+    who: str
+    first: str
+    last: str
+    language: str
+    sha256: str
+
+    @property
+    def reason(self) -> str:
+        """What for: the period."""
+        return f"{self.first} – {self.last}"

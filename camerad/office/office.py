@@ -22,7 +22,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
-from camerad.ledger.audit import Signers, signers
+from camerad.ledger.ledger_signers import Signers, signers
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import KEYS, OFFICE, THUMBPRINT, Place
 

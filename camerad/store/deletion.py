@@ -33,10 +33,6 @@ from camerad.store.whereabouts import Whereabouts
 
 _log = logging.getLogger(__name__)
 
-OFFICE_LEDGER_DAYS: Final = 31
-"""An epoch of an office's ledger expires after so many days, or after the longest retention
-there."""
-
 
 class Deleter:
     """Deletes recordings in one store. kind: a device's store, or an office's."""
@@ -140,8 +136,9 @@ class Deleter:
                     receipts.remove(holding.receipts, gone)
                 except StorageError as error:
                     errors.append(error)
-            days = max((one.retention_days for one in recordings), default=0)
-            self.ledger.rotate_and_expire(max(days, OFFICE_LEDGER_DAYS))
+            self.ledger.rotate_if_due()
+        if self._kind is PlaceKind.OFFICE:
+            self.ledger.expire_years()  # whatever else could not be deleted
         return deleted, errors
 
     def expire_missing(self, copied: Container[str]) -> list[str]:

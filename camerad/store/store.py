@@ -81,6 +81,7 @@ class Store:
         self._listing = Listing()
         self.unread: tuple[StorageError, ...] = ()
         self._deleter = Deleter(ledger, self._place.kind)
+        ledger.by_years = self._place.kind is PlaceKind.OFFICE
 
     @classmethod
     def open(

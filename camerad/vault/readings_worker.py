@@ -1,16 +1,18 @@
 """Keeps what a report is made of: adds up the office's ledger, and removes what is old.
 
-An epoch of the ledger expires a month after it was closed, so the server adds each up within the
-hour. Readings and tallies go when they are older than `ReportSettings.keep_months`, by a clock that
-can be trusted alone.
+The server adds each epoch of the ledger up within the hour after it was closed. Readings and
+tallies go when they are older than `ReportSettings.keep_months`, by a clock that can be trusted
+alone; a tally not before the entries that it adds up.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from camerad.base import file_status
 from camerad.base.clock import Clock
 from camerad.container.keys import SigningKey
+from camerad.ledger import log_segments
 from camerad.office import office
 from camerad.office.report.camera_readings import CameraReadings
 from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
@@ -58,5 +60,13 @@ class ReadingsWorker:
             months = self._settings.keep_months
             self._readings.expire(now.wall_us, months)
             keys = office.ledger_keys(place, self._key.public).ring
-            self._tallies.expire(keys, now.wall_us, months)
+            self._tallies.expire(keys, now.wall_us, months, _epochs(place.ledger))
         return LOOK_SECONDS
+
+
+def _epochs(ledger: str) -> frozenset[int]:
+    """The epochs whose entries are there."""
+    if not file_status.is_directory(ledger):
+        return frozenset()
+    shelf = log_segments.list_files(ledger)
+    return shelf.epochs | shelf.damaged

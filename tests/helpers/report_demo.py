@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from datetime import date
 from pathlib import Path
-from unittest import mock
 
 from report_year import DAY_OF, SyntheticYear
 
-from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.container.keys import KeyRing
-from camerad.container.statements import RecordingInfo
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_page import Imprint, render_report
 from camerad.office.report.report_sources import make_figures, read_sources
@@ -30,43 +26,10 @@ FORM = TypedForm(
 )
 
 
-def info_of(_place: object, recording: str) -> RecordingInfo:
-    """What a recording of the made-up year says of itself."""
-    draw = random.Random(recording)
-    reason = draw.choices(("stop", "shutdown", "battery_critical", "failed"), (90, 6, 3, 1))[0]
-    gaps = (Gap(FRAMES_LOST, 3, None, None),) if draw.random() < 0.02 else ()
-    return RecordingInfo(
-        id=recording,
-        path="",
-        device="camera",
-        wearer=None,
-        started="",
-        seconds=draw.expovariate(1 / 240) + 8,
-        pre_event_seconds=draw.uniform(0, 30),
-        pre_event_shortfall_seconds=0,
-        frames=0,
-        bytes=0,
-        bits_per_second=0,
-        gaps=gaps,
-        marks=(),
-        flagged=False,
-        sound=True,
-        sound_gaps=(),
-        rates=(),
-        continues=None,
-        policy="",
-        retention_days=14,
-        state="closed",
-        reason=reason,
-        final=None,
-    )
-
-
 def make_page(root: Path, texts: ReportTexts) -> bytes:
     """The page. root: where the made-up office is."""
     year = SyntheticYear(root / texts.code, quiet=(8,), lost_on=(date(2026, 5, 4),))
-    with mock.patch("camerad.office.report.ledger_tallies._info", info_of):
-        year.tally()
+    year.tally()
     sources = read_sources(str(year.root), KeyRing([year.key.public]), PERIOD, DAY_OF)
     figures = make_figures(sources, PERIOD, "CET/CEST", FORM)
     table = write_table(figures)

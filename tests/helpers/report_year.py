@@ -16,7 +16,9 @@ from typing import Final
 from unittest import mock
 
 from camerad.base.clock import SECOND, ClockSource, ManualClock, Moment
+from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.statements import RecordingInfo
 from camerad.control.check_in_report import counters_of
 from camerad.control.metrics import BOUNDS, Histogram
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
@@ -51,6 +53,13 @@ class Truth:
     deleted: int = 0
     late: int = 0
     holds: int = 0
+    holds_until: int = 0
+    viewed: Counter[str] = field(default_factory=Counter)
+    downloaded: Counter[str] = field(default_factory=Counter)
+    handed_over: int = 0
+    given_seconds: list[int] = field(default_factory=list)
+    recorded_seconds: list[int] = field(default_factory=list)
+    deleted_unseen: int = 0
     failures: Counter[str] = field(default_factory=Counter)
 
 
@@ -163,6 +172,8 @@ class SyntheticYear:
         """Who wore which camera on which day: what an attacker knows."""
         self.lost_on = lost_on
         self._late_left = late
+        self._looks = random.Random(seed + 1)
+        self._given: set[str] = set()
         self._ends: list[tuple[int, str]] = []
         # That what is written is durable is tried elsewhere; a year of it takes half a minute.
         with mock.patch("os.fdatasync"), mock.patch("os.fsync"):
@@ -181,7 +192,8 @@ class SyntheticYear:
 
     def tally(self) -> int:
         """Add it up, as the server does."""
-        with mock.patch("os.fdatasync"), mock.patch("os.fsync"):
+        files = mock.patch("camerad.office.report.ledger_tallies._info", info_of)
+        with files, mock.patch("os.fdatasync"), mock.patch("os.fsync"):
             place = office_place(str(self.root))
             return self.tallies.make(place, self.key, self.keys)
 
@@ -298,6 +310,7 @@ class SyntheticYear:
                 events.append((released_us, "release", recording, ended_us))
                 gone_us = released_us + 600 * SECOND
             events.append((gone_us, "deleted", recording, ended_us))
+            events += self._uses(recording, taken_us, gone_us, ended_us)
         until_us = _at(self.first + timedelta(days=self.days), 0)
         week = 0
         for at_us, kind, recording, ended_us in sorted(events):
@@ -312,6 +325,28 @@ class SyntheticYear:
         clock.advance(until_us - clock.wall_us())
         ledger.rotate()
         ledger.close()
+
+    def _uses(
+        self, recording: str, taken_us: int, gone_us: int, ended_us: int
+    ) -> list[tuple[int, str, str, int]]:
+        """Who is given it, and what else is done with it, while it is there."""
+        draw, found = self._looks, []
+        for kind, often in (("viewed", 0.3), ("viewed", 0.1), ("downloaded", 0.08), ("case", 0.05)):
+            if draw.random() < often:
+                found.append((draw.randrange(taken_us + 1, gone_us), kind, recording, ended_us))
+        if draw.random() < 0.02:
+            found.append((draw.randrange(taken_us + 1, gone_us), "hold_until", recording, ended_us))
+        return found
+
+    def _give(self, ledger: Ledger, kind: str, recording: str, truth: Truth) -> None:
+        role = self._looks.choices(("desk", "supervisor"), (7, 3))[0]
+        ledger.append(
+            kind, id=recording, who="k.clerk", role=role, reason="12/26", case="", approved_by=""
+        )
+        (truth.viewed if kind == "viewed" else truth.downloaded)[role] += 1
+        if recording not in self._given:
+            self._given.add(recording)
+            truth.given_seconds.append(round(info_of(None, recording).seconds))
 
     def _enter(
         self, ledger: Ledger, kind: str, recording: str, ended_us: int, clock: ManualClock
@@ -334,6 +369,26 @@ class SyntheticYear:
                 kid=self.cameras[0].key.public.thumbprint,
                 header="e" * 64,
             )
+            truth.recorded_seconds.append(round(info_of(None, recording).seconds))
+        elif kind in ("viewed", "downloaded"):
+            self._give(ledger, kind, recording, truth)
+        elif kind == "case":
+            for what in ("opened", "added", "handed_over"):
+                ledger.append(
+                    "case",
+                    case="12/26",
+                    who="k.clerk",
+                    what=what,
+                    recording=recording,
+                    reason="",
+                    sha256="a" * 64,
+                )
+            truth.handed_over += 1
+        elif kind == "hold_until":
+            truth.holds_until += 1
+            until_us = now_us + 3 * 24 * HOUR * SECOND
+            ledger.append("hold_until", id=recording, reason="r", who="k", until_us=until_us)
+            ledger.append("release", id=recording, who="k")
         elif kind == "hold":
             truth.holds += 1
             ledger.append("hold", id=recording, reason="file 12/26 of A. Person", who="B. Person")
@@ -341,10 +396,43 @@ class SyntheticYear:
             ledger.append("release", id=recording, who="B. Person")
         else:
             truth.deleted += 1
+            truth.deleted_unseen += recording not in self._given
             age_us = now_us - ended_us
             late_us = age_us - KEEP_DAYS * 24 * HOUR * SECOND
             truth.late += HOUR * SECOND < late_us < 6 * HOUR * SECOND
             ledger.append("deleted", id=recording, final="f" * 64, why="expired", age_us=age_us)
+
+
+def info_of(_place: object, recording: str) -> RecordingInfo:
+    """What a recording of the made-up year says of itself."""
+    draw = random.Random(recording)
+    reason = draw.choices(("stop", "shutdown", "battery_critical", "failed"), (90, 6, 3, 1))[0]
+    gaps = (Gap(FRAMES_LOST, 3, None, None),) if draw.random() < 0.02 else ()
+    return RecordingInfo(
+        id=recording,
+        path="",
+        device="camera",
+        wearer=None,
+        started="",
+        seconds=draw.expovariate(1 / 240) + 8,
+        pre_event_seconds=draw.uniform(0, 30),
+        pre_event_shortfall_seconds=0,
+        frames=0,
+        bytes=0,
+        bits_per_second=0,
+        gaps=gaps,
+        marks=(),
+        flagged=False,
+        sound=True,
+        sound_gaps=(),
+        rates=(),
+        continues=None,
+        policy="",
+        retention_days=14,
+        state="closed",
+        reason=reason,
+        final=None,
+    )
 
 
 def _at(day: date, hour: int) -> int:

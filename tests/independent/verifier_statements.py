@@ -327,6 +327,7 @@ KINDS: dict[str, dict[str, Type]] = {  # 5
     "camera": {"kid": text, "name": free, "who": free, "what": text, "why": text, "reason": free},
     "offer": {"kid": text, "name": free, "who": free, "what": text, "offer": text}
     | {"sha256": text, "version": text},
+    "report_made": {"who": free, "first": text, "last": text, "language": text, "sha256": text},
 }
 
 

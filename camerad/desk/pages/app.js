@@ -8,6 +8,7 @@ import { fill, make, tell } from "./dom.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showPeople } from "./people.js";
 import { showRecording, showRecordings } from "./recordings.js";
+import { showReport } from "./report.js";
 import { showRequests } from "./requests.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
@@ -25,6 +26,7 @@ const VIEWS = [
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
   { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
+  { name: "report", roles: ["data_protection", "supervisor"], show: showReport },
   { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
 ];
 let me = null;

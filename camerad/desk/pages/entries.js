@@ -7,7 +7,7 @@ import { questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { say } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -21,6 +21,8 @@ export async function showEntries({ main }) {
     field(say("who"), make("input", { name: "who", autocomplete: "off" })),
     field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
     field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
+    field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
+    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
     make("button", { class: "main" }, say("find")),
     make("button", { type: "button", onclick: () => save(rows) }, say("save_table")),
   );
@@ -41,7 +43,7 @@ export async function showEntries({ main }) {
   await load(true);
 
   async function load(anew) {
-    const asked = questionOf(form, ["who", "kind", "recording"]);
+    const asked = questionOf(form, ["who", "kind", "recording", "camera", "wearer"]);
     if (!anew && next !== null) asked.set("before", String(next));
     const page = await get(`/api/entries?${asked}`);
     rows = anew ? page.rows : [...rows, ...page.rows];
@@ -66,7 +68,7 @@ function draw(row) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "camera", "offer", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 

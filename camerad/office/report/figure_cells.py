@@ -72,6 +72,23 @@ class FigureCells:
         low, high = share_interval(part, whole)
         return self.shown(part / whole, low, high, count=part, base=whole)
 
+    def hours(
+        self,
+        hours: float,
+        number: int,
+        why: Why = Why.SHOWN,
+        *,
+        base: float | None = None,
+        zero: bool = False,
+    ) -> Cell:
+        """Hours of so many recordings, and of how many hours. The number is not shown. zero: none
+        at all is a figure."""
+        if why or is_small(number):
+            return self.hidden(why or Why.FEW)
+        if not number and not zero:
+            return self.hidden(Why.NOTHING)
+        return self.shown(hours, base=base)
+
     def mean(self, total: float, number: int, why: Why = Why.SHOWN) -> Cell:
         """What each of a number has on average."""
         if why or is_small(number):

@@ -13,6 +13,7 @@ from typing import Final
 
 from camerad.base.clock import SECOND
 from camerad.control.metrics import BOUNDS
+from camerad.office.report import given_recordings as given
 from camerad.office.report import increments as counted
 from camerad.office.report.figure_cells import FigureCells
 from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
@@ -26,6 +27,9 @@ from camerad.office.report.typed_form import CountedByHand, TypedForm
 
 SIDES: Final = ("with_camera", "without_camera", "last_year")
 _BY_HAND: Final = ("announced", "persons", "assaults", "insults", "injuries")
+NOT_SAID: Final = "none"
+"""The part of what an earlier version counted without one."""
+HOUR_S: Final = 3600
 _CellOf = Callable[[FigureCells, Month], Cell]
 _NumberOf = Callable[[Month], int]
 
@@ -176,8 +180,33 @@ class FigureMaker:
                 yield from self._of_ledger(FigureGroup.USE, one)
         unrecorded = self._cells.hidden(Why.UNRECORDED)
         yield Figure(FigureGroup.USE, "holds_by_ground", Unit.COUNT, unrecorded)
-        yield Figure(FigureGroup.USE, "share_never_viewed", Unit.SHARE, unrecorded)
-        yield Figure(FigureGroup.USE, "hours_viewed", Unit.HOURS, unrecorded)
+        yield from self._given()
+
+    def _given(self) -> Iterator[Figure]:
+        """What was given to somebody at the desk; by `given_recordings`."""
+        group, cells, why = FigureGroup.USE, self._cells, self._nothing
+        number = self._events()
+        ended = number[given.ENDED_GIVEN] + number[given.ENDED_UNSEEN]
+        unknown = self._whole.deleted - ended
+        hidden = why or (Why.WITHHELD if is_small(unknown) else Why.SHOWN)
+        never = cells.share(number[given.ENDED_UNSEEN], ended, hidden)
+        yield Figure(group, "share_never_given", Unit.SHARE, never)
+        recorded = number[given.RECORDED_SECONDS] / HOUR_S
+        of = number[given.RECORDED]
+        cell = cells.hours(recorded, of, why)
+        yield Figure(group, "hours_recorded", Unit.HOURS, cell)
+        if not cell.why and is_small(abs(of - number[given.GIVEN])):
+            why = Why.WITHHELD
+        hours = number[given.GIVEN_SECONDS] / HOUR_S
+        base = None if cell.why else recorded
+        cell = cells.hours(hours, number[given.GIVEN], why, base=base, zero=bool(of))
+        yield Figure(group, "hours_given", Unit.HOURS, cell)
+
+    def _events(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for day in self._whole.days:
+            found.update({one.name: one.count for one in day.events})
+        return found
 
     def _chain(self) -> Iterator[Figure]:
         group, whole, cells, why = FigureGroup.CHAIN, self._whole, self._cells, self._nothing
@@ -258,12 +287,11 @@ class FigureMaker:
             yield Figure(group, one.name, Unit.COUNT, cell)
             return
         events: Counter[str] = Counter()
-        for day in self._whole.days:
-            for event in day.events:
-                name, _, part = event.name.partition(":")
-                if name == one.name:
-                    events[part] += event.count
-        if one.part:
+        for said, number in self._events().items():
+            name, _, part = said.partition(":")
+            if name == one.name:
+                events[part or NOT_SAID] += number
+        if one.part and not one.only:
             yield from self._divided(group, one.name, events, self._nothing)
         else:
             cell = self._cells.count(sum(events.values()), self._nothing)

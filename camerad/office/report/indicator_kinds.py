@@ -2,9 +2,7 @@
 
 An indicator counts entries of its kinds, apart by `part`, one of their fields, if it names one: a
 word of a program, never a text that people write. An indicator none of whose kinds the ledger of
-this version has is reported as *not recorded by this version*, never as 0. So a version whose desk
-writes viewings and exports into the ledger needs a kind in `camerad.ledger.entry_types` and its
-name here.
+this version has is reported as *not recorded by this version*, never as 0.
 """
 
 from __future__ import annotations
@@ -19,29 +17,34 @@ from camerad.ledger.entry_types import KINDS
 HOLDS: Final = "holds_placed"
 RELEASES: Final = "holds_released"
 VIEWINGS: Final = "viewings"
-EXPORTS: Final = "exports"
+DOWNLOADS: Final = "downloads"
+HAND_OVERS: Final = "hand_overs"
 WITNESS_REFUSALS: Final = "witness_refusals"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerIndicator:
     """name: in the report. kinds: of entries that it counts. part: field that says which part of it
-    an entry is; "" for none."""
+    an entry is, or `KIND`; "" for none. only: the one part that it counts; "" for all."""
 
     name: str
     kinds: tuple[str, ...]
     part: str = ""
+    only: str = ""
 
     def is_recorded(self, known: Collection[str] = KINDS) -> bool:
         """Whether the ledger of this version has such entries."""
         return any(kind in known for kind in self.kinds)
 
 
+KIND: Final = "kind"
+"""As a part: the kind of the entry."""
 INDICATORS: Final = (
-    LedgerIndicator(HOLDS, ("hold",)),
+    LedgerIndicator(HOLDS, ("hold", "hold_until"), KIND),
     LedgerIndicator(RELEASES, ("release",)),
     LedgerIndicator(VIEWINGS, ("viewed",), "role"),
-    LedgerIndicator(EXPORTS, ("exported",)),
+    LedgerIndicator(DOWNLOADS, ("downloaded",), "role"),
+    LedgerIndicator(HAND_OVERS, ("case",), "what", only="handed_over"),
     LedgerIndicator(WITNESS_REFUSALS, ("witness_refused",)),
 )
 
@@ -50,6 +53,8 @@ def name_of(entry: Entry, indicators: Iterable[LedgerIndicator] = INDICATORS) ->
     """The indicator that counts an entry, and after a colon which part of it; None if none does."""
     for one in indicators:
         if entry.kind in one.kinds:
-            part = getattr(entry.facts, one.part, "") if one.part else ""
+            part = entry.kind if one.part == KIND else getattr(entry.facts, one.part, "")
+            if one.only:
+                return one.name if part == one.only else None
             return f"{one.name}:{part}" if part else one.name
     return None

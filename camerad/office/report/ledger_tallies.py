@@ -2,14 +2,14 @@
 
 ``office/readings/ledger/NNNNNN.jws``, a file for each epoch, published whole. An epoch is added up
 when it is closed, so its file says the same whoever makes it, and when. A tally is removed when the
-last of its days is `camera_readings.MONTHS` old.
+last of its days is `camera_readings.MONTHS` old, and its epoch's entries have gone.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -24,6 +24,7 @@ from camerad.container.jws import JwsError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.ledger import log_segments
+from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
@@ -32,7 +33,9 @@ from camerad.office import office
 from camerad.office.holdings import directory_id
 from camerad.office.office_store import camera_keys
 from camerad.office.report.camera_readings import MONTHS, READINGS
+from camerad.office.report.given_recordings import GivenRecordings
 from camerad.office.report.ledger_tally import (
+    EntriesBefore,
     LedgerTally,
     count_wearers,
     find_overdue,
@@ -45,6 +48,9 @@ from camerad.store import listing
 from camerad.store.locations import LEDGER, OFFICE, Place
 
 _NAME: Final = re.compile(r"([0-9]{6,})\.jws")
+_GIVEN: Final = tuple(
+    one for kind in (b"viewed", b"downloaded") for one in jws.spellings(b'"kind":"' + kind + b'"')
+)
 _SHIFT: Final = jws.spellings(b'"kind":"shift_begun"')
 
 
@@ -100,16 +106,23 @@ class LedgerTallies:
         worn = list(_worn(place, camera_keys(place, cameras), self._day_of))
         identity = directory_id(self._root)
         made = 0
-        for number in wanted:
+        shelf = log_segments.list_files(place.ledger)
+        given = GivenRecordings()
+        for number in range(min(shelf.epochs | shelf.damaged), wanted[-1] + 1):
+            if number not in wanted:
+                _go_on(given, place.ledger, shelf.name(number), keys)
+                continue
             reading = _read(place.ledger, number, keys)
             if reading is None or reading.state is None or not reading.entries:
+                given.miss()
                 continue  # its checkpoint or its damage is told by whoever verifies the directory
             before = _read(place.ledger, number - 1, keys)
             entries = [entry for _, entry in reading.entries]
+            releases = {} if before is None else _releases(before)
             days = tally_days(
                 entries,
                 reading.state.recordings,
-                {} if before is None else _releases(before),
+                EntriesBefore(releases, given),
                 lambda recording: _info(place, recording),
                 self._day_of,
             )
@@ -145,12 +158,19 @@ class LedgerTallies:
             if tally.epoch == number and tally.days:
                 yield tally, token
 
-    def expire(self, keys: KeyRing, now_us: int, months: int = MONTHS) -> int:
+    def expire(
+        self, keys: KeyRing, now_us: int, months: int = MONTHS, there: Collection[int] = ()
+    ) -> int:
         """Remove what is older than so many months; returns how many tallies. now_us: microseconds
-        since 1970, by a clock that can be trusted."""
+        since 1970, by a clock that can be trusted. there: epochs whose entries are still there:
+        their tallies stay, since the next `make` would make them again."""
         today = datetime.fromtimestamp(now_us // SECOND, UTC).date()
         first = today - timedelta(days=31 * (months + 1))
-        old = [one.epoch for one, _ in self.read(keys) if one.days[-1].day < first.isoformat()]
+        old = [
+            one.epoch
+            for one, _ in self.read(keys)
+            if one.days[-1].day < first.isoformat() and one.epoch not in there
+        ]
         for number in old:
             durable_files.remove(self._path(number), missing_ok=True)
         return len(old)
@@ -179,6 +199,19 @@ def _read(ledger: str, number: int, keys: KeyRing) -> SegmentReading | None:
     if name is None:
         return None
     return log_segments.read_epoch(None, number, log_segments.read_file(ledger, name), keys)
+
+
+def _go_on(given: GivenRecordings, ledger: str, name: str | None, keys: KeyRing) -> None:
+    """What an epoch that is added up already says of recordings that were given. Only its first
+    entry and those that may say so are taken apart."""
+    content = b"" if name is None else log_segments.read_file(ledger, name)
+    lines = enumerate(tokens_in(content))
+    told = [token for number, token in lines if not number or any(one in token for one in _GIVEN)]
+    entries = [entry for token in told if (entry := entry_in(token, keys)) is not None]
+    if entries:
+        given.read(entries)
+    else:
+        given.miss()
 
 
 def _releases(reading: SegmentReading) -> dict[str, int]:

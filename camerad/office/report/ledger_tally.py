@@ -1,8 +1,9 @@
 """What an epoch of the office's ledger adds up to, day by day, for a report; signed by the office.
 
-An epoch's entries are gone a month later, and a report covers a year. So each epoch is added up
-once it is closed: numbers, and nothing that is about one recording, one camera or one person. A
-tally names the epoch's entries by their SHA-256, so what has not expired yet can be compared.
+What a recording says of itself goes with it, and a ledger's entries before a report is compared
+with the next one. So each epoch is added up once it is closed: numbers, and nothing that is about
+one recording, one camera or one person. A tally names the epoch's entries by their SHA-256, so what
+has not expired yet can be compared.
 
 Recordings count on the day on which the office's ledger took them over. What a recording says of
 itself (length, gaps, pre-event time, why it ended) is read from its own signed statements then; if
@@ -17,14 +18,24 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from camerad.base.clock import DAY, SECOND
+from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_entries import Deleted, HoldReleased, Received
+from camerad.ledger.people_entries import DownloadedEntry, ViewedEntry
+from camerad.ledger.recording_entries import Deleted, HoldPlacedUntil, HoldReleased, Received
 from camerad.ledger.recording_state import RecordingState
+from camerad.office.report.given_recordings import (
+    ENDED_GIVEN,
+    ENDED_UNSEEN,
+    GIVEN,
+    GIVEN_SECONDS,
+    RECORDED,
+    RECORDED_SECONDS,
+    GivenRecordings,
+)
 from camerad.office.report.indicator_kinds import name_of
 from camerad.office.report.quantiles import DELAYS, LENGTHS, count_in
 from camerad.office.report.report_days import DayOf
@@ -47,7 +58,7 @@ class TalliedDay:
     `quantiles.LENGTHS`. reasons: why they ended. gapped: with a gap. gaps: how many. pre_event_us:
     of all. unread: whose files were gone. on_time, late: deletions on their day, and later.
     offloaded: deletions to make room. largest_delay_us: of a late deletion, beyond its day. events:
-    entries by the names of `indicator_kinds`.
+    entries by the names of `indicator_kinds`, and the counts of `given_recordings`.
     """
 
     day: str
@@ -109,22 +120,35 @@ FindInfo = Callable[[str], RecordingInfo | None]
 """What a recording's file says of itself; None if it is not there, or cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class EntriesBefore:
+    """What the epochs before say. released_us: when holds on recordings were released, by wall
+    time. given: which were given to somebody; it goes on with the epoch that is added up."""
+
+    released_us: Mapping[str, int] = field(default_factory=dict)
+    given: GivenRecordings = field(default_factory=GivenRecordings)
+
+
 def tally_days(
     entries: Iterable[Entry],
     recordings: Mapping[str, RecordingState],
-    released_us: Mapping[str, int],
+    before: EntriesBefore,
     find_info: FindInfo,
     day_of: DayOf,
 ) -> tuple[TalliedDay, ...]:
-    """Add up an epoch's entries. recordings: at its end. released_us: when holds on recordings were
-    released before, by wall time."""
+    """Add up an epoch's entries. recordings: at its end."""
     days: dict[date, _Day] = {}
-    releases = dict(released_us)
+    releases, given = dict(before.released_us), before.given
+    begun: Moment | None = None
     for entry in entries:
+        begun = begun or entry.clock
         day = days.setdefault(day_of(entry.clock.wall_us), _Day(entry.head))
         day.head = entry.head
         name = name_of(entry)
-        if name is not None:
+        # What an epoch says again of holds is written in the moment in which it begins.
+        if name is not None and not (
+            isinstance(entry.facts, HoldPlacedUntil) and entry.clock == begun
+        ):
             day.events[name] += 1
         match entry.facts:
             case Received():
@@ -133,8 +157,12 @@ def tally_days(
                 releases[entry.facts.id] = entry.clock.wall_us
             case Deleted():
                 _add_deleted(day, entry, entry.facts, recordings, releases)
+                _add_ended(day, recordings.get(entry.facts.id), given)
+            case ViewedEntry() | DownloadedEntry() if entry.facts.id not in given.ids:
+                _add_given(day, entry.facts.id, find_info)
             case _:
                 pass
+        given.read([entry])
     return tuple(_summed(one, days[one]) for one in sorted(days))
 
 
@@ -149,6 +177,22 @@ def _add_received(day: _Day, entry: Entry, facts: Received, find_info: FindInfo)
         day.numbers["unread"] += 1
     else:
         day.read.append(info)
+        day.events[RECORDED] += 1
+        day.events[RECORDED_SECONDS] += round(info.seconds)
+
+
+def _add_given(day: _Day, recording: str, find_info: FindInfo) -> None:
+    info = find_info(recording)
+    if info is None:
+        day.numbers["unread"] += 1
+    else:
+        day.events[GIVEN] += 1
+        day.events[GIVEN_SECONDS] += round(info.seconds)
+
+
+def _add_ended(day: _Day, known: RecordingState | None, given: GivenRecordings) -> None:
+    if known is not None and given.know_all_of(known):
+        day.events[ENDED_GIVEN if known.id in given.ids else ENDED_UNSEEN] += 1
 
 
 def _add_deleted(

@@ -80,5 +80,6 @@ def base(cell: Cell, unit: Unit, texts: ReportTexts) -> str:
     """What it is of."""
     if cell.base is None or (cell.value is None and cell.why is not Why.BEYOND):
         return ""
-    of = (texts.of_hours if unit is Unit.RATE else texts.of).format(base=number(cell.base, texts))
+    said = {Unit.RATE: texts.of_hours, Unit.HOURS: texts.of_recorded}.get(unit, texts.of)
+    of = said.format(base=number(cell.base, texts))
     return f"{number(cell.count, texts)} {of}" if cell.count is not None else of

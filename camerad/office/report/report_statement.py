@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -82,24 +82,28 @@ class ReportCheck:
     remarks: tuple[str, ...]
 
 
-def write_report(
-    directory: str, name: str, contents: Mapping[str, bytes], key: SigningKey, said: ReportStatement
-) -> list[str]:
-    """Write a report's files and sign them; returns their paths. contents: by their endings. said:
-    without `files`. Raises StorageError. The signature comes last."""
+def sign_report(
+    name: str, contents: Mapping[str, bytes], key: SigningKey, said: ReportStatement
+) -> dict[str, bytes]:
+    """A report's files and behind them the signature, by their names. contents: by their endings.
+    said: without `files`."""
+    files = {name + ending: content for ending, content in contents.items()}
+    named = tuple(
+        ReportedFile(one, hashlib.sha256(content).hexdigest()) for one, content in files.items()
+    )
+    return files | {name + SIGNED: jws.sign(key, REPORT, replace(said, files=named))}
+
+
+def write_report(directory: str, files: Mapping[str, bytes]) -> list[str]:
+    """Write what `sign_report` made; returns the paths. Raises StorageError. The signature comes
+    last."""
     durable_files.make_directory(directory, linked=True)
     paths = []
-    files = []
-    for ending, content in contents.items():
-        path = os.path.join(directory, name + ending)
+    for name, content in files.items():
+        path = os.path.join(directory, name)
         durable_files.publish(path, content)
         paths.append(path)
-        files.append(ReportedFile(name + ending, hashlib.sha256(content).hexdigest()))
-    signed = {field: getattr(said, field) for field in ReportStatement.__dataclass_fields__}
-    token = jws.sign(key, REPORT, ReportStatement(**(signed | {"files": tuple(files)})))
-    path = os.path.join(directory, name + SIGNED)
-    durable_files.publish(path, token)
-    return [*paths, path]
+    return paths
 
 
 def parse_statement(token: bytes, keys: KeyRing) -> ReportStatement:
@@ -116,16 +120,23 @@ def read_signed(path: str, keys: KeyRing) -> tuple[ReportStatement, bytes]:
     """A file of a report whose signature holds, and its content. Raises NoReportError, and
     StorageError."""
     stem, _ = os.path.splitext(path)
-    token = _signed_beside(stem)
+    content = read_plain(path, "report", _LARGEST, linked=True)
+    return check_signed(path, content, _signed_beside(stem), keys), content
+
+
+def check_signed(path: str, content: bytes, token: bytes, keys: KeyRing) -> ReportStatement:
+    """What the office signed of a report's file. path: where it is, or its name. Raises
+    NoReportError unless `token` is by one of `keys` and names this content."""
     try:
         said = parse_statement(token, keys)
     except JwsError as error:
+        stem, _ = os.path.splitext(path)
         raise NoReportError(f"{stem}{SIGNED}: {printable(error)}") from error
-    content = read_plain(path, "report", _LARGEST, linked=True)
-    named = {one.name: one.sha256 for one in said.files}
-    if named.get(os.path.basename(path)) != hashlib.sha256(content).hexdigest():
+    if hashlib.sha256(content).hexdigest() not in [
+        one.sha256 for one in said.files if one.name == os.path.basename(path)
+    ]:
         raise NoReportError(f"{path}: it was changed since the office signed it")
-    return said, content
+    return said
 
 
 @dataclass(frozen=True, slots=True)

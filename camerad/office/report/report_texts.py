@@ -46,6 +46,7 @@ class ReportTexts:
     joined: str
     of: str
     of_hours: str
+    of_recorded: str
     between: str
     typed_title: str
     typed_text: str

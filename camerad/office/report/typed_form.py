@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from camerad.base.errors import ConfigError
-from camerad.config.document import read_document
+from camerad.config.document import parse_document, read_bytes
 from camerad.config.fields import Matches, Named, Range
 from camerad.config.settings_reader import SettingsReader
 
@@ -77,8 +77,13 @@ NO_FORM: Final = TypedForm()
 
 def load_form(path: str) -> TypedForm:
     """The form in a file. Raises ConfigError naming every mistake, each as ``FILE:LINE: ...``."""
-    reader = SettingsReader(path)
-    read = reader.section(read_document(Path(path), _HINT), TypedForm)
+    return parse_form(path, read_bytes(Path(path), _HINT))
+
+
+def parse_form(name: str, content: bytes) -> TypedForm:
+    """The form that a file of this name has, YAML or JSON. Raises as `load_form`."""
+    reader = SettingsReader(name)
+    read = reader.section(parse_document(name, content, _HINT), TypedForm)
     if read is None or reader.mistakes:
         ordered = sorted(reader.mistakes, key=lambda mistake: mistake.line)
         raise ConfigError([str(mistake) for mistake in ordered])

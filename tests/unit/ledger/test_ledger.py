@@ -294,6 +294,13 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "sha256": "s",
             "version": "2",
         },
+        "report_made": {
+            "who": "w",
+            "first": "2026-01-01",
+            "last": "2026-12-31",
+            "language": "de",
+            "sha256": "s",
+        },
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
     }
     own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}

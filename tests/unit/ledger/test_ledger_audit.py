@@ -17,11 +17,11 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
-from camerad.ledger.audit import signers
 from camerad.ledger.entries import Payload
 from camerad.ledger.entry_types import Carried, Fact
 from camerad.ledger.epoch_start import carry_over
 from camerad.ledger.ledger import Head, read_ledger
+from camerad.ledger.ledger_signers import signers
 from camerad.ledger.ledger_state import describe_harm
 from camerad.ledger.recording_entries import Deleted, HoldReleased
 

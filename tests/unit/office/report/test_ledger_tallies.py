@@ -92,7 +92,8 @@ def test_a_closed_epoch_is_added_up_with_what_recordings_say_of_themselves(offic
     assert sum(day.lengths) == 3  # each has a second
     assert day.lengths[0] == 3
     assert [(one.name, one.count) for one in day.reasons] == [("stop", 3)]
-    assert [(one.name, one.count) for one in day.events] == [("holds_placed", 1)]
+    events = {one.name: one.count for one in day.events}
+    assert events == {"holds_placed:hold": 1, "recorded": 3, "recorded_seconds": 3}
     assert sum(day.delays) + day.undated == 3
     token = (office.root / "office" / "readings" / "ledger" / "000001.jws").read_bytes()
     said = jws.parse(token).payload.decode()
@@ -128,6 +129,87 @@ def test_people_of_the_month_before_are_not_counted(office: Office) -> None:
     assert [tally.wearers for tally in office.read()] == [2, 0]
 
 
+def give(store: Store, kind: str, recording: str) -> None:
+    store.ledger.append(
+        kind, id=recording, who="k", role="desk", reason="r", case="", approved_by=""
+    )
+
+
+def counts(office: Office) -> dict[str, int]:
+    """What all tallies say."""
+    found: dict[str, int] = {}
+    for tally in office.read():
+        for day in tally.days:
+            for one in day.events:
+                found[one.name] = found.get(one.name, 0) + one.count
+    return found
+
+
+def test_a_recording_that_was_given_twice_counts_once_also_in_another_file(office: Office) -> None:
+    clock = office.vault.clock
+    with office.work() as store:
+        give(store, "viewed", ONE)
+        store.ledger.rotate()
+    office.make()  # so the next one knows from the ledger alone what was given before
+    with office.work() as store:
+        give(store, "viewed", ONE)
+        give(store, "downloaded", TWO)
+        store.ledger.rotate()
+    office.make()  # as the server does within an hour, while the files are there
+    with office.work() as store:
+        clock.advance(20 * DAY)
+        assert len(store.purge_and_explain().deleted) == 3
+        store.ledger.rotate()
+    office.make()
+    said = counts(office)
+    assert (said["given_first"], said["given_seconds"]) == (2, 2)  # each has a second
+    assert (said["viewings:desk"], said["downloads:desk"]) == (2, 1)
+    assert (said["ended_given"], said["ended_unseen"]) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
+def test_what_somebody_was_given_is_here_as_before(office: Office, kind: str) -> None:
+    with office.work() as store:
+        before = store.ledger.state.recordings
+        if kind == "viewing_approved":
+            store.ledger.append(kind, id=ONE, who="s", person="k", reason="r", case="")
+        else:
+            give(store, kind, ONE)
+        assert store.ledger.state.recordings == before
+    with office.work() as store:
+        assert store.ledger.state.recordings == before
+        assert store.reconcile() == []
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_whether_it_was_given_is_unknown_where_entries_before_are_gone(
+    office: Office, missing: int
+) -> None:
+    with office.work() as store:
+        give(store, "viewed", ONE)
+        for _ in range(missing):
+            store.ledger.rotate()
+    (office.root / "office" / "ledger" / f"{missing:06}.jws").unlink()
+    with office.work() as store:
+        office.vault.clock.advance(20 * DAY)
+        store.purge_and_explain()
+        store.ledger.rotate()
+    office.make()
+    assert not {"ended_given", "ended_unseen"} & counts(office).keys()
+
+
+def test_a_hold_with_an_end_is_counted_once_though_each_file_says_it_again(office: Office) -> None:
+    with office.work() as store:
+        until_us = office.vault.clock.wall_us() + 90 * DAY
+        office.vault.clock.advance(HOUR)  # not in the moment in which the file began
+        store.hold(ONE, "1 Js 1/26", "k", until_us=until_us)
+        for _ in range(3):
+            office.vault.clock.advance(DAY)
+            store.ledger.rotate()
+    office.make()
+    assert counts(office)["holds_placed:hold_until"] == 1
+
+
 def test_deletions_are_on_time_or_late_and_a_hold_is_no_delay(office: Office) -> None:
     clock = office.vault.clock
     with office.work() as store:
@@ -161,12 +243,14 @@ def test_what_is_overdue_at_the_end_is_said(office: Office) -> None:
 def test_a_recording_without_a_file_is_unread_and_without_a_clock_undated(office: Office) -> None:
     office.vault.clock.source = ClockSource.UNKNOWN
     with office.work() as store:
+        give(store, "viewed", ONE)
         store.ledger.rotate()
     for path in office.root.glob("*/recordings/*.tar"):
         path.write_bytes(b"no recording")
     office.make()
     (day,) = office.read()[0].days
-    assert (day.received, day.unread, day.undated) == (3, 3, 3)
+    assert (day.received, day.unread, day.undated) == (3, 4, 3)  # one was given besides
+    assert "given_first" not in counts(office)
 
 
 def test_what_another_key_signed_counts_for_nothing(office: Office) -> None:
@@ -228,11 +312,19 @@ def test_they_go_when_their_time_is_over_by_a_clock_that_can_be_trusted(office: 
     assert len(office.read()) == 1
     clock.source = ClockSource.SYNCHRONISED
     worker.look()
-    # It is made anew while its epoch is there, and the epoch goes much sooner.
+    assert len(office.read()) == 1, "the entries are there, so the next look would make it again"
     for path in (office.root / "office" / "ledger").glob("000001.*"):
         path.unlink()
     worker.look()
     assert office.read() == []
+
+
+def test_without_a_ledger_there_is_nothing_to_keep(office: Office) -> None:
+    assert not (office.root / "office" / "ledger").exists()
+    worker = ReadingsWorker(
+        str(office.root), office.vault.cameras, OFFICE_KEY, office.vault.clock, ReportSettings()
+    )
+    assert worker.look() == LOOK_SECONDS
 
 
 def test_a_damaged_epoch_is_left_out_and_others_count(office: Office) -> None:

@@ -19,7 +19,7 @@ from camerad.office.report import increments as counted
 from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Figure, PeopleFrom, ReportFigures, Why
 from camerad.office.report.increments import Increment
-from camerad.office.report.indicator_kinds import LedgerIndicator
+from camerad.office.report.indicator_kinds import INDICATORS, LedgerIndicator
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import Month, sum_months
 from camerad.office.report.quantiles import DELAYS, LENGTHS
@@ -86,7 +86,13 @@ def test_every_number_of_the_year_is_right(year: SyntheticYear, report: ReportFi
         "latest_deletion": 5.0,
         "overdue": 0,
         "cameras_available": 6,
-        "holds_placed": sum(one.holds for one in truth),
+        "holds_placed": sum(one.holds + one.holds_until for one in truth),
+        "holds_placed:hold": sum(one.holds for one in truth),
+        "viewings": sum(one.viewed.total() for one in truth),
+        "viewings:desk": sum(one.viewed["desk"] for one in truth),
+        "viewings:supervisor": sum(one.viewed["supervisor"] for one in truth),
+        "downloads": sum(one.downloaded.total() for one in truth),
+        "hand_overs": sum(one.handed_over for one in truth),
         "failures:battery_low": sum(one.failures["battery_low"] for one in truth),
     }.items():
         assert figures[key].total.value == number, key
@@ -96,6 +102,24 @@ def test_every_number_of_the_year_is_right(year: SyntheticYear, report: ReportFi
     assert (without.count, without.base) == (views - led, views)
     assert (direct.count, direct.base) == (begun - led, begun)
     assert figures["share_ready"].total.value == pytest.approx(1 - 60 / (9 * 3600))
+
+
+def test_what_was_given_and_what_nobody_ever_got_is_right(
+    year: SyntheticYear, report: ReportFigures
+) -> None:
+    figures, truth = by_key(report), truths(year)
+    never = figures["share_never_given"].total
+    unseen, gone = (
+        sum(getattr(one, name) for one in truth) for name in ("deleted_unseen", "deleted")
+    )
+    assert (never.count, never.base) == (unseen, gone) and 0 < unseen < gone
+    recorded = sum(sum(one.recorded_seconds) for one in truth) / 3600
+    given = sum(sum(one.given_seconds) for one in truth) / 3600
+    assert figures["hours_recorded"].total.value == pytest.approx(recorded)
+    hours = figures["hours_given"].total
+    assert hours.value == pytest.approx(given) and hours.base == pytest.approx(recorded)
+    assert 0 < given < recorded, "each recording counts once, however often it was given"
+    assert hours.count is None, "how many recordings that were follows from no figure"
 
 
 def test_every_run_of_months_is_right(year: SyntheticYear, report: ReportFigures) -> None:
@@ -150,7 +174,7 @@ def test_counters_that_began_anew_are_said(report: ReportFigures) -> None:
 
 def test_what_is_not_recorded_says_so(report: ReportFigures) -> None:
     figures = by_key(report)
-    for key in ("exports", "share_never_viewed", "hours_viewed", "witness_refusals"):
+    for key in ("holds_by_ground", "uploads_resumed", "witness_refusals"):
         assert figures[key].total.why is Why.UNRECORDED, key
 
 
@@ -407,6 +431,43 @@ def test_kinds_that_the_desk_writes_are_counted_once_the_ledger_has_them() -> No
     assert figures["recordings_by_reason:others"].total.value == 30
     assert figures["recordings_with_gap"].total.value == pytest.approx(0.2)
     assert figures["pre_event_seconds"].total.value == pytest.approx(0.3)
+
+
+def given_figures(**numbers: int) -> dict[str, Figure]:
+    tally = tallied(**numbers)
+    period = ReportPeriod(date(2026, 1, 1), date(2026, 1, 31))
+    months = sum_months(period, (), (tally,))
+    months[0] = months[0].with_other(month_of(30, 9, CAMERAS))
+    return totals(make(months, (tally,), indicators=INDICATORS))
+
+
+def test_small_numbers_of_what_was_given_are_hidden_and_so_is_what_is_left() -> None:
+    seconds = {"recorded": 30, "recorded_seconds": 36_000, "given_seconds": 7_200}
+    ended = {"ended_unseen": 6}  # `tallied` has 6 deletions in time
+    right = given_figures(given_first=12, **seconds, **ended)
+    assert right["hours_given"].total.value == 2 and right["hours_given"].total.base == 10
+    assert right["hours_recorded"].total.value == 10
+    assert right["share_never_given"].total.value == 1
+    few = given_figures(given_first=3, **seconds, **ended)
+    assert few["hours_given"].total.why is Why.FEW
+    rest = given_figures(given_first=28, **seconds, **ended)
+    assert rest["hours_given"].total.why is Why.WITHHELD, "two were not given"
+    none = given_figures(recorded=30, recorded_seconds=36_000)
+    assert none["hours_given"].total.value == 0 and none["hours_given"].total.base == 10
+    assert none["share_never_given"].total.why is Why.NOTHING, "nobody knows of any deletion"
+    before = given_figures()
+    assert before["hours_given"].total.why is Why.NOTHING
+    assert before["hours_recorded"].total.why is Why.NOTHING
+    split = given_figures(ended_unseen=4, ended_given=2)
+    assert split["share_never_given"].total.why is Why.FEW
+    unknown = given_figures(ended_unseen=5)
+    assert unknown["share_never_given"].total.why is Why.WITHHELD, "one is left"
+
+
+def test_what_an_earlier_version_counted_without_a_part_is_counted() -> None:
+    figures = given_figures(**{"holds_placed": 6, "holds_placed:hold": 7})
+    assert figures["holds_placed"].total.value == 13
+    assert figures["holds_placed:none"].total.value == 6
 
 
 def test_what_is_typed_in_is_hidden_alike() -> None:

@@ -1,0 +1,132 @@
+// The report: choose a period, type in what no camera counts, look at it, print it, take it along.
+
+import { post, RefusedError } from "./api.js";
+import { field, fill, make, tell } from "./dom.js";
+import { language, say, sentence } from "./words.js";
+
+const COUNTED = ["hours", "announced", "persons", "assaults", "insults", "injuries"];
+const SIDES = ["with_camera", "without_camera", "last_year"];
+const MOST = 10000000;
+
+/** The form, and below it what was made by it. */
+export async function showReport({ main }) {
+  const made = make("section", { "aria-live": "polite" });
+  const button = make("button", { class: "main" }, say("report_make"));
+  const form = make(
+    "form",
+    { class: "report", onsubmit: (event) => { event.preventDefault(); makeOne(form, button, made); } },
+    make(
+      "div",
+      { class: "filters" },
+      field(say("report_first"), make("input", { name: "first", type: "date", required: true, value: spelled(-1, 1) })),
+      field(say("report_last"), make("input", { name: "last", type: "date", required: true, value: spelled(0, 0) })),
+      field(say("report_language"), make("select", { name: "language" }, ["de", "en"].map((one) => make("option", { value: one, selected: one === language() }, say(`report_language_${one}`))))),
+    ),
+    make("p", { class: "hint" }, say("report_period_hint")),
+    make("details", {}, make("summary", {}, say("report_typed")), typed()),
+    make("details", {}, make("summary", {}, say("report_earlier")), earlier()),
+    make("div", { class: "buttons" }, button),
+  );
+  fill(main, make("h1", {}, say("report")), make("p", {}, say("report_text")), form, made);
+}
+
+/** A day of a month that is `months` away from this one, as a field of dates has it; 0 is the last before. */
+function spelled(months, day) {
+  const today = new Date();
+  const found = new Date(Date.UTC(today.getFullYear(), today.getMonth() + months, day));
+  return found.toISOString().slice(0, 10);
+}
+
+function number(name) {
+  return make("input", { name, type: "number", min: 0, max: MOST, step: 1, inputmode: "numeric" });
+}
+
+function typed() {
+  return [
+    make("p", { class: "hint" }, say("report_typed_hint")),
+    make("div", { class: "filters" }, field(say("report_wearers"), number("wearers"), say("report_wearers_hint"))),
+    SIDES.map((side) =>
+      make(
+        "fieldset",
+        {},
+        make("legend", {}, say(`report_side_${side}`)),
+        make("div", { class: "filters" }, COUNTED.map((what) => field(say(`report_counted_${what}`), number(`${side}.${what}`)))),
+      ),
+    ),
+    field(say("report_occasions"), make("textarea", { name: "occasions", rows: 4 }), say("report_occasions_hint")),
+    field(say("report_surveys"), make("textarea", { name: "surveys", rows: 3 }), say("report_surveys_hint")),
+  ];
+}
+
+function earlier() {
+  return [
+    make("p", { class: "hint" }, say("report_earlier_hint")),
+    make(
+      "div",
+      { class: "filters" },
+      field(say("report_earlier_table"), make("input", { name: "table", type: "file", accept: ".csv" })),
+      field(say("report_earlier_signature"), make("input", { name: "signature", type: "file", accept: ".jws" })),
+    ),
+  ];
+}
+
+/** What was typed in, as the server reads it; null if a line of occasions has no number. */
+function typedIn(said) {
+  const lines = (name) => said.get(name).split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const counts = (names, prefix = "") =>
+    Object.fromEntries(names.filter((name) => said.get(prefix + name) !== "").map((name) => [name, Number(said.get(prefix + name))]));
+  const form = counts(["wearers"]);
+  for (const side of SIDES) {
+    const found = counts(COUNTED, `${side}.`);
+    if (Object.keys(found).length > 0) form[side] = found;
+  }
+  const occasions = lines("occasions").map((line) => /^(.+?)\s*:\s*(\d+)$/.exec(line));
+  if (occasions.includes(null)) return null;
+  if (occasions.length > 0) form.occasions = Object.fromEntries(occasions.map((one) => [one[1], Number(one[2])]));
+  if (lines("surveys").length > 0) form.surveys = lines("surveys");
+  return form;
+}
+
+/** The earlier report that was chosen; null if there is none. */
+async function chosen(said) {
+  const [table, signature] = [said.get("table"), said.get("signature")];
+  if (table.size === 0 && signature.size === 0) return null;
+  return { name: table.name, table: await table.text(), signature: await signature.text() };
+}
+
+async function makeOne(form, button, made) {
+  const said = new FormData(form);
+  const typedForm = typedIn(said);
+  if (typedForm === null) {
+    tell(say("report_occasions_wrong"), "wrong");
+    return;
+  }
+  button.disabled = true;
+  fill(made, make("p", {}, say("report_making")));
+  try {
+    const asked = { first: said.get("first"), last: said.get("last"), language: said.get("language") };
+    const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
+    fill(made, draw(found));
+    tell(say("report_there"));
+    made.querySelector("a").focus();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    fill(made);
+    tell(sentence(error), "wrong");
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function draw({ report, files }) {
+  const address = (name) => `/api/report/${encodeURIComponent(report)}/${encodeURIComponent(name)}`;
+  return [
+    make("h2", {}, say("report_there")),
+    make("p", {}, make("a", { class: "button", href: address(files[0]), target: "_blank", rel: "noopener" }, say("report_look"))),
+    make("p", { class: "hint" }, say("report_print")),
+    make("h3", {}, say("report_take")),
+    make("ul", {}, files.map((name) => make("li", {}, make("a", { href: `${address(name)}?save`, download: name }, name)))),
+    make("p", { class: "hint" }, say("report_check")),
+    make("pre", { tabindex: 0 }, `camerad office report --check ${files[0]}`),
+  ];
+}

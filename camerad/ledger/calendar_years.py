@@ -1,0 +1,85 @@
+"""How long an office's ledger keeps an entry: to the end of the calendar year that follows.
+
+So says section 76(4) of the German Federal Data Protection Act (BDSG) of logs; docs/storage.md has
+it. Years are those of the office's time zone. Entries go by whole epochs, so no epoch has entries
+of two years: the first entry of a year begins an epoch. Nothing here reads a clock, and time that
+is not confirmed ends nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from camerad.base.clock import SECOND, Moment
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.ledger import log_segments
+from camerad.ledger.entries import parse_entry
+from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_state import ClosedEpoch
+from camerad.ledger.timeline import Ages
+
+KEPT_YEARS: Final = 2
+"""An entry goes when so many years have begun or passed: its own and the one that follows."""
+AT_ONCE: Final = 200
+"""Epochs that go in one call, when a year's go: whoever waits for the ledger waits some seconds."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def year_of(wall_us: int, zone: tzinfo | None = None) -> int:
+    """The calendar year of a wall time. zone: None is this computer's. Raises OverflowError if it
+    is no date."""
+    return (_EPOCH + timedelta(seconds=wall_us // SECOND)).astimezone(zone).year
+
+
+def kept_until_us(wall_us: int, zone: tzinfo | None = None) -> int:
+    """The wall time at which an entry of `wall_us` goes. Raises OverflowError as `year_of`."""
+    year = year_of(wall_us, zone) + KEPT_YEARS
+    begin = datetime(year, 1, 1, tzinfo=zone).astimezone()  # without one this computer's
+    return round((begin - _EPOCH).total_seconds()) * SECOND
+
+
+def is_another_year(state: LedgerState, boot_id: str, now: Moment) -> bool:
+    """Whether the epoch in use began in a year that is over, so that an entry of now begins the
+    next one."""
+    if not now.trusted:
+        return False
+    begun_us = state.ages(boot_id, now).latest_us(state.begun)
+    try:
+        return begun_us is not None and year_of(begun_us) < year_of(now.wall_us)
+    except OverflowError:
+        return False  # no clock says such a time that anything should follow from
+
+
+def is_over(directory: str, keys: KeyRing, closed: ClosedEpoch, ages: Ages) -> bool:
+    """Whether a closed epoch's last entry has been kept as long as it is to be. directory: of the
+    ledger. Raises StorageError."""
+    ended_us = ages.latest_us(closed.ended)
+    if ended_us is None or ages.now_us is None:
+        return False
+    try:
+        if kept_until_us(ended_us) <= ages.now_us:
+            return True
+        # It ended when the next one began, which may have been a year later than its last entry.
+        if year_of(ended_us) + KEPT_YEARS - 1 > year_of(ages.now_us):
+            return False
+        last = _last_moment(directory, keys, closed.number)
+        if last is None or not last.trusted:
+            return False
+        return kept_until_us(min(last.wall_us, ended_us)) <= ages.now_us
+    except OverflowError:
+        return False
+
+
+def _last_moment(directory: str, keys: KeyRing, number: int) -> Moment | None:
+    """When an epoch's last entry was written; None if nobody can tell."""
+    name = log_segments.list_files(directory).name(number)
+    content = b"" if name is None else log_segments.read_file(directory, name)
+    lines = content.rsplit(b"\n", 2)
+    if len(lines) < 2 or lines[-1]:
+        return None  # it was cut short: what the next epoch says counts
+    try:
+        return parse_entry(lines[-2], keys).clock
+    except jws.JwsError:
+        return None

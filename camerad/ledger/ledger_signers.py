@@ -1,0 +1,135 @@
+"""Who signed a ledger; not found out again as long as its files stay the same.
+
+Whoever opens an office's ledger asks, and that has two years of epochs. A closed epoch does not
+change, so what was found in its file is remembered with the file's size, number and times. Nothing
+is believed by that but which keys signed: what an entry says is read and checked each time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from camerad.base.storage_errors import explaining
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.ledger import log_segments
+from camerad.ledger.audit import entry_in, tokens_in
+
+MOST: Final = 32
+"""Ledgers that are remembered."""
+_Version = tuple[int, int, int, int]
+"""Inode, bytes, and the times of change of content and of state, nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who signed a ledger.
+
+    last: the key of its last entry, "" if none can be read. all: the keys of all entries. replaced:
+    for a key, the one that it says it replaced.
+    """
+
+    last: str
+    all: frozenset[str]
+    replaced: Mapping[str, str]
+
+    def behind(self, key: str) -> set[str]:
+        """`key` and the keys before it, each named by the one that replaced it."""
+        found = set()
+        while key and key not in found:
+            found.add(key)
+            key = self.replaced.get(key, "")
+        return found
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """Of one ledger. keys: that it was read with. epochs: by the names of their files."""
+
+    keys: frozenset[str]
+    epochs: dict[str, tuple[_Version, Signers]] = field(default_factory=dict)
+
+
+class SignerMemory:
+    """Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, _Remembered] = {}
+
+    def read(self, directory: str, keys: KeyRing) -> Signers:
+        """Who signed a ledger, as far as it is by `keys`. Raises StorageError."""
+        shelf = log_segments.list_files(directory)
+        names = [shelf.name(number) or "" for number in sorted(shelf.epochs | shelf.damaged)]
+        with self._lock:
+            known = self._known.pop(directory, None)
+            if known is None or known.keys != frozenset(keys):
+                known = _Remembered(frozenset(keys))
+            before, known.epochs = known.epochs, {}
+            for name in names:
+                version = _version(os.path.join(directory, name))
+                found = before.get(name)
+                if found is None or found[0] != version:
+                    found = version, _signers_in(log_segments.read_file(directory, name), keys)
+                known.epochs[name] = found
+            self._known[directory] = known
+            if len(self._known) > MOST:
+                del self._known[next(iter(self._known))]
+            return _together([one for _, one in known.epochs.values()])
+
+
+_MEMORY: Final = SignerMemory()
+
+
+def signers(directory: str, keys: KeyRing) -> Signers:
+    """As `SignerMemory.read`, with what this process remembers."""
+    return _MEMORY.read(directory, keys)
+
+
+def _version(path: str) -> _Version:
+    with explaining("look at the ledger", path):
+        state = os.lstat(path)
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _together(epochs: list[Signers]) -> Signers:
+    """Of several epochs, in their order."""
+    last = next((one.last for one in reversed(epochs) if one.last), "")
+    replaced: dict[str, str] = {}
+    for one in epochs:
+        replaced |= one.replaced
+    return Signers(last, frozenset().union(*(one.all for one in epochs)), replaced)
+
+
+def _signers_in(content: bytes, keys: KeyRing) -> Signers:
+    """One entry with a good signature is enough for a key. So only these lines are taken apart:
+    those that may name a replaced key, those by a key without a good entry so far, and the last."""
+    spelled = jws.spellings(b'"replaces":"')
+    found: set[str] = set()
+    replaced = {}
+    for token in tokens_in(content):
+        if jws.named_key(token) in found and not any(one in token for one in spelled):
+            continue
+        entry = entry_in(token, keys)
+        if entry is None:
+            continue
+        found.add(entry.kid)
+        before = getattr(entry.facts, "replaces", None)
+        if before is not None:
+            replaced[entry.kid] = before
+    newest = (entry_in(token, keys) for token in _tokens_backwards(content))
+    last = next((entry.kid for entry in newest if entry is not None), "")
+    return Signers(last, frozenset(found), replaced)
+
+
+def _tokens_backwards(content: bytes) -> Iterator[bytes]:
+    """The lines that were not cut short, the last one first."""
+    end = content.rfind(b"\n")
+    while end >= 0:
+        begin = content.rfind(b"\n", 0, end)
+        yield content[begin + 1 : end]
+        end = begin

@@ -1,0 +1,120 @@
+"""Makes a report of an office's directory: for the same input the same bytes (O8).
+
+The command writes them into files, and the desk gives them to a browser. It takes seconds for a
+year, reads the directory and adds up what is not added up yet, and blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from camerad import __version__
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.office.holdings import directory_id
+from camerad.office.report import report_sources as sources
+from camerad.office.report.figures import ReportFigures
+from camerad.office.report.ledger_tallies import LedgerTallies
+from camerad.office.report.report_days import ReportPeriod, days_in
+from camerad.office.report.report_statement import CSV, HTML, ReportStatement, sign_report
+from camerad.office.report.report_table import EarlierFigures, write_table
+from camerad.office.report.typed_form import NO_FORM, TypedForm
+from camerad.store.locations import Place
+
+LANGUAGES: Final = ("de", "en")
+LONGEST_YEARS: Final = 10
+"""The longest period."""
+
+
+class ReportRequestError(CameradError, ValueError):
+    """Error raised when a report cannot be made as asked."""
+
+    exit_code = EX_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What is asked for. language: one of `LANGUAGES`. earlier: what an earlier report says, to be
+    compared with."""
+
+    period: ReportPeriod
+    language: str
+    form: TypedForm = NO_FORM
+    earlier: EarlierFigures | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its files, without an ending."""
+        return f"camerad-report-{self.period.first}-{self.period.last}"
+
+
+def check_period(period: ReportPeriod, today: date) -> None:
+    """Raises ReportRequestError for a period that nobody can mean, and NotYetError for one that is
+    not over."""
+    if period.last < period.first:
+        raise ReportRequestError("--to is before --from: name the first day with --from")
+    if period.last >= today:
+        raise sources.NotYetError(
+            f"{period.last} is not over: name a day before today with --to, so that the same "
+            "period always gives the same report"
+        )
+    if period.last.year - period.first.year > LONGEST_YEARS:
+        raise ReportRequestError(
+            f"this is more than {LONGEST_YEARS} years: name a later day with --from"
+        )
+
+
+def make_report(
+    place: Place, key: SigningKey, keys: KeyRing, cameras: KeyRing, asked: ReportRequest
+) -> dict[str, bytes]:
+    """A report's files, by their names; the signature comes last.
+
+    place: the office's directory. key: the office's. keys: those that its ledger is read with.
+    cameras: of the register. Days are those of this computer's zone. Raises ReportRequestError,
+    NotYetError, TakenReadingsError and StorageError.
+    """
+    day_of = days_in(None)
+    period = asked.period
+    check_period(period, day_of(time.time_ns() // 1000))
+    sources.check_closed(place.ledger, keys, period, day_of)
+    LedgerTallies(place.root, day_of).make(place, key, cameras)
+    read = sources.read_sources(place.root, keys, period, day_of)
+    zone = "/".join(dict.fromkeys(time.tzname))
+    figures = sources.make_figures(read, period, zone, asked.form)
+    table = write_table(figures)
+    said = ReportStatement(
+        kid=key.public.thumbprint,
+        directory=directory_id(place.root),
+        first=period.first.isoformat(),
+        last=period.last.isoformat(),
+        zone=zone,
+        language=asked.language,
+        software=__version__,
+        head=figures.coverage.head,
+        readings=read.readings,
+        readings_sha256=read.readings_sha256,
+        files=(),
+    )
+    page = _page(figures, asked, key.public.thumbprint, table)
+    return sign_report(asked.name, {HTML: page, CSV: table}, key, said)
+
+
+def _page(figures: ReportFigures, asked: ReportRequest, kid: str, table: bytes) -> bytes:
+    try:
+        from camerad.office.report.report_page import Imprint, render_report  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ReportRequestError(
+            f"the library {error.name} is missing, which only an office's server needs: install "
+            "camerad with its extra 'office', as docs/office.md says"
+        ) from error
+    from camerad.office.report.report_english import ENGLISH_REPORT  # noqa: PLC0415
+    from camerad.office.report.report_german import GERMAN_REPORT  # noqa: PLC0415
+
+    sha256 = hashlib.sha256(table).hexdigest()
+    imprint = Imprint(kid, asked.name + CSV, sha256, __version__)
+    texts = GERMAN_REPORT if asked.language == "de" else ENGLISH_REPORT
+    return render_report(figures, texts, imprint, asked.earlier)
