@@ -44,7 +44,7 @@ from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
-from camerad.desk.viewing_routes import ViewingRoutes
+from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
 from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
@@ -98,7 +98,8 @@ class Desk:
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
         yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
-        yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
+        rules = ViewingRules(self._sessions, cases, self._desk.two_for_viewing)
+        yield from ViewingRoutes(directory, self._ledger, rules, self._clock).routes()
 
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""

@@ -174,6 +174,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
+    due_from_us: _Wall | None = None
     due_before_us: _Wall | None = None
     camera: _Word | None = None
     wearer: _Word | None = None
@@ -181,6 +182,9 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: _Word | None = None
     flagged: bool | None = None
     held: bool | None = None
+    handed_over: bool | None = None
+    has_gaps: bool | None = None
+    recovered: bool | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
 
 

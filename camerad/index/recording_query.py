@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, Select, func, select, tuple_
 
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.container.statements import rfc3339
+from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.index_tables import cameras, holds, recordings
 
 MOST: Final = 1000
@@ -39,8 +39,9 @@ class RecordingQuery:
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
     camera: the name that its file says, or the thumbprint of a key. wearer: their id. flagged: it
     has a mark. state: one of `camerad.index.index_tables.STATES`. held: it must not be deleted.
-    due_before_us: it is due before that. limit: rows of a page, at most `MOST`. after: the mark of
-    the page before.
+    handed_over: it left the office with a case. has_gaps: pictures or sound are missing in it.
+    recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
+    then. limit: rows of a page, at most `MOST`. after: the mark of the page before.
     """
 
     from_us: int | None = None
@@ -50,6 +51,10 @@ class RecordingQuery:
     flagged: bool | None = None
     state: str | None = None
     held: bool | None = None
+    handed_over: bool | None = None
+    has_gaps: bool | None = None
+    recovered: bool | None = None
+    due_from_us: int | None = None
     due_before_us: int | None = None
     limit: int = 100
     after: str | None = None
@@ -85,7 +90,7 @@ class IndexedRecording:
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON: each time in microseconds, and as RFC 3339 besides."""
         said = {name: value for name, value in self.columns.items() if name != "part"}
-        for name in ("began", "ended", "due", "deleted"):
+        for name in ("began", "ended", "due", "deleted", "handed"):
             said[name] = spell_time(self.columns[f"{name}_us"])
         return said | {"holds": [one.as_json() for one in self.holds]}
 
@@ -140,9 +145,19 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
         asked = asked.where(table.flagged == query.flagged)
     if query.state is not None:
         asked = asked.where(table.state == query.state)
-    if query.held is not None:
-        asked = asked.where(table.held == query.held)
+    for flag, wanted in (
+        (table.held, query.held),
+        (table.handed_over, query.handed_over),
+        (table.has_gaps, query.has_gaps),
+    ):
+        if wanted is not None:
+            asked = asked.where(flag == wanted)
+    if query.recovered is not None:
+        closed_by_repair = table.course == RECOVERED
+        asked = asked.where(closed_by_repair if query.recovered else table.course != RECOVERED)
     after = None if query.after is None else _read_mark(query.after)
+    if query.due_from_us is not None:
+        asked = asked.where(table.due_us >= query.due_from_us)
     if query.due_before_us is not None:
         asked = asked.where(table.due_us < query.due_before_us)
         key = tuple_(table.due_us, table.id, table.place)

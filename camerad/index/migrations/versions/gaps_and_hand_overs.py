@@ -1,0 +1,37 @@
+"""Version 0003: which recordings have gaps, and which were handed over with a case.
+
+Both follow from what is there already, so everything is read again.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+TEXT = sa.String().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    """Add the columns, their indexes and the table, and have everything read again."""
+    for name in ("has_gaps", "handed_over"):
+        column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
+        op.add_column("recordings", column)
+    op.add_column("recordings", sa.Column("handed_us", sa.BigInteger, nullable=True))
+    for name, column in (
+        ("gaps", "has_gaps"),
+        ("hand_over", "handed_over"),
+        ("course", "course"),
+    ):
+        op.create_index(f"recordings_by_{name}", "recordings", [column, "at_us"])
+    op.create_table(
+        "hand_overs",
+        sa.Column("recording", TEXT, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("handed_us", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("recording", "epoch"),
+    )
+    op.create_index("hand_overs_by_epoch", "hand_overs", ["epoch"])
+    op.execute("DELETE FROM sources")
