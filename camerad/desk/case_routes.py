@@ -135,8 +135,10 @@ class CaseRoutes:
             facts |= {"recording": "", "reason": ""} | said
             entries = [("case", facts)]
             if what == "handed_over":
-                for one in case.handed_over[-1].recordings:
-                    entries.append(("case", facts | {"what": HANDED_OVER, "recording": one}))
+                entries += [
+                    ("case", facts | {"what": HANDED_OVER, "recording": one})
+                    for one in case.handed_over[-1].recordings
+                ]
             self._ledger.append_all(entries)
 
         return note

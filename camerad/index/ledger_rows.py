@@ -1,4 +1,4 @@
-"""Rows that follow from an office's ledger, epoch by epoch: `entries`, `deletions` and `hand_overs`.
+"""Rows that follow from an office's ledger: `entries`, `deletions`, `hand_overs`, epoch by epoch.
 
 An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
 the newest. When an epoch expires, its entries and tombstones go from the index as well: it never

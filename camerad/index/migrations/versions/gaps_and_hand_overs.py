@@ -16,9 +16,9 @@ TEXT = sa.String().with_variant(sa.Text(collation="C"), "postgresql")
 
 def upgrade() -> None:
     """Add the columns, their indexes and the table, and have everything read again."""
-    for name in ("has_gaps", "handed_over"):
-        column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
-        op.add_column("recordings", column)
+    for flag in ("has_gaps", "handed_over"):
+        added = sa.Column(flag, sa.Boolean, nullable=False, server_default=sa.false())
+        op.add_column("recordings", added)
     op.add_column("recordings", sa.Column("handed_us", sa.BigInteger, nullable=True))
     for name, column in (
         ("gaps", "has_gaps"),
