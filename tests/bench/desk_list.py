@@ -100,15 +100,16 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
         "gaps": {"has_gaps": True},
         "marked, in a week": {"flagged": True} | week,
         "marked and held": {"flagged": True, "held": True},
-        "marked, with gaps, handed over": {
-            "flagged": True,
-            "has_gaps": True,
-            "handed_over": True,
-        },
+        "marked, with gaps": {"flagged": True, "has_gaps": True},
         "nothing: no such wearer": {"wearer": f"W-{chance.randrange(10**6)}-none"},
         "nothing: no such camera that day": {"camera": f"none-{office}"} | day,
         "nothing: missing": {"state": "missing"},
         "nothing: marked and missing": {"flagged": True, "state": "missing"},
+        "nothing: marked, gaps, handed over": {
+            "flagged": True,
+            "has_gaps": True,
+            "handed_over": True,
+        },
         "nothing: marked, repaired, not due": {
             "flagged": True,
             "recovered": True,
