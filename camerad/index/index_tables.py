@@ -41,6 +41,14 @@ def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False)
 
 
+FILTERS: Final = ("state", "course", "flagged", "held", "has_gaps", "handed_over")
+"""Columns of few values by which recordings are asked for."""
+
+
+def _but(first: str) -> tuple[str, ...]:
+    return tuple(one for one in FILTERS if one != first)
+
+
 sources: Final = Table("sources", metadata, _text("name", key=True), _text("version"))
 
 recordings: Final = Table(
@@ -98,16 +106,17 @@ recordings: Final = Table(
     # In the order of a list, so that nothing is left to sort.
     Index("recordings_by_time", "at_us", "id", "place"),
     Index("recordings_by_part", "part"),
-    Index("recordings_by_camera", "camera", "at_us"),
-    Index("recordings_by_key", "key", "at_us"),
-    Index("recordings_by_wearer", "wearer", "at_us"),
-    Index("recordings_by_state", "state", "at_us"),
-    Index("recordings_by_mark", "flagged", "at_us"),
-    Index("recordings_by_hold", "held", "at_us"),
-    Index("recordings_by_gaps", "has_gaps", "at_us"),
-    Index("recordings_by_hand_over", "handed_over", "at_us"),
-    Index("recordings_by_course", "course", "at_us"),
-    Index("recordings_by_due", "due_us"),
+    # What else may be asked for is in it too, so that rows that do not match are not looked up.
+    Index("recordings_by_camera", "camera", "at_us", *FILTERS),
+    Index("recordings_by_key", "key", "at_us", *FILTERS),
+    Index("recordings_by_wearer", "wearer", "at_us", *FILTERS),
+    Index("recordings_by_state", "state", "at_us", *_but("state")),
+    Index("recordings_by_mark", "flagged", "at_us", *_but("flagged")),
+    Index("recordings_by_hold", "held", "at_us", *_but("held")),
+    Index("recordings_by_gaps", "has_gaps", "at_us", *_but("has_gaps")),
+    Index("recordings_by_hand_over", "handed_over", "at_us", *_but("handed_over")),
+    Index("recordings_by_course", "course", "at_us", *_but("course")),
+    Index("recordings_by_due", "due_us", *FILTERS),
     Index("recordings_by_length", "length_us"),
 )
 

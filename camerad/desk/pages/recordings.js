@@ -55,10 +55,10 @@ export async function showRecordings({ main }) {
     askDue(asked, form.elements.due_on.value);
     if (!anew && next !== null) asked.set("after", next);
     try {
-      const page = await get(`/api/recordings?${asked}`);
+      const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : null]);
       if (anew) {
         body.replaceChildren();
-        await fillMarked(marked, [...asked].length === 0);
+        fillMarked(marked, first);
       }
       body.append(...page.rows.map(drawRow));
       next = page.next;
@@ -71,9 +71,13 @@ export async function showRecordings({ main }) {
   }
 }
 
-/** The newest that have a mark, before all others; where something is asked for, only that shows. */
-async function fillMarked(place, wanted) {
-  const { rows } = wanted ? await get("/api/recordings?flagged=true&state=here&held=false&limit=10") : { rows: [] };
+/** The newest that have a mark and are not held; none where something else is asked for. */
+async function getMarked(wanted) {
+  return wanted ? (await get("/api/recordings?flagged=true&state=here&held=false&limit=10")).rows : [];
+}
+
+/** Shows them before all others. */
+function fillMarked(place, rows) {
   place.replaceChildren(...rows.map(drawRow));
   if (rows.length === 0) return;
   const head = (key) => make("tr", {}, make("th", { colspan: 6, scope: "rowgroup", class: "group" }, say(key)));
