@@ -199,6 +199,7 @@ bench:
 bench-index:
 	$(prepare) test
 	@PYTHONPATH=tests/helpers $(python) -m tests.bench.index_growth
+	@PYTHONPATH=tests/helpers $(python) -m tests.bench.desk_list
 
 bench-office:
 	$(prepare) bench

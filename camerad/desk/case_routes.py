@@ -20,6 +20,7 @@ from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
+from camerad.index.ledger_rows import HANDED_OVER
 from camerad.store.locations import is_id
 
 
@@ -129,12 +130,16 @@ class CaseRoutes:
         return await asyncio.to_thread(self._cases.change, visit.body.number, open_only, note)
 
     def _noting(self, visit: Visit, what: str, **said: Any) -> Callable[[Case], None]:
-        facts = {"recording": "", "reason": ""} | said
-
         def note(case: Case) -> None:
-            self._ledger.append(
-                "case", case=case.number, who=visit.who, what=what, sha256=case.sha256, **facts
-            )
+            facts = {"case": case.number, "who": visit.who, "what": what, "sha256": case.sha256}
+            facts |= {"recording": "", "reason": ""} | said
+            entries = [("case", facts)]
+            if what == "handed_over":
+                entries += [
+                    ("case", facts | {"what": HANDED_OVER, "recording": one})
+                    for one in case.handed_over[-1].recordings
+                ]
+            self._ledger.append_all(entries)
 
         return note
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -86,6 +86,10 @@ class Case(msgspec.Struct, frozen=True):
     handed_over: tuple[HandOver, ...] = ()
     closed_us: int | None = None
 
+    def has(self, recording: str) -> bool:
+        """Whether a recording belongs to it."""
+        return any(one.id == recording for one in self.recordings)
+
     @property
     def encoded(self) -> bytes:
         """The file."""
@@ -116,12 +120,6 @@ class Cases:
         """Every case that can be read: open ones first, then the newest. The log has the others."""
         cases = [one for name in self._names() if (one := self._read_or_tell(name)) is not None]
         return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
-
-    def of_recording(self, recording: str) -> Iterator[Case]:
-        """The cases that a recording belongs to."""
-        for one in self.list_all():
-            if any(there.id == recording for there in one.recordings):
-                yield one
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
         """Open a case. Raises CaseError, and RefusedRequestError if there are too many."""
@@ -186,7 +184,7 @@ class Cases:
 
 def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
     """The case with one recording more. Raises RefusedRequestError if it is full."""
-    if any(one.id == recording for one in case.recordings):
+    if case.has(recording):
         return case
     if len(case.recordings) >= MOST_RECORDINGS:
         raise refused(DeskRefusal.CASE_FULL)

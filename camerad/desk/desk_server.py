@@ -59,7 +59,7 @@ from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
-from camerad.desk.viewing_routes import ViewingRoutes
+from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
 from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
@@ -131,7 +131,8 @@ class Desk:
         yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
         yield from CameraSheets(register, self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
-        yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()
+        rules = ViewingRules(self._sessions, cases, self._desk.two_for_viewing)
+        yield from ViewingRoutes(directory, self._ledger, rules, self._clock).routes()
         yield from ReportRoutes(
             directory, self._cameras, self._key, self._ledger, self._clock
         ).routes()

@@ -1,4 +1,6 @@
 """What happened to a recording since the press, by both ledgers: the camera's and the office's.
+To that comes in which cases it was put, and with which it left the office: the cases' files say so
+for as long as there is a case, the ledger for as long as it keeps its entries.
 
 Entries are signed, and only those by a known key count; none is judged here. The office's ledger is
 read as it is now, so what somebody has just done is in the answer.
@@ -6,10 +8,12 @@ read as it is now, so what somebody has just done is in the answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from camerad.base import file_status
 from camerad.container.keys import KeyRing, PublicKey
+from camerad.desk.cases import Case
 from camerad.ledger.ledger import entries_about
 from camerad.office import office
 from camerad.office.office_store import brought_keys
@@ -28,6 +32,26 @@ def history_of(place: Place, own: PublicKey, recording: str) -> list[dict[str, A
         if file_status.exists(directory)
         for said in _said(name, directory, keys, recording)
     ]
+
+
+def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]]:
+    """What cases say of it, oldest first: put into one, and handed over with one."""
+    found: list[dict[str, Any]] = []
+    for case in cases:
+        for there in case.recordings:
+            if there.id == recording:
+                said = {"kind": "case_added", "who": there.added_by, "reason": case.number}
+                found.append({"wall_us": there.added_us} | said)
+        for left in case.handed_over:
+            if recording in left.recordings:
+                said = {
+                    "kind": "handed_over",
+                    "who": left.by,
+                    "reason": f"{case.number}, {left.to}",
+                }
+                found.append({"wall_us": left.at_us} | said)
+    more = {"ledger": "office", "sequence": None, "clock": None}
+    return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 
 
 def is_held(history: list[dict[str, Any]]) -> bool:

@@ -20,12 +20,12 @@ from aiohttp import web
 from camerad.base.clock import SECOND
 from camerad.container.keys import PublicKey
 from camerad.container.skeleton import Skeleton
-from camerad.container.statements import RecordingInfo
+from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
-from camerad.desk.recording_history import history_of, is_held
+from camerad.desk.recording_history import history_of, is_held, steps_in_cases
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
@@ -66,9 +66,9 @@ class CameraKey(msgspec.Struct, frozen=True):
 class RecordingDetail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
     None if there is none. unreadable: there is one, and it cannot be read as a recording. history:
-    what both ledgers say of it. held: the office holds it now. cases: those that it belongs to;
-    handed_over: when it left the office, microseconds. key: the camera's by the register, None if
-    no camera there has the key that it names."""
+    what both ledgers say of it, and then what its cases say. held: the office holds it now. cases:
+    those that it belongs to; handed_over: when it left the office, microseconds. key: the camera's
+    by the register, None if no camera there has the key that it names."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
@@ -122,18 +122,19 @@ class RecordingRoutes:
             place = office_place(self._known.directory)
             path = next(iter(place.files_of(recording)), None)
             history = history_of(place, self._known.own, recording)
+            held = is_held(history)
+            cases = self._known.cases.list_all()
+            history += steps_in_cases(cases, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)
             said, unreadable = (None, False) if path is None else _read(path, recording)
-            cases = list(self._known.cases.of_recording(recording))
             left = [
                 one.at_us
                 for case in cases
                 for one in case.handed_over
                 if recording in one.recordings
             ]
-            numbers = [case.number for case in cases]
-            held = is_held(history)
+            numbers = [case.number for case in cases if case.has(recording)]
             named = said if said is not None else rows[0] if rows else {}
             key = self._key_of(named.get("key"))
             return RecordingDetail(
@@ -175,6 +176,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
+    due_from_us: _Wall | None = None
     due_before_us: _Wall | None = None
     camera: _Word | None = None
     wearer: _Word | None = None
@@ -182,6 +184,9 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: _Word | None = None
     flagged: bool | None = None
     held: bool | None = None
+    handed_over: bool | None = None
+    has_gaps: bool | None = None
+    recovered: bool | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
 
 
@@ -202,18 +207,26 @@ def _row(one: IndexedRecording) -> dict[str, Any]:
 def _read(path: str, recording: str) -> tuple[dict[str, Any] | None, bool]:
     """What a file says of itself, and whether there is one that cannot be read as a recording.
     Whatever it says, it keeps nobody from what else is known."""
+    stages: list[StageChange] = []
+
+    def note(facts: FragmentFacts, _size: int) -> None:
+        stages.extend(facts.stages)
+
     try:
-        return _said(*read_file(path, recording)), False
+        return _said(*read_file(path, recording, note), stages), False
     except OSError as error:
         return None, error.errno != errno.ENOENT  # else it was deleted since
     except (ValueError, ArithmeticError):
         return None, True
 
 
-def _said(info: RecordingInfo, skeleton: Skeleton) -> dict[str, Any]:
-    """What a recording's file says, with times in seconds of the recording."""
+def _said(info: RecordingInfo, skeleton: Skeleton, stages: list[StageChange]) -> dict[str, Any]:
+    """What a recording's file says, with times in seconds of the recording. stages: of its
+    commits."""
     header = skeleton.header
     origin = header.origin_us
+    ended = skeleton.closed_by
+    last = () if ended is None else ended.end.closing.stages
 
     def seconds(media_us: int | None) -> float | None:
         return None if media_us is None else (media_us - origin) / SECOND
@@ -231,6 +244,7 @@ def _said(info: RecordingInfo, skeleton: Skeleton) -> dict[str, Any]:
         "trigger": header.trigger,
         "trigger_at": seconds(header.trigger_us),
         "pre_event_shortfall": header.pre_event_shortfall,
+        "stages": [{"at": seconds(one.at_us), "stage": one.stage} for one in (*stages, *last)],
         "marks": info.marks,
         "gaps": [
             {"from": seconds(one.from_us), "to": seconds(one.to_us), "reason": one.reason}

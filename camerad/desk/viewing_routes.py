@@ -8,6 +8,10 @@ was approved is one person's one viewing of one recording, with the reason and t
 supervisor saw: whoever says something else asks anew. An approval is an entry before it counts, and
 is used up after the entry of the viewing, so that nobody loses it where the store is busy.
 
+Several recordings of the same time are given together, to be seen side by side: one reason, and an
+entry for each of them, all written before the first byte of any. Where two are needed, each has to
+be approved; until then none is given, and no approval is used up.
+
 All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
 
@@ -17,8 +21,9 @@ import asyncio
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
@@ -30,7 +35,6 @@ from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import People
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
@@ -38,8 +42,7 @@ from camerad.desk.sealed_answer import send_file, send_pieces
 from camerad.desk.secrets_store import SecretsStore, name_of
 from camerad.desk.sessions import Sessions
 from camerad.office.statement_extents import statement_extents
-from camerad.store.locations import office_place
-from camerad.vault.desk_settings import DeskSettings
+from camerad.store.locations import is_id, office_place
 from camerad.vault.directory_locks import LockHeldError
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
@@ -51,6 +54,8 @@ _TOGETHER: Final = 200
 MOST_GRANTS: Final = 2000
 SHARE: Final = 100
 """Of grants, and of requests, that one person may have at once."""
+MOST_TOGETHER: Final = 4
+"""Recordings that are seen side by side."""
 _GRANT_US: Final = 4 * 3600 * SECOND
 _REQUEST_US: Final = 72 * 3600 * SECOND
 
@@ -61,6 +66,14 @@ class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: str
     purpose: str
+    case: str = ""
+
+
+class TogetherBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which recordings somebody wants to see side by side, and what for. case: as above."""
+
+    recordings: Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=MOST_TOGETHER)]
+    reason: str
     case: str = ""
 
 
@@ -90,20 +103,38 @@ class Granted(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class GrantedTogether(msgspec.Struct, frozen=True):
+    """viewings: a secret for each recording, in their order; none while a supervisor has to approve
+    one of them. waiting: how many have to be approved still."""
+
+    viewings: tuple[str, ...]
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewingRules:
+    """By what somebody is given a recording. sessions: who is signed in. cases: of the desk. two:
+    a supervisor approves each viewing."""
+
+    sessions: Sessions
+    cases: Cases
+    two: bool
+
+
 class ViewingRoutes:
-    """directory: the office's. ledger: its ledger. settings: of the desk."""
+    """directory: the office's. ledger: its ledger."""
 
     def __init__(
-        self, directory: str, ledger: DeskLedger, settings: DeskSettings, clock: Clock
+        self, directory: str, ledger: DeskLedger, rules: ViewingRules, clock: Clock
     ) -> None:
         self._directory = directory
         self._ledger = ledger
-        self._two = settings.two_for_viewing
+        self._two = rules.two
         self._clock = clock
         self._grants = SecretsStore(directory, "viewings", Grant, MOST_GRANTS)
         self._requests = SecretsStore(directory, "viewing-requests", Grant, MOST_GRANTS)
-        self._cases = Cases(directory)
-        self._sessions = Sessions(directory, People(directory), settings, clock)
+        self._cases = rules.cases
+        self._sessions = rules.sessions
         self._locks = DeskLocks(directory)
 
     def routes(self) -> Iterator[Route]:
@@ -111,6 +142,7 @@ class ViewingRoutes:
         one = "/api/recordings/{recording}"
         supervisor = frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
+        yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask_together, TogetherBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
         yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
@@ -118,43 +150,74 @@ class ViewingRoutes:
 
     async def _ask(self, visit: Visit) -> Granted:
         recording = recording_of(visit.request)
-        return await asyncio.to_thread(self._grant, visit, recording)
 
-    def _grant(self, visit: Visit, recording: str) -> Granted:
-        body: GrantBody = visit.body
-        reason = body.reason.strip()
-        if not reason or not is_plain(reason) or not is_plain(body.case):
-            raise refused(DeskRefusal.REASON_NEEDED)
-        if body.purpose not in _KINDS:
+        def grant() -> Granted:
+            size = os.path.getsize(self._path(recording))
+            if visit.body.purpose not in _KINDS:
+                raise refused(DeskRefusal.NOT_UNDERSTOOD)
+            viewings, _ = self._grant(visit, (recording,), visit.body.purpose)
+            return Granted(viewings[0] if viewings else "", size)
+
+        return await asyncio.to_thread(grant)
+
+    async def _ask_together(self, visit: Visit) -> GrantedTogether:
+        wanted: tuple[str, ...] = visit.body.recordings
+        if len(set(wanted)) < len(wanted):
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        case = body.case.strip()
+
+        def grant() -> GrantedTogether:
+            for one in wanted:
+                if not is_id(one):
+                    raise refused(DeskRefusal.NOT_THERE)
+                self._path(one)
+            return GrantedTogether(*self._grant(visit, wanted, "view"))
+
+        return await asyncio.to_thread(grant)
+
+    def _grant(
+        self, visit: Visit, recordings: Sequence[str], purpose: str
+    ) -> tuple[tuple[str, ...], int]:
+        """The secrets of what is granted, of all of them or of none; and how many a supervisor has
+        to approve before."""
+        reason, case = visit.body.reason.strip(), visit.body.case.strip()
+        if not reason or not is_plain(reason) or not is_plain(visit.body.case):
+            raise refused(DeskRefusal.REASON_NEEDED)
         if case and self._cases.find(case) is None:
             raise refused(DeskRefusal.NO_SUCH_CASE)
-        size = os.path.getsize(self._path(recording))
         now = self._clock.wall_us()
-        session = name_of(visit.secret)
-        wanted = Grant(visit.who, session, recording, body.purpose, reason, case, now + _GRANT_US)
+        session, until = name_of(visit.secret), now + _GRANT_US
+        wanted = [
+            Grant(visit.who, session, one, purpose, reason, case, until) for one in recordings
+        ]
         with self._turn():
-            name, request = self._requested(wanted, now)
-            if self._two and (request is None or not request.approved_by):
-                if request is None:
-                    _check_room(self._requests, visit.who, now)
-                    until = now + _REQUEST_US
-                    self._requests.issue(msgspec.structs.replace(wanted, until_us=until), now)
-                return Granted("", size)
-            _check_room(self._grants, visit.who, now)
-            self._ledger.give(
-                _KINDS[body.purpose],
-                recording,
-                who=visit.who,
-                role=_role(visit),
-                reason=reason,
-                case=case,
-                approved_by="" if request is None else request.approved_by,
-            )
-            if request is not None:
-                self._requests.drop(name)
-            return Granted(self._grants.issue(wanted, now), size)
+            asked = [(one, *self._requested(one, now)) for one in wanted]
+            waiting = [one for one in asked if self._two and not _is_approved(one[2])]
+            if waiting:
+                self._request([one for one, _, request in waiting if request is None], now)
+                return (), len(waiting)
+            _check_room(self._grants, visit.who, now, len(wanted))
+            for one, _, request in asked:
+                self._ledger.give(
+                    _KINDS[purpose],
+                    one.recording,
+                    who=visit.who,
+                    role=_role(visit),
+                    reason=reason,
+                    case=case,
+                    approved_by="" if request is None else request.approved_by,
+                )
+            for _, name, request in asked:
+                if request is not None:
+                    self._requests.drop(name)
+            return tuple(self._grants.issue(one, now) for one in wanted), 0
+
+    def _request(self, wanted: Sequence[Grant], now: int) -> None:
+        """Have a supervisor asked for each of these, which nobody was asked for yet."""
+        if not wanted:
+            return
+        _check_room(self._requests, wanted[0].person, now, len(wanted))
+        for one in wanted:
+            self._requests.issue(msgspec.structs.replace(one, until_us=now + _REQUEST_US), now)
 
     def _requested(self, wanted: Grant, now: int) -> tuple[str, Grant | None]:
         """The request for exactly this, and its name; ("", None) if there is none."""
@@ -266,15 +329,19 @@ def _role(visit: Visit) -> str:
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
 
 
+def _is_approved(request: Grant | None) -> bool:
+    return request is not None and bool(request.approved_by)
+
+
 def _asked_for(one: Grant) -> tuple[str, ...]:
     """What a supervisor sees of a request, and decides about."""
     return one.person, one.recording, one.purpose, one.reason, one.case
 
 
-def _check_room(store: SecretsStore[Grant], person: str, now: int) -> None:
-    """Refuses before anything is written that there would be no room for."""
+def _check_room(store: SecretsStore[Grant], person: str, now: int, more: int) -> None:
+    """Refuses before anything is written that there would be no room for. more: how many."""
     there = [one.person for _, one in store.records(now)]
-    if len(there) >= MOST_GRANTS or there.count(person) >= SHARE:
+    if len(there) + more > MOST_GRANTS or there.count(person) + more > SHARE:
         raise refused(DeskRefusal.TOO_MANY)
 
 

@@ -9,6 +9,7 @@
 `entries`     the office's ledger, as long as an entry has not expired. A sequence number is the
               entry's place in the ledger, and `sha256` that of its token
 `deletions`   what the office has deleted, as long as the ledger has the tombstone
+`hand_overs`  which recordings left the office with a case, as long as the ledger has the entry
 ============  ======================================================================================
 
 Times are microseconds of wall time since 1970, if they are called ``_us``. Text is compared by its
@@ -38,6 +39,14 @@ def _number(name: str, *, key: bool = False, empty: bool = False) -> Column[int]
 
 def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False)
+
+
+FILTERS: Final = ("state", "course", "flagged", "held", "has_gaps", "handed_over")
+"""Columns of few values by which recordings are asked for."""
+
+
+def _but(first: str) -> tuple[str, ...]:
+    return tuple(one for one in FILTERS if one != first)
 
 
 sources: Final = Table("sources", metadata, _text("name", key=True), _text("version"))
@@ -90,16 +99,24 @@ recordings: Final = Table(
     _text("deleted_why", empty=True),
     _number("deleted_age_us", empty=True),
     _text("apart_why", empty=True),
+    # Pictures or sound are missing in it; it was handed over with a case, and when last.
+    _flag("has_gaps"),
+    _flag("handed_over"),
+    _number("handed_us", empty=True),
     # In the order of a list, so that nothing is left to sort.
     Index("recordings_by_time", "at_us", "id", "place"),
     Index("recordings_by_part", "part"),
-    Index("recordings_by_camera", "camera", "at_us"),
-    Index("recordings_by_key", "key", "at_us"),
-    Index("recordings_by_wearer", "wearer", "at_us"),
-    Index("recordings_by_state", "state", "at_us"),
-    Index("recordings_by_mark", "flagged", "at_us"),
-    Index("recordings_by_hold", "held", "at_us"),
-    Index("recordings_by_due", "due_us"),
+    # What else may be asked for is in it too, so that rows that do not match are not looked up.
+    Index("recordings_by_camera", "camera", "at_us", *FILTERS),
+    Index("recordings_by_key", "key", "at_us", *FILTERS),
+    Index("recordings_by_wearer", "wearer", "at_us", *FILTERS),
+    Index("recordings_by_state", "state", "at_us", *_but("state")),
+    Index("recordings_by_mark", "flagged", "at_us", *_but("flagged")),
+    Index("recordings_by_hold", "held", "at_us", *_but("held")),
+    Index("recordings_by_gaps", "has_gaps", "at_us", *_but("has_gaps")),
+    Index("recordings_by_hand_over", "handed_over", "at_us", *_but("handed_over")),
+    Index("recordings_by_course", "course", "at_us", *_but("course")),
+    Index("recordings_by_due", "due_us", *FILTERS),
     Index("recordings_by_length", "length_us"),
 )
 
@@ -155,6 +172,15 @@ deletions: Final = Table(
     _text("why"),
     _number("age_us"),
     Index("deletions_by_epoch", "epoch"),
+)
+
+hand_overs: Final = Table(
+    "hand_overs",
+    metadata,
+    _text("recording", key=True),
+    _number("epoch", key=True),
+    _number("handed_us"),  # the last of this epoch
+    Index("hand_overs_by_epoch", "epoch"),
 )
 
 APART: Final = "office/apart"

@@ -1,4 +1,4 @@
-"""Rows that follow from an office's ledger: `entries` and `deletions`, epoch by epoch.
+"""Rows that follow from an office's ledger: `entries`, `deletions`, `hand_overs`, epoch by epoch.
 
 An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
 the newest. When an epoch expires, its entries and tombstones go from the index as well: it never
@@ -12,22 +12,25 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from camerad.base import file_status
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyRing
-from camerad.index.index_tables import LEDGER, deletions, entries
+from camerad.index.index_tables import LEDGER, deletions, entries, hand_overs
 from camerad.index.recording_rows import Row, plain
 from camerad.ledger import log_segments
 from camerad.ledger.camera_entries import CameraEntry, OfferEntry
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.people_entries import CaseEntry
 from camerad.ledger.recording_entries import Deleted
 
 _MOST_ROWS: Final = 1000
 """Of one statement."""
+HANDED_OVER: Final = "recording_handed_over"
+"""What was done to a case, by the entry about each recording that left the office with it."""
 
 
 def epoch_versions(ledger: str, keys: KeyRing) -> dict[str, str]:
@@ -54,11 +57,11 @@ def put_epochs(
     before: Mapping[str, str],
     now: Mapping[str, str],
 ) -> None:
-    """Bring both tables to what the ledger's files say. before, now: versions of these files as
+    """Bring the tables to what the ledger's files say. before, now: versions of these files as
     the index has them, and as they are. Raises StorageError."""
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     for number in map(_number_of, other):
-        for table in (entries, deletions):
+        for table in (entries, deletions, hand_overs):
             connection.execute(delete(table).where(table.c.epoch == number))
     for name in other:
         if name in now:
@@ -67,6 +70,7 @@ def put_epochs(
             reading = log_segments.read_epoch(None, number, content, keys)
             read = [entry for _, entry in reading.entries]
             put_rows(connection, entries, map(_row_of_entry, read))
+            put_rows(connection, hand_overs, _hand_overs(read))
             if reading.state is not None:
                 put_rows(connection, deletions, _deletions(read, reading.state))
 
@@ -89,6 +93,13 @@ def last_deletions(connection: Connection) -> dict[str, Row]:
     return {row["recording"]: dict(row) for row in found}
 
 
+def last_hand_overs(connection: Connection) -> dict[str, int]:
+    """When each recording was handed over last, wall time, as far as the ledger has it."""
+    found = select(hand_overs.c.recording, func.max(hand_overs.c.handed_us))
+    rows = connection.execute(found.group_by(hand_overs.c.recording))
+    return {row[0]: row[1] for row in rows}
+
+
 def _number_of(name: str) -> int:
     return int(os.path.basename(name).partition(".")[0])
 
@@ -97,11 +108,14 @@ def _row_of_entry(entry: Entry) -> Row:
     facts = entry.facts
     reason = _reason(facts)
     who = getattr(facts, "who", None)
+    recording = entry.recording
+    if recording is None and isinstance(facts, CaseEntry):
+        recording = facts.recording or None
     return {
         "sequence": entry.sequence,
         "epoch": entry.epoch,
         "kind": plain(entry.kind),
-        "recording": None if entry.recording is None else plain(entry.recording),
+        "recording": None if recording is None else plain(recording),
         "wall_us": entry.when.wall_us,
         "clock": entry.when.source.value,
         "who": None if who is None else plain(who),
@@ -120,6 +134,18 @@ def _reason(facts: Fact | None) -> str | None:
         case OfferEntry(name=name, what=what, offer=offer, version=version):
             return ", ".join(one for one in (name, offer, version, what) if one)
     return getattr(facts, "reason", None)
+
+
+def _hand_overs(read: list[Entry]) -> Iterator[Row]:
+    """What was handed over in an epoch: the last time of each recording."""
+    last: dict[tuple[str, int], int] = {}
+    for entry in read:
+        facts = entry.facts
+        if isinstance(facts, CaseEntry) and facts.what == HANDED_OVER:
+            key = plain(facts.recording), entry.epoch
+            last[key] = max(last.get(key, 0), entry.when.wall_us)
+    for (recording, epoch), handed_us in sorted(last.items()):
+        yield {"recording": recording, "epoch": epoch, "handed_us": handed_us}
 
 
 def _deletions(read: list[Entry], state: LedgerState) -> Iterator[Row]:

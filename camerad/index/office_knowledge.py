@@ -140,7 +140,8 @@ class KnowledgeReader:
         self.sources = now
         deletions = ledger_rows.last_deletions(connection)
         ages = None if state is None else state.ages_at_head()
-        return Knowledge(state, ages, named, pending, deletions)
+        handed = ledger_rows.last_hand_overs(connection)
+        return Knowledge(state, ages, named, pending, deletions, handed)
 
     def _own_state(self, place: Place, keys: KeyRing, version: str) -> LedgerState | None:
         if self._own is None or self._own[0] != version:

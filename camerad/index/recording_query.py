@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.expression import UnaryExpression
 
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.container.statements import rfc3339
-from camerad.index.index_tables import cameras, holds, recordings
+from camerad.container.statements import RECOVERED, rfc3339
+from camerad.index.index_tables import HERE, cameras, holds, recordings
 
 MOST: Final = 1000
 """Rows of one page."""
@@ -39,8 +41,9 @@ class RecordingQuery:
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
     camera: the name that its file says, or the thumbprint of a key. wearer: their id. flagged: it
     has a mark. state: one of `camerad.index.index_tables.STATES`. held: it must not be deleted.
-    due_before_us: it is due before that. limit: rows of a page, at most `MOST`. after: the mark of
-    the page before.
+    handed_over: it left the office with a case. has_gaps: pictures or sound are missing in it.
+    recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
+    then. limit: rows of a page, at most `MOST`. after: the mark of the page before.
     """
 
     from_us: int | None = None
@@ -50,6 +53,10 @@ class RecordingQuery:
     flagged: bool | None = None
     state: str | None = None
     held: bool | None = None
+    handed_over: bool | None = None
+    has_gaps: bool | None = None
+    recovered: bool | None = None
+    due_from_us: int | None = None
     due_before_us: int | None = None
     limit: int = 100
     after: str | None = None
@@ -85,7 +92,7 @@ class IndexedRecording:
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON: each time in microseconds, and as RFC 3339 besides."""
         said = {name: value for name, value in self.columns.items() if name != "part"}
-        for name in ("began", "ended", "due", "deleted"):
+        for name in ("began", "ended", "due", "deleted", "handed"):
             said[name] = spell_time(self.columns[f"{name}_us"])
         return said | {"holds": [one.as_json() for one in self.holds]}
 
@@ -130,19 +137,33 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
         longest = connection.execute(select(func.max(table.length_us))).scalar() or 0
         ends = func.coalesce(table.ended_us, table.at_us)
         asked = asked.where(table.at_us >= query.from_us - longest, ends >= query.from_us)
+    named = table.camera
     if query.camera is not None:
         known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == query.camera)
         is_key = connection.execute(known).first() is not None
-        asked = asked.where((table.key if is_key else table.camera) == query.camera)
-    if query.wearer is not None:
-        asked = asked.where(table.wearer == query.wearer)
-    if query.flagged is not None:
-        asked = asked.where(table.flagged == query.flagged)
-    if query.state is not None:
-        asked = asked.where(table.state == query.state)
-    if query.held is not None:
-        asked = asked.where(table.held == query.held)
+        named = table.key if is_key else table.camera
+    rare = None if query.state == HERE else query.state
+    due = query.due_before_us is not None
+    leads = due or connection.dialect.name != "sqlite"  # PostgreSQL knows how many rows there are
+    for column, wanted, few in (
+        (table.wearer, query.wearer, True),
+        (named, query.camera, True),
+        (table.handed_over, query.handed_over, query.handed_over),
+        (table.course, RECOVERED if query.recovered else None, True),
+        (table.held, query.held, query.held),
+        (table.has_gaps, query.has_gaps, query.has_gaps),
+        (table.flagged, query.flagged, query.flagged),
+        (table.state, query.state, rare is not None),
+    ):
+        if wanted is not None:
+            by_index = connection.dialect.name != "sqlite" or (bool(few) and not leads)
+            leads = leads or by_index
+            asked = asked.where((column if by_index else _unindexed(column)) == wanted)
+    if query.recovered is False:
+        asked = asked.where(table.course != RECOVERED)
     after = None if query.after is None else _read_mark(query.after)
+    if query.due_from_us is not None:
+        asked = asked.where(table.due_us >= query.due_from_us)
     if query.due_before_us is not None:
         asked = asked.where(table.due_us < query.due_before_us)
         key = tuple_(table.due_us, table.id, table.place)
@@ -152,6 +173,12 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     if after is not None:
         asked = asked.where(tuple_(table.at_us, table.id, table.place) < tuple_(*after))
     return asked.order_by(table.at_us.desc(), table.id.desc(), table.place.desc())
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column by which SQLite looks nothing up. It does not know how many rows have which value,
+    and would read nearly all where somebody asks for what is here, and of one camera."""
+    return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
 
 
 def count_states(connection: Connection) -> dict[str, int]:

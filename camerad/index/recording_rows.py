@@ -46,7 +46,8 @@ class Knowledge:
 
     state: the office's own, None if there is none; ages: at its head. named: ids that cameras'
     ledgers name. pending: holds on cameras that the office's ledger has not taken over. deletions:
-    rows of that table, the last one for each id.
+    rows of that table, the last one for each id. handed: when each recording left the office with a
+    case, the last time, wall time.
     """
 
     state: LedgerState | None
@@ -54,6 +55,7 @@ class Knowledge:
     named: Container[str]
     pending: Mapping[str, tuple[Hold, ...]]
     deletions: Mapping[str, Row]
+    handed: Mapping[str, int]
 
     def find(self, recording: str) -> RecordingState | None:
         """What the office's ledger says of a recording now."""
@@ -122,6 +124,7 @@ def row_of_file(facts: Row, part: str, place: str, known: Knowledge, *, receipt:
             "copy": copy,
             "changed": ours is not None and not copy and _is_changed(ours, facts["final"]),
             "receipt": receipt,
+            "has_gaps": facts["gaps"] > 0 or facts["sound_gaps"] > 0,
             "retention_days": facts["stated_days"] if ours is None else ours.retention_days,
         }
     )
@@ -154,6 +157,7 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
             "header": deleted["header"] or None,
         }
         row |= {name: deleted[name] for name in _OF_DELETION}
+    row |= _handed(recording, known)
     if row["deleted_why"] is not None:
         row["state"] = GONE
     row["at_us"] = time_in(recording) if row["ended_us"] is None else row["ended_us"]
@@ -206,6 +210,7 @@ def _said(recording: str, ours: RecordingState | None, known: Knowledge) -> Row:
         "in_ledger": ours is not None,
         "in_device_ledger": recording in known.named,
         "vouched": ours is None or is_vouched(ours),
+        **_handed(recording, known),
     }
     if ours is None or known.state is None or known.ages is None:
         return row
@@ -219,6 +224,12 @@ def _said(recording: str, ours: RecordingState | None, known: Knowledge) -> Row:
         if entry is not None and entry["epoch"] == ours.deleted.epoch:
             row |= _tombstone(entry)
     return row
+
+
+def _handed(recording: str, known: Knowledge) -> Row:
+    """Whether it left the office with a case, and when last."""
+    handed_us = known.handed.get(recording)
+    return {"handed_over": handed_us is not None, "handed_us": handed_us}
 
 
 def _tombstone(entry: Row) -> Row:

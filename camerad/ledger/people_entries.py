@@ -79,8 +79,9 @@ class RightsEntry:
 @dataclass(frozen=True, slots=True)
 class CaseEntry:
     """Something was done to a case. case: its number at the office; what: "opened", "added",
-    "removed", "note", "handed_over", "closed" or "reopened"; recording: id of the one that it was
-    about, "" if none; reason: what was said about it; sha256: of the case's file since, as
+    "removed", "note", "handed_over", "recording_handed_over" (one for each recording of a case that
+    was handed over), "closed" or "reopened"; recording: id of the one that it was about, "" if
+    none; reason: what was said about it; sha256: of the case's file since, as
     ``office/desk/cases`` has it."""
 
     case: str

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,7 +29,7 @@ from camerad.container.recording_files import (
     number_of,
 )
 from camerad.container.skeleton import Skeleton, header_of, skeleton
-from camerad.container.statements import RECOVERED, RecordingInfo, Tally
+from camerad.container.statements import RECOVERED, FragmentFacts, RecordingInfo, Tally
 
 _log = logging.getLogger(__name__)
 
@@ -236,16 +237,27 @@ def _info(path: str, name: str | None) -> RecordingInfo:
     return read_file(path, name)[0]
 
 
-def read_file(path: str, name: str | None = None) -> tuple[RecordingInfo, Skeleton]:
+def read_file(
+    path: str,
+    name: str | None = None,
+    also: Callable[[FragmentFacts, int], None] | None = None,
+) -> tuple[RecordingInfo, Skeleton]:
     """What a file says about itself, summed up and in its parts. name: as which recording it is
-    stored, if that is to be looked at. Raises as `read_info`."""
+    stored, if that is to be looked at. also: is given what each commit says, and the bytes of its
+    fragment. Raises as `read_info`."""
     # The lock first: a recording that ends meanwhile has its end when the file is read.
     runs = _runs(path)
     header = header_of(path)
     if name is not None and header.id != name:
         raise RenamedError(path, f"this is the recording {header.id}, renamed")
     tally = Tally(header, path, 0)
-    said = skeleton(path, tally.add)
+
+    def add(facts: FragmentFacts, size: int) -> None:
+        tally.add(facts, size)
+        if also is not None:
+            also(facts, size)
+
+    said = skeleton(path, add)
     ended = said.closed_by
     if ended is None:
         return tally.info(RECORDING if runs else INTERRUPTED), said

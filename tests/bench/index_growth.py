@@ -48,7 +48,7 @@ REAL: Final = 300
 
 def rows() -> Iterator[dict[str, Any]]:
     """The recordings of the small office, over a month."""
-    chance = Random(1)
+    chance, rarely = Random(1), Random(3)
     for number in range(SMALL):
         recording = f"20261124T153000Z-{number:06d}-00000000"
         began_us = BEGIN_US + chance.randrange(DAYS * DAY)
@@ -64,6 +64,9 @@ def rows() -> Iterator[dict[str, Any]]:
             "flagged": chance.random() < 0.05,
             "held": held,
             "due_us": None if held else began_us + length_us + 14 * DAY,
+            "has_gaps": rarely.random() < 0.03,
+            "handed_over": rarely.random() < 0.01,
+            "course": "recovered" if rarely.random() < 0.01 else "closed",
             "header": "0" * 64,
             "final": "1" * 64,
         }
@@ -109,6 +112,9 @@ def questions(chance: Random) -> dict[str, RecordingQuery]:
         "search: wearer": RecordingQuery(wearer=f"W-{chance.randrange(2 * CAMERAS):04d}"),
         "search: marked, in a week": replace(week, flagged=True),
         "search: held": RecordingQuery(held=True),
+        "search: gaps": RecordingQuery(has_gaps=True),
+        "search: handed over": RecordingQuery(handed_over=True),
+        "search: closed by repair": RecordingQuery(recovered=True),
         "due today": RecordingQuery(due_before_us=BEGIN_US + 15 * DAY),
     }
     return {name: replace(one, limit=PAGE) for name, one in asked.items()}

@@ -6,6 +6,7 @@ import { showCameras } from "./cameras.js";
 import { showCases } from "./cases.js";
 import { fill, make, tell } from "./dom.js";
 import { showDeletions, showEntries } from "./entries.js";
+import { showIncident } from "./incident.js";
 import { showPeople } from "./people.js";
 import { showRecording, showRecordings } from "./recordings.js";
 import { showReport } from "./report.js";
@@ -21,6 +22,7 @@ const bar = document.getElementById("bar");
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true },
+  { name: "incident", roles: ["desk", "supervisor"], show: showIncident, hidden: true },
   { name: "cases", roles: ["desk", "supervisor"], show: showCases },
   { name: "requests", roles: ["desk", "supervisor"], show: showRequests },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },

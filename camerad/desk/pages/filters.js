@@ -13,3 +13,11 @@ export function questionOf(form, words, flags = []) {
   for (const name of flags) if (said.get(name)) asked.set(name, "true");
   return asked;
 }
+
+/** The question for what is due on a day of this computer, "" for any. */
+export function askDue(asked, day) {
+  if (!day) return;
+  const [year, month, number] = day.split("-").map(Number);
+  asked.set("due_from_us", String(new Date(year, month - 1, number).getTime() * 1000));
+  asked.set("due_before_us", String(new Date(year, month - 1, number + 1).getTime() * 1000));
+}

@@ -3,20 +3,24 @@
 import { get, post, RefusedError } from "./api.js";
 import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
-import { questionOf } from "./filters.js";
+import { askDue, questionOf } from "./filters.js";
 import { kindWords } from "./entries.js";
 import { day, duration, moment, zone } from "./format.js";
+import { strip } from "./strip.js";
+import { tags } from "./tags.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
 import { say, sentence } from "./words.js";
 
+const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
+const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 
 /** The list, the newest first, with its filters. */
 export async function showRecordings({ main }) {
   const marked = make("tbody");
   const body = make("tbody");
-  const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
-  const none = make("p", { hidden: true }, say("none_found"));
+  const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, say("more"));
+  const none = make("p", { class: "none", hidden: true }, say("none_found"));
   const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
   const form = make(
     "form",
@@ -26,8 +30,8 @@ export async function showRecordings({ main }) {
     field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
     field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
     field(say("state"), state),
-    make("label", { class: "check" }, make("input", { type: "checkbox", name: "flagged" }), say("only_marked")),
-    make("label", { class: "check" }, make("input", { type: "checkbox", name: "held" }), say("only_held")),
+    field(say("due_on"), make("input", { name: "due_on", type: "date" })),
+    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words)))),
     make("button", { class: "main" }, say("find")),
   );
   fill(
@@ -47,13 +51,14 @@ export async function showRecordings({ main }) {
   await load(true);
 
   async function load(anew) {
-    const asked = questionOf(form, ["camera", "wearer", "state"], ["flagged", "held"]);
+    const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
+    askDue(asked, form.elements.due_on.value);
     if (!anew && next !== null) asked.set("after", next);
     try {
-      const page = await get(`/api/recordings?${asked}`);
+      const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : null]);
       if (anew) {
         body.replaceChildren();
-        await fillMarked(marked, [...asked].length === 0);
+        fillMarked(marked, first);
       }
       body.append(...page.rows.map(drawRow));
       next = page.next;
@@ -66,9 +71,13 @@ export async function showRecordings({ main }) {
   }
 }
 
-/** The newest that have a mark, before all others; where something is asked for, only that shows. */
-async function fillMarked(place, wanted) {
-  const { rows } = wanted ? await get("/api/recordings?flagged=true&state=here&held=false&limit=10") : { rows: [] };
+/** The newest that have a mark and are not held; none where something else is asked for. */
+async function getMarked(wanted) {
+  return wanted ? (await get("/api/recordings?flagged=true&state=here&held=false&limit=10")).rows : [];
+}
+
+/** Shows them before all others. */
+function fillMarked(place, rows) {
   place.replaceChildren(...rows.map(drawRow));
   if (rows.length === 0) return;
   const head = (key) => make("tr", {}, make("th", { colspan: 6, scope: "rowgroup", class: "group" }, say(key)));
@@ -86,6 +95,7 @@ async function alongside(row) {
     "section",
     {},
     make("h2", {}, say("same_time")),
+    make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, say("side_by_side_look"))),
     make("ul", {}, others.map((one) => make("li", {}, make("a", { href: `#recording/${encodeURIComponent(one.id)}` }, moment(one.began_us, one.clock)), ` · ${one.camera ?? "–"} · ${duration(one.length_us / 1e6)} `, tags(one)))),
   );
 }
@@ -103,19 +113,18 @@ function drawRow(row) {
   );
 }
 
-function tags(row) {
-  const found = [];
-  if (row.flagged) found.push(make("span", { class: "tag mark" }, say("marked")));
-  if (row.held) found.push(make("span", { class: "tag held" }, say("held")));
-  if (row.state !== "here" || found.length === 0)
-    found.push(make("span", { class: `tag ${row.state}` }, say(`state_${row.state}`)));
-  return found;
-}
-
 function keptUntil(row) {
   if (row.state === "deleted") return moment(row.deleted_us, row.deleted_clock);
-  if (row.held) return say("kept_by_hold");
+  if (row.held) return [say("kept_by_hold"), (row.holds ?? []).map((one) => make("div", { class: "hint" }, one.reason))];
   return row.due_us === null ? say("not_known") : say("due", { day: day(row.due_us) });
+}
+
+/** Until when it is kept, and why: its holds with who placed each, or the day and the days till then. */
+function keptWhy(row) {
+  if (row === null || row.state === "deleted") return null;
+  const holds = (row.holds ?? []).map((one) => make("li", {}, `${one.reason} · ${one.who} · `, one.until_us === null ? say("until_released") : say("until_day", { day: day(one.until_us) })));
+  if (row.held) return [say("kept_by_hold"), make("ul", {}, holds)];
+  return row.due_us === null ? say("not_known") : say("due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
 }
 
 /** One recording: what it says, what happened to it, and what can be done. */
@@ -152,7 +161,7 @@ export async function showRecording({ main, me, go }, [id = ""]) {
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
-    said === null ? null : facts(said, key),
+    said === null ? null : facts(said, key, row),
     await alongside(row),
     make("h2", {}, say("history")),
     make(
@@ -172,7 +181,8 @@ function words(entry) {
   return `${kindWords(entry.kind)}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
 }
 
-function facts(said, key) {
+function facts(said, key, row) {
+  const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say("press_at", { at: duration(said.trigger_at) })],
@@ -180,16 +190,19 @@ function facts(said, key) {
     ["ended_by", said.reason ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
+    ["stages", stages.length ? stages.join(", ") : say("none")],
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
     ["gaps", said.gaps.length ? said.gaps.map((gap) => `${duration(gap.from)}–${duration(gap.to)} (${gap.reason})`).join(", ") : say("none")],
     ["sound", say(said.sound ? "yes" : "no")],
     ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
-    ["openers", say("openers_text", { count: said.recipients.length })],
+    ["openers", [say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+    ["kept", keptWhy(row) ?? "–"],
   ];
   return make(
     "section",
     {},
     make("h2", {}, say("says")),
+    strip(said),
     make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
   );
 }

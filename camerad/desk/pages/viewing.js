@@ -46,17 +46,84 @@ export async function view({ said, key, cases }, place, me) {
     const parts = await playerParts();
     if (turn !== before) return;
     held ??= new parts.HeldKey();
-    const path = pathOf(said.id);
-    const source = watched(new parts.RangeSource(`${path}/content`, { headers }));
     player = parts.mountPlayer(place, {
-      source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
-      key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
-      name: `${said.id}.tar`,
+      ...opened(parts, said.id, headers, key),
       identity: held,
       words: parts.wordsOf(language()),
     });
     place.scrollIntoView({ block: "start" });
   });
+}
+
+/** Asks why once, has that written down for each, and plays them in this tab, side by side. */
+export async function viewTogether(rows, place, me) {
+  if (asking) return;
+  asking = true;
+  const before = turn;
+  try {
+    await attempt(async () => {
+      const found = await Promise.all(rows.map((row) => get(pathOf(row.id))));
+      if (found.some(({ key, said }) => key === null || said === null)) {
+        tell(say("no_camera_key"), "wrong");
+        return;
+      }
+      const ids = rows.map((row) => row.id);
+      const asked = await askOnce(ids, [...new Set(found.flatMap((one) => one.cases))], me);
+      if (asked === null || turn !== before) return;
+      const { viewings, waiting } = await post("/api/viewings", { recordings: ids, reason: asked.reason, case: asked.case ?? "" });
+      if (waiting > 0) {
+        tell(say("approvals_asked", { count: waiting }));
+        return;
+      }
+      closePlayer();
+      place.replaceChildren();
+      place.hidden = false;
+      const [parts, { mountTogether }] = await Promise.all([playerParts(), import("./player/together.js")]);
+      if (turn !== before) return;
+      held ??= new parts.HeldKey();
+      const recordings = found.map(({ said, key }, number) => ({
+        ...opened(parts, said.id, { Viewing: viewings[number] }, key),
+        label: [number + 1, rows[number].camera, rows[number].wearer].filter(Boolean).join(" · "),
+      }));
+      player = mountTogether(place, { recordings, identity: held, words: parts.wordsOf(language()) });
+      place.scrollIntoView({ block: "start" });
+    });
+  } finally {
+    asking = false;
+  }
+}
+
+/** The reason for all of them; offered is what was approved for all of them. */
+async function askOnce(ids, cases, me) {
+  const mine = (await get("/api/viewing-requests")).filter((one) => one.person === me.id && one.purpose === "view" && one.approved_by && ids.includes(one.recording));
+  const same = (one, other) => one.reason === other.reason && one.case === other.case;
+  const known = mine.find((one) => ids.every((id) => mine.some((other) => other.recording === id && same(one, other))));
+  return askWhy("view", say("view_together_text", { count: ids.length }), cases, known);
+}
+
+/** Asks why, and for which case. known: what a supervisor has approved, if anything. */
+function askWhy(does, text, cases, known) {
+  const numbers = [...new Set([...cases, ...(known?.case ? [known.case] : [])])];
+  const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
+  const choice = make(
+    "select",
+    { name: "case" },
+    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? "") }, one || say("without_case"))),
+  );
+  const fields = [field(say("reason"), reason), numbers.length === 0 ? [] : field(say("case_number"), choice)];
+  const said = known ? `${text} ${say("approved_reason", { who: known.approved_by })}` : text;
+  return ask(say(does), said, fields.flat(), say(does), say("cancel"));
+}
+
+/** What a player is given to read a recording by. */
+function opened(parts, id, headers, key) {
+  const path = pathOf(id);
+  const source = watched(new parts.RangeSource(`${path}/content`, { headers }));
+  return {
+    source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
+    key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
+    name: `${id}.tar`,
+  };
 }
 
 /** Asks why, has that written down, and saves the file as it is kept, sealed. */
@@ -88,18 +155,9 @@ async function askedFor(id, purpose, cases, me) {
   const known = (await get("/api/viewing-requests")).find(
     (one) => one.person === me.id && one.recording === id && one.purpose === purpose && one.approved_by,
   );
-  const numbers = [...new Set([...cases, ...(known?.case ? [known.case] : [])])];
-  const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
-  const choice = make(
-    "select",
-    { name: "case" },
-    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? "") }, one || say("without_case"))),
-  );
-  const fields = [field(say("reason"), reason), numbers.length === 0 ? [] : field(say("case_number"), choice)];
-  const does = say(purpose === "view" ? "view" : "take_along");
-  const text = say(purpose === "view" ? "view_text" : "take_along_text");
+  const [does, text] = purpose === "view" ? ["view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;
-  const asked = await ask(does, known ? `${text} ${say("approved_reason", { who: known.approved_by })}` : text, fields.flat(), does, say("cancel"));
+  const asked = await askWhy(does, say(text), cases, known);
   if (asked === null || turn !== before) return null;
   const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });
   if (granted.viewing === "") {

@@ -6,7 +6,10 @@
 // bytes. name: of the recording's file, "" if it has none. commitsAt: where its commits lie, if the
 // server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
 // share; where it is not open, the player asks for the key file, under `folded` if that is a text.
-// words: of words.js. onViewed: called with {from, to}, microseconds of the recording, for each piece
+// words: of words.js. led: for one of several side by side (together.js), who leads it: `act` does what
+// a click on the picture wants, `at` says where to begin, `changed` hears that it is another one. It
+// has no buttons and no time bar then.
+// onViewed: called with {from, to}, microseconds of the recording, for each piece
 // whose pictures were shown.
 //
 // Nothing is shown that was not checked before. While the whole recording is still being checked,
@@ -34,7 +37,9 @@ const VIEWED_US = SECOND;
  * @param {HTMLElement} element
  * @param {{source: any, key: Uint8Array, name?: string, commitsAt?: number[],
  *   identity: import("./key_file.js").HeldKey, words: any,
- *   folded?: string, onViewed?: (piece: {from: number, to: number}) => void}} options
+ *   folded?: string,
+ *   led?: {act: (what: string) => void, at: () => number | null, changed: () => void},
+ *   onViewed?: (piece: {from: number, to: number}) => void}} options
  */
 export function mountPlayer(element, options) {
   return new Player(element, options);
@@ -43,6 +48,7 @@ export function mountPlayer(element, options) {
 class Player {
   #options;
   #words;
+  #led;
   #view;
   #video;
   /** @type {ProvenRecording | null} */
@@ -64,15 +70,16 @@ class Player {
   #closed = false;
 
   constructor(element, options) {
-    const { words, identity } = options;
+    const { words, identity, led } = options;
     this.#options = options;
     this.#words = words;
+    this.#led = led ?? null;
     this.#view = new PlayerView(words, identity, options.folded ?? "", {
       seek: (at) => this.seek(at),
       act: (what) => this.#act(what),
       playProven: () => this.#playProven(),
       retry: () => this.#retry(),
-    });
+    }, this.#led !== null);
     this.#video = this.#view.video;
     for (const [name, act] of Object.entries(this.#listeners())) this.#video.addEventListener(name, act);
     identity.addEventListener("opened", this.#opened);
@@ -90,6 +97,39 @@ class Player {
   /** What is known of the recording; null before anything is. */
   get recording() {
     return this.#recording;
+  }
+
+  /** The element that shows the pictures. */
+  get video() {
+    return this.#video;
+  }
+
+  /** Whether there are pictures to be shown: it is open, and so is the key. */
+  get isPlayable() {
+    return this.#feed !== null && this.#feed.stopped === null;
+  }
+
+  /** Show no picture: there is none at this time. @param {boolean} is */
+  blank(is) {
+    this.#view.blank(is);
+  }
+
+  /** The hole in the pictures at a moment, undefined where there is none. @param {number} at */
+  holeAt(at) {
+    return this.#holes.find(({ from, to }) => from <= at && at < to);
+  }
+
+  /**
+   * When the next picture begins, or the one before, as far as pictures are known.
+   * @param {1 | -1} way
+   */
+  beside(way) {
+    const { timeline } = this.#recording;
+    const pictures = this.#feed?.pictures ?? [];
+    // A picture's time may be rounded by the element.
+    const here = pictures.findLastIndex((time) => time <= this.#at + 100);
+    const there = here < 0 ? undefined : pictures[here + way];
+    return there ?? timeline.pictureBeside(this.#at, way);
   }
 
   /**
@@ -239,7 +279,7 @@ class Player {
     this.#view.frame(this.#isBad);
     const { timeline } = this.#recording;
     try {
-      await feed.start(Math.max(at, timeline.first));
+      await feed.start(Math.max(this.#led?.at() ?? at, timeline.first));
     } catch (error) {
       if (this.#feed === feed) this.#fail(error);
       this.#check();
@@ -247,6 +287,7 @@ class Player {
     }
     if (this.#feed !== feed) return;
     this.#view.playable(true);
+    this.#led?.changed();
     this.#view.controls.heard(this.#recording.timeline.header.sound, !this.#video.muted);
     this.#watch(feed);
     await new Promise((resolve) => {
@@ -263,6 +304,7 @@ class Player {
     this.#feed?.close();
     this.#feed = null;
     this.#view.playable(false);
+    this.#led?.changed();
   }
 
   /** Follow the pictures as they are shown. @param {Feed} feed */
@@ -306,7 +348,7 @@ class Player {
     this.#view.note((hole.heard ? gapHeard : gapJumped)(length, this.#view.events.why(hole)));
     this.#noted = performance.now() + SAID_MS;
     const next = this.#feed.nextPicture(hole.to);
-    if ((!hole.heard || hole.torn) && next !== null) this.seek(next);
+    if (this.#led === null && (!hole.heard || hole.torn) && next !== null) this.seek(next);
   }
 
   #stopped(error) {
@@ -342,7 +384,7 @@ class Player {
         this.#tellViewed();
         if (this.#feed?.stopped) this.#fail(this.#feed.stopped);
       },
-      click: () => this.#act("toggle"),
+      click: () => (this.#led === null ? this.#act("toggle") : this.#led.act("toggle")),
     };
   }
 
@@ -374,12 +416,7 @@ class Player {
   /** Show the next picture, or the one before. @param {1 | -1} way */
   #step(way) {
     this.pause();
-    const { pictures } = this.#feed;
-    const { timeline } = this.#recording;
-    // A picture's time may be rounded by the element.
-    const here = pictures.findLastIndex((time) => time <= this.#at + 100);
-    const there = here < 0 ? undefined : pictures[here + way];
-    this.seek(there ?? timeline.pictureBeside(this.#at, way));
+    this.seek(this.beside(way));
   }
 
   /** @param {1 | -1} way */
@@ -406,6 +443,7 @@ class Player {
     if (complete) this.#view.events.draw(timeline);
     this.#holes = timeline.holes().filter(({ from, to }) => to - from >= JUMPED_US);
     this.#tell();
+    this.#led?.changed();
   }
 
   #tell() {

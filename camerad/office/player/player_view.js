@@ -31,8 +31,9 @@ export class PlayerView {
    *   asks at once
    * @param {{seek: (at: number) => void, act: (what: string) => void, playProven: () => void,
    *   retry: () => void}} handlers
+   * @param {boolean} isLed whether somebody else has the key's form, the buttons and the time bar
    */
-  constructor(words, identity, folded, handlers) {
+  constructor(words, identity, folded, handlers, isLed) {
     this.words = words;
     this.video = make("video", { playsinline: true, preload: "auto", tabindex: -1 });
     this.video.setAttribute("aria-label", words.screen);
@@ -58,7 +59,11 @@ export class PlayerView {
       make("div", { class: "times" }, this.#time, this.#clock),
     );
     const keys = words.keys.map(([key, does]) => [make("dt", { text: key }), make("dd", { text: does })]);
-    this.element = make(
+    if (isLed) {
+      // The pictures first, so that they stand beside each other.
+      const parts = [this.#stage, this.verdict.element, this.#problem, this.#proven, this.#again];
+      this.element = make("div", { class: "camerad-player led" }, ...parts);
+    } else this.element = make(
       "section",
       {
         class: "camerad-player",
@@ -72,7 +77,7 @@ export class PlayerView {
       this.#asks,
       this.#stage,
       this.bar.element,
-      legend(words),
+      legendOf(words),
       this.controls.element,
       this.#kept,
       this.events.element,
@@ -148,7 +153,7 @@ export class PlayerView {
 }
 
 /** What the colours of the time bar mean. @param {any} words */
-function legend({ legend: named }) {
+export function legendOf({ legend: named }) {
   const lines = Object.entries(named).map(([name, text]) =>
     make("li", {}, make("span", { class: `swatch ${name}` }), text),
   );

@@ -10,6 +10,35 @@ const MOST = 600;
 const STEP_US = 5 * SECOND;
 const PAGE_US = 60 * SECOND;
 
+/**
+ * Footage, stages, holes, trigger and marks of a recording, as elements of a bar.
+ * @param {import("./timeline.js").Timeline} timeline
+ * @param {(at: number) => number} shareOf where on the bar a moment of the recording is, from 0 to 1
+ * @param {string} pre what is written on the footage before the trigger
+ * @returns {HTMLElement[]}
+ */
+export function piecesOf(timeline, shareOf, pre) {
+  const percent = (/** @type {number} */ at) => Math.min(1, Math.max(0, shareOf(at))) * 100;
+  const piece = (/** @type {string} */ kind, /** @type {number} */ from, to = from, text = "") => {
+    const made = make("div", { class: kind, text });
+    made.style.left = `${percent(from)}%`;
+    if (to > from) made.style.width = `${percent(to) - percent(from)}%`;
+    return made;
+  };
+  const pieces = [piece("footage", timeline.first, timeline.last)];
+  for (const { from, to, stage } of timeline.stagePieces().slice(0, MOST)) {
+    pieces.push(piece(`stage ${stage.replaceAll("_", "-")}`, from, to));
+  }
+  const holes = timeline.holes().sort((one, other) => other.to - other.from - one.to + one.from);
+  for (const { from, to } of holes.slice(0, MOST)) pieces.push(piece("hole", from, to));
+  if (timeline.trigger > 0) {
+    pieces.push(piece("pre", 0, timeline.trigger, pre));
+    pieces.push(piece("trigger", timeline.trigger));
+  }
+  for (const at of timeline.marks.slice(0, MOST)) pieces.push(piece("mark", at));
+  return pieces;
+}
+
 /** Calls `onSeek` with a time when somebody chooses one. */
 export class TimeBar {
   #layers;
@@ -45,28 +74,10 @@ export class TimeBar {
   /** Draw what the statements say. @param {import("./timeline.js").Timeline} timeline @param {number} length */
   draw(timeline, length) {
     this.#length = Math.max(length, 1);
-    const pieces = [this.#piece("footage", timeline.first, timeline.last)];
-    for (const { from, to, stage } of timeline.stagePieces().slice(0, MOST)) {
-      pieces.push(this.#piece(`stage ${stage.replaceAll("_", "-")}`, from, to));
-    }
-    const holes = timeline.holes().sort((one, other) => other.to - other.from - one.to + one.from);
-    for (const { from, to } of holes.slice(0, MOST)) pieces.push(this.#piece("hole", from, to));
-    if (timeline.trigger > 0) {
-      pieces.push(this.#piece("pre", 0, timeline.trigger, this.words.preShort));
-      pieces.push(this.#piece("trigger", timeline.trigger, timeline.trigger));
-    }
-    for (const at of timeline.marks.slice(0, MOST)) pieces.push(this.#piece("mark", at, at));
+    const pieces = piecesOf(timeline, (at) => at / this.#length, this.words.preShort);
     this.#layers.replaceChildren(...pieces);
     this.element.setAttribute("aria-valuemax", String(Math.round(this.#length / SECOND)));
     this.move(this.#at);
-  }
-
-  #piece(kind, from, to, text = "") {
-    const made = make("div", { class: kind, text });
-    const share = (/** @type {number} */ at) => Math.min(1, Math.max(0, at / this.#length)) * 100;
-    made.style.left = `${share(from)}%`;
-    if (to > from) made.style.width = `${share(to) - share(from)}%`;
-    return made;
   }
 
   /** Show where the picture is. @param {number} at */

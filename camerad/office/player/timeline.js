@@ -222,6 +222,32 @@ export class Timeline {
     return { wall_us: at + this.origin + clock.wall_us - clock.boot_us, source: clock.source };
   }
 
+  /**
+   * The moment of the recording at which a clock said this wall time, by the clock of the commit that
+   * has it; before the first picture and behind the last by the nearest one's. The inverse of `wall`.
+   * @param {number} wall microseconds since 1970
+   */
+  atWall(wall) {
+    const { pictured, facts } = this;
+    const at = (/** @type {{wall_us: number, boot_us: number}} */ clock) =>
+      wall - this.origin - clock.wall_us + clock.boot_us;
+    let low = 0;
+    let high = pictured.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const one = facts[pictured[middle]];
+      if (this.us(one.first_us) <= at(one.clock)) low = middle + 1;
+      else high = middle;
+    }
+    const number = pictured[Math.max(0, low - 1)];
+    return at(number === undefined ? this.header.clock : facts[number].clock);
+  }
+
+  /** How far the clock was put right while it recorded, microseconds in all, either way. */
+  get clockSteps() {
+    return this.facts.reduce((sum, { clock_step_us: step }) => sum + Math.abs(step ?? 0), 0);
+  }
+
   /** The stage that a moment lies in, null where no statement says. @param {number} at */
   stageAt(at) {
     const before = this.stages.filter((one) => one.at <= at);

@@ -64,6 +64,7 @@ def test_one_recording_says_what_it_is_and_what_happened(scene: DeskScene, tab: 
     said = tab.ask("GET", THERE).said
     assert said["said"]["id"] == ONE
     assert said["said"]["recipients"]
+    assert said["said"]["stages"] == []
     assert [one["kind"] for one in said["history"]] == ["found"] or said["history"]
     never = "/api/recordings/20261124T153000Z-000099-00000001"
     for path in (never, "/api/recordings/..%2f..%2foffice", "/api/recordings/x"):
@@ -133,6 +134,34 @@ def test_a_case_takes_what_the_office_knows_and_says_what_is_wrong(tab: Browser)
     assert post("hand-over", text="Az.").why == "case_empty"
     assert post("add", recording=never).why == "not_there"
     assert post("add", recording=ONE).status == 200
+
+
+def test_what_left_the_office_is_found_and_says_with_which_case(
+    scene: DeskScene, tab: Browser
+) -> None:
+    def post(what: str, **said: str) -> None:
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "13"} | said).status == 200
+
+    found = "/api/recordings?handed_over=true"
+    post("open")
+    post("add", recording=TWO)
+    scene.index.refresh()
+    assert tab.ask("GET", found).said["rows"] == []
+    post("hand-over", text="1 Js 13/26")
+    now = scene.clock.wall_us()
+    kinds = [(facts.what, facts.recording) for facts in scene.kinds("case")][-2:]
+    assert kinds == [("handed_over", ""), ("recording_handed_over", TWO)]
+    scene.index.refresh()
+    (row,) = tab.ask("GET", found).said["rows"]
+    assert (row["id"], row["handed_us"]) == (TWO, now)
+    post("remove", recording=TWO)
+    said = tab.ask("GET", f"/api/recordings/{TWO}").said
+    assert (said["handed_over"], said["cases"]) == ([now], [])
+    assert [(one["kind"], one["who"], one["reason"]) for one in said["history"][-1:]] == [
+        ("handed_over", "desk", "13, 1 Js 13/26")
+    ]
+    for query in ("has_gaps=true", "recovered=true", "due_from_us=0&due_before_us=1"):
+        assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:

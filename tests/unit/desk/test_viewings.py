@@ -8,7 +8,7 @@ from http.client import IncompleteRead
 from typing import Any
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, Camera, Silent
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent
 
 from camerad.desk import sealed_answer, viewing_routes
 from camerad.desk.desk_ledger import BusyError, DeskLedger
@@ -28,6 +28,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
     with DeskScene(root, two_for_viewing=True) as scene:
         camera = Camera(root / "camera")
         camera.put(ONE)
+        camera.put(TWO)
         with camera.open() as store:
             store.reconcile()
             offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
@@ -103,6 +104,64 @@ def test_a_recording_that_was_looked_at_goes_on_its_day_all_the_same(scene: Desk
     approved(scene, tab)
     assert ask(tab).said["viewing"]
     assert [kind for kind, _ in scene.entries()][len(known) :] == ["viewing_approved", "viewed"]
+
+
+def together(tab: Browser, *recordings: str, **said: str) -> Answer:
+    wanted = {"recordings": recordings or (ONE, TWO), "reason": "Az. 7"}
+    return tab.ask("POST", "/api/viewings", wanted | said)
+
+
+def test_several_are_given_for_one_reason_when_each_was_approved(scene: DeskScene) -> None:
+    tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
+    before = len(scene.kinds("viewed"))
+    assert together(tab).said == {"viewings": [], "waiting": 2}
+    assert together(tab).said == {"viewings": [], "waiting": 2}
+    first, second = waiting(boss)
+    assert approve(boss, first["name"]).status == 200
+    # The one that was approved is not used up while the other one waits.
+    assert together(tab).said == {"viewings": [], "waiting": 1}
+    assert together(tab, reason="the neighbour").said["waiting"] == 2
+    assert len(scene.kinds("viewed")) == before
+    assert approve(boss, second["name"]).status == 200
+    viewings = together(tab).said["viewings"]
+    given = scene.kinds("viewed")[before:]
+    assert [(one.id, one.reason, one.approved_by) for one in given] == [
+        (ONE, "Az. 7", "boss"),
+        (TWO, "Az. 7", "boss"),
+    ]
+    for recording, other, viewing in zip((ONE, TWO), (TWO, ONE), viewings, strict=True):
+        fields = {"Viewing": viewing, "Range": "bytes=0-9"}
+        content = f"/api/recordings/{recording}/content"
+        assert tab.ask("GET", content, headers=fields).body == b"header.jws"
+        assert tab.ask("GET", content.replace(recording, other), headers=fields).status == 403
+    assert together(tab).said == {"viewings": [], "waiting": 2}, "an approval is good once"
+
+
+@pytest.mark.parametrize(
+    ("recordings", "why"),
+    [
+        ((ONE,), "not_understood"),
+        ((ONE, ONE), "not_understood"),
+        ((ONE, TWO, *("x",) * 3), "not_understood"),
+        ((ONE, "../../office"), "not_there"),
+        ((ONE, ONE.replace("1-", "9-")), "not_there"),
+    ],
+)
+def test_what_is_seen_together_is_two_to_four_that_are_here(
+    scene: DeskScene, recordings: tuple[str, ...], why: str
+) -> None:
+    tab = scene.signed_in("desk")
+    assert together(tab, *recordings).why == why
+    assert together(tab, reason=" ").why == "reason_needed"
+    assert waiting(scene.signed_in("boss")) == []
+
+
+def test_there_is_room_for_all_or_for_none(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewing_routes, "SHARE", 1)
+    assert together(scene.signed_in("desk")).why == "too_many"
+    assert waiting(scene.signed_in("boss")) == []
 
 
 def test_a_viewing_names_a_case_that_there_is(scene: DeskScene) -> None:

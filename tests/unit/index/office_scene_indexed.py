@@ -16,6 +16,7 @@ from camerad.container.keys import SigningKey
 from camerad.index.index import RecordingIndex
 from camerad.index.index_settings import IndexSettings, url_of
 from camerad.index.index_tables import metadata
+from camerad.index.ledger_rows import HANDED_OVER
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.office import camera_register
@@ -90,6 +91,13 @@ class IndexedOffice:
     def release(self, recording: str) -> None:
         with self.store() as store:
             store.release(recording, "Desk")
+
+    def hand_over(self, recording: str) -> None:
+        """It leaves the office with a case, as the desk writes it down."""
+        facts = {"case": "1/26", "who": "desk", "reason": "1 Js 1/26", "sha256": "0" * 64}
+        with self.store() as store:
+            store.ledger.append("case", what="handed_over", recording="", **facts)
+            store.ledger.append("case", what=HANDED_OVER, recording=recording, **facts)
 
     def purge(self) -> list[str]:
         with self.store() as store:

@@ -7,7 +7,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from desk_helpers import DAYS, KEY
+from desk_helpers import DAYS, KEY, SHORT
+from sealed_helpers import made
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import KeyRing
@@ -218,6 +219,42 @@ def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: Reco
     assert answers(index, due_before_us=due_us) == []
     assert row(index, D)["due"] is None
     assert row(index, A)["ended"] == rfc3339(last_us)
+
+
+def test_it_finds_what_was_handed_over_has_gaps_or_was_repaired(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A)
+    office.take(B, torn=b"torn")
+    office.camera.put(C)
+    gappy = made(f"{SHORT}....{SHORT}", identity=D)
+    (office.camera.recordings / f"{D}.tar").write_bytes(gappy.file)
+    office.camera.offload(office.directory)
+    index.refresh()
+    assert answers(index, has_gaps=True) == [D]
+    assert (answers(index, recovered=True), answers(index, recovered=False)) == ([B], [D, C, A])
+    assert answers(index, handed_over=True) == []
+    office.hand_over(A)
+    office.hand_over(C)
+    when_us = office.clock.wall_us()
+    office.clock.advance(HOUR)
+    office.hand_over(A)
+    index.refresh()
+    assert answers(index, handed_over=True) == [C, A]
+    assert answers(index, handed_over=True, recovered=True) == []
+    assert row(index, C)["handed_us"] == when_us
+    assert row(index, A)["handed"] == rfc3339(when_us + HOUR)
+    said = [one for one in table(index, "entries") if one["kind"] == "case"]
+    assert [one["recording"] for one in said if one["recording"]] == [A, C, A]
+    # It stays said of what is gone, and a day of deletion finds what goes then.
+    due_us = row(index, A)["due_us"]
+    assert answers(index, due_from_us=due_us, due_before_us=due_us + 1) == [A, B, C]
+    assert answers(index, due_from_us=due_us + 1, due_before_us=due_us + 2) == []
+    office.clock.advance((DAYS + 1) * DAY)
+    office.purge()
+    index.refresh()
+    assert (row(index, A)["state"], row(index, A)["handed_over"]) == ("deleted", True)
+    assert list(index.dump()) == rebuilt(office)
 
 
 def test_a_page_takes_a_mark_and_nothing_else(office: IndexedOffice, index: RecordingIndex) -> None:

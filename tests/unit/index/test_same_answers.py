@@ -90,6 +90,11 @@ class Life(RuleBasedStateMachine):
                 store.hold(there[number % len(there)], "on duty", "Officer")
         self.office.camera.offload(self.office.directory)
 
+    @precondition(is_plain)
+    @rule(number=PICK)
+    def hand_over(self, number: int) -> None:
+        self.office.hand_over(self.one(number))
+
     @rule(days=st.sampled_from([0, 1, DAYS, 40]))
     def purge(self, days: int) -> None:
         self.office.clock.advance(days * DAY)

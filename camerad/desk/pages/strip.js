@@ -1,0 +1,27 @@
+// The time of a recording as a strip: stages, what lies before the press, gaps and marks.
+
+import { make } from "./dom.js";
+import { say } from "./words.js";
+
+/** A strip of what a recording says of its time; what is in it stands below it as text. */
+export function strip(said) {
+  const length = Math.max(said.seconds, 0.001);
+  const share = (at) => Math.min(1, Math.max(0, (at ?? 0) / length)) * 100;
+  const piece = (kind, from, to = null) => {
+    const made = make("div", { class: kind });
+    made.style.left = `${share(from)}%`;
+    if (to !== null) made.style.width = `${share(to) - share(from)}%`;
+    return made;
+  };
+  const pieces = said.stages.map((one, number) => piece(`stage ${one.stage}`, one.at, said.stages[number + 1]?.at ?? length));
+  pieces.unshift(piece("footage", 0, length));
+  if (said.trigger_at > 0) pieces.push(piece("pre", 0, said.trigger_at));
+  for (const gap of said.gaps) pieces.push(piece("gap", gap.from ?? 0, gap.to ?? length));
+  pieces.push(piece("press", said.trigger_at));
+  for (const at of said.marks) pieces.push(piece("flag", at));
+  const kinds = ["recording", "self_view", "pre", "gap", "flag"];
+  return [
+    make("div", { class: "strip", role: "img", "aria-label": say("strip") }, pieces),
+    make("ul", { class: "legend", "aria-hidden": "true" }, kinds.map((one) => make("li", {}, make("span", { class: `swatch-${one}` }), say(`strip_${one}`)))),
+  ];
+}

@@ -1,0 +1,20 @@
+// What is said of a recording in a word or two.
+
+import { make } from "./dom.js";
+import { say } from "./words.js";
+
+/** Its tags: mark, hold, whether it left the office, what is wrong with it, and where it is. */
+export function tags(row) {
+  const found = [];
+  const add = (is, kind, key) => {
+    if (is) found.push(make("span", { class: `tag ${kind}` }, say(key)));
+  };
+  add(row.flagged, "mark", "marked");
+  add(row.held, "held", "held");
+  add(row.handed_over, "held", "handed_over");
+  add(row.has_gaps, "gap", "with_gaps");
+  add(row.course === "recovered", "gap", "recovered");
+  add(row.changed && row.state === "here", "apart", "changed");
+  add(row.state !== "here" || found.length === 0, row.state, `state_${row.state}`);
+  return found;
+}

@@ -1,0 +1,217 @@
+"""One incident, several cameras: chosen on one time bar, opened for one reason, and seen side by
+side in Debian's Chromium, at one time of day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from evidence_helpers import HEIGHT, WIDTH
+from playwright.sync_api import Browser, expect
+from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, pack
+
+from camerad.desk.roles import DeskRole
+from camerad.desk.sessions import COOKIE
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
+from tests.browser.person import NARROW, Person, person
+from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.waiting import DEADLINE, until
+
+FLAGS: Final = ("--ignore-certificate-errors", "--autoplay-policy=no-user-gesture-required")
+SECOND: Final = "I" + "P" * 29
+CLIP: Final = SECOND * 12
+"""Twelve seconds. The second recording begins 2 s later, the third one 1 s later: all show one
+clip, and each picture its number."""
+LATER: Final = (0, 2, 1)
+APART_S: Final = 0.08
+"""How far pictures may be apart while they play: `APART_US` of pace.js."""
+FRAME_S: Final = 1 / 30
+
+VIDEOS: Final = "[...document.querySelectorAll('.together video')]"
+SHOWN: Final = (
+    """() => VIDEOS.map((video) => {
+  const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(video, 0, 0, WIDTH, HEIGHT);
+  const { data } = context.getImageData(0, HEIGHT / 2, WIDTH, 1);
+  let number = 0;
+  for (let bit = 0; bit < 8; bit += 1) if (data[(bit * 16 + 8) * 4] > 128) number += 1 << bit;
+  return number;
+})""".replace("VIDEOS", VIDEOS)
+    .replace("WIDTH", str(WIDTH))
+    .replace("HEIGHT", str(HEIGHT))
+)
+"""The number of the picture that each of them shows."""
+TIMES: Final = f"{VIDEOS}.map((video) => video.currentTime)"
+READY: Final = (
+    f"{VIDEOS}.length === 3 && {VIDEOS}.every((video) => video.readyState >= 2 && !video.seeking)"
+)
+STILL: Final = f"{VIDEOS}.every((video) => video.paused && !video.seeking)"
+APART: Final = """async ([later, ms]) => {
+  // How far apart the first and the last are, each time that a picture is drawn; and how many at
+  // the most had no picture.
+  const found = [];
+  let away = 0;
+  const until = performance.now() + ms;
+  const [one, , other] = VIDEOS;
+  while (performance.now() < until) {
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    away = Math.max(away, document.querySelectorAll(".together .away:not([hidden])").length);
+    if (one.paused || other.paused || one.seeking || other.seeking) continue;
+    found.push(Math.abs(one.currentTime - other.currentTime - later));
+  }
+  return [found, away];
+}""".replace("VIDEOS", VIDEOS)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    root = tmp_path_factory.mktemp("incident")
+    with DeskScene(root, origin=free_origin()) as scene:
+        camera = Camera(root / "camera")
+        for recording, later in zip((ONE, TWO, THREE), LATER, strict=True):
+            more = {"marks": (3_000_000,)} if recording == TWO else {}
+            one = made(
+                CLIP, identity=recording, first=30 * later, later_us=later * 1_000_000, **more
+            )
+            (camera.recordings / f"{recording}.tar").write_bytes(one.file)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
+            store.reconcile()
+        scene.index.refresh()
+        # Somebody who can write to the office's disk has changed one since.
+        one = made(CLIP, identity=THREE, first=30, later_us=1_000_000)
+        changed = altered(one.members, "000009.m4s.age", lambda data: flipped(data, 300))
+        (path,) = scene.office.directory.glob(f"*/recordings/{THREE}.tar")
+        path.chmod(0o600)
+        path.write_bytes(pack(changed))
+        scene.add("desk", DeskRole.DESK)
+        yield scene
+
+
+def shown(one: Person) -> list[int]:
+    """The numbers of the pictures, once all stand still."""
+    until(lambda: one.page.evaluate(STILL), DEADLINE, "they stand still")
+    numbers: list[int] = one.page.evaluate(SHOWN)
+    return numbers
+
+
+def apart(numbers: list[int]) -> int:
+    """How many pictures lie between the first two."""
+    return abs((numbers[0] - numbers[1] + 128) % 256 - 128)
+
+
+def opens(one: Person, scene: DeskScene) -> None:
+    page = one.page
+    cookie = {"name": COOKIE, "value": scene.signed_in("desk").cookie, "url": scene.origin}
+    more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
+    page.context.add_cookies([cookie | more])
+    page.goto(f"{scene.origin}/#recording/{ONE}")
+    page.reload()
+    page.get_by_role("link", name="See them side by side").click()
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+    # One camera made all three: only the one that was come from is chosen.
+    expect(page.get_by_role("button", name="See them side by side")).to_be_disabled()
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    one.sees("chosen")
+    page.get_by_role("button", name="See them side by side").click()
+    page.get_by_label("Reason").fill("Az. 32-5/2026")
+    page.locator("dialog button.main").click()
+
+
+def gives_key(one: Person) -> None:
+    chosen: Any = {"name": "office.age", "mimeType": "text/plain", "buffer": LOCKED}
+    form = ".camerad-player.together > form"
+    one.page.set_input_files(f"{form} input[type=file]", files=[chosen])
+    one.page.fill(f"{form} input[type=password]", PASSPHRASE)
+    one.page.click(f"{form} button")
+
+
+def test_three_recordings_of_one_time_are_seen_side_by_side(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    how: Any = {"size": (1280, 900), "scheme": "light", "language": "en-GB"}
+    with person(chromium, f"{scene.origin}/#%", "incident", **how) as one:
+        one.origin = scene.origin
+        opens(one, scene)
+        page = one.page
+        gives_key(one)
+        expect(page.locator(".together .panel")).to_have_count(3)
+        assert [facts.id for facts in scene.kinds("viewed")] == [ONE, THREE, TWO]
+        assert {facts.reason for facts in scene.kinds("viewed")} == {"Az. 32-5/2026"}
+
+        # What was changed is said to be, and is not shown before somebody asks for what is proven.
+        bad = page.locator(".together .panel").nth(1)
+        expect(bad.locator(".verdict strong")).to_have_text("NOT authentic")
+        others = page.locator(".together .panel .verdict.good")
+        expect(others).to_have_count(2)
+        expect(bad.locator(".stage")).to_be_hidden()
+        bad.get_by_role("button", name="Play the proven part").click()
+        expect(bad.locator(".frame")).to_be_visible()
+
+        # All begin where the last one does, at one picture.
+        until(lambda: page.evaluate(READY), DEADLINE, "all have a picture")
+        first = shown(one)
+        assert first == [60, 60, 60]
+        assert page.evaluate(TIMES) == pytest.approx([2, 1, 0], abs=0.01)
+        one.sees("side-by-side")
+
+        # Picture by picture, all of them; a shift by pictures; back.
+        page.locator(".together .bar.wall").focus()
+        page.keyboard.press(".")
+        until(lambda: page.evaluate(SHOWN) == [61, 61, 61], DEADLINE, "the next picture of each")
+        last = page.locator(".together .panel").nth(2)
+        last.get_by_role("button", name="to earlier").click()
+        until(lambda: page.evaluate(SHOWN) == [61, 61, 62], DEADLINE, "the last is one picture on")
+        expect(last.locator(".shifted")).to_have_text("−1 picture (33 ms)")
+        last.get_by_role("button", name="to later").click()
+        until(lambda: page.evaluate(SHOWN) == [61, 61, 61], DEADLINE, "as before")
+
+        # A seek on the common bar; whoever has no picture there says so.
+        page.locator(".together .bar.wall").focus()
+        page.keyboard.press("Home")
+        expect(page.locator(".together .away:visible")).to_have_count(2)
+        until(lambda: page.evaluate(SHOWN)[0] == 0, DEADLINE, "the first one's first picture")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".together .away:visible")).to_have_count(0)
+        until(lambda: page.evaluate(SHOWN) == [150, 150, 150], DEADLINE, "all are at 5 s")
+
+        # They play together, and stop at one picture. The changed one has none from 5.5 to 6 s.
+        page.keyboard.press("Space")
+        until(lambda: not page.evaluate(STILL), DEADLINE, "they play")
+        seen, away = page.evaluate(APART, [2, 3000])
+        page.keyboard.press("Space")
+        stopped = shown(one)
+        assert (len(seen) > 20, away) == (True, 1)
+        assert sorted(seen)[len(seen) * 95 // 100] <= APART_S, max(seen)
+        assert apart(stopped[::2]) <= 1
+        # Behind what is missing all go on.
+        assert stopped[0] > 190 and stopped[1] == stopped[0]
+
+        page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        one.sees("narrow")
+
+
+def test_a_page_is_left_and_nothing_is_shown_any_more(chromium: Browser, scene: DeskScene) -> None:
+    how: Any = {"size": NARROW, "scheme": "dark", "language": "de-DE"}
+    with person(chromium, f"{scene.origin}/#%", "incident-left", **how) as one:
+        one.origin = scene.origin
+        cookie = {"name": COOKIE, "value": scene.signed_in("desk").cookie, "url": scene.origin}
+        more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
+        one.page.context.add_cookies([cookie | more])
+        one.page.goto(f"{scene.origin}/#recording/{TWO}")
+        one.page.reload()
+        expect(one.page.locator(".strip")).to_be_visible()
+        one.sees("recording")
+        one.page.goto(f"{scene.origin}/#recordings")
+        expect(one.page.get_by_label("Nur mit Lücken")).to_be_visible()
+        one.page.get_by_label("Nur übergebene").check()
+        one.page.get_by_role("button", name="Suchen").click()
+        expect(one.page.get_by_text("Keine Aufnahme passt dazu.")).to_be_visible()
+        one.sees("filters")
