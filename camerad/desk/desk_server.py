@@ -89,7 +89,12 @@ class Desk:
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
         yield from SignInRoutes(
-            self._people, self._passkeys, self._sessions, self._ledger, self._clock
+            self._people,
+            self._passkeys,
+            self._sessions,
+            self._ledger,
+            self._clock,
+            settings=self._desk,
         ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)

@@ -26,6 +26,7 @@ from camerad.desk.passkeys import CopiedOrForgedError, PasskeyError, Passkeys
 from camerad.desk.people import DeskPerson, People, PeopleError, with_passkey
 from camerad.desk.route_table import Open, Route, Visit
 from camerad.desk.sessions import COOKIE, Sessions
+from camerad.vault.desk_settings import DeskSettings
 
 BY_PASSKEY: Final = "passkey"
 BY_LINK: Final = "link"
@@ -60,16 +61,22 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who is signed in."""
+    """Who is signed in. idle_seconds: after so long without a request the session ends;
+    left_seconds: after so long in any case. two_for_viewing: whether a supervisor approves
+    viewings."""
 
     id: str
     name: str
     roles: tuple[str, ...]
     passkeys: int
+    idle_seconds: int
+    left_seconds: int
+    two_for_viewing: bool
 
 
 class SignInRoutes:
-    """people, passkeys, sessions: of the desk. ledger: the office's."""
+    """people, passkeys, sessions: of the desk. settings: how long a session lasts. ledger: the
+    office's."""
 
     def __init__(
         self,
@@ -78,8 +85,11 @@ class SignInRoutes:
         sessions: Sessions,
         ledger: DeskLedger,
         clock: Clock,
+        *,
+        settings: DeskSettings,
     ) -> None:
         self._people = people
+        self._settings = settings
         self._passkeys = passkeys
         self._sessions = sessions
         self._ledger = ledger
@@ -103,7 +113,10 @@ class SignInRoutes:
         """Who is signed in, for a page that has just begun; null if nobody is."""
         secret = visit.request.cookies.get(COOKIE, "")
         found = await asyncio.to_thread(self._sessions.find, secret)
-        return None if found is None else _me(found[1])
+        if found is None:
+            return None
+        session, person = found
+        return self._describe(person, session.end_us - self._clock.wall_us())
 
     async def _ask(self, _visit: Visit) -> dict[str, Any]:
         return await asyncio.to_thread(self._passkeys.ask_known)
@@ -135,7 +148,7 @@ class SignInRoutes:
         return self._let_in(visit, person, BY_PASSKEY)
 
     async def _look_at_link(self, visit: Visit) -> Me:
-        return _me(await asyncio.to_thread(self._whose, visit.body.link))
+        return self._describe(await asyncio.to_thread(self._whose, visit.body.link))
 
     async def _ask_new(self, visit: Visit) -> dict[str, Any]:
         def ask() -> dict[str, Any]:
@@ -202,6 +215,20 @@ class SignInRoutes:
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
 
+    def _describe(self, person: DeskPerson, left_us: int | None = None) -> Me:
+        """left_us: of the session; None if it begins now."""
+        settings = self._settings
+        longest = settings.longest_hours * 3600
+        return Me(
+            id=person.id,
+            name=person.name,
+            roles=tuple(map(str, person.roles)),
+            passkeys=len(person.passkeys),
+            idle_seconds=settings.idle_minutes * 60,
+            left_seconds=longest if left_us is None else max(0, left_us // SECOND),
+            two_for_viewing=settings.two_for_viewing,
+        )
+
     def _come(self, one: DeskPerson) -> DeskPerson:
         if not one.active:
             raise refused(DeskRefusal.LINK_USED)
@@ -246,7 +273,7 @@ class SignInRoutes:
             self._sessions.end(secret)
             raise refused(DeskRefusal.NOT_SIGNED_IN)
         response = web.Response(
-            body=msgspec.json.encode(_me(person)), content_type="application/json"
+            body=msgspec.json.encode(self._describe(person)), content_type="application/json"
         )
         response.set_cookie(
             COOKIE,
@@ -265,7 +292,3 @@ def _signed_in(person: DeskPerson, how: str) -> Entry:
 
 def _has_passkeys_of(before: DeskPerson, now: DeskPerson) -> bool:
     return all(now.passkey(one.id) is not None for one in before.passkeys)
-
-
-def _me(person: DeskPerson) -> Me:
-    return Me(person.id, person.name, tuple(map(str, person.roles)), len(person.passkeys))

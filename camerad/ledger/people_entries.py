@@ -60,6 +60,10 @@ class ViewingApprovedEntry:
     case: str
 
 
+GivenEntry = ViewedEntry | DownloadedEntry | ViewingApprovedEntry
+"""What names a recording and changes nothing about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RightsEntry:
     """Somebody's rights changed. what: "added", "roles", "link", "passkey_added", "withdrawn" or

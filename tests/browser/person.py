@@ -93,10 +93,14 @@ class Person:
 
     def sees(self, name: str) -> None:
         """Take a picture of the step, and let axe look at the page."""
+        self.takes_picture(name)
+        self.is_accessible(name)
+
+    def takes_picture(self, name: str) -> None:
+        """Take a picture of the step."""
         self.steps += 1
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{self.story}-{self.steps}-{name}.png")
-        self.is_accessible(name)
 
     def is_accessible(self, name: str) -> None:
         """No violation that axe knows, and nothing that is wider than the window."""

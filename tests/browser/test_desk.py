@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,6 +131,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         # Its head; the marked one between two headings; all three.
         expect(page.get_by_role("row")).to_have_count(1 + 3 + 3)
         clerk.sees("recordings")
+        assert page.get_by_role("link", name="Anfragen").count() == 0, "nobody approves anything"
 
         # The marked one of last night.
         page.get_by_label("Nur mit Marke").check()
@@ -163,7 +165,8 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("button", name="Hinzufügen").click()
         page.get_by_role("link", name="32-5/2026").click()
         page.get_by_role("button", name="Übergeben").click()
-        expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO}")
+        more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference '32-5/2026'"
+        expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO} {more}")
         page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
         page.get_by_role("button", name="Es wurde übergeben").click()
         expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
@@ -201,7 +204,7 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         one.sees("cameras")
 
 
-@pytest.mark.parametrize("how", ["asked", "ended"])
+@pytest.mark.parametrize("how", ["asked", "ended", "idle"])
 def test_whoever_signs_out_leaves_no_picture_and_no_key(
     chromium: Browser, scene: DeskScene, how: str
 ) -> None:
@@ -214,6 +217,16 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
         opens_with_key(one)
         if how == "asked":
             page.get_by_role("button", name="Abmelden").click()
+        elif how == "idle":
+            # Nobody clicks, and the page asks nothing: whoever asks is not idle.
+            expect(page.locator(".camerad-player .verdict strong")).to_be_visible()
+            asked = len(one.asked)
+            page.clock.set_system_time(datetime.now(UTC) + timedelta(minutes=29))
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            assert page.locator("video").count() == 1
+            page.clock.set_system_time(datetime.now(UTC) + timedelta(minutes=31))
+            expect(page.get_by_text("Hier geschah eine Weile nichts")).to_be_visible()
+            assert [url for url in one.asked[asked:] if "/api/" in url] == []
         else:
             one.forgives = ("Failed to load resource",)
             scene.sessions.end_all_of("other")

@@ -13,6 +13,7 @@ export async function showCameras({ main }) {
     main,
     make("h1", {}, say("cameras")),
     make("p", {}, say("cameras_ready", { ready, all: cameras.length })),
+    ready === 0 ? null : make("p", {}, cameras.filter((one) => one.ready).map((one) => make("span", { class: "tag good" }, one.name))),
     make("ul", { class: "people" }, cameras.map(draw)),
   );
 }
