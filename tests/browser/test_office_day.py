@@ -95,6 +95,7 @@ class Day:
             await fleet.waiting(DEADLINE)
             fleet.dock()
             await fleet.finished(DEADLINE)
+            await fleet.checked_in(DEADLINE)
         finally:
             await fleet.close()
 
