@@ -113,6 +113,13 @@ class Person:
         assert wide <= window, f"{name}: {wide} pixels in a window of {window}"
         assert self.page.evaluate(RAW_NAMES) == [], f"{name}: names that no person uses"
 
+    def is_later(self, *, days: int = 0, minutes: int = 0) -> None:
+        """Put the page's time of day forward; what it waits for takes as long as ever."""
+        self.page.evaluate(
+            "ms => { const now = Date.now.bind(Date); Date.now = () => now() + ms; }",
+            (days * 1440 + minutes) * 60_000,
+        )
+
     def waits(self, expression: str, argument: Any = None) -> None:
         """Wait until an expression holds in the page."""
         self.page.wait_for_function(expression, arg=argument, timeout=WITHIN_MS)

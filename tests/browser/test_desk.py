@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
-from tests.browser.person import NARROW, WIDE, Person, person
+from tests.browser.person import NARROW, WIDE, WITHIN_MS, Person, person
 from tests.unit.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = ("--ignore-certificate-errors",)
@@ -221,12 +220,14 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
             # Nobody clicks, and the page asks nothing: whoever asks is not idle.
             expect(page.locator(".camerad-player .verdict strong")).to_be_visible()
             asked = len(one.asked)
-            page.clock.set_system_time(datetime.now(UTC) + timedelta(minutes=29))
+            one.is_later(minutes=29)
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-            assert page.locator("video").count() == 1
-            page.clock.set_system_time(datetime.now(UTC) + timedelta(minutes=31))
-            expect(page.get_by_text("Hier geschah eine Weile nichts")).to_be_visible()
-            assert [url for url in one.asked[asked:] if "/api/" in url] == []
+            assert page.get_by_role("button", name="Abmelden").count() == 1
+            one.is_later(minutes=31)
+            said = page.get_by_text("Hier geschah eine Weile nichts")
+            expect(said).to_be_visible(timeout=WITHIN_MS)  # it looks every five seconds
+            later = [url for url in one.asked[asked:] if "/api/" in url]
+            assert [url for url in later if not url.endswith("/content")] == []
         else:
             one.forgives = ("Failed to load resource",)
             scene.sessions.end_all_of("other")

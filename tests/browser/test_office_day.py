@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import datetime
 import io
 import re
 import shlex
@@ -40,7 +39,7 @@ from tests.waiting import DEADLINE, until
 
 FLAGS: Final = ("--ignore-certificate-errors",)
 """The authority of a test is nobody's."""
-CAMERAS: Final = breadth(3, 20)
+CAMERAS: Final = breadth(2, 20)
 LENGTHS: Final = [12, 6]
 """Of each camera's recordings, fragments of half a second."""
 DAYS_LATER: Final = 15
@@ -62,7 +61,7 @@ AUTHENTICATOR: Final = {
 
 class Day:
     """An office after a shift: everything is handed over. The first camera is in order, the second
-    one's battery is low, the third one's microphone fails, and one was never in its dock."""
+    one's battery is low and its microphone fails, and one was never in its dock."""
 
     def __init__(self, root: Path, sockets: Path) -> None:
         film = of_clip(clips.find("vtest.avi"), 640, 480, 600_000)
@@ -89,9 +88,10 @@ class Day:
         fleet = Fleet(self._sockets, self.cards, self.office)
         try:
             await fleet.open()
-            for number, one in enumerate(fleet.cameras):
-                one.daemon.percent = 31 if number == 1 else 90
-                one.daemon.wrong = (Condition.MICROPHONE_DOWN,) if number == 2 else ()
+            for one in fleet.cameras:
+                one.daemon.percent = 90
+            fleet.cameras[1].daemon.percent = 31
+            fleet.cameras[1].daemon.wrong = (Condition.MICROPHONE_DOWN,)
             await fleet.waiting(DEADLINE)
             fleet.dock()
             await fleet.finished(DEADLINE)
@@ -199,8 +199,7 @@ class Worker:
 
     def is_later(self, days: int) -> None:
         """It is some days later; the page, when it is seen, notices that nobody did anything."""
-        then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
-        self.page.clock.set_system_time(then)
+        self.one.is_later(days=days)
         self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(self.button("sign_in")).to_be_visible()
 
@@ -259,11 +258,11 @@ def looks_at_cameras(lead: Worker, day: Day) -> None:
     """Who is back, what is handed over, what has a fault; and no recording."""
     page = lead.page
     expect(page.get_by_role("heading", name=lead.word("cameras"), exact=True)).to_be_visible()
-    ready = lead.word("cameras_ready", ready=len(day.cards) - 2, all=len(day.cards) + 1)
+    ready = lead.word("cameras_ready", ready=len(day.cards) - 1, all=len(day.cards) + 1)
     expect(page.get_by_text(ready)).to_be_visible()
     for name, said in (
         ("camera-02", lead.word("reason_percent", count=31)),
-        ("camera-03", lead.word("reason_microphone")),
+        ("camera-02", lead.word("reason_microphone")),
         (f"camera-{len(day.cards) + 1:02}", lead.word("never_seen")),
     ):
         card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
@@ -408,6 +407,13 @@ def finds_who_looked(officer: Worker, day: Day) -> None:
 def test_a_day_of_the_office_and_the_rest_is_gone_on_its_day(
     chromium: Browser, day: Day, tmp_path: Path, language: str
 ) -> None:
+    live(chromium, day, tmp_path, language)
+    if CAMPAIGN:
+        is_in_order(day, tmp_path)
+
+
+def live(chromium: Browser, day: Day, directory: Path, language: str) -> None:
+    """The day. directory: where the package for the prosecutor is made."""
     with Office(chromium, day, language) as office:
         admin = office.opens("admin", day.link(), DESKTOP, "light")
         admin.comes_in("Andrea Admin")
@@ -429,7 +435,7 @@ def test_a_day_of_the_office_and_the_rest_is_gone_on_its_day(
         clerk = office.opens("clerk", clerk_link, DESKTOP, "light")
         clerk.comes_in("Kim Clerk")
         finds_and_views(clerk, day)
-        keeps_and_hands_over(clerk, day, tmp_path)
+        keeps_and_hands_over(clerk, day, directory)
         assert day.files() == sorted([day.marked, *day.others])
 
         assert day.office.stop() == 0
@@ -439,11 +445,13 @@ def test_a_day_of_the_office_and_the_rest_is_gone_on_its_day(
         sees_the_rest_gone(clerk, day)
         officer.signs_in()
         finds_who_looked(officer, day)
-    if not CAMPAIGN:
-        return
+
+
+def is_in_order(day: Day, directory: Path) -> None:
+    """All that the office has verifies by its cameras' keys."""
     keys = []
     for card in day.cards:
-        keys.append(tmp_path / f"{card.name}.pem")
+        keys.append(directory / f"{card.name}.pem")
         keys[-1].write_text(card.key.public.pem)
     found = day.office.verify(keys)
     assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr

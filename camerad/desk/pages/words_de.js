@@ -155,7 +155,7 @@ export const DE = {
   case_number: "Aktenzeichen",
   case_number_hint: "So wie das Amt es führt. Keine Namen.",
   case_opened: "Angelegt am {when} von {who}.",
-  case_has: "{count} Aufnahme(n)",
+  case_has: "Aufnahmen: {count}",
   case_empty: "Noch keine Aufnahme. Hinzufügen auf der Seite einer Aufnahme.",
   handed_over: "übergeben",
   hand_overs: "Übergaben",

@@ -155,7 +155,7 @@ export const EN = {
   case_number: "File number",
   case_number_hint: "As the office has it. No names.",
   case_opened: "Opened on {when} by {who}.",
-  case_has: "{count} recording(s)",
+  case_has: "recordings: {count}",
   case_empty: "No recording yet. Add them from the page of a recording.",
   handed_over: "handed over",
   hand_overs: "Hand-overs",
