@@ -402,7 +402,6 @@ def finds_who_looked(officer: Worker, day: Day) -> None:
     assert officer.link("recordings").count() == 0
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("language", ["de-DE", campaign("en-GB")])
 def test_a_day_of_the_office_and_the_rest_is_gone_on_its_day(
     chromium: Browser, day: Day, tmp_path: Path, language: str
