@@ -33,6 +33,7 @@ LONGEST: Final = (
     "tests/system/test_disk_faults.py",
     "tests/system/test_three_stages.py",
     "tests/browser/test_page.py",
+    "tests/browser/test_office_day.py",
     "tests/system/test_doctor.py",
     "tests/system/test_real_card.py",
     "tests/system/test_sound.py",

@@ -19,6 +19,7 @@ from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.route_table import Visit
 from camerad.desk.sessions import COOKIE, Sessions
+from camerad.vault.desk_settings import DeskSettings
 
 _REFUSED_US: Final = 60 * SECOND
 
@@ -27,27 +28,57 @@ Entry = tuple[str, dict[str, Any]]
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who is signed in. openid: whether their account of the city is connected."""
+    """Who is signed in. openid: whether their account of the city is connected. idle_seconds: after
+    so long without a request the session ends; left_seconds: after so long in any case.
+    two_for_viewing: whether a supervisor approves viewings."""
 
     id: str
     name: str
     roles: tuple[str, ...]
     passkeys: int
     openid: bool
+    idle_seconds: int
+    left_seconds: int
+    two_for_viewing: bool
 
 
 class Admission:
-    """people, sessions: of the desk. ledger: the office's. Any thread may use it."""
+    """people, sessions: of the desk. ledger: the office's. settings: how long a session lasts. Any
+    thread may use it."""
 
     def __init__(
-        self, people: People, sessions: Sessions, ledger: DeskLedger, clock: Clock
+        self,
+        people: People,
+        sessions: Sessions,
+        ledger: DeskLedger,
+        clock: Clock,
+        settings: DeskSettings,
     ) -> None:
         self._people = people
         self._sessions = sessions
         self._ledger = ledger
         self._clock = clock
+        self._settings = settings
         self._lock = threading.Lock()
         self._refused_us: dict[str, int] = {}
+
+    def describe(self, person: DeskPerson, end_us: int | None = None) -> Me:
+        """Somebody, as the page is told. end_us: when the session ends in any case, wall time; None
+        if it begins now."""
+        settings = self._settings
+        left = settings.longest_hours * 3600
+        if end_us is not None:
+            left = max(0, (end_us - self._clock.wall_us()) // SECOND)
+        return Me(
+            id=person.id,
+            name=person.name,
+            roles=tuple(map(str, person.roles)),
+            passkeys=len(person.passkeys),
+            openid=person.openid is not None,
+            idle_seconds=settings.idle_minutes * 60,
+            left_seconds=left,
+            two_for_viewing=settings.two_for_viewing,
+        )
 
     def come(self, one: DeskPerson) -> DeskPerson:
         """Somebody with a link, as one who has come in. Raises RefusedRequestError."""
@@ -90,7 +121,7 @@ class Admission:
             self._sessions.end(secret)
             raise refused(DeskRefusal.NOT_SIGNED_IN)
         response = web.Response(
-            body=msgspec.json.encode(me(person)), content_type="application/json"
+            body=msgspec.json.encode(self.describe(person)), content_type="application/json"
         )
         response.set_cookie(
             COOKIE,
@@ -108,17 +139,6 @@ class Admission:
         if found is None:
             return []
         return [("signed", {"who": found[0].person, "what": "out", "how": "replaced"})]
-
-
-def me(person: DeskPerson) -> Me:
-    """Somebody, as the page is told."""
-    return Me(
-        person.id,
-        person.name,
-        tuple(map(str, person.roles)),
-        len(person.passkeys),
-        person.openid is not None,
-    )
 
 
 def _has_what(before: DeskPerson, now: DeskPerson) -> bool:

@@ -109,7 +109,7 @@ class Desk:
         """Everything that can be asked for."""
         directory = str(self._settings.directory)
         yield from PageFiles().routes()
-        admission = Admission(self._people, self._sessions, self._ledger, self._clock)
+        admission = Admission(self._people, self._sessions, self._ledger, self._clock, self._desk)
         yield from SignInRoutes(
             self._people, self._passkeys, self._sessions, self._ledger, admission
         ).routes()

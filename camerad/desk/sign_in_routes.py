@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.text import is_plain
-from camerad.desk.admission import Admission, Me, me
+from camerad.desk.admission import Admission, Me
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.passkey_answers import BrowserAnswer
@@ -87,7 +87,10 @@ class SignInRoutes:
         """Who is signed in, for a page that has just begun; null if nobody is."""
         secret = visit.request.cookies.get(COOKIE, "")
         found = await asyncio.to_thread(self._sessions.find, secret)
-        return None if found is None else me(found[1])
+        if found is None:
+            return None
+        session, person = found
+        return self._admission.describe(person, session.end_us)
 
     async def _ask(self, _visit: Visit) -> dict[str, Any]:
         return await asyncio.to_thread(self._passkeys.ask_known)
@@ -119,7 +122,7 @@ class SignInRoutes:
         return self._admission.let_in(visit, person, BY_PASSKEY)
 
     async def _look_at_link(self, visit: Visit) -> Me:
-        return me(await asyncio.to_thread(self._whose, visit.body.link))
+        return self._admission.describe(await asyncio.to_thread(self._whose, visit.body.link))
 
     async def _ask_new(self, visit: Visit) -> dict[str, Any]:
         def ask() -> dict[str, Any]:

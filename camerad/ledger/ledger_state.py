@@ -297,7 +297,7 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
         for known in facts.recordings:
             recordings[known.id] = with_holds(recordings.get(known.id, known), known.holds)
         return replace(state, recordings=recordings)
-    if late.recording is None:
+    if late.recording is None or isinstance(facts, GIVEN):
         return state  # of what was so then, and may be so no more
     if getattr(facts, "ended_boot", None) == "":
         facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]

@@ -95,10 +95,14 @@ class Person:
 
     def sees(self, name: str) -> None:
         """Take a picture of the step, and let axe look at the page."""
+        self.takes_picture(name)
+        self.is_accessible(name)
+
+    def takes_picture(self, name: str) -> None:
+        """Take a picture of the step."""
         self.steps += 1
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{self.story}-{self.steps}-{name}.png")
-        self.is_accessible(name)
 
     def is_accessible(self, name: str) -> None:
         """No violation that axe knows, and nothing that is wider than the window."""
@@ -110,6 +114,13 @@ class Person:
         )
         assert wide <= window, f"{name}: {wide} pixels in a window of {window}"
         assert self.page.evaluate(RAW_NAMES) == [], f"{name}: names that no person uses"
+
+    def is_later(self, *, days: int = 0, minutes: int = 0) -> None:
+        """Put the page's time of day forward; what it waits for takes as long as ever."""
+        self.page.evaluate(
+            "ms => { const now = Date.now.bind(Date); Date.now = () => now() + ms; }",
+            (days * 1440 + minutes) * 60_000,
+        )
 
     def waits(self, expression: str, argument: Any = None) -> None:
         """Wait until an expression holds in the page."""

@@ -3,9 +3,10 @@
     python -m tests.browser.pictures
 
 runs the camera of `make run`, has a person record, and writes docs/pictures/page.png and phone.png;
-desk.png and desk-recordings.png, where the office views what the camera brought; and report.png,
-the first page of a report. Whoever does so looks at all of them afterwards. Raises
-what the page's tests raise if a step does not come about, or if anything goes wrong in the page.
+desk-recordings.png, where the office sees what the camera brought; desk-held.png and
+desk-later.png, of a day at an office (`tests/browser/test_office_day.py`); and report.png, the
+first page of a report. Whoever does so looks at all of them afterwards. Raises what the page's
+tests raise if a step does not come about, or if anything goes wrong in the page.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from hw_mocks.office import identity_file
+from PIL import Image
 from playwright.sync_api import Browser
 from report_demo import make_page
 
 from camerad.office.report.report_english import ENGLISH_REPORT
-from tests.browser.person import Person, browser, person
+from tests.browser import test_office_day
+from tests.browser.person import SCREENSHOTS, Person, browser, person
 from tests.system.harness import OF_MAKE_RUN, BodyCamera, body_camera
 from tests.system.test_dock import docked, handed_over
 from tests.waiting import DEADLINE, until
@@ -32,7 +34,11 @@ AHEAD_MS: Final = 9_000
 """How long self-view shows, so that the recording has something from before the press."""
 TOP: Final[Any] = {"x": 0, "y": 0, "width": 1280, "height": 560}
 """Of a page that is mostly empty."""
-PLAYED: Final = "document.querySelector('.camerad-player video').currentTime"
+TAKEN: Final = {
+    "day-en-clerk-6-held.png": "desk-held.png",
+    "day-en-clerk-12-later.png": "desk-later.png",
+}
+"""Steps of the day, and what their pictures are called in the documents."""
 LENGTH: Final = 8
 """Seconds of the recording when its picture is taken; its rhythm has been felt by then."""
 
@@ -100,7 +106,7 @@ def draw(chromium: Browser, camera: BodyCamera) -> None:
 
 
 def draw_desk(chromium: Browser, camera: BodyCamera) -> None:
-    """The office's page: what its cameras brought, and one of the recordings, viewed."""
+    """The office's page: what its camera brought."""
     docked(camera)
     until(lambda: handed_over(camera, 2), DEADLINE, "the recordings are handed over")
     page = chromium.new_page(viewport={"width": 1280, "height": 1180}, locale="en-GB")
@@ -112,19 +118,28 @@ def draw_desk(chromium: Browser, camera: BodyCamera) -> None:
         lambda: page.reload() and page.get_by_role("row").count() > 2, DEADLINE, "they are listed"
     )
     page.screenshot(path=PICTURES / "desk-recordings.png", clip=TOP)
-    page.get_by_role("row").last.get_by_role("link").click()
-    page.get_by_role("button", name="View").click()
-    page.get_by_label("Reason").fill("File 32-5/2026")
-    page.get_by_role("button", name="View").last.click()
-    page.set_input_files(".camerad-player form input[type=file]", identity_file())
-    page.click(".camerad-player form button")
-    page.get_by_text("Authentic and complete").wait_for()
-    page.get_by_role("button", name="Play", exact=True).click()
-    until(lambda: page.evaluate(PLAYED) > 3, DEADLINE, "it plays")
-    page.get_by_role("button", name="Pause", exact=True).click()
-    page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=PICTURES / "desk.png")
     page.close()
+
+
+def draw_day(directory: Path) -> None:
+    """The office's page on a day: a recording that is viewed and held; and two weeks later."""
+    with (
+        tempfile.TemporaryDirectory(prefix="day-") as sockets,
+        browser(*test_office_day.FLAGS) as chromium,
+    ):
+        day = test_office_day.Day(directory, Path(sockets))
+        try:
+            test_office_day.live(chromium, day, directory, "en-GB")
+        finally:
+            day.office.stop()
+    for taken, name in TAKEN.items():
+        shrink(SCREENSHOTS / taken, PICTURES / name)
+
+
+def shrink(source: Path, target: Path) -> None:
+    """Write a picture with 256 colours, at a fraction of its size."""
+    with Image.open(source) as picture:
+        picture.convert("RGB").quantize(256).save(target, optimize=True)
 
 
 def draw_report(chromium: Browser, directory: Path) -> None:
@@ -147,6 +162,8 @@ def main() -> None:
         draw(chromium, camera)
         draw_desk(chromium, camera)
         draw_report(chromium, Path(directory))
+    with tempfile.TemporaryDirectory() as directory:
+        draw_day(Path(directory))
 
 
 if __name__ == "__main__":

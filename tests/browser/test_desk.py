@@ -21,6 +21,7 @@ from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, WIDE, Person, person
 from tests.unit.desk.desk_scene import DeskScene, free_origin
+from tests.waiting import until
 
 FLAGS: Final = ("--ignore-certificate-errors",)
 """The authority of a test is nobody's."""
@@ -130,6 +131,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         # Its head; the marked one between two headings; all three.
         expect(page.get_by_role("row")).to_have_count(1 + 3 + 3)
         clerk.sees("recordings")
+        assert page.get_by_role("link", name="Anfragen").count() == 0, "nobody approves anything"
 
         # The marked one of last night.
         page.get_by_label("Nur mit Marke").check()
@@ -163,7 +165,8 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("button", name="Hinzufügen").click()
         page.get_by_role("link", name="32-5/2026").click()
         page.get_by_role("button", name="Übergeben").click()
-        expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO}")
+        more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference '32-5/2026'"
+        expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO} {more}")
         page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
         page.get_by_role("button", name="Es wurde übergeben").click()
         expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
@@ -201,7 +204,7 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         one.sees("cameras")
 
 
-@pytest.mark.parametrize("how", ["asked", "ended"])
+@pytest.mark.parametrize("how", ["asked", "ended", "idle"])
 def test_whoever_signs_out_leaves_no_picture_and_no_key(
     chromium: Browser, scene: DeskScene, how: str
 ) -> None:
@@ -214,6 +217,22 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
         opens_with_key(one)
         if how == "asked":
             page.get_by_role("button", name="Abmelden").click()
+        elif how == "idle":
+            # Nobody clicks, and the page asks nothing: whoever asks is not idle.
+            expect(page.locator(".camerad-player .verdict strong")).to_be_visible()
+            asked = len(one.asked)
+            one.is_later(minutes=29)
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            assert page.get_by_role("button", name="Abmelden").count() == 1
+            said = page.get_by_text("Hier geschah eine Weile nichts")
+
+            def has_ended() -> bool:
+                one.is_later(minutes=31)  # again, since the player may have been reading still
+                return said.is_visible()
+
+            until(has_ended, pause=6)  # it looks every five seconds
+            later = [url for url in one.asked[asked:] if "/api/" in url]
+            assert [url for url in later if not url.endswith("/content")] == []
         else:
             one.forgives = ("Failed to load resource",)
             scene.sessions.end_all_of("other")

@@ -3,6 +3,9 @@
 
 /** Event of `document`: a request was refused because nobody is signed in any more. */
 export const SIGNED_OUT = "signed-out";
+/** Event of `document`: the server answered somebody who is signed in, so it counts from now how
+ * long they do nothing. */
+export const USED = "used";
 
 export class RefusedError extends Error {
   constructor(why, status) {
@@ -54,7 +57,9 @@ export async function piece(path, headers) {
 
 async function reach(path, options) {
   try {
-    return await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
+    const answer = await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
+    if (answer.ok) document.dispatchEvent(new Event(USED));
+    return answer;
   } catch {
     throw new RefusedError("offline", 0);
   }

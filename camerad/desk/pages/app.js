@@ -5,6 +5,7 @@ import { get, post, SIGNED_OUT } from "./api.js";
 import { showCameras } from "./cameras.js";
 import { showCases } from "./cases.js";
 import { fill, make, tell } from "./dom.js";
+import { unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showIncident } from "./incident.js";
 import { showPeople } from "./people.js";
@@ -18,13 +19,14 @@ import { language, say, sentence, switchLanguage } from "./words.js";
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 
-/** Views by the first word of the place: who may see them, and what shows them. */
+/** Views by the first word of the place: who may see them, what shows them, and for whom there is one
+ * at all (`when`). */
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
-  { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true },
-  { name: "incident", roles: ["desk", "supervisor"], show: showIncident, hidden: true },
+  { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },
+  { name: "incident", roles: ["desk", "supervisor"], show: showIncident, hidden: true, within: "recordings" },
   { name: "cases", roles: ["desk", "supervisor"], show: showCases },
-  { name: "requests", roles: ["desk", "supervisor"], show: showRequests },
+  { name: "requests", roles: ["desk", "supervisor"], show: showRequests, when: (one) => one.two_for_viewing },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
   { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
@@ -32,21 +34,29 @@ const VIEWS = [
   { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
 ];
 let me = null;
+/** The place that is shown: another one begins at its top. */
+let shown = null;
 
 /** Shows the place that the address names. */
 export async function show() {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = say("skip");
   const [word, ...rest] = place();
-  drawBar(word);
+  const mine = viewsOf(me);
+  const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
+  drawBar(mine, view);
   const page = { main, me, go, enter, show };
   if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)));
   if (me === null) return guarded(() => showSignIn(page));
-  const mine = VIEWS.filter((view) => view.roles.some((role) => me.roles.includes(role)));
-  const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
   if (view === undefined) return fill(main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you")));
   document.title = `${say(view.hidden ? "title" : view.name)} – camerad`;
   return guarded(() => view.show(page, view.name === word ? rest : []));
+}
+
+/** What somebody may see; nothing, if it is nobody. */
+function viewsOf(person) {
+  if (person === null) return [];
+  return VIEWS.filter((view) => view.roles.some((role) => person.roles.includes(role)) && (view.when?.(person) ?? true));
 }
 
 /** The words of the address's place; an address that is broken is that of the start. */
@@ -70,6 +80,7 @@ export function go(...words) {
 function enter(person) {
   letGo();
   me = person;
+  watchIdle(me, () => leave("idle_out"));
   history.replaceState(null, "", "/");
   tell(say("welcome", { name: person.name }));
   show();
@@ -78,7 +89,9 @@ function enter(person) {
 async function guarded(work) {
   try {
     await work();
-    main.focus();
+    main.focus({ preventScroll: true });
+    if (shown !== location.hash) scrollTo(0, 0);
+    shown = location.hash;
   } catch (error) {
     if (error.why === "not_signed_in") return leave();
     if (error.why === undefined) throw error;
@@ -87,16 +100,16 @@ async function guarded(work) {
   return undefined;
 }
 
-function drawBar(word) {
-  const mine = me === null ? [] : VIEWS.filter((view) => !view.hidden && view.roles.some((role) => me.roles.includes(role)));
+/** mine: what may be seen. view: what is shown, as a part of what its link leads to. */
+function drawBar(mine, view) {
   fill(
     bar,
     make("strong", {}, say("title")),
     make(
       "nav",
       { "aria-label": say("title") },
-      mine.map((view) =>
-        make("a", { href: `#${view.name}`, "aria-current": view.name === word ? "page" : null }, say(view.name)),
+      mine.filter((one) => !one.hidden).map((one) =>
+        make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null }, say(one.name)),
       ),
     ),
     make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => { switchLanguage(); show(); } }, say("language")),
@@ -106,24 +119,21 @@ function drawBar(word) {
 }
 
 /** Nobody is signed in any more: what is open is closed, whatever view it was in. */
-async function leave() {
+async function leave(why = "refused_not_signed_in") {
   letGo();
+  unwatchIdle();
   if (me === null) return;
   me = null;
   for (const one of document.querySelectorAll("dialog")) one.close();
-  if (returned === null) await show();
-else {
-  document.documentElement.lang = language();
-  drawBar("");
-  await guarded(() => finishOpenid({ main, enter, show }, returned));
-}
-  tell(say("refused_not_signed_in"), "wrong");
+  await show();
+  tell(say(why), "wrong");
 }
 
 async function signOut() {
   letGo();
   await guarded(async () => {
     await post("/api/sign-out");
+    unwatchIdle();
     me = null;
     tell(say("signed_out"));
     history.replaceState(null, "", "/");
@@ -141,15 +151,16 @@ function takeReturn() {
 
 const returned = takeReturn();
 addEventListener("hashchange", show);
-document.addEventListener(SIGNED_OUT, leave);
+document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");
+  if (me !== null) watchIdle(me, () => leave("idle_out"));
 } catch (error) {
   tell(sentence(error), "wrong");
 }
 if (returned === null) await show();
 else {
   document.documentElement.lang = language();
-  drawBar("");
+  drawBar([]);
   await guarded(() => finishOpenid({ main, enter, show }, returned));
 }

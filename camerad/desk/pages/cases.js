@@ -52,7 +52,7 @@ function drawCase(page, one) {
       "div",
       { class: "buttons" },
       isOpen ? make("button", { onclick: () => note(number, again) }, say("add_note")) : null,
-      isOpen && one.recordings.length > 0 ? make("button", { onclick: () => handOver(one, again) }, say("hand_over")) : null,
+      isOpen && one.recordings.length > 0 ? make("button", { onclick: () => handOver(one, page.me, again) }, say("hand_over")) : null,
       isOpen ? act("close_case", "/api/cases/close", { number }, "case_closed_now") : act("reopen_case", "/api/cases/reopen", { number }, "case_open_now"),
     ),
     make("h2", {}, say("recordings")),
@@ -71,7 +71,7 @@ function drawCase(page, one) {
       ),
     ),
     one.handed_over.length === 0 ? null : [
-      make("h2", {}, say("handed_over")),
+      make("h2", {}, say("hand_overs")),
       make("ul", {}, one.handed_over.map((left) => make("li", {}, `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`))),
     ],
     make("h2", {}, say("notes")),
@@ -93,14 +93,20 @@ async function note(number, again) {
   if (said !== null) await done(() => post("/api/cases/note", { number, text: said.text }), "noted", again);
 }
 
-async function handOver(one, again) {
-  const command = one.recordings.map((there) => `camerad evidence export ${there.id}`).join("\n");
+async function handOver(one, me, again) {
+  const more = `--state ${say("hand_over_store")} --identity ${say("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
+  const command = one.recordings.map((there) => `camerad evidence export ${there.id} ${more}`).join("\n");
   const fields = [
     make("pre", { tabindex: 0 }, command),
     field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint")),
   ];
   const said = await ask(say("hand_over"), say("hand_over_text"), fields, say("hand_over_done"), say("cancel"));
   if (said !== null) await done(() => post("/api/cases/hand-over", { number: one.number, text: said.text }), "handed_over_now", again);
+}
+
+/** A word for a shell. */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 async function done(work, told, again) {
@@ -114,8 +120,8 @@ async function done(work, told, again) {
   }
 }
 
-/** Asks into which open case a recording goes, and adds it. */
-export async function addToCase(recording, again) {
+/** Asks into which open case a recording goes, and adds it. held: whether it is held already. */
+export async function addToCase(recording, held, again) {
   const cases = (await get("/api/cases")).filter((one) => one.closed_us === null);
   if (cases.length === 0) {
     tell(say("no_open_case"), "wrong");
@@ -123,5 +129,5 @@ export async function addToCase(recording, again) {
   }
   const choice = make("select", { name: "number" }, cases.map((one) => make("option", { value: one.number }, one.number)));
   const said = await ask(say("add_to_case"), null, [field(say("case_number"), choice)], say("add"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/add", { number: said.number, recording }), "added_to_case", again);
+  if (said !== null) await done(() => post("/api/cases/add", { number: said.number, recording }), held ? "added_held_to_case" : "added_to_case", again);
 }

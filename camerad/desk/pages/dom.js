@@ -47,7 +47,7 @@ let telling = 0;
 
 /**
  * Asks in a dialog of its own, and comes to what was typed, or to null. fields: elements with a name.
- * The button that does it says what it does; cancel: the other one, null for none.
+ * The button that does it says what it does. cancel: what the other one says, null for none.
  */
 export function ask(title, text, fields, doIt, cancel) {
   return new Promise((settle) => {

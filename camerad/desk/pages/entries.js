@@ -5,7 +5,7 @@ import { csvOf } from "./csv.js";
 import { field, fill, make } from "./dom.js";
 import { questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
-import { say } from "./words.js";
+import { reportWords, say } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -40,6 +40,7 @@ export async function showEntries({ main }) {
     ),
     more,
   );
+  const called = await reportWords();
   await load(true);
 
   async function load(anew) {
@@ -48,13 +49,13 @@ export async function showEntries({ main }) {
     const page = await get(`/api/entries?${asked}`);
     rows = anew ? page.rows : [...rows, ...page.rows];
     if (anew) body.replaceChildren();
-    body.append(...page.rows.map(draw));
+    body.append(...page.rows.map((row) => draw(row, called)));
     next = page.next;
     more.hidden = next === null;
   }
 }
 
-function draw(row) {
+function draw(row, called) {
   return make(
     "tr",
     {},
@@ -62,7 +63,7 @@ function draw(row) {
     make("td", {}, row.who ?? ""),
     make("td", {}, kindWords(row.kind)),
     make("td", {}, row.recording ?? ""),
-    make("td", {}, row.reason ?? ""),
+    make("td", {}, reasonWords(row, called)),
   );
 }
 
@@ -70,6 +71,19 @@ function draw(row) {
 export function kindWords(kind) {
   const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
+}
+
+/** Why, in the page's language where a program said it. called: as `reportWords` has it. */
+export function reasonWords(entry, called) {
+  if (entry.kind === "deleted") return whyDeleted(entry.reason);
+  const ended = ["closed", "received", "recovered"].includes(entry.kind);
+  return (ended ? called.end_reasons[entry.reason] : null) ?? entry.reason ?? "";
+}
+
+/** Why something was deleted. */
+export function whyDeleted(why) {
+  const known = { expired: "why_over", offloaded: "why_offloaded" };
+  return why in known ? say(known[why]) : (why ?? "");
 }
 
 /** Saves what is shown, and no more. */
@@ -81,12 +95,14 @@ function save(rows) {
 }
 
 /** What went since yesterday, what goes within a day, and what is late. */
-export async function showDeletions({ main }) {
+export async function showDeletions({ main, me }) {
+  const opens = me.roles.some((role) => role === "desk" || role === "supervisor");
+  const name = (id) => (opens ? make("a", { href: `#recording/${encodeURIComponent(id)}` }, id) : id);
   const { done, coming, late } = await get("/api/deletions");
   const list = (rows, when) =>
     rows.length === 0
       ? make("p", {}, say("none"))
-      : make("ul", {}, rows.map((row) => make("li", {}, `${row.id ?? row.recording} · ${row.camera ?? "–"} · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null)));
+      : make("ul", {}, rows.map((row) => make("li", {}, name(row.id ?? row.recording), ` · ${row.camera ?? "–"} · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null)));
   fill(
     main,
     make("h1", {}, say("deletions")),
@@ -95,6 +111,6 @@ export async function showDeletions({ main }) {
     make("h2", {}, say("coming")),
     list(coming, (row) => say("due", { day: moment(row.due_us) })),
     make("h2", {}, say("gone")),
-    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say("why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : row.why}`),
+    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say("why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
   );
 }

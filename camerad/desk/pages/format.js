@@ -15,6 +15,14 @@ export function moment(us, clock = null) {
   return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
 }
 
+/** When a recording began, by its id; null if that is no id of a recording. */
+export function idTime(id) {
+  const found = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(id);
+  if (found === null) return null;
+  const [year, month, ...rest] = found.slice(1).map(Number);
+  return Date.UTC(year, month - 1, ...rest) * 1000;
+}
+
 /** Its day. */
 export function day(us) {
   return new Intl.DateTimeFormat(spelling(), { dateStyle: "medium" }).format(new Date(us / 1000));

@@ -99,7 +99,7 @@ async function giveLink(asked) {
     const given = await asked;
     const address = `${location.origin}/#link=${given.link}`;
     const shown = make("input", { value: address, readonly: true, "aria-label": say("link_made", given) });
-    await ask(say("link_made", given), say("link_give"), [shown], say("close"), say("cancel"));
+    await ask(say("link_made", given), say("link_give"), [shown], say("close"), null);
   });
 }
 

@@ -4,12 +4,12 @@ import { get, post, RefusedError } from "./api.js";
 import { addToCase } from "./cases.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { askDue, questionOf } from "./filters.js";
-import { kindWords } from "./entries.js";
-import { day, duration, moment, zone } from "./format.js";
+import { kindWords, reasonWords, whyDeleted } from "./entries.js";
+import { day, duration, idTime, moment, zone } from "./format.js";
 import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { say, sentence } from "./words.js";
+import { reportWords, say, sentence } from "./words.js";
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
@@ -104,7 +104,7 @@ function drawRow(row) {
   return make(
     "tr",
     {},
-    make("th", { scope: "row" }, make("a", { href: `#recording/${encodeURIComponent(row.id)}` }, moment(row.began_us ?? row.at_us, row.clock))),
+    make("th", { scope: "row" }, make("a", { href: `#recording/${encodeURIComponent(row.id)}` }, moment(row.began_us ?? idTime(row.id) ?? row.at_us, row.clock))),
     make("td", {}, row.camera ?? "–"),
     make("td", {}, row.wearer ?? "–"),
     make("td", { class: "number" }, duration(row.length_us === null ? null : row.length_us / 1e6)),
@@ -127,9 +127,10 @@ function keptWhy(row) {
   return row.due_us === null ? say("not_known") : say("due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
 }
 
-/** One recording: what it says, what happened to it, and what can be done. */
-export async function showRecording({ main, me, go }, [id = ""]) {
-  closePlayer();
+/** One recording: what it says, what happened to it, and what can be done. viewed: where it is just
+ * being viewed, which goes on. */
+export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
+  if (viewed === null) closePlayer();
   let found = null;
   try {
     found = await get(`/api/recordings/${encodeURIComponent(id)}`);
@@ -140,34 +141,35 @@ export async function showRecording({ main, me, go }, [id = ""]) {
   }
   const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
   const row = rows.length === 0 ? null : { ...rows[0], held };
+  const called = await reportWords();
   const here = said !== null || unreadable;
-  const again = () => showRecording({ main, me, go }, [id]);
-  const seen = make("section", { class: "seen", hidden: true });
+  const seen = viewed ?? make("section", { class: "seen", hidden: true });
+  const again = () => showRecording({ main, me, go }, [id], seen);
   fill(
     main,
     back(go),
     make("h1", {}, say("recording", { id })),
-    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: row.deleted_why }) : null),
+    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
     make(
       "div",
       { class: "buttons" },
       said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
       here ? make("button", { onclick: () => takeAlong(id, cases, me) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, again) }, say("hold")) : null,
-      here ? make("button", { onclick: () => addToCase(id, again) }, say("add_to_case")) : null,
+      here ? make("button", { onclick: () => addToCase(id, held, again) }, say("add_to_case")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
-    said === null ? null : facts(said, key, row),
+    said === null ? null : facts(said, key, row, called),
     await alongside(row),
     make("h2", {}, say("history")),
     make(
       "ol",
       { class: "history" },
-      history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one))),
+      history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one, called))),
     ),
   );
 }
@@ -176,26 +178,26 @@ function back(go) {
   return make("button", { class: "quiet", onclick: () => go("recordings") }, `‹ ${say("back")}`);
 }
 
-function words(entry) {
-  const who = entry.who ? ` · ${entry.who}` : "";
-  return `${kindWords(entry.kind)}${who}${entry.reason ? ` · ${entry.reason}` : ""}`;
+function words(entry, called) {
+  return [kindWords(entry.kind), entry.who, reasonWords(entry, called)].filter(Boolean).join(" · ");
 }
 
-function facts(said, key, row) {
+function facts(said, key, row, called) {
   const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
+  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${called.gap_reasons[one.reason] ?? one.reason})`;
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say("press_at", { at: duration(said.trigger_at) })],
     ["length", duration(said.seconds)],
-    ["ended_by", said.reason ?? "–"],
+    ["ended_by", called.end_reasons[said.reason] ?? said.reason ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
     ["stages", stages.length ? stages.join(", ") : say("none")],
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
-    ["gaps", said.gaps.length ? said.gaps.map((gap) => `${duration(gap.from)}–${duration(gap.to)} (${gap.reason})`).join(", ") : say("none")],
+    ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
     ["sound", say(said.sound ? "yes" : "no")],
     ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
-    ["openers", [say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
     ["kept", keptWhy(row) ?? "–"],
   ];
   return make(

@@ -1,7 +1,7 @@
 // Views a recording in this tab, or takes it along, sealed: each for a reason, which is written down
 // before the first byte. What was opened here is let go of when somebody else may sit before it.
 
-import { bytes, get, piece, post, RefusedError } from "./api.js";
+import { bytes, get, piece, post, RefusedError, USED } from "./api.js";
 import { ask, field, make, tell } from "./dom.js";
 import { language, say, sentence } from "./words.js";
 
@@ -152,7 +152,8 @@ async function grant(id, purpose, cases, me) {
 }
 
 async function askedFor(id, purpose, cases, me) {
-  const known = (await get("/api/viewing-requests")).find(
+  const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
+  const known = requests.find(
     (one) => one.person === me.id && one.recording === id && one.purpose === purpose && one.approved_by,
   );
   const [does, text] = purpose === "view" ? ["view", "view_text"] : ["take_along", "take_along_text"];
@@ -182,12 +183,15 @@ async function whole(path, headers) {
   return new Blob(parts, { type: "application/x-tar" });
 }
 
-/** A source that, where it gets nothing, asks whether anybody is signed in still. */
+/** A source whose reads count as use, and that asks, where it gets nothing, whether anybody is
+ * signed in still. */
 function watched(source) {
   const read = source.read.bind(source);
   source.read = async (from, to) => {
     try {
-      return await read(from, to);
+      const got = await read(from, to);
+      document.dispatchEvent(new Event(USED));
+      return got;
     } catch (error) {
       await get("/api/recordings?limit=1").catch(() => null);
       throw error;

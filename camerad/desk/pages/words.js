@@ -26,6 +26,12 @@ export function say(key, values = {}) {
   return words.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
+export async function reportWords() {
+  const { REPORT_WORDS } = await import("./player/report_words.js");
+  return REPORT_WORDS[language()];
+}
+
 /** What is said of an error: the sentence for a refusal. */
 export function sentence(error) {
   const key = `refused_${error.why ?? "not_understood"}`;

@@ -9,7 +9,7 @@ whole daemons would simulate twenty sensors.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -45,6 +45,10 @@ class CardDaemon:
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix=card.name)
         self._store: Store | None = None
         self._control: Final = Control(self, str(runtime), None, office=office)
+        self.percent: int | None = None
+        """Of its battery; None for one without a gauge."""
+        self.wrong: tuple[Condition, ...] = ()
+        """What is wrong with it."""
         self.acknowledged = 0
         """Recordings that its ledger calls acknowledged."""
 
@@ -99,9 +103,15 @@ class CardDaemon:
             "stage": Stage.IDLE.value,
             "recording": None,
             "ready": True,
-            "conditions": [Condition.DOCKED.value] if self._docked else [],
+            "conditions": [one.value for one in self._conditions()],
+            "battery": None if self.percent is None else {"percent": self.percent},
             "clock": ClockSource.SYNCHRONISED.value,
         }
+
+    def _conditions(self) -> Iterator[Condition]:
+        if self._docked:
+            yield Condition.DOCKED
+        yield from self.wrong
 
     def health(self) -> dict[str, Any]:
         """It has no parts."""

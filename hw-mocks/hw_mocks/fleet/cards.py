@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -43,26 +43,37 @@ _SHORTEST: Final = 0.25
 class Card:
     """A camera's state directory, made at `root`. name: the camera's.
 
-    The recordings are behind one another, and end now.
+    The recordings are behind one another, and end now. wearer: who wore it, None if nobody was
+    named.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, wearer: str | None = None) -> None:
         self.root = root
         self.name = name
+        self.wearer = wearer
         self.recordings: Final = root / RECORDINGS
         root.mkdir(parents=True)
         self.recordings.mkdir()
         self.key: Final[SigningKey] = identity.load_or_create(str(root)).key
 
-    def record(self, film: EndlessFilm, lengths: list[int], seed: int = 0) -> None:
-        """Fill it. lengths: fragments of each recording. seed: which of them are marked."""
+    def record(
+        self,
+        film: EndlessFilm,
+        lengths: list[int],
+        seed: int = 0,
+        marked: Collection[int] | None = None,
+    ) -> None:
+        """Fill it. lengths: fragments of each recording. marked: numbers of those with a mark,
+        from 0; if None, the seed says which."""
         chance = random.Random(f"{seed} {self.name}")
         whole_us = sum(lengths) * FRAGMENT_US
         clock = ManualClock(_BEGAN_US, SystemClock().wall_us() - whole_us)
         with _unsynchronised():
             ledger = Ledger.open(str(self.root / LEDGER), self.key, clock)
-            for count in lengths:
-                self.record_one(film, count, clock, ledger, marked=chance.random() < _MARKED)
+            for number, count in enumerate(lengths):
+                drawn = chance.random() < _MARKED
+                wanted = drawn if marked is None else number in marked
+                self.record_one(film, count, clock, ledger, marked=wanted)
             ledger.close()
         os.sync()
 
@@ -122,7 +133,7 @@ class Card:
             sound=False,
             encoder="libx264",
             software="camerad fleet",
-            wearer=None,
+            wearer=self.wearer,
             recipients=sealer.recipients,
         )
 

@@ -3,9 +3,11 @@ once: each has its own number and time."""
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import av
@@ -19,7 +21,8 @@ PICTURES: Final = FPS // 2
 """In a fragment."""
 FRAGMENT_US: Final = PICTURES * TIMESCALE // FPS
 _GROUPS: Final = 4
-"""Seconds of the noise, each with a key frame."""
+"""Seconds of the film, each with a key frame."""
+_I420: Final = "yuv420p"
 
 
 class EndlessFilm:
@@ -60,13 +63,27 @@ def pts_of(number: int) -> int:
 def noise(width: int, height: int, bitrate: int) -> EndlessFilm:
     """A film of noise. bitrate: bits per second that it has, about. For whoever does not look at
     the pictures, as an office does not."""
-    packets = list(_encoded(width, height, bitrate))
-    return EndlessFilm(packets, width, height)
+    random = np.random.default_rng(1)
+    pictures = (
+        random.integers(0, 256, (height * 3 // 2, width), np.uint8) for _ in range(_GROUPS * FPS)
+    )
+    frames = (av.VideoFrame.from_ndarray(one, _I420) for one in pictures)
+    return EndlessFilm(list(_encoded(frames, width, height, bitrate)), width, height)
 
 
-def _encoded(width: int, height: int, bitrate: int) -> Iterator[Packet]:
+def of_clip(path: Path, width: int, height: int, bitrate: int) -> EndlessFilm:
+    """A film of a clip's first pictures, for whoever looks at them. The clip has enough of them."""
+    with av.open(str(path)) as clip:
+        frames = [
+            one.reformat(width, height, _I420)
+            for one in itertools.islice(clip.decode(video=0), _GROUPS * FPS)
+        ]
+    return EndlessFilm(list(_encoded(frames, width, height, bitrate)), width, height)
+
+
+def _encoded(frames: Iterable[Any], width: int, height: int, bitrate: int) -> Iterator[Packet]:
     codec: Any = av.CodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.width, codec.height, codec.pix_fmt = width, height, _I420
     codec.time_base, codec.framerate = Fraction(1, TIMESCALE), Fraction(FPS)
     codec.bit_rate, codec.gop_size, codec.thread_count = bitrate, FPS, 1
     codec.options = {
@@ -78,10 +95,7 @@ def _encoded(width: int, height: int, bitrate: int) -> Iterator[Packet]:
         "maxrate": str(bitrate),
         "bufsize": str(bitrate // 2),
     }
-    random = np.random.default_rng(1)
-    for number in range(_GROUPS * FPS):
-        rows = random.integers(0, 256, (height * 3 // 2, width), np.uint8)
-        frame: Any = av.VideoFrame.from_ndarray(rows, "yuv420p")
+    for number, frame in enumerate(frames):
         frame.pts, frame.time_base = pts_of(number), Fraction(1, TIMESCALE)
         frame.pict_type = PictureType.I if number % FPS == 0 else PictureType.NONE
         for packet in codec.encode(frame):

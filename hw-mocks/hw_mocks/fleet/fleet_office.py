@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import re
@@ -36,7 +35,8 @@ class FleetOffice:
     """An office below `root`. cameras: names and public keys of its register.
 
     listens: its port; any that is free if None. port: where cameras reach it, if that is not where
-    it listens, as with a network between. receive: settings of the section of that name.
+    it listens, as with a network between. desk: whether people reach it too. receive: settings of
+    the section of that name.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class FleetOffice:
         cameras: Iterable[tuple[str, PublicKey]],
         listens: int | None = None,
         port: int | None = None,
+        *,
+        desk: bool = False,
         **receive: int,
     ) -> None:
         self.root = root
@@ -56,6 +58,7 @@ class FleetOffice:
         self._listens: Final = listens or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.url: Final = f"https://{HOST}:{port or self._listens}"
+        self._desk_port: Final = free_port() if desk else None
         self._make(cameras, receive)
 
     def _make(self, cameras: Iterable[tuple[str, PublicKey]], receive: dict[str, int]) -> None:
@@ -77,6 +80,8 @@ class FleetOffice:
         settings = yaml.safe_load(self.config.read_text())
         settings["listen"] = {"host": HOST, "port": self._listens}
         settings["receive"] |= {"reserve_gib": 0, **receive}
+        if self._desk_port is not None:
+            settings["desk"] = {"url": self.desk, "host": HOST, "port": self._desk_port}
         self.config.write_text(yaml.safe_dump(settings))
         public = load_public_key(str(key))
         assert public is not None
@@ -87,6 +92,11 @@ class FleetOffice:
     def listens(self) -> int:
         """The port of this machine at which the server listens."""
         return self._listens
+
+    @property
+    def desk(self) -> str:
+        """Where its people work: the page's address. Passkeys belong to a name."""
+        return f"https://localhost:{self._desk_port}"
 
     @property
     def certificate(self) -> tuple[Path, Path, Path]:
@@ -107,18 +117,23 @@ class FleetOffice:
 
     # ------------------------------------------------------------------ the process
 
-    def start(self) -> None:
-        """Start the server, and wait until it listens. Raises FleetOfficeError if it does not."""
+    def start(self, later_seconds: int = 0) -> None:
+        """Start the server, and wait until it listens. later_seconds: how far its machine's clocks
+        are ahead. Raises FleetOfficeError if it does not come up."""
+        later = ["hw_mocks.later", str(later_seconds)] if later_seconds else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "camerad", "office", "serve", "--config", self.config],
+                [
+                    *(sys.executable, "-m", *later, "camerad", "office", "serve"),
+                    *("--config", self.config),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         until = time.monotonic() + START_SECONDS
         while True:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self._listens), 1):
+            if all(map(_listens, filter(None, (self._listens, self._desk_port)))):
                 return
             if self._process.poll() is not None or time.monotonic() > until:
                 raise FleetOfficeError(f"the office does not start; {self.log} says why")
@@ -172,7 +187,10 @@ class FleetOffice:
         """Check everything there. keys: the cameras' public ones. more: arguments besides."""
         named = [word for key in keys for word in ("--key", str(key))]
         command = ["evidence", "verify", str(self.directory), *named]
-        command += ["--office-key", str(self.public_key), *more]
+        return self.run(*command, "--office-key", str(self.public_key), *more)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """A command of the desk's, on a computer of the office's."""
         return subprocess.run(
             [sys.executable, "-m", "camerad", *command],
             capture_output=True,
@@ -180,6 +198,14 @@ class FleetOffice:
             check=False,
             env={**os.environ, "XDG_CONFIG_HOME": os.devnull},
         )
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -81,8 +81,16 @@ class Fleet:
     async def waiting(self, seconds: float) -> None:
         """Return when every client waits for its camera's dock. Raises TimeoutError, and
         FleetOfficeError if one has ended."""
+        await self._all_say("waiting for the dock", seconds)
+
+    async def checked_in(self, seconds: float) -> None:
+        """Return when every client has said that everything is handed over: its camera has checked
+        in since. Raises as `waiting`."""
+        await self._all_say("everything is handed over", seconds)
+
+    async def _all_say(self, text: str, seconds: float) -> None:
         async with asyncio.timeout(seconds):
-            while not all("waiting for the dock" in one.uploader.status() for one in self.cameras):
+            while not all(text in one.uploader.status() for one in self.cameras):
                 if ended := [one.uploader for one in self.cameras if not one.uploader.running]:
                     raise FleetOfficeError(f"a client has ended; {ended[0].log} says why")
                 await asyncio.sleep(LOOK_SECONDS)

@@ -65,6 +65,18 @@ def test_a_link_makes_a_passkey_and_the_passkey_signs_in(scene: DeskScene, perso
     assert [facts.what for _, facts in kinds] == ["passkey_added", "in", "in"]
 
 
+def test_the_page_is_told_when_its_session_ends(scene: DeskScene, person: str) -> None:
+    tab = scene.signed_in(person)
+    told = tab.ask("GET", "/api/me").said
+    # Half an hour and ten hours, as the settings have them.
+    assert (told["idle_seconds"], told["left_seconds"]) == (1800, 36_000)
+    assert told["two_for_viewing"] is False
+    scene.clock.advance(20 * 60 * SECOND)
+    assert tab.ask("GET", "/api/me").said["left_seconds"] == 36_000 - 1200
+    _, answer = enrol(scene, person, Authenticator())
+    assert answer.said["left_seconds"] == 36_000
+
+
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_pages(
     scene: DeskScene, person: str
 ) -> None:

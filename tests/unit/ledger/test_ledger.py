@@ -311,6 +311,20 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
     assert book.damage() == []
 
 
+@pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
+def test_who_is_given_a_recording_changes_nothing_about_it(book: Book, kind: str) -> None:
+    book.record("a")
+    book.hold("a")
+    before = book.state.recordings
+    role = {"person": "p"} if kind == "viewing_approved" else {"role": "desk", "approved_by": ""}
+    for name in ("a", "nobody knows it"):
+        book.ledger.append(kind, id=name, who="w", reason="r", case="", **role)
+    assert book.state.recordings == before
+    book.ledger.rotate()
+    book.open()
+    assert book.state.recordings == before
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
 def test_after_a_failed_append_the_next_takes_its_place(

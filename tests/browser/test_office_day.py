@@ -1,0 +1,456 @@
+"""A day of an office, as four people live it on the page of the real server, a process of
+`camerad office serve`, with a fleet of cameras that hand over by the production client.
+
+The administrator lets three people in, each with a passkey of their own. The shift lead sees which
+cameras can be handed out. The clerk finds the mark, verifies and views the recording for a reason,
+holds it, puts it into a case and hands it over. Two weeks later, by the clock below the server, all
+else is gone, and the data protection officer finds who looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+import shlex
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hw_mocks import clips
+from hw_mocks.fleet.cards import Card
+from hw_mocks.fleet.endless_film import of_clip
+from hw_mocks.fleet.fleet_office import FleetOffice
+from hw_mocks.fleet.fleet_run import Fleet
+from hw_mocks.office import identity_file
+from playwright.sync_api import Browser, Locator, expect
+
+from camerad.behaviour.stages import Condition
+from camerad.container.keys import SigningKey
+from camerad.verify.verdict import Verdict
+from tests.breadth import CAMPAIGN, breadth, campaign
+from tests.browser.person import NARROW, WIDE, Person, person
+from tests.waiting import DEADLINE, until
+
+FLAGS: Final = ("--ignore-certificate-errors",)
+"""The authority of a test is nobody's."""
+CAMERAS: Final = breadth(2, 20)
+LENGTHS: Final = [12, 6]
+"""Of each camera's recordings, fragments of half a second."""
+DAYS_LATER: Final = 15
+"""A day more than the law lets them stay."""
+DESKTOP: Final = (1280, 800)
+CASE: Final = "32-5/2026"
+REASON: Final = f"Az. {CASE}"
+NEVER: Final = "20200101T000000Z-000001-00000001"
+PAGES: Final = Path(__file__).parents[2] / "camerad/desk/pages"
+AUTHENTICATOR: Final = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+class Day:
+    """An office after a shift: everything is handed over. The first camera is in order, the second
+    one's battery is low and its microphone fails, and one was never in its dock."""
+
+    def __init__(self, root: Path, sockets: Path) -> None:
+        film = of_clip(clips.find("vtest.avi"), 640, 480, 600_000)
+        self.cards: Final = []
+        for number in range(1, CAMERAS + 1):
+            name = f"camera-{number:02}"
+            card = Card(root / "cards" / name, name, f"w-{number:02}")
+            card.record(film, LENGTHS, marked=(0,) if number == 1 else ())
+            self.cards.append(card)
+        known = [(one.name, one.key.public) for one in self.cards]
+        known.append((f"camera-{CAMERAS + 1:02}", SigningKey.generate().public))
+        self.office: Final = FleetOffice(root / "office", known, desk=True)
+        self.office.start()
+        self._sockets = sockets
+        handing = threading.Thread(target=lambda: asyncio.run(self._hand_over()))
+        handing.start()
+        handing.join()
+        self.marked: Final = self.cards[0].files[0].stem
+        self.others: Final = sorted(
+            path.stem for card in self.cards for path in card.files if path.stem != self.marked
+        )
+
+    async def _hand_over(self) -> None:
+        fleet = Fleet(self._sockets, self.cards, self.office)
+        try:
+            await fleet.open()
+            for one in fleet.cameras:
+                one.daemon.percent = 90
+            fleet.cameras[1].daemon.percent = 31
+            fleet.cameras[1].daemon.wrong = (Condition.MICROPHONE_DOWN,)
+            await fleet.waiting(DEADLINE)
+            fleet.dock()
+            await fleet.finished(DEADLINE)
+            await fleet.checked_in(DEADLINE)
+        finally:
+            await fleet.close()
+
+    def link(self) -> str:
+        """By which the first administrator comes in."""
+        said = self.office.run(
+            *("office", "people", "add", "a.admin", "--name", "Andrea Admin"),
+            *("--role", "administrator", "--config", str(self.office.config)),
+        )
+        assert said.returncode == 0, said.stderr
+        return said.stdout.split()[0]
+
+    def files(self) -> list[str]:
+        """Ids of the recordings whose files the office has."""
+        return sorted(path.stem for path in self.office.directory.glob("*/recordings/*.tar"))
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Iterator[Day]:
+    with tempfile.TemporaryDirectory(prefix="day-") as sockets:
+        made = Day(tmp_path, Path(sockets))
+        try:
+            yield made
+        finally:
+            assert made.office.stop() == 0
+            assert "Traceback" not in made.office.log.read_text()
+
+
+class Worker:
+    """Somebody at the office's page, who reads it in a language."""
+
+    def __init__(self, one: Person, language: str) -> None:
+        self.one = one
+        self.page = one.page
+        source = (PAGES / f"words_{language[:2]}.js").read_text(encoding="utf-8")
+        self._words = dict(re.findall(r'^  (\w+): "(.+)",$', source, re.MULTILINE))
+
+    def word(self, key: str, **values: object) -> str:
+        said: str = self._words[key]
+        for name, value in values.items():
+            said = said.replace(f"{{{name}}}", str(value))
+        return said
+
+    def button(self, key: str) -> Locator:
+        return self.page.get_by_role("button", name=self.word(key), exact=True)
+
+    def link(self, key: str) -> Locator:
+        return self.page.get_by_role("link", name=self.word(key), exact=True)
+
+    def field(self, key: str) -> Locator:
+        return self.page.get_by_label(self.word(key), exact=True)
+
+    def goes(self, key: str) -> None:
+        self.link(key).click()
+        expect(self.page.get_by_role("heading", name=self.word(key), exact=True)).to_be_visible()
+
+    def does(self, key: str, **fields: str) -> None:
+        """Press a button, fill in what it asks for, and have it done."""
+        self.button(key).first.click()
+        for name, text in fields.items():
+            self.field(name).fill(text)
+        self.confirms()
+
+    def confirms(self) -> None:
+        self.page.locator("dialog button.main").click()
+
+    def sees(self, name: str) -> None:
+        """A step that looks as none before."""
+        self.one.sees(name)
+
+    def sees_again(self, name: str) -> None:
+        """One that looks as one before: axe has judged that."""
+        if CAMPAIGN:
+            self.one.sees(name)
+        else:
+            self.one.takes_picture(name)
+
+    def comes_in(self, name: str) -> None:
+        """Make a passkey with the link, sign out, and come in by it."""
+        expect(self.page.get_by_text(name)).to_be_visible()
+        assert "#" not in self.page.url
+        self.field("passkey_label").fill("PC")
+        self.button("link_make").click()
+        expect(self.button("sign_out")).to_be_visible()
+        self.button("sign_out").click()
+        self.signs_in()
+
+    def signs_in(self) -> None:
+        self.button("sign_in").click()
+        expect(self.button("sign_out")).to_be_visible()
+
+    def awaits(self, path: str, what: str, count: int) -> None:
+        """Wait until an answer of the server's has so many of something."""
+        look = "([path, what]) => fetch(path).then(got => got.json()).then(got => got[what].length)"
+        until(
+            lambda: self.page.evaluate(look, [path, what]) == count,
+            DEADLINE,
+            f"{path} has {count} {what}",
+            pause=0.5,
+        )
+
+    def is_later(self, days: int) -> None:
+        """It is some days later; the page, when it is seen, notices that nobody did anything."""
+        self.one.is_later(days=days)
+        self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(self.button("sign_in")).to_be_visible()
+
+
+class Office:
+    """The people who work there; each has the page open in a browser of their own, all day."""
+
+    def __init__(self, chromium: Browser, day: Day, language: str) -> None:
+        self.day = day
+        self._chromium = chromium
+        self._language = language
+        self._open = ExitStack()
+        self._story = f"day-{language[:2]}"
+
+    def __enter__(self) -> Office:
+        self._open.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def opens(self, who: str, link: str, size: tuple[int, int], scheme: str) -> Worker:
+        """Somebody opens the link that they were given; the browser has an authenticator."""
+        how = person(
+            self._chromium,
+            self.day.office.desk,
+            f"{self._story}-{who}",
+            size=size,
+            scheme=scheme,
+            language=self._language,
+        )
+        one = self._open.enter_context(how)
+        authority = one.page.context.new_cdp_session(one.page)
+        authority.send("WebAuthn.enable")
+        authority.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        one.page.goto("about:blank")
+        one.page.goto(link)
+        return Worker(one, self._language)
+
+
+def lets_in(admin: Worker, short: str, name: str, role: str) -> str:
+    """The administrator adds somebody; the link for them."""
+    admin.button("add_person").click()
+    admin.field("person_id").fill(short)
+    admin.field("name").fill(name)
+    admin.field(role).check()
+    admin.confirms()
+    link = admin.page.get_by_role("textbox", name=admin.word("link_made", id=short))
+    said = link.input_value()
+    admin.sees_again(f"link-{short}")
+    admin.button("close").click()
+    return said
+
+
+def looks_at_cameras(lead: Worker, day: Day) -> None:
+    """Who is back, what is handed over, what has a fault; and no recording."""
+    page = lead.page
+    expect(page.get_by_role("heading", name=lead.word("cameras"), exact=True)).to_be_visible()
+    ready = lead.word("cameras_ready", ready=len(day.cards) - 1, all=len(day.cards) + 1)
+    expect(page.get_by_text(ready)).to_be_visible()
+    for name, said in (
+        ("camera-02", lead.word("reason_percent", count=31)),
+        ("camera-02", lead.word("reason_microphone")),
+        (f"camera-{len(day.cards) + 1:02}", lead.word("never_seen")),
+    ):
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
+        expect(card.first).to_contain_text(said)
+    lead.sees("cameras")
+    assert lead.link("recordings").count() == 0
+    lead.one.forgives = ("Failed to load resource: the server responded with a status of 403",)
+    for there in ("/api/recordings", f"/api/recordings/{day.marked}", "/api/entries"):
+        said = page.evaluate("there => fetch(there).then(one => one.status)", there)
+        assert said == 403, there
+
+
+def finds_and_views(clerk: Worker, day: Day) -> None:
+    """The marked one of last night: is it authentic, and what does it show?"""
+    page = clerk.page
+    # The index has what came in some seconds later.
+    clerk.awaits("/api/recordings", "rows", len(day.others) + 1)
+    page.reload()
+    rows = page.get_by_role("row")
+    expect(rows).to_have_count(1 + 3 + len(day.others) + 1)
+    clerk.sees("came-in")
+    clerk.field("only_marked").check()
+    clerk.button("find").click()
+    expect(rows).to_have_count(2)
+    clerk.sees_again("marked")
+    rows.nth(1).get_by_role("link").click()
+    title = clerk.word("recording", id=day.marked)
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    clerk.sees("recording")
+    clerk.button("view").click()
+    clerk.field("reason").fill(REASON)
+    clerk.sees("reason")
+    clerk.confirms()
+    page.set_input_files(".camerad-player form input[type=file]", identity_file())
+    page.click(".camerad-player form button")
+    expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
+    expect(page.locator(".camerad-player .verdict strong")).to_be_visible()
+    clerk.sees("viewed")
+
+
+def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
+    """Held, put into its case, and given to the prosecutor."""
+    page = clerk.page
+    clerk.does("hold", reason=REASON)
+    expect(page.locator(".tag.held").first).to_be_visible()
+    expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
+    clerk.sees("held")
+    clerk.goes("cases")
+    clerk.does("open_case", case_number=CASE)
+    title = clerk.word("case", number=CASE)
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.evaluate("id => { location.hash = `recording/${id}`; }", day.marked)
+    clerk.does("add_to_case")
+    page.get_by_role("link", name=CASE).click()
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    clerk.sees("case")
+    clerk.button("hand_over").click()
+    clerk.sees("hand-over")
+    makes_package(clerk, day, directory)
+    clerk.field("handed_to").fill("StA, 1 Js 2/26")
+    clerk.confirms()
+    expect(page.get_by_text("StA, 1 Js 2/26")).to_be_visible()
+    clerk.sees_again("handed-over")
+    clerk.goes("deletions")
+    expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
+    clerk.sees("deletions")
+
+
+def makes_package(clerk: Worker, day: Day, directory: Path) -> None:
+    """On the computer that has the key: the command that the page shows, and a check of what it
+    made."""
+    office, key = day.office, directory / "camera-01.pem"
+    key.write_text(day.cards[0].key.public.pem)
+    for_words = {
+        clerk.word("hand_over_store"): str(office.directory),
+        clerk.word("hand_over_key"): str(identity_file()),
+    }
+    program, *words = shlex.split(clerk.page.locator("dialog pre").inner_text())
+    assert program == "camerad" and words[-4:] == ["--who", "k.clerk", "--reference", CASE]
+    words = [for_words.get(one, one) for one in words]
+    own = ("--office-key", str(office.root / "office.pem"), "--output", str(directory))
+    made = office.run(*words, "--key", str(key), *own)
+    assert made.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), made.stderr
+    original = directory / f"{day.marked}-export" / f"{day.marked}.tar"
+    found = office.run("evidence", "verify", str(original), "--key", str(key))
+    assert found.returncode == made.returncode, found.stdout + found.stderr
+
+
+def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
+    """Two weeks later: what is held is there, all else is not, and the page says so."""
+    page = clerk.page
+    until(lambda: day.files() == [day.marked], DEADLINE, lambda: f"there is {day.files()}")
+    clerk.signs_in()
+    # The index says so some seconds after the server has started.
+    clerk.awaits("/api/deletions", "done", len(day.others))
+    clerk.goes("deletions")
+    why = clerk.word("why_expired", days=14).partition("(")[0]
+    gone = page.get_by_role("listitem").filter(has_text=why)
+    expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
+    for one in day.others:
+        expect(gone.filter(has_text=one)).to_have_count(1)
+    clerk.sees("deletions-later")
+    clerk.goes("recordings")
+    clerk.sees_again("later")
+    clerk.one.forgives = ("Failed to load resource: the server responded with a status of 404",)
+    for one, key in ((day.others[0], "deleted"), (day.marked, "held"), (NEVER, "never")):
+        page.evaluate("id => { location.hash = `recording/${id}`; }", one)
+        title = clerk.word("recording", id=one)
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+        said = {"deleted": "state_deleted", "held": "held", "never": "never"}[key]
+        expect(page.get_by_text(clerk.word(said), exact=True).first).to_be_visible()
+        assert clerk.button("view").count() == (key == "held")
+        clerk.sees_again(f"{key}-later")
+
+
+def finds_who_looked(officer: Worker, day: Day) -> None:
+    """Who looked, and why; and that all else was deleted."""
+    page = officer.page
+    officer.goes("entries")
+    officer.field("who").fill("k.clerk")
+    officer.field("entry_kind").select_option("viewed")
+    officer.button("find").click()
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(1)
+    for said in (day.marked, REASON, officer.word("kind_viewed")):
+        expect(rows).to_contain_text(said)
+    officer.sees("who-looked")
+    with page.expect_download() as saved:
+        officer.button("save_table").click()
+    (row,) = csv.DictReader(io.StringIO(Path(saved.value.path()).read_text("utf-8-sig")))
+    assert (row["who"], row["recording"], row["reason"]) == ("k.clerk", day.marked, REASON)
+    officer.field("who").fill("")
+    officer.field("entry_kind").select_option("deleted")
+    officer.button("find").click()
+    expect(rows).to_have_count(len(day.others))
+    officer.sees_again("what-went")
+    assert officer.link("recordings").count() == 0
+
+
+@pytest.mark.parametrize("language", ["de-DE", campaign("en-GB")])
+def test_a_day_of_the_office_and_the_rest_is_gone_on_its_day(
+    chromium: Browser, day: Day, tmp_path: Path, language: str
+) -> None:
+    live(chromium, day, tmp_path, language)
+    if CAMPAIGN:
+        is_in_order(day, tmp_path)
+
+
+def live(chromium: Browser, day: Day, directory: Path, language: str) -> None:
+    """The day. directory: where the package for the prosecutor is made."""
+    with Office(chromium, day, language) as office:
+        admin = office.opens("admin", day.link(), DESKTOP, "light")
+        admin.comes_in("Andrea Admin")
+        admin.goes("people")
+        lead_link = lets_in(admin, "s.lead", "Sascha Lead", "role_shift_lead")
+        clerk_link = lets_in(admin, "k.clerk", "Kim Clerk", "role_desk")
+        officer_link = lets_in(admin, "d.officer", "Dana Officer", "role_data_protection")
+        last = admin.page.get_by_role("listitem").filter(has_text="Dana Officer")
+        expect(last).to_be_visible()
+        admin.sees("people")
+
+        lead = office.opens("lead", lead_link, NARROW, "dark")
+        lead.comes_in("Sascha Lead")
+        looks_at_cameras(lead, day)
+
+        officer = office.opens("officer", officer_link, WIDE, "dark")
+        officer.comes_in("Dana Officer")
+
+        clerk = office.opens("clerk", clerk_link, DESKTOP, "light")
+        clerk.comes_in("Kim Clerk")
+        finds_and_views(clerk, day)
+        keeps_and_hands_over(clerk, day, directory)
+        assert day.files() == sorted([day.marked, *day.others])
+
+        assert day.office.stop() == 0
+        for one in (clerk, officer):
+            one.is_later(DAYS_LATER)
+        day.office.start(DAYS_LATER * 86_400)
+        sees_the_rest_gone(clerk, day)
+        officer.signs_in()
+        finds_who_looked(officer, day)
+
+
+def is_in_order(day: Day, directory: Path) -> None:
+    """All that the office has verifies by its cameras' keys."""
+    keys = []
+    for card in day.cards:
+        keys.append(directory / f"{card.name}.pem")
+        keys[-1].write_text(card.key.public.pem)
+    found = day.office.verify(keys)
+    assert found.returncode in (Verdict.AUTHENTIC, Verdict.QUALIFIED), found.stdout + found.stderr
