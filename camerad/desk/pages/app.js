@@ -112,7 +112,7 @@ function drawBar(mine, view) {
         make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null }, say(one.name)),
       ),
     ),
-    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => { switchLanguage(); show(); } }, say("language")),
+    make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, say("language")),
     me === null ? null : make("span", { class: "who" }, me.name),
     me === null ? null : make("button", { class: "quiet", onclick: signOut }, say("sign_out")),
   );

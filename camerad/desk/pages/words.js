@@ -1,10 +1,10 @@
 // What the page says, in the language that its reader has chosen. Every key is in `words_en.js` and
 // in `words_de.js`; a test compares them, and that each refusal of the server has its sentence.
 
-import { DE } from "./words_de.js";
-import { EN } from "./words_en.js";
-
-export const LANGUAGES = { de: DE, en: EN };
+const LANGUAGES = {
+  de: async () => (await import("./words_de.js")).DE,
+  en: async () => (await import("./words_en.js")).EN,
+};
 const KEPT = "camerad-desk-language";
 
 /** The language of the page: chosen before, else the browser's; German or English. */
@@ -14,16 +14,20 @@ export function language() {
   return navigator.language.startsWith("de") ? "de" : "en";
 }
 
-/** Remembers the other language. */
-export function switchLanguage() {
-  localStorage.setItem(KEPT, language() === "de" ? "en" : "de");
+/** Only those of the reader's language are fetched. */
+let words = await LANGUAGES[language()]();
+
+/** Chooses the other language, and remembers it once its words are here. */
+export async function switchLanguage() {
+  const other = language() === "de" ? "en" : "de";
+  words = await LANGUAGES[other]();
+  localStorage.setItem(KEPT, other);
 }
 
 /** The words for a key; `{name}` in them is replaced. A key that is missing is a mistake of ours. */
 export function say(key, values = {}) {
-  const words = LANGUAGES[language()][key];
-  if (words === undefined) throw new Error(`no words for ${key}`);
-  return words.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  if (words[key] === undefined) throw new Error(`no words for ${key}`);
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
 /** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
@@ -35,5 +39,5 @@ export async function reportWords() {
 /** What is said of an error: the sentence for a refusal. */
 export function sentence(error) {
   const key = `refused_${error.why ?? "not_understood"}`;
-  return say(key in EN ? key : "refused_not_understood");
+  return say(key in words ? key : "refused_not_understood");
 }

@@ -594,7 +594,7 @@ def test_a_provider_that_is_away_at_the_start_is_said_and_keeps_nobody(
     ):
         looking = scene.desk._looking
         assert looking is not None
-        waits = asyncio.run_coroutine_threadsafe(asyncio.wait({looking}), scene._loop)
+        waits = asyncio.run_coroutine_threadsafe(asyncio.wait({looking}), looking.get_loop())
         waits.result(DEADLINE)
         assert "nobody can sign in by OpenID Connect now: the provider at https" in caplog.text
         tab = scene.anybody()
