@@ -39,6 +39,7 @@ class DeskRefusal(StrEnum):
     CASE_CLOSED = "case_closed"
     CASE_FULL = "case_full"
     CASE_EMPTY = "case_empty"
+    CASE_CHANGED = "case_changed"
     NO_SUCH_CASE = "no_such_case"
     TOO_MANY_CASES = "too_many_cases"
 
@@ -55,6 +56,7 @@ STATUS: Final = {
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
+    DeskRefusal.CASE_CHANGED: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 

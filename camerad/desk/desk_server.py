@@ -7,6 +7,7 @@
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
 `case_routes`, `cases`                   what belongs to a file of the office's
+`package_routes`                         what a package for the prosecutor has besides recordings
 `camera_routes`                          how the cameras are
 `entry_routes`                           who did what; what was and will be deleted
 `page_files`                             the page itself
@@ -36,6 +37,7 @@ from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.entry_routes import EntryRoutes
 from camerad.desk.index_reader import IndexReader
+from camerad.desk.package_routes import PackageRoutes
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
@@ -96,6 +98,7 @@ class Desk:
         known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
+        yield from PackageRoutes(directory, self._own).routes()
         yield from CameraRoutes(directory, str(self._settings.register), self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
         yield from ViewingRoutes(directory, self._ledger, self._desk, self._clock).routes()

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from camerad.desk.route_table import IMPORT_MAP, PLAYER, Answer, Open, Route, Visit
 from camerad.office import player_modules
+from camerad.office.player_page import NAME, player_page
 
 _KINDS: Final = {
     "css": "text/css",
@@ -24,10 +25,13 @@ _KINDS: Final = {
 _START: Final = "index.html"
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
+_MAKER: Final = "package_maker"
+"""What makes a package for the prosecutor; it comes when somebody makes one."""
 
 
 class PageFiles:
-    """The files of ``camerad/desk/pages`` and, below ``player/``, those of the player."""
+    """The files of ``camerad/desk/pages``; below ``package/`` what makes a package, with the page
+    that goes into each; below ``player/`` those of the player."""
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[str, bytes]] = {}
@@ -36,6 +40,10 @@ class PageFiles:
             if one.name == _START:
                 content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
             self._files[f"/page/{one.name}"] = _KINDS[one.name.rpartition(".")[2]], content
+        for one in (resources.files("camerad.desk") / _MAKER).iterdir():
+            self._files[f"/page/package/{one.name}"] = _KINDS["js"], one.read_bytes()
+        # To be put into a package, and not to be opened here.
+        self._files[f"/page/package/{NAME}"] = "application/octet-stream", player_page()
         for name, content in player_modules.module_files().items():
             self._files[PLAYER + name] = _KINDS[name.rpartition(".")[2]], content
 
@@ -49,6 +57,7 @@ class PageFiles:
         kind, content = self._files[name]
 
         async def answer(_visit: Visit) -> web.Response:
-            return web.Response(body=content, content_type=kind, charset="utf-8")
+            charset = "utf-8" if kind.startswith("text/") else None
+            return web.Response(body=content, content_type=kind, charset=charset)
 
         return answer

@@ -5,6 +5,11 @@ import { ask, field, fill, make, tell } from "./dom.js";
 import { moment } from "./format.js";
 import { say, sentence } from "./words.js";
 
+/** Packages that were made in this tab and not handed over yet, by person and case. */
+const made = new Map();
+/** Pages of recordings that were put apart, at the most; the newest come first. */
+const PAGES_APART = 5;
+
 /** All cases, or the one with a number. */
 export async function showCases(page, [number]) {
   const cases = await get("/api/cases");
@@ -52,7 +57,6 @@ function drawCase(page, one) {
       "div",
       { class: "buttons" },
       isOpen ? make("button", { onclick: () => note(number, again) }, say("add_note")) : null,
-      isOpen && one.recordings.length > 0 ? make("button", { onclick: () => handOver(one, again) }, say("hand_over")) : null,
       isOpen ? act("close_case", "/api/cases/close", { number }, "case_closed_now") : act("reopen_case", "/api/cases/reopen", { number }, "case_open_now"),
     ),
     make("h2", {}, say("recordings")),
@@ -70,9 +74,10 @@ function drawCase(page, one) {
         ),
       ),
     ),
+    isOpen ? handing(one, page.me, again) : null,
     one.handed_over.length === 0 ? null : [
       make("h2", {}, say("handed_over")),
-      make("ul", {}, one.handed_over.map((left) => make("li", {}, `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`))),
+      make("ul", { class: "history" }, one.handed_over.map(drawHandOver)),
     ],
     make("h2", {}, say("notes")),
     one.notes.length === 0 ? make("p", {}, say("none")) : null,
@@ -93,14 +98,113 @@ async function note(number, again) {
   if (said !== null) await done(() => post("/api/cases/note", { number, text: said.text }), "noted", again);
 }
 
-async function handOver(one, again) {
-  const command = one.recordings.map((there) => `camerad evidence export ${there.id}`).join("\n");
-  const fields = [
-    make("pre", { tabindex: 0 }, command),
-    field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint")),
+function drawHandOver(left) {
+  const said = `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`;
+  return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null);
+}
+
+/** How the recordings of an open case leave the office. */
+function handing(one, me, again) {
+  if (one.recordings.length === 0) return make("section", {}, make("h2", {}, say("hand_over")), make("p", {}, say("hand_over_empty")));
+  const key = `${me.id} ${one.number}`;
+  const ready = made.get(key);
+  const warning = make("div", {});
+  const place = make("div", { class: "package" });
+  const start = make("button", { class: "main", onclick: () => makePackage(one, me, { key, start, place }, again) }, say("package_make"));
+  const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id}`).join("\n"));
+  warnOfApart(one, warning);
+  return make(
+    "section",
+    {},
+    make("h2", {}, say("hand_over")),
+    warning,
+    ready === undefined ? null : drawMade(one, ready, key, again),
+    make("p", {}, say("package_text")),
+    make("div", { class: "buttons" }, start),
+    place,
+    make("p", {}, say("package_command")),
+    make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, say("copy"))),
+    make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, say("record_elsewhere"))),
+  );
+}
+
+/** Makes a package in this tab; what does that comes when somebody wants one. */
+async function makePackage(one, me, { key, start, place }, again) {
+  start.disabled = true;
+  try {
+    const { packageOf } = await import("./package/package_view.js");
+    const got = await packageOf(one, me, place);
+    if (got === null) return;
+    made.set(key, got);
+    if (place.isConnected) await again();
+  } finally {
+    start.disabled = false;
+  }
+}
+
+/** What was made here, to be handed over. */
+function drawMade(one, { name, bytes, sha256, sealedOnly }, key, again) {
+  const facts = [
+    ["package_file", name],
+    ["package_size", new Intl.NumberFormat(document.documentElement.lang).format(bytes)],
+    ["package_sha256", make("code", {}, sha256)],
   ];
-  const said = await ask(say("hand_over"), say("hand_over_text"), fields, say("hand_over_done"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/hand-over", { number: one.number, text: said.text }), "handed_over_now", again);
+  return make(
+    "div",
+    { class: "card" },
+    make("h3", {}, say("package_ready")),
+    make("dl", {}, facts.map(([label, text]) => [make("dt", {}, say(label)), make("dd", {}, text)])),
+    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${say("package_bad", { count: sealedOnly.length })} ${sealedOnly.join(", ")}`),
+    make("p", {}, say("package_next")),
+    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, say("record_hand_over"))),
+  );
+}
+
+/** Says which recordings were put apart when the office got them, since they are not authentic. */
+async function warnOfApart(one, place) {
+  const ours = new Set(one.recordings.map(({ id }) => id));
+  const found = [];
+  try {
+    let next = null;
+    for (let page = 0; page < PAGES_APART && (page === 0 || next !== null); page += 1) {
+      const answer = await get(`/api/recordings?state=apart${next === null ? "" : `&after=${encodeURIComponent(next)}`}`);
+      found.push(...answer.rows.filter(({ id }) => ours.has(id)));
+      ({ next } = answer);
+    }
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    fill(place, make("p", { class: "hint" }, sentence(error)));
+    return;
+  }
+  const ids = [...new Set(found.map(({ id }) => id))];
+  if (ids.length > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${say("hand_over_apart")} ${ids.join(", ")}`));
+}
+
+async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    tell(say("copied"));
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    getSelection().selectAllChildren(element);
+    tell(say("copy_by_hand"), "wrong");
+  }
+}
+
+/** Writes down that something left the office: a package of this tab, or one that was made elsewhere. */
+async function recordHandOver(one, ready, key, again) {
+  const fields = [field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint"))];
+  if (ready === null) fields.push(make("label", { class: "check" }, make("input", { type: "checkbox", name: "gone", required: true }), say("really_gone")));
+  else fields.push(make("p", {}, `${ready.name}: SHA-256 `, make("code", {}, ready.sha256)));
+  const said = await ask(say("record_hand_over"), say("record_text"), fields, say("record_hand_over"), say("cancel"));
+  if (said === null) return;
+  const body = { number: one.number, text: said.text };
+  if (ready !== null) Object.assign(body, { package: ready.sha256, recordings: ready.recordings });
+  const work = async () => {
+    await post("/api/cases/hand-over", body);
+    made.delete(key);
+  };
+  await done(work, "handed_over_now", again);
 }
 
 async function done(work, told, again) {

@@ -11,6 +11,7 @@ from camerad.index.index_tables import STATES
 from camerad.office import player_modules
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
+MAKER = PAGES.parent / "package_maker"
 SOURCE = (PAGES / "words.js").read_text(encoding="utf-8")
 KEY = re.compile(r'^  (\w+): "(.+)",$', re.MULTILINE)
 SAID = re.compile(r'\b(?:say|field)\((?:say\()?"(\w+)"')
@@ -43,8 +44,8 @@ def test_each_refusal_role_and_state_has_its_words() -> None:
 def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
     source = "".join(
         one.read_text(encoding="utf-8")
-        for one in PAGES.glob("*.js")
-        if not one.name.startswith("words")
+        for one in (*PAGES.glob("*.js"), *MAKER.glob("*.js"))
+        if not one.name.startswith(("words", "sheet_words"))
     )
     assert set(SAID.findall(source)) <= ENGLISH.keys()
     quoted = set(re.findall(r'"(\w+)"', source))
@@ -54,7 +55,9 @@ def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
 
 
 def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
-    for path in PAGES.iterdir():
+    for path in (*PAGES.iterdir(), *MAKER.iterdir()):
+        if path.name == "sheet_words.js":  # the page that it has is no page of the desk
+            continue
         text = path.read_text(encoding="utf-8")
         assert not re.search(
             r"\bon\w+=|style=|innerHTML|eval\(|javascript:", text.replace("onclick: ", "")
@@ -64,7 +67,7 @@ def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
 
 def test_the_page_weighs_little_until_somebody_views_something() -> None:
     sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
-    at_once = re.compile(r'^import .* from "\./player/', re.MULTILINE)
+    at_once = re.compile(r'^import .* from "\./(?:player|package)/', re.MULTILINE)
     assert [name for name, text in sources.items() if at_once.search(text)] == []
     weight = sum(len(text.encode()) for text in sources.values())
     assert weight + len(player_modules.module_files()["player.css"]) < 150_000
