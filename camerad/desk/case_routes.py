@@ -45,8 +45,9 @@ class CaseTextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which case, and to whom it went, in a line. package: SHA-256 of the file that was handed over;
-    "" for what the command made. recordings: what was in that file, which are all of the case."""
+    """Which case, and to whom it went, in a line. package: SHA-256 of the file that was handed
+    over, "" for what the command made. recordings: what was in it, which has to be all that the
+    case has; None for what the command made."""
 
     number: str
     text: str

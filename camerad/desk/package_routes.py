@@ -29,7 +29,7 @@ class LedgerSigner(msgspec.Struct, frozen=True):
 
 
 class LedgerWords(msgspec.Struct, frozen=True):
-    """What both ledgers say of a recording. tokens: one signed statement each, oldest first; signers:
+    """What both ledgers say of a recording. tokens: a signed statement each, oldest first; signers:
     who signed them. final: SHA-256 of the recording's end as they name it, None if none does.
     software: that this server runs."""
 

@@ -35,7 +35,7 @@ const SUMS = "SHA256SUMS";
 /** Of SubjectPublicKeyInfo before an Ed25519 key (RFC 8410, 4). */
 const SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /** Room for what is not a recording, bytes of each. */
-const BESIDE = 8 << 20;
+const BESIDE = 4 << 20;
 
 /** Why a recording cannot go into a package at all. */
 export const Problem = Object.freeze({
@@ -98,6 +98,7 @@ export class Candidate {
     });
     // The judge takes bytes that cannot be had for a recording that cannot be read.
     if (source.failure !== null) throw source.failure;
+    source.release();
     let problem = null;
     if (verdict.exit === Exit.UNREADABLE || verdict.header === null) problem = Problem.UNREADABLE;
     else if (verdict.exit < Exit.NOT_AUTHENTIC && verdict.report.result.frames === 0n) problem = Problem.NO_PICTURES;
@@ -151,6 +152,7 @@ export async function makePackage(target, candidates, how) {
   for (const one of candidates) {
     const hold = await held(one, how, made);
     await new RecordingPart(zip, one, { ...how, made, hold, player, onBytes }).write();
+    one.source.release();
   }
   await zip.finish();
 }

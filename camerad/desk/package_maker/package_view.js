@@ -143,7 +143,7 @@ class PackageMaking {
 
   #verdict({ verdict, isGood }) {
     if (!isGood) return this.words.sealed_only;
-    return verdict.exit === 0 ? this.words.authentic : this.words.qualified;
+    return verdict.exit === 0 ? this.words.authentic : say("package_qualified");
   }
 
   /** Wait for a key that opens all that is to be opened. */

@@ -62,6 +62,11 @@ export class PinnedSource {
     return all;
   }
 
+  /** Let go of the bytes that are at hand; what they were is kept. */
+  release() {
+    this.#pieces.clear();
+  }
+
   /** @param {number} number */
   #piece(number) {
     const known = this.#pieces.get(number);

@@ -75,9 +75,10 @@ class InFile {
 
   /** Give it up. */
   async discard() {
-    await this.#writable.abort();
+    // What could not be written or closed cannot be given up once more; why not is told already.
+    await Promise.allSettled([this.#writable.abort()]);
     // Choosing a name makes an empty file.
-    await this.#handle.remove?.();
+    await Promise.allSettled([this.#handle.remove?.()]);
   }
 
   /** Nothing: it is where it was chosen to be. */

@@ -39,9 +39,9 @@ GERMAN: Final = ReportWording(
     "nur, was Signaturen des Schlüssels unten belegen, sofern er der für diese Kamera registrierte "
     "ist; was betroffen ist, steht unten.",
     sealed_only="NICHT echt: kein Video, nur das verschlüsselte Original",
-    sealed_only_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das zeigt die Prüfung "
-    "mit dem Schlüssel unten, sofern er der für diese Kamera registrierte ist. Darum wurde kein "
-    "Video erstellt; was betroffen ist, steht unten.",
+    sealed_only_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das zeigt die "
+    "Prüfung mit dem Schlüssel unten, sofern er der für diese Kamera registrierte ist. Darum wurde "
+    "kein Video erstellt; was betroffen ist, steht unten.",
     what_it_is="Die Kamera hat diese Aufzeichnung Stück für Stück so verschlüsselt, dass nur die "
     "Dienststelle sie öffnen kann, und jedes Stück mit ihrem eigenen Schlüssel signiert. Jede "
     "Signatur schließt den Fingerabdruck des vorigen Stücks ein: Ohne diesen Schlüssel kann kein "
