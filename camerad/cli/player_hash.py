@@ -22,12 +22,15 @@ def add_parser(actions: Any) -> None:
         "every package for a prosecutor, and with --modules of each module that a page loads.",
     )
     parser.add_argument(
-        "--modules", action="store_true", help="also of each module, by its path below player/"
+        "--modules",
+        action="store_true",
+        help="also of each module: those of the player, and those that make a package in a tab",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
+    from camerad.desk.maker_files import maker_files  # noqa: PLC0415
     from camerad.office.player_modules import module_files  # noqa: PLC0415 - reads many files
     from camerad.office.player_page import NAME, player_hash  # noqa: PLC0415
 
@@ -35,5 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if options.modules:
         for name, content in module_files().items():
             lines.append(f"{hashlib.sha256(content).hexdigest()}  player/{name}\n")
+        for name, content in maker_files().items():
+            lines.append(f"{hashlib.sha256(content).hexdigest()}  package/{name}\n")
     sys.stdout.write("".join(lines))
     return 0

@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from camerad.desk.maker_files import maker_files
 from camerad.desk.route_table import IMPORT_MAP, PLAYER, Answer, Open, Route, Visit
 from camerad.office import player_modules
 from camerad.office.player_page import NAME, player_page
@@ -25,8 +26,8 @@ _KINDS: Final = {
 _START: Final = "index.html"
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
-_MAKER: Final = "package_maker"
-"""What makes a package for the prosecutor; it comes when somebody makes one."""
+_PACKAGE: Final = "/page/package/"
+"""Where that is which makes a package for the prosecutor; it comes when somebody makes one."""
 
 
 class PageFiles:
@@ -40,10 +41,10 @@ class PageFiles:
             if one.name == _START:
                 content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
             self._files[f"/page/{one.name}"] = _KINDS[one.name.rpartition(".")[2]], content
-        for one in (resources.files("camerad.desk") / _MAKER).iterdir():
-            self._files[f"/page/package/{one.name}"] = _KINDS["js"], one.read_bytes()
+        for name, content in maker_files().items():
+            self._files[_PACKAGE + name] = _KINDS["js"], content
         # To be put into a package, and not to be opened here.
-        self._files[f"/page/package/{NAME}"] = "application/octet-stream", player_page()
+        self._files[_PACKAGE + NAME] = "application/octet-stream", player_page()
         for name, content in player_modules.module_files().items():
             self._files[PLAYER + name] = _KINDS[name.rpartition(".")[2]], content
 

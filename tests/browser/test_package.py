@@ -19,7 +19,7 @@ import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 from evidence_helpers import decoded
 from player_recordings import made_with_holes
-from playwright.sync_api import Browser, Download, expect
+from playwright.sync_api import Browser, Download, Page, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
 from camerad.cli.main import main
@@ -30,7 +30,7 @@ from camerad.office.offload import offload
 from camerad.office.player_page import player_hash
 from camerad.office.wording import GERMAN
 from camerad.store.device_client import OwnedDevice
-from tests.browser.person import Person
+from tests.browser.person import NARROW, Person
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk, signed_in
 from tests.unit.desk.desk_scene import DeskScene, free_origin
@@ -67,6 +67,29 @@ LIES: Final = """async () => {
   for (let piece = 0; piece < 5; piece += 1) await source.read(piece << 22, (piece << 22) + 1);
   return source.read(0, 9).then(() => "given", (error) => error.message);
 }"""
+ZIPS: Final = """async ([wide, pieces]) => {
+  const { ZipFile } = await import("/page/package/zip_file.js");
+  const kept = [];
+  let position = 0;
+  const target = {
+    write: async (bytes) => {
+      if (bytes.length < 1 << 20) kept.push([position, Array.from(bytes)]);
+      position += bytes.length;
+    },
+    patch: async (at, bytes) => kept.push([at, Array.from(bytes)]),
+  };
+  const zip = new ZipFile(target, new Date(2026, 10, 24, 15, 30, 10));
+  await zip.begin("größe/zeros", wide);
+  const zeros = new Uint8Array(1 << 24);
+  for (let piece = 0; piece < pieces; piece += 1) await zip.write(zeros);
+  await zip.end();
+  await zip.begin("größe/after", 5);
+  await zip.write(new TextEncoder().encode("after"));
+  await zip.end();
+  await zip.finish();
+  return [kept, position];
+}"""
+"""Writes a ZIP file to a target that keeps all but what is large, which is zeros."""
 TAKES_IT: Final = """async () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await window.chosen.getFile());
@@ -265,8 +288,8 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
     context = chromium.new_context(offline=True, locale="de-DE")
     context.set_default_timeout(DEADLINE * 1000)
     reader = context.new_page()
+    reader.goto((good / "player.html").as_uri())
     for folder, said in ((good, "Echt, mit den Hinweisen unten"), (bad, "NICHT echt")):
-        reader.goto((folder / "player.html").as_uri())
         reader.locator("input[type=file]").first.set_input_files(folder)
         reader.fill("input.mono", KEY.public.thumbprint[:12])
         expect(reader.locator(".verdict strong")).to_have_text(said)
@@ -274,80 +297,16 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
     context.close()
 
 
-def test_a_browser_without_files_downloads_what_the_tab_made(
-    chromium: Browser, scene: DeskScene, tmp_path: Path
-) -> None:
-    a_case(scene, "B 1", ONE)
-    with at_desk(chromium, scene, "package-download", size=(360, 740), scheme="dark") as clerk:
-        begins(clerk, scene, "B 1", CHOOSES_NONE)
-        gives_key(clerk)
-        with clerk.page.expect_download() as saved:
-            clerk.page.get_by_role("button", name="Paket speichern").click()
-        path = unpacked(saved.value, tmp_path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        expect(clerk.page.get_by_text(digest)).to_be_visible()
-        assert f"{ONE}.mp4" in checked(tmp_path / f"{ONE}-export")
-        clerk.sees("made")
-
-
-def test_another_key_opens_nothing_and_other_bytes_are_never_packed(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    a_case(scene, "C 1", ONE)
-    with at_desk(chromium, scene, "package-changed") as clerk:
-        page = clerk.page
-        begins(clerk, scene, "C 1", CHOOSES)
-        other = str(pyrage.x25519.Identity.generate()).encode()
-        gives_key(clerk, other, "")
-        expect(page.get_by_text("Dieser Schlüssel öffnet nicht alle")).to_be_visible()
-        gives_key(clerk)
-        expect(page.get_by_role("button", name="Paket speichern")).to_be_visible()
-        # Whoever leaves the case gives it up.
-        page.get_by_role("link", name="Aufnahmen").click()
-        expect(page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
-        assert page.evaluate(LIES) == "the server gives other bytes than before"
-    assert not [one for one in scene.kinds("hold") if one.reason.endswith("C 1")]
-
-
-def test_the_command_is_the_other_way_and_an_empty_case_says_so(
-    chromium: Browser, scene: DeskScene
-) -> None:
-    a_case(scene, "D 1")
-    a_case(scene, "D 2", ONE, TWO)
-    with at_desk(chromium, scene, "package-command") as clerk:
-        page = clerk.page
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        signed_in(clerk, scene, "k.clerk")
-        page.goto(f"{scene.origin}/#cases/D%201")
-        hint = page.get_by_text("Zum Übergeben zuerst eine Aufnahme hinzufügen.")
-        expect(hint).to_be_visible()
-        apart = {"rows": [{"id": TWO}], "next": None}
-        page.route("**/api/recordings?state=apart", lambda route: route.fulfill(json=apart))
-        page.goto(f"{scene.origin}/#cases/D%202")
-        expect(page.get_by_text(f"es keinen Film: {TWO}")).to_be_visible()
-        page.get_by_role("button", name="Kopieren").click()
-        expect(page.get_by_text("Kopiert.")).to_be_visible()
-        copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied == f"camerad evidence export {ONE}\ncamerad evidence export {TWO}"
-        page.get_by_role("button", name="Übergabe eines solchen Pakets eintragen").click()
-        page.get_by_label("An wen").fill("StA")
-        page.locator("dialog button.main").click()
-        assert scene.kinds("case")[-1].what == "added", "nobody said that it has gone out"
-        page.get_by_label("Das Paket ist wirklich hinausgegangen").check()
-        page.locator("dialog button.main").click()
-        expect(page.get_by_text("Die Übergabe ist festgehalten.")).to_be_visible()
-    assert (scene.kinds("case")[-1].what, scene.kinds("case")[-1].reason) == ("handed_over", "StA")
-
-
-def test_where_two_are_wanted_a_supervisor_approves_each_recording_first(
+def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downloads(
     chromium: Browser, tmp_path: Path
 ) -> None:
-    with office_with_two(tmp_path, two_for_viewing=True) as scene:
+    with office_with_two(tmp_path / "office", two_for_viewing=True) as scene:
         scene.add("boss", DeskRole.SUPERVISOR)
         a_case(scene, "E 1", ONE, TWO)
-        with at_desk(chromium, scene, "package-two") as clerk:
+        narrow: Any = {"size": NARROW, "scheme": "dark"}
+        with at_desk(chromium, scene, "package-two", **narrow) as clerk:
             page = clerk.page
-            begins(clerk, scene, "E 1", CHOOSES)
+            begins(clerk, scene, "E 1", CHOOSES_NONE)
             expect(page.get_by_text("für 2 Aufnahme(n) genehmigen")).to_be_visible()
             assert scene.kinds("downloaded") == []
             boss, own = scene.signed_in("boss"), {"Origin": scene.origin}
@@ -358,45 +317,65 @@ def test_where_two_are_wanted_a_supervisor_approves_each_recording_first(
             page.get_by_role("button", name="Paket für die Staatsanwaltschaft").click()
             expect(page.get_by_label("Grund")).to_have_value("Az. E 1")
             page.locator("dialog button.main").click()
-            expect(page.locator(".camerad-player form")).to_be_visible()
+            gives_key(clerk)
+            with page.expect_download() as saved:
+                page.get_by_role("button", name="Paket speichern").click()
+            path = unpacked(saved.value, tmp_path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            expect(page.get_by_text(digest)).to_be_visible()
+            assert f"{ONE}.mp4" in checked(tmp_path / f"{ONE}-export")
+            clerk.sees("made")
         given = [(one.id, one.approved_by) for one in scene.kinds("downloaded")]
         assert sorted(given) == [(ONE, "boss"), (TWO, "boss")]
 
 
-ZIPS: Final = """async ([wide, pieces]) => {
-  const { ZipFile } = await import("/page/package/zip_file.js");
-  const kept = [];
-  let position = 0;
-  const target = {
-    write: async (bytes) => {
-      if (bytes.length < 1 << 20) kept.push([position, Array.from(bytes)]);
-      position += bytes.length;
-    },
-    patch: async (at, bytes) => kept.push([at, Array.from(bytes)]),
-  };
-  const zip = new ZipFile(target, new Date(2026, 10, 24, 15, 30, 10));
-  await zip.begin("größe/zeros", wide);
-  const zeros = new Uint8Array(1 << 24);
-  for (let piece = 0; piece < pieces; piece += 1) await zip.write(zeros);
-  await zip.end();
-  await zip.begin("größe/after", 5);
-  await zip.write(new TextEncoder().encode("after"));
-  await zip.end();
-  await zip.finish();
-  return [kept, position];
-}"""
-"""Writes a ZIP file to a target that keeps all but what is large, which is zeros."""
-
-
-@pytest.mark.parametrize(
-    "pieces", [1, pytest.param(257, marks=pytest.mark.campaign, id="more than 4 GiB")]
-)
-def test_a_zip_file_of_any_size_is_read_by_others(
-    chromium: Browser, scene: DeskScene, tmp_path: Path, pieces: int
+def test_what_stands_in_the_way_is_said_before_anything_is_made(
+    chromium: Browser, scene: DeskScene, tmp_path: Path
 ) -> None:
-    path, size = tmp_path / "one.zip", pieces << 24
+    a_case(scene, "C 1", ONE, TWO)
+    a_case(scene, "D 1")
+    with at_desk(chromium, scene, "package-way") as clerk:
+        page = clerk.page
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        apart = {"rows": [{"id": TWO}], "next": None}
+        page.route("**/api/recordings?state=apart", lambda route: route.fulfill(json=apart))
+        begins(clerk, scene, "C 1", CHOOSES)
+        expect(page.get_by_text(f"es keinen Film: {TWO}")).to_be_visible()
+        # Another office's key opens nothing.
+        gives_key(clerk, str(pyrage.x25519.Identity.generate()).encode(), "")
+        expect(page.get_by_text("Dieser Schlüssel öffnet nicht alle")).to_be_visible()
+        gives_key(clerk)
+        expect(page.get_by_role("button", name="Paket speichern")).to_be_visible()
+        # Or the command, for somebody else.
+        page.get_by_role("button", name="Kopieren").click()
+        expect(page.get_by_text("Kopiert.")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == f"camerad evidence export {ONE}\ncamerad evidence export {TWO}"
+        page.get_by_role("button", name="Übergabe eines solchen Pakets eintragen").click()
+        page.get_by_label("An wen").fill("StA")
+        page.locator("dialog button.main").click()
+        assert scene.kinds("case")[-1].what != "handed_over", "nobody said that it has gone out"
+        page.get_by_role("button", name="Abbrechen").last.click()
+        # Whoever leaves the case gives the package up.
+        page.evaluate("location.hash = 'cases/D%201'")
+        expect(page.get_by_text("Zum Übergeben zuerst eine Aufnahme")).to_be_visible()
+        assert page.evaluate(LIES) == "the server gives other bytes than before"
+        is_read_by_others(page, tmp_path, 1)
+    assert not [one for one in scene.kinds("hold") if one.reason.endswith("C 1")]
+
+
+@pytest.mark.campaign
+def test_a_zip_file_of_more_than_4_gib_is_read_by_others(
+    chromium: Browser, scene: DeskScene, tmp_path: Path
+) -> None:
     with at_desk(chromium, scene, "package-zip") as one:
-        kept, length = one.page.evaluate(ZIPS, [1 << 33, pieces])
+        is_read_by_others(one.page, tmp_path, 257)
+
+
+def is_read_by_others(page: Page, place: Path, pieces: int) -> None:
+    """A ZIP file of so many pieces, by two programs that are not ours."""
+    path, size = place / "one.zip", pieces << 24
+    kept, length = page.evaluate(ZIPS, [1 << 33, pieces])
     with path.open("wb") as file:
         file.truncate(length)
         for at, content in kept:

@@ -17,6 +17,7 @@ from generators import player_words, vendored_modules
 from sealed_helpers import made
 
 from camerad.cli.main import main
+from camerad.desk.maker_files import maker_files
 from camerad.office import player_modules
 from camerad.office.player_page import player_hash, player_page
 from camerad.office.statement_extents import statement_extents
@@ -80,7 +81,9 @@ def test_its_fingerprint_is_published(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == f"{player_hash()}  player.html\n"
     assert main(["office", "player-hash", "--modules"]) == 0
     _, *lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(player_modules.module_files())
+    made = [line for line in lines if "  package/" in line]
+    assert len(made) == len(maker_files()) > 5
+    assert len(lines) - len(made) == len(player_modules.module_files())
     sha256, name = lines[0].split("  ")
     content = (player_modules.FOLDER / name.removeprefix("player/")).read_bytes()
     assert hashlib.sha256(content).hexdigest() == sha256
