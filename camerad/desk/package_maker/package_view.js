@@ -193,10 +193,11 @@ class PackageMaking {
     }
     fill(this.#body);
     this.#bar.hidden = false;
-    // Who is let go of, or waited too long, has no key any more.
-    identity.addEventListener("forgotten", () => this.stop.abort(new NoKeyError()), { signal: this.stop.signal });
     this.#say(say("package_making"));
-    let made;
+    // Who is let go of, or waited too long, has no key any more.
+    const gone = () => this.stop.abort(new NoKeyError());
+    identity.addEventListener("forgotten", gone);
+    let made, sha256;
     try {
       await makePackage(target, this.#candidates, {
         identity,
@@ -206,13 +207,17 @@ class PackageMaking {
         onProgress: (done, all) => this.#advance(done / all),
         signal: this.stop.signal,
       });
+      // All is opened; the rest needs no key.
+      identity.removeEventListener("forgotten", gone);
       made = await target.close();
+      this.#say(say("package_reading"));
+      sha256 = await fingerprint(made, (share) => this.#advance(share));
     } catch (error) {
       await target.discard();
       throw error;
+    } finally {
+      identity.removeEventListener("forgotten", gone);
     }
-    this.#say(say("package_reading"));
-    const sha256 = await fingerprint(made, (share) => this.#advance(share));
     target.offer();
     const recordings = this.#candidates.map(({ id }) => id);
     return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly };
