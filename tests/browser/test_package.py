@@ -350,7 +350,10 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         page.get_by_role("button", name="Kopieren").click()
         expect(page.get_by_text("Kopiert.")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied == f"camerad evidence export {ONE}\ncamerad evidence export {TWO}"
+        more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference 'C 1'"
+        assert copied.splitlines() == [
+            f"camerad evidence export {one} {more}" for one in (ONE, TWO)
+        ]
         page.get_by_role("button", name="Übergabe eines solchen Pakets eintragen").click()
         page.get_by_label("An wen").fill("StA")
         page.locator("dialog button.main").click()

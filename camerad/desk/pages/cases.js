@@ -111,7 +111,8 @@ function handing(one, me, again) {
   const warning = make("div", {});
   const place = make("div", { class: "package" });
   const start = make("button", { class: "main", onclick: () => makePackage(one, me, { key, start, place }, again) }, say("package_make"));
-  const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id}`).join("\n"));
+  const more = `--state ${say("hand_over_store")} --identity ${say("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
+  const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
   warnOfApart(one, warning);
   return make(
     "section",
@@ -123,6 +124,7 @@ function handing(one, me, again) {
     make("div", { class: "buttons" }, start),
     place,
     make("p", {}, say("package_command")),
+    make("p", { class: "hint" }, say("package_command_hint")),
     make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, say("copy"))),
     make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, say("record_elsewhere"))),
   );
@@ -178,6 +180,11 @@ async function warnOfApart(one, place) {
   }
   const ids = [...new Set(found.map(({ id }) => id))];
   if (ids.length > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${say("hand_over_apart")} ${ids.join(", ")}`));
+}
+
+/** A word for a shell. */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 async function copy(element) {
