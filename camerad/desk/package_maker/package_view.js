@@ -14,6 +14,7 @@ import { wordsOf } from "../player/words.js";
 import { keyOfTab } from "../viewing.js";
 import { language, say, sentence } from "../words.js";
 import { Candidate, MissingPageError, makePackage } from "./maker.js";
+import { sayHere } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { SHEET_WORDS } from "./sheet_words.js";
 
@@ -48,11 +49,11 @@ export async function packageOf(one, me, place) {
 /** What a person is told of an error; null for one that is a mistake of ours. */
 function problemOf(error) {
   if (error instanceof RefusedError) return sentence(error);
-  if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return say("package_source");
-  if (error instanceof NoKeyError) return say("package_key_gone");
-  if (error instanceof KeyError) return say("package_old_browser");
+  if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
+  if (error instanceof NoKeyError) return sayHere("package_key_gone");
+  if (error instanceof KeyError) return sayHere("package_old_browser");
   if (!(error instanceof DOMException)) return null;
-  return error.name === "AbortError" ? say("package_stopped") : say("package_disk", { why: error.message });
+  return error.name === "AbortError" ? sayHere("package_stopped") : sayHere("package_disk", { why: error.message });
 }
 
 class PackageMaking {
@@ -73,20 +74,20 @@ class PackageMaking {
 
   async run() {
     const { one } = this;
-    if (one.recordings.length > MOST) return this.#refuse(say("package_too_many", { count: MOST }));
+    if (one.recordings.length > MOST) return this.#refuse(sayHere("package_too_many", { count: MOST }));
     const granted = await this.#granted();
     if (granted === null) return null;
     const cancel = make("button", { class: "quiet", onclick: () => this.stop.abort() }, say("cancel"));
-    this.#bar.setAttribute("aria-label", say("package_make"));
+    this.#bar.setAttribute("aria-label", sayHere("package_make"));
     fill(this.place, this.#state, this.#bar, this.#list, this.#body, cancel);
     this.place.scrollIntoView({ block: "start" });
     await this.#check(granted);
     this.#bar.hidden = true;
     const without = this.#candidates.filter(({ problem }) => problem !== null);
-    if (without.length > 0) return this.#refuse(say("package_cannot"), true);
+    if (without.length > 0) return this.#refuse(sayHere("package_cannot"), true);
     const room = this.#candidates.reduce((sum, { room }) => sum + room, 0);
     if (!hasFiles() && room > MOST_IN_MEMORY) {
-      return this.#refuse(say("package_too_large", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
+      return this.#refuse(sayHere("package_too_large", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
     }
     const identity = keyOfTab(HeldKey);
     await this.#opened(identity);
@@ -110,7 +111,7 @@ class PackageMaking {
     );
     const known = one.recordings.map(({ id }) => approved.get(id)).find((reason) => reason !== undefined);
     const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known ?? null });
-    const said = await ask(say("package_make"), say("package_reason"), [field(say("reason"), reason)], say("package_check"), say("cancel"));
+    const said = await ask(sayHere("package_make"), sayHere("package_reason"), [field(say("reason"), reason)], sayHere("package_check"), say("cancel"));
     this.stop.signal.throwIfAborted();
     if (said === null) return null;
     // What was approved is good once: it is not used as long as something else has to be approved.
@@ -125,17 +126,17 @@ class PackageMaking {
       granted.set(id, { Viewing: viewing });
     }
     if (waiting === 0) return granted;
-    return this.#refuse(say("package_waits", { count: waiting }));
+    return this.#refuse(sayHere("package_waits", { count: waiting }));
   }
 
   /** Judge all of them, and say of each what it is. */
   async #check(granted) {
     const { recordings } = this.one;
     for (const [number, { id }] of recordings.entries()) {
-      this.#say(say("package_checking", { number: number + 1, count: recordings.length }));
+      this.#say(sayHere("package_checking", { number: number + 1, count: recordings.length }));
       const candidate = await Candidate.judged(id, granted.get(id), (done, all) => this.#advance(done / all), this.stop.signal);
       this.#candidates.push(candidate);
-      const text = candidate.problem === null ? this.#verdict(candidate) : say(`package_problem_${candidate.problem}`);
+      const text = candidate.problem === null ? this.#verdict(candidate) : sayHere(`package_problem_${candidate.problem}`);
       this.#list.append(make("li", { class: candidate.isGood ? null : "wrong" }, `${id}: ${text}`));
     }
     this.#say("");
@@ -143,7 +144,7 @@ class PackageMaking {
 
   #verdict({ verdict, isGood }) {
     if (!isGood) return this.words.sealed_only;
-    return verdict.exit === 0 ? this.words.authentic : say("package_qualified");
+    return verdict.exit === 0 ? this.words.authentic : sayHere("package_qualified");
   }
 
   /** Wait for a key that opens all that is to be opened. */
@@ -164,7 +165,7 @@ class PackageMaking {
       } catch (error) {
         if (!(error instanceof WrongKeyError)) throw error;
         identity.forget();
-        problem = say("package_wrong_key");
+        problem = sayHere("package_wrong_key");
       }
     }
   }
@@ -182,9 +183,9 @@ class PackageMaking {
   /** Have a file chosen, and write all into it. */
   async #make(identity, room) {
     const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => id);
-    const save = make("button", { class: "main" }, say("package_save", { size: size(room) }));
-    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, say("package_bad", { count: sealedOnly.length }));
-    fill(this.#body, warning, make("p", {}, say("package_clear")), save);
+    const save = make("button", { class: "main" }, sayHere("package_save", { size: size(room) }));
+    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere("package_bad", { count: sealedOnly.length }));
+    fill(this.#body, warning, make("p", {}, sayHere("package_clear")), save);
     save.focus();
     let target = null;
     while (target === null) {
@@ -193,7 +194,7 @@ class PackageMaking {
     }
     fill(this.#body);
     this.#bar.hidden = false;
-    this.#say(say("package_making"));
+    this.#say(sayHere("package_making"));
     // Who is let go of, or waited too long, has no key any more.
     const gone = () => this.stop.abort(new NoKeyError());
     identity.addEventListener("forgotten", gone);
@@ -210,7 +211,7 @@ class PackageMaking {
       // All is opened; the rest needs no key.
       identity.removeEventListener("forgotten", gone);
       made = await target.close();
-      this.#say(say("package_reading"));
+      this.#say(sayHere("package_reading"));
       sha256 = await fingerprint(made, (share) => this.#advance(share));
     } catch (error) {
       await target.discard();

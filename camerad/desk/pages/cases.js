@@ -5,11 +5,6 @@ import { ask, field, fill, make, tell } from "./dom.js";
 import { moment } from "./format.js";
 import { say, sentence } from "./words.js";
 
-/** Packages that were made in this tab and not handed over yet, by person and case. */
-const made = new Map();
-/** Pages of recordings that were put apart, at the most; the newest come first. */
-const PAGES_APART = 5;
-
 /** All cases, or the one with a number. */
 export async function showCases(page, [number]) {
   const cases = await get("/api/cases");
@@ -43,10 +38,12 @@ function caseTags(one) {
   return tags;
 }
 
-function drawCase(page, one) {
+async function drawCase(page, one) {
   const again = () => showCases(page, [one.number]);
   const number = one.number;
   const isOpen = one.closed_us === null;
+  // It comes with the words that only it says.
+  const { handing } = await import("./package/hand_over.js");
   const act = (key, path, body, told) => make("button", { onclick: () => done(() => post(path, body), told, again) }, say(key));
   fill(
     page.main,
@@ -103,118 +100,8 @@ function drawHandOver(left) {
   return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null);
 }
 
-/** How the recordings of an open case leave the office. */
-function handing(one, me, again) {
-  if (one.recordings.length === 0) return make("section", {}, make("h2", {}, say("hand_over")), make("p", {}, say("hand_over_empty")));
-  const key = `${me.id} ${one.number}`;
-  const ready = made.get(key);
-  const warning = make("div", {});
-  const place = make("div", { class: "package" });
-  const start = make("button", { class: "main", onclick: () => makePackage(one, me, { key, start, place }, again) }, say("package_make"));
-  const more = `--state ${say("hand_over_store")} --identity ${say("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
-  const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
-  warnOfApart(one, warning);
-  return make(
-    "section",
-    {},
-    make("h2", {}, say("hand_over")),
-    warning,
-    ready === undefined ? null : drawMade(one, ready, key, again),
-    make("p", {}, say("package_text")),
-    make("div", { class: "buttons" }, start),
-    place,
-    make("p", {}, say("package_command")),
-    make("p", { class: "hint" }, say("package_command_hint")),
-    make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, say("copy"))),
-    make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, say("record_elsewhere"))),
-  );
-}
-
-/** Makes a package in this tab; what does that comes when somebody wants one. */
-async function makePackage(one, me, { key, start, place }, again) {
-  start.disabled = true;
-  try {
-    const { packageOf } = await import("./package/package_view.js");
-    const got = await packageOf(one, me, place);
-    if (got === null) return;
-    made.set(key, got);
-    if (place.isConnected) await again();
-  } finally {
-    start.disabled = false;
-  }
-}
-
-/** What was made here, to be handed over. */
-function drawMade(one, { name, bytes, sha256, sealedOnly }, key, again) {
-  const facts = [
-    ["package_file", name],
-    ["package_size", new Intl.NumberFormat(document.documentElement.lang).format(bytes)],
-    ["package_sha256", make("code", {}, sha256)],
-  ];
-  return make(
-    "div",
-    { class: "card" },
-    make("h3", {}, say("package_ready")),
-    make("dl", {}, facts.map(([label, text]) => [make("dt", {}, say(label)), make("dd", {}, text)])),
-    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${say("package_bad", { count: sealedOnly.length })} ${sealedOnly.join(", ")}`),
-    make("p", {}, say("package_next")),
-    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, say("record_hand_over"))),
-  );
-}
-
-/** Says which recordings were put apart when the office got them, since they are not authentic. */
-async function warnOfApart(one, place) {
-  const ours = new Set(one.recordings.map(({ id }) => id));
-  const found = [];
-  try {
-    let next = null;
-    for (let page = 0; page < PAGES_APART && (page === 0 || next !== null); page += 1) {
-      const answer = await get(`/api/recordings?state=apart${next === null ? "" : `&after=${encodeURIComponent(next)}`}`);
-      found.push(...answer.rows.filter(({ id }) => ours.has(id)));
-      ({ next } = answer);
-    }
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    fill(place, make("p", { class: "hint" }, sentence(error)));
-    return;
-  }
-  const ids = [...new Set(found.map(({ id }) => id))];
-  if (ids.length > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${say("hand_over_apart")} ${ids.join(", ")}`));
-}
-
-/** A word for a shell. */
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-async function copy(element) {
-  try {
-    await navigator.clipboard.writeText(element.textContent);
-    tell(say("copied"));
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    getSelection().selectAllChildren(element);
-    tell(say("copy_by_hand"), "wrong");
-  }
-}
-
-/** Writes down that something left the office: a package of this tab, or one that was made elsewhere. */
-async function recordHandOver(one, ready, key, again) {
-  const fields = [field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint"))];
-  if (ready === null) fields.push(make("label", { class: "check" }, make("input", { type: "checkbox", name: "gone", required: true }), say("really_gone")));
-  else fields.push(make("p", {}, `${ready.name}: SHA-256 `, make("code", {}, ready.sha256)));
-  const said = await ask(say("record_hand_over"), say("record_text"), fields, say("record_hand_over"), say("cancel"));
-  if (said === null) return;
-  const body = { number: one.number, text: said.text };
-  if (ready !== null) Object.assign(body, { package: ready.sha256, recordings: ready.recordings });
-  const work = async () => {
-    await post("/api/cases/hand-over", body);
-    made.delete(key);
-  };
-  await done(work, "handed_over_now", again);
-}
-
-async function done(work, told, again) {
+/** Does something, and says that it is done, or why not. */
+export async function done(work, told, again) {
   try {
     await work();
     tell(say(told));

@@ -26,13 +26,20 @@ def words(name: str) -> dict[str, str]:
 
 
 ENGLISH, GERMAN = words("EN"), words("DE")
+SAID_HERE = re.compile(r'\bsayHere\("(\w+)"')
+HERE_GERMAN, HERE = (
+    dict(KEY.findall(one))
+    for one in (MAKER / "maker_words.js").read_text(encoding="utf-8").split("const EN = {")
+)
 
 
 def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
     assert ENGLISH.keys() == GERMAN.keys()
-    for key, text in ENGLISH.items():
+    assert list(HERE) == list(HERE_GERMAN)
+    german = GERMAN | HERE_GERMAN
+    for key, text in (ENGLISH | HERE).items():
         blanks = re.compile(r"\{\w+\}")
-        assert sorted(blanks.findall(text)) == sorted(blanks.findall(GERMAN[key])), key
+        assert sorted(blanks.findall(text)) == sorted(blanks.findall(german[key])), key
 
 
 def test_each_refusal_role_and_state_has_its_words() -> None:
@@ -45,11 +52,16 @@ def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
     source = "".join(
         one.read_text(encoding="utf-8")
         for one in (*PAGES.glob("*.js"), *MAKER.glob("*.js"))
-        if not one.name.startswith(("words", "sheet_words"))
+        if not one.name.startswith(("words", "sheet_words", "maker_words"))
     )
     assert set(SAID.findall(source)) <= ENGLISH.keys()
     quoted = set(re.findall(r'"(\w+)"', source))
     stems = tuple(re.findall(r"`(\w+_)\$\{", source + SOURCE))
+    assert (
+        set(SAID_HERE.findall(source))
+        <= HERE.keys()
+        <= quoted | {key for key in HERE if key.startswith(stems)}
+    )
     unsaid = {key for key in ENGLISH if key not in quoted and not key.startswith(stems)}
     assert unsaid == set()
 
