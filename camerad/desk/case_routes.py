@@ -1,15 +1,16 @@
 """Requests about cases: open one, add recordings and notes, hand over, close.
 
-The server makes no package: it could not open what goes into it (O1). Whoever has the key makes it
-with ``camerad evidence export``; the page names the command. That something left the office is
-written down here, and shows at each of its recordings from then on.
+The server makes no package: it could not open what goes into it (O1). Whoever has the key makes it,
+in the browser's tab (``camerad/desk/package_maker``) or with ``camerad evidence export``. That
+something left the office is written down here, with the SHA-256 of the file that the tab made, and
+shows at each of its recordings from then on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -44,6 +45,17 @@ class CaseTextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which case, and to whom it went, in a line. package: SHA-256 of the file that was handed
+    over, "" for what the command made. recordings: what was in it, which has to be all that the
+    case has; None for what the command made."""
+
+    number: str
+    text: str
+    package: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")] = ""
+    recordings: tuple[str, ...] | None = None
+
+
 class CaseRoutes:
     """cases: of the desk. ledger: the office's."""
 
@@ -59,7 +71,7 @@ class CaseRoutes:
         yield Route("POST", "/api/cases/add", WITH_FOOTAGE, self._add, CaseRecordingBody)
         yield Route("POST", "/api/cases/remove", WITH_FOOTAGE, self._remove, CaseRecordingBody)
         yield Route("POST", "/api/cases/note", WITH_FOOTAGE, self._note, CaseTextBody)
-        yield Route("POST", "/api/cases/hand-over", WITH_FOOTAGE, self._hand_over, CaseTextBody)
+        yield Route("POST", "/api/cases/hand-over", WITH_FOOTAGE, self._hand_over, HandOverBody)
         yield Route("POST", "/api/cases/close", WITH_FOOTAGE, self._close, CaseBody)
         yield Route("POST", "/api/cases/reopen", WITH_FOOTAGE, self._reopen, CaseBody)
 
@@ -98,12 +110,17 @@ class CaseRoutes:
         return await self._change(visit, "note", change, reason=text)
 
     async def _hand_over(self, visit: Visit) -> Case:
-        to, now = visit.body.text, self._clock.wall_us()
+        body: HandOverBody = visit.body
+        now = self._clock.wall_us()
 
         def change(case: Case) -> Case:
-            return changes.with_hand_over(case, to, visit.who, now)
+            there = {one.id for one in case.recordings}
+            if body.recordings is not None and set(body.recordings) != there:
+                raise refused(DeskRefusal.CASE_CHANGED)
+            return changes.with_hand_over(case, body.text, visit.who, now, body.package)
 
-        return await self._change(visit, "handed_over", change, reason=to)
+        said = f"{body.text.strip()}; SHA-256 {body.package}" if body.package else body.text
+        return await self._change(visit, "handed_over", change, reason=said)
 
     async def _close(self, visit: Visit) -> Case:
         now = self._clock.wall_us()

@@ -67,12 +67,14 @@ class CaseNote(msgspec.Struct, frozen=True):
 
 
 class HandOver(msgspec.Struct, frozen=True):
-    """What left the office. to: to whom, in a line."""
+    """What left the office. to: to whom, in a line. package: SHA-256 of the package's file; "" for
+    one that the command made, which is a directory."""
 
     at_us: int
     by: str
     to: str
     recordings: tuple[str, ...]
+    package: str = ""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -206,7 +208,7 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
     return msgspec.structs.replace(case, notes=(*case.notes, note))
 
 
-def with_hand_over(case: Case, to: str, by: str, now_us: int) -> Case:
+def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
     """The case after all of its recordings were handed over. Raises CaseError, and
     RefusedRequestError if it has no recording or is full."""
     if not case.recordings:
@@ -214,7 +216,7 @@ def with_hand_over(case: Case, to: str, by: str, now_us: int) -> Case:
     if len(case.handed_over) >= MOST_HAND_OVERS:
         raise refused(DeskRefusal.CASE_FULL)
     ids = tuple(one.id for one in case.recordings)
-    left = HandOver(now_us, by, _read_line(to), ids)
+    left = HandOver(now_us, by, _read_line(to), ids, package)
     return msgspec.structs.replace(case, handed_over=(*case.handed_over, left))
 
 

@@ -48,6 +48,7 @@ class DeskRefusal(StrEnum):
     CASE_CLOSED = "case_closed"
     CASE_FULL = "case_full"
     CASE_EMPTY = "case_empty"
+    CASE_CHANGED = "case_changed"
     NO_SUCH_CASE = "no_such_case"
     TOO_MANY_CASES = "too_many_cases"
     WITHDRAWN_ALREADY = "withdrawn_already"
@@ -84,6 +85,7 @@ STATUS: Final = {
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
+    DeskRefusal.CASE_CHANGED: HTTPStatus.CONFLICT,
 }
 """Of HTTP; 400 for the others."""
 

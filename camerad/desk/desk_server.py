@@ -8,6 +8,7 @@
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
 `case_routes`, `cases`                   what belongs to a file of the office's
+`package_routes`                         what a package for the prosecutor has besides recordings
 `camera_routes`                          how the cameras are; one is withdrawn, or taken back
 `camera_offers`                          cameras are offered settings and updates
 `camera_sheets`                          labels and badges are printed
@@ -50,6 +51,7 @@ from camerad.desk.index_reader import IndexReader
 from camerad.desk.openid_provider import OpenidProvider, ProviderAwayError
 from camerad.desk.openid_routes import FLOW_US, OpenidRoutes
 from camerad.desk.own_loop import OwnLoop
+from camerad.desk.package_routes import PackageRoutes
 from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
@@ -126,6 +128,7 @@ class Desk:
         known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
         yield from CaseRoutes(cases, self._ledger, self._clock).routes()
+        yield from PackageRoutes(directory, self._own).routes()
         register = str(self._settings.register)
         yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()
         yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()

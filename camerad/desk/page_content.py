@@ -10,12 +10,16 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from camerad.desk.maker_files import maker_files
 from camerad.office import player_modules
+from camerad.office.player_page import NAME, player_page
 
 START: Final = "index.html"
 PAGE: Final = "/page/"
 PLAYER: Final = "/page/player/"
 """Where the player's modules are (`camerad.office.player_modules`)."""
+PACKAGE: Final = "/page/package/"
+"""Where that is which makes a package for the prosecutor, with the page that goes into each."""
 IMPORT_MAP: Final = player_modules.import_map(PLAYER)
 """What the start carries inline: names of modules and where they are, which is no code."""
 POLICY: Final = "; ".join(
@@ -49,5 +53,7 @@ def page_content() -> dict[str, bytes]:
         if one.name == START:
             content = content.replace(_IMPORTS.encode(), IMPORT_MAP.encode())
         found[PAGE + one.name] = content
+    found |= {PACKAGE + name: content for name, content in maker_files().items()}
+    found[PACKAGE + NAME] = player_page()
     found |= {PLAYER + name: content for name, content in player_modules.module_files().items()}
     return dict(sorted(found.items()))

@@ -11,8 +11,9 @@ from typing import Final
 
 from aiohttp import web
 
-from camerad.desk.page_content import PAGE, START, page_content
+from camerad.desk.page_content import PACKAGE, PAGE, START, page_content
 from camerad.desk.route_table import Answer, Open, Route, Visit
+from camerad.office.player_page import NAME
 from camerad.vault.openid_settings import RETURN_PATH
 
 _KINDS: Final = {
@@ -36,8 +37,11 @@ class PageFiles:
 
 def _answer(name: str) -> Answer:
     kind, content = _KINDS[name.rpartition(".")[2]], page_content()[name]
+    if name == PACKAGE + NAME:  # to be put into a package, and not to be opened here
+        kind = "application/octet-stream"
+    charset = "utf-8" if kind.startswith("text/") else None
 
     async def answer(_visit: Visit) -> web.Response:
-        return web.Response(body=content, content_type=kind, charset="utf-8")
+        return web.Response(body=content, content_type=kind, charset=charset)
 
     return answer

@@ -8,30 +8,44 @@ read as it is now, so what somebody has just done is in the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from camerad.base import file_status
-from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.keys import PublicKey
 from camerad.desk.cases import Case
+from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.office import office
 from camerad.office.office_store import brought_keys
 from camerad.store.locations import Place
 
 
-def history_of(place: Place, own: PublicKey, recording: str) -> list[dict[str, Any]]:
-    """Its entries: the camera's first, then the office's, each oldest first. own: the office's
-    present key. Raises StorageError."""
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """An entry about a recording. ledger: "camera" or "office". signer: whose key signed it."""
+
+    ledger: str
+    entry: Entry
+    signer: PublicKey
+
+
+def entries_of(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerEntry]:
+    """A recording's entries: the camera's first, then the office's, each oldest first. own: the
+    office's present key. Raises StorageError."""
     theirs = brought_keys(place)
     ledgers = [("camera", one.ledger, theirs) for one in place.holdings if one.root]
     ledgers.append(("office", place.ledger, office.ledger_keys(place, own).ring))
-    return [
-        said
-        for name, directory, keys in ledgers
-        if file_status.exists(directory)
-        for said in _said(name, directory, keys, recording)
-    ]
+    for name, directory, keys in ledgers:
+        if file_status.exists(directory):
+            for entry in entries_about(directory, keys, recording):
+                yield LedgerEntry(name, entry, keys[entry.kid])
+
+
+def history_of(place: Place, own: PublicKey, recording: str) -> list[dict[str, Any]]:
+    """The same in words. Raises StorageError."""
+    return [_said(one.ledger, one.entry) for one in entries_of(place, own, recording)]
 
 
 def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]]:
@@ -61,16 +75,13 @@ def is_held(history: list[dict[str, Any]]) -> bool:
     return bool(holds) and holds[-1] != "release"
 
 
-def _said(name: str, directory: str, keys: KeyRing, recording: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "ledger": name,
-            "sequence": entry.sequence,
-            "wall_us": entry.when.wall_us,
-            "clock": entry.when.source.value,
-            "kind": entry.kind,
-            "who": getattr(entry.facts, "who", None),
-            "reason": getattr(entry.facts, "reason", None),
-        }
-        for entry in entries_about(directory, keys, recording)
-    ]
+def _said(ledger: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "ledger": ledger,
+        "sequence": entry.sequence,
+        "wall_us": entry.when.wall_us,
+        "clock": entry.when.source.value,
+        "kind": entry.kind,
+        "who": getattr(entry.facts, "who", None),
+        "reason": getattr(entry.facts, "reason", None),
+    }

@@ -287,7 +287,7 @@ class _Package:
             thumbprint=(result.kid if result is not None else None) or words.unknown,
             container=shlex.quote(container),
             final=(result.final if result is not None else None) or words.none,
-            video=self._video,
+            video=words.video_remuxed.format(video=self._video),
             ledger=LEDGER,
         )
         self._add(INSTRUCTIONS, instructions)

@@ -1,7 +1,9 @@
-"""The player's words for findings, gaps and clocks: those of the sheet, as a module for the tab.
+"""Words of the sheet, as modules for the tab.
 
-``python -m generators.player_words`` writes ``camerad/office/player/report_words.js`` from the
-catalogues of ``camerad/office/wording``; with ``--check`` it only says whether that is up to date.
+``python -m generators.player_words`` writes two from the catalogues of ``camerad/office/wording``:
+``camerad/office/player/report_words.js``, what the player calls findings, gaps and clocks, and
+``camerad/desk/package_maker/sheet_words.js``, all that a package for the prosecutor says, with the
+sheet's page. With ``--check`` it only says whether both are up to date.
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 from camerad.base.errors import EX_CONFIG
-from camerad.office.wording import LANGUAGES
+from camerad.office.sheet_page import PAGE
+from camerad.office.wording import LANGUAGES, ReportWording
 
-PATH: Final = (
-    Path(__file__).resolve().parents[2] / "camerad" / "office" / "player" / "report_words.js"
-)
+_CAMERAD: Final = Path(__file__).resolve().parents[2] / "camerad"
+PATH: Final = _CAMERAD / "office" / "player" / "report_words.js"
+SHEET_PATH: Final = _CAMERAD / "desk" / "package_maker" / "sheet_words.js"
 WORDS: Final = (
     *("authentic", "qualified", "device", "key", "begun"),
     *("ended", "length", "pre_event", "no_pre_event", "marks", "wearer", "no_wearer", "recording"),
@@ -29,17 +33,31 @@ WORDS: Final = (
 """What of a catalogue the player says; none of it has numbers to be put in."""
 
 
+_HEAD: Final = "// Made by docs/generators/player_words.py from camerad/office/wording.\n\n"
+
+
 def text() -> str:
     """The module."""
+    return f"{_HEAD}export const REPORT_WORDS = {_words(WORDS)};\n"
+
+
+def sheet_text() -> str:
+    """The module of the package."""
+    names = [one.name for one in fields(ReportWording) if not one.name.startswith("labels_")]
+    page = json.dumps(PAGE.template, ensure_ascii=False)
+    return (
+        f"{_HEAD}export const SHEET_WORDS = {_words(names)};\n\n"
+        f"/** The sheet: `$name` takes HTML that is escaped already. */\n"
+        f"export const SHEET_PAGE =\n  {page};\n"
+    )
+
+
+def _words(names: Sequence[str]) -> str:
     words = {
-        code: {name: _plain(getattr(wording, name)) for name in WORDS}
+        code: {name: _plain(getattr(wording, name)) for name in names}
         for code, wording in sorted(LANGUAGES.items())
     }
-    said = json.dumps(words, indent=2, ensure_ascii=False)
-    return (
-        "// Made by docs/generators/player_words.py from camerad/office/wording.\n\n"
-        f"export const REPORT_WORDS = {said};\n"
-    )
+    return json.dumps(words, indent=2, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
@@ -48,17 +66,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def main(arguments: Sequence[str] | None = None, path: Path = PATH) -> int:
-    """Write the module to `path`, or check it; returns an exit code."""
+def main(
+    arguments: Sequence[str] | None = None, path: Path = PATH, sheet_path: Path = SHEET_PATH
+) -> int:
+    """Write the modules to `path` and `sheet_path`, or check them; returns an exit code."""
     parser = argparse.ArgumentParser(prog="python -m generators.player_words")
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    if parser.parse_args(arguments).check:
-        if path.is_file() and path.read_text(encoding="utf-8") == text():
-            return 0
-        told = f"{path} is not up to date; run: python -m generators.player_words\n"
-        sys.stderr.write(told)
-        return EX_CONFIG
-    path.write_text(text(), encoding="utf-8")
+    parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
+    only_checks = parser.parse_args(arguments).check
+    made = {path: text(), sheet_path: sheet_text()}
+    for one, said in made.items():
+        if not only_checks:
+            one.write_text(said, encoding="utf-8")
+        elif not one.is_file() or one.read_text(encoding="utf-8") != said:
+            told = f"{one} is not up to date; run: python -m generators.player_words\n"
+            sys.stderr.write(told)
+            return EX_CONFIG
     return 0
 
 

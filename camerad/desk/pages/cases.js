@@ -38,10 +38,12 @@ function caseTags(one) {
   return tags;
 }
 
-function drawCase(page, one) {
+async function drawCase(page, one) {
   const again = () => showCases(page, [one.number]);
   const number = one.number;
   const isOpen = one.closed_us === null;
+  // It comes with the words that only it says.
+  const { handing } = await import("./package/hand_over.js");
   const act = (key, path, body, told) => make("button", { onclick: () => done(() => post(path, body), told, again) }, say(key));
   fill(
     page.main,
@@ -52,7 +54,6 @@ function drawCase(page, one) {
       "div",
       { class: "buttons" },
       isOpen ? make("button", { onclick: () => note(number, again) }, say("add_note")) : null,
-      isOpen && one.recordings.length > 0 ? make("button", { onclick: () => handOver(one, page.me, again) }, say("hand_over")) : null,
       isOpen ? act("close_case", "/api/cases/close", { number }, "case_closed_now") : act("reopen_case", "/api/cases/reopen", { number }, "case_open_now"),
     ),
     make("h2", {}, say("recordings")),
@@ -70,9 +71,10 @@ function drawCase(page, one) {
         ),
       ),
     ),
+    isOpen ? handing(one, page.me, again) : null,
     one.handed_over.length === 0 ? null : [
       make("h2", {}, say("hand_overs")),
-      make("ul", {}, one.handed_over.map((left) => make("li", {}, `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`))),
+      make("ul", { class: "history" }, one.handed_over.map(drawHandOver)),
     ],
     make("h2", {}, say("notes")),
     one.notes.length === 0 ? make("p", {}, say("none")) : null,
@@ -93,23 +95,13 @@ async function note(number, again) {
   if (said !== null) await done(() => post("/api/cases/note", { number, text: said.text }), "noted", again);
 }
 
-async function handOver(one, me, again) {
-  const more = `--state ${say("hand_over_store")} --identity ${say("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
-  const command = one.recordings.map((there) => `camerad evidence export ${there.id} ${more}`).join("\n");
-  const fields = [
-    make("pre", { tabindex: 0 }, command),
-    field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint")),
-  ];
-  const said = await ask(say("hand_over"), say("hand_over_text"), fields, say("hand_over_done"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/hand-over", { number: one.number, text: said.text }), "handed_over_now", again);
+function drawHandOver(left) {
+  const said = `${moment(left.at_us)} · ${left.by} · ${left.to} · ${say("case_has", { count: left.recordings.length })}`;
+  return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null);
 }
 
-/** A word for a shell. */
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-async function done(work, told, again) {
+/** Does something, and says that it is done, or why not. */
+export async function done(work, told, again) {
   try {
     await work();
     tell(say(told));

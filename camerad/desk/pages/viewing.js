@@ -30,6 +30,12 @@ export function letGo() {
   held = null;
 }
 
+/** The office's key of this tab, which whoever makes a package uses too. */
+export function keyOfTab(HeldKey) {
+  held ??= new HeldKey();
+  return held;
+}
+
 /** Asks why, has that written down, and plays the recording in this tab. */
 export async function view({ said, key, cases }, place, me) {
   if (key === null) {

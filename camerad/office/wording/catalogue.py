@@ -15,7 +15,8 @@ class ReportWording:
     policies, kinds (`findings.Kind`). A word that is missing there is shown as it is. button: what
     a trigger ``button:NAME`` becomes.
     decimal: the decimal sign; date_format, day_format, time_format: for ``strftime``. hold_reason:
-    of the hold that an export places, which goes into the ledger.
+    of the hold that an export places, which goes into the ledger. sealed_only, check_not_opened: of
+    a package without a video, which a browser's tab makes of what is not authentic.
     """
 
     code: str
@@ -32,6 +33,8 @@ class ReportWording:
     authentic_text: str
     qualified_text: str
     not_authentic_text: str
+    sealed_only: str
+    sealed_only_text: str
     what_it_is: str
 
     facts: str
@@ -70,6 +73,7 @@ class ReportWording:
     check_fragments: str
     check_opened: str
     check_opened_partly: str
+    check_not_opened: str
     check_ledger: str
     check_no_ledger: str
     check_hold: str
@@ -122,3 +126,9 @@ class ReportWording:
 
     instructions: str
     """The file that says how to check everything without this software; see `export`."""
+    video_remuxed: str
+    """Of these instructions: what the video is that the command makes."""
+    video_joined: str
+    """What the one is that a browser's tab makes."""
+    video_none: str
+    """Where there is none."""

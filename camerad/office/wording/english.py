@@ -38,6 +38,10 @@ ENGLISH: Final = ReportWording(
     not_authentic_text="Parts of this recording were changed or are missing. The video contains "
     "only what is proven by signatures of the key below, provided that it is the one registered "
     "for this camera; what is affected is listed below.",
+    sealed_only="NOT authentic: there is no video, only the sealed original",
+    sealed_only_text="Parts of this recording were changed or are missing, as the check by the key "
+    "below shows, provided that it is the one registered for this camera. So no video was made; "
+    "what is affected is listed below.",
     what_it_is="The camera sealed this recording piece by piece, so that only the office can open "
     "it, and signed every piece with the camera's own key. Each signature "
     "includes the fingerprint of the piece before, so without that key no piece can be "
@@ -79,6 +83,7 @@ ENGLISH: Final = ReportWording(
     check_opened="Decryption of every piece; the video holds what was checked and nothing else",
     check_opened_partly="Decryption of the proven pieces only; the video holds these and nothing "
     "else",
+    check_not_opened="Decryption, since the recording is not authentic",
     check_ledger="The camera's or office's ledger names the same final fingerprint",
     check_no_ledger="Comparison with a ledger (none was at hand)",
     check_hold="Kept from deletion: {reason} ({who})",
@@ -235,11 +240,15 @@ How to check this package without the software that made it
        for piece in init.mp4.age [0-9]*.m4s.age; do age -d -i KEY "$piece"; done > recording.mp4
 
    {video}
-   holds the same packets of picture and sound, ordered for seeking.
 
 5. {ledger} holds what the ledgers say about this recording: one signed statement a line,
    to be checked like those above, with the key that each line names as "kid".
 
 The format is described in full in docs/evidence-format.md of camerad.
 """,
+    video_remuxed="""{video}
+   holds the same packets of picture and sound, ordered for seeking.""",
+    video_joined="""{video}
+   is that file, byte by byte: compare them with "cmp".""",
+    video_none="There is no video in this package, since the recording is not authentic.",
 )

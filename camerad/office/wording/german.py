@@ -38,6 +38,10 @@ GERMAN: Final = ReportWording(
     not_authentic_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das Video enthält "
     "nur, was Signaturen des Schlüssels unten belegen, sofern er der für diese Kamera registrierte "
     "ist; was betroffen ist, steht unten.",
+    sealed_only="NICHT echt: kein Video, nur das verschlüsselte Original",
+    sealed_only_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das zeigt die "
+    "Prüfung mit dem Schlüssel unten, sofern er der für diese Kamera registrierte ist. Darum wurde "
+    "kein Video erstellt; was betroffen ist, steht unten.",
     what_it_is="Die Kamera hat diese Aufzeichnung Stück für Stück so verschlüsselt, dass nur die "
     "Dienststelle sie öffnen kann, und jedes Stück mit ihrem eigenen Schlüssel signiert. Jede "
     "Signatur schließt den Fingerabdruck des vorigen Stücks ein: Ohne diesen Schlüssel kann kein "
@@ -78,6 +82,7 @@ GERMAN: Final = ReportWording(
     check_opened="Entschlüsselung jedes Stücks; das Video enthält das Geprüfte und sonst nichts",
     check_opened_partly="Entschlüsselung nur der belegten Stücke; das Video enthält diese und "
     "sonst nichts",
+    check_not_opened="Entschlüsselung, weil die Aufzeichnung nicht echt ist",
     check_ledger="Das Protokoll von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
     check_no_ledger="Abgleich mit einem Protokoll (keines lag vor)",
     check_hold="Vor Löschung gesperrt: {reason} ({who})",
@@ -238,11 +243,15 @@ Prüfung dieses Pakets ohne die Software, die es erstellt hat
        for piece in init.mp4.age [0-9]*.m4s.age; do age -d -i KEY "$piece"; done > recording.mp4
 
    {video}
-   enthält dieselben Bild- und Tonpakete, zum Springen geordnet.
 
 5. {ledger} enthält, was die Protokolle über diese Aufzeichnung sagen: je Zeile eine
    signierte Erklärung, zu prüfen wie die obigen, mit dem Schlüssel, den die Zeile als "kid" nennt.
 
 Das Format ist vollständig beschrieben in docs/evidence-format.md von camerad.
 """,
+    video_remuxed="""{video}
+   enthält dieselben Bild- und Tonpakete, zum Springen geordnet.""",
+    video_joined="""{video}
+   ist diese Datei, Byte für Byte: zu vergleichen mit "cmp".""",
+    video_none="In diesem Paket ist kein Video, weil die Aufzeichnung nicht echt ist.",
 )

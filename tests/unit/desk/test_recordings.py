@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
+from camerad import __version__
+from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
+from camerad.ledger.entries import read_lines
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 
@@ -162,6 +166,46 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
     ]
     for query in ("has_gaps=true", "recovered=true", "due_from_us=0&due_before_us=1"):
         assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
+
+
+def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
+    scene: DeskScene, tab: Browser
+) -> None:
+    def post(what: str, **said: Any) -> Any:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "21"} | said)
+
+    assert post("open").status == 200
+    assert post("add", recording=ONE).status == 200
+    for wrong in ("a" * 63, "A" * 64, f"{'a' * 64}\n"):
+        assert post("hand-over", text="Az.", package=wrong).why == "not_understood"
+    whole = {"text": " Az. 1 Js 2/26 ", "package": "a" * 64}
+    answer = post("hand-over", recordings=[ONE, TWO], **whole)
+    assert (answer.status, answer.why) == (409, "case_changed")
+    assert not [one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over")]
+    said = post("hand-over", recordings=[ONE], **whole).said
+    assert [(one["to"], one["package"]) for one in said["handed_over"]] == [
+        ("Az. 1 Js 2/26", "a" * 64)
+    ]
+    (entry,) = (one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over"))
+    assert entry.reason == f"Az. 1 Js 2/26; SHA-256 {'a' * 64}"
+    # Of what the command made nobody here knows the bytes.
+    assert post("hand-over", text="Az.").said["handed_over"][1]["package"] == ""
+
+
+def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab: Browser) -> None:
+    said = tab.ask("GET", f"{THERE}/ledgers").said
+    pems = [one["pem"].encode() for one in said["signers"]]
+    ring = KeyRing([PublicKey.from_pem(one) for one in pems])
+    assert set(ring) == {KEY.public.thumbprint, scene.office.office_key.public.thumbprint}
+    lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
+    kinds = [one.entry.kind for one in lines if one.entry is not None]
+    assert len(kinds) == len(lines) >= 3
+    history = tab.ask("GET", THERE).said["history"]
+    assert kinds == [one["kind"] for one in history]
+    assert re.fullmatch("[0-9a-f]{64}", said["final"])
+    assert said["software"] == f"camerad {__version__}"
+    never = "/api/recordings/20261124T153000Z-000099-00000001/ledgers"
+    assert tab.ask("GET", never).why == "not_there"
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:

@@ -11,6 +11,7 @@ from camerad.index.index_tables import STATES
 from camerad.office import player_modules
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
+MAKER = PAGES.parent / "package_maker"
 SOURCE = (PAGES / "words.js").read_text(encoding="utf-8")
 KEY = re.compile(r'^  (\w+): "(.+)",$', re.MULTILINE)
 SAID = re.compile(r'\b(?:say|field)\((?:say\()?"(\w+)"')
@@ -25,13 +26,20 @@ def words(name: str) -> dict[str, str]:
 
 
 ENGLISH, GERMAN = words("EN"), words("DE")
+SAID_HERE = re.compile(r'\bsayHere\("(\w+)"')
+HERE_GERMAN, HERE = (
+    dict(KEY.findall(one))
+    for one in (MAKER / "maker_words.js").read_text(encoding="utf-8").split("const EN = {")
+)
 
 
 def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
     assert ENGLISH.keys() == GERMAN.keys()
-    for key, text in ENGLISH.items():
+    assert list(HERE) == list(HERE_GERMAN)
+    german = GERMAN | HERE_GERMAN
+    for key, text in (ENGLISH | HERE).items():
         blanks = re.compile(r"\{\w+\}")
-        assert sorted(blanks.findall(text)) == sorted(blanks.findall(GERMAN[key])), key
+        assert sorted(blanks.findall(text)) == sorted(blanks.findall(german[key])), key
 
 
 def test_each_refusal_role_and_state_has_its_words() -> None:
@@ -43,18 +51,25 @@ def test_each_refusal_role_and_state_has_its_words() -> None:
 def test_what_the_page_says_is_there_and_what_is_there_is_said() -> None:
     source = "".join(
         one.read_text(encoding="utf-8")
-        for one in PAGES.glob("*.js")
-        if not one.name.startswith("words")
+        for one in (*PAGES.glob("*.js"), *MAKER.glob("*.js"))
+        if not one.name.startswith(("words", "sheet_words", "maker_words"))
     )
     assert set(SAID.findall(source)) <= ENGLISH.keys()
     quoted = set(re.findall(r'"(\w+)"', source))
     stems = tuple(re.findall(r"`(\w+_)\$\{", source + SOURCE))
+    assert (
+        set(SAID_HERE.findall(source))
+        <= HERE.keys()
+        <= quoted | {key for key in HERE if key.startswith(stems)}
+    )
     unsaid = {key for key in ENGLISH if key not in quoted and not key.startswith(stems)}
     assert unsaid == set()
 
 
 def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
-    for path in PAGES.iterdir():
+    for path in (*PAGES.iterdir(), *MAKER.iterdir()):
+        if path.name == "sheet_words.js":  # the page that it has is no page of the desk
+            continue
         text = path.read_text(encoding="utf-8")
         assert not re.search(
             r"\bon\w+=|style=|innerHTML|eval\(|javascript:", text.replace("onclick: ", "")
@@ -64,7 +79,7 @@ def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
 
 def test_the_page_weighs_little_until_somebody_views_something() -> None:
     sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
-    at_once = re.compile(r'^import .* from "\./player/', re.MULTILINE)
+    at_once = re.compile(r'^import .* from "\./(?:player|package)/', re.MULTILINE)
     assert [name for name, text in sources.items() if at_once.search(text)] == []
     # Of the words, a browser fetches those of one language.
     weights = {name: len(text.encode()) for name, text in sources.items()}

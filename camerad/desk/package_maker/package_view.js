@@ -1,0 +1,243 @@
+// Leads through making a package in this tab: a reason first (each recording is an entry before its
+// first byte), then the check, then the key, then the file. What is wrong is said before anything is
+// made; whoever leaves the case gives it up, and nothing half is left.
+
+import { get, post, RefusedError, SIGNED_OUT } from "../api.js";
+import { ask, field, fill, make, tell } from "../dom.js";
+import { KeyError } from "../player/evidence/keys.js";
+import { NotProvenError } from "../player/evidence/opened.js";
+import { SourceError } from "../player/evidence/source.js";
+import { HeldKey, NoKeyError, WrongKeyError } from "../player/key_file.js";
+import { KeyForm } from "../player/key_form.js";
+import { fingerprint } from "../player/package_files.js";
+import { wordsOf } from "../player/words.js";
+import { keyOfTab } from "../viewing.js";
+import { language, say, sentence } from "../words.js";
+import { Candidate, MissingPageError, makePackage } from "./maker.js";
+import { sayHere } from "./maker_words.js";
+import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
+import { SHEET_WORDS } from "./sheet_words.js";
+
+/** The most recordings of one package; each is asked for by itself. */
+const MOST = 50;
+
+/**
+ * @typedef {{name: string, bytes: number, sha256: string, recordings: string[], sealedOnly: string[]}} Made
+ *
+ * Make a package of a case's recordings. Comes to what was made; to null if nothing was.
+ * @param {any} one the case @param {any} me who makes it
+ * @param {HTMLElement} place where it is shown
+ * @returns {Promise<Made | null>}
+ */
+export async function packageOf(one, me, place) {
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  addEventListener("hashchange", end, { signal: stop.signal });
+  document.addEventListener(SIGNED_OUT, end, { signal: stop.signal });
+  try {
+    return await new PackageMaking(one, me, place, stop).run();
+  } catch (error) {
+    const text = problemOf(error);
+    if (text === null) throw error;
+    fill(place, make("p", { class: "wrong", role: "alert" }, text));
+    return null;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** What a person is told of an error; null for one that is a mistake of ours. */
+function problemOf(error) {
+  if (error instanceof RefusedError) return sentence(error);
+  if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
+  if (error instanceof NoKeyError) return sayHere("package_key_gone");
+  if (error instanceof KeyError) return sayHere("package_old_browser");
+  if (!(error instanceof DOMException)) return null;
+  return error.name === "AbortError" ? sayHere("package_stopped") : sayHere("package_disk", { why: error.message });
+}
+
+class PackageMaking {
+  #state = make("p", { role: "status" });
+  #bar = make("progress", { max: 1, value: 0 });
+  #list = make("ul", { class: "history" });
+  #body = make("div");
+  /** @type {Candidate[]} */
+  #candidates = [];
+
+  constructor(one, me, place, stop) {
+    this.one = one;
+    this.me = me;
+    this.place = place;
+    this.stop = stop;
+    this.words = SHEET_WORDS[language()];
+  }
+
+  async run() {
+    const { one } = this;
+    if (one.recordings.length > MOST) return this.#refuse(sayHere("package_too_many", { count: MOST }));
+    const granted = await this.#granted();
+    if (granted === null) return null;
+    const cancel = make("button", { class: "quiet", onclick: () => this.stop.abort() }, say("cancel"));
+    this.#bar.setAttribute("aria-label", sayHere("package_make"));
+    fill(this.place, this.#state, this.#bar, this.#list, this.#body, cancel);
+    this.place.scrollIntoView({ block: "start" });
+    await this.#check(granted);
+    this.#bar.hidden = true;
+    const without = this.#candidates.filter(({ problem }) => problem !== null);
+    if (without.length > 0) return this.#refuse(sayHere("package_cannot"), true);
+    const room = this.#candidates.reduce((sum, { room }) => sum + room, 0);
+    if (!hasFiles() && room > MOST_IN_MEMORY) {
+      return this.#refuse(sayHere("package_too_large", { size: size(room), most: size(MOST_IN_MEMORY) }), true);
+    }
+    const identity = keyOfTab(HeldKey);
+    await this.#opened(identity);
+    return this.#make(identity, room);
+  }
+
+  /** Say why nothing is made. */
+  #refuse(text, keep = false) {
+    fill(this.place, keep ? this.#list : null, make("p", { class: "wrong", role: "alert" }, text));
+    return null;
+  }
+
+  /** What each recording is asked for with; null if somebody has to approve that first. */
+  async #granted() {
+    const { one, me } = this;
+    const requests = await get("/api/viewing-requests");
+    const approved = new Map(
+      requests
+        .filter((it) => it.person === me.id && it.purpose === "download" && it.case === one.number && it.approved_by)
+        .map((it) => [it.recording, it.reason]),
+    );
+    const known = one.recordings.map(({ id }) => approved.get(id)).find((reason) => reason !== undefined);
+    const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known ?? null });
+    const said = await ask(sayHere("package_make"), sayHere("package_reason"), [field(say("reason"), reason)], sayHere("package_check"), say("cancel"));
+    this.stop.signal.throwIfAborted();
+    if (said === null) return null;
+    // What was approved is good once: it is not used as long as something else has to be approved.
+    const ids = one.recordings.map(({ id }) => id).sort((a, b) => Number(approved.has(a)) - Number(approved.has(b)));
+    const granted = new Map();
+    let waiting = 0;
+    for (const id of ids) {
+      if (waiting > 0 && approved.has(id)) break;
+      const body = { reason: approved.get(id) ?? said.reason, purpose: "download", case: one.number };
+      const { viewing } = await post(`/api/recordings/${encodeURIComponent(id)}/viewing`, body);
+      if (viewing === "") waiting += 1;
+      granted.set(id, { Viewing: viewing });
+    }
+    if (waiting === 0) return granted;
+    return this.#refuse(sayHere("package_waits", { count: waiting }));
+  }
+
+  /** Judge all of them, and say of each what it is. */
+  async #check(granted) {
+    const { recordings } = this.one;
+    for (const [number, { id }] of recordings.entries()) {
+      this.#say(sayHere("package_checking", { number: number + 1, count: recordings.length }));
+      const candidate = await Candidate.judged(id, granted.get(id), (done, all) => this.#advance(done / all), this.stop.signal);
+      this.#candidates.push(candidate);
+      const text = candidate.problem === null ? this.#verdict(candidate) : sayHere(`package_problem_${candidate.problem}`);
+      this.#list.append(make("li", { class: candidate.isGood ? null : "wrong" }, `${id}: ${text}`));
+    }
+    this.#say("");
+  }
+
+  #verdict({ verdict, isGood }) {
+    if (!isGood) return this.words.sealed_only;
+    return verdict.exit === 0 ? this.words.authentic : sayHere("package_qualified");
+  }
+
+  /** Wait for a key that opens all that is to be opened. */
+  async #opened(identity) {
+    const good = this.#candidates.filter(({ isGood }) => isGood);
+    const words = wordsOf(language());
+    for (let problem = ""; good.length > 0; ) {
+      if (!identity.isOpen) {
+        const form = new KeyForm(identity, words);
+        form.say(problem);
+        fill(this.#body, make("div", { class: "camerad-player" }, form.element));
+        await this.#until(identity, "opened");
+        fill(this.#body);
+      }
+      try {
+        for (const one of good) await one.init(identity);
+        return;
+      } catch (error) {
+        if (!(error instanceof WrongKeyError)) throw error;
+        identity.forget();
+        problem = sayHere("package_wrong_key");
+      }
+    }
+  }
+
+  /** Wait for an event, or for somebody to give up. */
+  #until(target, name) {
+    const { signal } = this.stop;
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      target.addEventListener(name, resolve, { once: true });
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+
+  /** Have a file chosen, and write all into it. */
+  async #make(identity, room) {
+    const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => id);
+    const save = make("button", { class: "main" }, sayHere("package_save", { size: size(room) }));
+    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere("package_bad", { count: sealedOnly.length }));
+    fill(this.#body, warning, make("p", {}, sayHere("package_clear")), save);
+    save.focus();
+    let target = null;
+    while (target === null) {
+      await this.#until(save, "click");
+      target = await chosenFile(`camerad-${this.one.number.replace(/[^\p{L}\p{N}.-]+/gu, "-")}.zip`);
+    }
+    fill(this.#body);
+    this.#bar.hidden = false;
+    this.#say(sayHere("package_making"));
+    // Who is let go of, or waited too long, has no key any more.
+    const gone = () => this.stop.abort(new NoKeyError());
+    identity.addEventListener("forgotten", gone);
+    let made, sha256;
+    try {
+      await makePackage(target, this.#candidates, {
+        identity,
+        words: this.words,
+        me: this.me,
+        reference: this.one.number,
+        onProgress: (done, all) => this.#advance(done / all),
+        signal: this.stop.signal,
+      });
+      // All is opened; the rest needs no key.
+      identity.removeEventListener("forgotten", gone);
+      made = await target.close();
+      this.#say(sayHere("package_reading"));
+      sha256 = await fingerprint(made, (share) => this.#advance(share));
+    } catch (error) {
+      await target.discard();
+      throw error;
+    } finally {
+      identity.removeEventListener("forgotten", gone);
+    }
+    target.offer();
+    const recordings = this.#candidates.map(({ id }) => id);
+    return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly };
+  }
+
+  #say(text) {
+    this.#state.textContent = text;
+  }
+
+  /** Show how far it is; whoever has drawn something else here has given it up. */
+  #advance(share) {
+    if (!this.place.isConnected) this.stop.abort();
+    this.stop.signal.throwIfAborted();
+    this.#bar.value = share;
+  }
+}
+
+/** An amount of bytes for people. */
+export function size(bytes) {
+  const spelled = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
+  return bytes < 1e9 ? `${spelled.format(bytes / 1e6)} MB` : `${spelled.format(bytes / 1e9)} GB`;
+}

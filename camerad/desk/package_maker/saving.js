@@ -1,0 +1,148 @@
+// Where a package goes: into a file that somebody chose, as it is made, or, in a browser that lets
+// nobody choose one, into memory and then among the downloads.
+//
+// A file has its own content only when all of it is there; what was begun and given up is removed.
+
+/** The largest package that is made in memory, bytes. */
+export const MOST_IN_MEMORY = 512 << 20;
+const TOGETHER = 1 << 20;
+
+/** Whether a package of any size can be made here. */
+export function hasFiles() {
+  return typeof globalThis.showSaveFilePicker === "function";
+}
+
+/**
+ * Where a package is to go; null if somebody chose nothing. To be called on a click.
+ * @param {string} name that is offered
+ */
+export async function chosenFile(name) {
+  if (!hasFiles()) return new InMemory(name);
+  try {
+    const handle = await globalThis.showSaveFilePicker({
+      suggestedName: name,
+      types: [{ accept: { "application/zip": [".zip"] } }],
+    });
+    return new InFile(handle, await handle.createWritable());
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") return null;
+    throw error;
+  }
+}
+
+class InFile {
+  #handle;
+  #writable;
+  /** @type {Uint8Array[]} */
+  #waiting = [];
+  #waits = 0;
+  #position = 0;
+
+  constructor(handle, writable) {
+    this.#handle = handle;
+    this.#writable = writable;
+    this.name = handle.name;
+  }
+
+  /** @param {Uint8Array} bytes */
+  async write(bytes) {
+    this.#waiting.push(bytes);
+    this.#waits += bytes.length;
+    if (this.#waits >= TOGETHER) await this.#flush();
+  }
+
+  /** @param {number} at @param {Uint8Array} bytes */
+  async patch(at, bytes) {
+    await this.#flush();
+    await this.#writable.write({ type: "write", position: at, data: bytes });
+  }
+
+  async #flush() {
+    if (this.#waits === 0) return;
+    const data = new Blob(this.#waiting);
+    this.#waiting = [];
+    this.#waits = 0;
+    await this.#writable.write({ type: "write", position: this.#position, data });
+    this.#position += data.size;
+  }
+
+  /** All is there. Returns the file, to be read back. */
+  async close() {
+    await this.#flush();
+    await this.#writable.close();
+    return this.#handle.getFile();
+  }
+
+  /** Give it up. */
+  async discard() {
+    // What could not be written or closed cannot be given up once more; why not is told already.
+    await Promise.allSettled([this.#writable.abort()]);
+    // Choosing a name makes an empty file.
+    await Promise.allSettled([this.#handle.remove?.()]);
+  }
+
+  /** Nothing: it is where it was chosen to be. */
+  offer() {}
+}
+
+class InMemory {
+  /** @type {Blob[]} */
+  #pieces = [];
+  /** @type {Uint8Array[]} */
+  #waiting = [];
+  #waits = 0;
+  /** @type {[number, Uint8Array][]} */
+  #patches = [];
+  /** @type {Blob | null} */
+  #whole = null;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** @param {Uint8Array} bytes */
+  async write(bytes) {
+    this.#waiting.push(bytes);
+    this.#waits += bytes.length;
+    if (this.#waits < TOGETHER) return;
+    // A browser may put a Blob where it takes no memory.
+    this.#pieces.push(new Blob(this.#waiting));
+    this.#waiting = [];
+    this.#waits = 0;
+  }
+
+  /** @param {number} at @param {Uint8Array} bytes */
+  async patch(at, bytes) {
+    this.#patches.push([at, bytes]);
+  }
+
+  async close() {
+    const made = new Blob([...this.#pieces, ...this.#waiting]);
+    const parts = [];
+    let done = 0;
+    for (const [at, bytes] of this.#patches.sort(([one], [other]) => one - other)) {
+      parts.push(made.slice(done, at), bytes);
+      done = at + bytes.length;
+    }
+    this.#whole = new Blob([...parts, made.slice(done)], { type: "application/zip" });
+    return this.#whole;
+  }
+
+  async discard() {
+    this.#pieces = [];
+    this.#waiting = [];
+  }
+
+  /** Put it among the downloads. */
+  offer() {
+    if (this.#whole === null) return;
+    const address = URL.createObjectURL(this.#whole);
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = this.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    this.#whole = null;
+  }
+}
