@@ -54,8 +54,10 @@ export async function view({ said, key, cases }, place, me) {
       name: `${said.id}.tar`,
       identity: held,
       words: parts.wordsOf(language()),
+      registered: key.camera,
     });
     place.scrollIntoView({ block: "start" });
+    place.querySelector(".camerad-player").focus({ preventScroll: true });
   });
 }
 

@@ -62,6 +62,7 @@ export class PlayerView {
       "section",
       {
         class: "camerad-player",
+        tabindex: -1,
         "aria-label": words.player,
         keydown: (/** @type {KeyboardEvent} */ event) => this.controls.pressed(event),
       },
@@ -72,8 +73,8 @@ export class PlayerView {
       this.#asks,
       this.#stage,
       this.bar.element,
-      legend(words),
       this.controls.element,
+      legend(words),
       this.#kept,
       this.events.element,
       make(
