@@ -146,8 +146,12 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         assert not scene.kinds("viewed"), "the field for the reason is still empty"
         page.get_by_label("Grund").fill("Az. 32-5/2026")
         page.get_by_role("button", name="Ansehen").last.click()
+        expect(page.locator(".camerad-player")).to_be_focused()
         opens_with_key(clerk)
         expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
+        expect(page.locator(".camerad-player .verdict p")).to_contain_text(
+            re.compile(r"hinzugefügt\. Der Schlüssel ist der von .+ \(Register des Amts\)\.$")
+        )
         clerk.sees("viewed")
 
         # Held for the file, put into its case, handed over.

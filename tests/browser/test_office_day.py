@@ -131,6 +131,8 @@ class Worker:
         self.one = one
         self.page = one.page
         source = (PAGES / f"words_{language[:2]}.js").read_text(encoding="utf-8")
+        making = (PAGES.parent / "package_maker/maker_words.js").read_text(encoding="utf-8")
+        source += making.partition(f"const {language[:2].upper()} = ")[2].partition("};")[0]
         self._words = dict(re.findall(r'^  (\w+): "(.+)",$', source, re.MULTILINE))
 
     def word(self, key: str, **values: object) -> str:
@@ -261,9 +263,9 @@ def looks_at_cameras(lead: Worker, day: Day) -> None:
     ready = lead.word("cameras_ready", ready=len(day.cards) - 1, all=len(day.cards) + 1)
     expect(page.get_by_text(ready)).to_be_visible()
     for name, said in (
-        ("camera-02", lead.word("reason_percent", count=31)),
-        ("camera-02", lead.word("reason_microphone")),
-        (f"camera-{len(day.cards) + 1:02}", lead.word("never_seen")),
+        ("camera-02", lead.word("why_percent", count=31)),
+        ("camera-02", lead.word("why_microphone_down")),
+        (f"camera-{len(day.cards) + 1:02}", lead.word("why_never_seen")),
     ):
         card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
         expect(card.first).to_contain_text(said)
@@ -319,10 +321,11 @@ def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
     page.get_by_role("link", name=CASE).click()
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     clerk.sees("case")
-    clerk.button("hand_over").click()
-    clerk.sees("hand-over")
     makes_package(clerk, day, directory)
+    clerk.button("record_elsewhere").click()
+    clerk.sees("hand-over")
     clerk.field("handed_to").fill("StA, 1 Js 2/26")
+    clerk.field("really_gone").check()
     clerk.confirms()
     expect(page.get_by_text("StA, 1 Js 2/26")).to_be_visible()
     clerk.sees_again("handed-over")
@@ -340,7 +343,7 @@ def makes_package(clerk: Worker, day: Day, directory: Path) -> None:
         clerk.word("hand_over_store"): str(office.directory),
         clerk.word("hand_over_key"): str(identity_file()),
     }
-    program, *words = shlex.split(clerk.page.locator("dialog pre").inner_text())
+    program, *words = shlex.split(clerk.page.locator(".command pre").inner_text())
     assert program == "camerad" and words[-4:] == ["--who", "k.clerk", "--reference", CASE]
     words = [for_words.get(one, one) for one in words]
     own = ("--office-key", str(office.root / "office.pem"), "--output", str(directory))

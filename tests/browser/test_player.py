@@ -23,6 +23,7 @@ from tests.waiting import DEADLINE, until
 
 SECOND: Final = "I" + "P" * 29
 LONG: Final = SECOND * 40
+LAPTOP: Final = (1366, 768)
 SMALL: Final = (400, 640)
 """Pixels of a window in which nobody looks: each costs a processor's time for each picture."""
 GAP_AT_S, GAP_ENDS_S = 2.5, 4.0
@@ -239,7 +240,10 @@ def test_a_fragment_that_was_changed_is_not_played(chromium: Browser, server: Pl
         assert verdict(one) == "NOT authentic"
         assert one.page.is_hidden(".stage")
         assert one.page.evaluate("document.querySelector('video').src") == ""
-        assert "changed since it was signed" in one.page.inner_text(".verdict details")
+        assert one.page.inner_text(".verdict details li").split("\n") == [
+            "Piece 20: changed since it was signed (from 0:10.000 to 0:10.500)",
+            "000020.m4s.age",
+        ]
         one.sees("not-authentic")
         one.page.click("text=Play the proven part")
         opens_key(one)
@@ -354,6 +358,41 @@ def test_a_key_file_of_the_command_is_opened(
         # It was opened: it is another office's.
         waits(one, "document.querySelector('.camerad-player > .problem').textContent !== ''")
         assert "This key does not open the recording" in one.page.inner_text(".camerad-player")
+
+
+NOTED: Final = "[...document.querySelectorAll('.verdict .noted li')].map((one) => one.textContent)"
+LEGEND: Final = """[...document.querySelectorAll(".legend li")]
+  .filter((one) => one.checkVisibility()).map((one) => one.textContent)"""
+
+
+def test_the_verdict_says_what_a_clerk_need_not_judge_and_what_is_missing(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    url = server.page("holes", KEY.public.raw, "de", registered="camera-03")
+    with person(chromium, url, "player-noted", size=LAPTOP, scheme="light", language="de") as one:
+        one.origin = server.url
+        assert verdict(one) == "Echt, mit den Hinweisen unten"
+        said = one.page.inner_text(".verdict p")
+        assert "Der Schlüssel ist der von camera-03 (Register des Amts)." in said
+        assert "sofern" not in said
+        assert one.page.evaluate(NOTED) == [
+            "1,5 s ohne Bilder ab 0:02: Bilder gingen verloren.",
+            "1,5 s ohne Ton ab 0:02: an der Kamera stummgeschaltet.",
+        ]
+        # It has each of the colours; the recording below has a mark and nothing else.
+        assert len(one.page.evaluate(LEGEND)) == 6
+        opens_key(one)
+        is_playable(one)
+        one.page.evaluate("document.querySelector('.camerad-player').scrollIntoView()")
+        ends = "document.querySelector('.camerad-player .buttons').getBoundingClientRect().bottom"
+        assert one.page.evaluate(f"{ends} <= innerHeight"), "to play one need not scroll"
+        assert one.page.evaluate("document.querySelector('video').clientHeight") > LAPTOP[1] / 3
+        one.sees("fits")
+    with viewer(chromium, server, "long") as one:
+        assert verdict(one) == "Authentic and complete"
+        assert "provided that the key is the one registered" in one.page.inner_text(".verdict p")
+        assert one.page.evaluate(NOTED) == []
+        assert one.page.evaluate(LEGEND) == ["mark"]
 
 
 LOOKS: Final = [

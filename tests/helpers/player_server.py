@@ -56,6 +56,7 @@ window.player = mountPlayer(document.getElementById("player"), {{
   key: bytes,
   identity: window.identity,
   words: wordsOf(document.documentElement.lang),
+  registered: parameters.get("registered") ?? "",
   onViewed: (piece) => window.viewed.push(piece),
 }});
 """
@@ -77,11 +78,18 @@ class PlayerServer:
     """Whether it answers to questions for recordings that it cannot."""
 
     def page(
-        self, recording: str, key: bytes, language: str = "en", *, extents: bool = False
+        self,
+        recording: str,
+        key: bytes,
+        language: str = "en",
+        *,
+        extents: bool = False,
+        registered: str = "",
     ) -> str:
         """The address of the page that plays a recording with a camera's public key. extents: with
-        the statements all at once."""
+        the statements all at once. registered: whose the office's register says the key is."""
         said = f"?recording={recording}&key={key.hex()}{'&extents=yes' * extents}"
+        said += f"&registered={registered}" * bool(registered)
         return f"{self.url}/{language}{said}"
 
 

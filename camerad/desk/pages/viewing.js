@@ -56,8 +56,10 @@ export async function view({ said, key, cases }, place, me) {
       ...opened(parts, said.id, headers, key),
       identity: held,
       words: parts.wordsOf(language()),
+      registered: key.camera,
     });
     place.scrollIntoView({ block: "start" });
+    place.querySelector(".camerad-player").focus({ preventScroll: true });
   });
 }
 

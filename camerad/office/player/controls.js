@@ -88,7 +88,7 @@ export class Controls {
 
   /** Do what a key says; of use as a listener. @param {KeyboardEvent} event */
   pressed(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (this.#play.disabled || event.ctrlKey || event.altKey || event.metaKey) return;
     const within = /** @type {Element} */ (event.target);
     if (within.closest("input, summary, select, textarea")) return;
     if (event.key === " " && within.closest("button")) return;

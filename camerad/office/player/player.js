@@ -3,8 +3,9 @@
 //   const player = mountPlayer(element, { source, key, identity, words, ... });
 //
 // source: the recording's bytes (evidence/source.js). key: the camera's registered public key, 32
-// bytes. name: of the recording's file, "" if it has none. commitsAt: where its commits lie, if the
-// server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
+// bytes. registered: the camera that the office's register says the key is of, if it was asked; the
+// verdict then says so. name: of the recording's file, "" if it has none. commitsAt: where its
+// commits lie, if the server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
 // share; where it is not open, the player asks for the key file, under `folded` if that is a text.
 // words: of words.js. led: for one of several side by side (together.js), who leads it: `act` does what
 // a click on the picture wants, `at` says where to begin, `changed` hears that it is another one. It
@@ -35,7 +36,7 @@ const VIEWED_US = SECOND;
 /**
  * Put a player into an element. It is ended by `close()`, which lets go of all that was decrypted.
  * @param {HTMLElement} element
- * @param {{source: any, key: Uint8Array, name?: string, commitsAt?: number[],
+ * @param {{source: any, key: Uint8Array, registered?: string, name?: string, commitsAt?: number[],
  *   identity: import("./key_file.js").HeldKey, words: any,
  *   folded?: string,
  *   led?: {act: (what: string) => void, at: () => number | null, changed: () => void},
@@ -84,6 +85,7 @@ class Player {
     for (const [name, act] of Object.entries(this.#listeners())) this.#video.addEventListener(name, act);
     identity.addEventListener("opened", this.#opened);
     identity.addEventListener("forgotten", this.#forgotten);
+    this.#view.verdict.registered = options.registered ?? "";
     element.append(this.#view.element);
     /** Resolves when the recording was opened, or cannot be. */
     this.ready = this.#open();

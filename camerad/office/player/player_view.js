@@ -67,6 +67,7 @@ export class PlayerView {
       "section",
       {
         class: "camerad-player",
+        tabindex: -1,
         "aria-label": words.player,
         keydown: (/** @type {KeyboardEvent} */ event) => this.controls.pressed(event),
       },
@@ -77,8 +78,8 @@ export class PlayerView {
       this.#asks,
       this.#stage,
       this.bar.element,
-      legendOf(words),
       this.controls.element,
+      legendOf(words),
       this.#kept,
       this.events.element,
       make(

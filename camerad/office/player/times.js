@@ -12,6 +12,11 @@ export function recordingTime(us, decimal) {
   return `${head}:${two(parts[1])}${decimal}${String(whole % 1000).padStart(3, "0")}`;
 }
 
+/** A time of the recording to the nearest second: 0:05. @param {number} us */
+export function nearestSecond(us) {
+  return recordingTime(Math.round(us / SECOND) * SECOND, ".").split(".")[0];
+}
+
 /** How long something is: 3.2 s, or minutes and seconds. @param {number} us @param {string} decimal */
 export function duration(us, decimal) {
   if (us < 60 * SECOND) return `${(us / SECOND).toFixed(1).replace(".", decimal)} s`;

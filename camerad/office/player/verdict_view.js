@@ -2,26 +2,33 @@
 
 import { make, show } from "./dom.js";
 import { Exit } from "./evidence/verdict.js";
-import { recordingTime } from "./times.js";
+import { duration, nearestSecond, recordingTime } from "./times.js";
 
 /** Findings that are listed one by one. */
 const MOST = 200;
+/** Remarks that are in the box; the list of gaps has all of them. */
+const IN_BOX = 5;
+const PIECE = /^([0-9]{6,})\.(m4s\.age|jws)$/;
 
 /** A banner and a list; `element` is to be put into a page. */
 export class VerdictView {
   #title;
   #text;
+  #remarks;
   #details;
   #list;
 
   /** @param {any} words */
   constructor(words) {
     this.words = words;
+    /** Whose key it is, if the office's register says so: a camera's name. */
+    this.registered = "";
     this.#title = make("strong");
     this.#text = make("p");
+    this.#remarks = make("ul", { class: "noted" });
     this.#list = make("ul");
     this.#details = make("details", {}, make("summary", { text: words.findings }), this.#list);
-    const said = make("div", { role: "status" }, this.#title, this.#text);
+    const said = make("div", { role: "status" }, this.#title, this.#text, this.#remarks);
     this.element = make("div", { class: "verdict checking" }, said, this.#details);
     show(this.#details, false);
   }
@@ -39,6 +46,7 @@ export class VerdictView {
     this.element.className = "verdict checking";
     this.#title.textContent = "";
     this.#text.textContent = "";
+    this.#remarks.replaceChildren();
     this.checking(0);
   }
 
@@ -53,16 +61,19 @@ export class VerdictView {
   tell(verdict) {
     const { words } = this;
     const { report } = words;
+    const by = (/** @type {string} */ text, /** @type {(camera: string) => string} */ said) =>
+      this.registered === "" ? text : said(this.registered);
     const [tone, title, text] = {
-      [Exit.AUTHENTIC]: ["good", report.authentic, words.authenticText],
-      [Exit.QUALIFIED]: ["remarks", report.qualified, words.qualifiedText],
+      [Exit.AUTHENTIC]: ["good", report.authentic, by(words.authenticText, words.authenticBy)],
+      [Exit.QUALIFIED]: ["remarks", report.qualified, by(words.qualifiedText, words.qualifiedBy)],
       [Exit.NOT_AUTHENTIC]: ["bad", words.notAuthentic, words.notAuthenticText],
       [Exit.UNREADABLE]: ["bad", words.unreadable, words.unreadableText],
     }[verdict.exit];
     this.element.className = `verdict ${tone}`;
     this.#title.textContent = title;
     this.#text.textContent = text;
-    const found = verdict.findings.slice(0, MOST).map((one) => make("li", { text: this.#finding(one) }));
+    this.#remarks.replaceChildren(...(verdict.exit === Exit.QUALIFIED ? this.#noted(verdict) : []));
+    const found = verdict.findings.slice(0, MOST).map((one) => this.#finding(one));
     const left = verdict.findings.length - found.length + verdict.dropped;
     if (left > 0) found.push(make("li", { text: words.more(left) }));
     this.#list.replaceChildren(...found);
@@ -70,14 +81,51 @@ export class VerdictView {
     this.#details.open = verdict.exit >= Exit.NOT_AUTHENTIC;
   }
 
-  #finding({ code, text, first, last, at_us: from, to_us: to }) {
+  /** Why it is not complete: each gap, and each finding that is not one of these. */
+  #noted({ report, findings, dropped }) {
+    const { words } = this;
+    const { gaps, soundGaps, originUs, endUs } = report.result;
+    const said = (/** @type {any} */ { from_us: from, to_us: to, reason }, /** @type {any} */ write) => {
+      const begin = from === null ? 0 : Math.max(0, from - originUs);
+      const end = to === null ? Math.max(begin, endUs) : Math.max(begin, to - originUs);
+      const why = words.report.gap_reasons[reason] ?? reason;
+      return `${write(nearestSecond(begin), duration(end - begin, words.decimal), why)}.`;
+    };
+    const lines = [
+      ...gaps.map((/** @type {any} */ one) => said(one, words.gapAt)),
+      ...soundGaps.map((/** @type {any} */ one) => said(one, words.soundGapAt)),
+      ...findings.map((/** @type {any} */ one) => this.#sentence(one)),
+    ];
+    const left = Math.max(0, lines.length - IN_BOX) + dropped;
+    const shown = lines.slice(0, IN_BOX).map((text) => make("li", { text }));
+    if (left > 0) shown.push(make("li", { text: words.more(left) }));
+    return shown;
+  }
+
+  /** @param {any} finding */
+  #finding(finding) {
+    const names = [...new Set([finding.first, finding.last].filter(Boolean))];
+    const line = make("li", { text: this.#sentence(finding) });
+    if (names.some((one) => this.#member(one) !== one)) line.append(make("small", { text: names.join("–") }));
+    return line;
+  }
+
+  #sentence({ code, text, first, last, at_us: from, to_us: to }) {
     const { words } = this;
     const said = words.report.kinds[code] ?? text;
-    const members = [...new Set([first, last].filter(Boolean))].join("–");
+    const names = [...new Set([first, last].filter(Boolean))].map((one) => this.#member(one));
     const times = [from, to].map((at) => (at === null ? null : recordingTime(at, words.decimal)));
     const range = times.some((one) => one !== null)
       ? ` (${words.from} ${times[0] ?? "…"} ${words.to} ${times[1] ?? "…"})`
       : "";
-    return `${members === "" ? "" : `${members}: `}${said}${range}`;
+    return `${names.length === 0 ? "" : `${names.join(` ${words.to} `)}: `}${said}${range}`;
+  }
+
+  /** What a part of the recording's file is, for whoever does not know the files. @param {string} name */
+  #member(name) {
+    const { words } = this;
+    const found = PIECE.exec(name);
+    if (found === null) return words.members[name] ?? name;
+    return (found[2] === "jws" ? words.statement : words.piece)(Number(found[1]));
   }
 }

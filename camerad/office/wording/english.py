@@ -8,8 +8,11 @@ from camerad.base.clock import ClockSource
 from camerad.behaviour.heat import Cause
 from camerad.container.gaps import (
     CAPTURE_RESTARTED,
+    CUT_OFF,
     FRAMES_LOST,
+    NO_ANSWER,
     NO_PICTURES,
+    NOT_STORED,
     RING_FULL,
     STARTED_LATE,
     STOPPED_SHORT,
@@ -135,6 +138,10 @@ ENGLISH: Final = ReportWording(
         NO_PICTURES: "the sensor delivered no pictures",
         STARTED_LATE: "the camera did not deliver at the start",
         STOPPED_SHORT: "the camera did not deliver until the stop",
+        NOT_STORED: "the card took nothing more",
+        NO_ANSWER: "the card did not answer any more",
+        CUT_OFF: "the camera's program ended before it was stored",
+        "failed": "the recording broke off",
         "not delivered by the camera": "the sensor's pictures did not arrive",
         "sensor time did not advance": "the sensor's clock stood still",
         "dropped by the encoder": "the encoder dropped pictures",
@@ -148,7 +155,7 @@ ENGLISH: Final = ReportWording(
         NO_SOUND: "the microphone gave none",
     },
     end_reasons={
-        "stop": "stop was asked for at the camera",
+        "stop": "stopped by hand",
         "shutdown": "the camera was switched off",
         "restarted": "the camera's program started anew after a mistake of its own",
         "camera_down": "no more pictures came, whatever the camera did about it",

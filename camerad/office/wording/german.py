@@ -8,8 +8,11 @@ from camerad.base.clock import ClockSource
 from camerad.behaviour.heat import Cause
 from camerad.container.gaps import (
     CAPTURE_RESTARTED,
+    CUT_OFF,
     FRAMES_LOST,
+    NO_ANSWER,
     NO_PICTURES,
+    NOT_STORED,
     RING_FULL,
     STARTED_LATE,
     STOPPED_SHORT,
@@ -135,6 +138,10 @@ GERMAN: Final = ReportWording(
         NO_PICTURES: "der Sensor lieferte keine Bilder",
         STARTED_LATE: "die Kamera lieferte am Anfang nicht",
         STOPPED_SHORT: "die Kamera lieferte nicht bis zum Stopp",
+        NOT_STORED: "die Karte nahm nichts mehr an",
+        NO_ANSWER: "die Karte antwortete nicht mehr",
+        CUT_OFF: "das Programm der Kamera endete, ehe es gespeichert war",
+        "failed": "die Aufzeichnung brach ab",
         "not delivered by the camera": "Bilder des Sensors kamen nicht an",
         "sensor time did not advance": "die Uhr des Sensors stand still",
         "dropped by the encoder": "der Encoder verwarf Bilder",
@@ -148,7 +155,7 @@ GERMAN: Final = ReportWording(
         NO_SOUND: "das Mikrofon lieferte keinen",
     },
     end_reasons={
-        "stop": "Stopp an der Kamera angefordert",
+        "stop": "von Hand beendet",
         "shutdown": "die Kamera wurde ausgeschaltet",
         "restarted": "das Programm der Kamera startete nach einem eigenen Fehler neu",
         "camera_down": "es kamen keine Bilder mehr, was die Kamera auch dagegen tat",

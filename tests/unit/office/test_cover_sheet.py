@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,28 +16,17 @@ from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
 
 from camerad.base.clock import SECOND, ClockSource
 from camerad.behaviour.heat import Cause
-from camerad.capture.pictures import (
-    LOST_BY_CAMERA,
-    LOST_BY_ENCODER,
-    LOST_BY_QUEUE,
-    LOST_BY_TIME,
-)
-from camerad.container.gaps import (
-    CAPTURE_RESTARTED,
-    FRAMES_LOST,
-    NO_PICTURES,
-    RING_FULL,
-    STARTED_LATE,
-    STOPPED_SHORT,
-    Gap,
-)
+from camerad.capture import pictures
+from camerad.container import gaps
+from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.container.severity import Severity
-from camerad.container.statements import RateChange
+from camerad.container.statements import RECOVERED, RateChange
 from camerad.control.metrics import REASONS
 from camerad.daemon.recording_manager import CONTINUED
 from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import LINES, RATES, CoverSheet, DeliveredFile, render
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
+from camerad.recording import recorder
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.stream.sound_messages import REASONS as SILENT_REASONS
 from camerad.verify.findings import Finding, FindingKind, Result, Span
@@ -222,13 +212,12 @@ def test_one_picture_is_a_picture_and_two_are_pictures(number: int, words: tuple
 
 
 def test_nothing_stays_in_english_on_a_german_sheet() -> None:
-    reasons = {
-        *(CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL),
-        *(NO_PICTURES, STARTED_LATE, STOPPED_SHORT),
-        *(LOST_BY_CAMERA, LOST_BY_TIME, LOST_BY_ENCODER, LOST_BY_QUEUE),
-        *(SOUND_LOST, NO_SOUND, *SILENT_REASONS.values()),
-    }
-    assert set(GERMAN.gap_reasons) == reasons
+    reasons = {*texts_of(gaps), recorder.FAILED}
+    reasons |= texts_of(pictures, "LOST_BY_")
+    reasons |= {SOUND_LOST, NO_SOUND, *SILENT_REASONS.values()}
+    assert FRAMES_LOST in reasons
+    for words in LANGUAGES.values():
+        assert set(words.gap_reasons) == reasons
     for trigger, said in (
         ("button:main", "Taste „main“"),
         ("control", "Befehl"),
@@ -241,9 +230,20 @@ def test_nothing_stays_in_english_on_a_german_sheet() -> None:
         assert "generic" not in text
 
 
+def texts_of(module: ModuleType, beginning: str = "") -> set[str]:
+    """The texts that a module names, as their names begin."""
+    named = vars(module).items()
+    return {
+        said
+        for name, said in named
+        if isinstance(said, str) and name.isupper() and name.startswith(beginning)
+    }
+
+
 @BOTH
 def test_whatever_ends_a_recording_is_said_in_words(words: ReportWording) -> None:
-    assert set(words.end_reasons) >= REASONS
+    ends = {*REASONS, RECOVERED, recorder.FAILED, recorder.SETTINGS_CHANGED}
+    assert set(words.end_reasons) == ends
 
 
 @BOTH
