@@ -132,7 +132,7 @@ class Worker:
         self.page = one.page
         source = (PAGES / f"words_{language[:2]}.js").read_text(encoding="utf-8")
         making = (PAGES.parent / "package_maker/maker_words.js").read_text(encoding="utf-8")
-        source += making.partition(f"const {language[:2].upper()} = ")[2].partition("};")[0]
+        source += making.partition(f"const {language[:2].upper()} = ")[2].partition("\n};")[0]
         self._words = dict(re.findall(r'^  (\w+): "(.+)",$', source, re.MULTILINE))
 
     def word(self, key: str, **values: object) -> str:

@@ -103,6 +103,10 @@ export const SHEET_WORDS = {
       "no pictures": "der Sensor lieferte keine Bilder",
       "camera did not deliver at the start": "die Kamera lieferte am Anfang nicht",
       "camera did not deliver until the stop": "die Kamera lieferte nicht bis zum Stopp",
+      "storage failed": "die Karte nahm nichts mehr an",
+      "storage did not answer": "die Karte antwortete nicht mehr",
+      "cut off": "das Programm der Kamera endete, ehe es gespeichert war",
+      "failed": "die Aufzeichnung brach ab",
       "not delivered by the camera": "Bilder des Sensors kamen nicht an",
       "sensor time did not advance": "die Uhr des Sensors stand still",
       "dropped by the encoder": "der Encoder verwarf Bilder",
@@ -116,7 +120,7 @@ export const SHEET_WORDS = {
       "no sound": "das Mikrofon lieferte keinen"
     },
     "end_reasons": {
-      "stop": "Stopp an der Kamera angefordert",
+      "stop": "von Hand beendet",
       "shutdown": "die Kamera wurde ausgeschaltet",
       "restarted": "das Programm der Kamera startete nach einem eigenen Fehler neu",
       "camera_down": "es kamen keine Bilder mehr, was die Kamera auch dagegen tat",
@@ -266,6 +270,10 @@ export const SHEET_WORDS = {
       "no pictures": "the sensor delivered no pictures",
       "camera did not deliver at the start": "the camera did not deliver at the start",
       "camera did not deliver until the stop": "the camera did not deliver until the stop",
+      "storage failed": "the card took nothing more",
+      "storage did not answer": "the card did not answer any more",
+      "cut off": "the camera's program ended before it was stored",
+      "failed": "the recording broke off",
       "not delivered by the camera": "the sensor's pictures did not arrive",
       "sensor time did not advance": "the sensor's clock stood still",
       "dropped by the encoder": "the encoder dropped pictures",
@@ -279,7 +287,7 @@ export const SHEET_WORDS = {
       "no sound": "the microphone gave none"
     },
     "end_reasons": {
-      "stop": "stop was asked for at the camera",
+      "stop": "stopped by hand",
       "shutdown": "the camera was switched off",
       "restarted": "the camera's program started anew after a mistake of its own",
       "camera_down": "no more pictures came, whatever the camera did about it",

@@ -105,21 +105,25 @@ def test_what_a_browser_got_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
         entry("/page/app.js", b"", content=plain),
     ]
     same.append(entry("/api/me", b"", content=data))
+    # A browser need not keep the icon that it got.
+    same.append(entry("/page/icon.svg", b"", content={"mimeType": "image/svg+xml", "size": -1}))
     path = saved(tmp_path, *same)
     assert main(["office", "player-hash", "--saved", path]) == 0
-    assert capsys.readouterr().out.startswith(f"2 of {len(page_content())} files were got, and are")
+    assert capsys.readouterr().out.startswith(f"3 of {len(page_content())} files were got, and are")
     path = saved(
         tmp_path,
         *same,
         entry("/page/dom.js", app),
         entry("/page/more.js", b""),
+        entry("/page/csv.js", b""),
         entry("/page/api.js", page_content()["/page/api.js"], headers=[]),
     )
     assert main(["office", "player-hash", "--saved", path]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("/page/dom.js: is another file: ")
-    assert said[1:3] == [
+    assert said[1:4] == [
         "/page/more.js: is no file of this version, and code",
+        "/page/csv.js: its content was not saved",
         "/page/api.js: Content-Security-Policy is another one: it has none",
     ]
 
