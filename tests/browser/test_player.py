@@ -110,7 +110,8 @@ def goes_to(one: Person, seconds: float) -> None:
     one.page.evaluate("at => { player.seek(at); }", seconds * 1e6)
     waits(
         one,
-        "at => Math.abs(player.position - at) < 40_000 && !document.querySelector('video').seeking",
+        """at => Math.abs(player.position - at) < 40_000 && !document.querySelector("video").seeking
+            && Math.abs((window.shown.at(-1)?.[0] ?? -Infinity) - at) < 40_000""",
         seconds * 1e6,
     )
 
