@@ -165,7 +165,8 @@ class Person:
 
     def is_content(self) -> None:
         """Nothing went wrong, and everything came from where the page came from."""
-        assert [one for one in self.said if not one.startswith(self.forgives or "\0")] == []
+        wrong = [one for one in self.said if not one.startswith(self.forgives or "\0")]
+        assert wrong == [], wrong
         asked = {urlsplit(url).netloc for url in self.asked if not url.startswith("blob:")}
         assert asked - set(self.elsewhere) == {urlsplit(self.origin).netloc}
 
