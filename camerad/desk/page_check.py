@@ -100,6 +100,8 @@ def _differences(connection: http.client.HTTPConnection, path: str, content: byt
 
 def _differences_saved(entry: Mapping[str, Any]) -> list[str]:
     path, answer = _path(entry), entry["response"]
+    if answer["status"] <= 0:  # broken off, when the page was left before it was answered
+        return []
     said = answer["content"]
     body = said.get("text", "")
     got = base64.b64decode(body) if said.get("encoding") == "base64" else body.encode()

@@ -368,6 +368,8 @@ def test_whoever_is_lied_to_alone_finds_it_in_what_their_browser_saved(
     assert check(server, capsys) == [], "it is told the truth"
     assert main(["office", "player-hash", "--saved", str(saved)]) == 1
     found = capsys.readouterr().out.splitlines()
+    # Of a page that is left at once a browser need not keep all.
+    found = [one for one in found if not one.endswith(": its content was not saved")]
     assert [one.partition(": ")[0] for one in found[:-1]] == [VERDICT]
 
 

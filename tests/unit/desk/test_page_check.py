@@ -105,6 +105,7 @@ def test_what_a_browser_got_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
         entry("/page/app.js", b"", content=plain),
     ]
     same.append(entry("/api/me", b"", content=data))
+    same.append(entry("/page/app.js", b"", status=-1, headers=[], content={"size": -1}))
     # A browser need not keep the icon that it got.
     same.append(entry("/page/icon.svg", b"", content={"mimeType": "image/svg+xml", "size": -1}))
     path = saved(tmp_path, *same)
