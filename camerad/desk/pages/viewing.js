@@ -56,7 +56,6 @@ export async function view({ said, key, cases }, place, me) {
       ...opened(parts, said.id, headers, key),
       identity: held,
       words: parts.wordsOf(language()),
-      registered: key.camera,
     });
     place.scrollIntoView({ block: "start" });
     place.querySelector(".camerad-player").focus({ preventScroll: true });
@@ -130,6 +129,7 @@ function opened(parts, id, headers, key) {
   return {
     source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
     key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
+    registered: key.camera,
     name: `${id}.tar`,
   };
 }
