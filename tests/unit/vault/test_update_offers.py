@@ -66,6 +66,20 @@ def test_a_bundle_is_there_once_and_goes_with_its_last_offer(root: Path) -> None
     assert offers.find(KID) is None and offers.withdraw(KID)
 
 
+def test_what_is_offered_is_offered_to_more_for_as_long_as_it_is_there(root: Path) -> None:
+    offers = UpdateOffers(str(root))
+    noted: list[str] = []
+    nobody = hashlib.sha256(BUNDLE).hexdigest()
+    assert offers.put_present(nobody, [OTHER], lambda offer: noted.append(offer.sha256)) is None
+    first = put(root)
+    found = offers.put_present(first, [OTHER], lambda offer: noted.append(offer.sha256))
+    assert found is not None and noted == [first] == [found.sha256]
+    assert offers.withdraw(KID) and bundles(root) == {f"{first}.raucb"}
+    assert offers.withdraw(OTHER) and bundles(root) == set()
+    assert offers.put_present(first, [OTHER], lambda offer: noted.append(offer.sha256)) is None
+    assert noted == [first]
+
+
 def test_an_offer_is_made_until_the_camera_has_decided(root: Path) -> None:
     offers, sha256 = UpdateOffers(str(root)), put(root)
     found = offers.for_camera(KID, said(image=OLD))
