@@ -50,7 +50,7 @@ def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]
                     "reason": f"{case.number}, {left.to}",
                 }
                 found.append({"wall_us": left.at_us} | said)
-    more = {"ledger": "office", "sequence": None, "clock": None}
+    more = {"ledger": "office", "sequence": None, "clock": None, "until_us": None}
     return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 
 
@@ -71,6 +71,7 @@ def _said(name: str, directory: str, keys: KeyRing, recording: str) -> list[dict
             "kind": entry.kind,
             "who": getattr(entry.facts, "who", None),
             "reason": getattr(entry.facts, "reason", None),
+            "until_us": getattr(entry.facts, "until_us", None),
         }
         for entry in entries_about(directory, keys, recording)
     ]
