@@ -194,7 +194,9 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
         expect(page.locator(".tag.held")).to_be_visible()
-        expect(page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")).to_be_visible()
+        expect(
+            page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
+        ).to_be_visible()
         page.get_by_role("button", name="Vor Löschung schützen").click()
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()

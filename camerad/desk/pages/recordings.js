@@ -44,8 +44,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
     field(say("state"), state),
     field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
-    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words)))),
-    make("button", { class: "main" }, say("find")),
+    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
   );
   putInto(form, spoken);
   fill(
