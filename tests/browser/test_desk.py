@@ -221,6 +221,22 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
         clerk.sees("handed-over")
 
+        # The two others are kept at once, for one reason.
+        page.get_by_role("link", name="Aufnahmen").click()
+        button = page.get_by_role("button", name="Ausgewählte schützen")
+        expect(button).to_be_disabled()
+        for recording in (THREE, ONE):
+            row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
+            row.get_by_role("checkbox").check()
+        button.click()
+        page.get_by_role("dialog").get_by_label("Grund").fill("OWi 4711/26")
+        clerk.sees("several")
+        page.locator("dialog button.main").click()
+        expect(page.get_by_text("Vor Löschung geschützt: 2.")).to_be_visible()
+        expect(button).to_be_disabled()
+        kept = [(facts.id, facts.reason) for facts in scene.kinds("hold")]
+        assert kept == [(THREE, "OWi 4711/26"), (ONE, "OWi 4711/26")]
+
         # When do the others go?
         page.get_by_role("link", name="Löschungen").click()
         expect(page.get_by_text("Nichts ist überfällig.")).to_be_visible()
