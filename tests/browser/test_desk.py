@@ -194,9 +194,8 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
         expect(page.locator(".tag.held")).to_be_visible()
-        expect(
-            page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
-        ).to_be_visible()
+        kept = page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
+        expect(kept).to_have_count(2)  # when it goes; what happened
         page.get_by_role("button", name="Vor Löschung schützen").click()
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
@@ -213,6 +212,9 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("link", name="32-5/2026").click()
         expect(page.get_by_role("heading", name="Vorgang 32-5/2026")).to_be_visible()
         expect(page.get_by_role("listitem").filter(has_text=title)).to_contain_text("von k.clerk")
+        page.get_by_role("link", name=title).click()
+        expect(page.get_by_text("in einen Vorgang gelegt · k.clerk · 32-5/2026")).to_be_visible()
+        page.get_by_role("link", name="32-5/2026").click()
         page.get_by_role("button", name="Übergeben").click()
         more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference '32-5/2026'"
         expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO} {more}")
@@ -234,8 +236,8 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.locator("dialog button.main").click()
         expect(page.get_by_text("Vor Löschung geschützt: 2.")).to_be_visible()
         expect(button).to_be_disabled()
-        kept = [(facts.id, facts.reason) for facts in scene.kinds("hold")]
-        assert kept == [(THREE, "OWi 4711/26"), (ONE, "OWi 4711/26")]
+        held = [(facts.id, facts.reason) for facts in scene.kinds("hold")]
+        assert held == [(THREE, "OWi 4711/26"), (ONE, "OWi 4711/26")]
 
         # When do the others go?
         page.get_by_role("link", name="Löschungen").click()

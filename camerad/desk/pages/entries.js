@@ -76,7 +76,7 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 

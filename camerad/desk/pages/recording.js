@@ -5,7 +5,7 @@ import { addToCase } from "./cases.js";
 import { ask, fill, make, tell } from "./dom.js";
 import { kindWords, reasonWords, whyDeleted } from "./entries.js";
 import { day, duration, moment } from "./format.js";
-import { hold, holdWords } from "./holds.js";
+import { hold, holdsIn, holdWords } from "./holds.js";
 import { back } from "./recordings.js";
 import { strip } from "./strip.js";
 import { tags } from "./tags.js";
@@ -50,7 +50,9 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     return;
   }
   const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
-  const row = rows.length === 0 ? null : { ...rows[0], held };
+  // The ledger is read as it is now; the index has what was just done some seconds later.
+  const holds = holdsIn(history);
+  const row = rows.length === 0 ? null : { ...rows[0], held, holds: holds.length === 0 ? rows[0].holds : holds };
   const called = await reportWords();
   const here = said !== null || unreadable;
   const seen = viewed ?? make("section", { class: "seen", hidden: true });

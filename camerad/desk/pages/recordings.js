@@ -46,12 +46,13 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
     make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
   );
+  const fold = make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form);
   putInto(form, spoken);
   fill(
     main,
     make("h1", {}, say("recordings")),
     make("div", { class: "buttons" }, usualPeriods(form)),
-    make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form),
+    fold,
     make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
     list,
     none,
@@ -73,6 +74,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       tell(wrong, "wrong");
       return;
     }
+    fold.open = WIDE.matches;
     left = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
     history.replaceState(null, "", left.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(left.spoken)}`);
     await load(true);
@@ -102,6 +104,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     none.hidden = rows.length > 0;
     none.lastChild.hidden = left.spoken === "";
     more.hidden = next === null;
+    keep.hidden = rows.length === 0;
     keep.disabled = chosen.size === 0;
   }
 
