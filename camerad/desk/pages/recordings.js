@@ -152,7 +152,7 @@ function drawRow(row, box) {
     {},
     make("td", {}, box(row)),
     make("th", { scope: "row" }, link(row)),
-    make("td", {}, row.camera ?? "–"),
+    make("td", { class: "name" }, row.camera ?? "–"),
     make("td", {}, row.wearer ?? "–"),
     make("td", { class: "number" }, lengthOf(row)),
     make("td", {}, tags(row)),
