@@ -29,6 +29,10 @@ class IndexReader:
         """The rows of one recording: one for each file, or one for what the ledger says."""
         return self._index.about(recording)
 
+    def camera_names(self) -> list[str]:
+        """What cameras are called in their recordings."""
+        return self._index.camera_names()
+
     def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
         """Entries of the office's ledger, the newest first."""
         return self._index.entries(query)

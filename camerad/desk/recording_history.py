@@ -64,7 +64,7 @@ def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]
                     "reason": f"{case.number}, {left.to}",
                 }
                 found.append({"wall_us": left.at_us} | said)
-    more = {"ledger": "office", "sequence": None, "clock": None}
+    more = {"ledger": "office", "sequence": None, "clock": None, "until_us": None}
     return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 
 
@@ -84,4 +84,5 @@ def _said(ledger: str, entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "who": getattr(entry.facts, "who", None),
         "reason": getattr(entry.facts, "reason", None),
+        "until_us": getattr(entry.facts, "until_us", None),
     }

@@ -37,6 +37,7 @@ PAGE: Final = 50
 """Recordings of one page at the most."""
 _Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 _Word = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00]*\Z")]
+_IDS: Final = r"\A[\w,-]*\Z"
 _OF_FILE: Final = ("part", "file_time_ns")
 
 
@@ -49,10 +50,12 @@ class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of recordings. rows: as the index has them. next: mark of the next page."""
+    """A page of recordings. rows: as the index has them. next: mark of the next page. cameras:
+    what cameras are called in recordings, with the first page alone."""
 
     rows: list[dict[str, Any]]
     next: str | None
+    cameras: list[str]
 
 
 class CameraKey(msgspec.Struct, frozen=True):
@@ -111,8 +114,13 @@ class RecordingRoutes:
 
     async def _find(self, visit: Visit) -> Found:
         query = read_query(dict(visit.request.query))
-        page = await asyncio.to_thread(self._known.index.find, query)
-        return Found([_row(one) for one in page.recordings], page.next)
+
+        def find() -> Found:
+            page = self._known.index.find(query)
+            names = self._known.index.camera_names() if query.after is None else []
+            return Found([_row(one) for one in page.recordings], page.next, names)
+
+        return await asyncio.to_thread(find)
 
     async def _show(self, visit: Visit) -> RecordingDetail:
         recording = recording_of(visit.request)
@@ -172,13 +180,15 @@ def recording_of(request: web.Request) -> str:
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question in an address: the fields of `RecordingQuery`."""
+    """A question in an address: the fields of `RecordingQuery`. camera: as people say it. ids: with
+    commas between them, at most a page."""
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
     due_from_us: _Wall | None = None
     due_before_us: _Wall | None = None
     camera: _Word | None = None
+    ids: Annotated[str, msgspec.Meta(max_length=60 * PAGE, pattern=_IDS)] | None = None
     wearer: _Word | None = None
     state: _Word | None = None
     after: _Word | None = None
@@ -196,7 +206,10 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
         said = msgspec.convert(asked, _Asked, strict=False)
     except msgspec.ValidationError:
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
-    return RecordingQuery(**msgspec.structs.asdict(said))
+    fields = msgspec.structs.asdict(said)
+    fields["camera_said"] = fields.pop("camera")
+    fields["ids"] = None if said.ids is None else tuple(said.ids.split(","))[:PAGE]
+    return RecordingQuery(**fields)
 
 
 def _row(one: IndexedRecording) -> dict[str, Any]:

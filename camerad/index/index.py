@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from camerad.index import entry_query, recording_query
+from camerad.index import camera_names, entry_query, recording_query
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
 from camerad.index.entry_query import EntryQuery
 from camerad.index.index_tables import metadata, sources
@@ -62,6 +62,10 @@ class RecordingIndex:
     def about(self, recording: str) -> list[IndexedRecording]:
         """The rows of one recording."""
         return self._ask(lambda connection: recording_query.about(connection, recording))
+
+    def camera_names(self) -> list[str]:
+        """What cameras are called in their recordings."""
+        return self._ask(camera_names.camera_names)
 
     def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
         """Entries of the office's ledger, the newest first."""

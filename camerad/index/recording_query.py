@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -20,10 +20,13 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
+from camerad.index.camera_names import camera_names, names_meant
 from camerad.index.index_tables import HERE, cameras, holds, recordings
 
 MOST: Final = 1000
 """Rows of one page."""
+LOOKED_UP: Final = 400
+"""Cameras at the most that a part of a name may mean."""
 LATEST_US: Final = 253_402_300_799_000_000
 """The last second of the year 9999, wall time."""
 
@@ -39,7 +42,8 @@ class RecordingQuery:
     """What is asked for; None leaves it open.
 
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
-    camera: the name that its file says, or the thumbprint of a key. wearer: their id. flagged: it
+    camera: the name that its file says, or the thumbprint of a key. camera_said: the same as people
+    say it (`camera_names.names_meant`). ids: of recordings. wearer: their id. flagged: it
     has a mark. state: one of `camerad.index.index_tables.STATES`. held: it must not be deleted.
     handed_over: it left the office with a case. has_gaps: pictures or sound are missing in it.
     recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
@@ -49,6 +53,8 @@ class RecordingQuery:
     from_us: int | None = None
     to_us: int | None = None
     camera: str | None = None
+    camera_said: str | None = None
+    ids: tuple[str, ...] | None = None
     wearer: str | None = None
     flagged: bool | None = None
     state: str | None = None
@@ -108,14 +114,37 @@ class RecordingPage:
 def find(connection: Connection, query: RecordingQuery) -> RecordingPage:
     """The recordings that are asked for. Raises QueryError."""
     limit = max(1, min(query.limit, MOST))
-    found = connection.execute(statement(connection, query).limit(limit + 1)).mappings().all()
+    found = _rows(connection, query, limit + 1)
     rows = found[:limit]
     held = _holds(connection, [row["id"] for row in rows if row["held"]])
-    answers = tuple(IndexedRecording(dict(row), held.get(row["id"], ())) for row in rows)
+    answers = tuple(IndexedRecording(row, held.get(row["id"], ())) for row in rows)
     if len(found) <= limit:
         return RecordingPage(answers, None)
     last = rows[-1]
     return RecordingPage(answers, _mark(last[_order(query)], last["id"], last["place"]))
+
+
+def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dict[str, Any]]:
+    """The first rows that answer. Those of several cameras are looked up camera by camera, so that
+    rows of others are never read."""
+
+    def look(one: RecordingQuery) -> list[dict[str, Any]]:
+        found = connection.execute(statement(connection, one).limit(limit)).mappings()
+        return [dict(row) for row in found]
+
+    said = query.camera_said
+    if said is None:
+        return look(query)
+    known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == said)
+    meant = [said]
+    if connection.execute(known).first() is None:
+        meant = names_meant(camera_names(connection), said)
+    if len(meant) > LOOKED_UP:
+        raise QueryError(f"{len(meant)} cameras have that in their names: ask for fewer")
+    found = [row for one in meant for row in look(replace(query, camera=one, camera_said=None))]
+    order = _order(query)
+    found.sort(key=lambda row: (row[order], row["id"], row["place"]), reverse=order == "at_us")
+    return found[:limit]
 
 
 def about(connection: Connection, recording: str) -> list[IndexedRecording]:
@@ -130,6 +159,8 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     """The question as SQL, without its limit. Raises QueryError."""
     table = recordings.c
     asked = select(recordings)
+    if query.ids is not None:
+        asked = asked.where(table.id.in_(query.ids))
     if query.to_us is not None:
         asked = asked.where(table.at_us < query.to_us)
     if query.from_us is not None:

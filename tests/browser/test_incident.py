@@ -3,6 +3,7 @@ side in Debian's Chromium, at one time of day."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -210,8 +211,13 @@ def test_a_page_is_left_and_nothing_is_shown_any_more(chromium: Browser, scene: 
         expect(one.page.locator(".strip")).to_be_visible()
         one.sees("recording")
         one.page.goto(f"{scene.origin}/#recordings")
+        expect(one.page.get_by_role("link", name=re.compile("2026"))).to_have_count(1 + 3)
+        one.sees("cards")
+        one.page.get_by_text("Suche", exact=True).click()
         expect(one.page.get_by_label("Nur mit Lücken")).to_be_visible()
+        one.sees("filters")
         one.page.get_by_label("Nur übergebene").check()
         one.page.get_by_role("button", name="Suchen").click()
+        expect(one.page.get_by_role("button", name="Suchen")).to_be_hidden()
         expect(one.page.get_by_text("Keine Aufnahme passt dazu.")).to_be_visible()
-        one.sees("filters")
+        one.sees("nothing")

@@ -9,7 +9,8 @@ import { unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showIncident } from "./incident.js";
 import { showPeople } from "./people.js";
-import { showRecording, showRecordings } from "./recordings.js";
+import { showRecording } from "./recording.js";
+import { showRecordings } from "./recordings.js";
 import { showReport } from "./report.js";
 import { showRequests } from "./requests.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
@@ -86,12 +87,14 @@ function enter(person) {
   show();
 }
 
+/** work: comes to the element to go on from, if it is not the top. */
 async function guarded(work) {
   try {
-    await work();
+    const opened = (await work()) ?? null;
     main.focus({ preventScroll: true });
     if (shown !== location.hash) scrollTo(0, 0);
     shown = location.hash;
+    opened?.focus();
   } catch (error) {
     if (error.why === "not_signed_in") return leave();
     if (error.why === undefined) throw error;

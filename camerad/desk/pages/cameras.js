@@ -121,7 +121,7 @@ function reasons(one, now) {
 }
 
 function reasonWords(why) {
-  if (KNOWN.includes(why.code)) return say(`why_${why.code}`, { count: why.number });
+  if (KNOWN.includes(why.code)) return say(why.number === 1 && ["silent", "left"].includes(why.code) ? `why_${why.code}_one` : `why_${why.code}`, { count: why.number });
   if (why.code === "doctor") return [say("why_doctor"), " ", make("code", {}, why.detail)];
   if (why.code === "settings_refused") return [say("why_settings_refused"), " ", said(why.detail)];
   return said(why.text);

@@ -2,7 +2,10 @@
 
 import { get, post, RefusedError } from "./api.js";
 import { ask, field, fill, make, tell } from "./dom.js";
-import { moment } from "./format.js";
+import { moment, recently } from "./format.js";
+import { holdsIn } from "./holds.js";
+import { tags } from "./tags.js";
+import { linked, rowsOf, smallId, titleOf } from "./titles.js";
 import { say, sentence } from "./words.js";
 
 /** All cases, or the one with a number. */
@@ -11,7 +14,7 @@ export async function showCases(page, [number]) {
   const one = cases.find((found) => found.number === number);
   if (one !== undefined) return drawCase(page, one);
   const again = () => showCases(page, []);
-  return fill(
+  fill(
     page.main,
     make("h1", {}, say("cases")),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page, again) }, say("open_case"))),
@@ -29,6 +32,7 @@ export async function showCases(page, [number]) {
       ),
     ),
   );
+  return undefined;
 }
 
 function caseTags(one) {
@@ -39,6 +43,7 @@ function caseTags(one) {
 }
 
 async function drawCase(page, one) {
+  const rows = await rowsOf(one.recordings.map(({ id }) => id));
   const again = () => showCases(page, [one.number]);
   const number = one.number;
   const isOpen = one.closed_us === null;
@@ -65,9 +70,11 @@ async function drawCase(page, one) {
         make(
           "li",
           {},
-          make("a", { href: `#recording/${encodeURIComponent(there.id)}` }, there.id),
-          ` · ${moment(there.added_us)} · ${there.added_by} `,
-          isOpen ? make("button", { class: "quiet", "aria-label": `${say("take_out")}: ${there.id}`, onclick: () => done(() => post("/api/cases/remove", { number, recording: there.id }), "taken_out", again) }, say("take_out")) : null,
+          linked(there.id, rows[there.id]),
+          ` · ${say("case_added", { when: recently(there.added_us), who: there.added_by })} `,
+          rows[there.id] === undefined ? null : tags(rows[there.id]),
+          isOpen ? make("button", { class: "quiet", "aria-label": `${say("take_out")}: ${titleOf(there.id, rows[there.id])}`, onclick: () => done(() => post("/api/cases/remove", { number, recording: there.id }), "taken_out", again) }, say("take_out")) : null,
+          smallId(there.id),
         ),
       ),
     ),
@@ -86,7 +93,7 @@ async function open(page, again) {
   const number = field(say("case_number"), make("input", { name: "number", required: true, maxlength: 60, autocomplete: "off" }), say("case_number_hint"));
   const said = await ask(say("open_case"), null, [number], say("open_case"), say("cancel"));
   if (said === null) return;
-  await done(() => post("/api/cases/open", { number: said.number }), "case_open_now", () => page.go("cases", said.number.trim()), again);
+  await done(() => post("/api/cases/open", { number: said.number }), "case_opened_now", () => page.go("cases", said.number.trim()), again);
 }
 
 async function note(number, again) {
@@ -112,14 +119,33 @@ export async function done(work, told, again) {
   }
 }
 
-/** Asks into which open case a recording goes, and adds it. held: whether it is held already. */
-export async function addToCase(recording, held, again) {
+/** Asks into which open case a recording goes, or for the number of a new one, and adds it. found: the
+ * recording as the server says it. */
+export async function addToCase(recording, { held, history }, again) {
   const cases = (await get("/api/cases")).filter((one) => one.closed_us === null);
-  if (cases.length === 0) {
-    tell(say("no_open_case"), "wrong");
-    return;
+  const reason = holdsIn(history).at(-1)?.reason ?? "";
+  const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
+  const numbers = [...cases.map((one) => one.number), ""];
+  const known = numbers.includes(like) ? like : numbers[0];
+  const choice = make("select", { name: "number", onchange: () => show() }, numbers.map((one) => make("option", { value: one, selected: one === known }, one || say("case_new"))));
+  const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
+  const place = field(say("case_number"), anew, say("case_number_hint"));
+  let opened = null;
+  show();
+  const said = await ask(say("add_to_case"), null, [field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
+    const number = typed.number || typed.anew.trim();
+    if (typed.number === "" && opened !== number) {
+      await post("/api/cases/open", { number });
+      opened = number;
+    }
+    await post("/api/cases/add", { number, recording });
+  });
+  if (said === null) return;
+  tell(say(held ? "added_held_to_case" : "added_to_case"));
+  await again();
+
+  function show() {
+    place.hidden = choice.value !== "";
+    anew.required = choice.value === "";
   }
-  const choice = make("select", { name: "number" }, cases.map((one) => make("option", { value: one.number }, one.number)));
-  const said = await ask(say("add_to_case"), null, [field(say("case_number"), choice)], say("add"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/add", { number: said.number, recording }), held ? "added_held_to_case" : "added_to_case", again);
 }

@@ -1,5 +1,8 @@
 // Makes elements without ever reading HTML: texts are texts, whatever they say.
 
+import { RefusedError } from "./api.js";
+import { sentence } from "./words.js";
+
 /**
  * An element. properties: attributes, or functions for events (`onclick`); `null` and `false` leave
  * one out. children: elements and texts; `null` is nothing.
@@ -47,29 +50,53 @@ let telling = 0;
 
 /**
  * Asks in a dialog of its own, and comes to what was typed, or to null. fields: elements with a name.
- * The button that does it says what it does. cancel: what the other one says, null for none.
+ * The button that does it says what it does. cancel: what the other one says, null for none. work:
+ * does it with what was typed; what it says is wrong, or is refused, stays in the dialog with the
+ * rest, to be mended.
  */
-export function ask(title, text, fields, doIt, cancel) {
+export function ask(title, text, fields, doIt, cancel, work = null) {
   return new Promise((settle) => {
-    const form = make("form", { method: "dialog" });
+    const button = make("button", { class: "main", value: "do" }, doIt);
+    const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
+    const form = make("form", { method: "dialog", onsubmit: (event) => work !== null && attempt(event) });
     const dialog = make("dialog", { "aria-labelledby": "asked" }, form);
     fill(
       form,
       make("h2", { id: "asked" }, title),
       text === null ? null : make("p", {}, text),
       fields,
+      wrong,
       make(
         "div",
         { class: "buttons" },
         cancel === null ? null : make("button", { type: "button", onclick: () => dialog.close() }, cancel),
-        make("button", { class: "main", value: "do" }, doIt),
+        button,
       ),
     );
     dialog.addEventListener("close", () => {
-      settle(dialog.returnValue === "do" ? Object.fromEntries(new FormData(form)) : null);
+      settle(dialog.returnValue === "do" ? typed() : null);
       dialog.remove();
     });
     document.body.append(dialog);
     dialog.showModal();
+
+    function typed() {
+      return Object.fromEntries(new FormData(form));
+    }
+    async function attempt(event) {
+      event.preventDefault();
+      button.disabled = true;
+      wrong.hidden = true;
+      try {
+        const said = (await work(typed())) ?? null;
+        if (said === null) dialog.close("do");
+        else fill(wrong, said).hidden = false;
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        fill(wrong, sentence(error)).hidden = false;
+      } finally {
+        button.disabled = false;
+      }
+    }
   });
 }

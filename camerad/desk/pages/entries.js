@@ -2,9 +2,10 @@
 
 import { get } from "./api.js";
 import { csvOf } from "./csv.js";
-import { field, fill, make } from "./dom.js";
-import { questionOf } from "./filters.js";
+import { field, fill, make, tell } from "./dom.js";
+import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
+import { linked, smallId } from "./titles.js";
 import { reportWords, say } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
@@ -15,9 +16,8 @@ export async function showEntries({ main }) {
   const more = make("button", { hidden: true, onclick: () => load(false) }, say("more"));
   const form = make(
     "form",
-    { class: "filters", onsubmit: (event) => { event.preventDefault(); load(true); } },
-    field(say("from"), make("input", { name: "from", type: "datetime-local", step: 1 })),
-    field(say("to"), make("input", { name: "to", type: "datetime-local", step: 1 })),
+    { class: "filters", novalidate: true, onsubmit: search },
+    periodFields(),
     field(say("who"), make("input", { name: "who", autocomplete: "off" })),
     field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
     field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
@@ -42,6 +42,13 @@ export async function showEntries({ main }) {
   );
   const called = await reportWords();
   await load(true);
+
+  function search(event) {
+    event.preventDefault();
+    const wrong = mistakeIn(form);
+    if (wrong === null) load(true);
+    else tell(wrong, "wrong");
+  }
 
   async function load(anew) {
     const asked = questionOf(form, ["who", "kind", "recording", "camera", "wearer"]);
@@ -69,7 +76,7 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
@@ -97,12 +104,14 @@ function save(rows) {
 /** What went since yesterday, what goes within a day, and what is late. */
 export async function showDeletions({ main, me }) {
   const opens = me.roles.some((role) => role === "desk" || role === "supervisor");
-  const name = (id) => (opens ? make("a", { href: `#recording/${encodeURIComponent(id)}` }, id) : id);
   const { done, coming, late } = await get("/api/deletions");
   const list = (rows, when) =>
     rows.length === 0
       ? make("p", {}, say("none"))
-      : make("ul", {}, rows.map((row) => make("li", {}, name(row.id ?? row.recording), ` · ${row.camera ?? "–"} · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null)));
+      : make("ul", {}, rows.map((row) => {
+          const id = row.id ?? row.recording;
+          return make("li", {}, linked(id, row, opens), ` · ${when(row)}`, row.flagged ? " " : null, row.flagged ? make("span", { class: "tag mark" }, say("marked")) : null, smallId(id));
+        }));
   fill(
     main,
     make("h1", {}, say("deletions")),
@@ -111,6 +120,6 @@ export async function showDeletions({ main, me }) {
     make("h2", {}, say("coming")),
     list(coming, (row) => say("due", { day: moment(row.due_us) })),
     make("h2", {}, say("gone")),
-    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say("why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
+    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
   );
 }

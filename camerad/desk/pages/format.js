@@ -15,6 +15,16 @@ export function moment(us, clock = null) {
   return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
 }
 
+/** A time of day in hours and minutes. */
+export function timeOf(us) {
+  return new Intl.DateTimeFormat(spelling(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(us / 1000));
+}
+
+/** Its time, and its day if that is not today. */
+export function recently(us) {
+  return day(us) === day(Date.now() * 1000) ? timeOf(us) : `${day(us)}, ${timeOf(us)}`;
+}
+
 /** When a recording began, by its id; null if that is no id of a recording. */
 export function idTime(id) {
   const found = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(id);
@@ -44,9 +54,7 @@ export function duration(seconds) {
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
 }
 
-/** The zone that times are shown in. */
+/** The zone that times are shown in, by the city that it is called after. */
 export function zone() {
-  const parts = new Intl.DateTimeFormat(spelling(), { timeZoneName: "longOffset" }).formatToParts();
-  const offset = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
-  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (${offset})`;
+  return Intl.DateTimeFormat().resolvedOptions().timeZone.split("/").pop().replaceAll("_", " ");
 }

@@ -1,73 +1,132 @@
-// Recordings: the list, and one of them.
+// Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
-import { get, post, RefusedError } from "./api.js";
-import { addToCase } from "./cases.js";
-import { ask, field, fill, make, tell } from "./dom.js";
-import { askDue, questionOf } from "./filters.js";
-import { kindWords, reasonWords, whyDeleted } from "./entries.js";
-import { day, duration, idTime, moment, zone } from "./format.js";
-import { strip } from "./strip.js";
+import { get, RefusedError } from "./api.js";
+import { field, fill, make, tell } from "./dom.js";
+import { DAYS, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods } from "./filters.js";
+import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
+import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
-import { closePlayer, takeAlong, view } from "./viewing.js";
-import { reportWords, say, sentence } from "./words.js";
+import { addressOf, titleOf } from "./titles.js";
+import { say, sentence } from "./words.js";
 
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
-const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
+const COLUMNS = ["choose_row", "when", "camera", "wearer", "length", "state", "kept"];
+const WIDE = matchMedia("(min-width: 48rem)");
+/** How the list was left in this tab: by whom, what was asked for, how many pages, and which
+ * recording was opened. */
+let left = { who: "", spoken: "", pages: 1, opened: "" };
+let drawAgain = null;
+WIDE.addEventListener("change", () => drawAgain?.());
 
-/** The list, the newest first, with its filters. */
-export async function showRecordings({ main }) {
-  const marked = make("tbody");
-  const body = make("tbody");
+/** Leads from a recording to the list as it was. */
+export function back(go, id) {
+  const there = left.spoken === "" ? ["recordings"] : ["recordings", left.spoken];
+  left.opened = id;
+  return make("button", { class: "quiet", onclick: () => go(...there) }, `‹ ${say("back")}`);
+}
+
+/** The list, the newest first, with its filters. spoken: what the form had. Comes to the link of the
+ * recording that was opened from it. */
+export async function showRecordings({ main, me, go }, [spoken = ""]) {
+  const list = make("div");
   const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, say("more"));
-  const none = make("p", { class: "none", hidden: true }, say("none_found"));
+  const none = make("div", { hidden: true }, make("p", { class: "none" }, say("none_found")), make("button", { onclick: () => go("recordings") }, say("clear_search")));
+  const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, say("hold_chosen"));
+  const names = make("datalist", { id: "camera-names" });
   const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
   const form = make(
     "form",
-    { class: "filters", onsubmit: (event) => { event.preventDefault(); load(true); } },
-    field(say("from"), make("input", { name: "from", type: "datetime-local", step: 1 })),
-    field(say("to"), make("input", { name: "to", type: "datetime-local", step: 1 })),
-    field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
-    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
+    { class: "filters", novalidate: true, onsubmit: search },
+    periodFields(),
+    field(say("camera"), make("input", { name: "camera", autocomplete: "off", maxlength: 100, list: names.id })),
+    names,
+    field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
     field(say("state"), state),
-    field(say("due_on"), make("input", { name: "due_on", type: "date" })),
-    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words)))),
-    make("button", { class: "main" }, say("find")),
+    field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
+    make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
   );
+  const fold = make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form);
+  putInto(form, spoken);
   fill(
     main,
     make("h1", {}, say("recordings")),
-    form,
+    make("div", { class: "buttons" }, usualPeriods(form)),
+    fold,
     make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
-    make(
-      "div",
-      { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
-      make("table", {}, make("thead", {}, make("tr", {}, ["when", "camera", "wearer", "length", "state", "kept"].map((one) => make("th", { scope: "col" }, say(one))))), marked, body),
-    ),
+    list,
     none,
-    more,
+    make("div", { class: "buttons" }, more, keep),
   );
-  let next = null;
+  const chosen = new Set();
+  let [rows, marked, next] = [[], [], null];
+  const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
+  left = { who: me.id, spoken, pages: 0, opened: "" };
+  drawAgain = () => list.isConnected && draw();
   await load(true);
+  while (left.pages < before.pages && next !== null) await load(false);
+  return before.opened === "" ? null : [...list.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) ?? null;
+
+  async function search(event) {
+    event.preventDefault();
+    const wrong = mistakeIn(form);
+    if (wrong !== null) {
+      tell(wrong, "wrong");
+      return;
+    }
+    fold.open = WIDE.matches;
+    left = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
+    history.replaceState(null, "", left.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(left.spoken)}`);
+    await load(true);
+  }
 
   async function load(anew) {
     const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
-    askDue(asked, form.elements.due_on.value);
     if (!anew && next !== null) asked.set("after", next);
     try {
-      const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : null]);
+      const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]);
       if (anew) {
-        body.replaceChildren();
-        fillMarked(marked, first);
+        chosen.clear();
+        fill(names, page.cameras.map((value) => make("option", { value })));
       }
-      body.append(...page.rows.map(drawRow));
-      next = page.next;
-      more.hidden = next === null;
-      none.hidden = body.children.length > 0;
+      rows = anew ? page.rows : [...rows, ...page.rows];
+      [marked, next] = [first, page.next];
+      left.pages += 1;
+      draw();
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
       tell(sentence(error), "wrong");
     }
+  }
+
+  function draw() {
+    fill(list, rows.length === 0 ? null : (WIDE.matches ? drawTable : drawCards)(marked, rows, box));
+    none.hidden = rows.length > 0;
+    none.lastChild.hidden = left.spoken === "";
+    more.hidden = next === null;
+    keep.hidden = rows.length === 0;
+    keep.disabled = chosen.size === 0;
+  }
+
+  /** To choose it by, with others. One that is there twice is chosen in both places. */
+  function box(row) {
+    if (row.state !== "here") return null;
+    const choose = (event) => {
+      chosen[event.target.checked ? "add" : "delete"](row.id);
+      for (const one of list.querySelectorAll("input")) one.checked = chosen.has(one.value);
+      keep.disabled = chosen.size === 0;
+    };
+    return make("input", { type: "checkbox", value: row.id, checked: chosen.has(row.id), "aria-label": `${say("choose_row")}: ${titleOf(row.id, row)}`, onclick: choose });
+  }
+
+  function titles() {
+    return new Map([...chosen].map((id) => [id, titleOf(id, [...marked, ...rows].find((row) => row.id === id))]));
+  }
+
+  async function again(ids) {
+    await load(true);
+    for (const id of ids) chosen.add(id);
+    draw();
   }
 }
 
@@ -76,166 +135,57 @@ async function getMarked(wanted) {
   return wanted ? (await get("/api/recordings?flagged=true&state=here&held=false&limit=10")).rows : [];
 }
 
-/** Shows them before all others. */
-function fillMarked(place, rows) {
-  place.replaceChildren(...rows.map(drawRow));
-  if (rows.length === 0) return;
-  const head = (key) => make("tr", {}, make("th", { colspan: 6, scope: "rowgroup", class: "group" }, say(key)));
-  place.prepend(head("marked_first"));
-  place.append(head("all_of_them"));
-}
-
-/** What was recorded at the same time, by whichever camera. */
-async function alongside(row) {
-  if (row === null || row.began_us === null || row.ended_us === null) return null;
-  const asked = new URLSearchParams({ from_us: row.began_us, to_us: row.ended_us, limit: 50 });
-  const others = (await get(`/api/recordings?${asked}`)).rows.filter((one) => one.id !== row.id);
-  if (others.length === 0) return null;
+/** Those with a mark come before all others. */
+function drawTable(marked, rows, box) {
+  const head = (key) => make("tr", {}, make("th", { colspan: COLUMNS.length, scope: "rowgroup", class: "group" }, say(key)));
+  const part = (some, key) => make("tbody", {}, marked.length === 0 ? null : head(key), some.map((row) => drawRow(row, box)));
   return make(
-    "section",
-    {},
-    make("h2", {}, say("same_time")),
-    make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, say("side_by_side_look"))),
-    make("ul", {}, others.map((one) => make("li", {}, make("a", { href: `#recording/${encodeURIComponent(one.id)}` }, moment(one.began_us, one.clock)), ` · ${one.camera ?? "–"} · ${duration(one.length_us / 1e6)} `, tags(one)))),
+    "div",
+    { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
+    make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col" }, say(one))))), marked.length === 0 ? null : part(marked, "marked_first"), part(rows, "all_of_them")),
   );
 }
 
-function drawRow(row) {
+function drawRow(row, box) {
   return make(
     "tr",
     {},
-    make("th", { scope: "row" }, make("a", { href: `#recording/${encodeURIComponent(row.id)}` }, moment(row.began_us ?? idTime(row.id) ?? row.at_us, row.clock))),
-    make("td", {}, row.camera ?? "–"),
+    make("td", {}, box(row)),
+    make("th", { scope: "row" }, link(row)),
+    make("td", { class: "name" }, row.camera ?? "–"),
     make("td", {}, row.wearer ?? "–"),
-    make("td", { class: "number" }, duration(row.length_us === null ? null : row.length_us / 1e6)),
+    make("td", { class: "number" }, lengthOf(row)),
     make("td", {}, tags(row)),
     make("td", {}, keptUntil(row)),
   );
 }
 
-function keptUntil(row) {
-  if (row.state === "deleted") return moment(row.deleted_us, row.deleted_clock);
-  if (row.held) return [say("kept_by_hold"), (row.holds ?? []).map((one) => make("div", { class: "hint" }, one.reason))];
-  return row.due_us === null ? say("not_known") : say("due", { day: day(row.due_us) });
+function drawCards(marked, rows, box) {
+  const part = (some, key) => [marked.length === 0 ? null : make("h2", {}, say(key)), make("ul", { class: "people" }, some.map((row) => drawCard(row, box)))];
+  return [marked.length === 0 ? null : part(marked, "marked_first"), part(rows, "all_of_them")].flat();
 }
 
-/** Until when it is kept, and why: its holds with who placed each, or the day and the days till then. */
-function keptWhy(row) {
-  if (row === null || row.state === "deleted") return null;
-  const holds = (row.holds ?? []).map((one) => make("li", {}, `${one.reason} · ${one.who} · `, one.until_us === null ? say("until_released") : say("until_day", { day: day(one.until_us) })));
-  if (row.held) return [say("kept_by_hold"), make("ul", {}, holds)];
-  return row.due_us === null ? say("not_known") : say("due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
-}
-
-/** One recording: what it says, what happened to it, and what can be done. viewed: where it is just
- * being viewed, which goes on. */
-export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
-  if (viewed === null) closePlayer();
-  let found = null;
-  try {
-    found = await get(`/api/recordings/${encodeURIComponent(id)}`);
-  } catch (error) {
-    if (error.why !== "not_there") throw error;
-    fill(main, back(go), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
-    return;
-  }
-  const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
-  const row = rows.length === 0 ? null : { ...rows[0], held };
-  const called = await reportWords();
-  const here = said !== null || unreadable;
-  const seen = viewed ?? make("section", { class: "seen", hidden: true });
-  const again = () => showRecording({ main, me, go }, [id], seen);
-  fill(
-    main,
-    back(go),
-    make("h1", {}, say("recording", { id })),
-    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
-    make(
-      "div",
-      { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
-      here ? make("button", { onclick: () => takeAlong(id, cases, me) }, say("take_along")) : null,
-      here ? make("button", { onclick: () => hold(id, again) }, say("hold")) : null,
-      here ? make("button", { onclick: () => addToCase(id, held, again) }, say("add_to_case")) : null,
-      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
-    ),
-    unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
-    seen,
-    cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
-    left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
-    said === null ? null : facts(said, key, row, called),
-    await alongside(row),
-    make("h2", {}, say("history")),
-    make(
-      "ol",
-      { class: "history" },
-      history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one, called))),
-    ),
-  );
-}
-
-function back(go) {
-  return make("button", { class: "quiet", onclick: () => go("recordings") }, `‹ ${say("back")}`);
-}
-
-function words(entry, called) {
-  return [kindWords(entry.kind), entry.who, reasonWords(entry, called)].filter(Boolean).join(" · ");
-}
-
-function facts(said, key, row, called) {
-  const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
-  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${called.gap_reasons[one.reason] ?? one.reason})`;
-  const list = [
-    ["began", moment(said.began_us, said.clock)],
-    ["press", say("press_at", { at: duration(said.trigger_at) })],
-    ["length", duration(said.seconds)],
-    ["ended_by", called.end_reasons[said.reason] ?? said.reason ?? "–"],
-    ["camera", said.device],
-    ["wearer", said.wearer ?? "–"],
-    ["stages", stages.length ? stages.join(", ") : say("none")],
-    ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
-    ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
-    ["sound", say(said.sound ? "yes" : "no")],
-    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
-    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
-    ["kept", keptWhy(row) ?? "–"],
-  ];
+function drawCard(row, box) {
   return make(
-    "section",
-    {},
-    make("h2", {}, say("says")),
-    strip(said),
-    make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
+    "li",
+    { class: "card" },
+    make("div", { class: "check" }, box(row), link(row)),
+    make("div", {}, tags(row)),
+    make("div", {}, [row.camera ?? "–", row.wearer, lengthOf(row)].filter(Boolean).join(" · ")),
+    make("div", {}, `${say("kept")}: `, keptUntil(row)),
   );
 }
 
-async function hold(id, again) {
-  const reason = field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" }));
-  const until = field(say("hold_until"), make("input", { name: "until", type: "date" }), say("hold_until_hint"));
-  const said = await ask(say("hold"), say("hold_text"), [reason, until], say("hold"), say("cancel"));
-  const body = { reason: said?.reason, until_us: said?.until ? endOf(said.until) : null };
-  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/hold`, body), "held_now", again);
+function link(row) {
+  return make("a", { href: addressOf(row.id) }, moment(row.began_us ?? idTime(row.id) ?? row.at_us, row.clock));
 }
 
-/** The end of a day here, as wall time in microseconds. */
-function endOf(day) {
-  const [year, month, number] = day.split("-").map(Number);
-  return new Date(year, month - 1, number + 1).getTime() * 1000;
+function lengthOf(row) {
+  return duration(row.length_us === null ? null : row.length_us / 1e6);
 }
 
-async function release(id, again) {
-  const said = await ask(say("release"), say("release_text"), [], say("release"), say("cancel"));
-  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
-}
-
-async function done(said, work, told, again) {
-  if (said === null) return;
-  try {
-    await work();
-    tell(say(told));
-    await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+function keptUntil(row) {
+  if (row.state === "deleted") return say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) });
+  if (row.held) return row.holds.length === 0 ? say("held") : row.holds.map((one) => make("div", {}, holdWords({ ...one, who: null })));
+  return row.due_us === null ? say("not_known") : say("due_about", { day: day(row.due_us), time: timeOf(row.due_us) });
 }

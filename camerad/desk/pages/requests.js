@@ -2,22 +2,24 @@
 
 import { get, post, RefusedError } from "./api.js";
 import { fill, make, tell } from "./dom.js";
+import { linked, rowsOf, smallId } from "./titles.js";
 import { say, sentence } from "./words.js";
 
 /** What waits: one's own, and a supervisor's all. */
 export async function showRequests({ main, me }) {
   const found = await get("/api/viewing-requests");
+  const rows = await rowsOf([...new Set(found.map((one) => one.recording))]);
   const again = () => showRequests({ main, me });
   fill(
     main,
     make("h1", {}, say("requests")),
     make("p", { class: "hint" }, say("requests_text")),
     found.length === 0 ? make("p", {}, say("none")) : null,
-    make("ul", { class: "people" }, found.map((one) => draw(one, me, again))),
+    make("ul", { class: "people" }, found.map((one) => draw(one, rows[one.recording], me, again))),
   );
 }
 
-function draw(one, me, again) {
+function draw(one, row, me, again) {
   const approves = me.roles.includes("supervisor") && one.person !== me.id && !one.approved_by;
   return make(
     "li",
@@ -27,7 +29,7 @@ function draw(one, me, again) {
       "dl",
       {},
       make("dt", {}, say("recording_id")),
-      make("dd", {}, make("a", { href: `#recording/${encodeURIComponent(one.recording)}` }, one.recording)),
+      make("dd", {}, linked(one.recording, row), smallId(one.recording)),
       make("dt", {}, say("reason")),
       make("dd", {}, one.reason),
       make("dt", {}, say("case_number")),

@@ -75,7 +75,7 @@ export async function showLink({ main, enter }, link) {
     return;
   }
   const account = await accountLabel();
-  const label = make("input", { name: "label", maxlength: 60, required: true, autocomplete: "off" });
+  const label = make("input", { name: "label", value: say("passkey_label_first"), maxlength: 60, required: true, autocomplete: "off" });
   const enrolling = make("button", { class: "main" }, say("link_make"));
   const without = make("button", { type: "button", onclick: () => attempt(without, once) }, say("link_without"));
   const connecting = make("button", { type: "button", onclick: () => attempt(connecting, () => leaveFor(link)) }, say("openid_connect", { label: account }));
@@ -83,7 +83,7 @@ export async function showLink({ main, enter }, link) {
   const form = make(
     "form",
     { onsubmit: (event) => { event.preventDefault(); attempt(enrolling, enrol); } },
-    field(say("passkey_label"), label, say("passkey_label_hint")),
+    field(say("passkey_label"), label),
     make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
     mayConnect ? make("p", { class: "hint" }, say("openid_connect_text", { label: account })) : null,
   );

@@ -12,6 +12,8 @@ let held = null;
 let player = null;
 /** Counts who was let go of, so that what was asked for before is not shown after. */
 let turn = 0;
+/** Why this tab used which recording last, by its id. */
+export const reasons = new Map();
 /** Somebody is just being asked why: a second click asks nothing more. */
 let asking = false;
 addEventListener("hashchange", closePlayer);
@@ -27,6 +29,7 @@ export function letGo() {
   turn += 1;
   closePlayer();
   held?.forget();
+  reasons.clear();
   held = null;
 }
 
@@ -77,6 +80,7 @@ export async function viewTogether(rows, place, me) {
       const ids = rows.map((row) => row.id);
       const asked = await askOnce(ids, [...new Set(found.flatMap((one) => one.cases))], me);
       if (asked === null || turn !== before) return;
+      for (const id of ids) reasons.set(id, asked.reason.trim());
       const { viewings, waiting } = await post("/api/viewings", { recordings: ids, reason: asked.reason, case: asked.case ?? "" });
       if (waiting > 0) {
         tell(say("approvals_asked", { count: waiting }));
@@ -168,6 +172,7 @@ async function askedFor(id, purpose, cases, me) {
   const before = turn;
   const asked = await askWhy(does, say(text), cases, known);
   if (asked === null || turn !== before) return null;
+  reasons.set(id, asked.reason.trim());
   const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });
   if (granted.viewing === "") {
     tell(say("approval_asked"));
@@ -223,7 +228,8 @@ async function attempt(work) {
 
 /** The player, which weighs more than the page: it comes when somebody views something. */
 async function playerParts() {
-  const modules = await Promise.all([
+  const [, ...modules] = await Promise.all([
+    playerSheet(),
     import("./player/evidence/keys.js"),
     import("./player/evidence/source.js"),
     import("./player/extents.js"),
@@ -232,4 +238,18 @@ async function playerParts() {
     import("./player/words.js"),
   ]);
   return Object.assign({}, ...modules);
+}
+
+/** Its style sheet, before the page's own, once. */
+async function playerSheet() {
+  if (document.getElementById("player-sheet") !== null) return;
+  const sheet = make("link", { id: "player-sheet", rel: "stylesheet", href: "/page/player/player.css" });
+  await new Promise((settle, fail) => {
+    sheet.onload = settle;
+    sheet.onerror = () => fail(new RefusedError("offline", 0));
+    document.querySelector("link[rel=stylesheet]").before(sheet);
+  }).catch((error) => {
+    sheet.remove();
+    throw error;
+  });
 }

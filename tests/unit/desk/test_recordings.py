@@ -52,6 +52,19 @@ def test_the_newest_comes_first_and_filters_hold(scene: DeskScene, tab: Browser)
     assert [one["id"] for one in marked] == [ONE]
 
 
+def test_a_camera_is_found_as_people_say_it(tab: Browser) -> None:
+    said = tab.ask("GET", "/api/recordings?limit=1").said
+    (name,) = said["cameras"]
+    assert name == said["rows"][0]["camera"]
+    assert tab.ask("GET", f"/api/recordings?after={said['next']}").said["cameras"] == []
+    for words in (name, name.upper(), name[:-1], name[1:], KEY.public.thumbprint):
+        page = tab.ask("GET", f"/api/recordings?camera={words}").said
+        assert [one["id"] for one in page["rows"]] == [TWO, ONE], words
+    assert tab.ask("GET", "/api/recordings?camera=of-nobody").said["rows"] == []
+    page = tab.ask("GET", f"/api/recordings?ids={ONE},20200101T000000Z-000001-00000001").said
+    assert [one["id"] for one in page["rows"]] == [ONE]
+
+
 @pytest.mark.parametrize(
     "query",
     [

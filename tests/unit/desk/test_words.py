@@ -8,7 +8,6 @@ from pathlib import Path
 from camerad.desk.desk_refusals import DeskRefusal
 from camerad.desk.roles import DeskRole
 from camerad.index.index_tables import STATES
-from camerad.office import player_modules
 
 PAGES = Path(__file__).parents[3] / "camerad/desk/pages"
 MAKER = PAGES.parent / "package_maker"
@@ -81,7 +80,8 @@ def test_the_page_weighs_little_until_somebody_views_something() -> None:
     sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
     at_once = re.compile(r'^import .* from "\./(?:player|package)/', re.MULTILINE)
     assert [name for name, text in sources.items() if at_once.search(text)] == []
+    assert "player" not in sources["index.html"], "its style sheet comes with it"
     # Of the words, a browser fetches those of one language.
     weights = {name: len(text.encode()) for name, text in sources.items()}
     weight = sum(weights.values()) - min(weights["words_de.js"], weights["words_en.js"])
-    assert weight + len(player_modules.module_files()["player.css"]) < 150_000
+    assert weight < 150_000

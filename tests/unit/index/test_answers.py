@@ -203,6 +203,8 @@ def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: Reco
     assert answers(index) == [E, D, C, B, A]
     assert answers(index, camera="cam-1") == answers(index, camera=thumbprint) == answers(index)
     assert answers(index, camera="cam-2") == []
+    assert answers(index, camera_said="CAM") == answers(index, camera_said="1") == answers(index)
+    assert index.camera_names() == ["cam-1"]
     assert (answers(index, wearer="W-1"), answers(index, wearer="W-2")) == ([A], [B])
     assert (answers(index, flagged=True), answers(index, flagged=False)) == ([B], [E, D, C, A])
     assert (answers(index, held=True), answers(index, held=False)) == ([D], [E, C, B, A])

@@ -1,0 +1,78 @@
+// Keeping recordings from deletion: why, until when, one of them or several at once.
+
+import { post, RefusedError } from "./api.js";
+import { ask, field, make, tell } from "./dom.js";
+import { DAYS, wall } from "./filters.js";
+import { day } from "./format.js";
+import { reasons } from "./viewing.js";
+import { say, sentence } from "./words.js";
+
+/** What a hold says. It ends as its last day does, if it has one. */
+export function holdWords({ until_us: until, reason, who = null }) {
+  const why = [reason, who].filter(Boolean).join(", ");
+  return until ? say("kept_until_day", { day: day(until - 1), reason: why }) : say("kept_no_end", { reason: why });
+}
+
+/** Those that hold now, by what happened. */
+export function holdsIn(history) {
+  let found = [];
+  for (const one of history.filter(({ ledger }) => ledger === "office")) {
+    if (one.kind === "release") found = [];
+    if (one.kind === "hold" || one.kind === "hold_until") found.push(one);
+  }
+  return found;
+}
+
+/** Asks why and until when, and keeps it. found: as the server says it. */
+export async function hold(id, { history, cases }, me, again) {
+  const before = holdsIn(history);
+  const text = reasons.get(id) ?? cases[0] ?? null;
+  const said = await ask(say("hold"), say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
+    const body = bodyOf(typed);
+    const same = before.find((one) => one.reason === body.reason && one.who === me.id && (one.until_us ?? Infinity) >= (body.until_us ?? Infinity));
+    if (same !== undefined) return say("already_held", same);
+    await place(id, body);
+    return null;
+  });
+  if (said === null) return;
+  tell(say("held_now"));
+  await again();
+}
+
+/** Asks once for several, one after the other. titles: by their ids. again: is told which are left. */
+export async function holdAll(titles, again) {
+  const left = new Map(titles);
+  const text = say("hold_chosen_text", { count: left.size });
+  await ask(say("hold"), text, fields(null), say("hold"), say("cancel"), async (typed) => {
+    const failed = [];
+    for (const [id, title] of [...left]) {
+      try {
+        await place(id, bodyOf(typed));
+        left.delete(id);
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        if (error.why === "not_signed_in") throw error;
+        failed.push(`${title} – ${sentence(error)}`);
+      }
+    }
+    return failed.length === 0 ? null : say("not_held_these", { names: failed.join("; ") });
+  });
+  if (left.size < titles.size) tell(say("held_these", { count: titles.size - left.size }));
+  await again([...left.keys()]);
+}
+
+function fields(reason) {
+  return [
+    field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
+    field(say("hold_until"), make("input", { name: "until", ...DAYS })),
+  ];
+}
+
+function bodyOf({ reason, until }) {
+  return { reason: reason.trim(), until_us: until ? wall(until, "", 1) : null };
+}
+
+async function place(id, body) {
+  await post(`/api/recordings/${encodeURIComponent(id)}/hold`, body);
+  reasons.set(id, body.reason);
+}

@@ -1,0 +1,137 @@
+// One recording: what it says, what happened to it, and what can be done.
+
+import { get, post, RefusedError } from "./api.js";
+import { addToCase } from "./cases.js";
+import { ask, fill, make, tell } from "./dom.js";
+import { kindWords, reasonWords, whyDeleted } from "./entries.js";
+import { day, duration, moment } from "./format.js";
+import { hold, holdsIn, holdWords } from "./holds.js";
+import { back } from "./recordings.js";
+import { strip } from "./strip.js";
+import { tags } from "./tags.js";
+import { smallId, titleOf } from "./titles.js";
+import { closePlayer, takeAlong, view } from "./viewing.js";
+import { reportWords, say, sentence } from "./words.js";
+
+const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
+
+/** What was recorded at the same time, by whichever camera. */
+async function alongside(row) {
+  if (row === null || row.began_us === null || row.ended_us === null) return null;
+  const asked = new URLSearchParams({ from_us: row.began_us, to_us: row.ended_us, limit: 50 });
+  const others = (await get(`/api/recordings?${asked}`)).rows.filter((one) => one.id !== row.id);
+  if (others.length === 0) return null;
+  return make(
+    "section",
+    {},
+    make("h2", {}, say("same_time")),
+    make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, say("side_by_side_look"))),
+    make("ul", {}, others.map((one) => make("li", {}, make("a", { href: `#recording/${encodeURIComponent(one.id)}` }, moment(one.began_us, one.clock)), ` · ${one.camera ?? "–"} · ${duration(one.length_us / 1e6)} `, tags(one)))),
+  );
+}
+
+/** Until when it is kept, and why: its holds with who placed each, or the day and the days till then. */
+function keptWhy(row) {
+  if (row === null || row.state === "deleted") return null;
+  if (row.held) return row.holds.length === 0 ? say("held") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
+  if (row.due_us === null) return say("not_known");
+  return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
+}
+
+/** viewed: where it is just being viewed, which goes on. */
+export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
+  if (viewed === null) closePlayer();
+  let found = null;
+  try {
+    found = await get(`/api/recordings/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error.why !== "not_there") throw error;
+    fill(main, back(go, id), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
+    return;
+  }
+  const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
+  // The ledger is read as it is now; the index has what was just done some seconds later.
+  const holds = holdsIn(history);
+  const row = rows.length === 0 ? null : { ...rows[0], held, holds: holds.length === 0 ? rows[0].holds : holds };
+  const called = await reportWords();
+  const here = said !== null || unreadable;
+  const seen = viewed ?? make("section", { class: "seen", hidden: true });
+  const again = () => showRecording({ main, me, go }, [id], seen);
+  fill(
+    main,
+    back(go, id),
+    make("h1", {}, titleOf(id, row ?? (said && { ...said, camera: said.device }))),
+    smallId(id),
+    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
+    make(
+      "div",
+      { class: "buttons" },
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
+      here ? make("button", { onclick: () => takeAlong(id, cases, me) }, say("take_along")) : null,
+      here ? make("button", { onclick: () => hold(id, found, me, again) }, say("hold")) : null,
+      here ? make("button", { onclick: () => addToCase(id, found, again) }, say("add_to_case")) : null,
+      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
+    ),
+    unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
+    seen,
+    cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
+    left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
+    said === null ? null : facts(said, key, row, called),
+    await alongside(row),
+    make("h2", {}, say("history")),
+    make(
+      "ol",
+      { class: "history" },
+      history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one, called))),
+    ),
+  );
+}
+
+function words(entry, called) {
+  if (["hold", "hold_until"].includes(entry.kind)) return holdWords(entry);
+  return [kindWords(entry.kind), entry.who, reasonWords(entry, called)].filter(Boolean).join(" · ");
+}
+
+function facts(said, key, row, called) {
+  const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
+  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${called.gap_reasons[one.reason] ?? one.reason})`;
+  const list = [
+    ["began", moment(said.began_us, said.clock)],
+    ["press", say("press_at", { at: duration(said.trigger_at) })],
+    ["length", duration(said.seconds)],
+    ["ended_by", called.end_reasons[said.reason] ?? said.reason ?? "–"],
+    ["camera", said.device],
+    ["wearer", said.wearer ?? "–"],
+    ["stages", stages.length ? stages.join(", ") : say("none")],
+    ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
+    ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
+    ["sound", say(said.sound ? "yes" : "no")],
+    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
+    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+    ["kept", keptWhy(row) ?? "–"],
+  ];
+  return make(
+    "section",
+    {},
+    make("h2", {}, say("says")),
+    strip(said),
+    make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
+  );
+}
+
+async function release(id, again) {
+  const said = await ask(say("release"), say("release_text"), [], say("release"), say("cancel"));
+  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
+}
+
+async function done(said, work, told, again) {
+  if (said === null) return;
+  try {
+    await work();
+    tell(say(told));
+    await again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
+}

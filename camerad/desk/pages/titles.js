@@ -1,0 +1,40 @@
+// What a recording is called: its camera and when it began, here; its id stands beneath.
+
+import { get } from "./api.js";
+import { make } from "./dom.js";
+import { idTime, moment } from "./format.js";
+import { say } from "./words.js";
+
+/** As many as the server gives at once. */
+const PAGE = 50;
+
+/** Rows of recordings by their ids, as far as the index has them. */
+export async function rowsOf(ids) {
+  const found = {};
+  for (let from = 0; from < ids.length; from += PAGE) {
+    const { rows } = await get(`/api/recordings?${new URLSearchParams({ ids: ids.slice(from, from + PAGE).join(",") })}`);
+    for (const row of rows) found[row.id] ??= row;
+  }
+  return found;
+}
+
+/** "camera-03, 28.11.2026, 22:12:05". row: what is known of it, perhaps nothing. */
+export function titleOf(id, row) {
+  const began = row?.began_us ?? idTime(id);
+  return [row?.camera, began === null ? null : moment(began, row?.clock)].filter(Boolean).join(", ") || id;
+}
+
+/** Where its page is. */
+export function addressOf(id) {
+  return `#recording/${encodeURIComponent(id)}`;
+}
+
+/** A link to it; its title alone for whoever may not see it. */
+export function linked(id, row, opens = true) {
+  return opens ? make("a", { href: addressOf(id) }, titleOf(id, row)) : titleOf(id, row);
+}
+
+/** Its id, small. */
+export function smallId(id) {
+  return make("div", { class: "hint" }, say("id_small", { id }));
+}

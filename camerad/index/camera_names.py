@@ -1,0 +1,52 @@
+"""Names of cameras, as recordings have them, and which of them somebody means.
+
+Names are few where rows are many: each is found by one look into an index of the database, and no
+row is read for it.
+
+A person types what they say: "Camera-03", "camera-0", "3", or "Kamera 3". `names_meant` takes the
+first of these that is any name: exactly that, in any case; all names with that number, zeros before
+it aside; all names with that in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from camerad.index.index_tables import recordings
+
+MOST_NAMES: Final = 1000
+"""Names that are looked for at the most, by their code points."""
+_NUMBER: Final = re.compile(r"(?:.*\D)?0*(\d+)", re.ASCII | re.DOTALL)
+_SAID: Final = re.compile(r"(?:[^\W\d]+ *)?0*(\d+)", re.DOTALL)
+
+
+def camera_names(connection: Connection) -> list[str]:
+    """What cameras are called in their recordings, each once; at most `MOST_NAMES`."""
+    named = recordings.c.camera
+    found: list[str] = []
+    last: str | None = connection.execute(select(func.min(named))).scalar()
+    while last is not None and len(found) < MOST_NAMES:
+        found.append(last)
+        last = connection.execute(select(func.min(named)).where(named > last)).scalar()
+    return found
+
+
+def names_meant(names: Sequence[str], said: str) -> list[str]:
+    """Those of the names that somebody means who says this; none if it is no camera's."""
+    said = said.strip().casefold()
+    if same := [one for one in names if one.casefold() == said]:
+        return same
+    number = _SAID.fullmatch(said)
+    if number is not None and (same := [one for one in names if _number(one) == number[1]]):
+        return same
+    return [one for one in names if said in one.casefold()]
+
+
+def _number(name: str) -> str | None:
+    """The number that a name ends with, without zeros before it."""
+    found = _NUMBER.fullmatch(name)
+    return None if found is None else found[1]

@@ -1,0 +1,59 @@
+"""Which cameras somebody means, and that nothing but names is looked at for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, insert
+
+from camerad.index.camera_names import camera_names, names_meant
+from camerad.index.index_tables import metadata, recordings
+from camerad.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
+
+NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("camera-03", ["camera-03"]),
+        ("Camera-03", ["camera-03"]),
+        ("3", ["camera-03"]),
+        (" Kamera 3 ", ["camera-03"]),
+        ("kamera3", ["camera-03"]),
+        ("013", ["camera-13"]),
+        ("camera-0", ["camera-01", "camera-03"]),
+        ("0", ["camera-01", "camera-03", "camera-10", "camera-30"]),
+        ("BAHN", ["Bahnhof"]),
+        ("camera-4", []),
+        ("4", []),
+    ],
+)
+def test_people_say_a_name_a_part_of_it_or_its_number(said: str, meant: list[str]) -> None:
+    assert names_meant(NAMES, said) == meant
+
+
+def test_rows_of_several_cameras_come_in_one_order_page_by_page() -> None:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
+    names = [*NAMES, *(f"other-{number}" for number in range(LOOKED_UP + 1))]
+    rows = [
+        empty | {"id": f"{number:04}", "place": "", "at_us": number, "camera": name}
+        for number, name in enumerate([None, *names] * 2)
+    ]
+    with engine.begin() as connection:
+        assert camera_names(connection) == []
+        connection.execute(insert(recordings), rows)
+        assert camera_names(connection) == sorted(names)
+        wanted = [one["id"] for one in rows[::-1] if one["camera"] in NAMES[1:]]
+        found, after = [], None
+        for _ in range(4):
+            query = RecordingQuery(camera_said="CAMERA", limit=3, after=after)
+            page = find(connection, query)
+            found += [one.id for one in page.recordings]
+            after = page.next
+        assert (found, after) == (wanted, None)
+        with pytest.raises(QueryError, match="ask for fewer"):
+            find(connection, RecordingQuery(camera_said="other-"))
