@@ -77,7 +77,8 @@ section.group { break-inside: avoid }
 @media screen and (max-width: 640px) {
   .wide { overflow-x: auto }
   .wide table { min-width: 150mm }
-  td.n, th.n { white-space: normal; overflow-wrap: anywhere }
+  td.n, th.n { white-space: normal }
+  th, td { overflow-wrap: anywhere }
   .figures th:nth-child(1) { width: 36% }
   .figures th:nth-child(2) { width: 18% }
   .figures th:nth-child(3) { width: 24% }
