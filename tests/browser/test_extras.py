@@ -151,8 +151,10 @@ def test_a_visitor_sees_themselves_in_a_recording(
         shown = clocks(live, tmp_path)
         seconds = [at for at, _ in shown]
         numbers = [number for _, number in shown]
-        assert seconds == sorted(set(seconds))
-        assert numbers == sorted(set(numbers))
+        # One may be there again while a busy machine makes no other; none comes after a later one.
+        assert seconds == sorted(seconds)
+        assert numbers == sorted(numbers)
+        assert len(set(numbers)) > len(numbers) / 2
         # Half a second lies between them; how late each one was differs, by the machine's load.
         passed = (len(shown) - 1) / 2
         assert seconds[-1] - seconds[0] == pytest.approx(passed, abs=1.0)
