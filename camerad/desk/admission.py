@@ -2,7 +2,7 @@
 
 The order: entries of the ledger, then the session, then its cookie. A session that the browser had
 before ends (session fixation), with an entry. That somebody known was refused is an entry once a
-minute and person at the most, so that nobody can fill the ledger.
+minute, person and way at the most, so that nobody can fill the ledger.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Admission:
         self._clock = clock
         self._settings = settings
         self._lock = threading.Lock()
-        self._refused_us: dict[str, int] = {}
+        self._refused_us: dict[tuple[str, str], int] = {}
 
     def describe(self, person: DeskPerson, end_us: int | None = None) -> Me:
         """Somebody, as the page is told. end_us: when the session ends in any case, wall time; None
@@ -101,12 +101,17 @@ class Admission:
 
     def write_refused(self, person: str, how: str) -> None:
         """The entry that somebody known was refused. Raises BusyError and StorageError."""
-        now = self._clock.now_us()
+        now, which = self._clock.now_us(), (person, how)
         with self._lock:
-            if now < self._refused_us.get(person, now - _REFUSED_US) + _REFUSED_US:
+            if now < self._refused_us.get(which, now - _REFUSED_US) + _REFUSED_US:
                 return
-            self._refused_us[person] = now
-        self._ledger.append("signed", who=person, what="refused", how=how)
+            self._refused_us[which] = now
+        try:
+            self._ledger.append("signed", who=person, what="refused", how=how)
+        except BaseException:
+            with self._lock:
+                self._refused_us.pop(which, None)
+            raise
 
     def let_in(self, visit: Visit, person: DeskPerson, how: str) -> web.Response:
         """The answer with the cookie; the entry was written before. Who was withdrawn since then,

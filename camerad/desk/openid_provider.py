@@ -120,8 +120,8 @@ class OpenidProvider:
         }
         if settings.prompt != "provider":
             asked["prompt"] = settings.prompt
-        if settings.max_age_minutes is not None:
-            asked["max_age"] = str(60 * settings.max_age_minutes)
+        if settings.max_age_seconds is not None:
+            asked["max_age"] = str(settings.max_age_seconds)
         if settings.acr:
             asked["acr_values"] = " ".join(settings.acr)
         there = document.authorization_endpoint
@@ -142,13 +142,12 @@ class OpenidProvider:
             if (issuer is not None or needed) and issuer != settings.issuer:
                 raise IdTokenError("the answer is by another issuer (iss)")
             token = await self._fetch_token(document, code, verifier)
-            max_age = settings.max_age_minutes
             wanted = WantedToken(
                 settings.issuer,
                 settings.client_id,
                 nonce,
                 begun_us,
-                None if max_age is None else 60 * max_age,
+                settings.max_age_seconds,
                 settings.acr,
             )
             now = self._clock.wall_us()

@@ -14,7 +14,7 @@ import msgspec
 
 from camerad import __version__
 from camerad.container.keys import PublicKey
-from camerad.desk.recording_history import entries_of
+from camerad.desk.recording_history import entries_of, final_of
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
@@ -58,13 +58,10 @@ class PackageRoutes:
         place = office_place(self._directory)
         place.find(recording)
         found = list(entries_of(place, self._own, recording))
-        final = None
-        for one in found:
-            final = getattr(one.entry.facts, "final", None) or final
         signers = {one.signer.thumbprint: one.signer.pem for one in found}
         return LedgerWords(
             [one.entry.token.decode("ascii") for one in found],
             [LedgerSigner(*one) for one in signers.items()],
-            final,
+            final_of(place, self._own, recording),
             f"camerad {__version__}",
         )

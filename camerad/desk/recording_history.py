@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from camerad.base import file_status
-from camerad.container.keys import PublicKey
+from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk.cases import Case
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
+from camerad.ledger.state_memory import read_state
 from camerad.office import office
 from camerad.office.office_store import brought_keys
 from camerad.store.locations import Place
@@ -34,13 +35,28 @@ class LedgerEntry:
 def entries_of(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerEntry]:
     """A recording's entries: the camera's first, then the office's, each oldest first. own: the
     office's present key. Raises StorageError."""
+    for name, directory, keys in _ledgers(place, own):
+        for entry in entries_about(directory, keys, recording):
+            yield LedgerEntry(name, entry, keys[entry.kid])
+
+
+def final_of(place: Place, own: PublicKey, recording: str) -> str | None:
+    """SHA-256 of the recording's end as the ledgers know it; None if none does. The end that its
+    file was found with instead does not count. Raises StorageError."""
+    final = None
+    for _, directory, keys in _ledgers(place, own):
+        known = read_state(directory, keys).recordings.get(recording)
+        if known is not None and known.final is not None:
+            final = known.final
+    return final
+
+
+def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]:
+    """Those that are there: whose, where, and whose signatures count in it."""
     theirs = brought_keys(place)
     ledgers = [("camera", one.ledger, theirs) for one in place.holdings if one.root]
     ledgers.append(("office", place.ledger, office.ledger_keys(place, own).ring))
-    for name, directory, keys in ledgers:
-        if file_status.exists(directory):
-            for entry in entries_about(directory, keys, recording):
-                yield LedgerEntry(name, entry, keys[entry.kid])
+    return (one for one in ledgers if file_status.exists(one[1]))
 
 
 def history_of(place: Place, own: PublicKey, recording: str) -> list[dict[str, Any]]:
@@ -68,11 +84,14 @@ def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]
     return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 
 
-def is_held(history: list[dict[str, Any]]) -> bool:
-    """Whether the office holds it now."""
-    holds = [one["kind"] for one in history if one["ledger"] == "office"]
-    holds = [one for one in holds if one in ("hold", "hold_until", "release")]
-    return bool(holds) and holds[-1] != "release"
+def is_held(place: Place, own: PublicKey, recording: str) -> bool:
+    """Whether the office holds it now, also by an entry that has gone with its year. Raises
+    StorageError."""
+    if not file_status.exists(place.ledger):
+        return False
+    state = read_state(place.ledger, office.ledger_keys(place, own).ring)
+    known = state.recordings.get(recording)
+    return known is not None and known.held
 
 
 def _said(ledger: str, entry: Entry) -> dict[str, Any]:

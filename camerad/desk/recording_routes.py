@@ -130,7 +130,7 @@ class RecordingRoutes:
             place = office_place(self._known.directory)
             path = next(iter(place.files_of(recording)), None)
             history = history_of(place, self._known.own, recording)
-            held = is_held(history)
+            held = is_held(place, self._known.own, recording)
             cases = self._known.cases.list_all()
             history += steps_in_cases(cases, recording)
             if path is None and not rows and not history:

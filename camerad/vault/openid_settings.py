@@ -66,7 +66,7 @@ class OpenidSettings:
     max_age_minutes: Annotated[
         int | None,
         "How long ago the provider may have asked for password or factor; it is checked. Left out: "
-        "it is not looked at.",
+        "with prompt login in this sign-in, else it is not looked at.",
         Range(0, 1440, "minutes"),
     ] = None
     acr: Annotated[
@@ -75,6 +75,14 @@ class OpenidSettings:
         "factor, say. One of them is asked for and has to be answered. Left out: any.",
         Matches(r"[!#-\[\]-~]{1,200}", "a word without spaces"),
     ] = ()
+
+    @property
+    def max_age_seconds(self) -> int | None:
+        """How long ago the provider may have asked for password or factor; None: at any time. It is
+        the person's browser that passes `prompt` on, so what it did is looked at."""
+        if self.max_age_minutes is not None:
+            return 60 * self.max_age_minutes
+        return 0 if self.prompt == "login" else None
 
     @property
     def is_trial(self) -> bool:

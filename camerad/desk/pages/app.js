@@ -5,7 +5,7 @@ import { get, post, SIGNED_OUT } from "./api.js";
 import { showCameras } from "./cameras.js";
 import { showCases } from "./cases.js";
 import { fill, make, tell } from "./dom.js";
-import { unwatchIdle, watchIdle } from "./idle.js";
+import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showIncident } from "./incident.js";
 import { showPeople } from "./people.js";
@@ -81,7 +81,7 @@ export function go(...words) {
 function enter(person) {
   letGo();
   me = person;
-  watchIdle(me, () => leave("idle_out"));
+  watchIdle(me, leave);
   history.replaceState(null, "", "/");
   tell(say("welcome", { name: person.name }));
   show();
@@ -137,6 +137,7 @@ async function signOut() {
   await guarded(async () => {
     await post("/api/sign-out");
     unwatchIdle();
+    tellSignedOut();
     me = null;
     tell(say("signed_out"));
     history.replaceState(null, "", "/");
@@ -157,7 +158,7 @@ addEventListener("hashchange", show);
 document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");
-  if (me !== null) watchIdle(me, () => leave("idle_out"));
+  if (me !== null) watchIdle(me, leave);
 } catch (error) {
   tell(sentence(error), "wrong");
 }

@@ -9,6 +9,7 @@ export const DE = {
   sign_in_how: "Noch kein Passkey? Die Verwaltung gibt Ihnen einen Link.",
   sign_out: "Abmelden",
   signed_out: "Sie sind abgemeldet.",
+  left_elsewhere: "Sie sind in einem anderen Tab abgemeldet, oder jemand anderes ist dort angemeldet. Was offen war, ist geschlossen.",
   idle_out: "Hier geschah eine Weile nichts, oder ein Arbeitstag ist vorüber: Sie sind abgemeldet, und was offen war, ist geschlossen.",
   welcome: "Willkommen, {name}",
   link_text: "Dieser Link ist für {name} ({id}) und gilt einmal. Legen Sie jetzt einen Passkey an. Damit erkennt Sie dieser Rechner künftig, mit Fingerabdruck oder PIN statt Passwort.",

@@ -9,6 +9,7 @@ export const EN = {
   sign_in_how: "No passkey yet? An administrator gives you a link.",
   sign_out: "Sign out",
   signed_out: "You are signed out.",
+  left_elsewhere: "You are signed out in another tab, or somebody else is signed in there. What was open is closed.",
   idle_out: "You did nothing here for a while, or a day's work is over: you are signed out, and what was open is closed.",
   welcome: "Welcome, {name}",
   link_text: "This link is for {name} ({id}), and good once. Make a passkey now. It lets this computer know you, by fingerprint or PIN instead of a password.",

@@ -137,7 +137,8 @@ def test_nothing_of_the_challenge_goes_to_the_provider_as_it_is(
     flow = tab.others[FLOW_COOKIE]
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
     assert all(flow.partition(".")[0] not in value for value in asked.values())
-    assert asked["prompt"] == "login"
+    # It is the browser that passes on what is asked, so what was done is looked at.
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
     assert asked["scope"] == "openid", "and neither name nor mail"
 
 
@@ -501,6 +502,16 @@ def test_how_long_ago_somebody_showed_who_they_are_is_looked_at(
     for ago, why in ((600, None), (659, None), (661, "openid_too_old"), (None, "openid_too_old")):
         at = None if ago is None else city.now() - ago
         saying(auth_time=at)(city)
+        answer = sign_in(scene.anybody(), city, known)
+        assert (answer.said.get("error"), answer.status) == (why, 403 if why else 200), ago
+
+
+def test_whoever_leaves_out_that_a_password_is_asked_for_is_not_let_in(
+    scene: DeskScene, city: CityProvider, known: str
+) -> None:
+    """At a computer where somebody is signed in at the city, the provider would ask for nothing."""
+    for ago, why in ((0, None), (61, "openid_too_old"), (None, "openid_too_old")):
+        saying(auth_time=None if ago is None else city.now() - ago)(city)
         answer = sign_in(scene.anybody(), city, known)
         assert (answer.said.get("error"), answer.status) == (why, 403 if why else 200), ago
 

@@ -218,6 +218,10 @@ def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab
     assert kinds == [one["kind"] for one in history if one["sequence"] is not None]
     assert re.fullmatch("[0-9a-f]{64}", said["final"])
     assert said["software"] == f"camerad {__version__}"
+    # The end of another file that was found in its place is not the end that it had.
+    for final in ("f" * 64, said["final"]):
+        scene.desk._ledger.append("changed", id=ONE, final=final)
+        assert tab.ask("GET", f"{THERE}/ledgers").said["final"] == said["final"]
     never = "/api/recordings/20261124T153000Z-000099-00000001/ledgers"
     assert tab.ask("GET", never).why == "not_there"
 
