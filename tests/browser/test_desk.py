@@ -276,7 +276,7 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         one.sees("cameras")
 
 
-@pytest.mark.parametrize("how", ["asked", "ended", "idle"])
+@pytest.mark.parametrize("how", ["asked", "ended", "idle", "elsewhere"])
 def test_whoever_signs_out_leaves_no_picture_and_no_key(
     chromium: Browser, scene: DeskScene, how: str
 ) -> None:
@@ -289,6 +289,11 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
         opens_with_key(one)
         if how == "asked":
             page.get_by_role("button", name="Abmelden").click()
+        elif how == "elsewhere":
+            with page.context.new_page() as other:
+                other.goto(scene.origin)
+                other.get_by_role("button", name="Abmelden").click()
+                expect(page.get_by_text("Sie sind in einem anderen Tab abgemeldet")).to_be_visible()
         elif how == "idle":
             # Nobody clicks, and the page asks nothing: whoever asks is not idle.
             expect(page.locator(".camerad-player .verdict strong")).to_be_visible()
