@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
 
+from camerad.base import file_status
+from camerad.base.errors import StorageError
 from camerad.config import fields
 from camerad.config.document import Mistake, printable
 from camerad.config.fields import Setting
@@ -38,6 +42,17 @@ class SettingsReader:
         """Note a mistake at the key `where`, with its line, or that of the section around it."""
         self._bad.add(where)
         self.mistakes.append(Mistake(self.file, self.line_of(where), where, text))
+
+    def require_files(self, named: Iterable[tuple[str, Path]]) -> None:
+        """Note each of these files that is not there. named: keys, and the files they name."""
+        for where, path in named:
+            try:
+                there = file_status.exists(str(path))
+            except StorageError as error:
+                self.add_mistake(where, str(error))
+                continue
+            if not there:
+                self.add_mistake(where, f"there is no file {path}; make it, or name another one")
 
     def is_given(self, where: str) -> bool:
         """Whether the key stands in the file, right or wrong."""

@@ -27,6 +27,7 @@ from camerad.base.text import printable
 from camerad.config.provisioning import NAME
 from camerad.desk.camera_routes import MANAGES_CAMERAS
 from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.route_table import LONGEST_BODY, Route, Visit
 from camerad.desk.sessions import Sessions
@@ -109,8 +110,8 @@ class CameraOffers:
         self._ledger = ledger
         self._register = str(settings.register)
         self._check_ins = CheckIns(directory, Cameras(self._register), clock)
-        self._settings = SettingsOffers(directory)
-        self._updates = UpdateOffers(directory)
+        self._settings = SettingsOffers(directory, DeskLocks(directory))
+        self._updates = UpdateOffers(directory, DeskLocks(directory))
         self._withdrawn = WithdrawnCameras(directory)
         self._reserve = settings.receive.reserve_gib * GIB
         self._receiving = False

@@ -120,8 +120,8 @@ class CameraRoutes:
         self._clock = clock
         self._cameras = Cameras(register)
         self._check_ins = CheckIns(directory, self._cameras, clock)
-        self._settings = SettingsOffers(directory)
-        self._updates = UpdateOffers(directory)
+        self._settings = SettingsOffers(directory, DeskLocks(directory))
+        self._updates = UpdateOffers(directory, DeskLocks(directory))
         self._withdrawn = WithdrawnCameras(directory)
         self._courses = CameraCourses(directory, self._cameras)
         self._locks = DeskLocks(directory)

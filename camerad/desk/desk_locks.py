@@ -78,3 +78,7 @@ class DeskLocks:
                 with WAITING.place(f"{self._root} {name}"):
                     held.enter_context(self._locks.hold(name, seconds))
             yield
+
+    def try_hold(self, name: str) -> contextlib.AbstractContextManager[bool]:
+        """The same, without waiting; gives whether it is held."""
+        return self._locks.try_hold(name)

@@ -201,7 +201,7 @@ class OpenidRoutes:
         except RefusedRequestError:
             self._admission.write_refused(person.id, BY_OPENID)
             raise
-        self._sessions.check_room()
+        self._sessions.check_room(person.id)
         self._use_up(flow)
         self._admission.write(visit, person, BY_OPENID)
         return self._admission.let_in(visit, person, BY_OPENID)
@@ -210,7 +210,7 @@ class OpenidRoutes:
         with self._sessions.using_link(flow.link) as found:
             if found is None:
                 raise refused(DeskRefusal.LINK_USED)
-            self._sessions.check_room()
+            self._sessions.check_room(found.id)
 
             written: list[str] = []
 

@@ -34,6 +34,7 @@ from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
+from camerad.vault.cameras import UnregisteredError
 from camerad.vault.directory_locks import LockHeldError
 from camerad.vault.refusals import plain_errors
 
@@ -176,6 +177,7 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     TooManyError: DeskRefusal.TOO_MANY,
     IndexUnavailableError: DeskRefusal.INDEX_AWAY,
     NotThereError: DeskRefusal.NOT_THERE,
+    UnregisteredError: DeskRefusal.NOT_THERE,
     QueryError: DeskRefusal.NOT_UNDERSTOOD,
     NotHeldError: DeskRefusal.NOT_HELD,
     HoldEndError: DeskRefusal.HOLD_END,

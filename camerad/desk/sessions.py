@@ -19,11 +19,13 @@ from camerad.base.clock import SECOND, Clock
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SECRET, SecretsStore, name_of
+from camerad.desk.secrets_store import SECRET, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
 
 COOKIE: Final = "__Host-camerad-desk"
 MOST_SESSIONS: Final = 2000
+MOST_OF_ONE: Final = 50
+"""Sessions of one person, so that nobody takes the place of all the others."""
 MOST_LINKS: Final = 1000
 LINK_US: Final = 72 * 3600 * SECOND
 """How long a link is good for: over a weekend."""
@@ -68,9 +70,12 @@ class Sessions:
         self._links = SecretsStore(root, "links", Link, MOST_LINKS)
         self._locks = DeskLocks(root)
 
-    def check_room(self) -> None:
-        """That somebody may be signed in now. Raises TooManyError."""
-        self._sessions.check_room(self._clock.wall_us())
+    def check_room(self, person: str) -> None:
+        """That this person may be signed in now. Raises TooManyError."""
+        now = self._clock.wall_us()
+        self._sessions.check_room(now)
+        if sum(one.person == person for _, one in self._sessions.records(now)) >= MOST_OF_ONE:
+            raise TooManyError(f"{person} is signed in {MOST_OF_ONE} times already; sign out first")
 
     def begin(self, person: DeskPerson, how: str) -> str:
         """Sign somebody in; returns the secret for the cookie. Raises TooManyError."""

@@ -106,7 +106,7 @@ class SignInRoutes:
             raise refused(DeskRefusal.PASSKEY) from None
         except PasskeyError:
             raise refused(DeskRefusal.PASSKEY) from None
-        self._sessions.check_room()
+        self._sessions.check_room(person.id)
 
         def count(one: DeskPerson) -> DeskPerson:
             known = one.passkey(passkey.id)
@@ -144,7 +144,7 @@ class SignInRoutes:
                 passkey = self._passkeys.check_new(found, body.answer, body.label)
             except PasskeyError:
                 raise refused(DeskRefusal.PASSKEY) from None
-            self._sessions.check_room()
+            self._sessions.check_room(found.id)
 
             def add(one: DeskPerson) -> DeskPerson:
                 if not one.active or self._people.by_passkey(passkey.id) is not None:
@@ -171,7 +171,7 @@ class SignInRoutes:
         with self._sessions.using_link(visit.body.link) as found:
             if found is None:
                 raise refused(DeskRefusal.LINK_USED)
-            self._sessions.check_room()
+            self._sessions.check_room(found.id)
             person = self._people.change(found.id, self._admission.come)
             self._admission.write(visit, person, BY_LINK)
             self._admission.take_link(visit.body.link)

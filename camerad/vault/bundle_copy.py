@@ -7,23 +7,29 @@ another name.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import secrets
+import threading
+from collections.abc import Iterator
 
 from camerad.base import durable_files
+from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
 from camerad.vault.update_bundle import BundleManifest, read_manifest
 
 
 class BundleCopy:
-    """directory: where updates lie; it is there. One thread at a time. Everything raises
-    StorageError."""
+    """directory: where updates lie; it is there. One thread at a time writes; another one may close
+    it meanwhile, after which nothing is written. Everything raises StorageError."""
 
     def __init__(self, directory: str) -> None:
         self.path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
         self._descriptor = durable_files.create(self.path)
+        self._lock = threading.Lock()
+        self._closed = False
         self._hash = hashlib.sha256()
         self.bytes = 0
         try:
@@ -41,11 +47,13 @@ class BundleCopy:
     def write(self, piece: bytes) -> None:
         """Append a piece."""
         self._hash.update(piece)
-        self.bytes = durable_files.write(self._descriptor, [piece], self.bytes, self.path)
+        with self._open():
+            self.bytes = durable_files.write(self._descriptor, [piece], self.bytes, self.path)
 
     def sync(self) -> None:
         """Make what was written durable."""
-        durable_files.sync(self._descriptor, self.path)
+        with self._open():
+            durable_files.sync(self._descriptor, self.path)
 
     def manifest(self, name: str) -> BundleManifest:
         """What the bundle says of itself. name: what messages call it. Raises BundleError."""
@@ -53,8 +61,18 @@ class BundleCopy:
             return read_manifest(name, file.fileno())
 
     def close(self) -> None:
-        """End, whatever has become of it. Once."""
-        try:
-            durable_files.remove(self.path, missing_ok=True)
-        finally:
-            durable_files.close(self._descriptor, self.path)
+        """End, whatever has become of it, once nobody writes any more. Once."""
+        with self._lock:
+            self._closed = True
+            try:
+                durable_files.remove(self.path, missing_ok=True)
+            finally:
+                durable_files.close(self._descriptor, self.path)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        """The descriptor stays in this context: closed, its number may be that of another file."""
+        with self._lock:
+            if self._closed:
+                raise StorageError(f"{self.path}: the copy has been given up")
+            yield

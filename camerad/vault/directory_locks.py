@@ -20,7 +20,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from camerad.base import durable_files, file_status
 from camerad.base.bounded_wait import wait_until
@@ -37,6 +37,16 @@ _RANGE: Final = "hhqqi0q"
 
 class LockHeldError(CameradError, RuntimeError):
     """Error raised when somebody else keeps a lock for longer than one waits for it."""
+
+
+class NamedLocks(Protocol):
+    """What holds locks by their names, as `DirectoryLocks` does."""
+
+    def hold(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the lock of this name until the end of the context; it is waited for."""
+
+    def try_hold(self, name: str) -> contextlib.AbstractContextManager[bool]:
+        """The same, without waiting; gives whether it is held."""
 
 
 class DirectoryLocks:

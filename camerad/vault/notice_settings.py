@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from camerad.base import file_status
-from camerad.base.errors import StorageError
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
 
@@ -122,14 +120,8 @@ def check(notify: NotifySettings, reader: SettingsReader, *, with_files: bool) -
     be there too."""
     if notify.smtp is not None and not notify.smtp.recipients:
         reader.add_mistake("notify.smtp.recipients", "nobody is named; name who gets the mail")
-    for where, path in _files_of(notify) if with_files else ():
-        try:
-            there = file_status.exists(str(path))
-        except StorageError as error:
-            reader.add_mistake(where, str(error))
-            continue
-        if not there:
-            reader.add_mistake(where, f"there is no file {path}; make it, or name another one")
+    if with_files:
+        reader.require_files(_files_of(notify))
 
 
 def _files_of(notify: NotifySettings) -> Iterator[tuple[str, Path]]:

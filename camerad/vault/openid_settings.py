@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from camerad.base import file_status
-from camerad.base.errors import StorageError
 from camerad.base.text import is_plain
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
@@ -118,14 +116,8 @@ def check(
         reader.add_mistake(
             f"{SECTION}.label", f"one line of 1 to {_LONGEST_LABEL} characters that print is needed"
         )
-    for where, path in _files_of(settings) if with_files else ():
-        try:
-            there = file_status.exists(str(path))
-        except StorageError as error:
-            reader.add_mistake(where, str(error))
-            continue
-        if not there:
-            reader.add_mistake(where, f"there is no file {path}; make it, or name another one")
+    if with_files:
+        reader.require_files(_files_of(settings))
 
 
 def _files_of(settings: OpenidSettings) -> Iterator[tuple[str, Path]]:

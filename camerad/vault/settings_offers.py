@@ -21,7 +21,7 @@ from camerad.provisioning.settings_offer import SettingsOfferError
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
-from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.directory_locks import DirectoryLocks, NamedLocks
 from camerad.vault.offer_kinds import offer_path
 
 
@@ -50,9 +50,9 @@ class SettingsOffers:
 
     kind: Final = SETTINGS
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, locks: NamedLocks | None = None) -> None:
         self._office = os.path.join(os.path.abspath(root), OFFICE)
-        self._locks = DirectoryLocks(os.path.abspath(root))
+        self._locks = locks or DirectoryLocks(os.path.abspath(root))
 
     def find(self, kid: str) -> SettingsOffer | None:
         """What there is for a camera; None if there is nothing."""

@@ -35,7 +35,7 @@ from camerad.dock.update_fetch import LONGEST
 from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.bundle_copy import BundleCopy
-from camerad.vault.directory_locks import DirectoryLocks, claim_file
+from camerad.vault.directory_locks import DirectoryLocks, NamedLocks, claim_file
 from camerad.vault.offer_kinds import OFFERS, PIECE, offer_path
 from camerad.vault.standstill import free_room
 from camerad.vault.update_bundle import BundleManifest, read_manifest
@@ -100,10 +100,10 @@ class UpdateOffers:
 
     kind: Final = UPDATE
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, locks: NamedLocks | None = None) -> None:
         self._root = os.path.abspath(root)
         self._office = os.path.join(self._root, OFFICE)
-        self._locks = DirectoryLocks(self._root)
+        self._locks = locks or DirectoryLocks(self._root)
 
     def find(self, kid: str) -> UpdateContent | None:
         """What there is for a camera; None if there is nothing, or its bundle is gone."""

@@ -2,8 +2,8 @@
 
 ``python -m generators.player_words`` writes two from the catalogues of ``camerad/office/wording``:
 ``camerad/office/player/report_words.js``, what the player calls findings, gaps and clocks, and
-``camerad/desk/package_maker/sheet_words.js``, all that a package for the prosecutor says, with the
-sheet's page. With ``--check`` it only says whether both are up to date.
+``camerad/desk/package_maker/sheet_words.js``, what a package for the prosecutor says besides, with
+the sheet's page. With ``--check`` it only says whether both are up to date.
 """
 
 from __future__ import annotations
@@ -44,9 +44,15 @@ def text() -> str:
 def sheet_text() -> str:
     """The module of the package."""
     names = [one.name for one in fields(ReportWording) if not one.name.startswith("labels_")]
+    more = [one for one in names if one not in WORDS]
     page = json.dumps(PAGE.template, ensure_ascii=False)
     return (
-        f"{_HEAD}export const SHEET_WORDS = {_words(names)};\n\n"
+        f'{_HEAD}import {{ REPORT_WORDS }} from "../player/report_words.js";\n\n'
+        f"const MORE = {_words(more)};\n\n"
+        "export const SHEET_WORDS = {\n"
+        "  de: { ...REPORT_WORDS.de, ...MORE.de },\n"
+        "  en: { ...REPORT_WORDS.en, ...MORE.en },\n"
+        "};\n\n"
         f"/** The sheet: `$name` takes HTML that is escaped already. */\n"
         f"export const SHEET_PAGE =\n  {page};\n"
     )

@@ -23,7 +23,9 @@ from playwright.sync_api import Browser, Download, Page, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
 from camerad.cli.main import main
+from camerad.container.keys import KeyRing
 from camerad.desk.roles import DeskRole
+from camerad.ledger.entries import read_lines
 from camerad.ledger.recording_state import Hold
 from camerad.office.export import ExportRequest, LedgerExtract, export
 from camerad.office.offload import offload
@@ -254,12 +256,15 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
     good, bad = tmp_path / f"{ONE}-export", tmp_path / f"{TWO}-export"
     assert set(checked(good)) == WHOLE | {f"{ONE}.tar", f"{ONE}.mp4"}
     assert set(checked(bad)) == WHOLE | {f"{TWO}.tar"}
+    ring = KeyRing([KEY.public, scene.office.office_key.public])
     for folder, recording in ((good, ONE), (bad, TWO)):
         assert (folder / f"{recording}.tar").read_bytes() == path_of(scene, recording).read_bytes()
         page_hash = hashlib.sha256((folder / "player.html").read_bytes()).hexdigest()
         assert page_hash == player_hash()
         assert page_hash in (folder / "report.html").read_text()
-        assert (folder / "ledger.jws").read_text().count("\n") >= 2
+        read = read_lines((folder / "ledger.jws").read_bytes(), ring)
+        kinds = [line.entry.kind for line in read if line.entry is not None]
+        assert kinds[-1] == "hold", "also what keeps the recording for this package"
         for name in ("device-key.jwk", "device-key.pem"):
             words = ["verify", str(folder / f"{recording}.tar"), "--key", str(folder / name)]
             assert main(["evidence", *words]) == (1 if recording == ONE else 2)

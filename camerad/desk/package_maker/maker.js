@@ -105,6 +105,13 @@ export class Candidate {
     return new Candidate(id, source, { key, ledgers, verdict, problem });
   }
 
+  /** What the ledgers say now, the hold included. Throws SourceError if they name another end. */
+  async readLedgers() {
+    const ledgers = await get(`/api/recordings/${encodeURIComponent(this.id)}/ledgers`);
+    if (ledgers.final !== this.ledgers.final) throw new SourceError("the ledgers name another end than before");
+    this.ledgers = ledgers;
+  }
+
   /** The initialisation segment, opened. @param {any} identity Throws WrongKeyError, NoKeyError. */
   async init(identity) {
     const { init } = this.verdict.commits.find((one) => one.init !== null);
@@ -151,6 +158,7 @@ export async function makePackage(target, candidates, how) {
   const onBytes = (/** @type {number} */ count) => how.onProgress((done += count), all);
   for (const one of candidates) {
     const hold = await held(one, how, made);
+    await one.readLedgers();
     await new RecordingPart(zip, one, { ...how, made, hold, player, onBytes }).write();
     one.source.release();
   }
@@ -162,7 +170,7 @@ async function held({ id }, { words, me, reference }, made) {
   const path = `/api/recordings/${encodeURIComponent(id)}`;
   const { held: isHeld, history } = await get(path);
   const last = history.findLast((one) => one.ledger === "office" && /^hold/.test(one.kind));
-  if (isHeld && last.kind === "hold") return { reason: last.reason, who: last.who || "–" };
+  if (isHeld && last?.kind === "hold") return { reason: last.reason, who: last.who || "–" };
   const day = new LocalTime(made.getTime() * 1000, "UTC").strftime(words.day_format);
   const reason = `${format(words.hold_reason, { day })}, ${reference}`;
   await post(`${path}/hold`, { reason, until_us: null });

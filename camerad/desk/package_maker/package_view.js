@@ -50,6 +50,7 @@ export async function packageOf(one, me, place) {
 function problemOf(error) {
   if (error instanceof RefusedError) return sentence(error);
   if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
+  if (error instanceof WrongKeyError) return sayHere("package_wrong_key");
   if (error instanceof NoKeyError) return sayHere("package_key_gone");
   if (error instanceof KeyError) return sayHere("package_old_browser");
   if (!(error instanceof DOMException)) return null;

@@ -1,7 +1,7 @@
 // One recording: what it says, what happened to it, and what can be done.
 
 import { get, post, RefusedError } from "./api.js";
-import { addToCase } from "./cases.js";
+import { addToCase, done } from "./cases.js";
 import { ask, fill, make, tell } from "./dom.js";
 import { kindWords, reasonWords, whyDeleted } from "./entries.js";
 import { day, duration, moment } from "./format.js";
@@ -121,17 +121,6 @@ function facts(said, key, row, called) {
 
 async function release(id, again) {
   const said = await ask(say("release"), say("release_text"), [], say("release"), say("cancel"));
-  await done(said, () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
+  if (said !== null) await done(() => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
 }
 
-async function done(said, work, told, again) {
-  if (said === null) return;
-  try {
-    await work();
-    tell(say(told));
-    await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
-}

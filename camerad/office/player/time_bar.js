@@ -39,6 +39,49 @@ export function piecesOf(timeline, shareOf, pre) {
   return pieces;
 }
 
+/**
+ * The time that a key leads to, which then does nothing else; undefined if it leads nowhere.
+ * @param {KeyboardEvent} event @param {number} at where it is now
+ * @param {number} from @param {number} to the ends of the bar
+ */
+export function timeByKey(event, at, from, to) {
+  const there = {
+    ArrowLeft: at - STEP_US,
+    ArrowDown: at - STEP_US,
+    ArrowRight: at + STEP_US,
+    ArrowUp: at + STEP_US,
+    PageDown: at - PAGE_US,
+    PageUp: at + PAGE_US,
+    Home: from,
+    End: to,
+  }[event.key];
+  if (there === undefined || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return undefined;
+  event.preventDefault();
+  event.stopPropagation();
+  return there;
+}
+
+/**
+ * What a bar does with a mouse or finger: `choose` is given the share of its width, and as it is dragged.
+ * @param {(share: number) => void} choose
+ */
+export function dragged(choose) {
+  const chosen = (/** @type {PointerEvent} */ event) => {
+    const { left, width } = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
+    choose((event.clientX - left) / width);
+  };
+  return {
+    pointerdown: (/** @type {PointerEvent} */ event) => {
+      if (event.button !== 0) return;
+      /** @type {HTMLElement} */ (event.currentTarget).setPointerCapture(event.pointerId);
+      chosen(event);
+    },
+    pointermove: (/** @type {PointerEvent} */ event) => {
+      if (/** @type {HTMLElement} */ (event.currentTarget).hasPointerCapture(event.pointerId)) chosen(event);
+    },
+  };
+}
+
 /** Calls `onSeek` with a time when somebody chooses one. */
 export class TimeBar {
   #layers;
@@ -61,10 +104,7 @@ export class TimeBar {
         "aria-label": words.position,
         "aria-valuemin": 0,
         keydown: (/** @type {KeyboardEvent} */ event) => this.#pressed(event),
-        pointerdown: (/** @type {PointerEvent} */ event) => this.#grabbed(event),
-        pointermove: (/** @type {PointerEvent} */ event) => {
-          if (this.element.hasPointerCapture(event.pointerId)) this.#chosen(event);
-        },
+        ...dragged((share) => this.onSeek(share * this.#length)),
       },
       this.#layers,
       this.#position,
@@ -92,32 +132,7 @@ export class TimeBar {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    const to = {
-      ArrowLeft: this.#at - STEP_US,
-      ArrowDown: this.#at - STEP_US,
-      ArrowRight: this.#at + STEP_US,
-      ArrowUp: this.#at + STEP_US,
-      PageDown: this.#at - PAGE_US,
-      PageUp: this.#at + PAGE_US,
-      Home: 0,
-      End: this.#length,
-    }[event.key];
-    if (to === undefined || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.onSeek(to);
-  }
-
-  /** @param {PointerEvent} event */
-  #grabbed(event) {
-    if (event.button !== 0) return;
-    this.element.setPointerCapture(event.pointerId);
-    this.#chosen(event);
-  }
-
-  /** @param {PointerEvent} event */
-  #chosen(event) {
-    const { left, width } = this.element.getBoundingClientRect();
-    this.onSeek(((event.clientX - left) / width) * this.#length);
+    const to = timeByKey(event, this.#at, 0, this.#length);
+    if (to !== undefined) this.onSeek(to);
   }
 }

@@ -2,12 +2,10 @@
 // keyboard; times are microseconds of wall time since 1970.
 
 import { make } from "./dom.js";
-import { piecesOf } from "./time_bar.js";
+import { dragged, piecesOf, timeByKey } from "./time_bar.js";
 import { timeOfDay } from "./times.js";
 
 const SECOND = 1_000_000;
-const STEP_US = 5 * SECOND;
-const PAGE_US = 60 * SECOND;
 
 /**
  * @typedef {object} Lane
@@ -39,10 +37,7 @@ export class WallBar {
         "aria-valuemin": 0,
         "aria-valuenow": 0,
         keydown: (/** @type {KeyboardEvent} */ event) => this.#pressed(event),
-        pointerdown: (/** @type {PointerEvent} */ event) => this.#grabbed(event),
-        pointermove: (/** @type {PointerEvent} */ event) => {
-          if (this.element.hasPointerCapture(event.pointerId)) this.#chosen(event);
-        },
+        ...dragged((share) => this.onSeek(this.#from + share * (this.#to - this.#from))),
       },
       this.#lanes,
       this.#position,
@@ -81,32 +76,7 @@ export class WallBar {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    const to = {
-      ArrowLeft: this.#at - STEP_US,
-      ArrowDown: this.#at - STEP_US,
-      ArrowRight: this.#at + STEP_US,
-      ArrowUp: this.#at + STEP_US,
-      PageDown: this.#at - PAGE_US,
-      PageUp: this.#at + PAGE_US,
-      Home: this.#from,
-      End: this.#to,
-    }[event.key];
-    if (to === undefined || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.onSeek(to);
-  }
-
-  /** @param {PointerEvent} event */
-  #grabbed(event) {
-    if (event.button !== 0) return;
-    this.element.setPointerCapture(event.pointerId);
-    this.#chosen(event);
-  }
-
-  /** @param {PointerEvent} event */
-  #chosen(event) {
-    const { left, width } = this.element.getBoundingClientRect();
-    this.onSeek(this.#from + ((event.clientX - left) / width) * (this.#to - this.#from));
+    const to = timeByKey(event, this.#at, this.#from, this.#to);
+    if (to !== undefined) this.onSeek(to);
   }
 }

@@ -12,8 +12,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from camerad.base import file_status
 from camerad.config import check_file, policies
 from camerad.config.document import MAX_BYTES, NoDocumentError, read_document
+from camerad.config.settings_reader import SettingsReader
 
 Write = Callable[..., Path]
 
@@ -179,3 +181,23 @@ def test_no_text_whatever_gives_a_traceback_or_a_message_of_two_lines(
         assert mistake.startswith("c.yaml")
         assert "\n" not in mistake
         assert "; " in mistake  # what was found; what to do
+
+
+def test_a_file_that_is_needed_and_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, away, failing = tmp_path / "there", tmp_path / "no", tmp_path / "failing"
+    there.touch()
+    look = os.lstat
+
+    def fail(path: str) -> os.stat_result:
+        if path == str(failing):
+            raise OSError(errno.EIO, "Input/output error")
+        return look(path)
+
+    monkeypatch.setattr(file_status.os, "lstat", fail)
+    reader = SettingsReader("office.yaml")
+    reader.require_files([("a", there), ("b", away), ("c", failing)])
+    no, cannot = reader.mistakes
+    assert (no.where, no.text) == ("b", f"there is no file {away}; make it, or name another one")
+    assert cannot.where == "c" and "Input/output error" in cannot.text

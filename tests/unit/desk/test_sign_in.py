@@ -13,7 +13,7 @@ from camerad.container.keys import encode_base64url
 from camerad.desk import route_table
 from camerad.desk.challenges import CHALLENGE_US
 from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import LINK_US
+from camerad.desk.sessions import LINK_US, MOST_OF_ONE
 
 from .desk_scene import DEADLINE, Answer, Authenticator, Browser, DeskScene
 
@@ -63,6 +63,20 @@ def test_a_link_makes_a_passkey_and_the_passkey_signs_in(scene: DeskScene, perso
     kinds = [(kind, facts) for kind, facts in scene.entries() if person in str(facts)]
     assert [kind for kind, _ in kinds] == ["rights", "signed", "signed"]
     assert [facts.what for _, facts in kinds] == ["passkey_added", "in", "in"]
+
+
+def test_nobody_takes_the_place_of_all_others(scene: DeskScene, person: str) -> None:
+    key, other = Authenticator(), Authenticator()
+    enrol(scene, person, key)
+    scene.add(f"{person}-b", DeskRole.DESK)
+    enrol(scene, f"{person}-b", other)
+    known = scene.people.find(person)
+    assert known is not None
+    secrets = [scene.sessions.begin(known, "passkey") for _ in range(MOST_OF_ONE - 1)]
+    assert sign_in(scene.anybody(), key).why == "too_many"
+    assert sign_in(scene.anybody(), other).status == 200
+    assert scene.sessions.end(secrets[0])
+    assert sign_in(scene.anybody(), key).status == 200
 
 
 def test_the_page_is_told_when_its_session_ends(scene: DeskScene, person: str) -> None:

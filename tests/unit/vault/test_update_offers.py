@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -17,7 +19,9 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.vault import update_offers
-from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.bundle_copy import BundleCopy
+from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
+from camerad.vault.settings_offers import SettingsOffers
 from camerad.vault.update_bundle import BundleError, read_manifest
 from camerad.vault.update_offers import NAME, BundleTooLargeError, UpdateOffers
 from tests.crash.model import Disk, Rules, Survey
@@ -78,6 +82,41 @@ def test_what_is_offered_is_offered_to_more_for_as_long_as_it_is_there(root: Pat
     assert offers.withdraw(OTHER) and bundles(root) == set()
     assert offers.put_present(first, [OTHER], lambda offer: noted.append(offer.sha256)) is None
     assert noted == [first]
+
+
+class Impatient(DirectoryLocks):
+    """Locks that are waited for no longer than this."""
+
+    @contextlib.contextmanager
+    def hold(self, name: str, seconds: float | None = 0.05) -> Iterator[None]:
+        with super().hold(name, seconds):
+            yield
+
+
+def test_offers_wait_for_their_lock_as_they_are_told(root: Path) -> None:
+    locks, others = Impatient(str(root)), DirectoryLocks(str(root))
+    updates, settings = UpdateOffers(str(root), locks), SettingsOffers(str(root), locks)
+    put(root)
+    with others.hold("updates"), others.hold(f"offer-{KID}"):
+        for act in (lambda: updates.withdraw(KID), lambda: settings.put(KID, b"{}")):
+            with pytest.raises(LockHeldError, match="has held the lock"):
+                act()
+    assert updates.withdraw(KID)
+
+
+def test_a_copy_that_was_given_up_writes_nothing_any_more(root: Path) -> None:
+    """The number of its descriptor may be that of another file by then."""
+    (root / "office" / "updates").mkdir()
+    copy = BundleCopy(str(root / "office" / "updates"))
+    copy.write(b"half")
+    copy.close()
+    with open(root / "other", "w+b") as other:
+        assert other.fileno() == copy._descriptor
+        for late in (lambda: copy.write(b"a bundle"), copy.sync):
+            with pytest.raises(StorageError, match="given up"):
+                late()
+        assert os.fstat(other.fileno()).st_size == 0
+    assert list((root / "office" / "updates").iterdir()) == []
 
 
 def test_an_offer_is_made_until_the_camera_has_decided(root: Path) -> None:
