@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from camerad.cli.options import add_key_option, add_office_key_options, add_store_options
+from camerad.ledger.people_entries import GROUNDS
 
 EXIT_CODES: Final = """\
 exit codes of verify, open and export:
@@ -147,6 +148,13 @@ def add_parser(commands: Any) -> None:
         metavar="DAY",
         help="the last day of the hold in this computer's zone, like 2026-11-28; then the office's "
         "server releases it by itself. Only in an office's directory. Default: until 'release'",
+    )
+    one.add_argument(
+        "--ground",
+        choices=GROUNDS,
+        help="what it is for, as the report counts holds: an offence is prosecuted, a danger is "
+        "averted, whether the recording was lawful is examined, the person in it asked for it, or "
+        "something else. Only in an office's directory",
     )
     add_key_option(one)
 

@@ -43,18 +43,26 @@ def run(options: argparse.Namespace) -> int:
     # A hold may be ended whose recording has no file here any more.
     place, recording = _recording(options)
     facts: dict[str, Any] = {"id": recording, "held": options.action == "hold"}
-    if options.action == "hold" and options.until is not None:
-        until_us = _end_of(options.until)
+    if options.action == "hold" and (options.until is not None or options.ground is not None):
+        until_us = None if options.until is None else _end_of(options.until)
         if place.kind is PlaceKind.DEVICE:
             raise desk.DeskError(
-                f"{place.root}: a hold on a camera has no end; leave --until out, or hold it "
-                "in the office's directory"
+                f"{place.root}: a hold on a camera has no end and no ground; leave out --until and "
+                "--ground, or hold it in the office's directory"
             )
         with store_access.open_store(options, place, recording) as (store, _):
-            store.hold(recording, options.reason, options.who, until_us=until_us)
-        text = f"{recording} is held to the end of {options.until}"
+            store.hold(
+                recording,
+                options.reason,
+                options.who,
+                until_us=until_us,
+                ground=options.ground or "",
+            )
+        text = f"{recording} is held"
+        if until_us is not None:
+            text += f" to the end of {options.until}"
+            facts["until"] = rfc3339(until_us)
         text += f": {printable(options.reason.strip())}"
-        facts["until"] = rfc3339(until_us)
     else:
         with store_access.open_writer(options, place, recording) as writer:
             if options.action == "hold":

@@ -21,6 +21,7 @@ from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.ledger.ledger import entries_about
+from camerad.ledger.people_entries import PROSECUTION
 from camerad.ledger.recording_state import Hold
 from camerad.office.decrypt import open_recording
 from camerad.office.export import ExportRequest, LedgerExtract, export
@@ -140,7 +141,7 @@ def _holder(
     with store_access.open_writer(options, place, about) as writer:
 
         def hold(recording: str) -> Hold:
-            writer.hold(recording, reason, options.who)
+            writer.hold(recording, reason, options.who, ground=PROSECUTION)
             return Hold(reason, options.who.strip())
 
         yield hold

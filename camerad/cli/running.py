@@ -57,7 +57,7 @@ class RunningDevice:
         """What its ledger says."""
         return read_ledger(self.place.ledger, self.keys)[0]
 
-    def hold(self, recording: str, reason: str, who: str) -> None:
+    def hold(self, recording: str, reason: str, who: str, *, ground: str = "") -> None:  # noqa: ARG002 - a camera's ledger has none
         """See `Store.hold`."""
         self._post(f"/recordings/{quote(recording)}/hold", {"reason": reason, "who": who})
 

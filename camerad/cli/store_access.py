@@ -33,8 +33,8 @@ _LARGEST_KEY: Final = 64 * 1024
 class StoreWriter(Protocol):
     """Whoever may change the store: `Store`, or `RunningDevice`."""
 
-    def hold(self, recording: str, reason: str, who: str) -> None:
-        """Keep a recording."""
+    def hold(self, recording: str, reason: str, who: str, *, ground: str = "") -> None:
+        """Keep a recording. ground: what for; a camera's ledger has none."""
 
     def release(self, recording: str, who: str) -> None:
         """Keep it no longer."""

@@ -74,11 +74,14 @@ class DeskLedger:
 
         self._with_store(write, about=recording)
 
-    def hold(self, recording: str, reason: str, who: str, until_us: int | None) -> None:
-        """Hold a recording, until a wall time if one is given. Raises HoldError, NotThereError,
+    def hold(
+        self, recording: str, reason: str, who: str, until_us: int | None, ground: str
+    ) -> None:
+        """Hold a recording, by `camerad.store.holds.place_hold`. Raises HoldError, NotThereError,
         BusyError and StorageError."""
         self._with_store(
-            lambda store: store.hold(recording, reason, who, until_us=until_us), about=recording
+            lambda store: store.hold(recording, reason, who, until_us=until_us, ground=ground),
+            about=recording,
         )
 
     def release(self, recording: str, who: str) -> None:

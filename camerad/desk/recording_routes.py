@@ -29,6 +29,7 @@ from camerad.desk.recording_history import history_of, is_held, steps_in_cases
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
+from camerad.ledger.people_entries import GROUNDS
 from camerad.store.listing import read_file
 from camerad.store.locations import is_id, office_place
 from camerad.vault.cameras import Cameras, UnregisteredError
@@ -37,16 +38,18 @@ PAGE: Final = 50
 """Recordings of one page at the most."""
 _Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 _Word = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00]*\Z")]
+_Ground = Annotated[str, msgspec.Meta(pattern=rf"\A({'|'.join(GROUNDS)})?\Z")]
 _IDS: Final = r"\A[\w,-]*\Z"
 _OF_FILE: Final = ("part", "file_time_ns")
 
 
 class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A hold. reason: why, in a line for the ledger. until_us: when it ends by itself; None when a
-    supervisor releases it."""
+    supervisor releases it. ground: what it is for, one of `GROUNDS`; "" if nobody said so."""
 
     reason: str
     until_us: int | None = None
+    ground: _Ground = ""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -160,8 +163,9 @@ class RecordingRoutes:
 
     async def _hold(self, visit: Visit) -> dict[str, bool]:
         recording = recording_of(visit.request)
+        said = visit.body
         await asyncio.to_thread(
-            self._ledger.hold, recording, visit.body.reason, visit.who, visit.body.until_us
+            self._ledger.hold, recording, said.reason, visit.who, said.until_us, said.ground
         )
         return {"held": True}
 

@@ -21,7 +21,7 @@ from camerad.ledger.entry_types import (
     StartedEntry,
     UnreadEntry,
 )
-from camerad.ledger.people_entries import GIVEN
+from camerad.ledger.people_entries import CHANGES_NOTHING
 from camerad.ledger.recording_changes import (
     after_entry,
     instant_of,
@@ -139,7 +139,7 @@ class LedgerState:
         if isinstance(facts, Unreadable):
             known = unreadable_put_aside(self.recordings, facts.name, entry, state.timeline)
             return replace(state, recordings={**self.recordings, known.id: known})
-        if entry.recording is None or isinstance(facts, GIVEN):
+        if entry.recording is None or isinstance(facts, CHANGES_NOTHING):
             return state
         # Never nothing, so that no hold is lost because the ledger does not know of what.
         known = self.recordings.get(entry.recording) or newly_named(
@@ -297,7 +297,7 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
         for known in facts.recordings:
             recordings[known.id] = with_holds(recordings.get(known.id, known), known.holds)
         return replace(state, recordings=recordings)
-    if late.recording is None or isinstance(facts, GIVEN):
+    if late.recording is None or isinstance(facts, CHANGES_NOTHING):
         return state  # of what was so then, and may be so no more
     if getattr(facts, "ended_boot", None) == "":
         facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]

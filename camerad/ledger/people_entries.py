@@ -61,7 +61,27 @@ class ViewingApprovedEntry:
     case: str
 
 
-GIVEN: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry)
+@dataclass(frozen=True, slots=True)
+class HoldGroundEntry:
+    """What the hold in the entry before it is for. ground: one of `GROUNDS`. The hold counts
+    without it."""
+
+    id: str
+    who: str
+    ground: str
+
+    @property
+    def reason(self) -> str:
+        """What it is for."""
+        return self.ground
+
+
+PROSECUTION: Final = "prosecution"
+GROUNDS: Final = (PROSECUTION, "danger", "lawfulness", "person", "other")
+"""What a recording is kept for. The first three and a person's request are those for which the law
+keeps one beyond its time (BPolG, section 27a(4)): a criminal or regulatory offence is prosecuted; a
+danger is averted; whether the recording was lawful is examined; who is recorded asked for it."""
+CHANGES_NOTHING: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry, HoldGroundEntry)
 """What is about a recording, and changes nothing of it."""
 
 

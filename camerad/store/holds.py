@@ -65,9 +65,11 @@ def place_hold(
     who: str,
     *,
     until_us: int | None = None,
+    ground: str = "",
 ) -> None:
     """Keep a recording until `release_holds`. who: the authorised person. until_us: wall time at
-    which the hold ends by itself; None without an end.
+    which the hold ends by itself; None without an end. ground: what it is for, one of `GROUNDS`; ""
+    if nobody said so. Only an office's ledger has the last two.
 
     The same hold of the same person until the same time is placed once only. Raises HoldError
     without reason or person, for an end that is none, or if there are too many holds; NotThereError
@@ -95,6 +97,8 @@ def place_hold(
         ledger.append("hold", id=recording, reason=reason, who=who)
     else:
         ledger.append("hold_until", id=recording, reason=reason, who=who, until_us=until_us)
+    if ground and place.kind is PlaceKind.OFFICE:
+        ledger.append("hold_ground", id=recording, who=who, ground=ground)
 
 
 def _check_end(ledger: Ledger, place: Place, until_us: int) -> None:

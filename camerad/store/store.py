@@ -227,9 +227,19 @@ class Store:
 
     # ------------------------------------------------------------------ holds
 
-    def hold(self, recording: str, reason: str, who: str, *, until_us: int | None = None) -> None:
+    def hold(
+        self,
+        recording: str,
+        reason: str,
+        who: str,
+        *,
+        until_us: int | None = None,
+        ground: str = "",
+    ) -> None:
         """Keep a recording until `release`: see `camerad.store.holds.place_hold`."""
-        holds.place_hold(self.ledger, self.place, recording, reason, who, until_us=until_us)
+        holds.place_hold(
+            self.ledger, self.place, recording, reason, who, until_us=until_us, ground=ground
+        )
 
     def release(self, recording: str, who: str) -> None:
         """End all holds on a recording: see `camerad.store.holds.release_holds`."""

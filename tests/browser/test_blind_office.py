@@ -121,6 +121,7 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
                 "Echt und vollständig"
             )
             page.get_by_role("button", name="Vor Löschung schützen").click()
+            page.get_by_label("Wofür").select_option("Straftat oder Ordnungswidrigkeit")
             page.get_by_label("Grund").fill(REASON)
             page.locator("dialog button.main").click()
             expect(page.get_by_text("Die Aufnahme ist vor Löschung geschützt.")).to_be_visible()

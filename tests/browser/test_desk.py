@@ -190,6 +190,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         dialog = page.get_by_role("dialog")
         page.get_by_role("button", name="Vor Löschung schützen").click()
         expect(dialog.get_by_label("Grund")).to_have_value("Az. 32-5/2026")
+        dialog.get_by_label("Wofür").select_option("Straftat oder Ordnungswidrigkeit")
         dialog.get_by_label("Geschützt bis einschließlich").fill("2020-01-01")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Dieser Tag ist vorbei")
@@ -200,7 +201,9 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         expect(page.locator(".tag.held")).to_be_visible()
         kept = page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
         expect(kept).to_have_count(2)  # when it goes; what happened
+        expect(page.get_by_text("k.clerk · Straftat oder Ordnungswidrigkeit")).to_be_visible()
         page.get_by_role("button", name="Vor Löschung schützen").click()
+        dialog.get_by_label("Wofür").select_option("etwas anderes")
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
         already = "Ist schon geschützt: Az. 32-5/2026, k.clerk"
@@ -236,6 +239,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
             row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
             row.get_by_role("checkbox").check()
         button.click()
+        page.get_by_role("dialog").get_by_label("Wofür").select_option("Abwehr einer Gefahr")
         page.get_by_role("dialog").get_by_label("Grund").fill("OWi 4711/26")
         clerk.sees("several")
         page.locator("dialog button.main").click()

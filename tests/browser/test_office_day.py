@@ -158,7 +158,11 @@ class Worker:
         """Press a button, fill in what it asks for, and have it done."""
         self.button(key).first.click()
         for name, text in fields.items():
-            self.field(name).fill(text)
+            field = self.field(name)
+            if field.evaluate("one => one.localName") == "select":
+                field.select_option(text)
+            else:
+                field.fill(text)
         self.confirms()
 
     def confirms(self) -> None:
@@ -307,7 +311,7 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
 def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
     """Held, put into its case, and given to the prosecutor."""
     page = clerk.page
-    clerk.does("hold", reason=REASON)
+    clerk.does("hold", hold_ground="prosecution", reason=REASON)
     expect(page.locator(".tag.held").first).to_be_visible()
     expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
     clerk.sees("held")

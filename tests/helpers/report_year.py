@@ -61,6 +61,7 @@ class Truth:
     recorded_seconds: list[int] = field(default_factory=list)
     deleted_unseen: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    grounds: Counter[str] = field(default_factory=Counter)
 
 
 class SyntheticCamera:
@@ -348,6 +349,12 @@ class SyntheticYear:
             self._given.add(recording)
             truth.given_seconds.append(round(info_of(None, recording).seconds))
 
+    def _say_ground(self, ledger: Ledger, recording: str, truth: Truth) -> None:
+        ground = random.Random(recording).choices(("prosecution", "person", ""), (6, 3, 1))[0]
+        truth.grounds[ground or "none"] += 1
+        if ground:
+            ledger.append("hold_ground", id=recording, who="k", ground=ground)
+
     def _enter(
         self, ledger: Ledger, kind: str, recording: str, ended_us: int, clock: ManualClock
     ) -> None:
@@ -388,10 +395,12 @@ class SyntheticYear:
             truth.holds_until += 1
             until_us = now_us + 3 * 24 * HOUR * SECOND
             ledger.append("hold_until", id=recording, reason="r", who="k", until_us=until_us)
+            self._say_ground(ledger, recording, truth)
             ledger.append("release", id=recording, who="k")
         elif kind == "hold":
             truth.holds += 1
             ledger.append("hold", id=recording, reason="file 12/26 of A. Person", who="B. Person")
+            self._say_ground(ledger, recording, truth)
         elif kind == "release":
             ledger.append("release", id=recording, who="B. Person")
         else:

@@ -173,7 +173,7 @@ async function held({ id }, { words, me, reference }, made) {
   if (isHeld && last?.kind === "hold") return { reason: last.reason, who: last.who || "–" };
   const day = new LocalTime(made.getTime() * 1000, "UTC").strftime(words.day_format);
   const reason = `${format(words.hold_reason, { day })}, ${reference}`;
-  await post(`${path}/hold`, { reason, until_us: null });
+  await post(`${path}/hold`, { reason, until_us: null, ground: "prosecution" });
   return { reason, who: me.id };
 }
 

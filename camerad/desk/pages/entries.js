@@ -5,10 +5,11 @@ import { csvOf } from "./csv.js";
 import { field, fill, make, tell } from "./dom.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
+import { GROUNDS } from "./holds.js";
 import { linked, smallId } from "./titles.js";
 import { reportWords, say } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -76,13 +77,14 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
 /** Why, in the page's language where a program said it. called: as `reportWords` has it. */
 export function reasonWords(entry, called) {
   if (entry.kind === "deleted") return whyDeleted(entry.reason);
+  if (entry.kind === "hold_ground" && GROUNDS.includes(entry.reason)) return say(`ground_${entry.reason}`);
   const ended = ["closed", "received", "recovered"].includes(entry.kind);
   return (ended ? called.end_reasons[entry.reason] : null) ?? entry.reason ?? "";
 }

@@ -7,6 +7,9 @@ import { day } from "./format.js";
 import { reasons } from "./viewing.js";
 import { say, sentence } from "./words.js";
 
+/** What recordings are kept for, as the ledger names it. */
+export const GROUNDS = ["prosecution", "danger", "lawfulness", "person", "other"];
+
 /** What a hold says. It ends as its last day does, if it has one. */
 export function holdWords({ until_us: until, reason, who = null }) {
   const why = [reason, who].filter(Boolean).join(", ");
@@ -62,14 +65,16 @@ export async function holdAll(titles, again) {
 }
 
 function fields(reason) {
+  const grounds = GROUNDS.map((one) => make("option", { value: one }, say(`ground_${one}`)));
   return [
+    field(say("hold_ground"), make("select", { name: "ground", required: true }, make("option", { value: "" }, say("choose")), grounds)),
     field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
     field(say("hold_until"), make("input", { name: "until", ...DAYS })),
   ];
 }
 
-function bodyOf({ reason, until }) {
-  return { reason: reason.trim(), until_us: until ? wall(until, "", 1) : null };
+function bodyOf({ reason, until, ground }) {
+  return { reason: reason.trim(), until_us: until ? wall(until, "", 1) : null, ground };
 }
 
 async function place(id, body) {

@@ -17,7 +17,14 @@ from camerad.office.report import given_recordings as given
 from camerad.office.report import increments as counted
 from camerad.office.report.figure_cells import FigureCells
 from camerad.office.report.figures import Cell, Figure, FigureGroup, PeopleFrom, Unit, Why
-from camerad.office.report.indicator_kinds import INDICATORS, WITNESS_REFUSALS, LedgerIndicator
+from camerad.office.report.indicator_kinds import (
+    GROUNDS,
+    HOLDS,
+    INDICATORS,
+    WITHDRAWALS,
+    WITNESS_REFUSALS,
+    LedgerIndicator,
+)
 from camerad.office.report.ledger_tally import LedgerTally
 from camerad.office.report.month_sums import HOUR_US, Month, join
 from camerad.office.report.quantiles import DELAYS, LENGTHS, PERCENTS, count_in
@@ -176,10 +183,8 @@ class FigureMaker:
 
     def _use(self) -> Iterator[Figure]:
         for one in self._indicators:
-            if one.name != WITNESS_REFUSALS:
+            if one.name not in (WITNESS_REFUSALS, WITHDRAWALS):
                 yield from self._of_ledger(FigureGroup.USE, one)
-        unrecorded = self._cells.hidden(Why.UNRECORDED)
-        yield Figure(FigureGroup.USE, "holds_by_ground", Unit.COUNT, unrecorded)
         yield from self._given()
 
     def _given(self) -> Iterator[Figure]:
@@ -234,7 +239,8 @@ class FigureMaker:
         for percent in (50, 10):
             cell = cells.quantile(PERCENTS, batteries, percent, why)
             yield Figure(group, f"battery_p{percent}", Unit.PERCENT, cell)
-        yield Figure(group, "cameras_withdrawn", Unit.COUNT, cells.hidden(Why.UNRECORDED))
+        withdrawn = cells.free(self._events()[WITHDRAWALS])
+        yield Figure(group, WITHDRAWALS, Unit.COUNT, withdrawn)
 
     def _typed(self) -> Iterator[Figure]:
         group, cells = FigureGroup.TYPED, self._cells
@@ -286,16 +292,25 @@ class FigureMaker:
             cell = self._cells.hidden(Why.UNRECORDED)
             yield Figure(group, one.name, Unit.COUNT, cell)
             return
-        events: Counter[str] = Counter()
-        for said, number in self._events().items():
-            name, _, part = said.partition(":")
-            if name == one.name:
-                events[part or NOT_SAID] += number
+        events = self._parts_of(one.name)
+        if one.name == GROUNDS:
+            # All holds are divided, so that no figure but these says how many had no ground.
+            unsaid = self._parts_of(HOLDS).total() - events.total()
+            events[NOT_SAID] = max(0, unsaid)
         if one.part and not one.only:
             yield from self._divided(group, one.name, events, self._nothing)
         else:
             cell = self._cells.count(sum(events.values()), self._nothing)
             yield Figure(group, one.name, Unit.COUNT, cell)
+
+    def _parts_of(self, name: str) -> Counter[str]:
+        """How many entries an indicator counted, by its parts."""
+        found: Counter[str] = Counter()
+        for said, number in self._events().items():
+            of, _, part = said.partition(":")
+            if of == name:
+                found[part or NOT_SAID] += number
+        return found
 
 
 def _added(columns: Sequence[Sequence[int]], bounds: int) -> list[int]:

@@ -15,11 +15,13 @@ from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import KINDS
 
 HOLDS: Final = "holds_placed"
+GROUNDS: Final = "holds_by_ground"
 RELEASES: Final = "holds_released"
 VIEWINGS: Final = "viewings"
 DOWNLOADS: Final = "downloads"
 HAND_OVERS: Final = "hand_overs"
 WITNESS_REFUSALS: Final = "witness_refusals"
+WITHDRAWALS: Final = "cameras_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ KIND: Final = "kind"
 """As a part: the kind of the entry."""
 INDICATORS: Final = (
     LedgerIndicator(HOLDS, ("hold", "hold_until"), KIND),
+    LedgerIndicator(GROUNDS, ("hold_ground",), "ground"),
     LedgerIndicator(RELEASES, ("release",)),
     LedgerIndicator(VIEWINGS, ("viewed",), "role"),
     LedgerIndicator(DOWNLOADS, ("downloaded",), "role"),
     LedgerIndicator(HAND_OVERS, ("case",), "what", only="handed_over"),
     LedgerIndicator(WITNESS_REFUSALS, ("witness_refused",)),
+    LedgerIndicator(WITHDRAWALS, ("camera",), "what", only="withdrawn"),
 )
 
 

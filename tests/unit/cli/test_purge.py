@@ -353,8 +353,26 @@ def test_a_hold_to_the_end_of_a_day_is_over_on_the_next(
     assert f"{ONE}: its hold ended on " in done and f"deleted {ONE}: expired" in done
 
 
+def test_a_hold_says_what_it_is_for_and_the_ledger_has_it(
+    desk: Desk, archive: Path, key: Path
+) -> None:
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Az. 7", *WHO, "--key", key)
+    assert desk(*hold, "--ground", "curiosity").code == 64
+    said = desk(*hold, "--ground", "lawfulness")
+    assert (said.code, said.out) == (0, f"{ONE} is held: Az. 7\n")
+    shown = desk("evidence", "show", ONE, "--state", archive, "--json").out
+    assert json.loads(shown)
+    files = sorted((archive / "office" / "ledger").glob("*.jws"))
+    said = [jws.parse(line) for one in files for line in one.read_bytes().splitlines()]
+    ends = [json.loads(one.payload) for one in said][-2:]
+    assert [one["kind"] for one in ends] == ["hold", "hold_ground"]
+    assert ends[1]["facts"] == {"ground": "lawfulness", "id": ONE, "who": "Desk"}
+
+
 def test_a_camera_takes_no_hold_with_an_end(desk: Desk, camera: Camera) -> None:
     camera.put(ONE)
     hold = ("evidence", "hold", ONE, "--state", camera.root, "--reason", "Frist", *WHO)
     said = desk(*hold, "--until", "2027-03-31")
     assert (said.code, "a hold on a camera has no end" in said.err) == (64, True)
+    said = desk(*hold, "--ground", "danger")
+    assert (said.code, "a hold on a camera has no end and no ground" in said.err) == (64, True)

@@ -123,6 +123,26 @@ def test_a_hold_may_end_on_a_day_to_come(scene: DeskScene, tab: Browser) -> None
     assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
 
 
+def test_a_hold_says_what_it_is_for_and_nothing_else_of_the_recording_changes(
+    scene: DeskScene, tab: Browser
+) -> None:
+    body = {"reason": "Az. 10", "ground": "curiosity"}
+    assert tab.ask("POST", f"{THERE}/hold", body).why == "not_understood"
+    assert tab.ask("POST", f"{THERE}/hold", {**body, "ground": "person"}).status == 200
+    (_, hold), (kind, facts) = scene.entries()[-2:]
+    assert (hold.reason, kind, facts.ground, facts.who) == (
+        "Az. 10",
+        "hold_ground",
+        "person",
+        "desk",
+    )
+    said = tab.ask("GET", THERE).said
+    assert said["held"] and said["history"][-1]["reason"] == "person"
+    assert not [one for one in said["history"] if one["kind"] == "missing"]
+    boss = scene.signed_in("boss")
+    assert boss.ask("POST", f"{THERE}/release", {"reason": ""}).status == 200
+
+
 def test_a_file_that_is_no_recording_shows_what_happened_and_can_be_held(
     scene: DeskScene, tab: Browser
 ) -> None:

@@ -302,6 +302,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "sha256": "s",
         },
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
+        "hold_ground": {"id": "c", "who": "w", "ground": "danger"},
     }
     own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
     assert set(examples) | own == set(KINDS)

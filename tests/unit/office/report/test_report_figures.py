@@ -88,6 +88,8 @@ def test_every_number_of_the_year_is_right(year: SyntheticYear, report: ReportFi
         "cameras_available": 6,
         "holds_placed": sum(one.holds + one.holds_until for one in truth),
         "holds_placed:hold": sum(one.holds for one in truth),
+        "holds_by_ground": sum(one.grounds.total() for one in truth),
+        "holds_by_ground:prosecution": sum(one.grounds["prosecution"] for one in truth),
         "viewings": sum(one.viewed.total() for one in truth),
         "viewings:desk": sum(one.viewed["desk"] for one in truth),
         "viewings:supervisor": sum(one.viewed["supervisor"] for one in truth),
@@ -174,7 +176,7 @@ def test_counters_that_began_anew_are_said(report: ReportFigures) -> None:
 
 def test_what_is_not_recorded_says_so(report: ReportFigures) -> None:
     figures = by_key(report)
-    for key in ("holds_by_ground", "uploads_resumed", "witness_refusals"):
+    for key in ("verification_failures", "uploads_resumed", "witness_refusals"):
         assert figures[key].total.why is Why.UNRECORDED, key
 
 
