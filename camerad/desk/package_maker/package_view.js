@@ -13,7 +13,8 @@ import { fingerprint } from "../player/package_files.js";
 import { wordsOf } from "../player/words.js";
 import { keyOfTab } from "../viewing.js";
 import { language, say, sentence } from "../words.js";
-import { Candidate, MissingPageError, makePackage } from "./maker.js";
+import { LedgerError } from "./ledger_words.js";
+import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
 import { sayHere } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { SHEET_WORDS } from "./sheet_words.js";
@@ -50,6 +51,8 @@ export async function packageOf(one, me, place) {
 function problemOf(error) {
   if (error instanceof RefusedError) return sentence(error);
   if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
+  if (error instanceof LedgerError) return sayHere("package_ledger", { id: error.recording });
+  if (error instanceof NoFilmError) return sayHere("package_no_film", { id: error.recording, member: error.member });
   if (error instanceof WrongKeyError) return sayHere("package_wrong_key");
   if (error instanceof NoKeyError) return sayHere("package_key_gone");
   if (error instanceof KeyError) return sayHere("package_old_browser");

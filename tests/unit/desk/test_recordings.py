@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad import __version__
 from camerad.container.keys import KeyRing, PublicKey
+from camerad.desk import package_routes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
-from camerad.ledger.entries import read_lines
+from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
+from camerad.ledger.entry_types import Carried
+from camerad.ledger.recording_changes import Ended
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 
@@ -205,6 +209,15 @@ def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
     assert post("hand-over", text="Az.").said["handed_over"][1]["package"] == ""
 
 
+def ends_in(lines: list[LedgerLine]) -> set[str]:
+    """The ends that entries name."""
+    return {
+        one.entry.facts.final
+        for one in lines
+        if one.entry is not None and isinstance(one.entry.facts, Ended) and one.entry.facts.final
+    }
+
+
 def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab: Browser) -> None:
     said = tab.ask("GET", f"{THERE}/ledgers").said
     pems = [one["pem"].encode() for one in said["signers"]]
@@ -216,14 +229,37 @@ def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab
     history = tab.ask("GET", THERE).said["history"]
     # What cases say of it besides is no entry.
     assert kinds == [one["kind"] for one in history if one["sequence"] is not None]
-    assert re.fullmatch("[0-9a-f]{64}", said["final"])
     assert said["software"] == f"camerad {__version__}"
+    # How it ended, both say in entries: so nothing that was carried on is needed.
+    (final,) = ends_in(lines)
+    assert re.fullmatch("[0-9a-f]{64}", final)
+    assert said["carried"] == []
     # The end of another file that was found in its place is not the end that it had.
-    for final in ("f" * 64, said["final"]):
-        scene.desk._ledger.append("changed", id=ONE, final=final)
-        assert tab.ask("GET", f"{THERE}/ledgers").said["final"] == said["final"]
+    for other in ("f" * 64, final):
+        scene.desk._ledger.append("changed", id=ONE, final=other)
+        said = tab.ask("GET", f"{THERE}/ledgers").said
+        lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
+        assert ends_in(lines) == {final}
     never = "/api/recordings/20261124T153000Z-000099-00000001/ledgers"
     assert tab.ask("GET", never).why == "not_there"
+
+
+def test_an_end_whose_entry_has_expired_comes_by_what_was_carried_on(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Path(scene.directory) / "office/ledger"
+    with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
+        store.ledger.rotate()
+    monkeypatch.setattr(package_routes, "entries_of", lambda *_: ())
+    said = tab.ask("GET", f"{THERE}/ledgers").said
+    ring = KeyRing([PublicKey.from_pem(one["pem"].encode()) for one in said["signers"]])
+    entries = [parse_entry(one.encode(), ring) for one in said["carried"]]
+    newest = max(ledger.glob("*.jws")).read_bytes()
+    assert (said["tokens"], entries[-1].token in newest) == ([], True)
+    for entry in entries:
+        assert isinstance(entry.facts, Carried)
+        (known,) = (one for one in entry.facts.recordings if one.id == ONE)
+        assert known.final is not None
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:
