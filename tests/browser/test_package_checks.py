@@ -76,6 +76,30 @@ FILM: Final = """async (cases) => {
 }"""
 """How many bytes the film of each recording has, or which of its members is no part of one."""
 
+GIVEN_UP: Final = """async () => {
+  const { chosenFile } = await import("/page/package/saving.js");
+  const place = await navigator.storage.getDirectory();
+  const left = [];
+  for (const removes of [true, false]) {
+    window.showSaveFilePicker = async ({ suggestedName }) => {
+      const file = await place.getFileHandle(suggestedName, { create: true });
+      const { name } = file;
+      const [createWritable, getFile] = [() => file.createWritable(), () => file.getFile()];
+      return removes ? file : { name, createWritable, getFile };
+    };
+    const target = await chosenFile("given-up.zip");
+    await target.write(new TextEncoder().encode("a package"));
+    const made = await target.close();
+    left.push(made.size);
+    await target.discard();
+    const there = await place.getFileHandle("given-up.zip").catch(() => null);
+    left.push(there === null ? null : (await there.getFile()).size);
+  }
+  return left;
+}"""
+"""Bytes of a package that is there and of what is left of it when it is given up then, in a browser
+that removes files and in one that does not."""
+
 
 @pytest.fixture(scope="module")
 def page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
@@ -232,3 +256,7 @@ def test_what_the_camera_signed_and_is_no_film_is_found(page: Page) -> None:
     ]
     spelled = [[base64.b64encode(one).decode() for one in pieces] for pieces, _ in cases]
     assert page.evaluate(FILM, spelled) == [said for _, said in cases]
+
+
+def test_a_package_that_is_given_up_once_it_is_there_leaves_none(page: Page) -> None:
+    assert page.evaluate(GIVEN_UP) == [9, None, 9, 0]

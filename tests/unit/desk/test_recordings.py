@@ -11,12 +11,14 @@ import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad import __version__
+from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk import package_routes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
 from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
+from camerad.ledger.ledger import Ledger
 from camerad.ledger.recording_changes import Ended
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
@@ -171,7 +173,7 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
     post("hand-over", text="1 Js 13/26")
     now = scene.clock.wall_us()
     kinds = [(facts.what, facts.recording) for facts in scene.kinds("case")][-2:]
-    assert kinds == [("handed_over", ""), ("recording_handed_over", TWO)]
+    assert kinds == [("recording_handed_over", TWO), ("handed_over", "")]
     scene.index.refresh()
     (row,) = tab.ask("GET", found).said["rows"]
     assert (row["id"], row["handed_us"]) == (TWO, now)
@@ -185,8 +187,22 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
         assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
 
 
+def fails_behind(count: int) -> Any:
+    """`Ledger.append` for whom the storage is full behind so many entries."""
+    real, left = Ledger.append, count
+
+    def append(ledger: Ledger, kind: str, **facts: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise StorageError("no space left")
+        return real(ledger, kind, **facts)
+
+    return append
+
+
 def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
-    scene: DeskScene, tab: Browser
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def post(what: str, **said: Any) -> Any:
         return tab.ask("POST", f"/api/cases/{what}", {"number": "21"} | said)
@@ -196,8 +212,13 @@ def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
     for wrong in ("a" * 63, "A" * 64, f"{'a' * 64}\n"):
         assert post("hand-over", text="Az.", package=wrong).why == "not_understood"
     whole = {"text": " Az. 1 Js 2/26 ", "package": "a" * 64}
-    answer = post("hand-over", recordings=[ONE, TWO], **whole)
-    assert (answer.status, answer.why) == (409, "case_changed")
+    for other in ({"recordings": [ONE, TWO]}, {"recordings": []}, {"recordings": None}, {}):
+        answer = post("hand-over", **whole, **other)
+        assert (answer.status, answer.why) == (409, "case_changed"), other
+    # Where the ledger cannot be written to its end, nothing says that the case has gone out.
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", fails_behind(1))
+        assert post("hand-over", recordings=[ONE], **whole).status == 503
     assert not [one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over")]
     said = post("hand-over", recordings=[ONE], **whole).said
     assert [(one["to"], one["package"]) for one in said["handed_over"]] == [
