@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
-from desk_helpers import BOOT, KEY, ONE, TWO
+from desk_helpers import BOOT, KEY, ONE, SHORT, TWO
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page
-from sealed_helpers import at, flipped
+from sealed_helpers import at, flipped, made, pack, sealed, signed, some_closing
 
 from camerad.container import jws
 from camerad.container.keys import SigningKey
@@ -76,6 +76,21 @@ FILM: Final = """async (cases) => {
 }"""
 """How many bytes the film of each recording has, or which of its members is no part of one."""
 
+SHEET: Final = """async ([spelled, key]) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
+  const { judge } = await import("/page/player/evidence/judge.js");
+  const { BlobSource } = await import("/page/player/evidence/source.js");
+  const { sheetPage } = await import("/page/package/sheet.js");
+  const { SHEET_WORDS } = await import("/page/package/sheet_words.js");
+  const found = await judge(new BlobSource(new Blob([bytes(spelled)])), { key: bytes(key) });
+  const { exit, report } = found;
+  const more = { delivered: [], zone: "UTC", ledgerAgrees: null, madeUs: 0, madeBy: "" };
+  const hold = { reason: "", who: "" };
+  const sheet = { exit, result: report.result, ...more, hold, software: "" };
+  const page = sheetPage({ ...sheet, details: "", instructions: "" }, SHEET_WORDS.en);
+  return page.replace(/<[^>]*>/g, "\\n");
+}"""
+"""The text of a recording's sheet."""
 GIVEN_UP: Final = """async () => {
   const { chosenFile } = await import("/page/package/saving.js");
   const place = await navigator.storage.getDirectory();
@@ -260,3 +275,16 @@ def test_what_the_camera_signed_and_is_no_film_is_found(page: Page) -> None:
 
 def test_a_package_that_is_given_up_once_it_is_there_leaves_none(page: Page) -> None:
     assert page.evaluate(GIVEN_UP) == [9, None, 9, 0]
+
+
+def test_words_that_every_object_has_are_shown_as_the_camera_said_them(page: Page) -> None:
+    one = made(SHORT)
+    header = replace(one.header, policy="constructor", trigger="__proto__")
+    plain = [sealed(data) for data in one.plain]
+    closing = some_closing(sum(it.frames for it in one.facts), one.facts[-1].end_us, "toString")
+    file = pack(signed(header, plain, one.facts, closing))
+    given = [base64.b64encode(it).decode() for it in (file, KEY.public.raw)]
+    lines = page.evaluate(SHEET, given).splitlines()
+    assert "constructor; deleted after 14 days unless held" in lines
+    assert [it for it in lines if it.startswith("__proto__; ")] != []
+    assert [it for it in lines if it.endswith("; toString")] != []
