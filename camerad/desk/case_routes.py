@@ -115,7 +115,8 @@ class CaseRoutes:
 
         def change(case: Case) -> Case:
             there = {one.id for one in case.recordings}
-            if body.recordings is not None and set(body.recordings) != there:
+            named = None if body.recordings is None else set(body.recordings)
+            if (named is not None or body.package) and named != there:
                 raise refused(DeskRefusal.CASE_CHANGED)
             return changes.with_hand_over(case, body.text, visit.who, now, body.package)
 
@@ -150,13 +151,14 @@ class CaseRoutes:
         def note(case: Case) -> None:
             facts = {"case": case.number, "who": visit.who, "what": what, "sha256": case.sha256}
             facts |= {"recording": "", "reason": ""} | said
-            entries = [("case", facts)]
+            entries = []
             if what == "handed_over":
-                entries += [
+                entries = [
                     ("case", facts | {"what": HANDED_OVER, "recording": one})
                     for one in case.handed_over[-1].recordings
                 ]
-            self._ledger.append_all(entries)
+            # That the case was handed over stands there only behind all of its recordings.
+            self._ledger.append_all([*entries, ("case", facts)])
 
         return note
 

@@ -2,22 +2,25 @@
 
 The package is made in the tab of whoever has the key (``camerad/desk/package_maker``), as
 ``camerad evidence export`` makes it. What the ledgers say of a recording goes into it as they have
-it, signed, so that nobody has to trust the tab or this server for it.
+it, signed: the tab checks each statement, and takes from them alone how the recording ended and why
+it is held. Of other cameras' ledgers none is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from camerad import __version__
 from camerad.container.keys import PublicKey
-from camerad.desk.recording_history import entries_of, final_of
+from camerad.desk.recording_history import LedgerEntry, ends_carried, entries_of
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
+from camerad.ledger.recording_changes import Ended
 from camerad.store.locations import office_place
 
 
@@ -29,13 +32,14 @@ class LedgerSigner(msgspec.Struct, frozen=True):
 
 
 class LedgerWords(msgspec.Struct, frozen=True):
-    """What both ledgers say of a recording. tokens: a signed statement each, oldest first; signers:
-    who signed them. final: SHA-256 of the recording's end as they name it, None if none does.
-    software: that this server runs."""
+    """What both ledgers say of a recording. tokens: a signed statement each, oldest first. carried:
+    signed statements that carry on what older ones said of its end, where none of `tokens` names
+    it; they speak of other recordings besides, and go into no package. signers: who signed any of
+    these. software: that this server runs."""
 
     tokens: list[str]
+    carried: list[str]
     signers: list[LedgerSigner]
-    final: str | None
     software: str
 
 
@@ -56,12 +60,17 @@ class PackageRoutes:
 
     def _collect(self, recording: str) -> LedgerWords:
         place = office_place(self._directory)
-        place.find(recording)
+        holding = place.holding_of(place.find(recording))
+        if holding is not None:
+            place = replace(place, holdings=(holding,))
         found = list(entries_of(place, self._own, recording))
-        signers = {one.signer.thumbprint: one.signer.pem for one in found}
+        carried: list[LedgerEntry] = []
+        if not any(isinstance(one.entry.facts, Ended) for one in found):
+            carried = list(ends_carried(place, self._own, recording))
+        signers = {one.signer.thumbprint: one.signer.pem for one in (*found, *carried)}
         return LedgerWords(
             [one.entry.token.decode("ascii") for one in found],
+            [one.entry.token.decode("ascii") for one in carried],
             [LedgerSigner(*one) for one in signers.items()],
-            final_of(place, self._own, recording),
             f"camerad {__version__}",
         )

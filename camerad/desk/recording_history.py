@@ -15,6 +15,7 @@ from typing import Any
 from camerad.base import file_status
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk.cases import Case
+from camerad.ledger.audit import carried_about
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.state_memory import read_state
@@ -40,15 +41,14 @@ def entries_of(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerE
             yield LedgerEntry(name, entry, keys[entry.kid])
 
 
-def final_of(place: Place, own: PublicKey, recording: str) -> str | None:
-    """SHA-256 of the recording's end as the ledgers know it; None if none does. The end that its
-    file was found with instead does not count. Raises StorageError."""
-    final = None
-    for _, directory, keys in _ledgers(place, own):
-        known = read_state(directory, keys).recordings.get(recording)
-        if known is not None and known.final is not None:
-            final = known.final
-    return final
+def ends_carried(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerEntry]:
+    """Of each ledger, the newest entry that carries on what expired ones said of a recording: where
+    no other names its end, this one does. It says the same of other recordings. Raises
+    StorageError."""
+    for name, directory, keys in _ledgers(place, own):
+        entry = carried_about(directory, keys, recording)
+        if entry is not None:
+            yield LedgerEntry(name, entry, keys[entry.kid])
 
 
 def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]:

@@ -10,7 +10,9 @@ is used up after the entry of the viewing, so that nobody loses it where the sto
 
 Several recordings of the same time are given together, to be seen side by side: one reason, and an
 entry for each of them, all written before the first byte of any. Where two are needed, each has to
-be approved; until then none is given, and no approval is used up.
+be approved; until then none is given, and no approval is used up. All that goes into one package is
+given together as well, and there a supervisor is asked once, for all of it or none: whoever has
+other recordings in the package asks anew.
 
 All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
@@ -23,7 +25,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -54,8 +56,9 @@ _TOGETHER: Final = 200
 MOST_GRANTS: Final = 2000
 SHARE: Final = 100
 """Of grants, and of requests, that one person may have at once."""
-MOST_TOGETHER: Final = 4
-"""Recordings that are seen side by side."""
+TOGETHER: Final = {"view": (2, 4), "download": (1, 50)}
+"""How many recordings are given together, from and to: to be seen side by side, or in one
+package."""
 _GRANT_US: Final = 4 * 3600 * SECOND
 _REQUEST_US: Final = 72 * 3600 * SECOND
 
@@ -70,10 +73,12 @@ class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TogetherBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which recordings somebody wants to see side by side, and what for. case: as above."""
+    """Which recordings somebody wants together, and what for. purpose: "view", side by side, or
+    "download", in one package. case: as above."""
 
-    recordings: Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=MOST_TOGETHER)]
+    recordings: tuple[str, ...]
     reason: str
+    purpose: str = "view"
     case: str = ""
 
 
@@ -84,7 +89,8 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What was granted, or waits to be. session: name of the session that it is good in."""
+    """What was granted, or waits to be. session: name of the session that it is good in. others:
+    what a request asks for besides, in the order of their ids, all of it or none."""
 
     person: str
     session: str
@@ -94,6 +100,12 @@ class Grant(msgspec.Struct, frozen=True):
     case: str
     until_us: int
     approved_by: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """All that it is about."""
+        return self.recording, *self.others
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -162,7 +174,8 @@ class ViewingRoutes:
 
     async def _ask_together(self, visit: Visit) -> GrantedTogether:
         wanted: tuple[str, ...] = visit.body.recordings
-        if len(set(wanted)) < len(wanted):
+        least, most = TOGETHER.get(visit.body.purpose, (1, 0))
+        if not least <= len(wanted) <= most or len(set(wanted)) < len(wanted):
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
 
         def grant() -> GrantedTogether:
@@ -170,7 +183,7 @@ class ViewingRoutes:
                 if not is_id(one):
                     raise refused(DeskRefusal.NOT_THERE)
                 self._path(one)
-            return GrantedTogether(*self._grant(visit, wanted, "view"))
+            return GrantedTogether(*self._grant(visit, wanted, visit.body.purpose))
 
         return await asyncio.to_thread(grant)
 
@@ -190,24 +203,25 @@ class ViewingRoutes:
             Grant(visit.who, session, one, purpose, reason, case, until) for one in recordings
         ]
         with self._turn():
-            asked = [(one, *self._requested(one, now)) for one in wanted]
+            asked = [(one, *self._requested(one, now)) for one in _requests_for(wanted)]
             waiting = [one for one in asked if self._two and not _is_approved(one[2])]
             if waiting:
                 self._request([one for one, _, request in waiting if request is None], now)
-                return (), len(waiting)
+                return (), sum(len(one.recordings) for one, _, _ in waiting)
             _check_room(self._grants, visit.who, now, len(wanted))
-            for one, _, request in asked:
-                self._ledger.give(
-                    _KINDS[purpose],
-                    one.recording,
-                    who=visit.who,
-                    role=_role(visit),
-                    reason=reason,
-                    case=case,
-                    approved_by="" if request is None else request.approved_by,
-                )
-            for _, name, request in asked:
-                if request is not None:
+            for request, _, there in asked:
+                for recording in request.recordings:
+                    self._ledger.give(
+                        _KINDS[purpose],
+                        recording,
+                        who=visit.who,
+                        role=_role(visit),
+                        reason=reason,
+                        case=case,
+                        approved_by="" if there is None else there.approved_by,
+                    )
+            for _, name, there in asked:
+                if there is not None:
                     self._requests.drop(name)
             return tuple(self._grants.issue(one, now) for one in wanted), 0
 
@@ -247,6 +261,7 @@ class ViewingRoutes:
                     "name": name,
                     "person": one.person,
                     "recording": one.recording,
+                    "recordings": one.recordings,
                     "purpose": one.purpose,
                     "reason": one.reason,
                     "case": one.case,
@@ -267,13 +282,10 @@ class ViewingRoutes:
                 if found.person == visit.who:
                     raise refused(DeskRefusal.NOT_ALLOWED)
                 if not found.approved_by:
-                    self._ledger.append(
-                        "viewing_approved",
-                        id=found.recording,
-                        who=visit.who,
-                        person=found.person,
-                        reason=found.reason,
-                        case=found.case,
+                    said = {"who": visit.who, "person": found.person}
+                    said |= {"reason": found.reason, "case": found.case}
+                    self._ledger.append_all(
+                        [("viewing_approved", {"id": one} | said) for one in found.recordings]
                     )
                     approved = msgspec.structs.replace(found, approved_by=visit.who)
                     self._requests.change(visit.body.name, approved)
@@ -335,7 +347,16 @@ def _is_approved(request: Grant | None) -> bool:
 
 def _asked_for(one: Grant) -> tuple[str, ...]:
     """What a supervisor sees of a request, and decides about."""
-    return one.person, one.recording, one.purpose, one.reason, one.case
+    return one.person, *one.recordings, one.purpose, one.reason, one.case
+
+
+def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:
+    """By what a supervisor is asked for these, which are given together: by one for a package, by
+    one for each that is viewed."""
+    if wanted[0].purpose == "view":
+        return list(wanted)
+    first, *others = sorted(one.recording for one in wanted)
+    return [msgspec.structs.replace(wanted[0], recording=first, others=tuple(others))]
 
 
 def _check_room(store: SecretsStore[Grant], person: str, now: int, more: int) -> None:

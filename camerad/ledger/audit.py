@@ -134,6 +134,21 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
                 yield entry
 
 
+def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None:
+    """The newest signed entry that carries on what earlier ones said of a recording; None if there
+    is none. Raises StorageError."""
+    spelled = jws.spellings(jws.canonical(recording)[1:-1])
+    found = None
+    for number, content in _contents(directory):
+        for token in tokens_in(content):
+            entry = entry_in(token, keys) if any(one in token for one in spelled) else None
+            if entry is None or entry.epoch != number or not isinstance(entry.facts, Carried):
+                continue
+            if any(one.id == recording for one in entry.facts.recordings):
+                found = entry
+    return found
+
+
 def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
     """The epochs whose entries are there: their numbers, and their files."""
     shelf = log_segments.list_files(directory)

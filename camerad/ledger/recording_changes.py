@@ -26,7 +26,8 @@ from camerad.ledger.recording_entries import (
 from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant, Timeline
 
-_Ended = ClosedEntry | Recovered | Received | FoundEntry
+Ended = ClosedEntry | Recovered | Received | FoundEntry
+"""Entries that say how a recording ended."""
 
 
 def newly_named(recording: str, entry: Entry, timeline: Timeline) -> RecordingState:
@@ -80,13 +81,13 @@ def after_entry(
     """A recording after an entry about it, and the timeline with what it learns from the
     recording's end."""
     facts = entry.facts
-    if isinstance(facts, _Ended):
+    if isinstance(facts, Ended):
         return _after_end(before, entry, facts, timeline)
     return _changed(before, entry), timeline
 
 
 def _after_end(
-    before: RecordingState, entry: Entry, facts: _Ended, timeline: Timeline
+    before: RecordingState, entry: Entry, facts: Ended, timeline: Timeline
 ) -> tuple[RecordingState, Timeline]:
     """The same after an entry that says how the recording ended."""
     known = replace(

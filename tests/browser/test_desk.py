@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import LOCKED, PASSPHRASE, made
 
 from camerad.desk.roles import DeskRole
@@ -376,6 +376,29 @@ def test_one_asks_another_approves_and_the_file_is_taken_along(
             card.get_by_role("button", name="Überall abmelden").first.click()
             expect(admin.page.get_by_text("Desk ist überall abgemeldet.")).to_be_visible()
             assert scene.sessions.count_of("desk") == 0
+
+
+def test_whoever_clicks_away_while_the_player_comes_is_shown_none(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    held: list[Route] = []
+
+    def holds(route: Route) -> None:
+        held.append(route)
+
+    with at_desk(chromium, scene, "away") as one:
+        signed_in(one, scene, "other")
+        one.page.goto(f"{scene.origin}/#recording/{ONE}")
+        one.page.route("**/player/player.js", holds)
+        with one.page.expect_request("**/player/player.js"):
+            gives_reason(one, "Ansehen", "Az. 8")
+        one.page.get_by_role("link", name="Aufnahmen").click()
+        expect(one.page.get_by_role("row").filter(has_text="cam-1").first).to_be_visible()
+        held[0].continue_()
+        # Once it is here, what waited for it has gone on.
+        one.page.evaluate("import('/page/player/player.js').then(() => fetch('/api/me'))")
+        assert one.page.locator(".camerad-player").count() == 0
+        assert [url for url in one.asked if re.search("/(content|statements)$", url)] == []
 
 
 def test_no_table_program_runs_what_somebody_wrote(chromium: Browser, scene: DeskScene) -> None:

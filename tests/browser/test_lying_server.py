@@ -20,15 +20,16 @@ from typing import Any
 
 import pytest
 from between import Between, Exchange, Lie, make_between, tell_the_truth
-from desk_helpers import ONE, TWO
+from desk_helpers import BOOT, ONE, TWO
 from playwright.sync_api import Browser, expect
-from sealed_helpers import KEY, LOCKED, PASSPHRASE, flipped, made
+from sealed_helpers import KEY, LOCKED, PASSPHRASE, at, flipped, made
 from secrets_of_office import found_in, identity_text, the_key
 
 from camerad.cli.main import main
 from camerad.container.keys import SigningKey
 from camerad.desk.page_content import page_content
 from camerad.desk.roles import DeskRole
+from camerad.ledger.entries import NOTHING, facts_of_kind, sign_entry
 from camerad.office.statement_extents import statement_extents
 from tests.browser.person import Person
 from tests.browser.test_desk import (
@@ -371,6 +372,30 @@ def test_whoever_is_lied_to_alone_finds_it_in_what_their_browser_saved(
     # Of a page that is left at once a browser need not keep all.
     found = [one for one in found if not one.endswith(": its content was not saved")]
     assert [one.partition(": ")[0] for one in found[:-1]] == [VERDICT]
+
+
+def test_a_ledger_that_another_key_signed_is_found_before_a_package_is_made(
+    chromium: Browser, scene: DeskScene, server: Between
+) -> None:
+    tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
+    for path, said in (("open", {}), ("add", {"recording": TWO})):
+        assert tab.ask("POST", f"/api/cases/{path}", {"number": "P 1", **said}, own).status == 200
+    told = tab.ask("GET", f"{ABOUT}/ledgers").said
+    facts = {"id": TWO, "reason": "stop", "retention_days": 14, "flagged": False, "final": "f" * 64}
+    closed = facts_of_kind("closed", facts | {"ended": at(0)})
+    forged = sign_entry(FORGER, NOTHING, BOOT, at(0), closed).token.decode()
+    server.lie = another_answer(f"{ABOUT}/ledgers", tokens=[*told["tokens"], forged])
+    with at_desk(chromium, scene, "lied-ledger", forgives=("",)) as one:
+        signed_in(one, scene, "clerk")
+        one.page.goto(f"{scene.origin}/#cases/P%201")
+        gives_reason(one, "Paket für die Staatsanwaltschaft erstellen", "Az. P 1")
+        expect(one.page.get_by_text("ist nicht so unterschrieben")).to_be_visible()
+        # A key of its own for the office's says how it ended for nobody but itself.
+        forger = {"thumbprint": FORGER.public.thumbprint, "pem": FORGER.public.pem}
+        more = {"tokens": [*told["tokens"], forged], "signers": [*told["signers"], forger]}
+        server.lie = another_answer(f"{ABOUT}/ledgers", **more)
+        gives_reason(one, "Paket für die Staatsanwaltschaft erstellen", "Az. P 1")
+        expect(one.page.locator("li", has_text=f"{TWO}: {AUTHENTIC}")).to_be_visible()
 
 
 def test_a_list_can_leave_out_a_recording_and_call_another_deleted(

@@ -315,10 +315,14 @@ def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downl
             expect(page.get_by_text("für 2 Aufnahme(n) genehmigen")).to_be_visible()
             assert scene.kinds("downloaded") == []
             boss, own = scene.signed_in("boss"), {"Origin": scene.origin}
-            for one in boss.ask("GET", "/api/viewing-requests").said:
-                assert (one["reason"], one["case"]) == ("Az. E 1", "E 1")
-                said = {"name": one["name"]}
-                assert boss.ask("POST", "/api/viewing-requests/approve", said, own).status == 200
+            (one,) = boss.ask("GET", "/api/viewing-requests").said
+            assert (one["reason"], one["case"]) == ("Az. E 1", "E 1")
+            said = {"name": one["name"]}
+            page.get_by_role("link", name="Anfragen").click()
+            expect(page.get_by_role("listitem").filter(has_text=ONE)).to_contain_text(TWO)
+            clerk.sees("asked")
+            assert boss.ask("POST", "/api/viewing-requests/approve", said, own).status == 200
+            page.go_back()
             page.get_by_role("button", name="Paket für die Staatsanwaltschaft").click()
             expect(page.get_by_label("Grund")).to_have_value("Az. E 1")
             page.locator("dialog button.main").click()

@@ -107,6 +107,10 @@ class Between:
             self.port = runner.addresses[0][1]
             self._ready.set()
             await self._ended.wait()
+            # A browser that keeps connections for later says nothing when they end.
+            for one in runner.server.connections if runner.server else ():
+                if one.transport is not None:
+                    one.transport.abort()
             await runner.cleanup()
 
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -1,19 +1,22 @@
 // Makes the package for the public prosecutor in this tab, as `camerad evidence export` makes it
 // (camerad/office/export.py): for each recording a folder with the same files.
 //
-// First each recording is judged by the camera's registered key, and it is tried whether the office's
-// key opens it; only then is anything made. Of one that is not authentic there is no film: the sealed
-// original goes along, and its sheet says so. What is copied and opened is what was judged
-// (pinned_source.js), and a fragment is opened only when it is the signed one. The film is what was
-// sealed, piece by piece: a fragmented MP4. Nothing in the clear goes to the server.
+// First each recording is judged by the camera's registered key, with the end that signed entries of
+// the ledgers name (ledger_words.js), and it is tried whether the office's key opens it; only then is
+// anything made. Of one that is not authentic there is no film: the sealed original goes along, and
+// its sheet says so. What is copied and opened is what was judged (pinned_source.js), and a fragment
+// is opened only when it is the signed one. The film is what was sealed, piece by piece: a fragmented
+// MP4, as a camera makes it, or there is no package. Nothing in the clear goes to the server.
 
 import { get, post } from "../api.js";
 import { fragmentName, INIT_NAME } from "../player/evidence/chain.js";
 import { judge, readChecked } from "../player/evidence/judge.js";
 import { PublicKey, decodeBase64url, encodeBase64url, hexDigest } from "../player/evidence/keys.js";
-import { RangeSource } from "../player/evidence/source.js";
+import { RangeSource, SourceError } from "../player/evidence/source.js";
 import { Exit } from "../player/evidence/verdict.js";
+import { SegmentError, samplesOf, tracksOf } from "../player/fragments.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { LedgerError, ledgerWords, pem } from "./ledger_words.js";
 import { PinnedSource } from "./pinned_source.js";
 import { sheetPage } from "./sheet.js";
 import { LocalTime, format } from "./sheet_format.js";
@@ -32,8 +35,6 @@ const CHECKS = "checks.json";
 const INSTRUCTIONS = "how-to-verify.txt";
 const REPORT = "report.html";
 const SUMS = "SHA256SUMS";
-/** Of SubjectPublicKeyInfo before an Ed25519 key (RFC 8410, 4). */
-const SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /** Room for what is not a recording, bytes of each. */
 const BESIDE = 4 << 20;
 
@@ -52,6 +53,17 @@ export class MissingPageError extends Error {
   }
 }
 
+/** Error thrown when what the camera signed is, once opened, not pictures and sound as it makes them. */
+export class NoFilmError extends Error {
+  /** @param {string} recording @param {string} member @param {unknown} [cause] */
+  constructor(recording, member, cause) {
+    super(`${recording}: ${member} is no part of a film`, { cause });
+    this.name = "NoFilmError";
+    this.recording = recording;
+    this.member = member;
+  }
+}
+
 /** A recording that is to go into a package, judged. Use `Candidate.judged` to get one. */
 export class Candidate {
   /** @param {string} id @param {PinnedSource} source @param {any} parts */
@@ -60,6 +72,7 @@ export class Candidate {
     this.source = source;
     /** The camera's, of the register. @type {{raw: Uint8Array, thumbprint: string} | null} */
     this.key = key;
+    /** What the ledgers say of it, checked; null without a key. @type {import("./ledger_words.js").LedgerWords | null} */
     this.ledgers = ledgers;
     this.verdict = verdict;
     /** One of Problem; null if it can go into a package. */
@@ -77,18 +90,20 @@ export class Candidate {
   }
 
   /**
-   * Judge a recording. Throws RefusedError, SourceError, and what `signal` was aborted with.
+   * Judge a recording. Throws RefusedError, SourceError, LedgerError, and what `signal` was aborted
+   * with.
    * @param {string} id @param {Record<string, string>} headers of what was granted
    * @param {(done: number, size: number) => void} onProgress @param {AbortSignal} signal
    */
   static async judged(id, headers, onProgress, signal) {
     const path = `/api/recordings/${encodeURIComponent(id)}`;
-    const [detail, ledgers] = [await get(path), await get(`${path}/ledgers`)];
+    const detail = await get(path);
     const source = new PinnedSource(new RangeSource(`${path}/content`, { headers, signal }));
     await source.open();
-    if (detail.key === null) return new Candidate(id, source, { key: null, ledgers, verdict: null, problem: Problem.NO_KEY });
+    if (detail.key === null) return new Candidate(id, source, { key: null, ledgers: null, verdict: null, problem: Problem.NO_KEY });
     const raw = decodeBase64url(new TextEncoder().encode(detail.key.x));
     const key = { raw, thumbprint: (await PublicKey.of(raw)).thumbprint };
+    const ledgers = await ledgersOf(id, key);
     const verdict = await judge(source, {
       key: raw,
       name: `${id}.tar`,
@@ -105,24 +120,56 @@ export class Candidate {
     return new Candidate(id, source, { key, ledgers, verdict, problem });
   }
 
-  /** What the ledgers say now, the hold included. Throws SourceError if they name another end. */
+  /**
+   * What the ledgers say now. Throws RefusedError, LedgerError, and SourceError if they name another
+   * end.
+   */
   async readLedgers() {
-    const ledgers = await get(`/api/recordings/${encodeURIComponent(this.id)}/ledgers`);
-    if (ledgers.final !== this.ledgers.final) throw new SourceError("the ledgers name another end than before");
-    this.ledgers = ledgers;
+    const before = this.ledgers?.final;
+    this.ledgers = await ledgersOf(this.id, this.key);
+    if (this.ledgers.final !== before) throw new SourceError("the ledgers name another end than before");
   }
 
-  /** The initialisation segment, opened. @param {any} identity Throws WrongKeyError, NoKeyError. */
+  /**
+   * The initialisation segment, opened, and the tracks that it describes. Throws WrongKeyError,
+   * NoKeyError, NoFilmError.
+   * @param {any} identity
+   */
   async init(identity) {
     const { init } = this.verdict.commits.find((one) => one.init !== null);
-    return identity.decrypt(await readChecked(this.source, init, INIT_NAME));
+    const bytes = await identity.decrypt(await readChecked(this.source, init, INIT_NAME));
+    return { bytes, tracks: this.#understood(INIT_NAME, () => tracksOf(bytes)) };
   }
 
-  /** The film, piece by piece. @param {any} identity */
+  /** The film, piece by piece, each of which is one as a camera makes it. @param {any} identity */
   async *film(identity) {
-    yield await this.init(identity);
+    const { bytes, tracks } = await this.init(identity);
+    yield bytes;
+    let pictures = 0;
+    /** When the last sample of each track begins. */
+    const begun = new Map(tracks.map((track) => [track, 0]));
     for (const { fragment, sequence } of this.verdict.commits) {
-      yield await identity.decrypt(await readChecked(this.source, fragment, fragmentName(sequence)));
+      const name = fragmentName(sequence);
+      const piece = await identity.decrypt(await readChecked(this.source, fragment, name));
+      const samples = this.#understood(name, () => samplesOf(piece, tracks));
+      for (const [track, some] of samples) {
+        if (some.some(({ time }) => time < begun.get(track))) throw new NoFilmError(this.id, name);
+        begun.set(track, some.at(-1)?.time ?? begun.get(track));
+        pictures += track.picture ? some.length : 0;
+      }
+      yield piece;
+    }
+    if (pictures === 0) throw new NoFilmError(this.id, INIT_NAME);
+  }
+
+  /** What `read` makes of a member. @param {string} member @param {() => any} read */
+  #understood(member, read) {
+    try {
+      return read();
+    } catch (error) {
+      // Numbers that lead beyond a piece are a RangeError.
+      if (!(error instanceof SegmentError || error instanceof RangeError)) throw error;
+      throw new NoFilmError(this.id, member, error);
     }
   }
 
@@ -135,8 +182,9 @@ export class Candidate {
 }
 
 /**
- * Make a package of recordings that can go into one. Throws RefusedError, SourceError, NoKeyError,
- * WrongKeyError, MissingPageError, what `signal` was aborted with, and what writing comes to.
+ * Make a package of recordings that can go into one. Throws RefusedError, SourceError, LedgerError,
+ * NoFilmError, NoKeyError, WrongKeyError, MissingPageError, what `signal` was aborted with, and what
+ * writing comes to.
  * @param {any} target of saving.js
  * @param {Candidate[]} candidates
  * @param {object} how
@@ -158,23 +206,28 @@ export async function makePackage(target, candidates, how) {
   const onBytes = (/** @type {number} */ count) => how.onProgress((done += count), all);
   for (const one of candidates) {
     const hold = await held(one, how, made);
-    await one.readLedgers();
     await new RecordingPart(zip, one, { ...how, made, hold, player, onBytes }).write();
     one.source.release();
   }
   await zip.finish();
 }
 
-/** The hold that keeps a recording; one is placed where none does, or not for good. */
-async function held({ id }, { words, me, reference }, made) {
-  const path = `/api/recordings/${encodeURIComponent(id)}`;
-  const { held: isHeld, history } = await get(path);
-  const last = history.findLast((one) => one.ledger === "office" && /^hold/.test(one.kind));
-  if (isHeld && last?.kind === "hold") return { reason: last.reason, who: last.who || "–" };
-  const day = new LocalTime(made.getTime() * 1000, "UTC").strftime(words.day_format);
-  const reason = `${format(words.hold_reason, { day })}, ${reference}`;
-  await post(`${path}/hold`, { reason, until_us: null, ground: "prosecution" });
-  return { reason, who: me.id };
+/** What the ledgers say of a recording now. @param {string} id @param {{thumbprint: string}} key */
+async function ledgersOf(id, { thumbprint }) {
+  return ledgerWords(await get(`/api/recordings/${encodeURIComponent(id)}/ledgers`), id, thumbprint);
+}
+
+/** The hold that keeps a recording for good, by the office's ledger; one is placed where none does. */
+async function held(one, { words, reference }, made) {
+  await one.readLedgers();
+  if (one.ledgers.hold === null) {
+    const day = new LocalTime(made.getTime() * 1000, "UTC").strftime(words.day_format);
+    const reason = `${format(words.hold_reason, { day })}, ${reference}`;
+    await post(`/api/recordings/${encodeURIComponent(one.id)}/hold`, { reason, until_us: null, ground: "prosecution" });
+    await one.readLedgers();
+  }
+  if (one.ledgers.hold === null) throw new LedgerError(one.id, "the hold that was placed is not there");
+  return one.ledgers.hold;
 }
 
 /** One recording's folder in the package. */
@@ -234,9 +287,8 @@ class RecordingPart {
   async #addLedgers() {
     const { tokens, signers } = this.candidate.ledgers;
     await this.#add(LEDGER, tokens.map((one) => `${one}\n`).join(""));
-    const others = signers.filter((one) => one.thumbprint !== this.report.result.kid);
-    if (others.length === 0) return;
-    await this.#add(LEDGER_KEYS, others.map((one) => `${one.thumbprint}\n${one.pem}`).join(""));
+    if (signers.length === 0) return;
+    await this.#add(LEDGER_KEYS, signers.map((one) => `${one.thumbprint}\n${pem(one.raw)}`).join(""));
   }
 
   get #ledgerAgrees() {
@@ -303,12 +355,6 @@ class RecordingPart {
 /** @param {{raw: Uint8Array, thumbprint: string}} key */
 function jwk({ raw, thumbprint }) {
   return { crv: "Ed25519", kty: "OKP", x: encodeBase64url(raw), kid: thumbprint, alg: "EdDSA", use: "sig" };
-}
-
-/** @param {Uint8Array} raw */
-function pem(raw) {
-  const spelled = btoa(String.fromCharCode(...SPKI, ...raw));
-  return `-----BEGIN PUBLIC KEY-----\n${spelled}\n-----END PUBLIC KEY-----\n`;
 }
 
 /** A sum beyond 2^53 - 1 as text, since JSON here knows no other way. */

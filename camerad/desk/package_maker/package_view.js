@@ -13,12 +13,13 @@ import { fingerprint } from "../player/package_files.js";
 import { wordsOf } from "../player/words.js";
 import { keyOfTab } from "../viewing.js";
 import { language, say, sentence } from "../words.js";
-import { Candidate, MissingPageError, makePackage } from "./maker.js";
+import { LedgerError } from "./ledger_words.js";
+import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
 import { sayHere } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { SHEET_WORDS } from "./sheet_words.js";
 
-/** The most recordings of one package; each is asked for by itself. */
+/** The most recordings of one package. */
 const MOST = 50;
 
 /**
@@ -50,6 +51,8 @@ export async function packageOf(one, me, place) {
 function problemOf(error) {
   if (error instanceof RefusedError) return sentence(error);
   if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
+  if (error instanceof LedgerError) return sayHere("package_ledger", { id: error.recording });
+  if (error instanceof NoFilmError) return sayHere("package_no_film", { id: error.recording, member: error.member });
   if (error instanceof WrongKeyError) return sayHere("package_wrong_key");
   if (error instanceof NoKeyError) return sayHere("package_key_gone");
   if (error instanceof KeyError) return sayHere("package_old_browser");
@@ -101,33 +104,24 @@ class PackageMaking {
     return null;
   }
 
-  /** What each recording is asked for with; null if somebody has to approve that first. */
+  /** What each recording is asked for with; null if somebody has to approve all of them first. */
   async #granted() {
     const { one, me } = this;
+    const ids = one.recordings.map(({ id }) => id);
     const requests = await get("/api/viewing-requests");
-    const approved = new Map(
-      requests
-        .filter((it) => it.person === me.id && it.purpose === "download" && it.case === one.number && it.approved_by)
-        .map((it) => [it.recording, it.reason]),
+    const known = requests.find(
+      (it) =>
+        it.person === me.id && it.purpose === "download" && it.case === one.number && it.approved_by
+        && it.recordings.length === ids.length && ids.every((id) => it.recordings.includes(id)),
     );
-    const known = one.recordings.map(({ id }) => approved.get(id)).find((reason) => reason !== undefined);
-    const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known ?? null });
+    const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
     const said = await ask(sayHere("package_make"), sayHere("package_reason"), [field(say("reason"), reason)], sayHere("package_check"), say("cancel"));
     this.stop.signal.throwIfAborted();
     if (said === null) return null;
-    // What was approved is good once: it is not used as long as something else has to be approved.
-    const ids = one.recordings.map(({ id }) => id).sort((a, b) => Number(approved.has(a)) - Number(approved.has(b)));
-    const granted = new Map();
-    let waiting = 0;
-    for (const id of ids) {
-      if (waiting > 0 && approved.has(id)) break;
-      const body = { reason: approved.get(id) ?? said.reason, purpose: "download", case: one.number };
-      const { viewing } = await post(`/api/recordings/${encodeURIComponent(id)}/viewing`, body);
-      if (viewing === "") waiting += 1;
-      granted.set(id, { Viewing: viewing });
-    }
-    if (waiting === 0) return granted;
-    return this.#refuse(sayHere("package_waits", { count: waiting }));
+    const body = { recordings: ids, purpose: "download", reason: said.reason, case: one.number };
+    const { viewings, waiting } = await post("/api/viewings", body);
+    if (waiting > 0) return this.#refuse(sayHere("package_waits", { count: waiting }));
+    return new Map(ids.map((id, at) => [id, { Viewing: viewings[at] }]));
   }
 
   /** Judge all of them, and say of each what it is. */

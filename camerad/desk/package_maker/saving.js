@@ -1,7 +1,8 @@
 // Where a package goes: into a file that somebody chose, as it is made, or, in a browser that lets
 // nobody choose one, into memory and then among the downloads.
 //
-// A file has its own content only when all of it is there; what was begun and given up is removed.
+// A file has its own content only when all of it is there; what was begun and given up is removed, or
+// emptied, also when it was found wanting after that.
 
 /** The largest package that is made in memory, bytes. */
 export const MOST_IN_MEMORY = 512 << 20;
@@ -77,8 +78,19 @@ class InFile {
   async discard() {
     // What could not be written or closed cannot be given up once more; why not is told already.
     await Promise.allSettled([this.#writable.abort()]);
-    // Choosing a name makes an empty file.
-    await Promise.allSettled([this.#handle.remove?.()]);
+    // Choosing a name makes an empty file, and `close` a whole one.
+    const [removed] = await Promise.allSettled([this.#remove()]);
+    if (removed.status === "rejected") await Promise.allSettled([this.#empty()]);
+  }
+
+  async #remove() {
+    await this.#handle.remove();
+  }
+
+  /** Where a browser removes no file: nobody may take it for a package. */
+  async #empty() {
+    const writable = await this.#handle.createWritable();
+    await writable.close();
   }
 
   /** Nothing: it is where it was chosen to be. */
@@ -132,6 +144,7 @@ class InMemory {
   async discard() {
     this.#pieces = [];
     this.#waiting = [];
+    this.#whole = null;
   }
 
   /** Put it among the downloads. */

@@ -6,6 +6,7 @@ import { FindingKind, Severity } from "../player/evidence/findings.js";
 import { printable } from "../player/evidence/text.js";
 import { LocalTime, format } from "./sheet_format.js";
 import { SHEET_PAGE } from "./sheet_words.js";
+import { wordFor } from "../player/word_for.js";
 
 const SECOND = 1_000_000;
 const LINES = 3;
@@ -118,7 +119,7 @@ class Page {
       ],
     ];
     if (result.rates.length > 0) rows.push([words.rates, this.#rates()]);
-    const policy = words.policies[header.policy] ?? header.policy;
+    const policy = wordFor(words.policies, header.policy);
     rows.push(
       [words.marks, this.#marks()],
       [words.policy, format(words.policy_value, { policy, days: header.retention_days })],
@@ -141,14 +142,14 @@ class Page {
     const { words } = this;
     const { trigger } = this.header;
     if (trigger.startsWith(BUTTON)) return format(words.button, { name: trigger.slice(BUTTON.length) });
-    return words.triggers[trigger] ?? trigger;
+    return wordFor(words.triggers, trigger);
   }
 
   #ended() {
     const { words, header } = this;
     const { closing, endLinked, endUs } = this.result;
     if (closing === null || !endLinked) return words.unknown;
-    const reason = words.end_reasons[closing.reason] ?? closing.reason;
+    const reason = wordFor(words.end_reasons, closing.reason);
     // What repair closed did not end when repair wrote that.
     if (closing.boot_id !== header.boot_id || closing.reason === RECOVERED) return reason;
     const ended = header.started_wall_us + endUs + header.origin_us - header.trigger_us;
@@ -161,7 +162,7 @@ class Page {
       format(words.rate, {
         time: this.#time(change.at_us - this.header.origin_us),
         fps: change.to_fps,
-        reason: words.rate_reasons[change.reason] ?? change.reason,
+        reason: wordFor(words.rate_reasons, change.reason),
       }),
     );
     return this.#first(changes, RATES).join("; ");
@@ -180,7 +181,7 @@ class Page {
   }
 
   #timed(wall, source) {
-    const clock = this.words.clock[source] ?? source;
+    const clock = wordFor(this.words.clock, source);
     return format(this.words.by_clock, { when: this.#zoned(wall), clock });
   }
 
@@ -228,7 +229,7 @@ class Page {
   }
 
   #gap(gap, form, count) {
-    const why = format(form, [this.words.gap_reasons[gap.reason] ?? gap.reason]);
+    const why = format(form, [wordFor(this.words.gap_reasons, gap.reason)]);
     const text = `${this.#range(this.#since(gap.from_us), this.#since(gap.to_us))}: ${why}`;
     return gap.frames === null ? text : `${text}, ${format(count, { count: gap.frames })}`;
   }
@@ -259,7 +260,7 @@ class Page {
     const found = this.result.findings.list.filter((one) => one.severity === severity);
     return found.map((one) => {
       const members = [...new Set([one.first, one.last].filter((name) => name !== ""))].join("–");
-      let text = this.words.kinds[one.kind] ?? one.text;
+      let text = wordFor(this.words.kinds, one.kind, one.text);
       if (one.fromUs !== null) text += ` (${this.#range(one.fromUs, one.toUs)})`;
       return members === "" ? text : `${members}: ${text}`;
     });

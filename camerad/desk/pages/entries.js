@@ -8,6 +8,7 @@ import { day, moment, zone } from "./format.js";
 import { GROUNDS } from "./holds.js";
 import { linked, smallId } from "./titles.js";
 import { reportWords, say } from "./words.js";
+import { wordFor } from "./player/word_for.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -86,13 +87,13 @@ export function reasonWords(entry, called) {
   if (entry.kind === "deleted") return whyDeleted(entry.reason);
   if (entry.kind === "hold_ground" && GROUNDS.includes(entry.reason)) return say(`ground_${entry.reason}`);
   const ended = ["closed", "received", "recovered"].includes(entry.kind);
-  return (ended ? called.end_reasons[entry.reason] : null) ?? entry.reason ?? "";
+  return (ended ? wordFor(called.end_reasons, entry.reason) : entry.reason) ?? "";
 }
 
 /** Why something was deleted. */
 export function whyDeleted(why) {
   const known = { expired: "why_over", offloaded: "why_offloaded" };
-  return why in known ? say(known[why]) : (why ?? "");
+  return Object.hasOwn(known, why) ? say(known[why]) : (why ?? "");
 }
 
 /** Saves what is shown, and no more. */

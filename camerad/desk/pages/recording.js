@@ -12,6 +12,7 @@ import { tags } from "./tags.js";
 import { smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
 import { reportWords, say, sentence } from "./words.js";
+import { wordFor } from "./player/word_for.js";
 
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
@@ -94,12 +95,12 @@ function words(entry, called) {
 
 function facts(said, key, row, called) {
   const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
-  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${called.gap_reasons[one.reason] ?? one.reason})`;
+  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${wordFor(called.gap_reasons, one.reason)})`;
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say("press_at", { at: duration(said.trigger_at) })],
     ["length", duration(said.seconds)],
-    ["ended_by", called.end_reasons[said.reason] ?? said.reason ?? "–"],
+    ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
     ["stages", stages.length ? stages.join(", ") : say("none")],

@@ -8,18 +8,18 @@ import { say, sentence } from "./words.js";
 /** What waits: one's own, and a supervisor's all. */
 export async function showRequests({ main, me }) {
   const found = await get("/api/viewing-requests");
-  const rows = await rowsOf([...new Set(found.map((one) => one.recording))]);
+  const rows = await rowsOf([...new Set(found.flatMap((one) => one.recordings))]);
   const again = () => showRequests({ main, me });
   fill(
     main,
     make("h1", {}, say("requests")),
     make("p", { class: "hint" }, say("requests_text")),
     found.length === 0 ? make("p", {}, say("none")) : null,
-    make("ul", { class: "people" }, found.map((one) => draw(one, rows[one.recording], me, again))),
+    make("ul", { class: "people" }, found.map((one) => draw(one, rows, me, again))),
   );
 }
 
-function draw(one, row, me, again) {
+function draw(one, rows, me, again) {
   const approves = me.roles.includes("supervisor") && one.person !== me.id && !one.approved_by;
   return make(
     "li",
@@ -29,14 +29,14 @@ function draw(one, row, me, again) {
       "dl",
       {},
       make("dt", {}, say("recording_id")),
-      make("dd", {}, linked(one.recording, row), smallId(one.recording)),
+      one.recordings.map((id) => make("dd", {}, linked(id, rows[id]), smallId(id))),
       make("dt", {}, say("reason")),
       make("dd", {}, one.reason),
       make("dt", {}, say("case_number")),
       make("dd", {}, one.case || say("without_case")),
     ),
-    make("p", {}, one.approved_by ? say("approved_by", { who: one.approved_by }) : say("waits")),
-    approves ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => approve(one, again) }, say("approve"))) : null,
+    make("p", {}, one.approved_by ? say(one.recordings.length > 1 ? "approved_by_all" : "approved_by", { who: one.approved_by }) : say("waits")),
+    approves ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => approve(one, again) }, one.recordings.length > 1 ? say("approve_all", { count: one.recordings.length }) : say("approve"))) : null,
   );
 }
 

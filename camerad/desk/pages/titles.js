@@ -10,7 +10,7 @@ const PAGE = 50;
 
 /** Rows of recordings by their ids, as far as the index has them. */
 export async function rowsOf(ids) {
-  const found = {};
+  const found = Object.create(null);
   for (let from = 0; from < ids.length; from += PAGE) {
     const { rows } = await get(`/api/recordings?${new URLSearchParams({ ids: ids.slice(from, from + PAGE).join(",") })}`);
     for (const row of rows) found[row.id] ??= row;

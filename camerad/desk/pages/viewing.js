@@ -10,13 +10,16 @@ const PIECE = 64 << 20;
 /** The office's key, once opened: good for every recording of this tab, for a quarter of an hour. */
 let held = null;
 let player = null;
-/** Counts who was let go of, so that what was asked for before is not shown after. */
+/** Counts who was let go of and what was left, so that what was asked for before is not shown after. */
 let turn = 0;
 /** Why this tab used which recording last, by its id. */
 export const reasons = new Map();
 /** Somebody is just being asked why: a second click asks nothing more. */
 let asking = false;
-addEventListener("hashchange", closePlayer);
+addEventListener("hashchange", () => {
+  turn += 1;
+  closePlayer();
+});
 
 /** Ends what is shown. The key stays. */
 export function closePlayer() {
@@ -53,7 +56,7 @@ export async function view({ said, key, cases }, place, me) {
     place.replaceChildren();
     place.hidden = false;
     const parts = await playerParts();
-    if (turn !== before) return;
+    if (turn !== before || !place.isConnected) return;
     held ??= new parts.HeldKey();
     player = parts.mountPlayer(place, {
       ...opened(parts, said.id, headers, key),
@@ -90,7 +93,7 @@ export async function viewTogether(rows, place, me) {
       place.replaceChildren();
       place.hidden = false;
       const [parts, { mountTogether }] = await Promise.all([playerParts(), import("./player/together.js")]);
-      if (turn !== before) return;
+      if (turn !== before || !place.isConnected) return;
       held ??= new parts.HeldKey();
       const recordings = found.map(({ said, key }, number) => ({
         ...opened(parts, said.id, { Viewing: viewings[number] }, key),
@@ -166,7 +169,7 @@ async function grant(id, purpose, cases, me) {
 async function askedFor(id, purpose, cases, me) {
   const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
   const known = requests.find(
-    (one) => one.person === me.id && one.recording === id && one.purpose === purpose && one.approved_by,
+    (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
   const [does, text] = purpose === "view" ? ["view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;

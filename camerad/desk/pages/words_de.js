@@ -458,6 +458,8 @@ export const DE = {
   waits: "Die Aufsicht muss noch entscheiden.",
   approve: "Genehmigen",
   approved_by: "Genehmigt von {who}. Das gilt für ein Mal: Öffnen Sie die Aufnahme, mit diesem Grund und diesem Vorgang.",
+  approve_all: "Alle {count} genehmigen",
+  approved_by_all: "Genehmigt von {who}, alle zusammen. Das gilt für ein Mal: Erstellen Sie im Vorgang das Paket, mit diesem Grund und genau diesen Aufnahmen.",
   approved_now: "Es ist genehmigt und steht im Protokoll.",
   sign_out_all: "Überall abmelden",
   signed_out_all: "{name} ist überall abgemeldet.",

@@ -458,6 +458,8 @@ export const EN = {
   waits: "It waits for a supervisor.",
   approve: "Approve",
   approved_by: "Approved by {who}. It is good for one viewing: open the recording, with this reason and this case.",
+  approve_all: "Approve all {count}",
+  approved_by_all: "Approved by {who}, all together. It is good once: make the package in the case, with this reason and exactly these recordings.",
   approved_now: "It is approved, and written down.",
   sign_out_all: "Sign out everywhere",
   signed_out_all: "{name} is signed out everywhere.",

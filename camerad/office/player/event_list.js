@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { duration, recordingTime } from "./times.js";
+import { wordFor } from "./word_for.js";
 
 /** Lines that are listed; the time bar has all of them. */
 const MOST = 200;
@@ -32,7 +33,7 @@ export class EventList {
     for (const { from, to, reason, sound } of timeline.gaps) {
       if (!sound) continue;
       const [begin, end] = [Math.max(0, from), Math.min(timeline.length, to)];
-      const said = words.report.gap_reasons[reason] ?? reason;
+      const said = wordFor(words.report.gap_reasons, reason);
       const time = recordingTime(begin, decimal);
       lines.push([begin, words.soundGapAt(time, duration(end - begin, decimal), said)]);
     }
@@ -56,6 +57,6 @@ export class EventList {
   why({ reasons, torn }) {
     const { report, unexplained, unproven } = this.words;
     if (torn) return unproven;
-    return reasons.map((one) => report.gap_reasons[one] ?? one).join(", ") || unexplained;
+    return reasons.map((one) => wordFor(report.gap_reasons, one)).join(", ") || unexplained;
   }
 }

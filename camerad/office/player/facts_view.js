@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { recordingTime, timeOfDay } from "./times.js";
+import { wordFor } from "./word_for.js";
 
 /** A table; `element` is to be put into a page. */
 export class FactsView {
@@ -22,7 +23,7 @@ export class FactsView {
     const day = (/** @type {number} */ wall) => timeOfDay(wall, locale);
     const begun = header.started_wall_us;
     const pre = Math.min(Math.max(0, timeline.trigger), timeline.length);
-    const reason = closing === null ? report.unknown : (report.end_reasons[closing.reason] ?? closing.reason);
+    const reason = closing === null ? report.unknown : wordFor(report.end_reasons, closing.reason);
     const rows = [
       [report.recording, header.id],
       [report.device, header.device],

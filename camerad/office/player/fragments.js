@@ -9,6 +9,8 @@
 
 const MICROSECONDS = 1_000_000;
 const NON_SYNC = 0x10000;
+/** Samples of one run at the most; a fragment has a few hundred. */
+const MOST_SAMPLES = 1 << 16;
 const TEXT = new TextDecoder("latin1");
 
 /** Error thrown when what was decrypted is not a segment that a camera writes. */
@@ -125,6 +127,7 @@ export function tracksOf(init) {
       const avc1 = box(init, entry, "avc1");
       // A visual sample entry has 78 bytes before its boxes, of sound 28.
       const avcC = box(init, { body: avc1.body + 78, end: avc1.end }, "avcC");
+      if (avcC.end - avcC.body < 4) throw new SegmentError("a track says no codec");
       codec = `avc1.${hex(init[avcC.body + 1])}${hex(init[avcC.body + 2])}${hex(init[avcC.body + 3])}`;
     } else {
       const mp4a = box(init, entry, "mp4a");
@@ -183,11 +186,7 @@ function readTrack(fragment, data, moof, traf, found) {
   if (track === undefined) throw new SegmentError("a fragment has a track that nothing describes");
   const own = { ...track.defaults };
   let at = tfhd.body + 8;
-  let base = moof.start;
-  if (flags & 1) {
-    base = Number(data.getBigUint64(at));
-    at += 8;
-  }
+  if (flags & 1) throw new SegmentError("a fragment's samples lie outside of it");
   if (flags & 2) at += 4;
   for (const [bit, name] of [[8, "duration"], [16, "size"], [32, "flags"]]) {
     if (!(flags & bit)) continue;
@@ -198,16 +197,17 @@ function readTrack(fragment, data, moof, traf, found) {
   const wide = fragment[tfdt.body] === 1;
   let time = wide ? Number(data.getBigUint64(tfdt.body + 4)) : data.getUint32(tfdt.body + 4);
   for (const trun of boxes(fragment, traf.body, traf.end)) {
-    if (trun.kind === "trun") time = readRun(fragment, data, trun, base, track, own, time, found.get(track));
+    if (trun.kind === "trun") time = readRun(fragment, data, moof, trun, track, own, time, found.get(track));
   }
 }
 
 /** Returns when the next run begins, in units of the track. */
-function readRun(fragment, data, trun, base, track, own, begins, into) {
+function readRun(fragment, data, moof, trun, track, own, begins, into) {
   const flags = data.getUint32(trun.body) & 0xffffff;
   const count = data.getUint32(trun.body + 4);
+  if (count > MOST_SAMPLES) throw new SegmentError("a fragment has more samples than can be");
   let at = trun.body + 8;
-  let place = base;
+  let place = moof.start;
   if (flags & 1) {
     place += data.getInt32(at);
     at += 4;
@@ -227,9 +227,10 @@ function readRun(fragment, data, trun, base, track, own, begins, into) {
       said[name] = data.getUint32(at);
       at += 4;
     }
-    if (at > trun.end || place + said.size > fragment.length) {
+    if (at > trun.end || place < moof.end || place + said.size > fragment.length) {
       throw new SegmentError("a fragment has fewer bytes than it says");
     }
+    if (said.offset) throw new SegmentError("pictures are not in the order of their time");
     into.push({
       time: us(time),
       duration: us(time + said.duration) - us(time),

@@ -3,6 +3,7 @@
 import { make, show } from "./dom.js";
 import { Exit } from "./evidence/verdict.js";
 import { duration, nearestSecond, recordingTime } from "./times.js";
+import { wordFor } from "./word_for.js";
 
 /** Findings that are listed one by one. */
 const MOST = 200;
@@ -88,7 +89,7 @@ export class VerdictView {
     const said = (/** @type {any} */ { from_us: from, to_us: to, reason }, /** @type {any} */ write) => {
       const begin = from === null ? 0 : Math.max(0, from - originUs);
       const end = to === null ? Math.max(begin, endUs) : Math.max(begin, to - originUs);
-      const why = words.report.gap_reasons[reason] ?? reason;
+      const why = wordFor(words.report.gap_reasons, reason);
       return `${write(nearestSecond(begin), duration(end - begin, words.decimal), why)}.`;
     };
     const lines = [
@@ -112,7 +113,7 @@ export class VerdictView {
 
   #sentence({ code, text, first, last, at_us: from, to_us: to }) {
     const { words } = this;
-    const said = words.report.kinds[code] ?? text;
+    const said = wordFor(words.report.kinds, code, text);
     const names = [...new Set([first, last].filter(Boolean))].map((one) => this.#member(one));
     const times = [from, to].map((at) => (at === null ? null : recordingTime(at, words.decimal)));
     const range = times.some((one) => one !== null)
@@ -125,7 +126,7 @@ export class VerdictView {
   #member(name) {
     const { words } = this;
     const found = PIECE.exec(name);
-    if (found === null) return words.members[name] ?? name;
+    if (found === null) return wordFor(words.members, name);
     return (found[2] === "jws" ? words.statement : words.piece)(Number(found[1]));
   }
 }

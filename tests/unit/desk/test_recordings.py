@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad import __version__
+from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, PublicKey
+from camerad.desk import package_routes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
-from camerad.ledger.entries import read_lines
+from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
+from camerad.ledger.entry_types import Carried
+from camerad.ledger.ledger import Ledger
+from camerad.ledger.recording_changes import Ended
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 
@@ -187,7 +193,7 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
     post("hand-over", text="1 Js 13/26")
     now = scene.clock.wall_us()
     kinds = [(facts.what, facts.recording) for facts in scene.kinds("case")][-2:]
-    assert kinds == [("handed_over", ""), ("recording_handed_over", TWO)]
+    assert kinds == [("recording_handed_over", TWO), ("handed_over", "")]
     scene.index.refresh()
     (row,) = tab.ask("GET", found).said["rows"]
     assert (row["id"], row["handed_us"]) == (TWO, now)
@@ -201,8 +207,22 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
         assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
 
 
+def fails_behind(count: int) -> Any:
+    """`Ledger.append` for whom the storage is full behind so many entries."""
+    real, left = Ledger.append, count
+
+    def append(ledger: Ledger, kind: str, **facts: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise StorageError("no space left")
+        return real(ledger, kind, **facts)
+
+    return append
+
+
 def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
-    scene: DeskScene, tab: Browser
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def post(what: str, **said: Any) -> Any:
         return tab.ask("POST", f"/api/cases/{what}", {"number": "21"} | said)
@@ -212,8 +232,13 @@ def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
     for wrong in ("a" * 63, "A" * 64, f"{'a' * 64}\n"):
         assert post("hand-over", text="Az.", package=wrong).why == "not_understood"
     whole = {"text": " Az. 1 Js 2/26 ", "package": "a" * 64}
-    answer = post("hand-over", recordings=[ONE, TWO], **whole)
-    assert (answer.status, answer.why) == (409, "case_changed")
+    for other in ({"recordings": [ONE, TWO]}, {"recordings": []}, {"recordings": None}, {}):
+        answer = post("hand-over", **whole, **other)
+        assert (answer.status, answer.why) == (409, "case_changed"), other
+    # Where the ledger cannot be written to its end, nothing says that the case has gone out.
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", fails_behind(1))
+        assert post("hand-over", recordings=[ONE], **whole).status == 503
     assert not [one for one in scene.kinds("case") if (one.case, one.what) == ("21", "handed_over")]
     said = post("hand-over", recordings=[ONE], **whole).said
     assert [(one["to"], one["package"]) for one in said["handed_over"]] == [
@@ -223,6 +248,15 @@ def test_a_hand_over_names_its_package_and_nothing_that_was_not_in_it(
     assert entry.reason == f"Az. 1 Js 2/26; SHA-256 {'a' * 64}"
     # Of what the command made nobody here knows the bytes.
     assert post("hand-over", text="Az.").said["handed_over"][1]["package"] == ""
+
+
+def ends_in(lines: list[LedgerLine]) -> set[str]:
+    """The ends that entries name."""
+    return {
+        one.entry.facts.final
+        for one in lines
+        if one.entry is not None and isinstance(one.entry.facts, Ended) and one.entry.facts.final
+    }
 
 
 def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab: Browser) -> None:
@@ -236,14 +270,37 @@ def test_what_the_ledgers_say_goes_along_as_they_signed_it(scene: DeskScene, tab
     history = tab.ask("GET", THERE).said["history"]
     # What cases say of it besides is no entry.
     assert kinds == [one["kind"] for one in history if one["sequence"] is not None]
-    assert re.fullmatch("[0-9a-f]{64}", said["final"])
     assert said["software"] == f"camerad {__version__}"
+    # How it ended, both say in entries: so nothing that was carried on is needed.
+    (final,) = ends_in(lines)
+    assert re.fullmatch("[0-9a-f]{64}", final)
+    assert said["carried"] == []
     # The end of another file that was found in its place is not the end that it had.
-    for final in ("f" * 64, said["final"]):
-        scene.desk._ledger.append("changed", id=ONE, final=final)
-        assert tab.ask("GET", f"{THERE}/ledgers").said["final"] == said["final"]
+    for other in ("f" * 64, final):
+        scene.desk._ledger.append("changed", id=ONE, final=other)
+        said = tab.ask("GET", f"{THERE}/ledgers").said
+        lines = list(read_lines("".join(f"{one}\n" for one in said["tokens"]).encode(), ring))
+        assert ends_in(lines) == {final}
     never = "/api/recordings/20261124T153000Z-000099-00000001/ledgers"
     assert tab.ask("GET", never).why == "not_there"
+
+
+def test_an_end_whose_entry_has_expired_comes_by_what_was_carried_on(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Path(scene.directory) / "office/ledger"
+    with open_office(scene.office.directory, scene.office.office_key, scene.clock) as store:
+        store.ledger.rotate()
+    monkeypatch.setattr(package_routes, "entries_of", lambda *_: ())
+    said = tab.ask("GET", f"{THERE}/ledgers").said
+    ring = KeyRing([PublicKey.from_pem(one["pem"].encode()) for one in said["signers"]])
+    entries = [parse_entry(one.encode(), ring) for one in said["carried"]]
+    newest = max(ledger.glob("*.jws")).read_bytes()
+    assert (said["tokens"], entries[-1].token in newest) == ([], True)
+    for entry in entries:
+        assert isinstance(entry.facts, Carried)
+        (known,) = (one for one in entry.facts.recordings if one.id == ONE)
+        assert known.final is not None
 
 
 def ask_for(tab: Browser, purpose: str = "view", reason: str = "Az. 7") -> str:

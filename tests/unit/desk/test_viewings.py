@@ -137,6 +137,44 @@ def test_several_are_given_for_one_reason_when_each_was_approved(scene: DeskScen
     assert together(tab).said == {"viewings": [], "waiting": 2}, "an approval is good once"
 
 
+def test_a_package_is_asked_for_once_and_given_whole_or_not_at_all(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, boss = scene.signed_in("desk"), scene.signed_in("boss")
+    before, taken = len(scene.kinds("viewing_approved")), len(scene.kinds("downloaded"))
+
+    def package(*recordings: str, **said: str) -> Any:
+        return together(tab, *recordings, purpose="download", **said).said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(viewing_routes, "SHARE", 1)  # one request, however much it is for
+        assert package(TWO, ONE) == {"viewings": [], "waiting": 2}
+        assert package(ONE, TWO) == {"viewings": [], "waiting": 2}
+    (one,) = waiting(boss)
+    assert (one["recordings"], one["purpose"]) == ([ONE, TWO], "download")
+    assert approve(tab, one["name"]).why == "not_allowed"
+    assert approve(boss, one["name"]).status == 200
+    approvals = scene.kinds("viewing_approved")[before:]
+    assert [(it.id, it.who, it.person) for it in approvals] == [
+        (ONE, "boss", "desk"),
+        (TWO, "boss", "desk"),
+    ]
+    # What was approved is that package: no other one, and not one of its recordings alone.
+    assert package(ONE) == {"viewings": [], "waiting": 1}
+    assert ask(tab, purpose="download").said["viewing"] == ""
+    assert together(tab).said["waiting"] == 2
+    assert len(scene.kinds("downloaded")) == taken
+    viewings = package(TWO, ONE)["viewings"]
+    given = scene.kinds("downloaded")[taken:]
+    assert sorted((it.id, it.approved_by) for it in given) == [(ONE, "boss"), (TWO, "boss")]
+    for recording, viewing in zip((TWO, ONE), viewings, strict=True):
+        fields = {"Viewing": viewing, "Range": "bytes=0-9"}
+        content = f"/api/recordings/{recording}/content"
+        assert tab.ask("GET", content, headers=fields).body == b"header.jws"
+    assert package(ONE, TWO)["waiting"] == 2, "an approval is good once"
+    assert together(tab, purpose="print").why == "not_understood"
+
+
 @pytest.mark.parametrize(
     ("recordings", "why"),
     [

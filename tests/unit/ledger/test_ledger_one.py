@@ -13,7 +13,7 @@ from camerad.base.clock import DAY
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import audit, entries, log_segments
-from camerad.ledger.audit import entries_about, read_ledger, tombstones
+from camerad.ledger.audit import carried_about, entries_about, read_ledger, tombstones
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger_signers import signers
 from camerad.ledger.state_memory import read_state
@@ -105,6 +105,13 @@ def test_of_the_entries_only_those_about_the_recording_are_taken_apart(
     assert [one.kind for one in found] == ["opened", "closed", "hold"]
     # Besides, each epoch begins with an entry that has it among what is carried.
     assert {one.kind for one in parsed} == {"opened", "closed", "hold", "carried"}
+
+
+def test_the_newest_entry_that_carries_a_recording_on_is_found(book: Book) -> None:
+    found = carried_about(str(book.path), KEYS, "recording 1")
+    assert found is not None and found.epoch == 6
+    assert carried_about(str(book.path), KEYS, "recording 99") is None
+    assert carried_about(str(book.path), KeyRing([]), "recording 1") is None
 
 
 def test_an_entry_that_was_repeated_or_put_into_another_epoch_counts_once(book: Book) -> None:
