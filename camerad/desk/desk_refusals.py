@@ -10,7 +10,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from camerad.vault.refusals import RefusedRequestError
+from camerad.vault.refusals import RefusedRequestError, later
 
 
 class DeskRefusal(StrEnum):
@@ -92,4 +92,7 @@ STATUS: Final = {
 
 def refused(why: DeskRefusal) -> RefusedRequestError:
     """The refusal of a request."""
-    return RefusedRequestError(STATUS.get(why, HTTPStatus.BAD_REQUEST), why.value)
+    status = STATUS.get(why, HTTPStatus.BAD_REQUEST)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return later(status, why.value)
+    return RefusedRequestError(status, why.value)
