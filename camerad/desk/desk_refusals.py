@@ -36,6 +36,7 @@ class DeskRefusal(StrEnum):
     BUSY = "busy"
     TOO_MANY = "too_many"
     INDEX_AWAY = "index_away"
+    SERVER_FILES = "server_files"
     REASON_NEEDED = "reason_needed"
     NOT_HELD = "not_held"
     HOLD_END = "hold_end"
@@ -82,6 +83,7 @@ STATUS: Final = {
     DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.SERVER_FILES: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,

@@ -48,6 +48,10 @@ OTHER = SigningKey.generate()
 OTHER_KID = OTHER.public.thumbprint
 FILE = {"Content-Type": "application/octet-stream"}
 BUNDLE = a_bundle(size=3 << 20)
+NO_CERTIFICATE = (
+    f"-----BEGIN CERTIFICATE-----\n{2 * (64 * 'A' + chr(10))}-----END CERTIFICATE-----\n"
+)
+"""It has the form of one."""
 SHA256 = hashlib.sha256(BUNDLE).hexdigest()
 
 
@@ -152,6 +156,7 @@ def test_settings_that_were_signed_elsewhere_reach_their_camera(
         ({"reset": KID}, "reset_offered"),
         ({"more": "camera: {fps: 99}\n"}, "mistakes"),
         ({"server": {"url": "https://other.example"}}, "other_server"),
+        ({"server": {"ca": NO_CERTIFICATE}}, "no_authority"),
     ],
 )
 def test_what_its_camera_would_refuse_is_not_offered(
@@ -177,6 +182,38 @@ def test_a_file_that_was_changed_or_has_no_signature_is_not_offered(
     gone.put(KID, Withdrawal(1, "w", "lost", "r"))
     assert offer(admin, content, signature).said["why"] == "withdrawn"
     assert not Path(scene.directory, "office/offers", KID, "settings.jws").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("register", "register.json: this is no register"),
+        ("certificate", "server.pem: this is no certificate in PEM: put it back"),
+        ("key", "office.pem: other users can read this private key"),
+    ],
+)
+def test_what_the_server_cannot_read_is_told_in_words_and_in_its_log(
+    scene: DeskScene, admin: Browser, caplog: pytest.LogCaptureFixture, what: str, says: str
+) -> None:
+    office = scene.office.settings
+    path = {"register": office.register, "certificate": office.tls.certificate}.get(
+        what, office.office_key
+    )
+    good, asked = path.read_bytes(), settings(scene)
+    try:
+        if what == "key":
+            path.chmod(0o644)
+        else:
+            path.write_bytes(b"spoilt")
+        answer = offer(admin, *asked)
+        shown = admin.ask("GET", "/api/cameras")
+    finally:
+        path.write_bytes(good)
+        path.chmod(0o600)
+    assert (answer.status, answer.why) == (503, "server_files")
+    assert shown.status == (503 if what == "register" else 200)
+    assert says in caplog.text
+    assert offer(admin, *asked).said["cameras"] == ["cam-1"]
 
 
 def lies_there(scene: DeskScene) -> str:
