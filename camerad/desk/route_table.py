@@ -97,6 +97,11 @@ class Visit:
             raise RuntimeError("a route that is open to anyone asks who it is")
         return self.person.id
 
+    @property
+    def handle(self) -> str:
+        """By which something is theirs for a while; see `camerad.desk.people`."""
+        return "" if self.person is None else self.person.handle
+
 
 Answer = Callable[[Visit], Awaitable[Any]]
 

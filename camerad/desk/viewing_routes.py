@@ -84,7 +84,8 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What was granted, or waits to be. session: name of the session that it is good in."""
+    """What was granted, or waits to be. session: name of the session that it is good in. handle: of
+    the person."""
 
     person: str
     session: str
@@ -94,6 +95,7 @@ class Grant(msgspec.Struct, frozen=True):
     case: str
     until_us: int
     approved_by: str = ""
+    handle: str = ""
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -187,7 +189,8 @@ class ViewingRoutes:
         now = self._clock.wall_us()
         session, until = name_of(visit.secret), now + _GRANT_US
         wanted = [
-            Grant(visit.who, session, one, purpose, reason, case, until) for one in recordings
+            Grant(visit.who, session, one, purpose, reason, case, until, handle=visit.handle)
+            for one in recordings
         ]
         with self._turn():
             asked = [(one, *self._requested(one, now)) for one in wanted]
@@ -241,7 +244,7 @@ class ViewingRoutes:
 
         def collect() -> list[dict[str, object]]:
             found = self._requests.records(self._clock.wall_us())
-            mine = ((name, one) for name, one in found if supervises or one.person == visit.who)
+            mine = ((name, one) for name, one in found if supervises or one.handle == visit.handle)
             return [
                 {
                     "name": name,
@@ -334,8 +337,8 @@ def _is_approved(request: Grant | None) -> bool:
 
 
 def _asked_for(one: Grant) -> tuple[str, ...]:
-    """What a supervisor sees of a request, and decides about."""
-    return one.person, one.recording, one.purpose, one.reason, one.case
+    """Whose request it is, and what a supervisor sees of it and decides about."""
+    return one.handle, one.person, one.recording, one.purpose, one.reason, one.case
 
 
 def _check_room(store: SecretsStore[Grant], person: str, now: int, more: int) -> None:
