@@ -19,7 +19,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SECRET, SecretsStore, TooManyError, name_of
+from camerad.desk.secrets_store import SECRET, SecretKind, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
 
 COOKIE: Final = "__Host-camerad-desk"
@@ -67,8 +67,8 @@ class Sessions:
         self._idle_us = settings.idle_minutes * 60 * SECOND
         self._longest_us = settings.longest_hours * 3600 * SECOND
         self._clock = clock
-        self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
-        self._links = SecretsStore(root, "links", Link, MOST_LINKS)
+        self._sessions = SecretsStore(root, SecretKind.SESSIONS, Session, MOST_SESSIONS)
+        self._links = SecretsStore(root, SecretKind.LINKS, Link, MOST_LINKS)
         self._locks = DeskLocks(root)
 
     def check_room(self, person: str) -> None:
@@ -162,12 +162,6 @@ class Sessions:
         """The same, and the link is used up."""
         link = self._links.take(secret, self._clock.wall_us())
         return None if link is None else self._active(link.person)
-
-    def tidy(self) -> None:
-        """Remove what counts no more."""
-        now = self._clock.wall_us()
-        self._sessions.tidy(now)
-        self._links.tidy(now)
 
     def _active(self, person: str) -> DeskPerson | None:
         found = self._people.find(person)

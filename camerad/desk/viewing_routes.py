@@ -39,7 +39,7 @@ from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sealed_answer import send_file, send_pieces
-from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.desk.secrets_store import SecretKind, SecretsStore, name_of
 from camerad.desk.sessions import Sessions
 from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import is_id, office_place
@@ -133,8 +133,8 @@ class ViewingRoutes:
         self._ledger = ledger
         self._two = rules.two
         self._clock = clock
-        self._grants = SecretsStore(directory, "viewings", Grant, MOST_GRANTS)
-        self._requests = SecretsStore(directory, "viewing-requests", Grant, MOST_GRANTS)
+        self._grants = SecretsStore(directory, SecretKind.VIEWINGS, Grant, MOST_GRANTS)
+        self._requests = SecretsStore(directory, SecretKind.VIEWING_REQUESTS, Grant, MOST_GRANTS)
         self._cases = rules.cases
         self._sessions = rules.sessions
         self._locks = DeskLocks(directory)

@@ -105,6 +105,10 @@ class Beside(Protocol):
     async def close(self) -> None:
         """End. Safe to call again, and without `open`."""
 
+    def tidy(self) -> float:
+        """Remove what is over, before `open` too; returns after how many seconds to do so again. It
+        blocks. Raises CameradError."""
+
 
 class Vault:
     """The server. settings: as `camerad.vault.office_settings.load` read them. clock: whose moments
@@ -232,6 +236,7 @@ class Vault:
             queue.ensure,
             copies,
             silent=lambda: probe is not None and probe.is_unanswered,
+            tidy=None if self._beside is None else self._beside.tidy,
         )
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
