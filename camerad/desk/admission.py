@@ -148,4 +148,4 @@ class Admission:
 
 def _has_what(before: DeskPerson, now: DeskPerson) -> bool:
     keeps = all(now.passkey(one.id) is not None for one in before.passkeys)
-    return keeps and before.openid == now.openid
+    return keeps and before.openid == now.openid and before.handle == now.handle

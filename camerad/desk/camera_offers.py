@@ -8,14 +8,16 @@ offered is no mistake of the request: the answer says why.
 
 A bundle goes to the storage as it comes, one at a time, with no more in memory than a piece of it.
 Its name comes from its content. Each offer is an entry of the ledger before it is there, one for
-each camera.
+each camera, and in one turn with it (`camerad.vault.offer_kinds`). While a bundle comes, whoever
+sends it is at work here: their session goes on. Once it has ended all the same, or they are
+withdrawn, no more of it is taken, and the place is free for others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -30,6 +32,7 @@ from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.route_table import LONGEST_BODY, Route, Visit
+from camerad.desk.sealed_answer import AGAIN_US
 from camerad.desk.sessions import Sessions
 from camerad.dock.update_fetch import LONGEST
 from camerad.office import camera_register
@@ -45,7 +48,7 @@ from camerad.vault.offer_check import OfferRefusedError, make_offer
 from camerad.vault.offered_server import check_server
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.refusals import RefusedRequestError
-from camerad.vault.settings_offers import SettingsOffers, sha256_of
+from camerad.vault.settings_offers import SettingsOffer, SettingsOffers, sha256_of
 from camerad.vault.update_bundle import BundleError
 from camerad.vault.update_offers import BundleTooLargeError, OfferedUpdate, UpdateOffers
 from camerad.vault.withdrawn_cameras import WithdrawnCameras
@@ -113,6 +116,7 @@ class CameraOffers:
         self._settings = SettingsOffers(directory, DeskLocks(directory))
         self._updates = UpdateOffers(directory, DeskLocks(directory))
         self._withdrawn = WithdrawnCameras(directory)
+        self._clock = clock
         self._reserve = settings.receive.reserve_gib * GIB
         self._receiving = False
 
@@ -144,8 +148,11 @@ class CameraOffers:
                 return OfferAnswer(why=RefusalReason.MISTAKES.value, text=str(error))
             if self._withdrawn.find(camera.thumbprint) is not None:
                 return OfferAnswer(why="withdrawn", text=f"{camera.name} is withdrawn")
-            self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
-            self._settings.put(camera.thumbprint, made)
+
+            def note() -> None:
+                self._note(visit, [camera], "offered", SETTINGS, sha256_of(made))
+
+            self._settings.put(camera.thumbprint, made, note)
             return OfferAnswer((camera.name,))
 
         return await asyncio.to_thread(offer)
@@ -179,23 +186,40 @@ class CameraOffers:
         copying = self._updates.copying(BUNDLE, length, self._reserve)
         copy = await asyncio.to_thread(copying.__enter__)
         try:
-            try:
-                async for piece in bodies.pieces(visit.request, length):
-                    await asyncio.to_thread(copy.write, piece)
-            except RefusedRequestError as error:
-                _log.warning("%s", printable(error), extra=MessageId.REQUEST_REFUSED.extra)
-                raise refused(DeskRefusal.UPLOAD) from error
+            async for piece in self._pieces(visit, length):
+                await asyncio.to_thread(copy.write, piece)
             if copy.bytes != length:
                 raise refused(DeskRefusal.UPLOAD)
             return await asyncio.to_thread(self._offer_copy, visit, copy, cameras)
         finally:
             await asyncio.to_thread(copying.__exit__, None, None, None)
 
+    async def _pieces(self, visit: Visit, length: int) -> AsyncIterator[bytes]:
+        """The body, for as long as whoever sends it is signed in: to ask for that keeps their
+        session. The slowest that `bodies.pieces` takes has a piece in a minute and a half."""
+        asked_us = self._clock.now_us()
+        coming = bodies.pieces(visit.request, length)
+        while True:
+            try:
+                piece = await anext(coming, b"")
+            except RefusedRequestError as error:
+                _log.warning("%s", printable(error), extra=MessageId.REQUEST_REFUSED.extra)
+                raise refused(DeskRefusal.UPLOAD) from error
+            if not piece:
+                return
+            if self._clock.now_us() - asked_us >= AGAIN_US:
+                await asyncio.to_thread(self._check_signed_in, visit)
+                asked_us = self._clock.now_us()
+            yield piece
+
+    def _check_signed_in(self, visit: Visit) -> None:
+        if self._sessions.find(visit.secret) is None:
+            raise refused(DeskRefusal.NOT_SIGNED_IN)
+
     def _offer_copy(
         self, visit: Visit, copy: BundleCopy, cameras: list[RegisteredCamera]
     ) -> OfferAnswer:
-        if self._sessions.find(visit.secret) is None:  # it may have taken minutes
-            raise refused(DeskRefusal.NOT_SIGNED_IN)
+        self._check_signed_in(visit)
         version = copy.manifest(BUNDLE).version
         taking, left_out = self._divided(cameras, version)
         if not taking:
@@ -255,16 +279,14 @@ class CameraOffers:
 
         def take_back() -> None:
             (camera,) = self._named(frozenset((body.kid,)))
-            if body.offer == SETTINGS:
-                offered = self._settings.find(body.kid)
-                sha256, version = "" if offered is None else offered.sha256, ""
-            else:
-                update = self._updates.offered(body.kid)
-                sha256, version = ("", "") if update is None else (update.sha256, update.version)
-            if not sha256:
+
+            def note(gone: SettingsOffer | OfferedUpdate) -> None:
+                version = gone.version if isinstance(gone, OfferedUpdate) else ""
+                self._note(visit, [camera], "withdrawn", body.offer, gone.sha256, version=version)
+
+            offers = self._settings if body.offer == SETTINGS else self._updates
+            if not offers.withdraw(body.kid, note):
                 raise refused(DeskRefusal.NOT_THERE)
-            self._note(visit, [camera], "withdrawn", body.offer, sha256, version=version)
-            (self._settings if body.offer == SETTINGS else self._updates).withdraw(body.kid)
 
         await asyncio.to_thread(take_back)
 

@@ -5,9 +5,12 @@ change is an entry of the office's ledger, written before, which names the SHA-2
 follows: with the ledger at hand, `sha256sum` tells whether somebody else has changed it since. A
 case holds nothing: what has to stay is held (`camerad.store.holds`), and the page offers both.
 
-A case is never removed, and says nothing of people: its number, and notes in a line each. What a
-case may have is bounded, and a change after which its file could not be read again is refused
-before its entry is written. A file that cannot be read keeps no other case from being shown.
+A case is never removed. It names the office's people: who opened it, added a recording, noted
+something or handed it over, each by the id that the ledger has for good. It names nobody else of
+its own: its number, notes in a line each, and to whom something went are what people type in, and
+the page asks them for no names. What a case may have is bounded, and a change after which its file
+could not be read again is refused before its entry is written. A file that cannot be read keeps no
+other case from being shown.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import encode_base64url
 from camerad.desk.desk_locks import DeskLocks
-from camerad.desk.secrets_store import DESK, SecretsStore
+from camerad.desk.secrets_store import DESK, SecretKind, SecretsStore
 from camerad.store.locations import OFFICE
 
 MOST_ANSWERED: Final = 10_000
@@ -54,7 +54,7 @@ class Challenges:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK)
         self._clock = clock
         self._lasts_us = lasts_us
-        self._answered = SecretsStore(root, "answered", Answered, MOST_ANSWERED)
+        self._answered = SecretsStore(root, SecretKind.ANSWERED, Answered, MOST_ANSWERED)
         self._locks = DeskLocks(root)
 
     def make(self, about: str) -> bytes:
@@ -86,10 +86,6 @@ class Challenges:
         self._answered.tidy(now)
         if not self._answered.claim(_name(challenge), Answered(now + self._lasts_us)):
             raise ChallengeError("this was answered before: try again")
-
-    def tidy(self) -> None:
-        """Forget answers that would not count any more."""
-        self._answered.tidy(self._clock.wall_us())
 
     def _mac(self, said: bytes) -> bytes:
         return hmac.digest(self._key(), said, "sha256")

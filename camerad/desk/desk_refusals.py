@@ -10,7 +10,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from camerad.vault.refusals import RefusedRequestError
+from camerad.vault.refusals import RefusedRequestError, later
 
 
 class DeskRefusal(StrEnum):
@@ -36,6 +36,7 @@ class DeskRefusal(StrEnum):
     BUSY = "busy"
     TOO_MANY = "too_many"
     INDEX_AWAY = "index_away"
+    SERVER_FILES = "server_files"
     REASON_NEEDED = "reason_needed"
     NOT_HELD = "not_held"
     HOLD_END = "hold_end"
@@ -82,6 +83,7 @@ STATUS: Final = {
     DeskRefusal.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.SERVER_FILES: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
@@ -92,4 +94,7 @@ STATUS: Final = {
 
 def refused(why: DeskRefusal) -> RefusedRequestError:
     """The refusal of a request."""
-    return RefusedRequestError(STATUS.get(why, HTTPStatus.BAD_REQUEST), why.value)
+    status = STATUS.get(why, HTTPStatus.BAD_REQUEST)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return later(status, why.value)
+    return RefusedRequestError(status, why.value)

@@ -59,6 +59,7 @@ from camerad.desk.people_routes import PeopleRoutes
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route
+from camerad.desk.secrets_store import tidy_all
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
 from camerad.desk.viewing_routes import ViewingRoutes, ViewingRules
@@ -72,6 +73,8 @@ from camerad.vault.openid_settings import RETURN_PATH
 
 _log = logging.getLogger(__name__)
 END_SECONDS: Final = 3.0
+TIDY_SECONDS: Final = 3600.0
+"""Between two looks for what people held for a while."""
 LONGEST_LINE: Final = 4096
 MOST_FIELDS: Final = 60
 """Header fields of a request. A browser sends some 20."""
@@ -140,13 +143,18 @@ class Desk:
             directory, self._cameras, self._key, self._ledger, self._clock
         ).routes()
 
+    def tidy(self) -> float:
+        """Remove what people held for a while, and what is over; returns after how many seconds to
+        do so again. Raises LockHeldError and StorageError."""
+        tidy_all(str(self._settings.directory), self._clock.wall_us())
+        return TIDY_SECONDS
+
     async def open(self) -> None:
         """Begin to answer. Raises ListenError and StorageError."""
         self._loop = OwnLoop("desk", THREADS)
         await self._loop.run(self._open())
 
     async def _open(self) -> None:
-        await asyncio.to_thread(self._tidy)
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
         app = Guard(self._desk.url, self._sessions).make_app(self.routes())
@@ -201,7 +209,3 @@ class Desk:
                 printable(error),
                 extra=MessageId.OPENID.extra,
             )
-
-    def _tidy(self) -> None:
-        self._sessions.tidy()
-        self._passkeys.tidy()

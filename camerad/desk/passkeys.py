@@ -159,10 +159,6 @@ class Passkeys:
         self._use_up(challenge)
         return person, msgspec.structs.replace(passkey, sign_count=count)
 
-    def tidy(self) -> None:
-        """Forget answers that would not count any more."""
-        self._challenges.tidy()
-
     def _answered_challenge(self, answer: BrowserAnswer, person: str) -> bytes:
         """The challenge that an answer is to, made for a person, "" if for anybody. Raises
         PasskeyError."""

@@ -5,6 +5,10 @@ half is there. A person is withdrawn and never removed, since the ledger names t
 nobody else's later. Every change is an entry of the office's ledger besides
 (`camerad.ledger.people_entries`); who changes something writes that first.
 
+What somebody holds for a while (a session, a request that was approved) is theirs by their
+`handle`. Whoever is restored has another one, and so has who is added in the place of a record that
+was lost: neither gets what is left of whoever had the id before.
+
 Times are wall time, microseconds since 1970.
 """
 
@@ -69,9 +73,10 @@ class OpenidAccount(msgspec.Struct, frozen=True):
 
 class DeskPerson(msgspec.Struct, frozen=True):
     """id: as the ledger names them. handle: 32 random bytes, base64url, by which authenticators
-    know the person, and which says nothing about them. withdrawn_us: since when they may nothing;
-    None if they may. came_us: when they first came in; None if they have not yet. openid: the
-    account that they connected; None if none."""
+    know the person, and which says nothing about them; see above. withdrawn_us: since when they may
+    nothing; None if they may. came_us: when they first came in; None if they have not yet, and 0 in
+    a record that is from before this was kept: they may have. openid: the account that they
+    connected; None if none."""
 
     id: str
     name: str
@@ -80,7 +85,7 @@ class DeskPerson(msgspec.Struct, frozen=True):
     added_us: int
     passkeys: tuple[Passkey, ...] = ()
     withdrawn_us: int | None = None
-    came_us: int | None = None
+    came_us: int | None = 0
     openid: OpenidAccount | None = None
 
     @property
@@ -91,7 +96,7 @@ class DeskPerson(msgspec.Struct, frozen=True):
     @property
     def is_new(self) -> bool:
         """Whether they have never come in: nothing was done in their name."""
-        return self.came_us is None and not self.passkeys
+        return self.came_us is None and not self.passkeys and self.openid is None
 
     def passkey(self, credential: str) -> Passkey | None:
         """Their passkey of this id; None if it is not theirs."""
@@ -158,12 +163,11 @@ class People:
     ) -> DeskPerson:
         """Add somebody. note: as for `change`. Raises PeopleError and RolesError."""
         chosen = tuple(sorted(read_roles(roles)))
-        handle = encode_base64url(secrets.token_bytes(32))
         with self._hold():
             name = self.check_new(person, name)
             if len(self.list_all()) >= MOST_PEOPLE:
                 raise PeopleError(f"there are {MOST_PEOPLE} people already, which is the most")
-            added = DeskPerson(person, name, chosen, handle, now_us)
+            added = DeskPerson(person, name, chosen, _new_handle(), now_us, came_us=None)
             if note is not None:
                 note(added)
             self._write(added)
@@ -225,6 +229,24 @@ def with_passkey(person: DeskPerson, passkey: Passkey) -> DeskPerson:
     if len(others) >= MOST_PASSKEYS:
         raise PeopleError(f"{person.id} has {MOST_PASSKEYS} passkeys, which is the most")
     return msgspec.structs.replace(person, passkeys=(*others, passkey))
+
+
+def restored(person: DeskPerson) -> DeskPerson:
+    """The person as one who may sign in again, with a link alone: their passkeys may have gone with
+    whoever took them, and their account may be somebody else's by now."""
+    came_us = None if person.is_new else person.came_us or person.added_us
+    return msgspec.structs.replace(
+        person,
+        withdrawn_us=None,
+        passkeys=(),
+        openid=None,
+        came_us=came_us,
+        handle=_new_handle(),
+    )
+
+
+def _new_handle() -> str:
+    return encode_base64url(secrets.token_bytes(32))
 
 
 def _manages(person: DeskPerson) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from camerad.base.clock import Clock
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError
+from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError, restored
 from camerad.desk.roles import DeskRole, RolesError, read_roles
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sessions import Sessions
@@ -133,10 +133,8 @@ class PeopleRoutes:
         return await self._change(visit, "withdrawn", change)
 
     async def _restore(self, visit: Visit) -> ListedPerson:
-        # Their passkeys may have gone with whoever took them, and their account may be somebody
-        # else's by now: they get another link.
         def change(one: DeskPerson) -> DeskPerson:
-            return msgspec.structs.replace(one, withdrawn_us=None, passkeys=(), openid=None)
+            return one if one.active else restored(one)
 
         return await self._change(visit, "restored", change)
 

@@ -11,6 +11,7 @@ what is elsewhere, and to keep it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
 from camerad.desk.cases import CaseError
 from camerad.desk.desk_ledger import BusyError
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -32,11 +35,16 @@ from camerad.desk.secrets_store import TooManyError
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
+from camerad.office.camera_register import RegisterError
+from camerad.office.office import OfficeKeyError
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.cameras import UnregisteredError
+from camerad.vault.certificates import CertificateError
 from camerad.vault.directory_locks import LockHeldError
 from camerad.vault.refusals import plain_errors
+
+_log = logging.getLogger(__name__)
 
 LARGEST_BODY: Final = 65_536
 """Bytes of what is sent with most requests."""
@@ -88,6 +96,11 @@ class Visit:
         if self.person is None:
             raise RuntimeError("a route that is open to anyone asks who it is")
         return self.person.id
+
+    @property
+    def handle(self) -> str:
+        """By which something is theirs for a while; see `camerad.desk.people`."""
+        return "" if self.person is None else self.person.handle
 
 
 Answer = Callable[[Visit], Awaitable[Any]]
@@ -178,6 +191,9 @@ _WHY: Final[Mapping[type[CameradError], DeskRefusal]] = {
     IndexUnavailableError: DeskRefusal.INDEX_AWAY,
     NotThereError: DeskRefusal.NOT_THERE,
     UnregisteredError: DeskRefusal.NOT_THERE,
+    RegisterError: DeskRefusal.SERVER_FILES,
+    OfficeKeyError: DeskRefusal.SERVER_FILES,
+    CertificateError: DeskRefusal.SERVER_FILES,
     QueryError: DeskRefusal.NOT_UNDERSTOOD,
     NotHeldError: DeskRefusal.NOT_HELD,
     HoldEndError: DeskRefusal.HOLD_END,
@@ -196,6 +212,10 @@ async def _refuse_in_words(
         return await handler(request)
     except tuple(_WHY) as error:
         why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+        if why is DeskRefusal.SERVER_FILES:  # whoever runs the server has to mend it
+            of_register = isinstance(error, RegisterError)
+            kind = MessageId.REGISTER if of_register else MessageId.STORAGE
+            _log.warning("%s", printable(error), extra=kind.extra)
         raise refused(why) from error
     except web.HTTPException as error:
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):

@@ -7,6 +7,9 @@ share them. A secret stands for something until its time, or until it is taken: 
 it at once, one gets it. Whoever changes or removes a record holds the lock of its secret
 (`camerad.desk.desk_locks`), so what was removed is not put back by who read it before.
 
+A record names a person, and perhaps a recording: it says itself when it is over (`until_us`), and
+what is over goes within the hour (`tidy_all`), of every kind there is.
+
 Times are wall time, microseconds since 1970: what the office's server goes by, whose clock is set
 by the network. If that clock is set back, secrets count for as much longer; sessions are bounded by
 idleness besides (`camerad.desk.sessions`).
@@ -20,20 +23,37 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
+
+import msgspec
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.store.locations import OFFICE
+from camerad.vault.directory_locks import LockHeldError
 
 DESK: Final = "desk"
 """The desk's directory, in the office's own part."""
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _ENDING: Final = ".json"
+_HALF: Final = _ENDING + durable_files.TEMPORARY
+"""Of a record that was being written when the power went."""
 _LARGEST: Final = 16_384
 _REMEDY: Final = "remove the file: whoever it was for signs in again, or asks for another link"
+
+
+class SecretKind(StrEnum):
+    """Every kind, as its directory is called."""
+
+    SESSIONS = "sessions"
+    LINKS = "links"
+    VIEWINGS = "viewings"
+    VIEWING_REQUESTS = "viewing-requests"
+    ANSWERED = "answered"
 
 
 class Bounded(Protocol):
@@ -52,13 +72,13 @@ _T = TypeVar("_T", bound=Bounded)
 
 
 class SecretsStore(Generic[_T]):
-    """Secrets of one kind. root: the office's directory. kind: name of their directory. what:
-    record that each stands for. most: how many there may be at once.
+    """Secrets of one kind. root: the office's directory. what: record that each stands for. most:
+    how many there may be at once.
 
     Any thread may use it. Everything raises StorageError, and what writes raises LockHeldError.
     """
 
-    def __init__(self, root: str, kind: str, what: type[_T], most: int) -> None:
+    def __init__(self, root: str, kind: SecretKind, what: type[_T], most: int) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, kind)
         self._kind = kind
         self._what = what
@@ -139,6 +159,24 @@ class SecretsStore(Generic[_T]):
         """Remove what stands for nothing any more; returns how many are left."""
         return sum(not self._tidy(name, now_us) for name in self._names())
 
+    def tidy_each(self, now_us: int) -> list[CameradError]:
+        """Remove what stands for nothing any more, and what a loss of power left of records that
+        were being written; returns why which stay that cannot be read, or are held."""
+        failed: list[CameradError] = []
+        jobs = [partial(self._tidy, name, now_us) for name in self._names()]
+        jobs += [partial(self._remove_half, name) for name in self._names(_HALF)]
+        for job in jobs:
+            try:
+                job()
+            except (StorageError, LockHeldError) as error:
+                failed.append(error)
+        return failed
+
+    def _remove_half(self, name: str) -> bool:
+        with self._hold(name):  # nobody writes it now
+            durable_files.remove(os.path.join(self._directory, name + _HALF), missing_ok=True)
+        return True
+
     def _tidy(self, name: str, now_us: int) -> bool:
         if self._read(name, now_us) is not None:
             return False
@@ -148,12 +186,12 @@ class SecretsStore(Generic[_T]):
             self._unlink(name)
         return True
 
-    def _names(self) -> list[str]:
+    def _names(self, ending: str = _ENDING) -> list[str]:
         if not file_status.is_directory(self._directory):
             return []
         with explaining("list the directory", self._directory):
             there = os.listdir(self._directory)
-        return sorted(one.removesuffix(_ENDING) for one in there if one.endswith(_ENDING))
+        return sorted(one.removesuffix(ending) for one in there if one.endswith(ending))
 
     def _read(self, name: str, now_us: int) -> _T | None:
         record = state_file.read_json(
@@ -186,6 +224,23 @@ class SecretsStore(Generic[_T]):
 
     def _path(self, name: str) -> str:
         return os.path.join(self._directory, name + _ENDING)
+
+
+class _Until(msgspec.Struct, frozen=True):
+    """What records of every kind have."""
+
+    until_us: int
+
+
+def tidy_all(root: str, now_us: int) -> None:
+    """Remove of every kind what stands for nothing any more. root: the office's directory.
+
+    What cannot be read stays, and keeps nothing else from going. Raises the first error in the end.
+    """
+    stores = (SecretsStore(root, kind, _Until, 0) for kind in SecretKind)
+    failed = [error for store in stores for error in store.tidy_each(now_us)]
+    if failed:
+        raise failed[0]
 
 
 def name_of(secret: str) -> str:

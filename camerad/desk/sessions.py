@@ -19,7 +19,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.roles import DeskRole
-from camerad.desk.secrets_store import SECRET, SecretsStore, TooManyError, name_of
+from camerad.desk.secrets_store import SECRET, SecretKind, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
 
 COOKIE: Final = "__Host-camerad-desk"
@@ -37,7 +37,7 @@ ends sessions: nobody knows then for how long they were idle."""
 class Session(msgspec.Struct, frozen=True):
     """until_us: from then on it counts no more if it is not used. end_us: nor then in any case.
     roles: those that it began with; with others, the person signs in anew. how: "passkey", "link"
-    or "openid"."""
+    or "openid". handle: that of the person."""
 
     person: str
     began_us: int
@@ -46,6 +46,7 @@ class Session(msgspec.Struct, frozen=True):
     end_us: int
     roles: tuple[DeskRole, ...]
     how: str
+    handle: str = ""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -66,8 +67,8 @@ class Sessions:
         self._idle_us = settings.idle_minutes * 60 * SECOND
         self._longest_us = settings.longest_hours * 3600 * SECOND
         self._clock = clock
-        self._sessions = SecretsStore(root, "sessions", Session, MOST_SESSIONS)
-        self._links = SecretsStore(root, "links", Link, MOST_LINKS)
+        self._sessions = SecretsStore(root, SecretKind.SESSIONS, Session, MOST_SESSIONS)
+        self._links = SecretsStore(root, SecretKind.LINKS, Link, MOST_LINKS)
         self._locks = DeskLocks(root)
 
     def check_room(self, person: str) -> None:
@@ -83,7 +84,7 @@ class Sessions:
         end = now + self._longest_us
         until = min(now + self._idle_us, end)
         return self._sessions.issue(
-            Session(person.id, now, now, until, end, person.roles, how), now
+            Session(person.id, now, now, until, end, person.roles, how, person.handle), now
         )
 
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
@@ -95,8 +96,7 @@ class Sessions:
             return None
         person = self._people.find(session.person)
         unused_us = now - session.used_us
-        counts = person is not None and person.active and person.roles == session.roles
-        if person is None or not counts or unused_us < -_NOTED_US:
+        if person is None or not _counts(session, person) or unused_us < -_NOTED_US:
             self._sessions.drop(name_of(secret))
             return None
         if abs(unused_us) >= _NOTED_US:
@@ -163,12 +163,11 @@ class Sessions:
         link = self._links.take(secret, self._clock.wall_us())
         return None if link is None else self._active(link.person)
 
-    def tidy(self) -> None:
-        """Remove what counts no more."""
-        now = self._clock.wall_us()
-        self._sessions.tidy(now)
-        self._links.tidy(now)
-
     def _active(self, person: str) -> DeskPerson | None:
         found = self._people.find(person)
         return found if found is not None and found.active else None
+
+
+def _counts(session: Session, person: DeskPerson) -> bool:
+    same = person.handle == session.handle and person.roles == session.roles
+    return person.active and same

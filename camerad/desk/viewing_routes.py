@@ -41,7 +41,7 @@ from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.desk.sealed_answer import send_file, send_pieces
-from camerad.desk.secrets_store import SecretsStore, name_of
+from camerad.desk.secrets_store import SecretKind, SecretsStore, name_of
 from camerad.desk.sessions import Sessions
 from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import is_id, office_place
@@ -89,8 +89,9 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What was granted, or waits to be. session: name of the session that it is good in. others:
-    what a request asks for besides, in the order of their ids, all of it or none."""
+    """What was granted, or waits to be. session: name of the session that it is good in. handle: of
+    the person. others: what a request asks for besides, in the order of their ids, all of it or
+    none."""
 
     person: str
     session: str
@@ -100,6 +101,7 @@ class Grant(msgspec.Struct, frozen=True):
     case: str
     until_us: int
     approved_by: str = ""
+    handle: str = ""
     others: tuple[str, ...] = ()
 
     @property
@@ -143,8 +145,8 @@ class ViewingRoutes:
         self._ledger = ledger
         self._two = rules.two
         self._clock = clock
-        self._grants = SecretsStore(directory, "viewings", Grant, MOST_GRANTS)
-        self._requests = SecretsStore(directory, "viewing-requests", Grant, MOST_GRANTS)
+        self._grants = SecretsStore(directory, SecretKind.VIEWINGS, Grant, MOST_GRANTS)
+        self._requests = SecretsStore(directory, SecretKind.VIEWING_REQUESTS, Grant, MOST_GRANTS)
         self._cases = rules.cases
         self._sessions = rules.sessions
         self._locks = DeskLocks(directory)
@@ -200,7 +202,8 @@ class ViewingRoutes:
         now = self._clock.wall_us()
         session, until = name_of(visit.secret), now + _GRANT_US
         wanted = [
-            Grant(visit.who, session, one, purpose, reason, case, until) for one in recordings
+            Grant(visit.who, session, one, purpose, reason, case, until, handle=visit.handle)
+            for one in recordings
         ]
         with self._turn():
             asked = [(one, *self._requested(one, now)) for one in _requests_for(wanted)]
@@ -255,7 +258,7 @@ class ViewingRoutes:
 
         def collect() -> list[dict[str, object]]:
             found = self._requests.records(self._clock.wall_us())
-            mine = ((name, one) for name, one in found if supervises or one.person == visit.who)
+            mine = ((name, one) for name, one in found if supervises or one.handle == visit.handle)
             return [
                 {
                     "name": name,
@@ -346,8 +349,8 @@ def _is_approved(request: Grant | None) -> bool:
 
 
 def _asked_for(one: Grant) -> tuple[str, ...]:
-    """What a supervisor sees of a request, and decides about."""
-    return one.person, *one.recordings, one.purpose, one.reason, one.case
+    """Whose request it is, and what a supervisor sees of it and decides about."""
+    return one.handle, one.person, *one.recordings, one.purpose, one.reason, one.case
 
 
 def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:

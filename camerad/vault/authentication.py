@@ -101,16 +101,22 @@ class Authentication:
         """
         if request.method != hdrs.METH_OPTIONS:
             try:
-                request[CALLER] = caller = self._caller(request)
+                request[CALLER] = self._caller(request)
             except RefusedRequestError as refused:
                 self._refusals.tell_of_address(request, refused)
                 raise
             # What anybody may cause asks no storage; a camera's own request may.
-            if await asyncio.to_thread(self._withdrawn.find, caller.kid) is not None:
-                gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _WITHDRAWN)
-                self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
-                raise gone
+            await self.check_not_withdrawn(request)
         return await handler(request)
+
+    async def check_not_withdrawn(self, request: web.Request) -> None:
+        """That the camera of a request that came through was not withdrawn since. Raises
+        RefusedRequestError, and the log says why."""
+        caller = request[CALLER]
+        if await asyncio.to_thread(self._withdrawn.find, caller.kid) is not None:
+            gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _WITHDRAWN)
+            self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
+            raise gone
 
     def _caller(self, request: web.Request) -> Caller:
         """Raises RefusedRequestError."""

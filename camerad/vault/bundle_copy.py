@@ -1,23 +1,21 @@
 """A bundle that is being copied to where updates lie, from a file or from whoever sends it.
 
-It has a name of its own meanwhile, which ends in `durable_files.TEMPORARY`, and a claim (flock(2)),
-by which others tell it from what a process left that was killed. `close` removes it, unless it got
+It has a name of its own meanwhile, and a claim, by which others tell it from what a process left
+that was killed (`camerad.vault.directory_locks.create_claimed`). `close` removes it, unless it got
 another name.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
-import secrets
 import threading
 from collections.abc import Iterator
 
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
+from camerad.vault.directory_locks import create_claimed
 from camerad.vault.update_bundle import BundleManifest, read_manifest
 
 
@@ -26,18 +24,11 @@ class BundleCopy:
     it meanwhile, after which nothing is written. Everything raises StorageError."""
 
     def __init__(self, directory: str) -> None:
-        self.path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
-        self._descriptor = durable_files.create(self.path)
+        self._descriptor, self.path = create_claimed(directory)
         self._lock = threading.Lock()
         self._closed = False
         self._hash = hashlib.sha256()
         self.bytes = 0
-        try:
-            with explaining("claim", self.path):
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def sha256(self) -> str:

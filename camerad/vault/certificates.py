@@ -177,8 +177,13 @@ def is_good(
 
 def read_certificate(path: str) -> x509.Certificate:
     """The first certificate in a file. Raises CertificateError and StorageError."""
+    return read_certificates(path)[0]
+
+
+def read_certificates(path: str) -> list[x509.Certificate]:
+    """Those in a file: the server's own, and those above it. Raises as `read_certificate`."""
     try:
-        return x509.load_pem_x509_certificate(
+        return x509.load_pem_x509_certificates(
             read_plain(path, "certificate", _LARGEST, linked=True)
         )
     except ValueError:

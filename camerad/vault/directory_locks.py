@@ -18,6 +18,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import struct
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -50,11 +51,13 @@ class NamedLocks(Protocol):
 
 
 class DirectoryLocks:
-    """root: the office's directory. Any thread may use them."""
+    """root: the office's directory. seconds: how long `hold` waits where nobody says it. Any thread
+    may use them."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, seconds: float | None = None) -> None:
         self._office = os.path.join(root, OFFICE)
         self._path = os.path.join(self._office, LOCK)
+        self._seconds = seconds
 
     @contextlib.contextmanager
     def hold(self, name: str, seconds: float | None = None) -> Iterator[None]:
@@ -64,11 +67,12 @@ class DirectoryLocks:
         file of locks, else for as long as it takes: whoever has it may be stopped, and holds it.
         Raises LockHeldError and StorageError.
         """
+        seconds = self._seconds if seconds is None else seconds
         while True:
             descriptor = self._open()
             try:
                 self._wait(descriptor, name, seconds)
-                if self._is_there(descriptor):
+                if _is_at(descriptor, self._path):
                     yield
                     return
             finally:
@@ -81,7 +85,7 @@ class DirectoryLocks:
             descriptor = self._open()
             try:
                 held = _is_locked(descriptor, name, self._path)
-                if not held or self._is_there(descriptor):
+                if not held or _is_at(descriptor, self._path):
                     yield held
                     return
             finally:
@@ -113,16 +117,6 @@ class DirectoryLocks:
             durable_files.leave_to_owner(descriptor, self._path)
             return descriptor
 
-    def _is_there(self, descriptor: int) -> bool:
-        """Whether an open file still has its name, so that its locks exclude who comes later."""
-        try:
-            with explaining("look at the locks", self._path):
-                return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
-        except StorageError as error:
-            if error.errno == errno.ENOENT:
-                return False
-            raise
-
 
 def _one_byte(name: str) -> bytes:
     """The lock of a name, for fcntl(2): of 2^62 bytes that one which its SHA-256 chooses, so that
@@ -143,6 +137,39 @@ def _is_locked(descriptor: int, name: str, path: str) -> bool:
     return True
 
 
+def _is_at(descriptor: int, path: str) -> bool:
+    """Whether an open file still has its name, so that its locks exclude who comes later."""
+    try:
+        with explaining("look at the file", path):
+            return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
+
+
+def create_claimed(directory: str) -> tuple[int, str]:
+    """Make a file with a name of its own, which ends in `durable_files.TEMPORARY`, and claim it
+    (`claim_file`) until its descriptor is closed; returns that and its path.
+
+    Between the two somebody may take it for what a killed process left, and remove it: then another
+    one is made. Raises StorageError.
+    """
+    while True:
+        path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
+        descriptor = durable_files.create(path)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                if _claim(descriptor, path):
+                    return descriptor, path
+        except BaseException:
+            os.close(descriptor)
+            durable_files.remove(path, missing_ok=True)
+            raise
+        os.close(descriptor)
+        durable_files.remove(path, missing_ok=True)
+
+
 def claim_file(path: str) -> int | None:
     """Claim a file that is there, until the descriptor that is returned is closed.
 
@@ -156,16 +183,23 @@ def claim_file(path: str) -> int | None:
     except OSError as error:
         raise explain("open the file", path, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had it may have removed it meanwhile, or there is another one of that name.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-                return descriptor
-    except BlockingIOError:
+        if _claim(descriptor, path):
+            return descriptor
+    except BaseException:
         os.close(descriptor)
         raise
-    except OSError as error:
-        os.close(descriptor)
-        raise explain("claim the file", path, error) from error
     os.close(descriptor)
     return None
+
+
+def _claim(descriptor: int, path: str) -> bool:
+    """Claim an open file; returns whether it is still at its path. Raises BlockingIOError if
+    somebody else has it, and StorageError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise explain("claim the file", path, error) from error
+    # Whoever had it may have removed it meanwhile, or there is another one of that name.
+    return _is_at(descriptor, path)

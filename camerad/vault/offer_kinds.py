@@ -1,14 +1,25 @@
 """What an office offers to a camera, of whatever kind: how a kind is asked for it, where it lies,
-and how much of it is in memory at a time.
+how much of it is in memory at a time, and how an offer is noted that somebody makes or takes back.
+
+An offer changes under the lock of its kind, with its entry of the office's ledger in the same turn:
+so the last entry is about what lies there. Order of locks: that of an offer, then the ledger's turn
+and store; whoever works with the ledger waits for no offer. A check-in waits for neither: what it
+could remove stays until the next one.
+
+Order of writes (`taken_away`): what is to be replaced or taken back goes, then comes the entry, and
+then what is offered. So after a loss of power no camera fetches what the ledger does not have, and
+none what the ledger has as taken back. What went is put back if the entry could not be written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from camerad.base import file_status
+from camerad.base import durable_files, file_status
+from camerad.base.safe_read import read_plain
 from camerad.container.keys import THUMBPRINT
 from camerad.store.check_in import CheckIn
 
@@ -16,6 +27,8 @@ OFFERS: Final = "offers"
 """The directory of offers, in the office's own part; each camera's has its thumbprint as name."""
 PIECE: Final = 256 * 1024
 """Bytes of an offer that are in memory for one answer."""
+LOCK_SECONDS: Final = 60.0
+"""How long a command waits for others' offers: for longer than any of them takes."""
 
 
 class OfferContent(Protocol):
@@ -67,3 +80,21 @@ def offer_path(office: str, kid: str, name: str) -> str:
         path = os.path.join(path, part)
         file_status.check_directory(path)
     return os.path.join(path, name)
+
+
+@contextlib.contextmanager
+def taken_away(paths: Sequence[str], longest: int, *, but: bytes | None = None) -> Iterator[None]:
+    """Nothing lies at these paths in this context, in which the entry is written, nor behind it. If
+    it raises, what lay there is back. longest: bytes that are read of one. but: what stays there,
+    since it is offered again. Raises StorageError."""
+    there = [path for path in paths if file_status.exists(path)]
+    former = {path: read_plain(path, "offer", longest) for path in there}
+    former = {path: content for path, content in former.items() if content != but}
+    try:
+        for path in former:
+            durable_files.remove(path, missing_ok=True)
+        yield
+    except BaseException:
+        for path, content in former.items():
+            durable_files.publish(path, content)
+        raise

@@ -13,25 +13,24 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from camerad.base.safe_read import read_plain
 from camerad.config.provisioning import Provisioning
 from camerad.container.keys import encode_base64url
 from camerad.office import office
 from camerad.office.provisioning_files import parse_file
-from camerad.vault.certificates import fingerprint
+from camerad.vault.certificates import fingerprint, read_certificates
 from camerad.vault.offer_check import OfferRefusedError
 from camerad.vault.office_settings import OfficeFile
 
 OPTION: Final = "--leave-this-server"
 _CLIENT: Final = "camerad-upload"
 """The user that speaks with the server (systemd/camerad-upload.service)."""
-_LARGEST: Final = 64 * 1024
 
 
 def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
     """That the camera of a file stays with this server. name: what messages call the file.
 
-    Raises OfferRefusedError, ConfigError if the file has mistakes, and StorageError.
+    Raises OfferRefusedError, ConfigError if the file has mistakes, OfficeKeyError and
+    CertificateError if the server's own key or certificate cannot be read, and StorageError.
     """
     file = parse_file(name, content)
     if file.settings.office is None:
@@ -41,7 +40,7 @@ def check_server(name: str, content: bytes, settings: OfficeFile) -> None:
             f"and --office-ca. If the camera is to have no server: {OPTION}",
             "no_server",
         )
-    if different := _differences(file, settings):
+    if different := _differences(name, file, settings):
         raise OfferRefusedError(
             f"{name}: this file names another server than this one: {'; '.join(different)}. By it "
             "the camera would hand over nothing more here, and could fetch no settings. Make it "
@@ -64,7 +63,7 @@ def _may_hand_over(named: Collection[str]) -> bool:
     return any(one == f"user:{_CLIENT}" or one.startswith("group:") for one in named)
 
 
-def _differences(file: Provisioning, settings: OfficeFile) -> list[str]:
+def _differences(name: str, file: Provisioning, settings: OfficeFile) -> list[str]:
     """Where the section is not this server's, in words."""
     named = file.settings.office
     if named is None:
@@ -78,7 +77,14 @@ def _differences(file: Provisioning, settings: OfficeFile) -> list[str]:
             f"office.key (left out: provision.office_key) is {named.key}, and this server signs by "
             f"{own}"
         )
-    authority = x509.load_pem_x509_certificate(named.ca.encode("ascii"))
+    try:
+        authority = x509.load_pem_x509_certificate(named.ca.encode("ascii"))
+    except ValueError:
+        raise OfferRefusedError(
+            f"{name}: there is no certificate in office.ca, though it has the form of one (PEM). "
+            "By it the camera would trust no server. Make the file again with --office-ca",
+            "no_authority",
+        ) from None
     if not _is_of(authority, str(settings.tls.certificate)):
         found.append(
             f"office.ca has the fingerprint {fingerprint(authority)}, and "
@@ -89,7 +95,7 @@ def _differences(file: Provisioning, settings: OfficeFile) -> list[str]:
 
 def _is_of(authority: x509.Certificate, path: str) -> bool:
     """Whether the server's certificate, or one above it in the same file, is by an authority."""
-    shown = x509.load_pem_x509_certificates(read_plain(path, "certificate", _LARGEST, linked=True))
+    shown = read_certificates(path)
     for certificate in shown:
         try:
             certificate.verify_directly_issued_by(authority)

@@ -105,6 +105,10 @@ class Beside(Protocol):
     async def close(self) -> None:
         """End. Safe to call again, and without `open`."""
 
+    def tidy(self) -> float:
+        """Remove what is over, before `open` too; returns after how many seconds to do so again. It
+        blocks. Raises CameradError."""
+
 
 class Vault:
     """The server. settings: as `camerad.vault.office_settings.load` read them. clock: whose moments
@@ -194,10 +198,20 @@ class Vault:
         most = THREADS if copies is None else THREADS_WITH_COPIES
         queue = self._queue = TakeoverQueue(take, self._clock, ends.tell, threads=most)
         refusals, turns = RefusalLog(self._clock), CameraTurns()
-        app = self._make_app(cameras, refusals)
+        nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
+        guard = Authentication(
+            settings.url,
+            cameras,
+            nonces,
+            self._clock,
+            refusals,
+            withdrawn=WithdrawnCameras(directory),
+        )
+        app = self._make_app(guard)
         UploadRoutes(
             uploads,
             lambda kid, declared: _queue_up(takeover, queue, kid, declared),
+            still=guard.check_not_withdrawn,
             refusals=refusals,
             turns=turns,
             most=receive.uploads,
@@ -232,6 +246,7 @@ class Vault:
             queue.ensure,
             copies,
             silent=lambda: probe is not None and probe.is_unanswered,
+            tidy=None if self._beside is None else self._beside.tidy,
         )
         if settings.metrics is not None:
             self._listener = MetricsListener(settings.metrics, self._metrics.registry)
@@ -252,13 +267,7 @@ class Vault:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _make_app(self, cameras: Cameras, refusals: RefusalLog) -> web.Application:
-        several = self._settings.several_servers
-        nonces = Nonces(self._clock.wall_us(), one_of_several=several)
-        withdrawn = WithdrawnCameras(str(self._settings.directory))
-        guard = Authentication(
-            self._settings.url, cameras, nonces, self._clock, refusals, withdrawn=withdrawn
-        )
+    def _make_app(self, guard: Authentication) -> web.Application:
         app = web.Application(
             middlewares=[self._metrics.count_refusals, plain_errors, guard.middleware],
             client_max_size=LARGEST_BODY,

@@ -12,6 +12,7 @@
 `watch`, every minute           finds what people have to know; at once if something was put apart
 `notices-CHANNEL`, every minute gives that to a channel, which keeps to its own times
 `index`, every five seconds     brings the index up to date, if anything has changed
+`desk`, every hour              removes what people held for a while at the desk, if there is one
 ==============================  ==================================================================
 
 Each is `camerad.vault.periodic_work`, so each has a thread of its own.
@@ -93,9 +94,11 @@ class OfficeWork:
         copies: SecondCopies | None,
         *,
         silent: Callable[[], bool] = lambda: False,
+        tidy: Callable[[], float] | None = None,
     ) -> None:
         """Put the work together. queue: has a complete upload taken over. copies: the second ones,
-        if there are any; silent: whether their store has not answered since the start."""
+        if there are any; silent: whether their store has not answered since the start. tidy:
+        removes at the desk what is over."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
         directory = str(settings.directory)
         certificate = read_certificate(str(settings.tls.certificate))
@@ -134,6 +137,8 @@ class OfficeWork:
         url = url_of(settings.index, directory)
         self._index = IndexWorker(url, directory, key.public, str(settings.register))
         self._add_work("index", self._index.look)
+        if tidy is not None:
+            self._add_work("desk", tidy, LEAST_PAUSE_SECONDS)
         self._add_channels(watch)
 
     def _add_channels(self, watch: OfficeWatch) -> None:

@@ -1,16 +1,17 @@
 """What the office has for a camera that checks in: a settings file, signed as on its card.
 
 ``office/offers/KID/settings.jws`` is file and signature as one
-(`camerad.provisioning.settings_offer`), published whole. `camerad office offer settings` puts it
-there; the server only reads it, and takes it away once the camera runs by it, since it may have a
-network's passphrase. Nothing here is believed: the camera judges it by the office's key.
+(`camerad.provisioning.settings_offer`), published whole. `camerad office offer settings` and the
+desk's page put it there, under the lock ``offer-KID`` (`camerad.vault.offer_kinds`); the server
+takes it away once the camera runs by it, since it may have a network's passphrase. Nothing here is
+believed: the camera judges it by the office's key.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ from camerad.provisioning.validation import digest
 from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks, NamedLocks
-from camerad.vault.offer_kinds import offer_path
+from camerad.vault.offer_kinds import LOCK_SECONDS, offer_path, taken_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class SettingsOffers:
 
     def __init__(self, root: str, locks: NamedLocks | None = None) -> None:
         self._office = os.path.join(os.path.abspath(root), OFFICE)
-        self._locks = locks or DirectoryLocks(os.path.abspath(root))
+        self._locks = locks or DirectoryLocks(os.path.abspath(root), LOCK_SECONDS)
 
     def find(self, kid: str) -> SettingsOffer | None:
         """What there is for a camera; None if there is nothing."""
@@ -73,30 +74,50 @@ class SettingsOffers:
         if found is None:
             return None
         if said.settings is not None and said.settings.sha256 == found.file:
-            with self._locks.hold(f"offer-{kid}"):
-                if self.find(kid) == found:  # the desk may have offered something else since
+            # No camera waits for whoever offers something just now: its next check-in sees to it.
+            with self._locks.try_hold(_lock_of(kid)) as held:
+                if held and self.find(kid) == found:  # another one may have been offered since
                     durable_files.remove(self._path(kid), missing_ok=True)
             return None
         refused = {one.sha256 for one in said.refused_offers}
         return None if found.sha256 in {*said.waiting, *refused} else found
 
-    def put(self, kid: str, content: bytes) -> None:
-        """Offer settings to a camera, in the place of earlier ones."""
+    def put(self, kid: str, content: bytes, note: Callable[[], None] | None = None) -> None:
+        """Offer settings to a camera, in the place of earlier ones. note: writes the entry; it may
+        raise, and then nothing has changed. Raises LockHeldError."""
         path = self._path(kid)
         durable_files.make_directory(os.path.dirname(path))
-        with self._locks.hold(f"offer-{kid}"):
+        with self._locks.hold(_lock_of(kid)):
+            if note is not None:
+                with taken_away([path], settings_offer.LONGEST):
+                    note()
             durable_files.publish(path, content)
 
-    def withdraw(self, kid: str) -> bool:
-        """Offer them no more; whether there were any."""
+    def withdraw(self, kid: str, note: Callable[[SettingsOffer], None] | None = None) -> bool:
+        """Offer them no more; whether there were any. note: as for `put`, and is told what they
+        were. Raises LockHeldError."""
         path = self._path(kid)
-        if not file_status.exists(path):
-            return False  # nor need its directory be there
-        durable_files.remove(path, missing_ok=True)
+        if not file_status.exists(os.path.dirname(path)):
+            return False
+        with self._locks.hold(_lock_of(kid)):
+            if not file_status.exists(path):
+                return False
+            if note is None:
+                durable_files.remove(path)
+            else:
+                found = self.find(kid)
+                if found is None:  # no camera could fetch it; a command removes it
+                    return False
+                with taken_away([path], settings_offer.LONGEST):
+                    note(found)
         return True
 
     def _path(self, kid: str) -> str:
         return offer_path(self._office, kid, settings_offer.NAME)
+
+
+def _lock_of(kid: str) -> str:
+    return f"offer-{kid}"
 
 
 def sha256_of(offer: bytes) -> str:

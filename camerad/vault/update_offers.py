@@ -10,9 +10,10 @@ the server takes an offer away once the camera runs that version, and with the l
 Nothing here is believed: the camera judges a bundle by the certificate in its system.
 
 Order of writes: a bundle is durable before an offer names it, and an offer is removed before its
-bundle is. A bundle gets its name under the lock under which it is offered, and under which others
-are removed: so none goes that is just being offered. It is copied before, which takes minutes,
-under a name of its own, and stays as long as whoever copies it has its claim.
+bundle is. A bundle gets its name under the lock ``updates``, under which it is offered, noted
+(`camerad.vault.offer_kinds`) and others are removed: so none goes that is just being offered. It is
+copied before, which takes minutes, under a name of its own, and stays as long as whoever copies it
+has its claim.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import EX_CONFIG, CameradError, StorageError
@@ -36,7 +39,7 @@ from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.bundle_copy import BundleCopy
 from camerad.vault.directory_locks import DirectoryLocks, NamedLocks, claim_file
-from camerad.vault.offer_kinds import OFFERS, PIECE, offer_path
+from camerad.vault.offer_kinds import LOCK_SECONDS, OFFERS, PIECE, offer_path, taken_away
 from camerad.vault.standstill import free_room
 from camerad.vault.update_bundle import BundleManifest, read_manifest
 
@@ -103,7 +106,7 @@ class UpdateOffers:
     def __init__(self, root: str, locks: NamedLocks | None = None) -> None:
         self._root = os.path.abspath(root)
         self._office = os.path.join(self._root, OFFICE)
-        self._locks = locks or DirectoryLocks(self._root)
+        self._locks = locks or DirectoryLocks(self._root, LOCK_SECONDS)
 
     def find(self, kid: str) -> UpdateContent | None:
         """What there is for a camera; None if there is nothing, or its bundle is gone."""
@@ -179,8 +182,9 @@ class UpdateOffers:
         reserve: int,
         note: Callable[[OfferedUpdate], None],
     ) -> OfferedUpdate:
-        """Offer what was copied to cameras, in the place of earlier ones. note: is told before it
-        is there, and may raise. Raises BundleError and BundleTooLargeError."""
+        """Offer what was copied to cameras, in the place of earlier ones. note: writes the entry;
+        it may raise, and then nothing has changed. Raises BundleError, BundleTooLargeError and
+        LockHeldError."""
         for kid in kids:
             self._path(kid)
         return self._put(name, copy, copy.manifest(name), kids, reserve=reserve, note=note)
@@ -194,7 +198,7 @@ class UpdateOffers:
             found = self.find_bundle(sha256)
             if found is None:
                 return None
-            note(found)
+            self._note(found, kids, note)
             self._write(found, kids)
             self._remove_unoffered()
         return found
@@ -204,13 +208,23 @@ class UpdateOffers:
         there = (self.find(kid) for kid in self._offered_to())
         return next((one.offer for one in there if one and one.sha256 == sha256), None)
 
-    def withdraw(self, kid: str) -> bool:
-        """Offer it no more; whether there was something."""
+    def withdraw(self, kid: str, note: Callable[[OfferedUpdate], None] | None = None) -> bool:
+        """Offer it no more; whether there was something. note: as for `put_copy`, and is told what
+        it was. Raises LockHeldError."""
         path = self._path(kid)
-        if not file_status.exists(path):
+        if not file_status.exists(os.path.dirname(path)):
             return False
         with self._locks.hold(_LOCK):
-            durable_files.remove(path, missing_ok=True)
+            if not file_status.exists(path):
+                return False
+            if note is None:
+                durable_files.remove(path)
+            else:
+                found = self.offered(kid)
+                if found is None:  # no camera could fetch it; a command removes it
+                    return False
+                with taken_away([path], _LARGEST):
+                    note(found)
             self._remove_unoffered()
         return True
 
@@ -237,11 +251,19 @@ class UpdateOffers:
             # Others may have been copied meanwhile.
             self._check_room(name, copy.bytes, reserve, reserve)
             if note is not None:
-                note(offer)
+                self._note(offer, kids, note)
             durable_files.rename(copy.path, self._bundle(copy.sha256))
             self._write(offer, kids)
             self._remove_unoffered()
         return offer
+
+    def _note(
+        self, offer: OfferedUpdate, kids: list[str], note: Callable[[OfferedUpdate], None]
+    ) -> None:
+        with taken_away(
+            [self._path(kid) for kid in kids], _LARGEST, but=msgspec.json.encode(offer)
+        ):
+            note(offer)
 
     def _write(self, offer: OfferedUpdate, kids: list[str]) -> None:
         for kid in kids:

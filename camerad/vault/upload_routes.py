@@ -13,7 +13,7 @@ import contextlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
@@ -88,8 +88,9 @@ class UploadRoutes:
     most: parts that are received at once, of all cameras. on_complete: is told, on the event loop,
     of an upload that has all its bytes, perhaps several times of one. why_not: the sentence that a
     camera is told if the office does not want a recording, by its key and id; None if it does. It
-    may block. refusals: where the log says what a registered camera was refused. turns: of cameras,
-    for what takes a thread.
+    may block. still: raises RefusedRequestError if the camera of a request was withdrawn since.
+    refusals: where the log says what a registered camera was refused. turns: of cameras, for what
+    takes a thread.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class UploadRoutes:
         uploads: Uploads,
         on_complete: Callable[[str, Declaration], None],
         *,
+        still: Callable[[web.Request], Awaitable[None]],
         refusals: RefusalLog,
         turns: CameraTurns,
         most: int = 20,
@@ -106,6 +108,7 @@ class UploadRoutes:
         self._on_complete = on_complete
         self._most = most
         self._why_not = why_not
+        self._still = still
         self._refusals = refusals
         self._turns = turns
         self._receiving: Counter[str] = Counter()
@@ -201,6 +204,7 @@ class UploadRoutes:
         async with _Behind(part) as behind:
             async for piece in bodies.pieces(request, most):
                 await behind.write(piece)
+        await self._still(request)  # a part of 64 MiB may take half an hour
         return await asyncio.to_thread(part.finish, bodies.expected_digest(request), checksum)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:

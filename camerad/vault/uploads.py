@@ -52,6 +52,7 @@ from camerad.vault.upload_limits import (
     check_room,
 )
 from camerad.vault.upload_times import UploadTimes
+from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Uploads:
         self._limits = limits
         self._clock = clock or SystemClock()
         self._locks = DirectoryLocks(self._above)
+        self._withdrawn = WithdrawnCameras(self._above)
         self.arrivals: Final = Arrivals()
         self._times = UploadTimes(limits, self._clock)
         self._told: set[_Name] = set()
@@ -290,15 +292,18 @@ class Uploads:
         return removed
 
     def count(self) -> tuple[int, int]:
-        """How many uploads lack bytes, and how many are complete and not taken over yet. Raises
-        StorageError."""
-        complete = []
+        """How many uploads lack bytes that their camera may bring, and how many are complete and
+        not taken over yet. Raises StorageError."""
+        unfinished = complete = 0
+        withdrawn = self._withdrawn.kids()
         for name in self._names():
             # Of those that cannot be read, whoever works on them tells.
             with contextlib.suppress(NoUploadError, StorageError):
                 files, declaration = self._there(*name)
-                complete.append(files.progress().offset >= declaration.bytes)
-        return complete.count(False), complete.count(True)
+                whole = files.progress().offset >= declaration.bytes
+                complete += whole
+                unfinished += not whole and name[0] not in withdrawn
+        return unfinished, complete
 
     def has_room(self, length: int) -> bool:
         """Whether so many bytes leave the reserve free. Raises StorageError."""
@@ -347,13 +352,14 @@ class Uploads:
 
     def _each(self, kid: str | None = None) -> Iterator[UploadHere]:
         """Yields every upload that can be read."""
-        now = self._clock.moment()
+        now, withdrawn = self._clock.moment(), self._withdrawn.kids()
         for name in self._names(kid):
             # What is left of one is none.
             with _told(), contextlib.suppress(NoUploadError):
                 files, declaration = self._there(*name)
                 progress = files.progress()
-                promised = self._times.is_promised(name, progress, now)
+                promised = name[0] not in withdrawn
+                promised = promised and self._times.is_promised(name, progress, now)
                 yield UploadHere(name[0], declaration, progress.offset, promised)
 
     def _check_promise(

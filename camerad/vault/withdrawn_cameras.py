@@ -6,7 +6,9 @@ office's ledger first, and takes it back likewise (`camerad.ledger.camera_entrie
 cannot be read lets nothing through: it raises StorageError, as does storage that is away.
 
 What came before stays as it is: what the camera has signed still verifies, and a recording that was
-there in whole is taken over. On the camera nothing changes but that it hands over nothing.
+there in whole is taken over. A part that is just coming does not count any more, no room is kept
+for the rest of its upload, and that is not counted as one that is under way. On the camera nothing
+changes but that it hands over nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
+from camerad.base.storage_errors import explaining
 from camerad.container.keys import THUMBPRINT
 from camerad.store.locations import OFFICE
 
@@ -24,6 +27,7 @@ WITHDRAWN: Final = "withdrawn"
 """The directory, in the office's own part."""
 WHYS: Final = ("lost", "stolen", "broken", "other")
 """Why a camera is withdrawn, as the ledger names it."""
+_ENDING: Final = ".json"
 _LARGEST: Final = 4096
 _REMEDY: Final = "put the file back from a backup, or have the camera withdrawn anew"
 
@@ -50,6 +54,15 @@ class WithdrawnCameras:
             self._path(kid), Withdrawal, "withdrawal of a camera", _LARGEST, _REMEDY
         )
 
+    def kids(self) -> frozenset[str]:
+        """Keys of all of them, whether their files can be read or not."""
+        directory = os.path.join(self._office, WITHDRAWN)
+        if not file_status.is_directory(directory):
+            return frozenset()
+        with explaining("list the directory", directory):
+            names = [name.removesuffix(_ENDING) for name in os.listdir(directory)]
+        return frozenset(filter(THUMBPRINT.fullmatch, names))
+
     def put(self, kid: str, withdrawal: Withdrawal) -> None:
         """Withdraw a camera."""
         path = self._path(kid)
@@ -67,4 +80,4 @@ class WithdrawnCameras:
         directory = os.path.join(self._office, WITHDRAWN)
         for one in (self._office, directory):
             file_status.check_directory(one)
-        return os.path.join(directory, f"{kid}.json")
+        return os.path.join(directory, kid + _ENDING)

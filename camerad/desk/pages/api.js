@@ -3,8 +3,8 @@
 
 /** Event of `document`: a request was refused because nobody is signed in any more. */
 export const SIGNED_OUT = "signed-out";
-/** Event of `document`: the server answered somebody who is signed in, so it counts from now how
- * long they do nothing. */
+/** Event of `document`: the server answered somebody who is signed in, or is being sent something by
+ * them, so it counts from now how long they do nothing. */
 export const USED = "used";
 
 export class RefusedError extends Error {
@@ -31,9 +31,17 @@ export async function post(path, body = {}) {
   return read(answer);
 }
 
-/** Sends a file as it is, without reading it into memory. Throws RefusedError. */
+const SENDING_MS = 60_000;
+
+/** Sends a file as it is, without reading it into memory. Whoever sends one does something all the
+ * while, for the server too. Throws RefusedError. */
 export async function file(path, content) {
-  return read(await reach(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: content }));
+  const sending = setInterval(() => document.dispatchEvent(new Event(USED)), SENDING_MS);
+  try {
+    return await read(await reach(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: content }));
+  } finally {
+    clearInterval(sending);
+  }
 }
 
 /** Asks for bytes. Throws RefusedError. */

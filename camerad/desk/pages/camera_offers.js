@@ -7,7 +7,7 @@ import { say, sentence } from "./words.js";
 
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",
-  "reset_offered", "not_registered", "nothing_known", "same_file", "no_server", "other_server", "no_hand_over", "withdrawn", "no_bundle",
+  "reset_offered", "not_registered", "nothing_known", "same_file", "no_server", "other_server", "no_hand_over", "no_authority", "withdrawn", "no_bundle",
   "too_large_bundle", "no_room", "none_left",
 ];
 

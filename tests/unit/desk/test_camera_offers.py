@@ -8,11 +8,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from check_in_helpers import token
 from desk_helpers import KEY
@@ -20,6 +22,8 @@ from desk_helpers import KEY
 from camerad.base import durable_files
 from camerad.container.keys import SigningKey
 from camerad.desk import camera_offers
+from camerad.desk.desk_ledger import DeskLedger
+from camerad.desk.desk_locks import WAITING, WaitingRoom
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
 from camerad.office import camera_register
@@ -30,19 +34,24 @@ from camerad.store.check_in import RefusedOffer, RunningSettings
 from camerad.vault import update_offers
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
+from camerad.vault.directory_locks import DirectoryLocks
 from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.provisioning.scene import OFFICE, STRANGER, document
 from tests.unit.update.scene import NEW, OLD
 from tests.unit.vault.office_scene import URL
 from tests.unit.vault.update_scene import a_bundle
 
-from .desk_scene import ORIGIN, Answer, Browser, DeskScene
+from .desk_scene import MINUTE, ORIGIN, Answer, Browser, DeskScene
 
 KID = KEY.public.thumbprint
 OTHER = SigningKey.generate()
 OTHER_KID = OTHER.public.thumbprint
 FILE = {"Content-Type": "application/octet-stream"}
 BUNDLE = a_bundle(size=3 << 20)
+NO_CERTIFICATE = (
+    f"-----BEGIN CERTIFICATE-----\n{2 * (64 * 'A' + chr(10))}-----END CERTIFICATE-----\n"
+)
+"""It has the form of one."""
 SHA256 = hashlib.sha256(BUNDLE).hexdigest()
 
 
@@ -147,6 +156,7 @@ def test_settings_that_were_signed_elsewhere_reach_their_camera(
         ({"reset": KID}, "reset_offered"),
         ({"more": "camera: {fps: 99}\n"}, "mistakes"),
         ({"server": {"url": "https://other.example"}}, "other_server"),
+        ({"server": {"ca": NO_CERTIFICATE}}, "no_authority"),
     ],
 )
 def test_what_its_camera_would_refuse_is_not_offered(
@@ -172,6 +182,96 @@ def test_a_file_that_was_changed_or_has_no_signature_is_not_offered(
     gone.put(KID, Withdrawal(1, "w", "lost", "r"))
     assert offer(admin, content, signature).said["why"] == "withdrawn"
     assert not Path(scene.directory, "office/offers", KID, "settings.jws").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("register", "register.json: this is no register"),
+        ("certificate", "server.pem: this is no certificate in PEM: put it back"),
+        ("key", "office.pem: other users can read this private key"),
+    ],
+)
+def test_what_the_server_cannot_read_is_told_in_words_and_in_its_log(
+    scene: DeskScene, admin: Browser, caplog: pytest.LogCaptureFixture, what: str, says: str
+) -> None:
+    office = scene.office.settings
+    path = {"register": office.register, "certificate": office.tls.certificate}.get(
+        what, office.office_key
+    )
+    good, asked = path.read_bytes(), settings(scene)
+    try:
+        if what == "key":
+            path.chmod(0o644)
+        else:
+            path.write_bytes(b"spoilt")
+        answer = offer(admin, *asked)
+        shown = admin.ask("GET", "/api/cameras")
+    finally:
+        path.write_bytes(good)
+        path.chmod(0o600)
+    assert (answer.status, answer.why) == (503, "server_files")
+    assert shown.status == (503 if what == "register" else 200)
+    assert says in caplog.text
+    assert offer(admin, *asked).said["cameras"] == ["cam-1"]
+
+
+def lies_there(scene: DeskScene) -> str:
+    path = Path(scene.directory, "office/offers", KID, "settings.jws")
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+@pytest.mark.parametrize("other", ["offers", "takes back"])
+def test_of_two_at_once_the_last_entry_is_about_what_lies_there(
+    scene: DeskScene, admin: Browser, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """The second comes when the first has written, and has put nothing there yet."""
+    assert offer(admin, *settings(scene)).said["cameras"] == ["cam-1"]
+    written, seconds = DeskLedger.append_all, list[threading.Thread]()
+    before, answers = len(scene.kinds("offer")), list[Answer]()
+    back = {"kid": KID, "offer": "settings"}
+
+    def come() -> None:
+        tab = scene.signed_in("admin")
+        answers.append(
+            offer(tab, *settings(scene, 8))
+            if other == "offers"
+            else tab.ask("POST", "/api/offers/back", back)
+        )
+
+    def write(ledger: DeskLedger, entries: Any) -> None:
+        written(ledger, entries)
+        if not seconds:
+            seconds.append(threading.Thread(target=come))
+            seconds[0].start()
+            waits(lambda: bool(answers) or WAITING.count() > 0)
+
+    monkeypatch.setattr(DeskLedger, "append_all", write)
+    assert offer(admin, *settings(scene, 7)).said["cameras"] == ["cam-1"]
+    seconds[0].join(20)
+    assert [one.status for one in answers] == [200]
+    first, last = scene.kinds("offer")[before:]
+    assert first.what == "offered"
+    assert lies_there(scene) == ("" if other == "takes back" else last.sha256)
+    if other == "takes back":
+        assert (last.what, last.sha256) == ("withdrawn", first.sha256)
+
+
+def test_an_offer_waits_no_longer_than_a_while_for_its_lock(
+    scene: DeskScene, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("camerad.desk.desk_locks.WAITING", WaitingRoom(0, 0))
+    assert offer(admin, *settings(scene)).said["cameras"] == ["cam-1"]
+    before = len(scene.entries())
+    with DirectoryLocks(scene.directory).hold(f"offer-{KID}"):
+        answers = [
+            offer(admin, *settings(scene, 7)),
+            admin.ask("POST", "/api/offers/back", {"kid": KID, "offer": "settings"}),
+        ]
+    for answer in answers:
+        assert (answer.status, answer.why) == (503, "busy")
+        assert int(answer.headers["Retry-After"]) > 0
+    assert len(scene.entries()) == before
 
 
 # ------------------------------------------------------------------ updates
@@ -261,7 +361,7 @@ def test_what_is_no_bundle_for_these_cameras_leaves_nothing(
 class Slow:
     """A browser that sends a bundle piece by piece."""
 
-    def __init__(self, scene: DeskScene, tab: Browser) -> None:
+    def __init__(self, scene: DeskScene, tab: Browser, first: int = 2 << 20) -> None:
         self.connection = HTTPSConnection("localhost", scene.port, context=scene.tls, timeout=20)
         self.connection.putrequest("POST", f"/api/offers/update?camera={KID}", skip_host=True)
         fields = {
@@ -272,10 +372,10 @@ class Slow:
         }
         for name, value in (fields | FILE).items():
             self.connection.putheader(name, value)
-        self.connection.endheaders(BUNDLE[: 2 << 20])
+        self.connection.endheaders(BUNDLE[:first])
 
-    def finish(self) -> str:
-        self.connection.send(BUNDLE[2 << 20 :])
+    def finish(self, sent: int = 2 << 20) -> str:
+        self.connection.send(BUNDLE[sent:])
         said = json.loads(self.connection.getresponse().read())
         self.connection.close()
         return str(said.get("error") or said["cameras"])
@@ -283,8 +383,16 @@ class Slow:
 
 def half(scene: DeskScene) -> bool:
     """Whether some of a bundle is on the storage, and not all of it."""
+    return size_of_half(scene) > 0
+
+
+def size_of_half(scene: DeskScene) -> int:
     there = Path(scene.directory, "office/updates").glob(f"*{durable_files.TEMPORARY}")
-    return any(one.stat().st_size for one in there)
+    return sum(one.stat().st_size for one in there)
+
+
+def has_more(scene: DeskScene, sent: int) -> bool:
+    return size_of_half(scene) > sent
 
 
 def waits(found: Callable[[], bool]) -> None:
@@ -313,3 +421,36 @@ def test_one_bundle_comes_at_a_time_and_nobody_who_was_signed_out_offers_it(
     waits(lambda: not half(scene))
     assert bundles(scene) == [f"{SHA256}.raucb"]
     waits(lambda: "cameras" in send(scene.signed_in("admin"), BUNDLE, KID).said)
+
+
+@pytest.mark.parametrize("change", ["signed out", "withdrawn"])
+def test_whoever_may_not_any_more_keeps_the_place_from_nobody(
+    scene: DeskScene, change: str
+) -> None:
+    """They are told while they still send, and the next one has the place."""
+    scene.add(leaving := f"leaving-{change[0]}", DeskRole.ADMINISTRATOR)
+    slow = Slow(scene, scene.signed_in(leaving))
+    waits(lambda: half(scene))
+    if change == "withdrawn":
+        scene.people.change(leaving, lambda one: msgspec.structs.replace(one, withdrawn_us=1))
+    else:
+        scene.sessions.end_all_of(leaving)
+    scene.clock.advance(MINUTE)
+    slow.connection.send(BUNDLE[2 << 20 : -1])  # and never the last byte
+    assert json.loads(slow.connection.getresponse().read())["error"] == "not_signed_in"
+    slow.connection.close()
+    assert send(scene.signed_in("admin"), BUNDLE, KID).said["cameras"] == ["cam-1"]
+
+
+def test_whoever_sends_for_longer_than_a_session_may_be_idle_is_at_work_all_the_while(
+    scene: DeskScene, admin: Browser
+) -> None:
+    slow = Slow(scene, admin, first=1 << 20)
+    waits(lambda: half(scene))
+    for sent in (1 << 20, 2 << 20):
+        scene.clock.advance(20 * MINUTE)
+        slow.connection.send(BUNDLE[sent : sent + (1 << 20)])
+        waits(partial(has_more, scene, sent))
+    scene.clock.advance(20 * MINUTE)
+    assert slow.finish(3 << 20) == "['cam-1']"
+    assert admin.ask("GET", "/api/me").said["id"] == "admin"

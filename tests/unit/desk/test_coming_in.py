@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from camerad.desk import people as people_module
 from camerad.desk.desk_ledger import BusyError, DeskLedger
-from camerad.desk.people import MOST_PASSKEYS, DeskPerson, Passkey, People
+from camerad.desk.people import MOST_PASSKEYS, DeskPerson, OpenidAccount, Passkey, People
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import name_of
 from camerad.vault.directory_locks import DirectoryLocks
@@ -163,6 +164,68 @@ def test_an_administrator_makes_links_for_those_alone_who_have_never_come_in(
     assert boss.ask("POST", "/api/people/restore", {"id": person}).status == 200
     assert boss.ask("POST", "/api/people/link", {"id": person}).why == "link_by_command"
     assert [what for _, what in about(scene, person)[len(written) :]] == ["withdrawn", "restored"]
+
+
+def without(scene: DeskScene, person: str, field: str) -> None:
+    """The record as a version wrote it that did not know the field."""
+    path = scene.office.directory / f"office/desk/people/{person}.json"
+    said = json.loads(path.read_bytes())
+    del said[field]
+    path.write_text(json.dumps(said))
+
+
+def test_of_a_record_that_does_not_say_so_nobody_knows_that_they_never_came_in(
+    scene: DeskScene, person: str, boss: Browser
+) -> None:
+    without(scene, person, "came_us")
+    for action in ("", "withdraw", "restore"):
+        if action:
+            assert boss.ask("POST", f"/api/people/{action}", {"id": person}).status == 200
+        assert boss.ask("POST", "/api/people/link", {"id": person}).why in (
+            *("link_by_command", "not_allowed"),
+        )
+    assert boss.ask("POST", "/api/people/link", {"id": person}).why == "link_by_command"
+
+
+@pytest.mark.parametrize("by", ["passkey", "account"])
+def test_whoever_had_a_way_in_has_come_in_also_when_it_was_taken_from_them(
+    scene: DeskScene, person: str, boss: Browser, by: str
+) -> None:
+    """Their record said neither when they came, nor, once they are restored, how."""
+    ways = {"passkey": {"passkeys": (Passkey("P", "", 0, "", 0),)}}
+    way = ways.get(by, {"openid": OpenidAccount("https://login.example", by)})
+    scene.people.change(person, lambda one: msgspec.structs.replace(one, came_us=None, **way))
+    for action in ("withdraw", "restore"):
+        assert boss.ask("POST", f"/api/people/{action}", {"id": person}).status == 200
+    found = scene.people.find(person)
+    assert found is not None and found.passkeys == () and found.openid is None
+    assert boss.ask("POST", "/api/people/link", {"id": person}).why == "link_by_command"
+
+
+def test_somebody_who_never_came_in_still_gets_a_link_when_restored(
+    scene: DeskScene, person: str, boss: Browser
+) -> None:
+    for action in ("withdraw", "restore"):
+        assert boss.ask("POST", f"/api/people/{action}", {"id": person}).status == 200
+    assert boss.ask("POST", "/api/people/link", {"id": person}).status == 200
+
+
+def test_whoever_is_added_in_the_place_of_a_lost_record_has_no_session_of_before(
+    scene: DeskScene, person: str, boss: Browser
+) -> None:
+    tab, link = scene.signed_in(person), scene.sessions.make_link(person, "")
+    (scene.office.directory / f"office/desk/people/{person}.json").unlink()
+    said = {"id": person, "name": "Another", "roles": ["desk"]}
+    assert boss.ask("POST", "/api/people/add", said).status == 200
+    assert tab.ask("GET", "/api/me").said is None
+    assert scene.anybody().ask("POST", "/api/link/look", {"link": link}).why == "link_used"
+
+
+def test_who_is_there_is_not_restored(scene: DeskScene, person: str, boss: Browser) -> None:
+    before = scene.people.find(person)
+    assert boss.ask("POST", "/api/people/restore", {"id": person}).status == 200
+    assert scene.people.find(person) == before
+    assert about(scene, person) == []
 
 
 def test_a_link_of_the_command_is_not_replaced_by_one_of_the_page(

@@ -33,6 +33,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
             store.reconcile()
             offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
         scene.add("desk", DeskRole.DESK)
+        scene.add("root", DeskRole.ADMINISTRATOR)
         for one in ("boss", "boss2"):
             scene.add(one, DeskRole.SUPERVISOR)
         yield scene
@@ -89,6 +90,20 @@ def test_an_approval_is_for_the_reason_and_case_that_were_approved(scene: DeskSc
     assert (len(scene.kinds("viewed")), len(waiting(boss))) == (before, 3)
     assert ask(tab).said["viewing"]
     assert scene.kinds("viewed")[-1].reason == "Az. 7"
+
+
+def test_whoever_gets_the_name_of_somebody_who_was_withdrawn_has_none_of_their_approvals(
+    scene: DeskScene,
+) -> None:
+    scene.add("leaver", DeskRole.DESK)
+    approved(scene, scene.signed_in("leaver"))
+    root = scene.signed_in("root")
+    for action in ("withdraw", "restore"):
+        assert root.ask("POST", f"/api/people/{action}", {"id": "leaver"}).status == 200
+    successor = scene.signed_in("leaver")
+    assert waiting(successor) == [], "nor the reasons of whoever had the name"
+    assert ask(successor).said["viewing"] == ""
+    assert len(waiting(successor)) == 1
 
 
 def test_a_recording_that_was_looked_at_goes_on_its_day_all_the_same(scene: DeskScene) -> None:

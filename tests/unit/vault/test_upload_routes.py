@@ -20,6 +20,7 @@ from camerad.base.clock import DAY, SECOND
 from camerad.dock.request_signature import NONCE
 from camerad.vault import bodies, upload_routes
 from camerad.vault.part_upload import PartUpload
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 from tests.unit.vault.office_scene import (
     DEADLINE,
     FINAL,
@@ -29,6 +30,7 @@ from tests.unit.vault.office_scene import (
     OfficeScene,
     metadata,
 )
+from tests.waiting import until
 
 PAGE = (Path(__file__).parents[3] / "docs/office-api.md").read_text(encoding="utf-8")
 ONE_OF = f"/v1/uploads/{ID}"
@@ -321,6 +323,21 @@ def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(
     finally:
         first.close()
         second.close()
+
+
+def test_a_part_that_is_just_coming_does_not_count_once_its_camera_is_withdrawn(
+    client: DockClient, scene: OfficeScene
+) -> None:
+    client.declare()
+    half = HalfPart(client, b"0123456789")
+    until(lambda: client.patch(5, b"5").status == 423, what="it is coming")
+    withdrawn = WithdrawnCameras(str(scene.directory))
+    withdrawn.put(client.key.public.thumbprint, Withdrawal(1, "w", "stolen", "r"))
+    assert half.end() == 403
+    half.close()
+    withdrawn.remove(client.key.public.thumbprint)
+    assert client.offset() == 0
+    assert client.patch(0, b"0123456789").status == 204, "back, it goes on"
 
 
 def test_who_goes_silent_is_cut_off(

@@ -19,6 +19,7 @@ from camerad.vault.part_upload import WRITE_OUT
 from camerad.vault.upload_files import Declaration, UploadFiles
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.uploads import INCOMING, Uploads
+from camerad.vault.withdrawn_cameras import Withdrawal, WithdrawnCameras
 
 KID, OTHER = "k" * 43, "-" + "o" * 42
 ID = "20261128T120000Z-000001-0123abcd"
@@ -341,6 +342,30 @@ def test_room_is_kept_for_all_that_was_declared(
     with pytest.raises(errors.NoRoomError, match="are promised to uploads that are not complete"):
         declare(uploads, 100_001, number(2), kid=OTHER)
     declare(uploads, 100_000, number(2), kid=OTHER)
+
+
+def test_what_a_withdrawn_camera_does_not_bring_has_no_room_and_is_not_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it brought whole still waits to be taken over."""
+
+    class Free:
+        f_bavail, f_frsize = 1_000_000, 1
+
+    monkeypatch.setattr(os, "statvfs", lambda path: Free)
+    uploads, withdrawn = Uploads(str(tmp_path), SMALL), WithdrawnCameras(str(tmp_path))
+    declare(uploads, 1, number(2))
+    send(uploads, b"0", rec=number(2))
+    declare(uploads, 400_000)
+    assert uploads.count() == (1, 1)
+    with pytest.raises(errors.NoRoomError, match="are promised to uploads"):
+        declare(uploads, 650_000, kid=OTHER)
+    withdrawn.put(KID, Withdrawal(1, "w", "stolen", "r"))
+    assert uploads.count() == (0, 1)
+    declare(uploads, 650_000, kid=OTHER)
+    assert uploads.count() == (1, 1)
+    withdrawn.remove(KID)
+    assert uploads.count() == (2, 1)
 
 
 def test_what_got_nothing_for_a_week_is_removed_and_nothing_else(
