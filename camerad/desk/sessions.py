@@ -1,8 +1,8 @@
 """Who is signed in: sessions, and the links that are good for one.
 
-A session ends when its person signs out, is withdrawn or loses a role, after it was idle for so
-long, and after a day's work in any case. Its cookie is out of reach of scripts, and is sent to no
-other site and by none.
+A session ends when its person signs out, is withdrawn, loses a role, or connects another account
+than the one that opened it; after it was idle for so long, and after a day's work in any case. Its
+cookie is out of reach of scripts, and is sent to no other site and by none.
 
 Times are wall time, microseconds since 1970.
 """
@@ -17,12 +17,13 @@ import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.desk.desk_locks import DeskLocks
-from camerad.desk.people import DeskPerson, People
+from camerad.desk.people import DeskPerson, OpenidAccount, People
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SECRET, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
 
 COOKIE: Final = "__Host-camerad-desk"
+BY_OPENID: Final = "openid"
 MOST_SESSIONS: Final = 2000
 MOST_OF_ONE: Final = 50
 """Sessions of one person, so that nobody takes the place of all the others."""
@@ -37,7 +38,8 @@ ends sessions: nobody knows then for how long they were idle."""
 class Session(msgspec.Struct, frozen=True):
     """until_us: from then on it counts no more if it is not used. end_us: nor then in any case.
     roles: those that it began with; with others, the person signs in anew. how: "passkey", "link"
-    or "openid"."""
+    or "openid". account: the one that opened it, if one did; with another, the person signs in
+    anew."""
 
     person: str
     began_us: int
@@ -46,6 +48,7 @@ class Session(msgspec.Struct, frozen=True):
     end_us: int
     roles: tuple[DeskRole, ...]
     how: str
+    account: OpenidAccount | None = None
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -82,8 +85,9 @@ class Sessions:
         now = self._clock.wall_us()
         end = now + self._longest_us
         until = min(now + self._idle_us, end)
+        account = person.openid if how == BY_OPENID else None
         return self._sessions.issue(
-            Session(person.id, now, now, until, end, person.roles, how), now
+            Session(person.id, now, now, until, end, person.roles, how, account), now
         )
 
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
@@ -95,8 +99,7 @@ class Sessions:
             return None
         person = self._people.find(session.person)
         unused_us = now - session.used_us
-        counts = person is not None and person.active and person.roles == session.roles
-        if person is None or not counts or unused_us < -_NOTED_US:
+        if person is None or not _may(person, session) or unused_us < -_NOTED_US:
             self._sessions.drop(name_of(secret))
             return None
         if abs(unused_us) >= _NOTED_US:
@@ -120,6 +123,12 @@ class Sessions:
         found = self._sessions.records(self._clock.wall_us())
         names = [name for name, session in found if session.person == person]
         return sum(self._sessions.drop(name) for name in names)
+
+    def end_of_former_account(self, person: DeskPerson) -> None:
+        """End what another account than theirs opened: somebody else may have it."""
+        for name, session in self._sessions.records(self._clock.wall_us()):
+            if session.person == person.id and not _is_by_account_of(person, session):
+                self._sessions.drop(name)
 
     def count_of(self, person: str) -> int:
         """How many sessions somebody has."""
@@ -172,3 +181,12 @@ class Sessions:
     def _active(self, person: str) -> DeskPerson | None:
         found = self._people.find(person)
         return found if found is not None and found.active else None
+
+
+def _may(person: DeskPerson, session: Session) -> bool:
+    same = person.roles == session.roles and _is_by_account_of(person, session)
+    return person.active and same
+
+
+def _is_by_account_of(person: DeskPerson, session: Session) -> bool:
+    return session.account in (None, person.openid)
