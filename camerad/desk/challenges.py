@@ -26,7 +26,8 @@ from camerad.desk.secrets_store import DESK, SecretKind, SecretsStore
 from camerad.store.locations import OFFICE
 
 MOST_ANSWERED: Final = 10_000
-"""Answers that are remembered at once."""
+"""Answers that are remembered at once. With so many, nobody is let in until some are too old: one
+that is forgotten early would count again."""
 CHALLENGE_US: Final = 300 * SECOND
 _KEY: Final = "challenge-key"
 _KEY_BYTES: Final = 32
@@ -84,6 +85,7 @@ class Challenges:
         ChallengeError and TooManyError."""
         now = self._clock.wall_us()
         self._answered.tidy(now)
+        self._answered.check_room(now)
         if not self._answered.claim(_name(challenge), Answered(now + self._lasts_us)):
             raise ChallengeError("this was answered before: try again")
 

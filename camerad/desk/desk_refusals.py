@@ -25,6 +25,7 @@ class DeskRefusal(StrEnum):
     LINK_BY_COMMAND = "link_by_command"
     PASSKEY = "passkey"
     OPENID_AWAY = "openid_away"
+    OPENID_BUSY = "openid_busy"
     OPENID_DECLINED = "openid_declined"
     OPENID_STALE = "openid_stale"
     OPENID_WRONG = "openid_wrong"
@@ -72,6 +73,7 @@ STATUS: Final = {
     DeskRefusal.LINK_BY_COMMAND: HTTPStatus.FORBIDDEN,
     DeskRefusal.PASSKEY: HTTPStatus.FORBIDDEN,
     DeskRefusal.OPENID_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.OPENID_BUSY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.OPENID_DECLINED: HTTPStatus.FORBIDDEN,
     DeskRefusal.OPENID_STALE: HTTPStatus.FORBIDDEN,
     DeskRefusal.OPENID_WRONG: HTTPStatus.FORBIDDEN,

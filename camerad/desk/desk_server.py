@@ -4,6 +4,7 @@
 `route_table`                            who may ask for what; what every answer forbids browsers
 `sign_in_routes`, `passkeys`             people come in and go
 `openid_routes`, `openid_provider`       the same by the city's account, if the settings have one
+`redeeming`                              so that no stranger keeps others from that
 `people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
 `recording_routes`, `index_reader`       find recordings, hold and release them
 `viewing_routes`                         a recording is given to somebody, sealed, for a reason
@@ -57,6 +58,7 @@ from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
+from camerad.desk.redeeming import KNOWN_US, Redeeming
 from camerad.desk.report_routes import ReportRoutes
 from camerad.desk.route_table import Guard, Route
 from camerad.desk.secrets_store import tidy_all
@@ -124,6 +126,7 @@ class Desk:
             self._people,
             self._sessions,
             admission,
+            redeeming=Redeeming(Challenges(directory, self._clock, KNOWN_US), self._clock),
             clock=self._clock,
         ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()

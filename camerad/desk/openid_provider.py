@@ -28,7 +28,6 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.keys import encode_base64url
-from camerad.desk.desk_ledger import BusyError
 from camerad.desk.id_token import (
     IdTokenError,
     TokenKeys,
@@ -48,8 +47,6 @@ KNOWN_US: Final = 3600 * SECOND
 KEYS_AGAIN_US: Final = 30 * SECOND
 LEFT_ALONE_US: Final = 5 * SECOND
 """How long a provider that did not answer is not asked again."""
-MOST_AT_ONCE: Final = 8
-"""Codes that are being redeemed."""
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _LONGEST_SECRET: Final = 4096
 
@@ -94,7 +91,6 @@ class OpenidProvider:
         self._clock = clock
         self._document = _Remembered(clock, self._fetch_document)
         self._keys = _Remembered(clock, self._fetch_keys)
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._tls: ssl.SSLContext | None = None
 
     async def look(self) -> None:
@@ -131,31 +127,28 @@ class OpenidProvider:
         self, code: str, issuer: str | None, verifier: str, nonce: str, begun_us: int
     ) -> str:
         """The subject that a code stands for. issuer: as the browser brought it (RFC 9207).
-        begun_us: when this sign-in began. Raises BusyError, ProviderAwayError, CodeRefusedError and
+        begun_us: when this sign-in began. Raises ProviderAwayError, CodeRefusedError and
         IdTokenError."""
-        if self._room.locked():
-            raise BusyError("as many people sign in by the provider as may at once")
-        async with self._room:
-            settings = self.settings
-            document = await self._document.get()
-            needed = document.authorization_response_iss_parameter_supported
-            if (issuer is not None or needed) and issuer != settings.issuer:
-                raise IdTokenError("the answer is by another issuer (iss)")
-            token = await self._fetch_token(document, code, verifier)
-            wanted = WantedToken(
-                settings.issuer,
-                settings.client_id,
-                nonce,
-                begun_us,
-                settings.max_age_seconds,
-                settings.acr,
-            )
-            now = self._clock.wall_us()
-            try:
-                return check_id_token(token, await self._keys.get(), wanted, now)
-            except UnpublishedKeyError:
-                again = await self._keys.get(older_than_us=KEYS_AGAIN_US)
-                return check_id_token(token, again, wanted, now)
+        settings = self.settings
+        document = await self._document.get()
+        needed = document.authorization_response_iss_parameter_supported
+        if (issuer is not None or needed) and issuer != settings.issuer:
+            raise IdTokenError("the answer is by another issuer (iss)")
+        token = await self._fetch_token(document, code, verifier)
+        wanted = WantedToken(
+            settings.issuer,
+            settings.client_id,
+            nonce,
+            begun_us,
+            settings.max_age_seconds,
+            settings.acr,
+        )
+        now = self._clock.wall_us()
+        try:
+            return check_id_token(token, await self._keys.get(), wanted, now)
+        except UnpublishedKeyError:
+            again = await self._keys.get(older_than_us=KEYS_AGAIN_US)
+            return check_id_token(token, again, wanted, now)
 
     async def _fetch_document(self) -> _Document:
         settings = self.settings

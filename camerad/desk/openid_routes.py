@@ -15,7 +15,8 @@ The way, with what each step is bound to:
    that out of its address, and sends it with a request of its own: so, as everywhere, what changes
    something is a POST of this page, and all cookies are ``SameSite=Strict``.
 3. `state` has to belong to the cookie (so nobody is signed in as somebody else by a link that was
-   sent to them), the code is redeemed with the verifier, and the token has to have the nonce.
+   sent to them), the code is redeemed with the verifier, if it is this browser's turn
+   (`camerad.desk.redeeming`), and the token has to have the nonce.
 4. Entries of the ledger, then the session, as with a passkey (`camerad.desk.admission`).
 
 The desk's sign-out ends the desk's session and no other: `prompt` says what the provider asks next
@@ -43,18 +44,36 @@ from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.id_token import FactorError, IdTokenError, OldSignInError
 from camerad.desk.openid_provider import CodeRefusedError, OpenidProvider, ProviderAwayError
 from camerad.desk.people import DeskPerson, OpenidAccount, People
+from camerad.desk.redeeming import Asker, Redeeming
 from camerad.desk.roles import DeskRole
 from camerad.desk.route_table import Open, Route, Visit
-from camerad.desk.sessions import Sessions
+from camerad.desk.sessions import BY_OPENID, Sessions
 from camerad.vault.refusals import RefusedRequestError
 
 _log = logging.getLogger(__name__)
-BY_OPENID: Final = "openid"
 FLOW_COOKIE: Final = "__Host-camerad-openid"
 FLOW_US: Final = 600 * SECOND
 """How long somebody may take at the provider."""
 _SAID_AGAIN_US: Final = 60 * SECOND
 """How often the log has one and the same trouble."""
+_NO_CODE: Final = frozenset(
+    (
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "invalid_request",
+        "invalid_request_object",
+        "invalid_scope",
+        "login_required",
+        "request_not_supported",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unmet_authentication_requirements",
+        "unsupported_response_type",
+    )
+)
+"""Why there is no code, as far as that can be here (RFC 6749, 4.1.2.1; Core, 3.1.2.6)."""
 
 
 class AskBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +105,7 @@ class ProviderAddress(msgspec.Struct, frozen=True):
 
 class OpenidRoutes:
     """provider: None if the settings have none. challenges: of such sign-ins. people, sessions: of
-    the desk. admission: lets them in."""
+    the desk. admission: lets them in. redeeming: whose turn it is."""
 
     def __init__(
         self,
@@ -96,14 +115,17 @@ class OpenidRoutes:
         sessions: Sessions,
         admission: Admission,
         *,
+        redeeming: Redeeming,
         clock: Clock,
     ) -> None:
         self._provider = provider
         self._challenges = challenges
+        self._redeeming = redeeming
         self._people = people
         self._sessions = sessions
         self._admission = admission
-        self._told = _Told(clock)
+        self._told = _Told(clock, 20)
+        self._told_declined = _Told(clock, 1)
 
     def routes(self) -> Iterator[Route]:
         """All of them, whether there is a provider or not."""
@@ -150,10 +172,12 @@ class OpenidRoutes:
         body: ReturnBody = visit.body
         if body.error or not body.code:
             raise self._declined(body)
+        asker = await asyncio.to_thread(self._redeeming.asker, visit.request, flow.link)
         try:
-            subject = await provider.redeem(
-                body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
-            )
+            with self._redeeming.turn(asker):
+                subject = await provider.redeem(
+                    body.code, body.iss, flow.verifier, flow.nonce, flow.begun_us
+                )
         except ProviderAwayError as error:
             self._told.tell(error)
             raise refused(DeskRefusal.OPENID_AWAY) from error
@@ -167,7 +191,9 @@ class OpenidRoutes:
         except IdTokenError as error:
             self._told.tell(error)
             raise refused(DeskRefusal.OPENID_WRONG) from error
-        response = await asyncio.to_thread(self._let_in, visit, flow, self._account(subject))
+        account = self._account(subject)
+        response = await asyncio.to_thread(self._let_in, visit, flow, account, asker)
+        self._redeeming.forgive(asker)
         response.del_cookie(FLOW_COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
 
@@ -189,8 +215,12 @@ class OpenidRoutes:
         state, nonce = derive(challenge, "state"), derive(challenge, "nonce")
         return _Flow(challenge, link, begun_us, state, nonce, derive(challenge, "verifier"))
 
-    def _let_in(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
-        return (self._connect if flow.link else self._enter)(visit, flow, account)
+    def _let_in(
+        self, visit: Visit, flow: _Flow, account: OpenidAccount, asker: Asker
+    ) -> web.Response:
+        response = (self._connect if flow.link else self._enter)(visit, flow, account)
+        self._redeeming.remember(asker, response)
+        return response
 
     def _enter(self, visit: Visit, flow: _Flow, account: OpenidAccount) -> web.Response:
         person = self._people.by_account(account)
@@ -233,6 +263,7 @@ class OpenidRoutes:
             if not written:  # it was connected before, so nothing changed
                 note(person)
         self._sessions.drop_links_of(person.id)
+        self._sessions.end_of_former_account(person)
         return self._admission.let_in(visit, person, BY_OPENID)
 
     def _use_up(self, flow: _Flow) -> None:
@@ -242,10 +273,12 @@ class OpenidRoutes:
             raise refused(DeskRefusal.OPENID_STALE) from error
 
     def _declined(self, body: ReturnBody) -> RefusedRequestError:
-        """Why the provider gave no code. What is no decision of a person is in the log."""
+        """Why the provider gave no code. What is no decision of a person is in the log, in a word
+        of the standards' alone: anybody can send this."""
         if body.error == "access_denied":
             return refused(DeskRefusal.OPENID_DECLINED)
-        self._told.tell(f"the provider gave no code ({printable(body.error)}); see its log")
+        word = body.error if body.error in _NO_CODE else "for a reason that no standard has"
+        self._told_declined.tell(f"the provider gave no code ({word}); see its log")
         return refused(DeskRefusal.OPENID_WRONG)
 
     def _write_refused(self, subject: str) -> None:
@@ -275,10 +308,11 @@ class _Flow(msgspec.Struct, frozen=True):
 
 class _Told:
     """Says in the log what is wrong with the provider, or with what it sends; one and the same
-    thing once a minute, so that a stranger cannot fill the log."""
+    thing once a minute, and so many things at the most, so that nobody can fill the log."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, most: int) -> None:
         self._clock = clock
+        self._most = most
         self._said_us: dict[str, int] = {}
 
     def tell(self, text: object) -> None:
@@ -286,7 +320,7 @@ class _Told:
         self._said_us = {
             one: when for one, when in self._said_us.items() if now - when < _SAID_AGAIN_US
         }
-        if said in self._said_us or len(self._said_us) >= 20:
+        if said in self._said_us or len(self._said_us) >= self._most:
             return
         self._said_us[said] = now
         _log.warning(

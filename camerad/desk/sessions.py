@@ -1,8 +1,8 @@
 """Who is signed in: sessions, and the links that are good for one.
 
-A session ends when its person signs out, is withdrawn or loses a role, after it was idle for so
-long, and after a day's work in any case. Its cookie is out of reach of scripts, and is sent to no
-other site and by none.
+A session ends when its person signs out, is withdrawn, loses a role, or connects another account
+than the one that opened it; after it was idle for so long, and after a day's work in any case. Its
+cookie is out of reach of scripts, and is sent to no other site and by none.
 
 Times are wall time, microseconds since 1970.
 """
@@ -17,12 +17,13 @@ import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.desk.desk_locks import DeskLocks
-from camerad.desk.people import DeskPerson, People
+from camerad.desk.people import DeskPerson, OpenidAccount, People
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SECRET, SecretKind, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
 
 COOKIE: Final = "__Host-camerad-desk"
+BY_OPENID: Final = "openid"
 MOST_SESSIONS: Final = 2000
 MOST_OF_ONE: Final = 50
 """Sessions of one person, so that nobody takes the place of all the others."""
@@ -37,7 +38,8 @@ ends sessions: nobody knows then for how long they were idle."""
 class Session(msgspec.Struct, frozen=True):
     """until_us: from then on it counts no more if it is not used. end_us: nor then in any case.
     roles: those that it began with; with others, the person signs in anew. how: "passkey", "link"
-    or "openid". handle: that of the person."""
+    or "openid". handle: that of the person. account: the one that opened it, if one did; with
+    another, the person signs in anew."""
 
     person: str
     began_us: int
@@ -47,6 +49,7 @@ class Session(msgspec.Struct, frozen=True):
     roles: tuple[DeskRole, ...]
     how: str
     handle: str = ""
+    account: OpenidAccount | None = None
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -83,8 +86,10 @@ class Sessions:
         now = self._clock.wall_us()
         end = now + self._longest_us
         until = min(now + self._idle_us, end)
+        account = person.openid if how == BY_OPENID else None
         return self._sessions.issue(
-            Session(person.id, now, now, until, end, person.roles, how, person.handle), now
+            Session(person.id, now, now, until, end, person.roles, how, person.handle, account),
+            now,
         )
 
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
@@ -120,6 +125,12 @@ class Sessions:
         found = self._sessions.records(self._clock.wall_us())
         names = [name for name, session in found if session.person == person]
         return sum(self._sessions.drop(name) for name in names)
+
+    def end_of_former_account(self, person: DeskPerson) -> None:
+        """End what another account than theirs opened: somebody else may have it."""
+        for name, session in self._sessions.records(self._clock.wall_us()):
+            if session.person == person.id and not _is_by_account_of(person, session):
+                self._sessions.drop(name)
 
     def count_of(self, person: str) -> int:
         """How many sessions somebody has."""
@@ -170,4 +181,8 @@ class Sessions:
 
 def _counts(session: Session, person: DeskPerson) -> bool:
     same = person.handle == session.handle and person.roles == session.roles
-    return person.active and same
+    return person.active and same and _is_by_account_of(person, session)
+
+
+def _is_by_account_of(person: DeskPerson, session: Session) -> bool:
+    return session.account in (None, person.openid)

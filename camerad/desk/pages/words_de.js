@@ -23,6 +23,7 @@ export const DE = {
   openid_checking: "Ihr Konto wird geprüft.",
   openid_connected: "Konto verbunden",
   refused_openid_away: "Die Anmeldung der Stadt antwortet nicht. Nehmen Sie Ihren Passkey, oder versuchen Sie es später.",
+  refused_openid_busy: "Gerade melden sich zu viele mit diesem Konto an. Fangen Sie in einer Minute noch einmal an.",
   refused_openid_declined: "Sie wurden dort nicht angemeldet, oder haben abgelehnt. Es ist nichts geschehen.",
   refused_openid_stale: "Das hat zu lange gedauert, oder begann in einem anderen Fenster. Beginnen Sie die Anmeldung neu.",
   refused_openid_wrong: "Die Antwort der Anmeldung der Stadt gilt nicht. Wer den Server betreut, findet die Ursache in dessen Protokoll.",

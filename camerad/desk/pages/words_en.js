@@ -23,6 +23,7 @@ export const EN = {
   openid_checking: "Your account is being checked.",
   openid_connected: "account connected",
   refused_openid_away: "The sign-in of the city does not answer. Use your passkey, or try again later.",
+  refused_openid_busy: "Too many people sign in by this account just now. Start the sign-in again in a minute.",
   refused_openid_declined: "You were not signed in there, or declined. Nothing was done.",
   refused_openid_stale: "This took too long, or began in another window. Start the sign-in again.",
   refused_openid_wrong: "The answer of the city's sign-in does not count. Whoever runs the server finds the cause in its log.",

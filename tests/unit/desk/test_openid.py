@@ -10,6 +10,7 @@ import base64
 import hmac
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,11 +19,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from city_provider import CityProvider, Lies, known_key
+from city_provider import CityProvider, Lies, known_key, send
 from joserfc import jwt
 
+from camerad.container.keys import encode_base64url
+from camerad.desk.challenges import Challenges
 from camerad.desk.desk_ledger import BusyError, DeskLedger
 from camerad.desk.openid_routes import FLOW_COOKIE, FLOW_US
+from camerad.desk.redeeming import KNOWN_COOKIE, KNOWN_US, MOST_OF_ONE, MOST_TRIES
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
 
@@ -85,6 +89,13 @@ def about(scene: DeskScene, person: str) -> list[tuple[str, str, str]]:
     ]
 
 
+def known_browser(scene: DeskScene) -> Browser:
+    """One by which somebody has signed in before."""
+    browser, challenges = scene.anybody(), Challenges(scene.directory, scene.clock, KNOWN_US)
+    browser.others = {KNOWN_COOKIE: encode_base64url(challenges.make("known browser"))}
+    return browser
+
+
 IN = ("signed", "in", "openid")
 REFUSED = ("signed", "refused", "openid")
 
@@ -120,7 +131,12 @@ def test_both_cookies_are_out_of_reach_of_scripts_and_other_pages(
     answer = come_back(tab, city.grant(asked.said["address"], known))
     lines = [*asked.headers.get_all("Set-Cookie"), *answer.headers.get_all("Set-Cookie")]
     made = [SimpleCookie(line) for line in lines]
-    assert [list(one) for one in made] == [[FLOW_COOKIE], [COOKIE], [FLOW_COOKIE]]
+    assert [list(one) for one in made] == [
+        [FLOW_COOKIE],
+        [COOKIE],
+        [KNOWN_COOKIE],
+        [FLOW_COOKIE],
+    ]
     for one in made:
         (morsel,) = one.values()
         assert morsel["httponly"]
@@ -308,8 +324,8 @@ def test_one_of_several_gets_in_by_one_answer(
     given = [city.grant(address, known) for _ in range(4)]
 
     def use(said: dict[str, str]) -> int:
-        one = scene.anybody()
-        one.others = dict(tab.others)
+        one = known_browser(scene)
+        one.others |= tab.others
         return come_back(one, said).status
 
     with ThreadPoolExecutor(4) as pool:
@@ -451,6 +467,34 @@ def test_an_account_is_connected_again_by_another_link(
     assert sign_in(scene.anybody(), city, f"{known}-new").said["id"] == known
 
 
+def test_another_account_ends_what_the_former_one_opened(
+    scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The former one may be somebody else's by now. A passkey is still theirs."""
+    former, by_passkey = scene.anybody(), scene.signed_in(known)
+    assert sign_in(former, city, known).status == 200
+    link = scene.sessions.make_link(known, "")
+    assert sign_in(scene.anybody(), city, known, link).status == 200
+    assert former.ask("GET", "/api/me").said["id"] == known, "the same account goes on"
+    now = scene.anybody()
+    before = scene.sessions.count_of(known)
+    link = scene.sessions.make_link(known, "")
+    assert sign_in(now, city, f"{known}-new", link).said["id"] == known
+    assert scene.sessions.count_of(known) == 2 < before
+    assert former.ask("GET", "/api/me").said is None
+    assert now.ask("GET", "/api/me").said["id"] == known
+    assert by_passkey.ask("GET", "/api/me").said["id"] == known
+
+    def die(*_: object) -> None:
+        raise OSError("the power fails before they are ended")
+
+    link = scene.sessions.make_link(known, "")
+    with monkeypatch.context() as power:
+        power.setattr(scene.desk._sessions, "end_of_former_account", die)
+        assert sign_in(scene.anybody(), city, known, link).status == 500
+    assert now.ask("GET", "/api/me").said is None
+
+
 def test_a_busy_store_uses_no_link_up(
     scene: DeskScene, city: CityProvider, person: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -545,6 +589,23 @@ def test_who_is_refused_at_the_provider_is_told(
     assert come_back(strange, said).why == "openid_stale", "of no sign-in of this browser"
 
 
+def test_no_word_of_a_stranger_is_in_the_log_and_not_many_lines(
+    scene: DeskScene, city: CityProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.clock.advance(MINUTE)
+    tab = scene.anybody()
+    state = question(begin(tab))["state"]
+    with caplog.at_level(logging.WARNING):
+        for number in range(30):
+            said = {"state": state, "error": f"{number}: send your password to mallory"}
+            assert come_back(tab, said).why == "openid_wrong"
+        by(lambda *_: "none")(city)
+        assert sign_in(tab, city, "anybody").why == "openid_wrong"
+    assert "mallory" not in caplog.text
+    assert caplog.text.count("gave no code (for a reason that no standard has)") == 1
+    assert "this is no token" in caplog.text, "what is wrong with the provider is said besides"
+
+
 def test_without_the_provider_passkeys_go_on(
     scene: DeskScene, city: CityProvider, person: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -570,17 +631,64 @@ def hang_up(request: Any) -> None:
     request.connection.close()
 
 
-def test_no_more_than_some_codes_are_redeemed_at_once(
-    scene: DeskScene, city: CityProvider, known: str, monkeypatch: pytest.MonkeyPatch
+def test_strangers_whose_codes_take_long_keep_nobody_else_out(
+    scene: DeskScene, city: CityProvider, known: str, person: str
 ) -> None:
-    provider = scene.desk._provider
-    assert provider is not None
-    tab = scene.anybody()
-    said = city.grant(begin(tab), known)
-    with monkeypatch.context() as full:
-        full.setattr(provider, "_room", asyncio.Semaphore(0))
-        assert come_back(tab, said).why == "busy"
-    assert come_back(tab, said).status == 200
+    """A provider that takes its time over their codes: their places are full, and no others."""
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def be_slow(request: Any) -> None:
+        asked.release()
+        assert answer.wait(DEADLINE)
+        send(request, 400, {"error": "invalid_grant"})
+
+    strangers = [scene.anybody() for _ in range(MOST_OF_ONE + 1)]
+    bogus = [{"state": question(begin(one))["state"], "code": "x"} for one in strangers]
+    bogus = [said | {"iss": city.issuer} for said in bogus]
+    regular, link = known_browser(scene), scene.sessions.make_link(person, "")
+    invited = scene.anybody()
+    theirs = city.grant(begin(regular), known), city.grant(begin(invited, link), person)
+    city.lies.raw = {"/token": be_slow}
+    with ThreadPoolExecutor(MOST_OF_ONE) as pool:
+        try:
+            kept = [
+                pool.submit(come_back, *one) for one in zip(strangers[:-1], bogus[:-1], strict=True)
+            ]
+            for _ in kept:
+                assert asked.acquire(timeout=DEADLINE)
+            before = city.asked["/token"]
+            refused = come_back(strangers[-1], bogus[-1])
+            assert (refused.status, refused.why) == (429, "openid_busy")
+            assert city.asked["/token"] == before, "it costs the provider nothing"
+            city.lies.raw = {}
+            assert come_back(regular, theirs[0]).said["id"] == known
+            assert come_back(invited, theirs[1]).said["id"] == person
+        finally:
+            answer.set()
+        assert [one.result(DEADLINE).why for one in kept] == ["openid_stale"] * MOST_OF_ONE
+    city.lies.raw = {}
+    assert sign_in(strangers[-1], city, known).status == 200
+
+
+def test_a_stranger_who_guesses_on_costs_the_provider_nothing(
+    scene: DeskScene, city: CityProvider, known: str
+) -> None:
+    scene.clock.advance(MINUTE)
+    tab, regular = scene.anybody(), known_browser(scene)
+    honest = scene.anybody()
+    for _ in range(MOST_TRIES):  # who signs in has guessed nothing
+        assert sign_in(honest, city, known).status == 200
+        honest.others = {}
+    said = {"state": question(begin(tab))["state"], "code": "x", "iss": city.issuer}
+    for _ in range(MOST_TRIES):
+        assert come_back(tab, said).why == "openid_stale"
+    before = city.asked["/token"]
+    for _ in range(3):
+        assert come_back(tab, said).why == "openid_busy"
+    assert city.asked["/token"] == before
+    assert sign_in(regular, city, known).status == 200
+    scene.clock.advance(MINUTE)
+    assert sign_in(tab, city, known).status == 200
 
 
 def test_where_the_settings_have_no_provider_there_is_no_such_way(

@@ -13,9 +13,12 @@ from fido2.cose import ES256
 
 from camerad.base.errors import StorageError
 from camerad.container.keys import decode_base64url
+from camerad.desk import challenges
+from camerad.desk.challenges import CHALLENGE_US, ChallengeError, Challenges
 from camerad.desk.passkey_answers import BrowserAnswer
 from camerad.desk.passkeys import PasskeyError, Passkeys
 from camerad.desk.roles import DeskRole
+from camerad.desk.secrets_store import TooManyError
 from camerad.vault.office_settings import load
 from tests.unit.vault.office_scene import OfficeScene
 
@@ -105,6 +108,23 @@ def test_servers_agree_on_the_key_for_challenges(scene: DeskScene) -> None:
     path.unlink()
     server().ask_known()
     assert os.stat(path).st_size == 32
+
+
+def test_no_more_answers_are_remembered_than_there_is_room_for(
+    scene: DeskScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none is forgotten early: it would count again."""
+    monkeypatch.setattr(challenges, "MOST_ANSWERED", 2)
+    made = Challenges(str(tmp_path), scene.clock)
+    first, second, third = (made.make("") for _ in range(3))
+    for one in (first, second):
+        made.use_up(one)
+    with pytest.raises(TooManyError):
+        made.use_up(third)
+    with pytest.raises(ChallengeError):
+        made.check(first, "")
+    scene.clock.advance(CHALLENGE_US)
+    made.use_up(made.make(""))
 
 
 @pytest.mark.parametrize(
