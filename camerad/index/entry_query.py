@@ -6,12 +6,15 @@ checkpoint still vouches for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from camerad.index.index_tables import deletions, entries, recordings
+from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
+from camerad.index.ledger_rows import number_of
+from camerad.index.recording_rows import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,45 @@ class EntryQuery:
     wearer: str | None = None
     before: int | None = None
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPlaces:
+    """In which epochs of the office's ledger something is said about a recording.
+
+    epochs: those that have an entry about it, as far as the index has read them. read: which of the
+    ledger's files that were, with what tells each from another one (`ledger_rows.epoch_versions`).
+    """
+
+    epochs: frozenset[int]
+    read: Mapping[str, str]
+
+    def to_look_in(self, now: Mapping[str, str]) -> set[int]:
+        """The epochs to look in: those, and whatever the index has not read as it is. now: the
+        ledger's files. So an index that is behind, or new, hides no entry."""
+        others = {number_of(name) for name in now if self.read.get(name) != now[name]}
+        return others | self.epochs
+
+
+def find_places(connection: Connection, recording: str) -> EntryPlaces:
+    """Where entries about a recording are. A hold with an end that is only said again, as each
+    epoch does, is no reason to look there."""
+    table = entries.c
+    asked = select(table.epoch, table.kind, table.who, table.reason, table.until_us)
+    asked = asked.where(table.recording == plain(recording))
+    found: set[int] = set()
+    standing: set[tuple[Any, ...]] = set()
+    for epoch, kind, *said in connection.execute(asked.order_by(table.sequence, table.epoch)):
+        if kind == "release":
+            standing.clear()
+        elif kind == "hold_until":
+            if tuple(said) in standing:
+                continue
+            standing.add(tuple(said))
+        found.add(epoch)
+    named = sources.c.name.startswith(f"{LEDGER}/", autoescape=True)
+    rows = connection.execute(select(sources).where(named))
+    return EntryPlaces(frozenset(found), {row.name: row.version for row in rows})
 
 
 def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, Any]]:

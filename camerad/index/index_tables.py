@@ -151,6 +151,7 @@ entries: Final = Table(
     _text("who", empty=True),
     _text("reason", empty=True),
     _text("sha256"),
+    _number("until_us", empty=True),  # when a hold ends by itself
     Index("entries_by_recording", "recording"),
     Index("entries_by_epoch", "epoch"),
 )

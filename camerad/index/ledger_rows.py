@@ -60,13 +60,13 @@ def put_epochs(
     """Bring the tables to what the ledger's files say. before, now: versions of these files as
     the index has them, and as they are. Raises StorageError."""
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    for number in map(_number_of, other):
+    for number in map(number_of, other):
         for table in (entries, deletions, hand_overs):
             connection.execute(delete(table).where(table.c.epoch == number))
     for name in other:
         if name in now:
             content = log_segments.read_file(ledger, os.path.basename(name))
-            number = _number_of(name)
+            number = number_of(name)
             reading = log_segments.read_epoch(None, number, content, keys)
             read = [entry for _, entry in reading.entries]
             put_rows(connection, entries, map(_row_of_entry, read))
@@ -100,7 +100,8 @@ def last_hand_overs(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _number_of(name: str) -> int:
+def number_of(name: str) -> int:
+    """The epoch of a ledger's file, by its name in `sources`."""
     return int(os.path.basename(name).partition(".")[0])
 
 
@@ -121,6 +122,7 @@ def _row_of_entry(entry: Entry) -> Row:
         "who": None if who is None else plain(who),
         "reason": None if reason is None else plain(reason),
         "sha256": entry.sha256,
+        "until_us": getattr(facts, "until_us", None),
     }
 
 

@@ -84,7 +84,8 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
         for name in ("has_gaps", "handed_over", "handed_us"):
             connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
         connection.exec_driver_sql("DROP TABLE hand_overs")
-        connection.exec_driver_sql("ALTER TABLE holds DROP COLUMN until_us")
+        for name in ("holds", "entries"):
+            connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN until_us")
         version = table(schema_version.VERSION_TABLE, column("version_num"))
         connection.execute(update(version).values(version_num="0001"))
     again = office.index(url)
