@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
 from camerad.index.ledger_rows import number_of
+from camerad.index.recording_query import cameras_meant
 from camerad.index.recording_rows import plain
 
 
@@ -23,8 +24,9 @@ class EntryQuery:
 
     from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
     entry. recording: id of the one that it is about. camera, wearer: of the recording that it is
-    about, as far as the index knows it; of a deleted one it knows no wearer. before: only entries
-    with a lower sequence number. limit: rows at the most.
+    about, as far as the index knows it, the camera as people say it (`camera_names.names_meant`);
+    of a deleted one it knows no wearer. before: only entries with a lower sequence number. limit:
+    rows at the most.
     """
 
     from_us: int | None = None
@@ -78,7 +80,7 @@ def find_places(connection: Connection, recording: str) -> EntryPlaces:
 
 
 def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, Any]]:
-    """The entries that are asked for: rows of the table `entries`."""
+    """The entries that are asked for: rows of the table `entries`. Raises QueryError."""
     table = entries.c
     asked = select(entries).order_by(table.sequence.desc()).limit(query.limit)
     if query.from_us is not None:
@@ -94,14 +96,14 @@ def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, An
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)
-    for column, wanted in (
-        (recordings.c.camera, query.camera),
-        (recordings.c.wearer, query.wearer),
-    ):
-        if wanted is not None:
-            asked = asked.where(
-                table.recording.in_(select(recordings.c.id).where(column == wanted))
-            )
+    its = recordings.c
+    if query.camera is not None:
+        meant = cameras_meant(connection, query.camera)
+        by = select(its.id).where(or_(its.camera.in_(meant), its.key.in_(meant)))
+        asked = asked.where(table.recording.in_(by))
+    if query.wearer is not None:
+        by = select(its.id).where(its.wearer == query.wearer)
+        asked = asked.where(table.recording.in_(by))
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 
