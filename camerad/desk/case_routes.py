@@ -19,6 +19,7 @@ from camerad.desk import cases as changes
 from camerad.desk.cases import Case, Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.recording_history import RecordingHistory
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
 from camerad.index.ledger_rows import HANDED_OVER
@@ -57,11 +58,14 @@ class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CaseRoutes:
-    """cases: of the desk. ledger: the office's."""
+    """cases: of the desk. ledger: the office's. history: says what the office knows."""
 
-    def __init__(self, cases: Cases, ledger: DeskLedger, clock: Clock) -> None:
+    def __init__(
+        self, cases: Cases, ledger: DeskLedger, history: RecordingHistory, clock: Clock
+    ) -> None:
         self._cases = cases
         self._ledger = ledger
+        self._history = history
         self._clock = clock
 
     def routes(self) -> Iterator[Route]:
@@ -85,7 +89,7 @@ class CaseRoutes:
 
     async def _add(self, visit: Visit) -> Case:
         recording, now = _recording(visit), self._clock.wall_us()
-        if not await asyncio.to_thread(self._ledger.knows, recording):
+        if not await asyncio.to_thread(self._history.knows, recording):
             raise refused(DeskRefusal.NOT_THERE)
 
         def change(case: Case) -> Case:

@@ -11,6 +11,9 @@ its own: its number, notes in a line each, and to whom something went are what p
 the page asks them for no names. What a case may have is bounded, and a change after which its file
 could not be read again is refused before its entry is written. A file that cannot be read keeps no
 other case from being shown.
+
+Each file that was read is remembered with its inode, size and times, and read again when one of
+these is another one, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -26,7 +30,7 @@ import msgspec
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.storage_errors import explaining
+from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import is_plain, printable
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -106,6 +110,19 @@ class Case(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.encoded).hexdigest()
 
 
+_Version = tuple[int, int, int, int]
+"""Of a file: inode, bytes, and the times of change of content and of state, nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A case as its file had it. about: the recordings that belong to it, or left with it."""
+
+    version: _Version
+    case: Case
+    about: frozenset[str]
+
+
 Note = Callable[[Case], None]
 """Writes the entry of a change; is given the case as it will be."""
 
@@ -116,6 +133,7 @@ class Cases:
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _CASES)
         self._locks = DeskLocks(root)
+        self._known: dict[str, _Known] = {}
 
     def find(self, number: str) -> Case | None:
         """The case with this number; None if there is none."""
@@ -123,8 +141,12 @@ class Cases:
 
     def list_all(self) -> list[Case]:
         """Every case that can be read: open ones first, then the newest. The log has the others."""
-        cases = [one for name in self._names() if (one := self._read_or_tell(name)) is not None]
-        return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
+        return _in_order(one.case for one in self._look().values())
+
+    def list_about(self, recording: str) -> list[Case]:
+        """Those that a recording belongs to, or left the office with; in the same order."""
+        known = (one for one in self._look().values() if recording in one.about)
+        return _in_order(one.case for one in known)
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
         """Open a case. Raises CaseError, and RefusedRequestError if there are too many."""
@@ -161,6 +183,32 @@ class Cases:
         with explaining("list the directory", self._directory):
             there = os.listdir(self._directory)
         return sorted(one.removesuffix(_ENDING) for one in there if one.endswith(_ENDING))
+
+    def _look(self) -> dict[str, _Known]:
+        """All of them as they are now, by their names. Only files that are others are read."""
+        before, now = self._known, {}
+        for name, version in self._versions():
+            found = before.get(name)
+            if found is None or found.version != version:
+                case = self._read_or_tell(name)
+                if case is None:
+                    continue  # it is tried again the next time
+                found = _known(version, case)
+            now[name] = found
+        self._known = now
+        return now
+
+    def _versions(self) -> Iterator[tuple[str, _Version]]:
+        """The names of cases, each with what tells its file from another one; taken before it is
+        read, so that what changes meanwhile is read again."""
+        for name in self._names():
+            try:
+                state = os.lstat(self._path(name))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise explain("look at it", self._path(name), error) from error
+            yield name, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
     def _read(self, name: str) -> Case | None:
         return state_file.read_json(self._path(name), Case, "desk's case", _LARGEST, _REMEDY)
@@ -231,6 +279,15 @@ def closed(case: Case, now_us: int) -> Case:
 def reopened(case: Case) -> Case:
     """The case when it is open again."""
     return msgspec.structs.replace(case, closed_us=None)
+
+
+def _known(version: _Version, case: Case) -> _Known:
+    left = (recording for one in case.handed_over for recording in one.recordings)
+    return _Known(version, case, frozenset((*(one.id for one in case.recordings), *left)))
+
+
+def _in_order(cases: Iterator[Case]) -> list[Case]:
+    return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
 
 
 def _name_of(number: str) -> str:

@@ -18,7 +18,6 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
 from camerad.container.keys import SigningKey
 from camerad.desk.desk_locks import WAITING
-from camerad.desk.recording_history import history_of
 from camerad.office.office_store import open_office_store
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
@@ -87,14 +86,6 @@ class DeskLedger:
     def release(self, recording: str, who: str) -> None:
         """End all holds on a recording. Raises HoldError, BusyError and StorageError."""
         self._with_store(lambda store: store.release(recording, who), about=recording)
-
-    def knows(self, recording: str) -> bool:
-        """Whether there is a recording of this id, or either ledger says that there was one. Raises
-        StorageError."""
-        place = office_place(self._directory)
-        return bool(place.files_of(recording)) or bool(
-            history_of(place, self._key.public, recording)
-        )
 
     def end(self) -> None:
         """Have whoever still waits for the store give up."""

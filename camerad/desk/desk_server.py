@@ -57,6 +57,7 @@ from camerad.desk.page_files import PageFiles
 from camerad.desk.passkeys import Passkeys
 from camerad.desk.people import People
 from camerad.desk.people_routes import PeopleRoutes
+from camerad.desk.recording_history import RecordingHistory
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.redeeming import KNOWN_US, Redeeming
 from camerad.desk.report_routes import ReportRoutes
@@ -131,9 +132,10 @@ class Desk:
         ).routes()
         yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
         cases = Cases(directory)
-        known = RecordingSources(directory, self._own, self._cameras, self._index, cases)
+        history = RecordingHistory(directory, self._own, self._cameras, self._index)
+        known = RecordingSources(directory, self._cameras, self._index, history, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
-        yield from CaseRoutes(cases, self._ledger, self._clock).routes()
+        yield from CaseRoutes(cases, self._ledger, history, self._clock).routes()
         yield from PackageRoutes(directory, self._own).routes()
         register = str(self._settings.register)
         yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from camerad.index.entry_query import EntryQuery
+from camerad.index.entry_query import EntryPlaces, EntryQuery
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
@@ -36,6 +36,10 @@ class IndexReader:
     def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
         """Entries of the office's ledger, the newest first."""
         return self._index.entries(query)
+
+    def places_of(self, recording: str) -> EntryPlaces:
+        """Where in the office's ledger entries about a recording are."""
+        return self._index.places_of(recording)
 
     def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
         """What was deleted since then, the newest first."""

@@ -3,25 +3,38 @@ To that comes in which cases it was put, and with which it left the office: the 
 for as long as there is a case, the ledger for as long as it keeps its entries.
 
 Entries are signed, and only those by a known key count; none is judged here. The office's ledger is
-read as it is now, so what somebody has just done is in the answer.
+read as it is now, so what somebody has just done is in the answer. For a page, `RecordingHistory`
+reads of it only where the index says that there are entries, and what the index has not read yet;
+of the cameras' ledgers, those that can be the recording's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from camerad.base import file_status
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk.cases import Case
+from camerad.desk.index_reader import IndexReader
+from camerad.index.ledger_rows import epoch_versions
 from camerad.ledger.audit import carried_about
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.state_memory import read_state
+from camerad.ledger.state_memory import StateMemory
 from camerad.office import office
 from camerad.office.office_store import brought_keys
-from camerad.store.locations import Place
+from camerad.store.locations import (
+    THUMBPRINT,
+    Holding,
+    Place,
+    device_stem,
+    holding_stem,
+    office_place,
+)
+from camerad.vault.cameras import Cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +50,74 @@ def entries_of(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerE
     """A recording's entries: the camera's first, then the office's, each oldest first. own: the
     office's present key. Raises StorageError."""
     for name, directory, keys in _ledgers(place, own):
-        for entry in entries_about(directory, keys, recording):
-            yield LedgerEntry(name, entry, keys[entry.kid])
+        yield from _entries_in(name, directory, keys, recording)
+
+
+class RecordingHistory:
+    """What happened to a recording, for a page: what each click costs does not grow with the
+    ledgers. directory: the office's. own: its present key. cameras: the register. index: says where
+    to look.
+
+    Any thread may ask. Everything raises StorageError and IndexUnavailableError.
+    """
+
+    def __init__(
+        self, directory: str, own: PublicKey, cameras: Cameras, index: IndexReader
+    ) -> None:
+        self._directory = directory
+        self._own = own
+        self._cameras = cameras
+        self._index = index
+        self._states = StateMemory()
+
+    def knows(self, recording: str) -> bool:
+        """Whether there is a recording of this id, or either ledger says that there was one."""
+        place = office_place(self._directory)
+        if place.files_of(recording):
+            return True
+        rows = [one.columns for one in self._index.about(recording)]
+        return bool(self.read(place, recording, rows)[0])
+
+    def read(
+        self, place: Place, recording: str, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """What happened, the camera's entries first, each ledger's oldest first; and whether the
+        office holds it now, also by an entry that has gone with its year. place: the office's, as
+        it is now. rows: of the index."""
+        near = replace(place, holdings=self._holdings(place, recording, rows))
+        said, held = [], False
+        for name, directory, keys in _ledgers(near, self._own):
+            within = None
+            if directory == place.ledger:
+                now = epoch_versions(directory, keys)
+                within = self._index.places_of(recording).to_look_in(now)
+                known = self._states.read(directory, keys).recordings.get(recording)
+                held = known is not None and known.held
+            said += [_said(one) for one in _entries_in(name, directory, keys, recording, within)]
+        return said, held
+
+    def _holdings(
+        self, place: Place, recording: str, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[Holding, ...]:
+        """Where the ledger may be that tells of a recording: of the camera that made it, by each of
+        its names and keys that anything here knows. If nothing is known, all of them."""
+        parts = {os.path.join(place.root, one["part"]) for one in rows}
+        parts |= {os.path.dirname(os.path.dirname(one)) for one in place.files_of(recording)}
+        there = [one.root for one in place.holdings if one.root in parts]
+        stems = {holding_stem(os.path.basename(one)) for one in there}
+        stems |= {device_stem(one["camera"]) for one in rows if one["camera"]}
+        keys = {one["key"][:THUMBPRINT] for one in rows if one["key"]}
+        keys |= {one[-THUMBPRINT:] for one in there}
+        for camera in self._cameras.list_all():
+            its = {one[:THUMBPRINT] for one in (camera.thumbprint, *camera.former)}
+            if keys & its or device_stem(camera.name) in stems:
+                keys |= its
+        if not stems and not keys:
+            return place.holdings
+        names = ((one, os.path.basename(one.root)) for one in place.holdings)
+        return tuple(
+            one for one, name in names if holding_stem(name) in stems or name[-THUMBPRINT:] in keys
+        )
 
 
 def ends_carried(place: Place, own: PublicKey, recording: str) -> Iterator[LedgerEntry]:
@@ -57,11 +136,6 @@ def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]
     ledgers = [("camera", one.ledger, theirs) for one in place.holdings if one.root]
     ledgers.append(("office", place.ledger, office.ledger_keys(place, own).ring))
     return (one for one in ledgers if file_status.exists(one[1]))
-
-
-def history_of(place: Place, own: PublicKey, recording: str) -> list[dict[str, Any]]:
-    """The same in words. Raises StorageError."""
-    return [_said(one.ledger, one.entry) for one in entries_of(place, own, recording)]
 
 
 def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]]:
@@ -84,19 +158,21 @@ def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]
     return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 
 
-def is_held(place: Place, own: PublicKey, recording: str) -> bool:
-    """Whether the office holds it now, also by an entry that has gone with its year. Raises
-    StorageError."""
-    if not file_status.exists(place.ledger):
-        return False
-    state = read_state(place.ledger, office.ledger_keys(place, own).ring)
-    known = state.recordings.get(recording)
-    return known is not None and known.held
+def _entries_in(
+    ledger: str,
+    directory: str,
+    keys: KeyRing,
+    recording: str,
+    within: Collection[int] | None = None,
+) -> Iterator[LedgerEntry]:
+    for entry in entries_about(directory, keys, recording, within):
+        yield LedgerEntry(ledger, entry, keys[entry.kid])
 
 
-def _said(ledger: str, entry: Entry) -> dict[str, Any]:
+def _said(one: LedgerEntry) -> dict[str, Any]:
+    entry = one.entry
     return {
-        "ledger": ledger,
+        "ledger": one.ledger,
         "sequence": entry.sequence,
         "wall_us": entry.when.wall_us,
         "clock": entry.when.source.value,

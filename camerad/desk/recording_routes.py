@@ -18,14 +18,13 @@ import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND
-from camerad.container.keys import PublicKey
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
-from camerad.desk.recording_history import history_of, is_held, steps_in_cases
+from camerad.desk.recording_history import RecordingHistory, steps_in_cases
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
@@ -88,13 +87,13 @@ class RecordingDetail(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RecordingSources:
-    """What is known of recordings. directory: the office's. own: its public key. cameras: its
-    register. index: answers questions. cases: of the desk."""
+    """What is known of recordings. directory: the office's. cameras: its register. index: answers
+    questions. history: what happened to each. cases: of the desk."""
 
     directory: str
-    own: PublicKey
     cameras: Cameras
     index: IndexReader
+    history: RecordingHistory
     cases: Cases
 
 
@@ -129,12 +128,14 @@ class RecordingRoutes:
         recording = recording_of(visit.request)
 
         def show() -> RecordingDetail:
-            rows = [_row(one) for one in self._known.index.about(recording)]
+            found = self._known.index.about(recording)
+            rows = [_row(one) for one in found]
             place = office_place(self._known.directory)
             path = next(iter(place.files_of(recording)), None)
-            history = history_of(place, self._known.own, recording)
-            held = is_held(place, self._known.own, recording)
-            cases = self._known.cases.list_all()
+            history, held = self._known.history.read(
+                place, recording, [one.columns for one in found]
+            )
+            cases = self._known.cases.list_about(recording)
             history += steps_in_cases(cases, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)

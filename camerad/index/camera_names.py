@@ -35,6 +35,16 @@ def camera_names(connection: Connection) -> list[str]:
     return found
 
 
+def names_for(connection: Connection, said: str) -> list[str]:
+    """The same, and before them the name that is exactly what somebody says, wherever it is in
+    their order."""
+    names, said = camera_names(connection), said.strip()
+    named = select(recordings.c.camera).where(recordings.c.camera == said).limit(1)
+    if said in names or connection.execute(named).first() is None:
+        return names
+    return [said, *names]
+
+
 def names_meant(names: Sequence[str], said: str) -> list[str]:
     """Those of the names that somebody means who says this; none if it is no camera's."""
     said = said.strip().casefold()

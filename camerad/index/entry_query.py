@@ -6,12 +6,16 @@ checkpoint still vouches for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
-from camerad.index.index_tables import deletions, entries, recordings
+from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
+from camerad.index.ledger_rows import number_of
+from camerad.index.recording_query import cameras_meant
+from camerad.index.recording_rows import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,9 @@ class EntryQuery:
 
     from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
     entry. recording: id of the one that it is about. camera, wearer: of the recording that it is
-    about, as far as the index knows it; of a deleted one it knows no wearer. before: only entries
-    with a lower sequence number. limit: rows at the most.
+    about, as far as the index knows it, the camera as people say it (`camera_names.names_meant`);
+    of a deleted one it knows no wearer. before: only entries with a lower sequence number. limit:
+    rows at the most.
     """
 
     from_us: int | None = None
@@ -35,8 +40,47 @@ class EntryQuery:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class EntryPlaces:
+    """In which epochs of the office's ledger something is said about a recording.
+
+    epochs: those that have an entry about it, as far as the index has read them. read: which of the
+    ledger's files that were, with what tells each from another one (`ledger_rows.epoch_versions`).
+    """
+
+    epochs: frozenset[int]
+    read: Mapping[str, str]
+
+    def to_look_in(self, now: Mapping[str, str]) -> set[int]:
+        """The epochs to look in: those, and whatever the index has not read as it is. now: the
+        ledger's files. So an index that is behind, or new, hides no entry."""
+        others = {number_of(name) for name in now if self.read.get(name) != now[name]}
+        return others | self.epochs
+
+
+def find_places(connection: Connection, recording: str) -> EntryPlaces:
+    """Where entries about a recording are. A hold with an end that is only said again, as each
+    epoch does, is no reason to look there."""
+    table = entries.c
+    asked = select(table.epoch, table.kind, table.who, table.reason, table.until_us)
+    asked = asked.where(table.recording == plain(recording))
+    found: set[int] = set()
+    standing: set[tuple[Any, ...]] = set()
+    for epoch, kind, *said in connection.execute(asked.order_by(table.sequence, table.epoch)):
+        if kind == "release":
+            standing.clear()
+        elif kind == "hold_until":
+            if tuple(said) in standing:
+                continue
+            standing.add(tuple(said))
+        found.add(epoch)
+    named = sources.c.name.startswith(f"{LEDGER}/", autoescape=True)
+    rows = connection.execute(select(sources).where(named))
+    return EntryPlaces(frozenset(found), {row.name: row.version for row in rows})
+
+
 def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, Any]]:
-    """The entries that are asked for: rows of the table `entries`."""
+    """The entries that are asked for: rows of the table `entries`. Raises QueryError."""
     table = entries.c
     asked = select(entries).order_by(table.sequence.desc()).limit(query.limit)
     if query.from_us is not None:
@@ -52,14 +96,14 @@ def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, An
     ):
         if wanted is not None:
             asked = asked.where(column == wanted)
-    for column, wanted in (
-        (recordings.c.camera, query.camera),
-        (recordings.c.wearer, query.wearer),
-    ):
-        if wanted is not None:
-            asked = asked.where(
-                table.recording.in_(select(recordings.c.id).where(column == wanted))
-            )
+    its = recordings.c
+    if query.camera is not None:
+        meant = cameras_meant(connection, query.camera)
+        by = select(its.id).where(or_(its.camera.in_(meant), its.key.in_(meant)))
+        asked = asked.where(table.recording.in_(by))
+    if query.wearer is not None:
+        by = select(its.id).where(its.wearer == query.wearer)
+        asked = asked.where(table.recording.in_(by))
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 

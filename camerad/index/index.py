@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from camerad.index import camera_names, entry_query, recording_query
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
-from camerad.index.entry_query import EntryQuery
+from camerad.index.entry_query import EntryPlaces, EntryQuery
 from camerad.index.index_tables import metadata, sources
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
@@ -70,6 +70,10 @@ class RecordingIndex:
     def entries(self, query: EntryQuery) -> list[dict[str, Any]]:
         """Entries of the office's ledger, the newest first."""
         return self._ask(lambda connection: entry_query.find_entries(connection, query))
+
+    def places_of(self, recording: str) -> EntryPlaces:
+        """Where in the office's ledger entries about a recording are."""
+        return self._ask(lambda connection: entry_query.find_places(connection, recording))
 
     def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
         """What was deleted since then, the newest first."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table, Text, text
 
 metadata: Final = MetaData()
 
@@ -43,6 +43,10 @@ def _flag(name: str) -> Column[bool]:
 
 FILTERS: Final = ("state", "course", "flagged", "held", "has_gaps", "handed_over")
 """Columns of few values by which recordings are asked for."""
+
+IS_DUE: Final = "due_us IS NOT NULL"
+BY_DAY: Final = ("wearer", "key", "at_us", "ended_us")
+"""What is asked for besides of what is due on a day."""
 
 
 def _but(first: str) -> tuple[str, ...]:
@@ -116,7 +120,13 @@ recordings: Final = Table(
     Index("recordings_by_gaps", "has_gaps", "at_us", *_but("has_gaps")),
     Index("recordings_by_hand_over", "handed_over", "at_us", *_but("handed_over")),
     Index("recordings_by_course", "course", "at_us", *_but("course")),
-    Index("recordings_by_due", "due_us", *FILTERS),
+    Index("recordings_by_due", "due_us", *BY_DAY, *FILTERS),
+    Index(
+        "recordings_by_camera_due",
+        *("camera", "due_us", *FILTERS),
+        sqlite_where=text(IS_DUE),  # so that it is taken for nothing else
+        postgresql_where=text(IS_DUE),
+    ),
     Index("recordings_by_length", "length_us"),
 )
 
@@ -151,6 +161,7 @@ entries: Final = Table(
     _text("who", empty=True),
     _text("reason", empty=True),
     _text("sha256"),
+    _number("until_us", empty=True),  # when a hold ends by itself
     Index("entries_by_recording", "recording"),
     Index("entries_by_epoch", "epoch"),
 )

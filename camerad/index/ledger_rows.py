@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -29,6 +29,8 @@ from camerad.ledger.recording_entries import Deleted
 
 _MOST_ROWS: Final = 1000
 """Of one statement."""
+_MOST_IDS: Final = 500
+"""Asked for in one statement."""
 HANDED_OVER: Final = "recording_handed_over"
 """What was done to a case, by the entry about each recording that left the office with it."""
 
@@ -56,23 +58,39 @@ def put_epochs(
     keys: KeyRing,
     before: Mapping[str, str],
     now: Mapping[str, str],
-) -> None:
-    """Bring the tables to what the ledger's files say. before, now: versions of these files as
-    the index has them, and as they are. Raises StorageError."""
+) -> set[str]:
+    """Bring the tables to what the ledger's files say; returns the recordings whose tombstone or
+    hand-over may be another one. before, now: versions of these files as the index has them, and
+    as they are. Raises StorageError."""
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    for number in map(_number_of, other):
+    touched: set[str] = set()
+    for number in map(number_of, other):
+        touched |= _named_in(connection, number)
         for table in (entries, deletions, hand_overs):
             connection.execute(delete(table).where(table.c.epoch == number))
     for name in other:
         if name in now:
             content = log_segments.read_file(ledger, os.path.basename(name))
-            number = _number_of(name)
+            number = number_of(name)
             reading = log_segments.read_epoch(None, number, content, keys)
             read = [entry for _, entry in reading.entries]
             put_rows(connection, entries, map(_row_of_entry, read))
             put_rows(connection, hand_overs, _hand_overs(read))
             if reading.state is not None:
                 put_rows(connection, deletions, _deletions(read, reading.state))
+            touched |= _named_in(connection, number)
+    return touched
+
+
+def _named_in(connection: Connection, epoch: int) -> set[str]:
+    """What was deleted or handed over in an epoch, as the tables have it."""
+    return {
+        recording
+        for table in (deletions, hand_overs)
+        for recording in connection.execute(
+            select(table.c.recording).where(table.c.epoch == epoch)
+        ).scalars()
+    }
 
 
 def put_rows(connection: Connection, table: object, rows: Iterator[Row]) -> None:
@@ -87,20 +105,58 @@ def put_rows(connection: Connection, table: object, rows: Iterator[Row]) -> None
         connection.execute(insert(table), waiting)  # type: ignore[arg-type]
 
 
-def last_deletions(connection: Connection) -> dict[str, Row]:
-    """The last tombstone of each recording that was ever deleted, as far as the ledger has it."""
-    found = connection.execute(select(deletions).order_by(deletions.c.epoch)).mappings()
-    return {row["recording"]: dict(row) for row in found}
+def in_pieces(ids: Set[str]) -> Iterator[list[str]]:
+    """Ids, as many at a time as one statement may ask for."""
+    ordered = sorted(ids)
+    return (ordered[at : at + _MOST_IDS] for at in range(0, len(ordered), _MOST_IDS))
 
 
-def last_hand_overs(connection: Connection) -> dict[str, int]:
-    """When each recording was handed over last, wall time, as far as the ledger has it."""
-    found = select(hand_overs.c.recording, func.max(hand_overs.c.handed_us))
-    rows = connection.execute(found.group_by(hand_overs.c.recording))
-    return {row[0]: row[1] for row in rows}
+class LastWords:
+    """What the tables say of each recording last, kept from one look to the next.
+
+    deletions: the last tombstone of each that was ever deleted, as far as the ledger has it.
+    handed: when each was handed over last, wall time.
+    """
+
+    def __init__(self) -> None:
+        self.deletions: dict[str, Row] = {}
+        self.handed: dict[str, int] = {}
+        self._versions: Mapping[str, str] | None = None
+
+    def follow(
+        self,
+        connection: Connection,
+        before: Mapping[str, str],
+        now: Mapping[str, str],
+        touched: set[str],
+    ) -> set[str] | None:
+        """Bring it to what the tables say; returns what may be another one, None if that may be
+        anything. before, now, touched: as of `put_epochs`. If the tables were not as this has left
+        them, as after a refresh that was given up or by another one, all of them is read."""
+        known, self._versions = self._versions, now
+        some: list[list[str] | None] = [None]
+        if known == before:
+            some = [*in_pieces(touched)]
+            for one in touched:
+                self.deletions.pop(one, None)
+                self.handed.pop(one, None)
+        else:
+            self.deletions, self.handed = {}, {}
+        for these in some:
+            asked = select(deletions).order_by(deletions.c.epoch)
+            left = select(hand_overs.c.recording, func.max(hand_overs.c.handed_us))
+            if these is not None:
+                asked = asked.where(deletions.c.recording.in_(these))
+                left = left.where(hand_overs.c.recording.in_(these))
+            for row in connection.execute(asked).mappings():
+                self.deletions[row["recording"]] = dict(row)
+            for recording, handed_us in connection.execute(left.group_by(hand_overs.c.recording)):
+                self.handed[recording] = handed_us
+        return touched if known == before else None
 
 
-def _number_of(name: str) -> int:
+def number_of(name: str) -> int:
+    """The epoch of a ledger's file, by its name in `sources`."""
     return int(os.path.basename(name).partition(".")[0])
 
 
@@ -121,6 +177,7 @@ def _row_of_entry(entry: Entry) -> Row:
         "who": None if who is None else plain(who),
         "reason": None if reason is None else plain(reason),
         "sha256": entry.sha256,
+        "until_us": getattr(facts, "until_us", None),
     }
 
 

@@ -94,6 +94,7 @@ class KnowledgeReader:
         self._files = files
         self._own: tuple[str, LedgerState | None] | None = None
         self._cameras: dict[str, _CameraLedger] = {}
+        self._last = ledger_rows.LastWords()
         self.register = Register()
         """The cameras, as they were read last; none if nobody can tell."""
         self.version = ""
@@ -116,7 +117,7 @@ class KnowledgeReader:
         keys = self.office_keys = office.ledger_keys(place, self._files.key).ring
         now = ledger_rows.epoch_versions(place.ledger, keys)
         before = {name: sources[name] for name in sources if name.startswith(f"{LEDGER}/")}
-        ledger_rows.put_epochs(connection, place.ledger, keys, before, now)
+        touched = ledger_rows.put_epochs(connection, place.ledger, keys, before, now)
         state = self._own_state(place, keys, digest(now))
         named: set[str] = set()
         pending: dict[str, tuple[Hold, ...]] = {}
@@ -138,10 +139,10 @@ class KnowledgeReader:
         self._cameras = seen
         self.version = digest(versions)
         self.sources = now
-        deletions = ledger_rows.last_deletions(connection)
+        said = self._last.follow(connection, before, now, touched)
         ages = None if state is None else state.ages_at_head()
-        handed = ledger_rows.last_hand_overs(connection)
-        return Knowledge(state, ages, named, pending, deletions, handed)
+        deletions, handed = self._last.deletions, self._last.handed
+        return Knowledge(state, ages, named, pending, deletions, handed, said)
 
     def _own_state(self, place: Place, keys: KeyRing, version: str) -> LedgerState | None:
         if self._own is None or self._own[0] != version:

@@ -20,7 +20,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
-from camerad.index.camera_names import camera_names, names_meant
+from camerad.index.camera_names import names_for, names_meant
 from camerad.index.index_tables import HERE, cameras, holds, recordings
 
 MOST: Final = 1000
@@ -135,16 +135,23 @@ def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dic
     said = query.camera_said
     if said is None:
         return look(query)
-    known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == said)
-    meant = [said]
-    if connection.execute(known).first() is None:
-        meant = names_meant(camera_names(connection), said)
-    if len(meant) > LOOKED_UP:
-        raise QueryError(f"{len(meant)} cameras have that in their names: ask for fewer")
+    meant = cameras_meant(connection, said)
     found = [row for one in meant for row in look(replace(query, camera=one, camera_said=None))]
     order = _order(query)
     found.sort(key=lambda row: (row[order], row["id"], row["place"]), reverse=order == "at_us")
     return found[:limit]
+
+
+def cameras_meant(connection: Connection, said: str) -> list[str]:
+    """The names that somebody means who says this of a camera; the thumbprint of a key means that
+    alone. Raises QueryError if it may be too many."""
+    known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == said)
+    if connection.execute(known).first() is not None:
+        return [said]
+    meant = names_meant(names_for(connection, said), said)
+    if len(meant) > LOOKED_UP:
+        raise QueryError(f"{len(meant)} cameras have that in their names: ask for fewer")
+    return meant
 
 
 def about(connection: Connection, recording: str) -> list[IndexedRecording]:
@@ -161,21 +168,22 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     asked = select(recordings)
     if query.ids is not None:
         asked = asked.where(table.id.in_(query.ids))
+    due = query.due_before_us is not None
+    leads = due or connection.dialect.name != "sqlite"  # PostgreSQL knows how many rows there are
+    at_us = _unindexed(table.at_us) if due and connection.dialect.name == "sqlite" else table.at_us
     if query.to_us is not None:
-        asked = asked.where(table.at_us < query.to_us)
+        asked = asked.where(at_us < query.to_us)
     if query.from_us is not None:
         # One that began before may go on into the time: none is longer than the longest.
         longest = connection.execute(select(func.max(table.length_us))).scalar() or 0
         ends = func.coalesce(table.ended_us, table.at_us)
-        asked = asked.where(table.at_us >= query.from_us - longest, ends >= query.from_us)
+        asked = asked.where(at_us >= query.from_us - longest, ends >= query.from_us)
     named = table.camera
     if query.camera is not None:
         known = select(cameras.c.thumbprint).where(cameras.c.thumbprint == query.camera)
         is_key = connection.execute(known).first() is not None
         named = table.key if is_key else table.camera
     rare = None if query.state == HERE else query.state
-    due = query.due_before_us is not None
-    leads = due or connection.dialect.name != "sqlite"  # PostgreSQL knows how many rows there are
     for column, wanted, few in (
         (table.wearer, query.wearer, True),
         (named, query.camera, True),
@@ -188,6 +196,8 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     ):
         if wanted is not None:
             by_index = connection.dialect.name != "sqlite" or (bool(few) and not leads)
+            # What of one camera is due has an index of its own.
+            by_index = by_index or (due and column is table.camera)
             leads = leads or by_index
             asked = asked.where((column if by_index else _unindexed(column)) == wanted)
     if query.recovered is False:

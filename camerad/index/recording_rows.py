@@ -5,7 +5,7 @@ A row is a mapping with a value for each column, so that two of them compare as 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,19 +47,49 @@ class Knowledge:
     state: the office's own, None if there is none; ages: at its head. named: ids that cameras'
     ledgers name. pending: holds on cameras that the office's ledger has not taken over. deletions:
     rows of that table, the last one for each id. handed: when each recording left the office with a
-    case, the last time, wall time.
+    case, the last time, wall time. touched: whose rows in these two may be others than the last
+    time; None if that may be anybody's.
     """
 
     state: LedgerState | None
     ages: Ages | None
-    named: Container[str]
+    named: Set[str]
     pending: Mapping[str, tuple[Hold, ...]]
     deletions: Mapping[str, Row]
     handed: Mapping[str, int]
+    touched: Set[str] | None = None
 
     def find(self, recording: str) -> RecordingState | None:
         """What the office's ledger says of a recording now."""
         return None if self.state is None else self.state.recordings.get(recording)
+
+    @property
+    def stated(self) -> Set[str]:
+        """What the office's ledger names now."""
+        return frozenset() if self.state is None else self.state.recordings.keys()
+
+    def due_us(self, recording: str) -> int | None:
+        """When a recording is due by the office's ledger."""
+        ours = self.find(recording)
+        if ours is None or self.state is None or self.ages is None:
+            return None
+        return due_us(ours, self.state, self.ages)
+
+    def differs_from(self, before: Knowledge) -> set[str] | None:
+        """Recordings about which it says something else than before; None if nobody knows which."""
+        if self.touched is None:
+            return None
+        pending = {*self.pending, *before.pending}
+        return {
+            *self.touched,
+            *(self.named ^ before.named),
+            *(one for one in pending if self.pending.get(one) != before.pending.get(one)),
+            *(
+                one
+                for one in self.stated | before.stated
+                if self.find(one) != before.find(one) or self.due_us(one) != before.due_us(one)
+            ),
+        }
 
 
 def facts_of_file(info: RecordingInfo, said: Skeleton, size: int, time_ns: int) -> Row:
@@ -212,11 +242,11 @@ def _said(recording: str, ours: RecordingState | None, known: Knowledge) -> Row:
         "vouched": ours is None or is_vouched(ours),
         **_handed(recording, known),
     }
-    if ours is None or known.state is None or known.ages is None:
+    if ours is None:
         return row
     row["held"] = ours.held or bool(pending)
     if not pending:
-        due = due_us(ours, known.state, known.ages)
+        due = known.due_us(recording)
         row["due_us"] = None if due is None else min(max(due, -_MOST), _MOST)
     if ours.deleted is not None:
         entry = known.deletions.get(recording)

@@ -7,6 +7,10 @@ that it had stays as it is. Of another one each row is made anew, from the files
 is another one and from what the index has of the others, and those that differ are written. The
 receipts are read if they, the keys or a file are others.
 
+Whoever keeps an index also keeps, from one refresh to the next, what the ledgers said. As long as
+the index is as that refresh left it, only rows are made anew whose file is another one, or about
+whose recording the ledgers say something else: what an entry costs does not grow with the index.
+
 One transaction has all of it. `rebuild` is the same with nothing known before, so both end with the
 same rows (`camerad.index.index.Index.dump`); the tests compare them after every step.
 """
@@ -16,7 +20,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
@@ -31,9 +36,6 @@ from camerad.container.recording_files import UNREADABLE as ASIDE
 from camerad.index.index_tables import (
     APART,
     LEDGER,
-    MISSING,
-    UNREADABLE,
-    UNSEEN,
     cameras,
     holds,
     metadata,
@@ -57,8 +59,8 @@ from camerad.index.recording_rows import (
     plain,
     row_of_apart,
     row_of_file,
-    row_of_ledger,
 )
+from camerad.index.unfiled_rows import asked_among, known_unfiled, rows_of_holds, rows_without_file
 from camerad.office.apart_reasons import ENDING, UNKNOWN, read_reason
 from camerad.store import listing, receipts
 from camerad.store.locations import RECEIPTS, Holding, Place, office_place
@@ -67,6 +69,8 @@ from camerad.store.receipts import CopiedRecording
 OFFICE: Final = "office/id"
 """The source that says whose index this is."""
 _LARGEST: Final = 64 * 1024
+_Key = tuple[str, str]
+"""Of a row of recordings: its id, and its place."""
 
 
 class InterruptedRefreshError(CameradError, InterruptedError):
@@ -86,6 +90,7 @@ class Refresher:
         self._files = files
         self._reader = KnowledgeReader(files)
         self._ended = threading.Event()
+        self._left: _Left | None = None
 
     def end(self) -> None:
         """Have a refresh that runs end soon, and every later one at once, with
@@ -112,29 +117,49 @@ class Refresher:
             )
         known = self._reader.read(connection, place, before)
         now |= self._reader.sources
-        written = 0
+        last, self._left = self._left, None
+        if last is not None and last.sources != before:
+            last = None  # it was given up, or another one has written since
+        others = None if last is None else known.differs_from(last.known)
+        written: set[_Key] = set()
+        files, same = dict[str, str](), set[str]()
         listed = (one for one in place.holdings if one.listed)
-        parts: list[_Part] = [_HoldingPart(place, one, self._reader, before) for one in listed]
-        for part in (*parts, _ApartPart(place, self._reader)):
+        holdings = [_HoldingPart(place, one, self._reader, before) for one in listed]
+        parts: list[_Part] = [*holdings, _ApartPart(place, self._reader)]
+        for part in parts:
             self._go_on()
-            if before.get(part.name) != part.version:
+            if last is not None and others is not None and last.files.get(part.name) == part.own:
+                same.add(part.name)
+            elif before.get(part.name) != part.version:
                 stored = _stored(connection, part.name)
-                written += _put(connection, stored, self._each(part.rows(known, stored)))
+                written |= _put(connection, stored, self._each(part.rows(known, stored)))
             now |= part.versions()
-        left = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
-        for name in left - set(now) - {LEDGER}:
-            written += _put(connection, _stored(connection, name), ())
+            if part.version:
+                files[part.name] = part.own
+        if others is not None:
+            written |= _put_again(connection, known, others, same)
+        there = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
+        for name in there - set(now) - {LEDGER}:
+            written |= _put(connection, _stored(connection, name), ())
         now[LEDGER] = digest(self._reader.version, sorted(map(str, place.unread)))
+        unfiled = known_unfiled(connection) if last is None else last.unfiled
         if written or before.get(LEDGER) != now[LEDGER]:
-            rows = _without_file(connection, place, known)
-            written += _put(connection, _stored(connection, LEDGER), rows)
-            _put_table(connection, holds, _holds(known))
+            among = None
+            if last is not None and others is not None:
+                stated = known.stated | last.known.stated
+                among = others | {one for one, _ in written} | (unfiled & stated)
+            rows = list(rows_without_file(connection, place, known, among))
+            written |= _put(connection, _stored(connection, LEDGER, among), rows)
+            gone = unfiled if among is None else among
+            unfiled = (unfiled - gone) | {row["id"] for row in rows}
+            _put_table(connection, holds, rows_of_holds(known))
             _put_table(connection, cameras, rows_of_cameras(place, self._reader.register).values())
         if before != now:
             _put_table(
                 connection, sources, ({"name": one, "version": now[one]} for one in sorted(now))
             )
-        return written
+        self._left = _Left(now, files, known, unfiled)
+        return len(written)
 
     def _each(self, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
@@ -150,15 +175,29 @@ class Refresher:
         for table in metadata.sorted_tables:
             connection.execute(delete(table))
         self._reader = KnowledgeReader(self._files)
+        self._left = None
         return self.refresh(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a refresh knew, for the next one. sources: as it left them. files: what each part's own
+    files were, by its name, without those of which some could not be read. known: what the ledgers
+    said. unfiled: recordings that only the office's ledger names."""
+
+    sources: Mapping[str, str]
+    files: Mapping[str, str]
+    known: Knowledge
+    unfiled: Set[str]
 
 
 class _Part(Protocol):
     """A part of the index. name: in `sources` and in the rows. version: of everything that its rows
-    are made from; "" if some of it could not be read."""
+    are made from; "" if some of it could not be read. own: of that, what is no ledger's."""
 
     name: str
     version: str
+    own: str
 
     def versions(self) -> dict[str, str]:
         """What `sources` is to have of it."""
@@ -181,6 +220,7 @@ class _HoldingPart:
         there = list_versions(holding.receipts)
         self._receipted = digest(there, sorted(reader.trusted), sorted(reader.office_keys))
         self._same_receipts = sources.get(f"{self.name}/{RECEIPTS}") == self._receipted
+        self.own = digest(self._files, self._receipted)
         self.version = digest(reader.version, self._files, self._receipted)
 
     def versions(self) -> dict[str, str]:
@@ -253,7 +293,7 @@ class _ApartPart:
             for kid, kind, _, _ in list_versions(self._root)
             if stat.S_ISDIR(kind)
         }
-        self.version = digest(self._found, self._names)
+        self.version = self.own = digest(self._found, self._names)
 
     def versions(self) -> dict[str, str]:
         """See `_Part`."""
@@ -284,14 +324,37 @@ def _office_id(root: str) -> str:
     return plain(read_plain(path, "file", _LARGEST).decode("utf-8", "replace").strip()[:64])
 
 
-def _stored(connection: Connection, part: str) -> dict[tuple[str, str], Row]:
-    """The rows of a part as the index has them, by their keys."""
-    found = connection.execute(select(recordings).where(recordings.c.part == part)).mappings()
-    return {(row["id"], row["place"]): dict(row) for row in found}
+def _stored(
+    connection: Connection, part: str | None, among: Set[str] | None = None
+) -> dict[_Key, Row]:
+    """The rows of a part, or of all, as the index has them, by their keys. among: of these
+    recordings alone."""
+    asked = select(recordings)
+    if part is not None:
+        asked = asked.where(recordings.c.part == part)
+    found: dict[_Key, Row] = {}
+    for one in [asked] if among is None else asked_among(asked, among):
+        for row in connection.execute(one).mappings():
+            found[row["id"], row["place"]] = dict(row)
+    return found
 
 
-def _put(connection: Connection, stored: dict[tuple[str, str], Row], rows: Iterable[Row]) -> int:
-    """Bring a part from the stored rows to these rows; returns how many were written or removed."""
+def _put_again(
+    connection: Connection, known: Knowledge, others: Set[str], parts: Set[str]
+) -> set[_Key]:
+    """The rows of files that are as they were, in these parts, where the ledgers say something else
+    about their recordings; returns as `_put`."""
+    found = _stored(connection, None, others)
+    stored = {key: row for key, row in found.items() if row["part"] in parts - {APART}}
+    rows = (
+        row_of_file(facts_in(row), row["part"], row["place"], known, receipt=bool(row["receipt"]))
+        for row in stored.values()
+    )
+    return _put(connection, stored, rows)
+
+
+def _put(connection: Connection, stored: dict[_Key, Row], rows: Iterable[Row]) -> set[_Key]:
+    """Bring a part from the stored rows to these rows; returns which were written or removed."""
     wanted = {(row["id"], row["place"]): row for row in rows}
     gone = [key for key, row in stored.items() if wanted.get(key) != row]
     new = [row for key, row in wanted.items() if stored.get(key) != row]
@@ -302,7 +365,7 @@ def _put(connection: Connection, stored: dict[tuple[str, str], Row], rows: Itera
         keys = [{"gone_id": one, "gone_place": place} for one, place in gone]
         connection.execute(delete(recordings).where(which), keys)
     put_rows(connection, recordings, iter(new))
-    return len({*gone, *((row["id"], row["place"]) for row in new)})
+    return {*gone, *((row["id"], row["place"]) for row in new)}
 
 
 def _put_table(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
@@ -317,35 +380,3 @@ def _put_table(connection: Connection, table: Table, rows: Iterable[Row]) -> Non
     new: list[dict[str, Any]] = [row for key, row in wanted.items() if stored.get(key) != row]
     if new:
         connection.execute(insert(table), new)
-
-
-def _without_file(connection: Connection, place: Place, known: Knowledge) -> Iterator[Row]:
-    """Rows of what only the office's ledger names."""
-    files = select(recordings.c.id).where(recordings.c.part.not_in((APART, LEDGER))).distinct()
-    here = set(connection.execute(files).scalars())
-    named = {} if known.state is None else known.state.recordings
-    for recording in sorted({*named, *known.deletions} - here):
-        state = MISSING
-        if place.files_of(recording):
-            state = UNREADABLE
-        elif place.unread:
-            state = UNSEEN
-        yield row_of_ledger(recording, known, state)
-
-
-def _holds(known: Knowledge) -> Iterator[Row]:
-    """The table `holds`: those of the office's ledger, then those that are still on cameras."""
-    ours = {} if known.state is None else known.state.recordings
-    for recording in sorted({*(one for one in ours if ours[one].held), *known.pending}):
-        there = ours[recording].holds if recording in ours else ()
-        both = [(one, False) for one in there]
-        both += [(one, True) for one in known.pending.get(recording, ())]
-        for position, (one, on_camera) in enumerate(both):
-            yield {
-                "recording": plain(recording),
-                "position": position,
-                "reason": plain(one.reason),
-                "who": plain(one.who),
-                "on_camera": on_camera,
-                "until_us": one.end_us,
-            }

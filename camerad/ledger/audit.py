@@ -106,17 +106,20 @@ def read_ledger(
     return audit.finish()
 
 
-def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
+def entries_about(
+    directory: str, keys: KeyRing, recording: str, within: Collection[int] | None = None
+) -> Iterator[Entry]:
     """The signed entries about one recording that have not expired, in their order.
 
-    Entries that are not by one of `keys`, of another epoch, or out of order, are left out, and so
-    is what an epoch says again of a hold with an end. Only lines with its id are taken apart.
-    Raises StorageError.
+    within: only these epochs are read; whoever names them knows that no other has any. Entries that
+    are not by one of `keys`, of another epoch, or out of order, are left out, and so is what an
+    epoch says again of a hold with an end. Only lines with its id are taken apart. Raises
+    StorageError.
     """
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     last = 0
     standing: set[HoldPlacedUntil] = set()
-    for number, content in _contents(directory):
+    for number, content in _contents(directory, within):
         if not any(one in content for one in spelled):
             continue
         for token in tokens_in(content):
@@ -149,10 +152,11 @@ def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None
     return found
 
 
-def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
-    """The epochs whose entries are there: their numbers, and their files."""
+def _contents(directory: str, within: Collection[int] | None = None) -> Iterator[tuple[int, bytes]]:
+    """The epochs whose entries are there: their numbers, and their files. within: these alone."""
     shelf = log_segments.list_files(directory)
-    for number in sorted(shelf.epochs | shelf.damaged):
+    there = shelf.epochs | shelf.damaged
+    for number in sorted(there if within is None else there.intersection(within)):
         yield number, log_segments.read_file(directory, shelf.name(number) or "")
 
 

@@ -2,8 +2,10 @@
 
 So says section 76(4) of the German Federal Data Protection Act (BDSG) of logs; docs/storage.md has
 it. Years are those of the office's time zone. Entries go by whole epochs, so no epoch has entries
-of two years: the first entry of a year begins an epoch. Nothing here reads a clock, and time that
-is not confirmed ends nothing.
+of two years: the first entry of a year begins an epoch. Nothing here reads a clock.
+
+Only time that a time server has set ends anything: when an epoch ended, and that its time is over.
+An RTC that is a year ahead would take a year that nobody gets back. What cannot be judged stays.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from camerad.base.clock import SECOND, Moment
+from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
@@ -53,10 +55,10 @@ def is_another_year(state: LedgerState, boot_id: str, now: Moment) -> bool:
 
 
 def is_over(directory: str, keys: KeyRing, closed: ClosedEpoch, ages: Ages) -> bool:
-    """Whether a closed epoch's last entry has been kept as long as it is to be. directory: of the
-    ledger. Raises StorageError."""
-    ended_us = ages.latest_us(closed.ended)
-    if ended_us is None or ages.now_us is None:
+    """Whether a closed epoch's last entry has been kept as long as it is to be, by synchronised
+    time. directory: of the ledger. Raises StorageError."""
+    ended_us = ages.latest_synchronised_us(closed.ended)
+    if ended_us is None or ages.now_us is None or not ages.timeline.runs[-1].synchronised:
         return False
     try:
         if kept_until_us(ended_us) <= ages.now_us:
@@ -64,22 +66,46 @@ def is_over(directory: str, keys: KeyRing, closed: ClosedEpoch, ages: Ages) -> b
         # It ended when the next one began, which may have been a year later than its last entry.
         if year_of(ended_us) + KEPT_YEARS - 1 > year_of(ages.now_us):
             return False
-        last = _last_moment(directory, keys, closed.number)
-        if last is None or not last.trusted:
-            return False
-        return kept_until_us(min(last.wall_us, ended_us)) <= ages.now_us
+        last_us = _last_entry_us(directory, keys, closed.number, ages)
+        return last_us is not None and kept_until_us(min(last_us, ended_us)) <= ages.now_us
     except OverflowError:
         return False
 
 
-def _last_moment(directory: str, keys: KeyRing, number: int) -> Moment | None:
-    """When an epoch's last entry was written; None if nobody can tell."""
+def waits_for_clock(state: LedgerState, boot_id: str, now: Moment) -> bool:
+    """Whether an epoch stays though a clock says that its time is over, since no time server has
+    set that clock."""
+    ages = state.ages(boot_id, now)
+    if ages.now_us is None:
+        return False
+    synchronised = ages.timeline.runs[-1].synchronised
+    for closed in state.epochs[:-1]:
+        last_us = ages.latest_us(closed.ended)
+        sure_us = ages.latest_synchronised_us(closed.ended) if synchronised else None
+        try:
+            over = last_us is not None and kept_until_us(last_us) <= ages.now_us
+            if over and (sure_us is None or kept_until_us(sure_us) > ages.now_us):
+                return True
+        except OverflowError:
+            continue
+    return False
+
+
+def _last_entry_us(directory: str, keys: KeyRing, number: int, ages: Ages) -> int | None:
+    """The latest wall time at which an epoch's last entry can have been written, by synchronised
+    time; None if nobody can tell."""
     name = log_segments.list_files(directory).name(number)
     content = b"" if name is None else log_segments.read_file(directory, name)
     lines = content.rsplit(b"\n", 2)
     if len(lines) < 2 or lines[-1]:
         return None  # it was cut short: what the next epoch says counts
     try:
-        return parse_entry(lines[-2], keys).clock
+        last = parse_entry(lines[-2], keys)
     except jws.JwsError:
         return None
+    if last.clock.source is not ClockSource.SYNCHRONISED:
+        return None
+    run = ages.timeline.latest_run(last.boot_id)
+    # The clock may have been set right since.
+    later_us = 0 if run is None or not run.synchronised else run.high_us + last.clock.boot_us
+    return max(last.clock.wall_us, later_us)

@@ -248,6 +248,13 @@ class Ages:
             best = _least(best, run.high_us + instant.boot_us)
         return _least(trusted if stated_us is None else stated_us, best)
 
+    def latest_synchronised_us(self, instant: Instant) -> int | None:
+        """The same by synchronised time alone: no RTC, right or wrong, has a part in it."""
+        if instant.run not in self._bounds:
+            return None
+        run, _, best = self._bounds[instant.run]
+        return _least(best, run.high_us + instant.boot_us) if run.synchronised else best
+
 
 def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:
     """The runs, with those later that the same RTC has dated since synchronised time."""

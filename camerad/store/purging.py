@@ -30,6 +30,7 @@ from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import UNREADABLE
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
+from camerad.ledger.calendar_years import waits_for_clock
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.camera_ledgers import DoubtfulLedger, devices_here
@@ -57,7 +58,7 @@ class Deletion:
 
 
 class ReasonKind(StrEnum):
-    """What keeps recordings beyond their day."""
+    """What keeps recordings, or entries, beyond their day."""
 
     LEDGER_UNREAD = "ledger_unread"
     """The ledger says what this version of camerad cannot read: nothing is deleted."""
@@ -79,6 +80,8 @@ class ReasonKind(StrEnum):
     """A recording came after the ledger was compared with the files."""
     CLOCK = "clock_not_trusted"
     """The time is not trusted, so only uptime counted."""
+    YEARS = "clock_not_synchronised"
+    """No time server has set the clock, so no year of the office's ledger ends."""
 
 
 _CODES: Final = {
@@ -92,7 +95,14 @@ _CODES: Final = {
     ReasonKind.KEY_UNKNOWN: EX_USAGE,
     ReasonKind.NOT_TAKEN_OVER: EX_TEMPFAIL,
     ReasonKind.CLOCK: EX_TEMPFAIL,
+    ReasonKind.YEARS: EX_TEMPFAIL,
 }
+
+_YEARS: Final = (
+    "{}: entries may be kept beyond the end of the year that follows: only time that a time server "
+    "has set ends a year, and this computer's, or what it was when they were written, is none. Let "
+    "a time server set this computer's clock"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,8 @@ def find_reasons(
     ]
     if kept and not present[1].trusted:
         found.append(_reason(ReasonKind.CLOCK, _clock(place)))
+    if place.kind is PlaceKind.OFFICE and waits_for_clock(state, *present):
+        found.append(_reason(ReasonKind.YEARS, _YEARS.format(place.ledger)))
     found = list(dict.fromkeys(found))  # what several of these meet is said once
     order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
     return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))

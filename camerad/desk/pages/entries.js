@@ -1,13 +1,13 @@
 // Who did what: the office's ledger; and what was and will be deleted.
 
-import { get } from "./api.js";
+import { get, RefusedError } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make, tell } from "./dom.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { GROUNDS } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { reportWords, say } from "./words.js";
+import { reportWords, say, sentence } from "./words.js";
 import { wordFor } from "./player/word_for.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
@@ -55,7 +55,14 @@ export async function showEntries({ main }) {
   async function load(anew) {
     const asked = questionOf(form, ["who", "kind", "recording", "camera", "wearer"]);
     if (!anew && next !== null) asked.set("before", String(next));
-    const page = await get(`/api/entries?${asked}`);
+    let page;
+    try {
+      page = await get(`/api/entries?${asked}`);
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
+      tell(sentence(error), "wrong");
+      return;
+    }
     rows = anew ? page.rows : [...rows, ...page.rows];
     if (anew) body.replaceChildren();
     body.append(...page.rows.map((row) => draw(row, called)));

@@ -175,6 +175,8 @@ _ENGLISH: Final = _Words(
         "deletion_blocked:key_unknown": "{recording}: its camera is not in the register.",
         "deletion_blocked:clock_not_trusted": "Nothing confirms this computer's clock, so only the "
         "time counts that it ran.",
+        "deletion_blocked:clock_not_synchronised": "No time server sets this computer's clock, so "
+        "entries of the office's ledger stay beyond their year.",
         "deletion_blocked": "{recording}: {detail}.",
         "deletion_stands_still": "The server has not checked for {number} {number:hour|hours} what "
         "is due.",
@@ -279,6 +281,8 @@ _GERMAN: Final = _Words(
         "deletion_blocked:key_unknown": "{recording}: Die Kamera steht nicht im Register.",
         "deletion_blocked:clock_not_trusted": "Nichts bestätigt die Uhr dieses Rechners, also "
         "zählt nur die Zeit, die er lief.",
+        "deletion_blocked:clock_not_synchronised": "Kein Zeitserver stellt die Uhr dieses "
+        "Rechners, also bleiben Einträge im Protokoll der Dienststelle über ihr Jahr hinaus.",
         "deletion_blocked": "{recording}: {detail}.",
         "deletion_stands_still": "Seit {number} {number:Stunde|Stunden} hat der Server nicht "
         "geprüft, was fällig ist.",

@@ -226,6 +226,7 @@ _REASONS_ABOUT_ONE: Final = {
     ReasonKind.NOT_VOUCHED: "unvouched",
 }
 """What the comparison finds as well: a recording is told once, whoever found it."""
+_ABOUT_THE_CLOCK: Final = (ReasonKind.CLOCK, ReasonKind.YEARS)
 
 
 _BY_STORE: Final = frozenset(
@@ -305,7 +306,7 @@ def _of_store(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
             kind = NoticeKind.NOT_AUTHENTIC
             yield Notice(kind, subject, again, detail, detail, recording=subject)
         elif why is not ReasonKind.NOT_TAKEN_OVER:  # that is over with the next look
-            about = why if why is ReasonKind.CLOCK else f"{why}:{subject}"
+            about = why if why in _ABOUT_THE_CLOCK else f"{why}:{subject}"
             yield Notice(
                 NoticeKind.DELETION_BLOCKED, about, again, detail=str(why), recording=subject
             )

@@ -71,6 +71,17 @@ def test_a_camera_is_found_as_people_say_it(tab: Browser) -> None:
     assert [one["id"] for one in page["rows"]] == [ONE]
 
 
+def test_the_ledger_s_camera_is_asked_for_as_the_list_s(scene: DeskScene, tab: Browser) -> None:
+    scene.index.refresh()
+    boss = scene.signed_in("boss")
+    name = tab.ask("GET", "/api/recordings?limit=1").said["cameras"][0]
+    rows = boss.ask("GET", f"/api/entries?camera={name}").said["rows"]
+    assert {one["recording"] for one in rows} == {ONE, TWO}
+    for words in (name.upper(), name[:-1], name[1:], KEY.public.thumbprint):
+        assert boss.ask("GET", f"/api/entries?camera={words}").said["rows"] == rows, words
+    assert boss.ask("GET", "/api/entries?camera=of-nobody").said["rows"] == []
+
+
 @pytest.mark.parametrize(
     "query",
     [

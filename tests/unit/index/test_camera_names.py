@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, insert
 
-from camerad.index.camera_names import camera_names, names_meant
+from camerad.index.camera_names import MOST_NAMES, camera_names, names_meant
 from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
 
@@ -57,3 +57,22 @@ def test_rows_of_several_cameras_come_in_one_order_page_by_page() -> None:
         assert (found, after) == (wanted, None)
         with pytest.raises(QueryError, match="ask for fewer"):
             find(connection, RecordingQuery(camera_said="other-"))
+
+
+def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_through() -> None:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
+    names = [f"camera-{number:05}" for number in range(MOST_NAMES + 5)] + ["camera-00007 b"]
+    rows = [
+        empty | {"id": name, "place": "", "at_us": number, "camera": name}
+        for number, name in enumerate(names)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(recordings), rows)
+        assert len(camera_names(connection)) == MOST_NAMES
+        for said in (names[MOST_NAMES + 3], f" {names[MOST_NAMES + 3]} ", names[3]):
+            (found,) = find(connection, RecordingQuery(camera_said=said)).recordings
+            assert found.id == said.strip()
+        said = find(connection, RecordingQuery(camera_said="camera-00007")).recordings
+        assert [one.id for one in said] == ["camera-00007"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,11 +22,19 @@ from camerad.base.clock import DAY
 from camerad.index import schema_version
 from camerad.index.database import Database
 from camerad.index.index_tables import metadata, recordings
-from camerad.index.recording_query import RecordingQuery, statement
+from camerad.index.recording_query import RecordingQuery, find, statement
 from camerad.index.recording_rows import row_of_apart
 from tests.unit.index.office_scene_indexed import IndexedOffice, identity, row
 
 MIGRATIONS = Path(camerad.index.__file__).parent / "migrations"
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """An empty database, with its tables."""
+    made = Database(f"sqlite:///{tmp_path_factory.mktemp('tables')}/index.sqlite")
+    made.prepare()
+    return made
 
 
 @pytest.fixture
@@ -84,7 +95,8 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
         for name in ("has_gaps", "handed_over", "handed_us"):
             connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
         connection.exec_driver_sql("DROP TABLE hand_overs")
-        connection.exec_driver_sql("ALTER TABLE holds DROP COLUMN until_us")
+        for name in ("holds", "entries"):
+            connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN until_us")
         version = table(schema_version.VERSION_TABLE, column("version_num"))
         connection.execute(update(version).values(version_num="0001"))
     again = office.index(url)
@@ -121,6 +133,57 @@ SEVERAL: dict[str, tuple[str, RecordingQuery]] = {
 }
 """The same, of several conditions. PostgreSQL chooses by how many rows have which value; SQLite
 does not know that, and is told."""
+
+
+ONE_OF: dict[str, RecordingQuery] = {
+    "due": RecordingQuery(due_from_us=5, due_before_us=10),
+    "wearer": RecordingQuery(wearer="W-0815"),
+    "camera": RecordingQuery(camera="cam-1"),
+    "hand_over": RecordingQuery(handed_over=True),
+    "course": RecordingQuery(recovered=True),
+    "hold": RecordingQuery(held=True),
+    "gaps": RecordingQuery(has_gaps=True),
+    "mark": RecordingQuery(flagged=True),
+    "state": RecordingQuery(state="missing"),
+    "time": RecordingQuery(from_us=5, to_us=50),
+}
+"""Each filter of the page, by the index that finds it. Of two, that of the first one here finds
+both: it has the other's column besides, or few rows have its value."""
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(ONE_OF, 2)))
+def test_two_filters_are_found_by_one_index(sqlite: Database, first: str, second: str) -> None:
+    both = replace(ONE_OF[first], **said(ONE_OF[second]))
+    by = "camera_due" if {first, second} == {"due", "camera"} else first
+    with sqlite.reading() as connection:
+        plan = explain(connection, statement(connection, both).limit(100))
+    assert f"SEARCH recordings USING INDEX recordings_by_{by} (" in plan, plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
+
+
+def test_what_of_one_camera_is_due_on_a_day_is_all_that_is_looked_at(sqlite: Database) -> None:
+    """Neither the camera's other rows nor those of the day."""
+    plain = {"flagged": False, "state": "here"}
+    rows = [
+        row_of_apart(f"p{n}", f"{n:06}", 1, 1, ("k", camera, "")) | plain | {"due_us": due}
+        for n, (camera, due) in enumerate([("cam-1", 99), ("cam-2", 7)] * 1000 + [("cam-1", 7)] * 3)
+    ]
+    steps: list[int] = []
+    with sqlite.writing() as connection:
+        connection.execute(insert(recordings), rows)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.set_progress_handler(lambda: steps.append(1), 10)
+        query = RecordingQuery(camera="cam-1", due_from_us=5, due_before_us=10)
+        found = find(connection, query).recordings
+    assert [one.columns["due_us"] for one in found] == [7, 7, 7]
+    assert len(steps) < 100, "instructions of SQLite, by ten"
+
+
+def said(query: RecordingQuery) -> dict[str, Any]:
+    """What a question does not leave open."""
+    fields = asdict(query)
+    return {name: one for name, one in fields.items() if one is not None and name != "limit"}
 
 
 def test_no_question_reads_all_recordings(base: Database) -> None:

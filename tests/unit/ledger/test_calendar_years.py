@@ -13,7 +13,7 @@ import pytest
 
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, year_of
+from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, waits_for_clock, year_of
 from camerad.ledger.entries import read_lines
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_signers import SignerMemory
@@ -56,6 +56,9 @@ class OfficeLedger:
     def look(self) -> tuple[int, ...]:
         self.ledger.rotate_if_due()
         return self.ledger.expire_years()
+
+    def waits(self) -> bool:
+        return waits_for_clock(self.ledger.state, *self.ledger.now())
 
     def there(self) -> set[str]:
         """Who is named in what is left."""
@@ -155,6 +158,66 @@ def test_time_that_is_not_confirmed_ends_nothing(office: OfficeLedger) -> None:
     assert "in-march" in office.there()
     office.clock.source = ClockSource.SYNCHRONISED
     assert office.look() and "in-march" not in office.there()
+
+
+def test_an_rtc_that_is_a_year_ahead_ends_nothing(office: OfficeLedger) -> None:
+    office.signs_in("in-march")
+    for day in (2, 4):
+        office.until(2026, 3, day)
+        office.look()
+    office.clock.source = ClockSource.RTC
+    office.clock.reboot()
+    office.until(2028, 1, 1, 1)  # as its battery-backed clock has it
+    assert office.look() == () and "in-march" in office.there()
+    assert office.waits()
+    office.signs_in("meanwhile")
+    office.clock.step_wall(at(2026, 3, 5, zone=BERLIN) - office.clock.wall_us())
+    office.clock.source = ClockSource.SYNCHRONISED
+    assert office.look() == () and not office.waits()
+    office.until(2027, 12, 31, 23, 59)
+    assert office.look() == ()
+    office.until(2028, 1, 1, 1)
+    assert not office.waits()
+    assert office.look() and "in-march" not in office.there()
+
+
+def test_an_entry_that_an_rtc_dates_before_new_year_goes_by_synchronised_time(
+    office: OfficeLedger,
+) -> None:
+    """The RTC runs behind, and the entry is of the new year."""
+    office.until(2026, 12, 25)
+    office.look()
+    office.clock.source = ClockSource.RTC
+    office.clock.reboot()
+    office.until(2026, 12, 26)  # it is 3 January
+    office.signs_in("in-january")
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.clock.reboot()
+    office.until(2027, 1, 5)
+    office.signs_in("later")
+    for day in (7, 9):
+        office.until(2027, 1, day)
+        office.look()
+    office.until(2028, 1, 2)
+    office.look()
+    assert {"in-january", "later"} <= office.there()
+    office.until(2029, 1, 2)
+    assert office.look() and office.there() == set()
+
+
+def test_a_clock_that_was_set_right_says_when_an_entry_was_written(office: OfficeLedger) -> None:
+    """The first time server was wrong by a month; what was written by it is of the new year."""
+    office.clock.reboot()
+    office.until(2026, 12, 10)
+    office.signs_in("in-january")
+    office.clock.step_wall(30 * DAY)
+    office.signs_in("later")
+    for day in (11, 13):
+        office.until(2027, 1, day)
+        office.look()
+    office.until(2028, 1, 2)
+    office.look()
+    assert {"in-january", "later"} <= office.there()
 
 
 def test_a_year_goes_some_at_a_time_so_that_nobody_waits_for_long(office: OfficeLedger) -> None:

@@ -304,3 +304,27 @@ def test_the_end_of_a_hold_is_told_before_and_a_hold_with_one_is_not_called_forg
     office.worker.look()
     assert [(one.id, one.due_us) for one in found[-1].hold_ends] == [(ONE, end_us)]
     assert [one.id for one in found[-1].held_beyond] == [TWO]
+
+
+def test_a_year_of_the_ledger_that_an_rtc_ends_stays_and_that_is_said(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.take(ONE)
+    looked: list[StoreFacts] = []
+    office.worker._looked = looked.append
+    for _ in range(3):
+        office.worker.look()
+        office.clock.advance(2 * DAY)
+    ledger = office.directory / "office/ledger"
+    before = sorted(ledger.glob("*.jws"))
+    office.clock.source = ClockSource.RTC
+    office.clock.reboot()
+    office.clock.advance(800 * DAY)
+    office.worker.look()
+    assert set(before) <= set(ledger.glob("*.jws"))
+    assert "only time that a time server has set ends a year" in caplog.text
+    assert "clock_not_synchronised" in [str(why) for why, _ in looked[-1].reasons]
+    office.clock.source = ClockSource.SYNCHRONISED
+    office.worker.look()
+    assert not set(before[:1]) & set(ledger.glob("*.jws"))
+    assert looked[-1].reasons == ()
