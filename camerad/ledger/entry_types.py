@@ -301,5 +301,6 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "camera": camera_entries.CameraEntry,
     "offer": camera_entries.OfferEntry,
     "report_made": people_entries.ReportMadeEntry,
+    "judged": people_entries.JudgedEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

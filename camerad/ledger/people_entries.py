@@ -61,7 +61,25 @@ class ViewingApprovedEntry:
     case: str
 
 
-GIVEN: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry)
+@dataclass(frozen=True, slots=True)
+class JudgedEntry:
+    """The tab of somebody who was given a recording says what it found: verdict, as `camerad
+    evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256 of the end
+    that it saw, "" if there was none. The office vouches for none of it: it saw no tab."""
+
+    id: str
+    who: str
+    verdict: str
+    key: str
+    final: str
+
+    @property
+    def reason(self) -> str:
+        """What is shown beside it."""
+        return self.verdict
+
+
+GIVEN: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry, JudgedEntry)
 """What is about a recording, and changes nothing of it."""
 
 

@@ -6,10 +6,9 @@ import { field, fill, make, tell } from "./dom.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { linked, smallId } from "./titles.js";
-import { reportWords, say } from "./words.js";
-import { wordFor } from "./player/word_for.js";
+import { reportWords, say, wordFor } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -77,15 +76,21 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
 /** Why, in the page's language where a program said it. called: as `reportWords` has it. */
 export function reasonWords(entry, called) {
   if (entry.kind === "deleted") return whyDeleted(entry.reason);
+  if (entry.kind === "judged") return foundWords(entry);
   const ended = ["closed", "received", "recovered"].includes(entry.kind);
   return (ended ? wordFor(called.end_reasons, entry.reason) : entry.reason) ?? "";
+}
+
+/** Whose tab found what: never as if the server had. */
+export function foundWords({ reason, who }) {
+  return ["authentic", "qualified", "not_authentic", "unreadable"].includes(reason) ? say(`judged_${reason}`, { who }) : reason;
 }
 
 /** Why something was deleted. */
