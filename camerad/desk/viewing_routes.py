@@ -14,6 +14,9 @@ be approved; until then none is given, and no approval is used up. All that goes
 given together as well, and there a supervisor is asked once, for all of it or none: whoever has
 other recordings in the package asks anew.
 
+The tab checks what it was given, and says what it found: that is an entry as well, once for each
+grant, in that person's name. The server could not find it itself, and does not claim to.
+
 All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
 
@@ -25,7 +28,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -88,10 +91,18 @@ class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
+class VerdictBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tab found of a recording that it was given: see `JudgedEntry`."""
+
+    verdict: Literal["authentic", "qualified", "not_authentic", "unreadable"]
+    key: Annotated[str, msgspec.Meta(pattern=r"\A[\w-]{43}\Z")]
+    final: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+
+
 class Grant(msgspec.Struct, frozen=True):
     """What was granted, or waits to be. session: name of the session that it is good in. handle: of
     the person. others: what a request asks for besides, in the order of their ids, all of it or
-    none."""
+    none. judged: a tab has said what it found."""
 
     person: str
     session: str
@@ -103,6 +114,7 @@ class Grant(msgspec.Struct, frozen=True):
     approved_by: str = ""
     handle: str = ""
     others: tuple[str, ...] = ()
+    judged: bool = False
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -157,6 +169,7 @@ class ViewingRoutes:
         supervisor = frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask_together, TogetherBody)
+        yield Route("POST", f"{one}/verdict", WITH_FOOTAGE, self._note_verdict, VerdictBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
         yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
@@ -318,6 +331,21 @@ class ViewingRoutes:
             pieces = _together(statement_extents(file))
             return await send_pieces(visit.request, response, pieces, self._clock, still_may)
 
+    async def _note_verdict(self, visit: Visit) -> dict[str, bool]:
+        """Write what a tab found of what was granted; of each grant that counts once."""
+
+        def note() -> dict[str, bool]:
+            with self._turn():
+                name, grant = self._grant_of(visit)
+                if grant.judged:
+                    return {"written": False}
+                said = msgspec.structs.asdict(visit.body)
+                self._ledger.append("judged", id=grant.recording, who=visit.who, **said)
+                self._grants.change(name, msgspec.structs.replace(grant, judged=True))
+            return {"written": True}
+
+        return await asyncio.to_thread(note)
+
     def _check_still(self, visit: Visit) -> None:
         """Refuses whoever is signed out or withdrawn since, or whose grant has ended."""
         if self._sessions.find(visit.secret) is None:
@@ -326,12 +354,16 @@ class ViewingRoutes:
 
     def _granted(self, visit: Visit) -> str:
         """The file that the request may have."""
-        recording = recording_of(visit.request)
-        grant = self._grants.find(visit.request.headers.get(VIEWING, ""), self._clock.wall_us())
-        mine = (visit.who, name_of(visit.secret), recording)
+        return self._path(self._grant_of(visit)[1].recording)
+
+    def _grant_of(self, visit: Visit) -> tuple[str, Grant]:
+        """The grant that the request names, which has to be theirs, and its name."""
+        secret = visit.request.headers.get(VIEWING, "")
+        grant = self._grants.find(secret, self._clock.wall_us())
+        mine = (visit.who, name_of(visit.secret), recording_of(visit.request))
         if grant is None or (grant.person, grant.session, grant.recording) != mine:
             raise refused(DeskRefusal.NOT_ALLOWED)
-        return self._path(recording)
+        return name_of(secret), grant
 
     def _path(self, recording: str) -> str:
         """Raises NotThereError."""

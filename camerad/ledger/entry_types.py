@@ -302,5 +302,6 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "offer": camera_entries.OfferEntry,
     "report_made": people_entries.ReportMadeEntry,
     "hold_ground": people_entries.HoldGroundEntry,
+    "judged": people_entries.JudgedEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

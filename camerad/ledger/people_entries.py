@@ -62,6 +62,24 @@ class ViewingApprovedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedEntry:
+    """The tab of somebody who was given a recording says what it found: verdict, as `camerad
+    evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256 of the end
+    that it saw, "" if there was none. The office vouches for none of it: it saw no tab."""
+
+    id: str
+    who: str
+    verdict: str
+    key: str
+    final: str
+
+    @property
+    def reason(self) -> str:
+        """What is shown beside it."""
+        return self.verdict
+
+
+@dataclass(frozen=True, slots=True)
 class HoldGroundEntry:
     """What the hold in the entry before it is for. ground: one of `GROUNDS`. The hold counts
     without it."""
@@ -81,7 +99,10 @@ GROUNDS: Final = (PROSECUTION, "danger", "lawfulness", "person", "other")
 """What a recording is kept for. The first three and a person's request are those for which the law
 keeps one beyond its time (BPolG, section 27a(4)): a criminal or regulatory offence is prosecuted; a
 danger is averted; whether the recording was lawful is examined; who is recorded asked for it."""
-CHANGES_NOTHING: Final = (ViewedEntry, DownloadedEntry, ViewingApprovedEntry, HoldGroundEntry)
+CHANGES_NOTHING: Final = (
+    *(ViewedEntry, DownloadedEntry, ViewingApprovedEntry, JudgedEntry),
+    HoldGroundEntry,
+)
 """What is about a recording, and changes nothing of it."""
 
 

@@ -247,6 +247,11 @@ def test_a_changed_recording_is_found_by_the_page(
     server.lie = another_recording(damaged())
     with viewing(chromium, scene, "recording") as one:
         says(one, FORGED)
+        found = until(lambda: scene.kinds("judged"), DEADLINE, "what the tab found is written")
+        assert [(it.id, it.who, it.verdict) for it in found] == [(TWO, "clerk", "not_authentic")]
+        one.page.reload()
+        expect(one.page.get_by_text("im Tab von clerk NICHT echt befunden.")).to_be_visible()
+        expect(one.page.get_by_role("listitem").filter(has_text="NICHT echt")).to_be_visible()
     assert verify(scene, damaged(), tmp_path) == 2
     assert verify(scene, second(), tmp_path) == 0
 
@@ -394,6 +399,11 @@ def test_a_ledger_that_another_key_signed_is_found_before_a_package_is_made(
         forger = {"thumbprint": FORGER.public.thumbprint, "pem": FORGER.public.pem}
         more = {"tokens": [*told["tokens"], forged], "signers": [*told["signers"], forger]}
         server.lie = another_answer(f"{ABOUT}/ledgers", **more)
+        gives_reason(one, "Paket für die Staatsanwaltschaft erstellen", "Az. P 1")
+        expect(one.page.locator("li", has_text=f"{TWO}: {AUTHENTIC}")).to_be_visible()
+        # What is left out, nobody misses here.
+        server.lie = another_answer(f"{ABOUT}/ledgers", tokens=[])
+        one.page.reload()
         gives_reason(one, "Paket für die Staatsanwaltschaft erstellen", "Az. P 1")
         expect(one.page.locator("li", has_text=f"{TWO}: {AUTHENTIC}")).to_be_visible()
 

@@ -226,6 +226,8 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         expect(page.locator("li", has_text=f"{TWO}: NICHT echt")).to_be_visible()
         expect(page.locator("li", has_text=f"{ONE}: Echt, mit Hinweisen")).to_be_visible()
         assert {one.id for one in scene.kinds("downloaded")} == {ONE, TWO}
+        judged = [(one.id, one.who, one.verdict) for one in scene.kinds("judged")]
+        assert judged == [(ONE, "k.clerk", "qualified"), (TWO, "k.clerk", "not_authentic")]
         gives_key(clerk)
         save = page.get_by_role("button", name="Paket speichern")
         expect(page.get_by_text("1 Aufnahme(n) nicht echt.")).to_be_visible()

@@ -13,7 +13,7 @@ import pytest
 from desk_helpers import BOOT, KEY, ONE, SHORT, TWO
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page
-from sealed_helpers import at, flipped, made, pack, sealed, signed, some_closing
+from sealed_helpers import LOCKED, PASSPHRASE, at, flipped, made, pack, sealed, signed, some_closing
 
 from camerad.container import jws
 from camerad.container.keys import SigningKey
@@ -91,6 +91,29 @@ SHEET: Final = """async ([spelled, key]) => {
   return page.replace(/<[^>]*>/g, "\\n");
 }"""
 """The text of a recording's sheet."""
+KEY_IN_TAB: Final = """async ([file, passphrase, sealed]) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
+  const { HeldKey } = await import("/page/player/key_file.js");
+  const taken = [];
+  const real = crypto.subtle.importKey;
+  crypto.subtle.importKey = async (format, data, name, readable, uses) => {
+    const key = await real.call(crypto.subtle, format, data, name, readable, uses);
+    if (format === "pkcs8") taken.push([key, data, data.some((byte) => byte !== 0)]);
+    return key;
+  };
+  try {
+    const held = new HeldKey();
+    await held.open(bytes(file), passphrase);
+    const opened = new TextDecoder().decode(await held.decrypt(bytes(sealed)));
+    held.forget();
+    const said = (data) => data.some((byte) => byte !== 0);
+    return [opened, taken.map(([key, data, was]) => [key.extractable, was, said(data)])];
+  } finally {
+    crypto.subtle.importKey = real;
+  }
+}"""
+"""What the tab's key opens; and of each key that was made of bytes: whether a script can read it,
+and whether there was anything in these bytes then, and is now."""
 GIVEN_UP: Final = """async () => {
   const { chosenFile } = await import("/page/package/saving.js");
   const place = await navigator.storage.getDirectory();
@@ -288,3 +311,11 @@ def test_words_that_every_object_has_are_shown_as_the_camera_said_them(page: Pag
     assert "constructor; deleted after 14 days unless held" in lines
     assert [it for it in lines if it.startswith("__proto__; ")] != []
     assert [it for it in lines if it.endswith("; toString")] != []
+
+
+def test_no_script_reads_the_key_and_its_bytes_are_overwritten(page: Page) -> None:
+    file, piece = (base64.b64encode(it).decode() for it in (LOCKED, sealed(b"a piece")))
+    assert page.evaluate(KEY_IN_TAB, [file, PASSPHRASE, piece]) == [
+        "a piece",
+        [[False, True, False]],
+    ]

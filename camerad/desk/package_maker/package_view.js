@@ -18,6 +18,7 @@ import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.j
 import { sayHere } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { SHEET_WORDS } from "./sheet_words.js";
+import { noteVerdict } from "./verdict_note.js";
 
 /** The most recordings of one package. */
 const MOST = 50;
@@ -131,6 +132,7 @@ class PackageMaking {
       this.#say(sayHere("package_checking", { number: number + 1, count: recordings.length }));
       const candidate = await Candidate.judged(id, granted.get(id), (done, all) => this.#advance(done / all), this.stop.signal);
       this.#candidates.push(candidate);
+      if (candidate.key !== null) await noteVerdict(id, granted.get(id), candidate.verdict, candidate.key.thumbprint);
       const text = candidate.problem === null ? this.#verdict(candidate) : sayHere(`package_problem_${candidate.problem}`);
       this.#list.append(make("li", { class: candidate.isGood ? null : "wrong" }, `${id}: ${text}`));
     }

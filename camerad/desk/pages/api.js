@@ -22,10 +22,10 @@ export async function get(path, headers = {}) {
 }
 
 /** Has something done. Throws RefusedError. */
-export async function post(path, body = {}) {
+export async function post(path, body = {}, headers = {}) {
   const answer = await reach(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { ...headers, "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
   return read(answer);

@@ -7,10 +7,9 @@ import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, zone } from "./format.js";
 import { GROUNDS } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { reportWords, say, sentence } from "./words.js";
-import { wordFor } from "./player/word_for.js";
+import { reportWords, say, sentence, wordFor } from "./words.js";
 
-const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
+const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -85,7 +84,7 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
@@ -93,8 +92,14 @@ export function kindWords(kind) {
 export function reasonWords(entry, called) {
   if (entry.kind === "deleted") return whyDeleted(entry.reason);
   if (entry.kind === "hold_ground" && GROUNDS.includes(entry.reason)) return say(`ground_${entry.reason}`);
+  if (entry.kind === "judged") return foundWords(entry);
   const ended = ["closed", "received", "recovered"].includes(entry.kind);
   return (ended ? wordFor(called.end_reasons, entry.reason) : entry.reason) ?? "";
+}
+
+/** Whose tab found what: never as if the server had. */
+export function foundWords({ reason, who }) {
+  return ["authentic", "qualified", "not_authentic", "unreadable"].includes(reason) ? say(`judged_${reason}`, { who }) : reason;
 }
 
 /** Why something was deleted. */

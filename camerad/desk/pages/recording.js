@@ -3,7 +3,7 @@
 import { get, post, RefusedError } from "./api.js";
 import { addToCase, done } from "./cases.js";
 import { ask, fill, make, tell } from "./dom.js";
-import { kindWords, reasonWords, whyDeleted } from "./entries.js";
+import { foundWords, kindWords, reasonWords, whyDeleted } from "./entries.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
 import { back } from "./recordings.js";
@@ -11,8 +11,7 @@ import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { reportWords, say, sentence } from "./words.js";
-import { wordFor } from "./player/word_for.js";
+import { reportWords, say, sentence, wordFor } from "./words.js";
 
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
@@ -37,6 +36,12 @@ function keptWhy(row) {
   if (row.held) return row.holds.length === 0 ? say("held") : make("ul", {}, row.holds.map((one) => make("li", {}, holdWords(one))));
   if (row.due_us === null) return say("not_known");
   return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
+}
+
+/** What a tab found last; null where none has. */
+function lastFound(history) {
+  const last = history.findLast((one) => one.kind === "judged");
+  return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, say("judged_last", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
 }
 
 /** viewed: where it is just being viewed, which goes on. */
@@ -76,6 +81,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
+    lastFound(history) ?? null,
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said, key, row, called),
     await alongside(row),
@@ -90,6 +96,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
 
 function words(entry, called) {
   if (["hold", "hold_until"].includes(entry.kind)) return holdWords(entry);
+  if (entry.kind === "judged") return foundWords(entry);
   return [kindWords(entry.kind), entry.who, reasonWords(entry, called)].filter(Boolean).join(" · ");
 }
 

@@ -132,10 +132,12 @@ function askWhy(does, text, cases, known) {
 /** What a player is given to read a recording by. */
 function opened(parts, id, headers, key) {
   const path = pathOf(id);
+  const raw = parts.decodeBase64url(new TextEncoder().encode(key.x));
   const source = watched(new parts.RangeSource(`${path}/content`, { headers }));
   return {
     source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
-    key: parts.decodeBase64url(new TextEncoder().encode(key.x)),
+    key: raw,
+    onVerdict: async (verdict) => parts.noteVerdict(id, headers, verdict, (await parts.PublicKey.of(raw)).thumbprint),
     registered: key.camera,
     name: `${id}.tar`,
   };
@@ -239,6 +241,7 @@ async function playerParts() {
     import("./player/key_file.js"),
     import("./player/player.js"),
     import("./player/words.js"),
+    import("./package/verdict_note.js"),
   ]);
   return Object.assign({}, ...modules);
 }

@@ -36,6 +36,11 @@ export async function reportWords() {
   return REPORT_WORDS[language()];
 }
 
+/** What a table of these has for a word of a file's or the server's; the word itself if it has nothing. */
+export function wordFor(table, key) {
+  return Object.hasOwn(table, key) ? table[key] : key;
+}
+
 /** What is said of an error: the sentence for a refusal. */
 export function sentence(error) {
   const key = `refused_${error.why ?? "not_understood"}`;

@@ -3,8 +3,10 @@
 // A key file has age identities, one a line (AGE-SECRET-KEY-1...), and is itself sealed with a
 // passphrase by age (scrypt), armored or not. What was opened stays in this tab's memory: it is not
 // stored, not sent, and forgotten a quarter of an hour after it was last used, or as soon as somebody
-// says so. JavaScript cannot overwrite memory: forgotten means that nothing refers to it any more.
+// says so. What decrypts is a key of WebCrypto's, which no script can read; the bytes that it was made
+// of are overwritten at once. Text cannot be: forgotten means that nothing refers to it any more.
 
+import { bech32 } from "@scure/base";
 import { Decrypter, armor } from "age-encryption";
 
 /** Milliseconds that a key is kept after it was last used. */
@@ -14,6 +16,9 @@ const LARGEST = 64 * 1024;
 const ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----";
 const AGE = "age-encryption.org/";
 const PRIVATE = "AGE-SECRET-KEY-";
+/** Of PKCS #8 before the 32 bytes of an X25519 key (RFC 8410, 7). */
+const PKCS8 = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20];
+const KEY_BYTES = 32;
 
 /** Why a key file cannot be opened. */
 export const KeyProblem = Object.freeze({
@@ -57,7 +62,7 @@ export async function identitiesIn(bytes, passphrase) {
     decrypter.addPassphrase(passphrase);
     try {
       const sealed = text.trimStart().startsWith(ARMOR) ? armor.decode(text.trim()) : bytes;
-      text = await decrypter.decrypt(sealed, "text");
+      text = await textOf(await decrypter.decrypt(new Blob([sealed]).stream()));
     } catch (error) {
       // Nobody can tell a wrong passphrase from a damaged file. The other is told by its text only.
       const tooMuch = /work factor/.test(String(error));
@@ -70,6 +75,41 @@ export async function identitiesIn(bytes, passphrase) {
     throw new KeyFileError(KeyProblem.NO_KEY);
   }
   return found;
+}
+
+/** All text of a stream, whose bytes are overwritten. @param {ReadableStream<Uint8Array>} stream */
+async function textOf(stream) {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let text = "";
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    text += decoder.decode(step.value, { stream: true });
+    step.value.fill(0);
+  }
+  return text + decoder.decode();
+}
+
+/**
+ * An identity as a key that no script can read; as it is where this browser has none of its kind.
+ * Throws for one that is none.
+ * @param {string} identity
+ */
+async function unreadable(identity) {
+  if (!identity.startsWith(`${PRIVATE}1`)) return identity;
+  const { bytes } = bech32.decodeToBytes(identity);
+  const wrapped = new Uint8Array(PKCS8.length + KEY_BYTES);
+  try {
+    if (bytes.length !== KEY_BYTES) return identity;
+    wrapped.set(PKCS8);
+    wrapped.set(bytes, PKCS8.length);
+    return await crypto.subtle.importKey("pkcs8", wrapped, { name: "X25519" }, false, ["deriveBits"]);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "NotSupportedError") return identity;
+    throw error;
+  } finally {
+    bytes.fill(0);
+    wrapped.fill(0);
+  }
 }
 
 /**
@@ -96,7 +136,7 @@ export class HeldKey extends EventTarget {
   async open(bytes, passphrase) {
     const decrypter = new Decrypter();
     try {
-      for (const one of await identitiesIn(bytes, passphrase)) decrypter.addIdentity(one);
+      for (const one of await identitiesIn(bytes, passphrase)) decrypter.addIdentity(await unreadable(one));
     } catch (error) {
       if (error instanceof KeyFileError) throw error;
       throw new KeyFileError(KeyProblem.NO_KEY);

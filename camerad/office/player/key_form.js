@@ -63,8 +63,9 @@ export class KeyForm {
       setTimeout(resolve, DRAWN_MS);
     });
     const passphrase = this.#passphrase.value;
+    const bytes = new Uint8Array(await file.arrayBuffer());
     try {
-      await this.key.open(new Uint8Array(await file.arrayBuffer()), passphrase);
+      await this.key.open(bytes, passphrase);
       this.#passphrase.value = "";
       this.#file.value = "";
     } catch (error) {
@@ -72,6 +73,7 @@ export class KeyForm {
       this.#problem.textContent = this.words.keyProblems[error.problem];
       this.#passphrase.focus();
     } finally {
+      bytes.fill(0);
       this.#state.textContent = "";
       this.#open.disabled = false;
     }

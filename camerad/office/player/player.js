@@ -40,6 +40,7 @@ const VIEWED_US = SECOND;
  *   identity: import("./key_file.js").HeldKey, words: any,
  *   folded?: string,
  *   led?: {act: (what: string) => void, at: () => number | null, changed: () => void},
+ *   onVerdict?: (verdict: import("./evidence/judge.js").Verdict) => void,
  *   onViewed?: (piece: {from: number, to: number}) => void}} options
  */
 export function mountPlayer(element, options) {
@@ -228,6 +229,7 @@ class Player {
       return;
     }
     this.#view.verdict.tell(verdict);
+    this.#options.onVerdict?.(verdict);
     if (!recording.isBad) return;
     this.#stop();
     this.#at = 0;

@@ -30,7 +30,8 @@ const ENDING_US = 200_000;
  * Put recordings side by side into an element. It is ended by `close()`, which lets go of all that was
  * decrypted.
  * @param {HTMLElement} element
- * @param {{recordings: {source: any, key: Uint8Array, registered?: string, name?: string, label: string}[],
+ * @param {{recordings: {source: any, key: Uint8Array, registered?: string, name?: string, label: string,
+ *   onVerdict?: (verdict: any) => void}[],
  *   identity: import("./key_file.js").HeldKey, words: any}} options
  */
 export function mountTogether(element, options) {
@@ -123,14 +124,14 @@ class Together {
     element.append(this.#view.element);
     identity.addEventListener("opened", this.#opened);
     identity.addEventListener("forgotten", this.#forgotten);
-    const members = recordings.map(({ source, key, registered, name }, which) => {
+    const members = recordings.map(({ source, key, registered, name, onVerdict }, which) => {
       const panel = this.#view.panels[which];
       const led = {
         act: (/** @type {string} */ what) => this.#act(what),
         at: () => (this.#wall === null ? null : member.at(this.#wall)),
         changed: () => this.#changed(),
       };
-      const player = mountPlayer(panel.place, { source, key, registered, name, identity, words, led });
+      const player = mountPlayer(panel.place, { source, key, registered, name, identity, words, led, onVerdict });
       const member = new Member(player, panel);
       player.video.muted = true;
       player.ready.then(() => {

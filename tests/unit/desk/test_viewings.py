@@ -264,6 +264,39 @@ def test_an_approval_that_comes_while_one_is_used_does_not_come_back(
     assert waiting(boss) == []
 
 
+def test_what_a_tab_found_is_written_once_in_the_name_of_whoever_was_given_it(
+    scene: DeskScene,
+) -> None:
+    tab, other = scene.signed_in("desk"), scene.signed_in("boss2")
+    fields = viewing(scene, tab)
+    before = len(scene.kinds("judged"))
+    found = {"verdict": "not_authentic", "key": KEY.public.thumbprint, "final": "f" * 64}
+
+    def says(who: Browser, recording: str = ONE, **said: str) -> Answer:
+        path = f"/api/recordings/{recording}/verdict"
+        return who.ask("POST", path, found | said, fields)
+
+    # Nobody else, of no other recording, and no other words.
+    assert says(other).why == "not_allowed"
+    assert says(tab, TWO).why == "not_allowed"
+    assert tab.ask("POST", f"{THERE}/verdict", found).why == "not_allowed"
+    for wrong in ({"verdict": "good"}, {"key": "k"}, {"final": "F" * 64}):
+        assert says(tab, **wrong).why == "not_understood"
+    assert len(scene.kinds("judged")) == before
+    assert says(tab).said == {"written": True}
+    assert says(tab, verdict="authentic").said == {"written": False}
+    (one,) = scene.kinds("judged")[before:]
+    assert (one.id, one.who, one.verdict) == (ONE, "desk", "not_authentic")
+    assert (one.key, one.final) == (KEY.public.thumbprint, "f" * 64)
+    told = tab.ask("GET", THERE).said["history"][-1]
+    assert (told["kind"], told["who"], told["reason"]) == ("judged", "desk", "not_authentic")
+    # It goes on being given, and another viewing says anew what it finds.
+    content = tab.ask("GET", f"{THERE}/content", headers=fields | {"Range": "bytes=0-9"})
+    assert content.body == b"header.jws"
+    fields = viewing(scene, tab)
+    assert says(tab, verdict="authentic", final="").said == {"written": True}
+
+
 def test_nobody_takes_all_the_room_and_there_is_room_before_the_entry(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

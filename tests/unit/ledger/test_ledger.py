@@ -154,6 +154,15 @@ def test_a_hold_on_what_the_ledger_does_not_know_is_kept(book: Book) -> None:
     assert known(book, "somewhere else").held
 
 
+def test_what_a_tab_found_changes_nothing_of_a_recording(book: Book) -> None:
+    book.record("ended")
+    before = book.state.recordings
+    for name in ("ended", "somewhere else"):
+        book.ledger.append("judged", id=name, who="w", verdict="qualified", key="k", final="f")
+    book.ledger.rotate()
+    assert book.state.recordings == before
+
+
 @pytest.mark.parametrize("kind", ["viewed", "downloaded", "viewing_approved"])
 def test_who_looked_changes_nothing_of_a_recording(book: Book, kind: str) -> None:
     said = {"who": "w", "reason": "r", "case": ""}
@@ -301,6 +310,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "language": "de",
             "sha256": "s",
         },
+        "judged": {"id": "c", "who": "w", "verdict": "qualified", "key": "k", "final": "f"},
         "hold_until": {"id": "c", "reason": "r", "who": "w", "until_us": 7},
         "hold_ground": {"id": "c", "who": "w", "ground": "danger"},
     }

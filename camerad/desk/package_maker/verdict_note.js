@@ -1,0 +1,21 @@
+// Has written down what this tab found of a recording, in the name of whoever sits before it, so that
+// the next one sees it. The server did not see it, and never says it as if it had.
+
+import { post, RefusedError } from "../api.js";
+import { tell } from "../dom.js";
+import { sentence } from "../words.js";
+import { sayHere } from "./maker_words.js";
+
+/**
+ * @param {string} id @param {Record<string, string>} headers of what was granted
+ * @param {any} verdict of the judge @param {string} key thumbprint of the key that it went by
+ */
+export async function noteVerdict(id, headers, { verdict, report }, key) {
+  const said = { verdict, key, final: report.result?.final ?? "" };
+  try {
+    await post(`/api/recordings/${encodeURIComponent(id)}/verdict`, said, headers);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(`${sayHere("verdict_unwritten")} ${sentence(error)}`, "wrong");
+  }
+}
