@@ -157,17 +157,16 @@ def create_claimed(directory: str) -> tuple[int, str]:
     """
     while True:
         path = os.path.join(directory, secrets.token_hex(8) + durable_files.TEMPORARY)
-        descriptor = durable_files.create(path)
+        descriptor, claimed = durable_files.create(path), False
         try:
             with contextlib.suppress(BlockingIOError):
-                if _claim(descriptor, path):
-                    return descriptor, path
-        except BaseException:
-            os.close(descriptor)
-            durable_files.remove(path, missing_ok=True)
-            raise
-        os.close(descriptor)
-        durable_files.remove(path, missing_ok=True)
+                claimed = _claim(descriptor, path)
+        finally:
+            if not claimed:
+                os.close(descriptor)
+                durable_files.remove(path, missing_ok=True)
+        if claimed:
+            return descriptor, path
 
 
 def claim_file(path: str) -> int | None:

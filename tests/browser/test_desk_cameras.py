@@ -208,3 +208,28 @@ def test_a_shift_lead_withdraws_a_camera_and_prints_badges_on_a_telephone(
         expect(page.get_by_role("button", name="Show badges")).to_be_hidden()
         box = page.get_by_role("img", name="Badge of W-0815").bounding_box()
         assert box is not None and abs(box["width"] - 99 / 25.4 * 96) < 1, "at its own size"
+
+
+SENDS = """async () => {
+  const { file, USED } = await import("/page/api.js");
+  const said = { used: 0, every: [], stopped: [] };
+  document.addEventListener(USED, () => { said.used += 1; });
+  window.setInterval = (job, pause) => said.every.push({ job, pause });
+  window.clearInterval = (number) => said.stopped.push(number);
+  let answer;
+  window.fetch = () => new Promise((done) => { answer = done; });
+  const sent = file("/api/offers/update", new Blob(["a bundle"]));
+  for (const one of said.every) one.job();
+  const meanwhile = said.used;
+  answer(new Response("{}"));
+  await sent;
+  return [meanwhile, said.every.map((one) => one.pause), said.stopped];
+}"""
+
+
+def test_whoever_sends_a_bundle_does_something_all_the_while(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    """The page would sign them out for idleness while it is still being sent."""
+    with at_cameras(chromium, scene, "admin", size=WIDE, scheme="light", language="en-GB") as one:
+        assert one.page.evaluate(SENDS) == [1, [60_000], [1]]

@@ -16,6 +16,7 @@ import pytest
 from check_in_helpers import said
 
 from camerad.base import durable_files
+from camerad.container.keys import SigningKey
 from camerad.provisioning.validation import digest
 from camerad.store.check_in import RunningSettings
 from camerad.vault import directory_locks
@@ -177,6 +178,8 @@ def test_what_no_camera_could_fetch_is_no_entry(root: Path) -> None:
     path.write_text(path.read_text().replace(sha256(OLDER), "../../x"))
     assert not settings.withdraw(KID, busy) and not updates.withdraw(KID, busy)
     assert updates.withdraw(KID) and not path.exists()
+    nobody = SigningKey.generate().public.thumbprint
+    assert not settings.withdraw(nobody, busy) and not updates.withdraw(nobody, busy)
 
 
 # ------------------------------------------------------------------ nobody waits without end
