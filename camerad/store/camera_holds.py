@@ -73,9 +73,10 @@ def not_ours(
         if ours is not None and ours.deleted is not None:
             continue
         there = set(ours.holds) if ours is not None else set()
-        if state is not None:
-            there |= _already_ours(place, own, recording)
         new = tuple(one for one in map(_as_ours, holds) if one not in there)
+        if new and state is not None:
+            there = _already_ours(place, own, recording)
+            new = tuple(one for one in new if one not in there)
         if new:
             found[recording] = new
     return found
