@@ -22,6 +22,7 @@ from camerad.store.locations import (
     OFFICE,
     RECORDINGS,
     Holding,
+    Place,
     holding_name,
     office_place,
 )
@@ -32,8 +33,13 @@ def find_holdings(root: str, keys: KeyRing) -> list[Holding]:
 
     root: the office's directory. Raises StorageError if it cannot be read.
     """
-    endings = tuple(holding_name("", key) for key in keys.values())
-    return [one for one in office_place(root).holdings if one.root.endswith(endings)]
+    return list(place_of_keys(root, keys).holdings)
+
+
+def place_of_keys(root: str, keys: KeyRing) -> Place:
+    """The office's directory with these holdings alone; no other is looked at. As
+    `find_holdings`."""
+    return office_place(root, tuple(holding_name("", key) for key in keys.values()))
 
 
 def make_holding(root: str, device: str, key: PublicKey) -> Holding:

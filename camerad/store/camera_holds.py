@@ -12,12 +12,15 @@ it.
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import explaining
 from camerad.base.text import LONGEST
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -37,6 +40,10 @@ ON_CAMERA: Final = "on the camera: "
 """How the reason of a hold that was taken over begins, and the person of a release that was."""
 _PART: Final = re.compile(r"[0-9]{6,}\.(jws|damaged)-[0-9a-f]{16}")
 """What `camerad.office.ledger_mirror` calls a part that nothing goes on from."""
+MOST_CAMERAS: Final = 2000
+"""Of how many it is remembered what they hold."""
+_LOCK: Final = threading.Lock()
+_HELD: Final = dict[str, tuple[tuple[object, ...], Mapping[str, tuple[Hold, ...]]]]()
 _ABOUT_HOLDS: Final = (
     *jws.spellings(b'"kind":"hold"'),
     *jws.spellings(b'"kind":"release"'),
@@ -73,9 +80,10 @@ def not_ours(
         if ours is not None and ours.deleted is not None:
             continue
         there = set(ours.holds) if ours is not None else set()
-        if state is not None:
-            there |= _already_ours(place, own, recording)
         new = tuple(one for one in map(_as_ours, holds) if one not in there)
+        if new and state is not None:
+            there = _already_ours(place, own, recording)
+            new = tuple(one for one in new if one not in there)
         if new:
             found[recording] = new
     return found
@@ -123,8 +131,36 @@ def _with_ledger(place: Place) -> Iterator[Holding]:
             yield one
 
 
-def held_in(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
-    """What a camera holds, by all that is here of its ledger. Raises StorageError."""
+def held_in(holding: Holding, keys: KeyRing) -> Mapping[str, tuple[Hold, ...]]:
+    """What a camera holds, by all that is here of its ledger. It is found out anew when one of the
+    files is another one. Raises StorageError."""
+    version = _version(holding, keys)  # before they are read
+    with _LOCK:
+        known = _HELD.pop(holding.root, None)
+    held = known[1] if known is not None and known[0] == version else _read_held(holding, keys)
+    with _LOCK:
+        _HELD[holding.root] = version, held
+        if len(_HELD) > MOST_CAMERAS:
+            del _HELD[next(iter(_HELD))]
+    return held
+
+
+def _version(holding: Holding, keys: KeyRing) -> tuple[object, ...]:
+    """What tells all that is here of a camera's ledger from what it was."""
+    found: list[object] = [frozenset(keys)]
+    for directory in (holding.ledger, holding.earlier_ledger):
+        if not file_status.is_directory(directory):
+            continue
+        with explaining("look at the ledger", directory):
+            for name in sorted(os.listdir(directory)):
+                at = os.lstat(os.path.join(directory, name))
+                found.append(
+                    (directory, name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
+                )
+    return tuple(found)
+
+
+def _read_held(holding: Holding, keys: KeyRing) -> dict[str, tuple[Hold, ...]]:
     held = dict[str, tuple[Hold, ...]]()
     if file_status.is_directory(holding.ledger):
         state = read_state(holding.ledger, keys)

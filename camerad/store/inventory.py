@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.listing import INTERRUPTED, RECORDING, Listing, OtherFiles
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.retention import WARNING_US, days_left, left_us
-from camerad.store.trust import facts_from, is_vouched
+from camerad.store.trust import is_vouched
 
 LATEST_US: Final = 253_402_300_799 * SECOND
 """The last second of the year 9999, wall time."""
@@ -165,12 +164,3 @@ def others_in(place: Place, listing: Listing | None = None) -> OtherFiles:
         tuple(odd for one in found for odd in one.odd),
         tuple(error for one in found for error in one.failed),
     )
-
-
-def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
-    """The facts of an entry of that kind about a recording's file: see
-    `camerad.store.trust.facts_from`.
-
-    Raises NotARecordingError and StorageError.
-    """
-    return facts_from(skeleton(path), kind, own=own)

@@ -204,6 +204,11 @@ def holding_name(device: str, key: PublicKey) -> str:
     return f"{device_stem(device)}-{key.thumbprint[:THUMBPRINT]}"
 
 
+def holding_ending(thumbprint: str) -> str:
+    """How the names of the directories of a key end."""
+    return f"-{thumbprint[:THUMBPRINT]}"
+
+
 def holding_stem(name: str) -> str:
     """How the names of a device's directories begin, from one of them. The thumbprint behind it may
     have dashes itself."""
@@ -305,16 +310,20 @@ def device_place(state_dir: str) -> Place:
     return Place(PlaceKind.DEVICE, root, (Holding(root, os.path.join(root, RECORDINGS)),))
 
 
-def office_place(root: str) -> Place:
-    """An office's directory. Raises StorageError if it cannot be read."""
+def office_place(root: str, endings: tuple[str, ...] = ("",)) -> Place:
+    """An office's directory. endings: no other holding is looked at than those whose names end so.
+    Raises StorageError if it cannot be read."""
     root = os.path.abspath(root)
-    return Place(PlaceKind.OFFICE, root, *_look(root))
+    return Place(PlaceKind.OFFICE, root, *_look(root, endings))
 
 
-def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
+def _look(
+    root: str, endings: tuple[str, ...] = ("",)
+) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
     """The holdings in an office's directory, and what in it could not be looked into."""
     with explaining("list the directory", root), os.scandir(root) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        there = (entry for entry in entries if entry.name.endswith(endings))
+        names = sorted(entry.name for entry in there if entry.is_dir(follow_symlinks=False))
     holdings = []
     unread = []
     for name in names:

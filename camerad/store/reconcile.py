@@ -22,11 +22,11 @@ from camerad.container.statements import RECOVERED, RecordingInfo
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
-from camerad.store import receipts
 from camerad.store.deletable import is_another
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind
+from camerad.store.receipt_memory import copied_by
 from camerad.store.receipts import CopiedRecording
 from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 from camerad.store.whereabouts import Whereabouts
@@ -81,24 +81,21 @@ class Comparison:
 
     def compare_given(self) -> list[Discrepancy]:
         """What differs about the recordings of `infos` alone. Raises as `compare_all`."""
-        about = self._infos[0].id if len(self._infos) == 1 else ""
-        receipted = self._receipted(about)
+        receipted = self._receipted()
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
-    def _receipted(self, about: str = "") -> dict[str, CopiedRecording]:
-        """What trusted devices, and the office itself, signed about the copies in an office, about
-        one recording or all. Where receipts cannot be read, nothing is taken over."""
+    def _receipted(self) -> dict[str, CopiedRecording]:
+        """What trusted devices, and the office itself, signed about the copies in an office. Where
+        receipts cannot be read, nothing is taken over."""
         found: dict[str, CopiedRecording] = {}
         keys = KeyRing([*self._trusted.values(), *self._ledger.keys.values()])
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
-                filed = list(receipts.read(holding.receipts, keys, about))
+                found |= copied_by(holding.receipts, keys)
             except StorageError as error:
                 self.unread.append(error)
                 self._closed.add(holding.recordings)
-                continue
-            found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
     def _compare(

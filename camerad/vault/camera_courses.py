@@ -3,7 +3,8 @@
 A check-in says nothing of either (`camerad.store.check_in`). The ledger does, up to the entry that
 the camera brought last: `as_of_us`. While a shift runs, each new epoch says so again, so the end of
 the newest file tells whether one does; what ended before is looked for in the file before as well,
-and no further. Each entry that counts is checked by the camera's key.
+and no further. The end is read some at a time, only lines that can be such an entry are taken
+apart, and each that counts is checked by the camera's key.
 
 A shift names its wearer: whoever gives that away is bound by docs/threat-model.md ("The ledger as a
 record about people").
@@ -25,10 +26,10 @@ from camerad.base.safe_read import open_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.behaviour.events import Condition
-from camerad.container.jws import JwsError
+from camerad.container.jws import JwsError, spellings
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.ledger import log_segments
-from camerad.ledger.entries import Entry, parse_entry
+from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import Fault, ShiftBegun, ShiftEnded
 from camerad.store.locations import holding_name, holding_stem, office_place
 from camerad.vault.cameras import Cameras
@@ -37,6 +38,10 @@ _log = logging.getLogger(__name__)
 
 MOST_BYTES: Final = 512 * 1024
 """Of the end of a file, that are looked at: some thousand entries, which is days of work."""
+PIECE: Final = 64 * 1024
+"""Of it, that are read at once."""
+SHORTEST: Final = 200
+"""No entry is shorter: its signature and its hashes are not."""
 FILES: Final = 2
 
 
@@ -105,15 +110,21 @@ class CameraCourses:
         if known is not None and known[0] == version:
             return known[1]
         keys = KeyRing([key])
-        course = _course(entry for path in paths for entry in _backwards(path, keys))
+        course = _course((line for path in paths for line in _backwards(path)), keys)
         self._known[ledger] = version, course
         return course
 
 
-def _course(entries: Iterator[Entry]) -> CameraCourse:
-    """entries: the newest first."""
+def _course(lines: Iterator[bytes], keys: KeyRing) -> CameraCourse:
+    """lines: of the ledger, the newest first."""
     found, ended, first = CameraCourse(), None, True
-    for entry in entries:
+    for line in lines:
+        if not first and not any(one in line for one in _COUNT):
+            continue
+        try:
+            entry = parse_entry(line, keys)
+        except JwsError:
+            continue  # a check of the directory says so
         if first:
             found, first = replace(found, as_of_us=_wall_us(entry.when)), False
         facts = entry.facts
@@ -131,20 +142,20 @@ def _course(entries: Iterator[Entry]) -> CameraCourse:
     return found
 
 
-def _backwards(path: str, keys: KeyRing) -> Iterator[Entry]:
-    """The entries at the end of a file, the newest first; what is none is left out."""
-    with open_plain(path, "ledger's copy") as file, explaining("read", path):
-        size = os.fstat(file.fileno()).st_size
-        begin = max(0, size - MOST_BYTES)
-        content = os.pread(file.fileno(), size - begin, begin)
-    lines = content.split(b"\n")
-    if begin:
-        del lines[0]  # its beginning is missing
-    for line in reversed(lines):
-        try:
-            yield parse_entry(line, keys)
-        except JwsError:
-            continue  # a check of the directory says so
+def _backwards(path: str) -> Iterator[bytes]:
+    """The lines at the end of a file, the newest first, but for those too short for an entry."""
+    with open_plain(path, "ledger's copy") as file:
+        with explaining("read", path):
+            end = os.fstat(file.fileno()).st_size
+        last, left = max(0, end - MOST_BYTES), b""
+        while end > last:
+            begin = max(last, end - PIECE)
+            with explaining("read", path):
+                content = os.pread(file.fileno(), end - begin, begin) + left
+            lines = content.split(b"\n")
+            left = lines.pop(0) if begin else b""  # its beginning is in the piece before
+            end = begin
+            yield from (one for one in reversed(lines) if len(one) >= SHORTEST)
 
 
 def _version(path: str) -> tuple[int, int]:
@@ -158,3 +169,9 @@ def _wall_us(moment: Moment) -> int | None:
 
 
 _DOCKED: Final = Condition.DOCKED.value
+_COUNT: Final = tuple(
+    one
+    for kind in ("fault", "shift_begun", "shift_ended")
+    for one in spellings(f'"kind":"{kind}"'.encode())
+)
+"""How a line is spelled that can be one of these."""

@@ -18,7 +18,14 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.state_memory import StateMemory
 from camerad.office import holdings
 from camerad.office.camera_register import RegisteredCamera
-from camerad.store.locations import Holding, check_directories, holding_name, office_place
+from camerad.store.locations import (
+    Holding,
+    Place,
+    check_directories,
+    holding_ending,
+    holding_name,
+    office_place,
+)
 from camerad.vault.directory_locks import DirectoryLocks
 
 
@@ -54,20 +61,26 @@ class CameraHoldings:
     def list_all(self, kid: str) -> list[Holding]:
         """Every holding of this key, that of the camera's present name first: a camera that was
         renamed may have several."""
-        camera = self._cameras.find(kid)
-        key = self.key(kid)
-        name = holding_name(camera.name, key)
-        found = holdings.find_holdings(self.root, KeyRing([key]))
-        return sorted(found, key=lambda one: (os.path.basename(one.root) != name, one.root))
+        return self._in_order(kid, self._place(kid))
+
+    def _place(self, kid: str) -> Place:
+        """The directory, with what it has of this key alone."""
+        return holdings.place_of_keys(self.root, KeyRing([self.key(kid)]))
+
+    def _in_order(self, kid: str, place: Place) -> list[Holding]:
+        name = holding_name(self._cameras.find(kid).name, self.key(kid))
+        return sorted(
+            place.holdings, key=lambda one: (os.path.basename(one.root) != name, one.root)
+        )
 
     def find(self, kid: str) -> Holding | None:
         """The holding to which this camera's recordings go; None if it is not there yet. Raises
         StorageError also if something else than a directory lies in the place of one of its own."""
-        found = self.list_all(kid)
-        if not found:
+        place = self._place(kid)
+        if not place.holdings:
             return None
-        check_directories(office_place(self.root))
-        return found[0]
+        check_directories(place)
+        return self._in_order(kid, place)[0]
 
     def make(self, kid: str) -> Holding:
         """The same, with all its directories and its key; made if it is not there."""
@@ -94,7 +107,8 @@ class CameraHoldings:
         camera = self._cameras.find(kid)
         keys = [self.key(kid)]
         if camera.former:
-            for one in office_place(self.root).holdings:
+            endings = tuple(holding_ending(one) for one in camera.former)
+            for one in office_place(self.root, endings).holdings:
                 try:
                     key = read_public_key(one.key)
                 except KeyFileError:

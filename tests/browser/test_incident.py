@@ -12,9 +12,11 @@ from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
 from evidence_helpers import HEIGHT, WIDTH
 from playwright.sync_api import Browser, expect
 from sealed_helpers import LOCKED, PASSPHRASE, altered, flipped, made, pack
+from sqlalchemy import insert
 
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
+from camerad.index.index_tables import recordings
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, Person, person
@@ -221,3 +223,34 @@ def test_a_page_is_left_and_nothing_is_shown_any_more(chromium: Browser, scene: 
         expect(one.page.get_by_role("button", name="Suchen")).to_be_hidden()
         expect(one.page.get_by_text("Keine Aufnahme passt dazu.")).to_be_visible()
         one.sees("nothing")
+
+
+def test_more_of_that_time_than_a_page_is_said_and_comes_when_asked_for(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    (its,) = scene.index.about(ONE)
+    rows = [
+        {**its.columns, "id": f"20261124T153000Z-{number:06d}-0000000a", "camera": f"more-{number}"}
+        for number in range(60)
+    ]
+    with scene.index._database.writing() as connection:
+        connection.execute(insert(recordings), rows)
+    how: Any = {"size": (1280, 900), "scheme": "light", "language": "en-GB"}
+    with person(chromium, f"{scene.origin}/#%", "incident-more", **how) as one:
+        one.origin = scene.origin
+        cookie = {"name": COOKIE, "value": scene.signed_in("desk").cookie, "url": scene.origin}
+        more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
+        page = one.page
+        page.context.add_cookies([cookie | more])
+        page.goto(f"{scene.origin}/#incident/{ONE}")
+        page.reload()
+        expect(page.get_by_text(re.compile("5[01] are shown. There are more"))).to_be_visible()
+        chosen = page.get_by_role("checkbox", checked=True)
+        expect(chosen).to_have_count(4)
+        before = [box.get_attribute("value") for box in chosen.all()]
+        one.sees("more")
+        page.get_by_role("button", name="More").click()
+        expect(page.get_by_role("checkbox")).to_have_count(3 + 60)
+        expect(page.get_by_role("button", name="More")).to_be_hidden()
+        expect(page.get_by_text("There are more")).to_be_hidden()
+        assert [box.get_attribute("value") for box in chosen.all()] == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sealed_helpers import BOOT, KEY, KEYS, WALL_US, Made, made, office
 
@@ -13,12 +13,13 @@ from camerad.base.clock import DAY, ManualClock
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import SigningKey
+from camerad.container.skeleton import skeleton
 from camerad.ledger.ledger import Ledger
 from camerad.office.offload import OffloadResult, offload
 from camerad.store.device_client import OwnedDevice
-from camerad.store.inventory import facts_of
 from camerad.store.locations import Place, place_of
 from camerad.store.store import Store
+from camerad.store.trust import facts_from
 
 ONE: Final = "20261124T153000Z-000001-00000001"
 TWO: Final = "20261124T160000Z-000002-00000002"
@@ -96,6 +97,11 @@ class Camera:
 def recording(identity: str = ONE, **how: object) -> Made:
     """A closed recording of a second."""
     return made(SHORT, identity=identity, **how)  # type: ignore[arg-type]
+
+
+def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
+    """The facts of an entry of that kind about a recording's file."""
+    return facts_from(skeleton(path), kind, own=own)
 
 
 def open_office(root: Path, key: SigningKey, clock: ManualClock) -> Store:

@@ -9,6 +9,8 @@ import { closePlayer, viewTogether } from "./viewing.js";
 import { say } from "./words.js";
 
 const MOST = 4;
+/** Of others, so many are asked for at a time. */
+const PAGE = 50;
 
 /** What was recorded while this recording was made. */
 export async function showIncident({ main, me, go }, [id = ""]) {
@@ -20,18 +22,12 @@ export async function showIncident({ main, me, go }, [id = ""]) {
     fill(main, back, make("h1", {}, say("side_by_side")), make("p", {}, say("nothing_at_once")));
     return;
   }
-  const asked = new URLSearchParams({ from_us: one.began_us, to_us: one.ended_us, state: "here", limit: 50 });
-  const others = (await get(`/api/recordings?${asked}`)).rows.filter((row) => row.id !== id && !row.copy);
-  const all = [one, ...others].sort((row, other) => row.began_us - other.began_us);
-  const from = Math.min(...all.map((row) => row.began_us));
-  const to = Math.max(...all.map((row) => row.ended_us), from + 1);
-  const boxes = all.map((row) => {
-    const cameras = [one, ...others].map(({ camera }) => camera);
-    // It and, of each other camera, the first, as many as there is room for.
-    const place = [one, ...others].filter((other, number) => cameras.indexOf(other.camera) === number).indexOf(row);
-    const checked = place >= 0 && place < MOST;
-    return make("input", { type: "checkbox", value: row.id, checked, onclick: () => count() });
-  });
+  const asked = new URLSearchParams({ from_us: one.began_us, to_us: one.ended_us, state: "here", limit: PAGE });
+  let [others, boxes, next] = [[], [], null];
+  const axis = make("p", { class: "axis" });
+  const lanes = make("ul", { class: "lanes" });
+  const left = make("p", { class: "hint", role: "status" });
+  const more = make("button", { class: "more", onclick: () => load() }, say("more"));
   const button = make("button", { class: "main", onclick: () => look() }, say("side_by_side_look"));
   const seen = make("section", { class: "seen", hidden: true });
   fill(
@@ -39,15 +35,36 @@ export async function showIncident({ main, me, go }, [id = ""]) {
     back,
     make("h1", {}, say("side_by_side")),
     make("p", { class: "hint" }, say("side_by_side_text", { most: MOST })),
-    make("p", { class: "axis" }, make("span", {}, moment(from)), make("span", {}, moment(to))),
-    make("ul", { class: "lanes" }, all.map((row, number) => lane(row, boxes[number], from, to))),
-    make("div", { class: "buttons" }, button),
+    axis,
+    lanes,
+    left,
+    make("div", { class: "buttons" }, button, more),
     seen,
   );
-  count();
+  await load();
 
+  /** The next of them. Those that were chosen stay so. */
+  async function load() {
+    more.disabled = true;
+    const first = next === null;
+    if (!first) asked.set("after", next);
+    const page = await get(`/api/recordings?${asked}`).finally(() => (more.disabled = false));
+    next = page.next;
+    others = [...others, ...page.rows.filter((row) => row.id !== id && !row.copy)];
+    const picked = new Set(first ? proposed([one, ...others]) : chosen().map((row) => row.id));
+    const all = [one, ...others].sort((row, other) => row.began_us - other.began_us);
+    const from = Math.min(...all.map((row) => row.began_us));
+    const to = Math.max(...all.map((row) => row.ended_us), from + 1);
+    boxes = all.map((row) => make("input", { type: "checkbox", value: row.id, checked: picked.has(row.id), onclick: () => count() }));
+    fill(axis, make("span", {}, moment(from)), make("span", {}, moment(to)));
+    fill(lanes, all.map((row, number) => lane(row, boxes[number], from, to)));
+    more.hidden = next === null;
+    left.hidden = next === null;
+    left.textContent = next === null ? "" : say("side_by_side_more", { count: all.length });
+    count();
+  }
   function chosen() {
-    return boxes.filter((box) => box.checked).map((box) => all.find((row) => row.id === box.value));
+    return boxes.filter((box) => box.checked).map((box) => [one, ...others].find((row) => row.id === box.value));
   }
   function count() {
     const { length } = chosen();
@@ -59,6 +76,12 @@ export async function showIncident({ main, me, go }, [id = ""]) {
     if (rows.length < 2) tell(say("side_by_side_text", { most: MOST }), "wrong");
     else await viewTogether(rows, seen, me);
   }
+}
+
+/** The first of each camera, as many as there is room for. */
+function proposed(rows) {
+  const cameras = rows.map(({ camera }) => camera);
+  return rows.filter((row, number) => cameras.indexOf(row.camera) === number).slice(0, MOST).map((row) => row.id);
 }
 
 function lane(row, box, from, to) {

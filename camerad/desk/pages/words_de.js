@@ -92,6 +92,7 @@ export const DE = {
   side_by_side: "Derselbe Vorfall, mehrere Kameras",
   side_by_side_look: "Nebeneinander ansehen",
   side_by_side_text: "Wählen Sie zwei bis {most} Aufnahmen. Sie liegen so auf dem Balken, wie die Uhren ihrer Kameras es sagen.",
+  side_by_side_more: "{count} sind zu sehen. Aus dieser Zeit gibt es weitere.",
   nothing_at_once: "Von dieser Aufnahme ist keine Datei hier, also gibt es nichts, was daneben zu sehen wäre.",
   view_together_text: "{count} Aufnahmen werden in diesem Tab geprüft und mit dem Schlüssel des Amts geöffnet. Der Grund bleibt im Protokoll bei jeder von ihnen: Aktenzeichen nennen, keine Namen.",
   approvals_asked: "{count} davon muss die Aufsicht genehmigen. Ihre Anfragen sind notiert; kommen Sie mit demselben Grund wieder, sobald alle genehmigt sind.",

@@ -92,6 +92,7 @@ export const EN = {
   side_by_side: "Same incident, several cameras",
   side_by_side_look: "See them side by side",
   side_by_side_text: "Choose two to {most} recordings. They lie on the bar as their cameras' clocks say.",
+  side_by_side_more: "{count} are shown. There are more of that time.",
   nothing_at_once: "There is no file of this recording here, so there is nothing to be seen beside it.",
   view_together_text: "{count} recordings are checked and opened in this tab, with the office's key. The reason stays in the ledger for each of them: name the file number, no names.",
   approvals_asked: "A supervisor has to approve {count} of these. Your requests are written down; come back with the same reason once all are approved.",

@@ -21,12 +21,13 @@ from camerad.base.clock import SECOND, Clock, ManualClock, SystemClock
 from camerad.container import recording_files
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
+from camerad.container.skeleton import skeleton
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
 from camerad.ledger.ledger import Ledger
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store import identity
-from camerad.store.inventory import facts_of
 from camerad.store.locations import LEDGER
+from camerad.store.trust import facts_from
 
 from hw_mocks.fleet.endless_film import FPS, FRAGMENT_US, PICTURES, EndlessFilm
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
@@ -107,7 +108,7 @@ class Card:
                 "stop", count * PICTURES, now.boot_us, (), (), (), clock.boot_id, now, None, None
             )
         )
-        ledger.append("closed", **facts_of(written.path, "closed", own=True))
+        ledger.append("closed", **facts_from(skeleton(written.path), "closed", own=True))
         return header.id
 
     def _header(self, film: EndlessFilm, clock: Clock, sealer: Sealer) -> Header:

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, recording
+from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, facts_of, recording
 from sealed_helpers import WALL_US, Made, pack, sealed, signed, some_closing
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import SigningKey
-from camerad.store.inventory import facts_of
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,10 +17,11 @@ from camerad.base.clock import DAY, Moment
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.desk.roles import DeskRole
+from camerad.ledger.entries import parse_entry
 from camerad.office.labels import URN
 from camerad.store.check_in import DoctorResult, RecordingCounts
 from camerad.store.locations import holding_name
-from camerad.vault.camera_courses import CameraCourse, CameraCourses
+from camerad.vault.camera_courses import PIECE, CameraCourse, CameraCourses
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_ins import CheckIns
@@ -270,6 +272,31 @@ def test_what_the_copy_of_a_ledger_does_not_say_is_not_known(
     path.mkdir()
     assert courses.read_all()[KID] == CameraCourse()
     path.rmdir()
+
+
+def test_of_a_ledger_only_the_end_is_read_and_taken_apart_what_counts(
+    scene: DeskScene, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ("hold", {"id": "20261124T153000Z-000001-00000001", "reason": "x" * 400, "who": "W"})
+    ledger(*[held] * 150, begun(ledger.camera, "W-3"), TAKEN_OUT, *[held] * 20)
+    courses = CameraCourses(scene.directory, Cameras(str(scene.office.register)))
+    holdings = CameraHoldings(scene.directory, Cameras(str(scene.office.register)))
+    (path,) = Path(holdings.find(KID).ledger).glob("*.jws")  # type: ignore[union-attr]
+    path.write_bytes(path.read_bytes() + b"x\n" * 5000)
+    parsed: list[bytes] = []
+    read: list[int] = []
+    pread = os.pread
+    monkeypatch.setattr(
+        "camerad.vault.camera_courses.parse_entry",
+        lambda line, keys: parsed.append(line) or parse_entry(line, keys),
+    )
+    monkeypatch.setattr(
+        "os.pread", lambda file, size, at: read.append(size) or pread(file, size, at)
+    )
+    found = courses.read_all()[KID]
+    assert found.shift is not None and found.shift.wearer == "W-3" and found.docked is False
+    assert len(parsed) == 3, "the last one, and what counts"
+    assert sum(read) == PIECE < path.stat().st_size
 
 
 # ------------------------------------------------------------------ what is printed

@@ -56,7 +56,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ledger, plain = log_segments.read_file, safe_read.read_plain
 
     def of_ledger(directory: str, name: str) -> bytes:
-        found.append(name)
+        found.append(f"{directory}/{name}")
         return ledger(directory, name)
 
     def of_state(path: str, *rest: Any) -> bytes:
@@ -128,6 +128,16 @@ def test_a_hold_that_each_epoch_says_again_is_read_where_it_was_placed(
     read.clear()
     said(tab)
     assert len(read) <= 10
+
+
+def test_what_is_written_down_reads_no_camera_s_ledger_that_is_as_it_was(
+    scene: DeskScene, tab: Browser, read: list[str]
+) -> None:
+    for number in range(3):
+        read.clear()
+        said = {"reason": f"{number}/26", "until_us": None}
+        assert tab.ask("POST", f"/api/recordings/{ONE}/hold", said).status == 200
+    assert [one for one in read if "/office/ledger/" not in one] == []
 
 
 @pytest.mark.parametrize("what", ["behind", "rotated", "cut", "restored", "gone", "anew", "others"])

@@ -171,8 +171,7 @@ def test_what_of_one_camera_is_due_on_a_day_is_all_that_is_looked_at(sqlite: Dat
     steps: list[int] = []
     with sqlite.writing() as connection:
         connection.execute(insert(recordings), rows)
-        driver = connection.connection.driver_connection
-        assert driver is not None
+        driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(lambda: steps.append(1), 10)
         query = RecordingQuery(camera="cam-1", due_from_us=5, due_before_us=10)
         found = find(connection, query).recordings

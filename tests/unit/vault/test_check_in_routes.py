@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from check_in_helpers import WALL_US, said, token
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, facts_of
 from vault_helpers import Vault
 
 from camerad.base.clock import DAY, ManualClock, SystemClock
@@ -34,7 +34,6 @@ from camerad.provisioning.validation import digest
 from camerad.store import check_in
 from camerad.store.check_in import SETTINGS, RefusedOffer, RunningSettings
 from camerad.store.device_client import accept_receipt
-from camerad.store.inventory import facts_of
 from camerad.store.locations import place_of
 from camerad.vault import lost_recordings
 from camerad.vault.camera_holdings import CameraHoldings

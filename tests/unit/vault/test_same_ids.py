@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, SHORT, Camera
+from desk_helpers import DAYS, KEY, ONE, SHORT, Camera, facts_of
 from sealed_helpers import WALL_US, made
 from vault_helpers import KID, OFFICE_KEY, Vault, register
 
@@ -19,7 +19,6 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import office
 from camerad.store import camera_holds
-from camerad.store.inventory import facts_of
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 from camerad.vault.takeover import DELETED

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, TWO, Camera, open_office, recording
+from desk_helpers import DAYS, KEY, ONE, TWO, Camera, facts_of, open_office, recording
 from sealed_helpers import altered, flipped, pack
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, ledger_files, register
 
@@ -240,7 +240,6 @@ def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: s
     from camerad.container import jws
     from camerad.container.chain import HEADER_NAME
     from camerad.ledger.ledger import Ledger
-    from camerad.store.inventory import facts_of
 
     ledger = Ledger.open(str(directory), key, camera.clock)
     ledger.append("opened", id=name, header=jws.digest(recording(name).content(HEADER_NAME)))

@@ -1,0 +1,90 @@
+"""What receipts say, not checked again as long as their files stay the same.
+
+Whoever compares an office's directory with its ledger asks for all of them, a look after the other,
+and each has a signature. So what one says is remembered with its file's size, inode and times, and
+with the keys that it was read by; also that it is none, which the log says then. What could not be
+read is read each time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from camerad.base import storage_errors
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.store import receipts
+from camerad.store.receipts import CopiedRecording
+
+MOST_DIRECTORIES: Final = 2000
+"""Of how many something is remembered; about half a kilobyte a receipt."""
+_State = tuple[int, int, int, int]
+_Known = dict[str, tuple[_State, tuple[CopiedRecording, ...]]]
+
+
+class ReceiptMemory:
+    """Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[frozenset[str], _Known]] = {}
+
+    def read(self, directory: str, keys: KeyRing) -> dict[str, CopiedRecording]:
+        """What the receipts in a directory say of each recording; the latest one counts. Leaves out
+        and raises as `camerad.store.receipts.read`."""
+        by = frozenset(keys)
+        with self._lock:
+            kept = self._known.get(directory)
+        before: Mapping[str, tuple[_State, tuple[CopiedRecording, ...]]] = {}
+        if kept is not None and kept[0] == by:
+            before = kept[1]
+        now: _Known = {}
+        found: dict[str, CopiedRecording] = {}
+        for path in receipts.paths(directory):
+            state = _state_of(path)  # before it is read: what changes meanwhile is read again
+            one = before.get(path)
+            if one is None or one[0] != state:
+                filed = list(receipts.read_files([path], keys))
+                if state is None or not (filed or _can_be_read(path)):
+                    continue
+                one = state, filed[0].receipt.recordings if filed else ()
+            now[path] = one
+            found |= {copied.id: copied for copied in one[1]}
+        with self._lock:
+            self._known.pop(directory, None)
+            self._known[directory] = by, now
+            if len(self._known) > MOST_DIRECTORIES:
+                del self._known[next(iter(self._known))]
+        return found
+
+
+_MEMORY: Final = ReceiptMemory()
+
+
+def copied_by(directory: str, keys: KeyRing) -> dict[str, CopiedRecording]:
+    """As `ReceiptMemory.read`, with what this process remembers."""
+    return _MEMORY.read(directory, keys)
+
+
+def _can_be_read(path: str) -> bool:
+    try:
+        read_plain(path, "receipt", jws.LONGEST + 1)
+    except StorageError:
+        return False
+    return True
+
+
+def _state_of(path: str) -> _State | None:
+    """None if there is nothing of that name. Raises StorageError."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_errors.explain("look at the receipt", path, error) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
