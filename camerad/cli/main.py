@@ -212,8 +212,9 @@ def _say(line: str) -> None:
 def _run(path: str, *, verbose: bool) -> int:
     # The other commands need none of this.
     from camerad import config  # noqa: PLC0415
-    from camerad.base import journal  # noqa: PLC0415
+    from camerad.base import journal, process  # noqa: PLC0415
 
+    process.share_one_heap()
     settings = config.load(path)
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
