@@ -46,9 +46,11 @@ class Scene:
 
     async def status(self) -> int:
         connector = aiohttp.UnixConnector(self.entrance.path)
-        async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
-            async with http.get("/status") as answer:
-                return answer.status
+        async with (
+            aiohttp.ClientSession("http://camerad", connector=connector) as http,
+            http.get("/status") as answer,
+        ):
+            return answer.status
 
 
 def play(directory: Path, scene: Callable[[Scene], Awaitable[None]]) -> None:
@@ -82,13 +84,15 @@ def test_a_server_is_made_once_and_on_a_thread_for_whoever_comes(tmp_path: Path)
 def test_changes_reach_who_listens(tmp_path: Path) -> None:
     async def scene(made: Scene) -> None:
         connector = aiohttp.UnixConnector(made.entrance.path)
-        async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
-            async with http.get("/events") as answer:
-                assert await answer.content.readline() == b'data: {"stage": "idle"}\n'
-                await answer.content.readline()
-                made.daemon.stage = "recording"
-                made.control.changed()
-                assert await answer.content.readline() == b'data: {"stage": "recording"}\n'
+        async with (
+            aiohttp.ClientSession("http://camerad", connector=connector) as http,
+            http.get("/events") as answer,
+        ):
+            assert await answer.content.readline() == b'data: {"stage": "idle"}\n'
+            await answer.content.readline()
+            made.daemon.stage = "recording"
+            made.control.changed()
+            assert await answer.content.readline() == b'data: {"stage": "recording"}\n'
 
     play(tmp_path, scene)
 
