@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -54,6 +55,16 @@ async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> 
         return False
     finally:
         waiting.cancel()
+
+
+async def until_next(seconds: float) -> None:
+    """Sleep until the loop's time is a multiple of `seconds`.
+
+    What looks at something every so often does it then, together with everything else that does:
+    the processor wakes once for all of them.
+    """
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep((math.floor(now / seconds) + 1) * seconds - now)
 
 
 def call_within(seconds: float, work: Callable[[], _T]) -> _T:

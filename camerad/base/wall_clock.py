@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from camerad.base.async_utils import until_next
 from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, read_both
 from camerad.base.message_ids import MessageId
 
@@ -322,7 +323,7 @@ class ClockWatch:
         """Look every 5 s until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await until_next(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look once and report what changed. If the machine does not answer in time, the time is

@@ -166,6 +166,7 @@ def main() -> int:
         process.forbid_dumps()
         process.die_with_parent(parent)
         process.overwrite_freed_memory()
+        process.share_one_heap()
     except (OSError, CameradError) as error:
         print(f"camerad.capture: {error}", file=sys.stderr)  # noqa: T201
         return EX_USAGE

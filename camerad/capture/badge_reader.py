@@ -56,6 +56,7 @@ def main() -> int:
         process.die_with_parent(parent)
         process.set_priority(NICE)
         process.overwrite_freed_memory()
+        process.share_one_heap()
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     except (OSError, CameradError) as error:

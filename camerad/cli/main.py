@@ -212,19 +212,24 @@ def _say(line: str) -> None:
 def _run(path: str, *, verbose: bool) -> int:
     # The other commands need none of this.
     from camerad import config  # noqa: PLC0415
-    from camerad.base import journal  # noqa: PLC0415
+    from camerad.base import journal, process  # noqa: PLC0415
+    from camerad.base.backports import without_backports  # noqa: PLC0415
 
+    process.share_one_heap()
     settings = config.load(path)
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
-        from camerad.daemon.early_start import EarlyStart  # noqa: PLC0415 - a mistake above costs no slow imports
+        with without_backports():
+            from camerad.daemon.early_start import EarlyStart  # noqa: PLC0415 - a mistake above costs no slow imports
 
-        early = EarlyStart(settings)
-        # Slow to import, and meanwhile a press is remembered already.
-        import asyncio  # noqa: PLC0415
+            early = EarlyStart(settings)
+            # Slow to import, and meanwhile a press is remembered already.
+            import asyncio  # noqa: PLC0415
 
-        from camerad.daemon.app import App  # noqa: PLC0415
+            import msgspec  # noqa: F401, PLC0415 - else on a thread, which this does not cover
+
+            from camerad.daemon.app import App  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(
             f"the library {error.name} is missing, which only a camera has: README.md, "

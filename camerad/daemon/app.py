@@ -37,6 +37,7 @@ from camerad.behaviour.dock_progress import HandoverProgress
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
+from camerad.control.on_demand import ControlOnDemand
 from camerad.daemon.announcer import Announcer, make_announcer
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
@@ -55,6 +56,7 @@ from camerad.daemon.open_store import WhatIsKnown
 from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.daemon.presentation import Presentation
 from camerad.daemon.reboot_log import RebootLog
+from camerad.daemon.recorders import import_recorder
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.shutdown import ShutdownSequence
@@ -97,7 +99,7 @@ class App:
             clock = SystemClock(keeper.source)
         self._clock: Clock = clock
         self._badges: BadgeProcess | None = None
-        self._control: Control | None = None
+        self._control: ControlOnDemand | None = None
         self._microphone: MicrophoneControl | None = None
 
         state_dir = str(settings.device.state_dir)
@@ -228,8 +230,9 @@ class App:
             self._presentation.display = display
             self._presentation.show_scene()
             # While the camera starts, on a thread: a press is not to wait for imports.
-            self._control = await self._core.loop.in_thread(self._make_control)
-            await self._control.open()
+            await self._core.loop.in_thread(import_recorder)
+            self._control = ControlOnDemand(core.loop, self._entrance, self._make_control)
+            self._control.wait()
             parts.push_async_callback(self._control.close)
             core.dispatcher.when_idle(self._control.changed)
             self._badges = BadgeProcess(frame_fd, self._shifts.seen)
@@ -294,9 +297,7 @@ class App:
         )
 
     def _make_control(self) -> Control:
-        # The recorder first: a recording that goes on waits for it, and nobody for the other.
-        from camerad.recording import recorder  # noqa: F401, I001, PLC0415 - slow to import
-        from camerad.control.server import Control  # noqa: PLC0415 - slow to import
+        from camerad.control.server import Control  # noqa: PLC0415 - large, and mostly not needed
 
         settings, device = self._settings, self._settings.device
         target = ControlTarget(

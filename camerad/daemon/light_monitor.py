@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from camerad.base.async_utils import until_next
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.behaviour.stages import Condition, CueKind
@@ -42,7 +43,7 @@ class LightMonitor:
         """Look at them again and again, until cancelled."""
         while True:
             self.indicators.look()
-            await asyncio.sleep(BEAT_SECONDS)
+            await until_next(BEAT_SECONDS)
 
     def _judge(self) -> None:
         self._core.conditions.set(Condition.LIGHT_DOWN, holds=self.indicators.lights_faulty)

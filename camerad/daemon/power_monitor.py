@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from camerad.base import durable_files
-from camerad.base.async_utils import watched
+from camerad.base.async_utils import until_next, watched
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
@@ -347,7 +347,7 @@ class PowerMonitor:
                 take(await looking)
             finally:
                 looking.cancel()
-            await asyncio.sleep(seconds)
+            await until_next(seconds)
 
 
 class NoRatesError(CameradError, ValueError):

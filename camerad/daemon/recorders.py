@@ -76,3 +76,8 @@ class Recorders:
         if info is None or info.seconds <= _TELLING_SECONDS:
             return None
         return info.bytes * 8 / info.seconds
+
+
+def import_recorder() -> None:
+    """Have what the first press needs, which to import then would take too long."""
+    from camerad.recording import recorder  # noqa: F401, PLC0415 - slow to import

@@ -219,6 +219,7 @@ class RecordingManager:
         )
         recorder.start()
         self._recorders.add(number, recorder)
+        self._card.expect()
         self._keeping.follow(recorder)
         self._soundtracks.runs(number, sound)
         if self._rate is not None:

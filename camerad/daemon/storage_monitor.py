@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
+from camerad.base.async_utils import until_next
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import scarcity
@@ -64,6 +65,7 @@ class StorageMonitor:
         self._stalled_us: int | None = None
         self._asked: asyncio.Future[Any] | None = None
         self._asked_us: int | None = None
+        self._owed = asyncio.Event()
 
     def failed(self, error: StorageError) -> None:
         """Footage could not be written, or would not be: that holds until the card takes something
@@ -78,6 +80,7 @@ class StorageMonitor:
         """The card was asked at `asked_us` whether it takes anything. Until it answers it has as
         much to take as in a recording, and is told of in the same way."""
         self._asked_us = asked_us
+        self.expect()
 
         def answered(answer: asyncio.Future[StorageError | None]) -> None:
             self._asked_us = None
@@ -88,6 +91,10 @@ class StorageMonitor:
                 self.failed(refusal)
 
         answer.add_done_callback(answered)
+
+    def expect(self) -> None:
+        """The card owes answers from now on, as to a recording that has just begun."""
+        self._owed.set()
 
     def stalled(self, error: StorageError | None) -> None:
         """The card refuses what is being recorded, or no longer: the recorder rides it out
@@ -129,14 +136,20 @@ class StorageMonitor:
     async def _watch_room(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(WATCH_SECONDS)
+            await until_next(WATCH_SECONDS)
 
     async def _watch_answers(self) -> None:
-        """An error tells of itself; a card that does not answer is seen by the time only."""
+        """An error tells of itself; a card that does not answer is seen by the time only. Where
+        it owes none, there is nothing to look for."""
         while True:
-            since_us = self._pending_us() if self._recording() else self._asked_us
+            recording = self._recording()
+            since_us = self._pending_us() if recording else self._asked_us
             self.pending(self._core.now_us(), since_us)
-            await asyncio.sleep(STALL_LOOK_SECONDS)
+            if recording or since_us is not None or self._stalled_us is not None:
+                await asyncio.sleep(STALL_LOOK_SECONDS)
+            else:
+                self._owed.clear()
+                await self._owed.wait()
 
     async def _answer(self, work: Callable[[], _T]) -> _T:
         """Ask the card something. Raises StorageError if it does not answer in time.

@@ -16,6 +16,7 @@ import logging
 import math
 from collections.abc import Callable
 
+from camerad.base.async_utils import until_next
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
@@ -54,7 +55,7 @@ class Watchdog:
                 self._on_stuck(stuck)
                 return
             notify("WATCHDOG=1")
-            await asyncio.sleep(BEAT_SECONDS)
+            await until_next(BEAT_SECONDS)
 
     async def see_out(self) -> None:
         """Beat while the parts end, until the longest end is over, or cancelled."""

@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -72,6 +74,7 @@ class SelfViewProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._unanswered = 0
+        self._sent = asyncio.Event()
         self._waits_since = 0.0
         """When the oldest line without an answer was sent, or the answer before it came."""
         self._task: asyncio.Task[None] | None = None
@@ -92,6 +95,7 @@ class SelfViewProcess:
         if not self._unanswered:
             self._waits_since = asyncio.get_running_loop().time()
         self._unanswered += 1
+        self._sent.set()
         self._writer.write(json.dumps({"show": to_wire(self._scene)}).encode() + b"\n")
 
     def _tell(self, fault: str | None) -> None:
@@ -169,19 +173,37 @@ class SelfViewProcess:
         began = loop.time()
         try:
             while True:
-                done, _ = await asyncio.wait({read}, timeout=min(ASK_SECONDS, self._patience / 4))
-                if done:
+                await self._line_or_send(read, began)
+                if read.done():
                     self._unanswered = max(0, self._unanswered - 1)
                     self._waits_since = loop.time()
                     return read.result()
                 if self._unanswered and loop.time() - self._waits_since > self._patience:
                     raise TimeoutError
-                pause = ASK_DARK_SECONDS if self._scene == DARK else ASK_SECONDS
-                if not self._unanswered and loop.time() - began >= pause:
+                if not self._unanswered and loop.time() >= self._ask_at(began):
                     self._send()
         finally:
             if not read.cancel() and not read.cancelled():
                 read.exception()  # whoever was cancelled meanwhile asks no more for it
+
+    def _ask_at(self, began: float) -> float:
+        """When the process is to be asked, if nothing else is sent: the loop's time. Even times, so
+        that what else looks at something every so often needs no wake of its own."""
+        pause = ASK_DARK_SECONDS if self._scene == DARK else ASK_SECONDS
+        return (math.floor(began / pause) + 1) * pause
+
+    async def _line_or_send(self, read: asyncio.Future[bytes], began: float) -> None:
+        """Until a line has come, or there is something to be done: to ask, or to look whether an
+        answer is late."""
+        wait = self._ask_at(began) - asyncio.get_running_loop().time()
+        if self._unanswered:
+            wait = min(ASK_SECONDS, self._patience / 4)
+        self._sent.clear()
+        sent = asyncio.ensure_future(self._sent.wait())
+        try:
+            await asyncio.wait({read, sent}, timeout=max(0, wait), return_when=FIRST_COMPLETED)
+        finally:
+            sent.cancel()
 
     async def _end(self) -> None:
         """See to it that the process is gone, unless it is stuck in its driver."""

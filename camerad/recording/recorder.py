@@ -237,9 +237,6 @@ class Recorder:
             _tell(self._on_failed, error)
         else:
             _tell(self._on_closed, info)
-        finally:
-            if self._maker is not None:
-                self._maker.close()
 
     def _follow(self) -> StopOrder:
         """Record up to the stop; returns it."""

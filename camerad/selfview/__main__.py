@@ -100,6 +100,7 @@ def main() -> int:
         process.die_with_parent(parent, _ORPHANED)
         process.set_priority(process.DISPLAY_NICE)
         process.overwrite_freed_memory()
+        process.share_one_heap()
     except (OSError, CameradError) as error:
         print(f"camerad.selfview: {error}", file=sys.stderr)  # noqa: T201
         return EX_USAGE

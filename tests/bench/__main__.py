@@ -25,6 +25,7 @@ from tests.bench import (
     sounding,
     stamping,
     starting,
+    waking,
 )
 from tests.bench.report import Results
 
@@ -59,6 +60,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         # First, while the recordings of other measurements are not yet being written back.
         cpu=cpu.measure(effort, footage, work),
         memory=memory.measure(effort, footage, work),
+        waking=waking.measure(effort, footage, work),
         starting=starting.measure(effort, footage, work),
         latency=latency.measure(effort, footage, work),
         display=display.measure(effort, plan.footage(display.CLIP), work),

@@ -307,6 +307,11 @@ class Camera:
             raise self._failure(f"{method} {target}: {response.status} {body}")
         return body
 
+    def press_display(self) -> None:
+        """From idle to self-view as an officer does it, which asks nothing of the control socket.
+        Returns when the press is over."""
+        self.end_press(*self.begin_press(DISPLAY_BUTTON, PRESS_SECONDS))
+
     def self_view(self) -> None:
         """From idle to self-view."""
         self.request("POST", "/intents/toggle_self_view")

@@ -198,7 +198,6 @@ def fragments(packets: Packets) -> list[bytes]:
 
     put(0)
     counted(make, PICTURES)
-    maker[0].close()
     reader.close()
     ring.close()
     return [maker[0].init, *made]

@@ -45,14 +45,14 @@ class Film:
     def __init__(self, folder: Path, kind: Kind) -> None:
         source = PreparedSource(folder, kind.stream)
         packets = list(encoded(source, kind.bitrate))
-        with FragmentMaker(source.width, source.height, packets[0][1]) as maker:
-            self.width, self.height = source.width, source.height
-            self.init: Final = maker.init
-            starts = range(0, len(packets), PICTURES)
-            self._made: Final = [
-                bytearray(maker.make(packets[at : at + PICTURES], _pts(at + PICTURES), 0))
-                for at in starts
-            ]
+        maker = FragmentMaker(source.width, source.height, packets[0][1])
+        self.width, self.height = source.width, source.height
+        self.init: Final = maker.init
+        starts = range(0, len(packets), PICTURES)
+        self._made: Final = [
+            bytearray(maker.make(packets[at : at + PICTURES], _pts(at + PICTURES), 0))
+            for at in starts
+        ]
         source.close()
         for made in self._made:
             if made.count(b"mfhd") != 1 or made[made.index(b"tfdt") + 4] != 1:

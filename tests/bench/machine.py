@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -121,6 +122,19 @@ def memory(pid: int) -> Memory:
         rss=rss,
         simulated=sum(map(int, simulated)) * 1024 / 1e6,
     )
+
+
+def waits(pid: int) -> Counter[str]:
+    """How often each thread of a process has waited for something, by its id.
+
+    Of what threads did that have ended meanwhile nothing is known any more.
+    """
+    found: Counter[str] = Counter()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            text = (thread / "status").read_text()
+            found[thread.name] = int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return found
 
 
 def locked_bytes(pid: int) -> int:

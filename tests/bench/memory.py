@@ -14,6 +14,7 @@ from tests.bench.plan import FPS, MAX_BITRATE, MEMORY_SECONDS, Effort, log
 SETTLE_SECONDS = 3.0
 CONTROLLER = "controller"
 STATES = ("idle", "self_view", "recording")
+NO_MEMORY = Memory(None, 0.0)
 
 
 @dataclass(slots=True)
@@ -21,12 +22,14 @@ class Result:
     """processes: memory by state and process. sharers: other processes that have a library of
     camerad's in memory; with any, the proportional shares are too low.
 
+    asked: the controller's after somebody has asked its control socket something, in idle.
     arena_bytes: what the controller has locked. footage_bytes: of the pictures from before a press
     that a recording began with; footage_seconds: how long they are.
     """
 
     processes: dict[str, dict[str, Memory]] = field(default_factory=dict)
     sharers: int = 0
+    asked: Memory = NO_MEMORY
     arena_bytes: int = 0
     footage_bytes: int = 0
     footage_seconds: float = 0.0
@@ -56,14 +59,16 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
         time.sleep(effort.fill_seconds)
         _look(result, camera, STATES[0])
         result.arena_bytes = machine.locked_bytes(camera.controller)
-        camera.self_view()
+        # By its button: on most shifts nobody asks the control socket anything.
+        camera.press_display()
         time.sleep(SETTLE_SECONDS)
         _look(result, camera, STATES[1])
         press_us = camera.record()
         time.sleep(SETTLE_SECONDS)
         _look(result, camera, STATES[2])
-        result.sharers = machine.sharers([*_processes(camera).values()])
+        result.sharers = machine.sharers([*processes(camera).values()])
         camera.stop()
+        result.asked = machine.memory(camera.controller)
     span = loss.span(camera.newest(), camera.epoch_us)
     seconds = (press_us - span.first_us) / 1e6
     before = round(seconds * FPS)
@@ -71,7 +76,8 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
     return result
 
 
-def _processes(camera: Camera) -> dict[str, int]:
+def processes(camera: Camera) -> dict[str, int]:
+    """The processes of a camera, by their names here."""
     return {
         CONTROLLER: camera.controller,
         CAPTURE: camera.child(CAPTURE),
@@ -81,6 +87,4 @@ def _processes(camera: Camera) -> dict[str, int]:
 
 def _look(result: Result, camera: Camera, state: str) -> None:
     camera.alive()
-    result.processes[state] = {
-        name: machine.memory(pid) for name, pid in _processes(camera).items()
-    }
+    result.processes[state] = {name: machine.memory(pid) for name, pid in processes(camera).items()}

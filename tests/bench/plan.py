@@ -42,7 +42,8 @@ class Effort:
     the front display is watched. starts, first_presses, presses, holds: how many of them, the first
     beside picamera2's and the second alone. kills: turns, in each of
     which several recordings are killed. fill_seconds: how long the 30 s buffer is filled before
-    memory is looked at; the arena is in memory from the start, whatever it holds. pairs: how often
+    memory is looked at; the arena is in memory from the start, whatever it holds. wake_seconds: how
+    long each state is watched for wakes. pairs: how often
     checking and opening a recording are measured beside their peers. long_hours: of the recording
     with which their memory is measured.
     """
@@ -57,6 +58,7 @@ class Effort:
     holds: int
     kills: int
     fill_seconds: float
+    wake_seconds: float
     pairs: int
     long_hours: int
 
@@ -72,6 +74,7 @@ FULL: Final = Effort(
     holds=5,
     kills=3,
     fill_seconds=MEMORY_SECONDS + 3.0,
+    wake_seconds=20.0,
     pairs=5,
     long_hours=4,
 )
@@ -86,6 +89,7 @@ QUICK: Final = Effort(
     holds=1,
     kills=1,
     fill_seconds=4.0,
+    wake_seconds=10.0,
     pairs=3,
     long_hours=1,
 )

@@ -195,20 +195,18 @@ def fragments(folder: Path, form: SoundFormat, units: list[bytes]) -> dict[str, 
     first = packets[0][1]
     spent = {SILENT: 0, HEARD: 0}
     count = 0
-    with (
-        FragmentMaker(source.width, source.height, first) as silent,
-        FragmentMaker(source.width, source.height, first, form) as heard,
-    ):
-        for at in range(0, len(packets), film.PICTURES):
-            group, end_us = packets[at : at + film.PICTURES], (count + 1) * film.FRAGMENT_US
-            sounds = _sounds(form, units, count)
-            began = time.thread_time_ns()
-            silent.make(group, end_us, 0, NO_SOUNDS)
-            between = time.thread_time_ns()
-            heard.make(group, end_us, 0, sounds)
-            spent[HEARD] += time.thread_time_ns() - between
-            spent[SILENT] += between - began
-            count += 1
+    silent = FragmentMaker(source.width, source.height, first)
+    heard = FragmentMaker(source.width, source.height, first, form)
+    for at in range(0, len(packets), film.PICTURES):
+        group, end_us = packets[at : at + film.PICTURES], (count + 1) * film.FRAGMENT_US
+        sounds = _sounds(form, units, count)
+        began = time.thread_time_ns()
+        silent.make(group, end_us, 0, NO_SOUNDS)
+        between = time.thread_time_ns()
+        heard.make(group, end_us, 0, sounds)
+        spent[HEARD] += time.thread_time_ns() - between
+        spent[SILENT] += between - began
+        count += 1
     source.close()
     return {name: ns / 1e6 / count for name, ns in spent.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -116,6 +117,14 @@ def test_memory_is_told_of_a_process_that_runs() -> None:
     memory = machine.memory(os.getpid())
     assert memory.rss > 1
     assert memory.pss is None or 0 < memory.pss <= memory.rss
+
+
+def test_a_thread_that_waits_is_counted_each_time() -> None:
+    before = machine.waits(os.getpid())
+    for _ in range(20):
+        time.sleep(0.001)
+    waited = machine.waits(os.getpid()) - before
+    assert waited[str(threading.get_native_id())] >= 20
 
 
 def test_pictures_are_judged_by_their_numbers(

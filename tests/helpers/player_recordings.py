@@ -51,46 +51,46 @@ def made_with_holes() -> Made:
     header = replace(header, trigger_us=ORIGIN_US + 1_000_000)
     plain, facts = [], []
     end_us, heard_to, frames, count = ORIGIN_US, ORIGIN_US, 0, 0
-    with FragmentMaker(WIDTH, HEIGHT, packets[0][1], sound_format()) as maker:
-        plain.append(maker.init)
-        for half in range(12):
-            since, until = (ORIGIN_US + (half + n) * 500_000 for n in (0, 1))
-            run = [one for one in packets if since <= one[0].pts_us < until]
-            heard = [one for one in units if since <= one[0].pts_us < until]
-            if 1.5 <= half / 2 < 3:
-                heard = []
-            if not run and not heard:
-                continue
-            first = units.index(heard[0]) if heard else 0
-            gaps: tuple[Gap, ...] = ()
-            if run and run[0][0].pts_us - end_us > NOMINAL_US:
-                gaps = (Gap(FRAMES_LOST, 45, end_us, run[0][0].pts_us),)
-            silent: tuple[Gap, ...] = ()
-            if heard and heard[0][0].pts_us - heard_to > 500_000:
-                silent = (Gap("muted", None, heard_to, heard[0][0].pts_us),)
-            if run:
-                end_us = run[-1][0].pts_us + NOMINAL_US
-            plain.append(maker.make(run, end_us, ORIGIN_US, Sounds(first * SAMPLES, heard)))
-            begins, last = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
-            if heard:
-                heard_to = heard[-1][0].pts_us + round(UNIT_US)
-            said = FragmentSound(
-                len(heard),
-                heard[0][0].pts_us if heard else None,
-                heard_to if heard else None,
-                silent,
-                (SoundChange(ORIGIN_US, "on", None),) if half == 0 else (),
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1], sound_format())
+    plain.append(maker.init)
+    for half in range(12):
+        since, until = (ORIGIN_US + (half + n) * 500_000 for n in (0, 1))
+        run = [one for one in packets if since <= one[0].pts_us < until]
+        heard = [one for one in units if since <= one[0].pts_us < until]
+        if 1.5 <= half / 2 < 3:
+            heard = []
+        if not run and not heard:
+            continue
+        first = units.index(heard[0]) if heard else 0
+        gaps: tuple[Gap, ...] = ()
+        if run and run[0][0].pts_us - end_us > NOMINAL_US:
+            gaps = (Gap(FRAMES_LOST, 45, end_us, run[0][0].pts_us),)
+        silent: tuple[Gap, ...] = ()
+        if heard and heard[0][0].pts_us - heard_to > 500_000:
+            silent = (Gap("muted", None, heard_to, heard[0][0].pts_us),)
+        if run:
+            end_us = run[-1][0].pts_us + NOMINAL_US
+        plain.append(maker.make(run, end_us, ORIGIN_US, Sounds(first * SAMPLES, heard)))
+        begins, last = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
+        if heard:
+            heard_to = heard[-1][0].pts_us + round(UNIT_US)
+        said = FragmentSound(
+            len(heard),
+            heard[0][0].pts_us if heard else None,
+            heard_to if heard else None,
+            silent,
+            (SoundChange(ORIGIN_US, "on", None),) if half == 0 else (),
+        )
+        one = some_facts(len(facts), begins, last, end_us, len(run))
+        one = replace(one, sound=said, clock=at(until), gaps=gaps)
+        if half == 0:
+            stages = (
+                StageChange(ORIGIN_US, "self_view", True),
+                StageChange(ORIGIN_US + 1_000_000, "recording", True),
             )
-            one = some_facts(len(facts), begins, last, end_us, len(run))
-            one = replace(one, sound=said, clock=at(until), gaps=gaps)
-            if half == 0:
-                stages = (
-                    StageChange(ORIGIN_US, "self_view", True),
-                    StageChange(ORIGIN_US + 1_000_000, "recording", True),
-                )
-                one = replace(one, stages=stages, marks=(ORIGIN_US + 400_000,))
-            facts.append(one)
-            frames, count = frames + len(run), count + len(heard)
+            one = replace(one, stages=stages, marks=(ORIGIN_US + 400_000,))
+        facts.append(one)
+        frames, count = frames + len(run), count + len(heard)
     closing = replace(some_closing(frames, end_us), sound=SoundEnd(count, (), ()))
     members = signed(header, [sealed(data) for data in plain], facts, closing)
     numbers = (*range(75), *range(120, 180))

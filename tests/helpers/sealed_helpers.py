@@ -189,25 +189,25 @@ def made(
     header = a_header(identity, origin_us=origin_us, trigger_us=origin_us, clock=at(0, source))
     header = replace(header, wearer=wearer, started_wall_us=WALL_US + later_us)
     runs = runs_of(packets)
-    with FragmentMaker(WIDTH, HEIGHT, packets[0][1]) as maker:
-        plain = [maker.init]
-        facts = []
-        for sequence, run in enumerate(runs):
-            following = runs[sequence + 1][0][0].pts_us if sequence + 1 < len(runs) else None
-            end_us = run[-1][0].pts_us + NOMINAL_US
-            end_us = end_us if following is None else min(end_us, following)
-            plain.append(maker.make(run, end_us, origin_us))
-            one = some_facts(sequence, run[0][0].pts_us, run[-1][0].pts_us, end_us, len(run))
-            before_us = runs[sequence - 1][-1][0].pts_us if sequence else run[0][0].pts_us
-            gaps: tuple[Gap, ...] = ()
-            if run[0][0].pts_us - before_us > NOMINAL_US * 3 // 2:
-                missing = round((run[0][0].pts_us - before_us) / NOMINAL_US) - 1
-                gaps = (Gap(FRAMES_LOST, missing, before_us, run[0][0].pts_us),)
-            at_us = tuple(origin_us + mark for mark in marks) if sequence == 0 else ()
-            facts.append(replace(one, gaps=gaps, marks=at_us, clock=at(end_us, source)))
-            if rates and sequence == 0:
-                said = tuple(replace(rate, at_us=origin_us + rate.at_us) for rate in rates)
-                facts[0] = replace(facts[0], rates=said)
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1])
+    plain = [maker.init]
+    facts = []
+    for sequence, run in enumerate(runs):
+        following = runs[sequence + 1][0][0].pts_us if sequence + 1 < len(runs) else None
+        end_us = run[-1][0].pts_us + NOMINAL_US
+        end_us = end_us if following is None else min(end_us, following)
+        plain.append(maker.make(run, end_us, origin_us))
+        one = some_facts(sequence, run[0][0].pts_us, run[-1][0].pts_us, end_us, len(run))
+        before_us = runs[sequence - 1][-1][0].pts_us if sequence else run[0][0].pts_us
+        gaps: tuple[Gap, ...] = ()
+        if run[0][0].pts_us - before_us > NOMINAL_US * 3 // 2:
+            missing = round((run[0][0].pts_us - before_us) / NOMINAL_US) - 1
+            gaps = (Gap(FRAMES_LOST, missing, before_us, run[0][0].pts_us),)
+        at_us = tuple(origin_us + mark for mark in marks) if sequence == 0 else ()
+        facts.append(replace(one, gaps=gaps, marks=at_us, clock=at(end_us, source)))
+        if rates and sequence == 0:
+            said = tuple(replace(rate, at_us=origin_us + rate.at_us) for rate in rates)
+            facts[0] = replace(facts[0], rates=said)
     frames = sum(one.frames for one in facts)
     closing = some_closing(frames, facts[-1].end_us, "stop" if torn is None else RECOVERED)
     closing = replace(closing, clock=replace(closing.clock, source=closed))

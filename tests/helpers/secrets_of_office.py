@@ -79,15 +79,13 @@ def _recording(identity: str, packets: list[Packet]) -> Made:
     origin_us = packets[0][0].pts_us
     header = a_header(identity, origin_us=origin_us, trigger_us=origin_us, clock=at(0))
     plain, facts = [], []
-    with FragmentMaker(WIDTH, HEIGHT, packets[0][1]) as maker:
-        plain.append(maker.init)
-        for sequence, run in enumerate(runs_of(packets)):
-            first, last = run[0][0].pts_us, run[-1][0].pts_us
-            end_us = last + NOMINAL_US
-            plain.append(maker.make(run, end_us, origin_us))
-            facts.append(
-                replace(some_facts(sequence, first, last, end_us, len(run)), clock=at(end_us))
-            )
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1])
+    plain.append(maker.init)
+    for sequence, run in enumerate(runs_of(packets)):
+        first, last = run[0][0].pts_us, run[-1][0].pts_us
+        end_us = last + NOMINAL_US
+        plain.append(maker.make(run, end_us, origin_us))
+        facts.append(replace(some_facts(sequence, first, last, end_us, len(run)), clock=at(end_us)))
     closing = some_closing(len(packets), facts[-1].end_us)
     members = signed(header, [sealed(data) for data in plain], facts, closing)
     return Made(header, members, tuple(plain), tuple(range(len(packets))), tuple(facts))

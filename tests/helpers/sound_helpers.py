@@ -138,26 +138,26 @@ def made_with_sound(
     packets, form = seconds_of_footage(2), sound_format()
     units = sound(3)
     header = a_header(identity, sound=True, microphone=MICROPHONE, clock=at(0))
-    with FragmentMaker(WIDTH, HEIGHT, packets[0][1], form) as maker:
-        plain, facts = [maker.init], []
-        for number in range(5):
-            first = number * PER_FRAGMENT
-            heard = units[first : first + PER_FRAGMENT]
-            run = packets[number * 15 : number * 15 + 15]
-            end_us = time_of(number * 15 + 15) if run else time_of(60)
-            sounds = Sounds(first * SAMPLES, heard)
-            plain.append(maker.make(run, end_us, ORIGIN_US, sounds))
-            first_us, last_us = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
-            said = FragmentSound(
-                len(heard),
-                heard[0][0].pts_us,
-                heard[-1][0].pts_us + round(UNIT_US),
-                (Gap("muted", None, heard_at(first), heard_at(first + 1)),) if number == 2 else (),
-                (SoundChange(ORIGIN_US, "on", None),) if number == 0 else (),
-            )
-            one = some_facts(number, first_us, last_us, end_us, len(run))
-            one = replace(one, sound=said, clock=at(end_us + 500_000))
-            facts.append(one if change is None else change(number, one))
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1], form)
+    plain, facts = [maker.init], []
+    for number in range(5):
+        first = number * PER_FRAGMENT
+        heard = units[first : first + PER_FRAGMENT]
+        run = packets[number * 15 : number * 15 + 15]
+        end_us = time_of(number * 15 + 15) if run else time_of(60)
+        sounds = Sounds(first * SAMPLES, heard)
+        plain.append(maker.make(run, end_us, ORIGIN_US, sounds))
+        first_us, last_us = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
+        said = FragmentSound(
+            len(heard),
+            heard[0][0].pts_us,
+            heard[-1][0].pts_us + round(UNIT_US),
+            (Gap("muted", None, heard_at(first), heard_at(first + 1)),) if number == 2 else (),
+            (SoundChange(ORIGIN_US, "on", None),) if number == 0 else (),
+        )
+        one = some_facts(number, first_us, last_us, end_us, len(run))
+        one = replace(one, sound=said, clock=at(end_us + 500_000))
+        facts.append(one if change is None else change(number, one))
     at_us = heard_at(5 * PER_FRAGMENT)
     closing = replace(some_closing(60, at_us), sound=SoundEnd(5 * PER_FRAGMENT, (), ()))
     closing = closing if change_end is None else change_end(closing)

@@ -32,12 +32,12 @@ class EndlessFilm:
 
     def __init__(self, packets: Sequence[Packet], width: int, height: int) -> None:
         self.width, self.height = width, height
-        with FragmentMaker(width, height, packets[0][1]) as maker:
-            self.init: Final = maker.init
-            self._made: Final = [
-                bytearray(maker.make(packets[at : at + PICTURES], pts_of(at + PICTURES), 0))
-                for at in range(0, len(packets), PICTURES)
-            ]
+        maker = FragmentMaker(width, height, packets[0][1])
+        self.init: Final = maker.init
+        self._made: Final = [
+            bytearray(maker.make(packets[at : at + PICTURES], pts_of(at + PICTURES), 0))
+            for at in range(0, len(packets), PICTURES)
+        ]
         for made in self._made:
             if made.count(b"mfhd") != 1 or made[made.index(b"tfdt") + 4] != 1:
                 raise ValueError("a fragment has its number or its time elsewhere than expected")

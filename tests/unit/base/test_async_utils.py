@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-from camerad.base.async_utils import EventLoop, call_within, done_before, watched
+from camerad.base.async_utils import EventLoop, call_within, done_before, until_next, watched
+from camerad.base.clock import SECOND, ManualClock
+from tests.system.virtual_time import VirtualLoop
 
 
 def heard(*, cancel: bool) -> list[str]:
@@ -148,3 +150,30 @@ def test_work_that_fails_is_heard_of_before_the_end_and_at_it(at_the_end: bool) 
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(life())
+
+
+def test_what_looks_every_so_often_does_so_at_the_same_moments() -> None:
+    clock = ManualClock(round(1000.7 * SECOND))
+    loop, moments = VirtualLoop(clock), list[float]()
+
+    async def look(begins: float, every: float) -> None:
+        await asyncio.sleep(begins)
+        while True:
+            await until_next(every)
+            moments.append(loop.time())
+
+    async def life() -> None:
+        looks = [asyncio.ensure_future(look(*one)) for one in ((0, 2), (0.3, 2), (1.1, 5))]
+        await asyncio.sleep(20)
+        for one in looks:
+            one.cancel()
+        await asyncio.wait(looks)
+
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
+    # In 20 s: ten even seconds for two, and four times five seconds, of which two are even.
+    assert len(moments) == 24
+    assert len({round(moment, 3) for moment in moments}) == 12
+    assert all(moment % 2 < 1e-6 or moment % 5 < 1e-6 for moment in moments)

@@ -264,6 +264,31 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
     ]
 
 
+def test_a_card_that_owes_nothing_is_not_watched_and_is_when_a_recording_begins(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, card, looks = VirtualLoop(scene.clock), scene.recordings._card, []
+    pending = card.pending
+    monkeypatch.setattr(card, "pending", lambda *told: (looks.append(told), pending(*told)))
+
+    async def life() -> None:
+        watch = asyncio.ensure_future(scene.recordings.watch_storage())
+        await asyncio.sleep(3600)
+        assert len(looks) == 1
+        recorder = SimpleNamespace(info=None, slow_syncs=0, pending_us=scene.clock.now_us())
+        scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
+        card.expect()
+        await asyncio.sleep(2)
+        assert scene.conditions == {Condition.STORAGE_STALLED}
+        watch.cancel()
+        await asyncio.wait({watch})
+
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
+
+
 def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: Scene) -> None:
     card, stalled = scene.recordings._card, {Condition.STORAGE_STALLED}
     card.pending(10 * SECOND, 0)

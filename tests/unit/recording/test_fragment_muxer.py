@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from evidence_helpers import (
     HEIGHT,
@@ -20,11 +23,19 @@ from evidence_helpers import (
     seconds_of_footage,
     time_of,
 )
+from sound_helpers import sound, sound_format
 
 from camerad.container.mp4_boxes import boxes
-from camerad.recording.fragment_muxer import FragmentError, FragmentMaker, ParametersChangedError
+from camerad.recording.audio_segmenter import Sounds
+from camerad.recording.fragment_muxer import (
+    TIMESCALE,
+    FragmentError,
+    FragmentMaker,
+    ParametersChangedError,
+)
 from camerad.stream.packets import Packet
 from camerad.stream.ring import Ring
+from camerad.stream.sound_messages import SoundFormat
 
 
 def maker_for(packets: tuple[Packet, ...]) -> FragmentMaker:
@@ -212,21 +223,69 @@ def test_packets_must_rise_and_belong_to_the_recording() -> None:
         maker.make(packets, time_of(3), ORIGIN_US)
 
 
-def test_a_muxer_that_changes_its_mind_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_needs_a_track() -> None:
     packets = footage("IPPP")
-    maker = maker_for(packets)
-    init = maker.init
-    for data, message in [
-        (init[:-1] + b"x", "another initialisation segment"),
-        (init + b"\0\0\0\x08free", "unexpected order of boxes"),
-        (init + b"\0\0\0\x09moof", "no MP4: .* claims 9 bytes of 8"),
-    ]:
-        with monkeypatch.context() as changed:
-            changed.setattr(maker, "_mux", lambda *_, data=data: data)
-            with pytest.raises(FragmentError, match=message):
-                maker.make(packets, time_of(4), ORIGIN_US)
+    with pytest.raises(FragmentError, match="there is sound, and the recording has no sound track"):
+        maker_for(packets).make(packets, time_of(4), ORIGIN_US, Sounds(0, sound(1)))
 
 
-def test_closing_it_twice_does_nothing() -> None:
-    with maker_for(footage("IPPP")) as maker:
-        maker.close()
+def by_libav(
+    packets: tuple[Packet, ...], end_us: int, sounds: Sounds, form: SoundFormat, number: int
+) -> bytes:
+    """The same fragment by libav's muxer."""
+    flv = b"\xaf\x00" + form.config
+    tag = struct.pack(">B3s7x", 8, len(flv).to_bytes(3, "big")) + flv
+    flv = b"FLV\x01\x04\0\0\0\x09\0\0\0\0" + tag + struct.pack(">I", len(tag))
+    out = io.BytesIO()
+    flags = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer+cmaf"
+    options = {"movflags": flags, "fragment_index": str(number)}
+    with (
+        av.open(io.BytesIO(footage("I")[0][1]), "r", format="h264") as pictures,
+        av.open(io.BytesIO(flv), "r", format="flv") as heard,
+        av.open(out, "w", format="mp4", options=options, buffer_size=1 << 18) as muxer,
+    ):
+        shown = muxer.add_stream_from_template(pictures.streams.video[0], opaque=True)
+        shown.time_base = Fraction(1, TIMESCALE)
+        track = muxer.add_stream_from_template(heard.streams.audio[0], opaque=True)
+        track.codec_context.sample_rate, track.codec_context.layout = form.rate, "mono"
+        track.time_base = Fraction(1, form.rate)
+        ends = [*[info.pts_us for info, _ in packets], end_us][1:]
+        samples = [
+            (shown, info.pts_us - ORIGIN_US, end - info.pts_us, info.key, data)
+            for (info, data), end in zip(packets, ends, strict=True)
+        ]
+        for count, (_, data) in enumerate(sounds.units):
+            at = sounds.at + count * form.samples
+            samples.append((track, at, form.samples, True, data))
+        for stream, at, duration, key, data in samples:
+            packet = av.Packet(bytes(data))
+            packet.pts = packet.dts = at
+            packet.duration, packet.time_base, packet.stream = duration, stream.time_base, stream
+            packet.is_keyframe = key
+            muxer.mux_one(packet)
+    data = out.getvalue()
+    return data[data.index(b"moof") - 4 :]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "units"),
+    [(0, 1, 0), (0, 15, 23), (1, 2, 1), (1, 15, 0), (25, 35, 3), (29, 31, 1), (0, 0, 1), (0, 0, 9)],
+)
+def test_libavs_muxer_writes_the_same_bytes(begin: int, end: int, units: int) -> None:
+    packets, form = seconds_of_footage(2), sound_format()
+    sounds = Sounds(1024, sound(1)[:units])
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1], form)
+    made = maker.make(packets[begin:end], time_of(end), ORIGIN_US, sounds)
+    assert made == by_libav(packets[begin:end], time_of(end), sounds, form, 1)
+
+
+def test_libav_reads_the_segment_as_it_was_meant() -> None:
+    packets, form = seconds_of_footage(1), sound_format()
+    maker = FragmentMaker(WIDTH, HEIGHT, packets[0][1], form)
+    fragment = maker.make(packets, time_of(30), ORIGIN_US, Sounds(0, sound(1)))
+    with av.open(io.BytesIO(maker.init + fragment)) as opened:
+        shown, heard = opened.streams.video[0], opened.streams.audio[0]
+        assert (shown.width, shown.height, shown.time_base) == (WIDTH, HEIGHT, Fraction(1, 10**6))
+        assert (heard.sample_rate, heard.layout.name) == (form.rate, "mono")
+        assert heard.codec_context.extradata == form.config
+        assert (shown.codec_context.name, heard.codec_context.name) == ("h264", "aac")

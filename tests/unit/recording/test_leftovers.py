@@ -51,7 +51,6 @@ for count, fact in enumerate(facts, 1):
         made = assemble(maker, chunk, NOTHING_HEARD, facts[0][2])
     sealer.seal(made.data)
 sealer.seal(assemble(maker, cutter.flush(), NOTHING_HEARD, facts[0][2]).data)
-maker.close()
 del made, chunk, cutter, lease
 reader.close()
 ring.close()
