@@ -49,7 +49,7 @@ case $level in
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount unzip util-linux"
-        system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
+        system_packages="$system_packages dosfstools iproute2 shellcheck chromium chromium-headless-shell systemd udev"
         # A database for the office's index; what Debian starts of it by itself is not used.
         system_packages="$system_packages postgresql"
         # A disk of an emulator, whose log of losses of power is read.
