@@ -156,13 +156,13 @@ types:
 	$(prepare) test
 	$(python) -m mypy
 
-# What is made from the code is as the code would make it now.
+# What is made from the code is as the code would make it now. The listening test takes 4 s of a processor, and unit
+# tests make it anyway (tests/unit/behaviour/test_listening.py): they compare its page.
 generated:
 	$(prepare) test
 	PYTHONPATH=docs $(python) -m generators.stage_diagram --check
 	PYTHONPATH=docs $(python) -m generators.settings_schema --check
 	PYTHONPATH=docs $(python) -m generators.operations_tables --check
-	PYTHONPATH=docs $(python) -m generators.listening_test --check
 	PYTHONPATH=docs $(python) -m generators.player_words --check
 	PYTHONPATH=docs $(python) -m generators.vendored_modules --check
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check

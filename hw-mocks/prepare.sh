@@ -49,7 +49,7 @@ case $level in
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages curl strace age openssl e2fsprogs fdisk mount unzip util-linux"
-        system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
+        system_packages="$system_packages dosfstools iproute2 shellcheck chromium chromium-headless-shell systemd udev"
         # A database for the office's index; what Debian starts of it by itself is not used.
         system_packages="$system_packages postgresql"
         # A disk of an emulator, whose log of losses of power is read.
@@ -298,12 +298,14 @@ pip_progress='/\.metadata (/d
     s/^Installing collected packages.*/      installing/p
     s/^ *ERROR: /      &/p'
 # Everything is built by the setuptools of constraints.txt, not by the newest that pip would fetch
-# for each build anew; hence first that, then the rest without build isolation.
+# for each build anew; hence first that, then the rest without build isolation. pip would compile
+# with one processor what it has installed; a file that cannot be compiled is no error to it either.
 {
     follow "$pip_progress" "$venv/bin/python" -m pip install --progress-bar off \
         -c constraints.txt setuptools &&
-        follow "$pip_progress" "$venv/bin/python" -m pip install --progress-bar off \
-            --no-build-isolation -c constraints.txt -e ".[$extras]" -e ./hw-mocks
+        follow "$pip_progress" "$venv/bin/python" -m pip install --progress-bar off --no-compile \
+            --no-build-isolation -c constraints.txt -e ".[$extras]" -e ./hw-mocks &&
+        { follow '' "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || :; }
 } || die_with_log "pip could not install the Python packages; 'make $level' tries again."
 
 # ---------------------------------------------------------------------------------------- film clips

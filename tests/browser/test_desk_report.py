@@ -86,6 +86,8 @@ def test_a_report_is_made_looked_at_printed_and_taken_along(
         with page.context.expect_page() as opened:
             page.get_by_role("link", name="In neuem Tab öffnen").click()
         report = opened.value
+        # Before it is there, nothing can be loaded again.
+        report.wait_for_load_state()
         heard: list[str] = []
         report.on("console", lambda message: heard.append(message.text))
         report.reload()

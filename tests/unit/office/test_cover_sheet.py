@@ -301,9 +301,9 @@ def test_without_a_header_there_is_no_sheet() -> None:
 
 @BOTH
 def test_the_fullest_sheet_prints_on_one_page_of_a4(words: ReportWording, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
-        pytest.skip("chromium is not installed")
+        pytest.skip("chromium-headless-shell is not installed")
     header = a_header(
         device="d" * 63,
         wearer="w" * 40,

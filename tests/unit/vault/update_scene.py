@@ -63,7 +63,9 @@ def a_bundle(
     inside = element(0x30, data + element(0xA0, element(0x04, manifest)))
     signed = element(0x02, b"\1") + element(0x31, b"") + inside
     cms = element(0x30, signed_data + element(0xA0, element(0x30, signed)))
-    content = bytes((seed + number * 7 + number // 251) % 256 for number in range(size))
+    # It begins anew after 251 times 256 bytes.
+    turn = bytes((seed + number * 7 + number // 251) % 256 for number in range(251 * 256))
+    content = (turn * (size // len(turn) + 1))[:size]
     return content + cms + len(cms).to_bytes(8, "big")
 
 
