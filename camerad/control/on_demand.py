@@ -12,9 +12,12 @@ closed: a control that does not answer is no reason to end a recording.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from camerad.base.async_utils import EventLoop
 from camerad.base.message_ids import MessageId
@@ -25,6 +28,26 @@ if TYPE_CHECKING:
     from camerad.control.server import Control
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS: Final = 0.0002
+"""How long the interpreter belongs to the importing thread while another one wants it. A press
+takes it several times on its way to the red light, and each time waits for so long."""
+
+
+@contextlib.contextmanager
+def _making_way() -> Iterator[None]:
+    """What is imported meanwhile keeps the threads that carry a press to the red light as short as
+    can be. Looking through all objects for garbage, which importing sets off, is put off: it takes
+    longer than a press may, and what has been imported is none."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        sys.setswitchinterval(usual)
 
 
 class ControlOnDemand:
@@ -54,7 +77,8 @@ class ControlOnDemand:
 
     async def _open(self) -> None:
         try:
-            control = await self._loop.in_thread(self._make)
+            with _making_way():
+                control = await self._loop.in_thread(self._make)
             await control.open()
         except Exception:
             log.exception(

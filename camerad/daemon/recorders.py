@@ -5,6 +5,7 @@ Pure bookkeeping, used on the event loop only; each recorder has a thread of its
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Final
 
 from camerad.behaviour.budget import STOP_SECONDS
@@ -79,5 +80,11 @@ class Recorders:
 
 
 def import_recorder() -> None:
-    """Have what the first press needs, which to import then would take too long."""
+    """Have what the first press needs, which to import then would take too long.
+
+    What is there by then stays for the process's life; to look through it for garbage again and
+    again would keep a press and every packet waiting, each time for as long as a picture lasts.
+    """
     from camerad.recording import recorder  # noqa: F401, PLC0415 - slow to import
+
+    gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import subprocess
@@ -31,6 +32,7 @@ class Scene:
         self.entrance: ControlSocket = claim_socket(str(directory), None, Access())
         self.daemon = StandIn()
         self.made = 0
+        self.made_way = False
         self.made_on: set[int] = set()
         loop = EventLoop()
         loop.attach()
@@ -39,6 +41,7 @@ class Scene:
 
     def make(self) -> Control:
         self.made += 1
+        self.made_way = not gc.isenabled() and sys.getswitchinterval() < 0.001
         self.made_on.add(threading.get_ident())
         return Control(
             self.daemon, os.path.dirname(self.entrance.path), None, entrance=self.entrance
@@ -77,6 +80,9 @@ def test_a_server_is_made_once_and_on_a_thread_for_whoever_comes(tmp_path: Path)
         assert await made.status() == 200
         assert made.made == 1
         assert threading.get_ident() not in made.made_on
+        assert made.made_way
+        assert gc.isenabled()
+        assert sys.getswitchinterval() > 0.001
 
     play(tmp_path, scene)
 
