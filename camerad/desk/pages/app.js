@@ -4,7 +4,7 @@
 import { get, post, SIGNED_OUT } from "./api.js";
 import { showCameras } from "./cameras.js";
 import { showCases } from "./cases.js";
-import { fill, make, tell } from "./dom.js";
+import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showIncident } from "./incident.js";
@@ -17,7 +17,7 @@ import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
 import { language, say, sentence, switchLanguage } from "./words.js";
 
-const main = document.getElementById("main");
+let main = document.getElementById("main");
 const bar = document.getElementById("bar");
 
 /** Views by the first word of the place: who may see them, what shows them, and for whom there is one
@@ -37,21 +37,24 @@ const VIEWS = [
 let me = null;
 /** The place that is shown: another one begins at its top. */
 let shown = null;
+/** Counts pages, so that one which comes late is not drawn over the next. */
+let turn = 0;
 
-/** Shows the place that the address names. */
-export async function show() {
+/** Shows the place that the address names. A page draws in an element of its own, which is in the
+ * window from when it is there until the next one is: whatever it draws later is seen by nobody. */
+export async function show(why = null) {
   document.documentElement.lang = language();
   document.getElementById("skip").textContent = say("skip");
   const [word, ...rest] = place();
   const mine = viewsOf(me);
   const view = mine.find((one) => one.name === word) ?? mine.find((one) => !one.hidden);
   drawBar(mine, view);
-  const page = { main, me, go, enter, show };
-  if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)));
-  if (me === null) return guarded(() => showSignIn(page));
-  if (view === undefined) return fill(main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you")));
+  const page = { main: make("main", { id: "main", tabindex: -1 }), me, go, enter, show };
+  if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)), page);
+  if (me === null) return guarded(() => showSignIn(page, why), page);
+  if (view === undefined) return guarded(() => fill(page.main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you"))), page);
   document.title = `${say(view.hidden ? "title" : view.name)} – camerad`;
-  return guarded(() => view.show(page, view.name === word ? rest : []));
+  return guarded(() => view.show(page, view.name === word ? rest : []), page);
 }
 
 /** What somebody may see; nothing, if it is nobody. */
@@ -87,20 +90,30 @@ function enter(person) {
   show();
 }
 
-/** work: comes to the element to go on from, if it is not the top. */
-async function guarded(work) {
+/** work: draws `page`, and comes to the element to go on from, if it is not the top. */
+async function guarded(work, page = null) {
+  const mine = page === null ? turn : (turn += 1);
   try {
     const opened = (await work()) ?? null;
-    main.focus({ preventScroll: true });
-    if (shown !== location.hash) scrollTo(0, 0);
-    shown = location.hash;
-    opened?.focus();
+    if (page !== null && mine === turn) put(page, opened);
   } catch (error) {
-    if (error.why === "not_signed_in") return leave();
     if (error.why === undefined) throw error;
-    tell(sentence(error), "wrong");
+    if (page === null) tell(sentence(error), "wrong");
+    else if (mine === turn && error.why !== "not_signed_in") {
+      fill(page.main, make("h1", {}, document.title.split(" – ")[0]), make("p", { class: "wrong", role: "alert" }, sentence(error)));
+      put(page, null);
+    }
   }
-  return undefined;
+}
+
+/** Puts a page into the window. opened: where to go on from. */
+function put(page, opened) {
+  main.replaceWith(page.main);
+  main = page.main;
+  main.focus({ preventScroll: true });
+  if (shown !== location.hash) scrollTo(0, 0);
+  shown = location.hash;
+  opened?.focus();
 }
 
 /** mine: what may be seen. view: what is shown, as a part of what its link leads to. */
@@ -112,7 +125,7 @@ function drawBar(mine, view) {
       "nav",
       { "aria-label": say("title") },
       mine.filter((one) => !one.hidden).map((one) =>
-        make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null }, say(one.name)),
+        make("a", { href: `#${one.name}`, "aria-current": one.name === (view?.within ?? view?.name) ? "page" : null, onclick: () => location.hash === `#${one.name}` && show() }, say(one.name)),
       ),
     ),
     make("button", { class: "quiet", lang: language() === "de" ? "en" : "de", onclick: () => guarded(async () => { await switchLanguage(); await show(); }) }, say("language")),
@@ -127,7 +140,7 @@ async function leave(why = "refused_not_signed_in") {
   unwatchIdle();
   if (me === null) return;
   me = null;
-  for (const one of document.querySelectorAll("dialog")) one.close();
+  closeDialogs();
   await show();
   tell(say(why), "wrong");
 }
@@ -154,7 +167,7 @@ function takeReturn() {
 }
 
 const returned = takeReturn();
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => show());
 document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");

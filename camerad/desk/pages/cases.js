@@ -5,7 +5,7 @@ import { ask, field, fill, make, tell } from "./dom.js";
 import { moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
-import { linked, rowsOf, smallId, titleOf } from "./titles.js";
+import { headed, linked, rowsOf, smallId, titleOf } from "./titles.js";
 import { say, sentence } from "./words.js";
 
 /** All cases, or the one with a number. */
@@ -121,7 +121,8 @@ export async function done(work, told, again) {
 
 /** Asks into which open case a recording goes, or for the number of a new one, and adds it. found: the
  * recording as the server says it. */
-export async function addToCase(recording, { held, history }, again) {
+export async function addToCase(recording, found, again) {
+  const { held, history } = found;
   const cases = (await get("/api/cases")).filter((one) => one.closed_us === null);
   const reason = holdsIn(history).at(-1)?.reason ?? "";
   const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
@@ -132,7 +133,7 @@ export async function addToCase(recording, { held, history }, again) {
   const place = field(say("case_number"), anew, say("case_number_hint"));
   let opened = null;
   show();
-  const said = await ask(say("add_to_case"), null, [field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
+  const said = await ask(headed("add_to_case", recording, found), null, [field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
     const number = typed.number || typed.anew.trim();
     if (typed.number === "" && opened !== number) {
       await post("/api/cases/open", { number });

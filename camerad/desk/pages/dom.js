@@ -48,11 +48,26 @@ export function tell(text, kind = "done") {
 }
 let telling = 0;
 
+/** What was wrong is said no longer: something else is asked for, or looked at. */
+function hush() {
+  document.querySelector("#told .wrong")?.remove();
+}
+
+/** Closes what is asked: it was about a page that is left. */
+export function closeDialogs() {
+  for (const one of document.querySelectorAll("dialog")) one.close();
+}
+addEventListener("submit", hush, true);
+addEventListener("hashchange", () => {
+  hush();
+  closeDialogs();
+});
+
 /**
  * Asks in a dialog of its own, and comes to what was typed, or to null. fields: elements with a name.
  * The button that does it says what it does. cancel: what the other one says, null for none. work:
  * does it with what was typed; what it says is wrong, or is refused, stays in the dialog with the
- * rest, to be mended.
+ * rest, to be mended. The dialog closes with its page; what it was doing then is done, and said.
  */
 export function ask(title, text, fields, doIt, cancel, work = null) {
   return new Promise((settle) => {
@@ -73,9 +88,10 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
         button,
       ),
     );
+    let working = false;
     dialog.addEventListener("close", () => {
-      settle(dialog.returnValue === "do" ? typed() : null);
       dialog.remove();
+      if (!working) settle(dialog.returnValue === "do" ? typed() : null);
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -85,17 +101,22 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
     }
     async function attempt(event) {
       event.preventDefault();
-      button.disabled = true;
+      working = button.disabled = true;
       wrong.hidden = true;
+      const said = await attempted();
+      working = button.disabled = false;
+      if (!dialog.isConnected) {
+        if (said !== null) tell(said, "wrong");
+        settle(said === null ? typed() : null);
+      } else if (said === null) dialog.close("do");
+      else fill(wrong, said).hidden = false;
+    }
+    async function attempted() {
       try {
-        const said = (await work(typed())) ?? null;
-        if (said === null) dialog.close("do");
-        else fill(wrong, said).hidden = false;
+        return (await work(typed())) ?? null;
       } catch (error) {
-        if (!(error instanceof RefusedError)) throw error;
-        fill(wrong, sentence(error)).hidden = false;
-      } finally {
-        button.disabled = false;
+        if (error instanceof RefusedError) return sentence(error);
+        throw error;
       }
     }
   });

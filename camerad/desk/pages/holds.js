@@ -4,6 +4,7 @@ import { post, RefusedError } from "./api.js";
 import { ask, field, make, tell } from "./dom.js";
 import { DAYS, wall } from "./filters.js";
 import { day } from "./format.js";
+import { headed } from "./titles.js";
 import { reasons } from "./viewing.js";
 import { say, sentence } from "./words.js";
 
@@ -27,10 +28,11 @@ export function holdsIn(history) {
 }
 
 /** Asks why and until when, and keeps it. found: as the server says it. */
-export async function hold(id, { history, cases }, me, again) {
+export async function hold(id, found, me, again) {
+  const { history, cases } = found;
   const before = holdsIn(history);
   const text = reasons.get(id) ?? cases[0] ?? null;
-  const said = await ask(say("hold"), say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
+  const said = await ask(headed("hold", id, found), say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
     const body = bodyOf(typed);
     const same = before.find((one) => one.reason === body.reason && one.who === me.id && (one.until_us ?? Infinity) >= (body.until_us ?? Infinity));
     if (same !== undefined) return say("already_held", same);

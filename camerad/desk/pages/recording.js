@@ -9,7 +9,7 @@ import { hold, holdsIn, holdWords } from "./holds.js";
 import { back } from "./recordings.js";
 import { strip } from "./strip.js";
 import { tags } from "./tags.js";
-import { smallId, titleOf } from "./titles.js";
+import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
 import { reportWords, say, sentence, wordFor } from "./words.js";
 
@@ -73,10 +73,10 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       "div",
       { class: "buttons" },
       said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
-      here ? make("button", { onclick: () => takeAlong(id, cases, me) }, say("take_along")) : null,
+      here ? make("button", { onclick: () => takeAlong(id, found, me) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say("hold")) : null,
       here ? make("button", { onclick: () => addToCase(id, found, again) }, say("add_to_case")) : null,
-      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, again) }, say("release")) : null,
+      held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     seen,
@@ -127,8 +127,8 @@ function facts(said, key, row, called) {
   );
 }
 
-async function release(id, again) {
-  const said = await ask(say("release"), say("release_text"), [], say("release"), say("cancel"));
+async function release(id, found, again) {
+  const said = await ask(headed("release", id, found), say("release_text"), [], say("release"), say("cancel"));
   if (said !== null) await done(() => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
 }
 

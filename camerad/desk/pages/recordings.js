@@ -61,10 +61,11 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
   const chosen = new Set();
   let [rows, marked, next] = [[], [], null];
   const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
-  left = { who: me.id, spoken, pages: 0, opened: "" };
-  drawAgain = () => list.isConnected && draw();
+  let mine = { who: me.id, spoken, pages: 0, opened: "" };
+  left = mine;
+  drawAgain = draw;
   await load(true);
-  while (left.pages < before.pages && next !== null) await load(false);
+  while (mine.pages < before.pages && next !== null) await load(false);
   return before.opened === "" ? null : [...list.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) ?? null;
 
   async function search(event) {
@@ -75,8 +76,9 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       return;
     }
     fold.open = WIDE.matches;
-    left = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
-    history.replaceState(null, "", left.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(left.spoken)}`);
+    mine = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
+    left = mine;
+    history.replaceState(null, "", mine.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(mine.spoken)}`);
     await load(true);
   }
 
@@ -91,7 +93,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       }
       rows = anew ? page.rows : [...rows, ...page.rows];
       [marked, next] = [first, page.next];
-      left.pages += 1;
+      mine.pages += 1;
       draw();
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
@@ -102,7 +104,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
   function draw() {
     fill(list, rows.length === 0 ? null : (WIDE.matches ? drawTable : drawCards)(marked, rows, box));
     none.hidden = rows.length > 0;
-    none.lastChild.hidden = left.spoken === "";
+    none.lastChild.hidden = mine.spoken === "";
     more.hidden = next === null;
     keep.hidden = rows.length === 0;
     keep.disabled = chosen.size === 0;

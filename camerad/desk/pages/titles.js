@@ -24,6 +24,11 @@ export function titleOf(id, row) {
   return [row?.camera, began === null ? null : moment(began, row?.clock)].filter(Boolean).join(", ") || id;
 }
 
+/** What a dialog about it is headed by. found: as the server says it. */
+export function headed(key, id, { rows, said }) {
+  return `${say(key)}: ${titleOf(id, rows[0] ?? (said && { ...said, camera: said.device }))}`;
+}
+
 /** Where its page is. */
 export function addressOf(id) {
   return `#recording/${encodeURIComponent(id)}`;

@@ -3,6 +3,7 @@
 
 import { bytes, get, piece, post, RefusedError, USED } from "./api.js";
 import { ask, field, make, tell } from "./dom.js";
+import { headed } from "./titles.js";
 import { language, say, sentence } from "./words.js";
 
 const PIECE = 64 << 20;
@@ -43,14 +44,15 @@ export function keyOfTab(HeldKey) {
 }
 
 /** Asks why, has that written down, and plays the recording in this tab. */
-export async function view({ said, key, cases }, place, me) {
+export async function view(found, place, me) {
+  const { said, key } = found;
   if (key === null) {
     tell(say("no_camera_key"), "wrong");
     return;
   }
   const before = turn;
   await attempt(async () => {
-    const headers = await grant(said.id, "view", cases, me);
+    const headers = await grant(said.id, "view", found, me);
     if (headers === null) return;
     closePlayer();
     place.replaceChildren();
@@ -112,11 +114,11 @@ async function askOnce(ids, cases, me) {
   const mine = (await get("/api/viewing-requests")).filter((one) => one.person === me.id && one.purpose === "view" && one.approved_by && ids.includes(one.recording));
   const same = (one, other) => one.reason === other.reason && one.case === other.case;
   const known = mine.find((one) => ids.every((id) => mine.some((other) => other.recording === id && same(one, other))));
-  return askWhy("view", say("view_together_text", { count: ids.length }), cases, known);
+  return askWhy("view", say("side_by_side_look"), say("view_together_text", { count: ids.length }), cases, known);
 }
 
 /** Asks why, and for which case. known: what a supervisor has approved, if anything. */
-function askWhy(does, text, cases, known) {
+function askWhy(does, title, text, cases, known) {
   const numbers = [...new Set([...cases, ...(known?.case ? [known.case] : [])])];
   const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
   const choice = make(
@@ -126,7 +128,7 @@ function askWhy(does, text, cases, known) {
   );
   const fields = [field(say("reason"), reason), numbers.length === 0 ? [] : field(say("case_number"), choice)];
   const said = known ? `${text} ${say("approved_reason", { who: known.approved_by })}` : text;
-  return ask(say(does), said, fields.flat(), say(does), say("cancel"));
+  return ask(title, said, fields.flat(), say(does), say("cancel"));
 }
 
 /** What a player is given to read a recording by. */
@@ -144,9 +146,9 @@ function opened(parts, id, headers, key) {
 }
 
 /** Asks why, has that written down, and saves the file as it is kept, sealed. */
-export async function takeAlong(id, cases, me) {
+export async function takeAlong(id, found, me) {
   await attempt(async () => {
-    const headers = await grant(id, "download", cases, me);
+    const headers = await grant(id, "download", found, me);
     if (headers === null) return;
     tell(say("saving"));
     const file = await whole(`${pathOf(id)}/content`, headers);
@@ -158,24 +160,24 @@ export async function takeAlong(id, cases, me) {
 }
 
 /** The fields that a granted recording is asked for with; null if it is not granted (yet). */
-async function grant(id, purpose, cases, me) {
+async function grant(id, purpose, found, me) {
   if (asking) return null;
   asking = true;
   try {
-    return await askedFor(id, purpose, cases, me);
+    return await askedFor(id, purpose, found, me);
   } finally {
     asking = false;
   }
 }
 
-async function askedFor(id, purpose, cases, me) {
+async function askedFor(id, purpose, found, me) {
   const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
   const known = requests.find(
     (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
   const [does, text] = purpose === "view" ? ["view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;
-  const asked = await askWhy(does, say(text), cases, known);
+  const asked = await askWhy(does, headed(does, id, found), say(text), found.cases, known);
   if (asked === null || turn !== before) return null;
   reasons.set(id, asked.reason.trim());
   const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });

@@ -1,0 +1,117 @@
+"""What belongs to a page ends with the page, in Debian's Chromium: what it draws late, what it asks,
+and what it said was wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from desk_helpers import ONE, TWO
+from playwright.sync_api import Browser, Route, expect
+
+from camerad.desk.roles import DeskRole
+from tests.browser.test_desk import FLAGS, at_desk, office, signed_in
+from tests.unit.desk.desk_scene import DeskScene
+
+__all__ = ["FLAGS"]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    with office(tmp_path_factory.mktemp("pages")) as made_scene:
+        made_scene.add("clerk", DeskRole.DESK)
+        yield made_scene
+
+
+def holding(held: list[Route]) -> Callable[[Route], None]:
+    """Holds back what is asked for."""
+
+    def holds(route: Route) -> None:
+        held.append(route)
+
+    return holds
+
+
+def test_a_page_that_comes_late_is_not_drawn_over_the_next(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    held: list[Route] = []
+    with at_desk(chromium, scene, "late") as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        page.goto(f"{scene.origin}/#recording/{ONE}")
+        page.get_by_role("button", name="Vor Löschung schützen").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
+        dialog.get_by_label("Grund").fill("Az. 7")
+        page.route(f"**/api/recordings/{ONE}", holding(held))
+        with page.expect_request(f"**/api/recordings/{ONE}"):
+            page.locator("dialog button.main").click()
+        page.get_by_role("link", name="Aufnahmen").click()
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text("Aufnahmen")
+        with page.expect_response(f"**/api/recordings/{ONE}"):
+            held[0].continue_()
+        # Whatever the answer led to has happened by then.
+        page.evaluate("fetch('/api/me').then((answer) => answer.json())")
+        expect(heading).to_have_text("Aufnahmen")
+        # A click on where she is draws it anew.
+        with page.expect_response("**/api/recordings?*"):
+            page.get_by_role("link", name="Aufnahmen").click()
+
+
+def test_a_dialog_and_what_was_wrong_end_with_their_page(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "dialogs") as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        page.get_by_label("Von, Uhrzeit").fill("08:00")
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.locator("#told")).to_have_text("Wählen Sie zur Uhrzeit auch den Tag.")
+        page.locator(f"a[href$='{TWO}']").first.click()
+        title = page.get_by_role("heading", level=1)
+        expect(title).to_contain_text("cam-1")
+        expect(page.locator("#told")).to_be_empty()
+        for button in ("Vor Löschung schützen", "Ansehen", "Zu einem Vorgang"):
+            page.get_by_role("button", name=button).click()
+            asked = page.get_by_role("dialog").get_by_role("heading")
+            expect(asked).to_have_text(re.compile(rf"{button}: cam-1, \d\d\.\d\d\.\d{{4}}, \d\d:\d\d:\d\d"))
+            if button == "Ansehen":
+                one.sees("asked")
+            page.go_back()
+            expect(page.locator("dialog")).to_have_count(0)
+            expect(title).to_have_text("Aufnahmen")
+            page.go_forward()
+            expect(title).to_contain_text("cam-1")
+        assert not scene.kinds("viewed")
+
+
+def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: DeskScene) -> None:
+    held: list[Route] = []
+    with at_desk(chromium, scene, "done") as one:
+        one.forgives = ("Failed to load resource: the server responded with a status of 4",)
+        signed_in(one, scene, "clerk")
+        page = one.page
+        page.locator(f"a[href$='{TWO}']").first.click()
+        for until, said in (
+            ("2020-01-01", "Dieser Tag ist vorbei"),
+            ("", "Die Aufnahme ist vor Löschung geschützt."),
+        ):
+            page.get_by_role("button", name="Vor Löschung schützen").click()
+            dialog = page.get_by_role("dialog")
+            dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
+            dialog.get_by_label("Grund").fill("Az. 9")
+            dialog.get_by_label("Geschützt bis").fill(until)
+            page.route("**/hold", holding(held))
+            with page.expect_request("**/hold"):
+                page.locator("dialog button.main").click()
+            page.go_back()
+            expect(page.locator("dialog")).to_have_count(0)
+            expect(page.get_by_role("heading", level=1)).to_have_text("Aufnahmen")
+            held.pop().continue_()
+            expect(page.locator("#told")).to_contain_text(said)
+            page.unroute_all()
+            page.go_forward()
+            expect(page.get_by_role("heading", level=1)).to_contain_text("cam-1")
