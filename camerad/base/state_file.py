@@ -1,21 +1,30 @@
 """Small files of their own for what has to outlive a restart: one id, or one object as JSON.
 
 They are read up to a bound and written durably (`camerad.base.durable_files.publish`).
+
+Where many of them lie side by side, one that is damaged must not keep the others from being read:
+whoever lists them skips it, and says it in the log, once (`SkippedFiles`).
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
+from camerad.base.text import printable
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
 _LONGEST_ID: Final = 100
+_MOST_SAID: Final = 1000
 
 
 class StateFileError(StorageError):
@@ -50,10 +59,29 @@ def read_json(path: str, kind: type[_T], what: str, largest: int, remedy: str) -
         return None
     try:
         return msgspec.json.decode(read_plain(path, what, largest), type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise StateFileError(f"{path}: the {what} cannot be read: {error}; {remedy}") from error
 
 
 def write_json(path: str, content: Any, *, mode: int = durable_files.MODE) -> None:
     """Put an object into the file at `path`, durably. Raises StorageError."""
     durable_files.publish(path, msgspec.json.encode(content), mode=mode)
+
+
+class SkippedFiles:
+    """Says in the log which files were skipped, each once for one reason. what: what is missing
+    then, a plain sentence without its end. Any thread may use it."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._said: set[str] = set()
+
+    def tell(self, error: StorageError) -> None:
+        """That a file cannot be read, for this reason, which names it."""
+        text = str(error)
+        if text in self._said:
+            return
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said.add(text)
+        _log.error("%s: %s", self._what, printable(text), extra=MessageId.STORAGE.extra)

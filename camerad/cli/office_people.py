@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
     people = People(directory)
     if options.people_action == "list":
         for one in people.list_all():
-            state = "" if one.active else ", withdrawn"
+            state = "" if one.withdrawn_us is None else ", withdrawn"
+            if one.is_lost:
+                state = "the file of this person cannot be read"
             said = f"{one.id}  {one.name}  {', '.join(one.roles)}{state}"
             sys.stdout.write(f"{printable(said)}\n")
         return 0
@@ -75,6 +77,10 @@ def run(options: argparse.Namespace) -> int:
         known = people.find(options.person)
         if known is None:
             raise OfficeCommandError(f"{printable(options.person)}: there is nobody of this id")
+        if known.is_lost:
+            raise OfficeCommandError(
+                f"the file of {known.id} cannot be read: add them anew with 'people add'"
+            )
         if not known.active:
             raise OfficeCommandError(f"{known.id} is withdrawn; an administrator restores them")
         _note(ledger, options.person, "link", known.roles)

@@ -19,7 +19,6 @@ these is another one, whoever wrote it.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,15 +28,12 @@ import msgspec
 
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
-from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explain, explaining
-from camerad.base.text import is_plain, printable
+from camerad.base.text import is_plain
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.secrets_store import DESK
 from camerad.store.locations import OFFICE
-
-_log = logging.getLogger(__name__)
 
 MOST_CASES: Final = 10_000
 MOST_RECORDINGS: Final = 200
@@ -134,6 +130,7 @@ class Cases:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _CASES)
         self._locks = DeskLocks(root)
         self._known: dict[str, _Known] = {}
+        self._skipped = state_file.SkippedFiles("a case of the desk cannot be shown")
 
     def find(self, number: str) -> Case | None:
         """The case with this number; None if there is none."""
@@ -217,11 +214,7 @@ class Cases:
         try:
             return self._read(name)
         except StorageError as error:
-            _log.error(
-                "a case of the desk cannot be shown: %s",
-                printable(error),
-                extra=MessageId.STORAGE.extra,
-            )
+            self._skipped.tell(error)
             return None
 
     def _write(self, case: Case) -> None:

@@ -9,6 +9,10 @@ What somebody holds for a while (a session, a request that was approved) is thei
 `handle`. Whoever is restored has another one, and so has who is added in the place of a record that
 was lost: neither gets what is left of whoever had the id before.
 
+A file that makes no sense keeps nobody else from anything. In the place of its person stands
+somebody without roles and passkeys, who may nothing (`is_lost`), until the file is put back, or
+their roles are chosen anew, or they are withdrawn; the log says so once.
+
 Times are wall time, microseconds since 1970.
 """
 
@@ -24,7 +28,7 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
-from camerad.base.errors import EX_USAGE, CameradError
+from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import is_plain, printable
 from camerad.container.keys import encode_base64url
@@ -41,7 +45,10 @@ MOST_PASSKEYS: Final = 10
 _PEOPLE: Final = "people"
 _ENDING: Final = ".json"
 _LARGEST: Final = 65_536
-_REMEDY: Final = "put the file back from a backup, or have an administrator add the person anew"
+_REMEDY: Final = (
+    "put the file back from a backup; or have an administrator withdraw the person or choose their "
+    "roles anew at the desk, or add them anew with 'camerad office people add'"
+)
 
 
 class PeopleError(CameradError, ValueError):
@@ -91,7 +98,12 @@ class DeskPerson(msgspec.Struct, frozen=True):
     @property
     def active(self) -> bool:
         """Whether they may sign in."""
-        return self.withdrawn_us is None
+        return self.withdrawn_us is None and not self.is_lost
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody knows what they may; see above."""
+        return not self.roles
 
     @property
     def is_new(self) -> bool:
@@ -110,14 +122,19 @@ class People:
     def __init__(self, root: str) -> None:
         self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _PEOPLE)
         self._locks = DeskLocks(root)
+        self._skipped = state_file.SkippedFiles("somebody cannot sign in at the desk")
 
     def find(self, person: str) -> DeskPerson | None:
         """Who has this id; None if nobody."""
         if not PERSON_ID.fullmatch(person):
             return None
-        return state_file.read_json(
-            self._path(person), DeskPerson, "desk's record of a person", _LARGEST, _REMEDY
-        )
+        try:
+            return state_file.read_json(
+                self._path(person), DeskPerson, "desk's record of a person", _LARGEST, _REMEDY
+            )
+        except state_file.StateFileError as error:
+            self._skipped.tell(error)
+            return _lost(person)
 
     def list_all(self) -> list[DeskPerson]:
         """Everybody, by id."""
@@ -144,7 +161,8 @@ class People:
                 f"{printable(person)}: an id has up to 40 of a-z, 0-9, dot, dash and underscore, "
                 "and begins with a letter or a digit"
             )
-        if self.find(person) is not None:
+        there = self.find(person)
+        if there is not None and not there.is_lost:
             raise PeopleError(
                 f"{person}: somebody has this id already, or had it; choose another one"
             )
@@ -211,7 +229,12 @@ class People:
         with explaining("list the directory", self._directory):
             names = sorted(os.listdir(self._directory))
         for name in names:
-            found = self.find(name.removesuffix(_ENDING)) if name.endswith(_ENDING) else None
+            person = name.removesuffix(_ENDING)
+            try:
+                found = self.find(person) if name.endswith(_ENDING) else None
+            except StorageError as error:  # of this file alone, such as an unreadable block
+                self._skipped.tell(error)
+                found = _lost(person)
             if found is not None:
                 yield found
 
@@ -243,6 +266,10 @@ def restored(person: DeskPerson) -> DeskPerson:
         came_us=came_us,
         handle=_new_handle(),
     )
+
+
+def _lost(person: str) -> DeskPerson:
+    return DeskPerson(person, person, (), _new_handle(), 0)
 
 
 def _new_handle() -> str:

@@ -27,7 +27,8 @@ MANAGES = frozenset((DeskRole.ADMINISTRATOR,))
 
 
 class ListedPerson(msgspec.Struct, frozen=True):
-    """One person, without what only their authenticator needs."""
+    """One person, without what only their authenticator needs. lost: whether their file cannot be
+    read."""
 
     id: str
     name: str
@@ -37,6 +38,7 @@ class ListedPerson(msgspec.Struct, frozen=True):
     withdrawn_us: int | None
     sessions: int
     openid: bool
+    lost: bool
 
 
 class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,13 +130,15 @@ class PeopleRoutes:
         now = self._clock.wall_us()
 
         def change(one: DeskPerson) -> DeskPerson:
-            return one if not one.active else msgspec.structs.replace(one, withdrawn_us=now)
+            if one.withdrawn_us is not None:
+                return one
+            return msgspec.structs.replace(one, withdrawn_us=now)
 
         return await self._change(visit, "withdrawn", change)
 
     async def _restore(self, visit: Visit) -> ListedPerson:
         def change(one: DeskPerson) -> DeskPerson:
-            return one if one.active else restored(one)
+            return one if one.withdrawn_us is None else restored(one)
 
         return await self._change(visit, "restored", change)
 
@@ -220,4 +224,5 @@ def _listed(person: DeskPerson, sessions: Sessions) -> ListedPerson:
         person.withdrawn_us,
         sessions.count_of(person.id),
         person.openid is not None,
+        person.is_lost,
     )

@@ -10,6 +10,11 @@ it at once, one gets it. Whoever changes or removes a record holds the lock of i
 A record names a person, and perhaps a recording: it says itself when it is over (`until_us`), and
 what is over goes within the hour (`tidy_all`), of every kind there is.
 
+A record that makes no sense stands for nothing, and keeps nobody else's from counting: it is
+skipped, which the log says once. Nobody knows when it is over, so it goes when its file is older
+than any record lasts (`DAMAGED_US`). Until then it still keeps a challenge from being answered
+again.
+
 Times are wall time, microseconds since 1970: what the office's server goes by, whose clock is set
 by the network. If that clock is set back, secrets count for as much longer; sessions are bounded by
 idleness besides (`camerad.desk.sessions`).
@@ -30,6 +35,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
+from camerad.base.clock import DAY
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
 from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
@@ -43,6 +49,8 @@ _ENDING: Final = ".json"
 _HALF: Final = _ENDING + durable_files.TEMPORARY
 """Of a record that was being written when the power went."""
 _LARGEST: Final = 16_384
+DAMAGED_US: Final = 7 * DAY
+"""After so long without a change a record that cannot be read is removed."""
 _REMEDY: Final = "remove the file: whoever it was for signs in again, or asks for another link"
 
 
@@ -84,6 +92,7 @@ class SecretsStore(Generic[_T]):
         self._what = what
         self._most = most
         self._locks = DeskLocks(root)
+        self._skipped = state_file.SkippedFiles(f"one of the desk's {kind} counts no more")
 
     def issue(self, record: _T, now_us: int) -> str:
         """A new secret that stands for `record`. Raises TooManyError."""
@@ -146,18 +155,22 @@ class SecretsStore(Generic[_T]):
     def tidy_one(self, secret: str, now_us: int) -> None:
         """Remove the record of a secret if it stands for nothing any more."""
         if SECRET.fullmatch(secret):
-            self._tidy(name_of(secret), now_us)
+            self._tidy_or_tell(name_of(secret), now_us)
 
     def records(self, now_us: int) -> Iterator[tuple[str, _T]]:
-        """Everything that counts now, each with the name of its secret."""
+        """Everything that counts now and can be read, each with the name of its secret."""
         for name in self._names():
-            record = self._read(name, now_us)
+            try:
+                record = self._read(name, now_us)
+            except StorageError as error:
+                self._skipped.tell(error)
+                continue
             if record is not None:
                 yield name, record
 
     def tidy(self, now_us: int) -> int:
         """Remove what stands for nothing any more; returns how many are left."""
-        return sum(not self._tidy(name, now_us) for name in self._names())
+        return sum(not self._tidy_or_tell(name, now_us) for name in self._names())
 
     def tidy_each(self, now_us: int) -> list[CameradError]:
         """Remove what stands for nothing any more, and what a loss of power left of records that
@@ -177,14 +190,35 @@ class SecretsStore(Generic[_T]):
             durable_files.remove(os.path.join(self._directory, name + _HALF), missing_ok=True)
         return True
 
+    def _tidy_or_tell(self, name: str, now_us: int) -> bool:
+        """Remove a record that stands for nothing any more; returns whether it is gone."""
+        try:
+            return self._tidy(name, now_us)
+        except StorageError as error:
+            self._skipped.tell(error)
+            return False
+
     def _tidy(self, name: str, now_us: int) -> bool:
-        if self._read(name, now_us) is not None:
+        if self._counts(name, now_us):
             return False
         with self._hold(name):
-            if self._read(name, now_us) is not None:
+            if self._counts(name, now_us):
                 return False
             self._unlink(name)
         return True
+
+    def _counts(self, name: str, now_us: int) -> bool:
+        """Whether a record stands for something now. Raises the reason why nobody knows, while it
+        is young."""
+        try:
+            return self._load(name, now_us) is not None
+        except StorageError:
+            path = self._path(name)
+            with explaining("look at the file", path):
+                changed_us = os.lstat(path).st_mtime_ns // 1000
+            if now_us - changed_us < DAMAGED_US:
+                raise
+            return False
 
     def _names(self, ending: str = _ENDING) -> list[str]:
         if not file_status.is_directory(self._directory):
@@ -194,6 +228,14 @@ class SecretsStore(Generic[_T]):
         return sorted(one.removesuffix(ending) for one in there if one.endswith(ending))
 
     def _read(self, name: str, now_us: int) -> _T | None:
+        """What a record stands for now; None if it makes no sense."""
+        try:
+            return self._load(name, now_us)
+        except state_file.StateFileError as error:
+            self._skipped.tell(error)
+            return None
+
+    def _load(self, name: str, now_us: int) -> _T | None:
         record = state_file.read_json(
             self._path(name), self._what, "desk's record", _LARGEST, _REMEDY
         )

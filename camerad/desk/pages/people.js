@@ -21,7 +21,9 @@ export async function showPeople({ main, me }) {
 }
 
 function drawPerson(one, manages, again) {
-  const buttons = one.withdrawn_us === null
+  const buttons = one.lost && one.withdrawn_us === null
+    ? [button("change_roles", () => change(one, again)), button("withdraw", () => withdraw(one, again))]
+    : one.withdrawn_us === null
     ? [
         button("new_link", () => giveLink(post("/api/people/link", { id: one.id }))),
         button("change_roles", () => change(one, again)),
@@ -33,7 +35,7 @@ function drawPerson(one, manages, again) {
     "li",
     { class: "card" },
     make("h2", {}, one.name, " ", make("small", {}, one.id)),
-    make("p", {}, one.roles.map((role) => say(`role_${role}`)).join(" · ")),
+    make("p", {}, one.lost ? say("person_lost") : one.roles.map((role) => say(`role_${role}`)).join(" · ")),
     one.withdrawn_us === null
       ? make("p", { class: "hint" }, `${say("passkeys")}: ${one.passkeys.join(", ") || say("none")} · ${one.openid ? `${say("openid_connected")} · ` : ""}${say("sessions")}: ${one.sessions}`)
       : make("p", { class: "hint" }, `${say("withdrawn")}: ${moment(one.withdrawn_us)}`),

@@ -191,6 +191,7 @@ export const DE = {
   add: "Hinzufügen",
   new_link: "Neuer Link",
   withdraw: "Zugang entziehen",
+  person_lost: "Was diese Person darf, ist nicht mehr lesbar; sie kann sich nicht anmelden. Wählen Sie ihre Rollen neu, oder entziehen Sie den Zugang. Was beschädigt ist, steht im Protokoll des Servers.",
   restore: "Zugang zurückgeben",
   withdrawn: "Zugang entzogen",
   change_roles: "Rollen ändern",

@@ -191,6 +191,7 @@ export const EN = {
   add: "Add",
   new_link: "New link",
   withdraw: "Withdraw",
+  person_lost: "What this person may cannot be read any more, so they cannot sign in. Choose their roles anew, or withdraw them. The server's log says what is damaged.",
   restore: "Restore",
   withdrawn: "withdrawn",
   change_roles: "Change roles",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,24 @@ def test_what_is_no_such_object_is_named_with_what_helps(tmp_path: Path, content
         state_file.StateFileError, match=r"the object cannot be read: .*; remove it"
     ):
         state_file.read_json(str(path), dict[str, int], "object", 100, "remove it")
+
+
+def test_an_object_that_is_nested_too_deeply_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "object.json"
+    path.write_bytes(b"[" * 5000)
+    with pytest.raises(state_file.StateFileError, match="the object cannot be read"):
+        state_file.read_json(str(path), Any, "object", 10_000, "remove it")
+
+
+def test_each_skipped_file_is_said_once_for_a_reason(caplog: pytest.LogCaptureFixture) -> None:
+    skipped = state_file.SkippedFiles("a record counts no more")
+    for _ in range(2):
+        for number in range(1001):
+            skipped.tell(StorageError(f"/there/{number}: cannot be read"))
+            skipped.tell(StorageError(f"/there/{number}: cannot be read"))
+    said = [one.getMessage() for one in caplog.records]
+    assert said[0] == "a record counts no more: /there/0: cannot be read"
+    assert len(said) == 2 * 1001, "what was said a thousand reasons ago is said again"
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
