@@ -77,7 +77,9 @@ def test_a_dialog_and_what_was_wrong_end_with_their_page(
         for button in ("Vor Löschung schützen", "Ansehen", "Zu einem Vorgang"):
             page.get_by_role("button", name=button).click()
             asked = page.get_by_role("dialog").get_by_role("heading")
-            expect(asked).to_have_text(re.compile(rf"{button}: cam-1, \d\d\.\d\d\.\d{{4}}, \d\d:\d\d:\d\d"))
+            expect(asked).to_have_text(
+                re.compile(rf"{button}: cam-1, \d\d\.\d\d\.\d{{4}}, \d\d:\d\d:\d\d")
+            )
             if button == "Ansehen":
                 one.sees("asked")
             page.go_back()

@@ -1,18 +1,13 @@
 // The page: who is signed in, where they are, and which view shows it. The place is in the address
 // behind the #, so that going back works and a place can be kept.
 
-import { get, post, SIGNED_OUT } from "./api.js";
-import { showCameras } from "./cameras.js";
+import { get, post, RefusedError, SIGNED_OUT } from "./api.js";
 import { showCases } from "./cases.js";
 import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
-import { showIncident } from "./incident.js";
-import { showPeople } from "./people.js";
 import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
-import { showReport } from "./report.js";
-import { showRequests } from "./requests.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
 import { language, say, sentence, switchLanguage } from "./words.js";
@@ -25,15 +20,23 @@ const bar = document.getElementById("bar");
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },
-  { name: "incident", roles: ["desk", "supervisor"], show: showIncident, hidden: true, within: "recordings" },
+  { name: "incident", roles: ["desk", "supervisor"], show: fetched(() => import("./incident.js"), "showIncident"), hidden: true, within: "recordings" },
   { name: "cases", roles: ["desk", "supervisor"], show: showCases },
-  { name: "requests", roles: ["desk", "supervisor"], show: showRequests, when: (one) => one.two_for_viewing },
-  { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
+  { name: "requests", roles: ["desk", "supervisor"], show: fetched(() => import("./requests.js"), "showRequests"), when: (one) => one.two_for_viewing },
+  { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: fetched(() => import("./cameras.js"), "showCameras") },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
   { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
-  { name: "report", roles: ["data_protection", "supervisor"], show: showReport },
-  { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
+  { name: "report", roles: ["data_protection", "supervisor"], show: fetched(() => import("./report.js"), "showReport") },
+  { name: "people", roles: ["administrator", "data_protection"], show: fetched(() => import("./people.js"), "showPeople") },
 ];
+/** What shows a view, from a module that comes when somebody first goes there. */
+function fetched(load, name) {
+  return async (...given) => {
+    const module = await load().catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
+    return module[name](...given);
+  };
+}
+
 let me = null;
 /** The place that is shown: another one begins at its top. */
 let shown = null;

@@ -76,12 +76,33 @@ def test_the_page_has_no_inline_code_and_nothing_from_elsewhere() -> None:
         assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], path
 
 
-def test_the_page_weighs_little_until_somebody_views_something() -> None:
+def test_each_view_weighs_little_until_somebody_views_something() -> None:
     sources = {one.name: one.read_text(encoding="utf-8") for one in PAGES.iterdir()}
     at_once = re.compile(r'^import .* from "\./(?:player|package)/', re.MULTILINE)
     assert [name for name, text in sources.items() if at_once.search(text)] == []
     assert "player" not in sources["index.html"], "its style sheet comes with it"
+    views = re.findall(r'fetched\(\(\) => import\("\./(\w+\.js)"\)', sources["app.js"])
+    assert set(re.findall(r'import\("\./(\w+\.js)"\)', sources["app.js"])) == set(views) != set()
     # Of the words, a browser fetches those of one language.
-    weights = {name: len(text.encode()) for name, text in sources.items()}
-    weight = sum(weights.values()) - min(weights["words_de.js"], weights["words_en.js"])
-    assert weight < 150_000
+    words = max(("words_de.js", "words_en.js"), key=lambda one: len(sources[one].encode()))
+    start = {"index.html", "style.css", "icon.svg", words} | _closure("app.js", sources)
+    for view in ("app.js", *views):
+        names = start | _closure(view, sources)
+        assert sum(len(sources[one].encode()) for one in names) < 150_000, view
+    reached = set().union(*(_closure(one, sources) for one in ("app.js", *views)))
+    assert sources.keys() - reached == {*start} - reached | {
+        "words_de.js",
+        "words_en.js",
+        "print.js",
+    }
+
+
+def _closure(name: str, sources: dict[str, str]) -> set[str]:
+    """A module, and all that it imports at once."""
+    found, left = {name}, [name]
+    while left:
+        text = sources[left.pop()]
+        more = set(re.findall(r'^import .* from "\./(\w+\.js)"', text, re.MULTILINE)) - found
+        found |= more
+        left += more
+    return found
