@@ -145,9 +145,8 @@ def carried_about(directory: str, keys: KeyRing, recording: str) -> Entry | None
     for number, content in _contents(directory):
         for token in tokens_in(content):
             entry = entry_in(token, keys) if any(one in token for one in spelled) else None
-            if entry is None or entry.epoch != number or not isinstance(entry.facts, Carried):
-                continue
-            if any(one.id == recording for one in entry.facts.recordings):
+            facts = None if entry is None or entry.epoch != number else entry.facts
+            if isinstance(facts, Carried) and any(one.id == recording for one in facts.recordings):
                 found = entry
     return found
 
