@@ -64,6 +64,10 @@ case $level in
         # A second store with locks, for the office's second copies, and a second browser.
         [ "$level" != campaign ] || system_packages="$system_packages radosgw ceph-mon ceph-osd ceph-common"
         [ "$level" != campaign ] || system_packages="$system_packages firefox-esr"
+        # A provider of OpenID Connect that is not ours, what it loads, a server, and a wrong clock.
+        [ "$level" != campaign ] || system_packages="$system_packages liblemonldap-ng-portal-perl \
+            libcrypt-jwt-perl libio-string-perl libstring-random-perl libmime-tools-perl \
+            libemail-address-xs-perl libemail-sender-perl starman faketime"
         extras=device,office,test
         ;;
     image)

@@ -188,10 +188,13 @@ class OpenidProvider:
         client, secret = self.settings.client_id, await asyncio.to_thread(self._secret)
         headers = {}
         methods = document.token_endpoint_auth_methods_supported
-        if "client_secret_basic" in methods or "client_secret_post" not in methods:
-            # RFC 6749, 2.3.1
-            pair = f"{quote_plus(client)}:{quote_plus(secret)}".encode("ascii")
-            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
+        spelled = f"{quote_plus(client)}:{quote_plus(secret)}"
+        # Some providers read Basic as it stands, and some as RFC 6749, 2.3.1, says. Where that is
+        # not the same, the form is read alike by all.
+        alike = spelled == f"{client}:{secret}" or "client_secret_post" not in methods
+        if alike and ("client_secret_basic" in methods or "client_secret_post" not in methods):
+            pair = base64.b64encode(spelled.encode("ascii"))
+            headers["Authorization"] = "Basic " + pair.decode("ascii")
         else:
             said |= {"client_id": client, "client_secret": secret}
         content = await self._ask("POST", document.token_endpoint, said, headers)

@@ -18,6 +18,7 @@ from typing import Final
 
 from aiohttp import ClientSession, TCPConnector, hdrs, web
 from multidict import CIMultiDict
+from small_office import hang_up
 
 from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
 
@@ -112,6 +113,7 @@ class Between:
                 if one.transport is not None:
                     one.transport.abort()
             await runner.cleanup()
+        await hang_up()
 
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = Exchange(

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import city_provider
 import pytest
 from city_provider import DISCOVERY, CityProvider, Lies, send
 
@@ -200,6 +201,19 @@ def test_the_desk_shows_its_secret_as_the_provider_takes_it(
             document["token_endpoint_auth_methods_supported"] = methods
 
     city.lies.document = change
+    assert redeem(city)[0] == "kim"
+
+
+def test_a_secret_that_two_read_differently_goes_where_all_read_it_alike(
+    city: CityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that takes Basic as it stands, as some do, in spite of RFC 6749, 2.3.1."""
+    monkeypatch.setattr(city_provider, "unquote_plus", lambda text: text)
+    with pytest.raises(ProviderAwayError, match="invalid_client"):
+        redeem(city)
+    city.lies.document = lambda document: document.update(
+        token_endpoint_auth_methods_supported=["client_secret_post", "client_secret_basic"]
+    )
     assert redeem(city)[0] == "kim"
 
 
