@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
@@ -81,16 +81,19 @@ class Comparison:
 
     def compare_given(self) -> list[Discrepancy]:
         """What differs about the recordings of `infos` alone. Raises as `compare_all`."""
-        receipted = self._receipted()
+        receipted = self._receipted({os.path.dirname(info.path) for info in self._infos})
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
-    def _receipted(self) -> dict[str, CopiedRecording]:
-        """What trusted devices, and the office itself, signed about the copies in an office. Where
-        receipts cannot be read, nothing is taken over."""
+    def _receipted(self, within: Collection[str] | None = None) -> dict[str, CopiedRecording]:
+        """What trusted devices, and the office itself, signed about the copies in an office, within
+        these directories of recordings or all. Where receipts cannot be read, nothing is taken
+        over."""
         found: dict[str, CopiedRecording] = {}
         keys = KeyRing([*self._trusted.values(), *self._ledger.keys.values()])
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
+            if within is not None and holding.recordings not in within:
+                continue
             try:
                 found |= copied_by(holding.receipts, keys)
             except StorageError as error:
