@@ -1,6 +1,7 @@
 """The boxes of an MP4 (ISO/IEC 14496-12, 4.2), one after the other.
 
-The recorder makes fragments of them with libav; an evidence desk takes them apart without it.
+The recorder makes fragments of them (`camerad.recording.fragment_boxes`); an evidence desk takes
+them apart.
 """
 
 from __future__ import annotations

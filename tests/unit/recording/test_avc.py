@@ -64,12 +64,31 @@ def test_a_sequence_parameter_set_says_what_libav_finds_in_it(
         assert (judge.width, judge.height) == (width, height)
 
 
+def sequence_set(bits: str) -> bytes:
+    """A sequence parameter set of these bits."""
+    count = -(-len(bits) // 8)
+    return b"\x67" + int(bits.ljust(count * 8, "0"), 2).to_bytes(count, "big")
+
+
+SIZE = "0001000" + "00100" + "1" + "1" + "0" + "0" + "1"
+"""8 by 4 macroblocks, frames only, no crop."""
+
+
 def test_an_order_of_pictures_by_expectation_is_passed_over() -> None:
-    # pic_order_cnt_type 1, which x264 does not write; baseline, 8x4 macroblocks, no crop.
+    # pic_order_cnt_type 1, which x264 does not write: baseline.
     bits = "01000010" + "0" * 16 + "1" + "1" + "010" + "0" + "00100" + "00110" + "011" + "010" + "1"
-    bits += "010" + "0" + "0001000" + "00100" + "1" + "1" + "0" + "0" + "1"
-    payload = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
-    assert picture_format(b"\x67" + payload) == (128, 64, 1, 8, 8)
+    assert picture_format(sequence_set(bits + "010" + "0" + SIZE)) == (128, 64, 1, 8, 8)
+
+
+def test_scaling_lists_are_passed_over() -> None:
+    # High, 4:2:0, 8 bits; the first list is whole, the second ends after a next scale of 0 (-8), the
+    # seventh has 64 entries. x264 has its lists elsewhere.
+    lists = "1" + "1" * 16 + "1" + "000010001" + "0000" + "1" + "1" * 64 + "0"
+    bits = "01100100" + "0" * 16 + "1" + "010" + "1" + "1" + "0" + "1" + lists
+    assert picture_format(sequence_set(bits + "1" + "1" + "1" + "010" + "0" + SIZE))[:2] == (
+        128,
+        64,
+    )
 
 
 @pytest.mark.parametrize(
