@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from hw_mocks.worldclock import ASIDE
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
@@ -68,7 +68,6 @@ KEYS_OF: Final = """(table) => {
 }"""
 """What a table of words has words for, and of what kind."""
 
-_AXE: Final = Axe()
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 """What this process's browser says, for when a page crashes."""
 _TOLD: Final = 4000
@@ -109,7 +108,11 @@ class Person:
 
     def is_accessible(self, name: str) -> None:
         """No violation that axe knows, and nothing that is wider than the window."""
-        found = _AXE.run(self.page).response["violations"]
+        # axe-playwright-python gives the page its half megabyte each time, which is compiled anew
+        # then, and slow at first.
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
+        found = self.page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
         violations = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
         assert violations == [], f"{name}: {violations}"
         wide, window = self.page.evaluate(
