@@ -69,8 +69,8 @@ def write_json(path: str, content: Any, *, mode: int = durable_files.MODE) -> No
 
 
 class SkippedFiles:
-    """Says in the log which files were skipped, each once for one reason. what: what is missing
-    then, a plain sentence without its end. Any thread may use it."""
+    """Says in the log which files were skipped, each once for one reason. what: what comes of that,
+    a plain sentence without its end. Any thread may use it."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -7,19 +7,26 @@ minute, person and way at the most, so that nobody can fill the ledger.
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
+from camerad.base.text import printable
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.people import DeskPerson, People
 from camerad.desk.route_table import Visit
 from camerad.desk.sessions import COOKIE, Sessions
 from camerad.vault.desk_settings import DeskSettings
+
+_log = logging.getLogger(__name__)
 
 _REFUSED_US: Final = 60 * SECOND
 
@@ -98,6 +105,19 @@ class Admission:
         that this person is in. Raises BusyError and StorageError."""
         signed_in = ("signed", {"who": person.id, "what": "in", "how": how})
         self._ledger.append_all([*before, *self._end_of_former(visit), signed_in])
+
+    def write_end(self, entries: Sequence[Entry]) -> None:
+        """The entries of a session's end, before it. Where the storage takes them no more, the log
+        has them: nobody stays signed in because it is full. Raises BusyError."""
+        try:
+            self._ledger.append_all(entries)
+        except StorageError as error:
+            _log.error(
+                "somebody is signed out without these entries of the ledger: %s; %s",
+                printable("; ".join(f"{kind} {facts}" for kind, facts in entries)),
+                printable(error),
+                extra=MessageId.STORAGE.extra,
+            )
 
     def write_refused(self, person: str, how: str) -> None:
         """The entry that somebody known was refused. Raises BusyError and StorageError."""

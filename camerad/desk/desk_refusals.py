@@ -38,6 +38,9 @@ class DeskRefusal(StrEnum):
     TOO_MANY = "too_many"
     INDEX_AWAY = "index_away"
     SERVER_FILES = "server_files"
+    STORAGE_FULL = "storage_full"
+    STORAGE = "storage"
+    MISTAKE = "mistake"
     REASON_NEEDED = "reason_needed"
     NOT_HELD = "not_held"
     HOLD_END = "hold_end"
@@ -86,6 +89,9 @@ STATUS: Final = {
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.SERVER_FILES: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.STORAGE_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
+    DeskRefusal.STORAGE: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.MISTAKE: HTTPStatus.INTERNAL_SERVER_ERROR,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,

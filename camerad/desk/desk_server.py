@@ -130,7 +130,9 @@ class Desk:
             redeeming=Redeeming(Challenges(directory, self._clock, KNOWN_US), self._clock),
             clock=self._clock,
         ).routes()
-        yield from PeopleRoutes(self._people, self._sessions, self._ledger, self._clock).routes()
+        yield from PeopleRoutes(
+            self._people, self._sessions, self._ledger, admission, self._clock
+        ).routes()
         cases = Cases(directory)
         history = RecordingHistory(directory, self._own, self._cameras, self._index)
         known = RecordingSources(directory, self._cameras, self._index, history, cases)
@@ -142,7 +144,7 @@ class Desk:
         yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
         yield from CameraSheets(register, self._clock).routes()
         yield from EntryRoutes(self._index, self._clock).routes()
-        rules = ViewingRules(self._sessions, cases, self._desk.two_for_viewing)
+        rules = ViewingRules(self._people, self._sessions, cases, self._desk.two_for_viewing)
         yield from ViewingRoutes(directory, self._ledger, rules, self._clock).routes()
         yield from ReportRoutes(
             directory, self._cameras, self._key, self._ledger, self._clock

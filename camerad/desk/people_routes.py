@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from camerad.base.clock import Clock
+from camerad.desk.admission import Admission
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.people import PERSON_ID, DeskPerson, People, PeopleError, restored
@@ -70,14 +71,20 @@ class GivenLink(msgspec.Struct, frozen=True):
 
 
 class PeopleRoutes:
-    """people, sessions: of the desk. ledger: the office's."""
+    """people, sessions: of the desk. ledger: the office's. admission: writes how sessions end."""
 
     def __init__(
-        self, people: People, sessions: Sessions, ledger: DeskLedger, clock: Clock
+        self,
+        people: People,
+        sessions: Sessions,
+        ledger: DeskLedger,
+        admission: Admission,
+        clock: Clock,
     ) -> None:
         self._people = people
         self._sessions = sessions
         self._ledger = ledger
+        self._admission = admission
         self._clock = clock
 
     def routes(self) -> Iterator[Route]:
@@ -161,7 +168,10 @@ class PeopleRoutes:
         def end() -> ListedPerson:
             person = self._find(visit.body.id)
             if self._sessions.count_of(person.id):
-                self._ledger.append("signed", who=person.id, what="out", how="by_administrator")
+                roles = tuple(map(str, person.roles))
+                by = {"person": person.id, "who": visit.who, "what": "signed_out", "roles": roles}
+                out = {"who": person.id, "what": "out", "how": "by_administrator"}
+                self._admission.write_end([("rights", by), ("signed", out)])
                 self._sessions.end_all_of(person.id)
             return _listed(person, self._sessions)
 

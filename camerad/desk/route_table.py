@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.desk.cases import CaseError
@@ -42,7 +42,7 @@ from camerad.store.locations import NotThereError
 from camerad.vault.cameras import UnregisteredError
 from camerad.vault.certificates import CertificateError
 from camerad.vault.directory_locks import LockHeldError
-from camerad.vault.refusals import plain_errors
+from camerad.vault.refusals import NO_ROOM, RefusedRequestError, plain_errors
 
 _log = logging.getLogger(__name__)
 
@@ -217,12 +217,23 @@ async def _refuse_in_words(
             kind = MessageId.REGISTER if of_register else MessageId.STORAGE
             _log.warning("%s", printable(error), extra=kind.extra)
         raise refused(why) from error
+    except StorageError as error:
+        what = f"{request.method} {printable(request.path)}"
+        _log.warning("%s: %s", what, printable(error), extra=MessageId.STORAGE.extra)
+        full = error.errno in NO_ROOM
+        raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
     except web.HTTPException as error:
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             raise refused(DeskRefusal.NOT_THERE) from error
         if error.status >= HTTPStatus.BAD_REQUEST:
             raise refused(DeskRefusal.NOT_UNDERSTOOD) from error
         raise
+    except (RefusedRequestError, ConnectionError):
+        raise
+    except Exception as error:
+        what = f"{request.method} {printable(request.path)}"
+        _log.exception("%s failed", what, extra=MessageId.MISTAKE.extra)
+        raise refused(DeskRefusal.MISTAKE) from error
 
 
 async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -> None:

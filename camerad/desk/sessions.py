@@ -4,6 +4,9 @@ A session ends when its person signs out, is withdrawn, loses a role, or connect
 than the one that opened it; after it was idle for so long, and after a day's work in any case. Its
 cookie is out of reach of scripts, and is sent to no other site and by none.
 
+That a session was used is noted once a minute. Where that cannot be written, on a full disk, the
+session still counts, as long as it would if it were idle since.
+
 Times are wall time, microseconds since 1970.
 """
 
@@ -16,6 +19,8 @@ from typing import Final
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.state_file import SkippedFiles
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.people import DeskPerson, OpenidAccount, People
 from camerad.desk.roles import DeskRole
@@ -73,6 +78,7 @@ class Sessions:
         self._sessions = SecretsStore(root, SecretKind.SESSIONS, Session, MOST_SESSIONS)
         self._links = SecretsStore(root, SecretKind.LINKS, Link, MOST_LINKS)
         self._locks = DeskLocks(root)
+        self._unnoted = SkippedFiles("that somebody uses the desk is not noted")
 
     def check_room(self, person: str) -> None:
         """That this person may be signed in now. Raises TooManyError."""
@@ -106,11 +112,15 @@ class Sessions:
             return None
         if abs(unused_us) >= _NOTED_US:
             until = min(now + self._idle_us, session.end_us)
-            renewed = self._sessions.renew(
-                name_of(secret),
-                now,
-                lambda one: msgspec.structs.replace(one, used_us=now, until_us=until),
-            )
+            try:
+                renewed = self._sessions.renew(
+                    name_of(secret),
+                    now,
+                    lambda one: msgspec.structs.replace(one, used_us=now, until_us=until),
+                )
+            except StorageError as error:
+                self._unnoted.tell(error)
+                return session, person
             if renewed is None:  # ended meanwhile
                 return None
             session = renewed

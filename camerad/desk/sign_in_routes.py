@@ -1,7 +1,8 @@
 """Requests by which people come in and go: sign-in by passkey, links, sign-out.
 
 A sign-in is an entry of the ledger before the cookie is given, and before its link is used up: if
-the entry cannot be written now, the link stays good (`camerad.desk.admission`). An entry too is
+the entry cannot be written now, the link stays good (`camerad.desk.admission`). A sign-out is
+carried out even if the storage is full. An entry too is
 that a known passkey was refused, for its signature or its counter. What nobody knows (a passkey of
 another page, a link that is used up) is refused without one, so that a stranger cannot fill the
 ledger.
@@ -180,7 +181,8 @@ class SignInRoutes:
 
     async def _sign_out(self, visit: Visit) -> web.Response:
         def end() -> None:
-            self._ledger.append("signed", who=visit.who, what="out", how="asked")
+            out = ("signed", {"who": visit.who, "what": "out", "how": "asked"})
+            self._admission.write_end([out])
             self._sessions.end(visit.secret)
 
         await asyncio.to_thread(end)

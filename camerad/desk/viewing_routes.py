@@ -17,6 +17,9 @@ other recordings in the package asks anew.
 The tab checks what it was given, and says what it found: that is an entry as well, once for each
 grant, in that person's name. The server could not find it itself, and does not claim to.
 
+An approval is of whoever gave it: it counts as long as they are a supervisor here, and not if they
+were withdrawn since, restored or not. Until somebody approves anew the request waits.
+
 All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
 
@@ -40,6 +43,7 @@ from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
+from camerad.desk.people import People
 from camerad.desk.recording_routes import recording_of
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
@@ -101,8 +105,8 @@ class VerdictBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Grant(msgspec.Struct, frozen=True):
     """What was granted, or waits to be. session: name of the session that it is good in. handle: of
-    the person. others: what a request asks for besides, in the order of their ids, all of it or
-    none. judged: a tab has said what it found."""
+    the person. approver: that of who approved it. others: what a request asks for besides, in the
+    order of their ids, all of it or none. judged: a tab has said what it found."""
 
     person: str
     session: str
@@ -113,6 +117,7 @@ class Grant(msgspec.Struct, frozen=True):
     until_us: int
     approved_by: str = ""
     handle: str = ""
+    approver: str = ""
     others: tuple[str, ...] = ()
     judged: bool = False
 
@@ -139,9 +144,10 @@ class GrantedTogether(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ViewingRules:
-    """By what somebody is given a recording. sessions: who is signed in. cases: of the desk. two:
-    a supervisor approves each viewing."""
+    """By what somebody is given a recording. people: who there is. sessions: who is signed in.
+    cases: of the desk. two: a supervisor approves each viewing."""
 
+    people: People
     sessions: Sessions
     cases: Cases
     two: bool
@@ -159,6 +165,7 @@ class ViewingRoutes:
         self._clock = clock
         self._grants = SecretsStore(directory, SecretKind.VIEWINGS, Grant, MOST_GRANTS)
         self._requests = SecretsStore(directory, SecretKind.VIEWING_REQUESTS, Grant, MOST_GRANTS)
+        self._people = rules.people
         self._cases = rules.cases
         self._sessions = rules.sessions
         self._locks = DeskLocks(directory)
@@ -251,10 +258,25 @@ class ViewingRoutes:
 
     def _requested(self, wanted: Grant, now: int) -> tuple[str, Grant | None]:
         """The request for exactly this, and its name; ("", None) if there is none."""
-        for name, one in self._requests.records(now):
+        for name, one in self._waiting(now):
             if _asked_for(one) == _asked_for(wanted):
                 return name, one
         return "", None
+
+    def _waiting(self, now: int) -> Iterator[tuple[str, Grant]]:
+        """Every request, and its name; approved, if that counts now."""
+        for name, one in self._requests.records(now):
+            if one.approved_by and not self._may_approve(one):
+                yield name, msgspec.structs.replace(one, approved_by="", approver="")
+            else:
+                yield name, one
+
+    def _may_approve(self, one: Grant) -> bool:
+        """Whether who approved it still is who they were."""
+        found = self._people.find(one.approved_by)
+        if found is None or not found.active or found.handle != one.approver:
+            return False
+        return DeskRole.SUPERVISOR in found.roles
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -270,7 +292,7 @@ class ViewingRoutes:
         supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
 
         def collect() -> list[dict[str, object]]:
-            found = self._requests.records(self._clock.wall_us())
+            found = self._waiting(self._clock.wall_us())
             mine = ((name, one) for name, one in found if supervises or one.handle == visit.handle)
             return [
                 {
@@ -292,7 +314,7 @@ class ViewingRoutes:
         def approve() -> dict[str, bool]:
             now = self._clock.wall_us()
             with self._turn():
-                found = dict(self._requests.records(now)).get(visit.body.name)
+                found = dict(self._waiting(now)).get(visit.body.name)
                 if found is None:
                     raise refused(DeskRefusal.NOT_THERE)
                 if found.person == visit.who:
@@ -303,7 +325,9 @@ class ViewingRoutes:
                     self._ledger.append_all(
                         [("viewing_approved", {"id": one} | said) for one in found.recordings]
                     )
-                    approved = msgspec.structs.replace(found, approved_by=visit.who)
+                    approved = msgspec.structs.replace(
+                        found, approved_by=visit.who, approver=visit.handle
+                    )
                     self._requests.change(visit.body.name, approved)
             return {"approved": True}
 

@@ -109,7 +109,8 @@ CHANGES_NOTHING: Final = (
 @dataclass(frozen=True, slots=True)
 class RightsEntry:
     """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
-    "openid_connected", "withdrawn" or "restored"; roles: what they have since."""
+    "openid_connected", "withdrawn", "restored", or "signed_out", by somebody else; roles: what they
+    have since."""
 
     person: str
     who: str

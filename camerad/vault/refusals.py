@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_SECONDS = 60
 """When somebody asks again who is told to wait, and nothing says for how long."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RefusedRequestError(CameradError):
@@ -63,7 +63,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
             printable(error),
             extra=MessageId.STORAGE.extra,
         )
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             return _answer(
                 HTTPStatus.INSUFFICIENT_STORAGE, "the office's storage has no room left", {}
             )

@@ -151,7 +151,12 @@ async function leave(why = "refused_not_signed_in") {
 async function signOut() {
   letGo();
   await guarded(async () => {
-    await post("/api/sign-out");
+    try {
+      await post("/api/sign-out");
+    } catch (error) {
+      if (error.why === "not_signed_in" || error.why === undefined) throw error;
+      return tell(say("sign_out_failed", { why: sentence(error) }), "wrong");
+    }
     unwatchIdle();
     tellSignedOut();
     me = null;
@@ -170,16 +175,20 @@ function takeReturn() {
 }
 
 const returned = takeReturn();
+/** Whether nobody knows who is signed in: a page to sign in on would say that nobody is. */
+let unknown = false;
 addEventListener("hashchange", () => show());
 document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");
   if (me !== null) watchIdle(me, leave);
 } catch (error) {
-  tell(sentence(error), "wrong");
+  unknown = true;
+  document.documentElement.lang = language();
+  fill(main, make("h1", {}, say("title")), make("p", { role: "alert" }, say("me_unknown", { why: sentence(error) })));
 }
-if (returned === null) await show();
-else {
+if (!unknown && returned === null) await show();
+else if (!unknown) {
   document.documentElement.lang = language();
   drawBar([]);
   await guarded(() => finishOpenid({ main, enter, show }, returned));

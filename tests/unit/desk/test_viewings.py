@@ -106,6 +106,31 @@ def test_whoever_gets_the_name_of_somebody_who_was_withdrawn_has_none_of_their_a
     assert len(waiting(successor)) == 1
 
 
+@pytest.mark.parametrize("roles", [None, ["desk"]], ids=["withdrawn", "other roles"])
+def test_an_approval_ends_with_the_supervisor_who_gave_it(
+    scene: DeskScene, roles: list[str] | None
+) -> None:
+    scene.add(gone := f"gone-{len(roles or ())}", DeskRole.SUPERVISOR)
+    tab, boss, root = scene.signed_in("desk"), scene.signed_in("boss"), scene.signed_in("root")
+    assert ask(tab).said["viewing"] == ""
+    (one,) = waiting(boss)
+    assert approve(scene.signed_in(gone), one["name"]).status == 200
+    assert waiting(boss)[0]["approved_by"] == gone
+    if roles is None:
+        for action in ("withdraw", "restore"):
+            assert root.ask("POST", f"/api/people/{action}", {"id": gone}).status == 200
+    else:
+        said = {"id": gone, "roles": roles}
+        assert root.ask("POST", "/api/people/roles", said).status == 200
+    before = len(scene.kinds("viewed"))
+    assert ask(tab).said["viewing"] == ""
+    (one,) = waiting(boss)
+    assert (one["approved_by"], len(scene.kinds("viewed"))) == ("", before)
+    assert approve(boss, one["name"]).status == 200
+    assert ask(tab).said["viewing"]
+    assert scene.kinds("viewed")[-1].approved_by == "boss"
+
+
 def test_a_recording_that_was_looked_at_goes_on_its_day_all_the_same(scene: DeskScene) -> None:
     """Its file counts as there: the list keeps its day, and nothing is taken over again."""
     tab = scene.signed_in("desk")

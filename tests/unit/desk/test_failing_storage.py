@@ -1,0 +1,119 @@
+"""What still works at the desk while nothing can be written, and what is said of the rest."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from camerad.base import durable_files
+from camerad.base.storage_errors import explain
+from camerad.desk.roles import DeskRole
+from camerad.desk.secrets_store import SecretsStore
+from camerad.ledger.ledger import Ledger
+
+from .desk_scene import MINUTE, Browser, DeskScene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path / "office") as made:
+        made.add("clerk", DeskRole.DESK)
+        made.add("admin", DeskRole.ADMINISTRATOR)
+        yield made
+
+
+def fails(number: int) -> Any:
+    """What writes, on a storage of which the system says this."""
+
+    def write(*_: Any, **__: Any) -> NoReturn:
+        raise explain("write", "/office", OSError(number, os.strerror(number)))
+
+    return write
+
+
+@pytest.fixture
+def tabs(scene: DeskScene, monkeypatch: pytest.MonkeyPatch) -> tuple[Browser, Browser]:
+    """Of a clerk and an administrator, who came before the disk was full."""
+    made = scene.signed_in("clerk"), scene.signed_in("admin")
+    monkeypatch.setattr(durable_files, "publish", fails(errno.ENOSPC))
+    monkeypatch.setattr(Ledger, "append", fails(errno.ENOSPC))
+    return made
+
+
+def test_on_a_full_disk_one_reads_and_is_signed_out(
+    scene: DeskScene, tabs: tuple[Browser, Browser], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    tab, admin = tabs
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/me").said["id"] == "clerk"
+    assert tab.ask("GET", "/api/recordings").status == 200
+    assert admin.ask("GET", "/api/people").status == 200
+    refused = tab.ask("POST", "/api/cases/open", {"number": "7"})
+    assert (refused.status, refused.why) == (507, "storage_full")
+    assert tab.ask("POST", "/api/sign-out").status == 200
+    assert tab.ask("GET", "/api/me").said is None
+    assert not scene.sessions.count_of("clerk")
+    said = [one.getMessage() for one in caplog.records]
+    assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
+    assert any("without these entries of the ledger: signed {'who': 'clerk'" in one for one in said)
+
+
+def test_an_administrator_signs_somebody_out_on_a_full_disk(
+    tabs: tuple[Browser, Browser],
+) -> None:
+    tab, admin = tabs
+    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+def test_a_session_that_cannot_be_noted_ends_when_it_was_idle(
+    scene: DeskScene, tabs: tuple[Browser, Browser]
+) -> None:
+    tab, _ = tabs
+    scene.clock.advance(29 * MINUTE)
+    assert tab.ask("GET", "/api/recordings").status == 200
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+@pytest.mark.parametrize(
+    "mistake, status, why",
+    [(fails(errno.EIO), 503, "storage"), (fails(errno.EDQUOT), 507, "storage_full")],
+    ids=["EIO", "EDQUOT"],
+)
+def test_what_the_storage_says_has_a_word_of_its_own(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, mistake: Any, status: int, why: str
+) -> None:
+    admin = scene.signed_in("admin")
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretsStore, "records", mistake)
+        answer = admin.ask("GET", "/api/people")
+    assert (answer.status, answer.why) == (status, why)
+
+
+def test_a_mistake_of_ours_has_a_word_of_its_own(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin = scene.signed_in("admin")
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretsStore, "records", lambda _self, _now: 1 // 0)
+        answer = admin.ask("GET", "/api/people")
+    assert (answer.status, answer.why) == (500, "mistake")
+    assert "GET /api/people failed" in caplog.text
+
+
+def test_the_ledger_says_which_administrator_signed_somebody_out(scene: DeskScene) -> None:
+    scene.signed_in("clerk")
+    admin = scene.signed_in("admin")
+    assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).status == 200
+    (by,) = scene.kinds("rights")
+    assert (by.person, by.who, by.what, by.roles) == ("clerk", "admin", "signed_out", ("desk",))
+    (out,) = scene.kinds("signed")
+    assert (out.who, out.what, out.how) == ("clerk", "out", "by_administrator")
