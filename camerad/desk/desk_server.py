@@ -7,7 +7,7 @@
 `redeeming`                              so that no stranger keeps others from that
 `people_routes`, `people`, `sessions`    who there is, what they may, who is signed in
 `recording_routes`, `index_reader`       find recordings, hold and release them
-`viewing_routes`                         a recording is given to somebody, sealed, for a reason
+`viewing_routes`, `viewing_requests`     a recording is given to somebody, sealed, for a reason
 `case_routes`, `cases`                   what belongs to a file of the office's
 `package_routes`                         what a package for the prosecutor has besides recordings
 `camera_routes`                          how the cameras are; one is withdrawn, or taken back

@@ -3,30 +3,22 @@
 What is given is the file as it is kept, sealed: the server could not open it (O1). First comes the
 reason, then the entry in the office's ledger, then the first byte. What was granted is good for its
 person, in their session, for one recording and some hours. Where the office wants two for a
-viewing (``desk.two_for_viewing``), a supervisor approves it before; nobody approves their own. What
-was approved is one person's one viewing of one recording, with the reason and the case that the
-supervisor saw: whoever says something else asks anew. An approval is an entry before it counts, and
-is used up after the entry of the viewing, so that nobody loses it where the store is busy.
+viewing (``desk.two_for_viewing``), a supervisor approves it before: see
+`camerad.desk.viewing_requests`. An approval is used up after the entry of the viewing, so that
+nobody loses it where the store is busy.
 
 Several recordings of the same time are given together, to be seen side by side: one reason, and an
 entry for each of them, all written before the first byte of any. Where two are needed, each has to
 be approved; until then none is given, and no approval is used up. All that goes into one package is
-given together as well, and there a supervisor is asked once, for all of it or none: whoever has
-other recordings in the package asks anew.
+given together as well.
 
 The tab checks what it was given, and says what it found: that is an entry as well, once for each
 grant, in that person's name. The server could not find it itself, and does not claim to.
-
-An approval is of whoever gave it: it counts as long as they are a supervisor here, and not if they
-were withdrawn since, restored or not. Until somebody approves anew the request waits.
-
-All of that happens in turns (`DeskLocks`), so that of two who use one approval one gets it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -40,8 +32,7 @@ from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
 from camerad.base.text import is_plain
 from camerad.desk.cases import Cases
-from camerad.desk.desk_ledger import PATIENCE_US, BusyError, DeskLedger
-from camerad.desk.desk_locks import DeskLocks
+from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.people import People
 from camerad.desk.recording_routes import recording_of
@@ -50,9 +41,16 @@ from camerad.desk.route_table import Route, Visit
 from camerad.desk.sealed_answer import send_file, send_pieces
 from camerad.desk.secrets_store import SecretKind, SecretsStore, name_of
 from camerad.desk.sessions import Sessions
+from camerad.desk.viewing_requests import (
+    MOST_GRANTS,
+    Grant,
+    ViewingRequests,
+    check_room,
+    is_approved,
+    requests_for,
+)
 from camerad.office.statement_extents import statement_extents
 from camerad.store.locations import is_id, office_place
-from camerad.vault.directory_locks import LockHeldError
 
 _KINDS: Final = {"view": "viewed", "download": "downloaded"}
 """Entries of the ledger, by what somebody wants a recording for."""
@@ -60,14 +58,10 @@ VIEWING: Final = "Viewing"
 """Header field with the secret of what was granted."""
 _TOGETHER: Final = 200
 """Extents that are read and sent at once, each some kilobytes."""
-MOST_GRANTS: Final = 2000
-SHARE: Final = 100
-"""Of grants, and of requests, that one person may have at once."""
 TOGETHER: Final = {"view": (2, 4), "download": (1, 50)}
 """How many recordings are given together, from and to: to be seen side by side, or in one
 package."""
 _GRANT_US: Final = 4 * 3600 * SECOND
-_REQUEST_US: Final = 72 * 3600 * SECOND
 
 
 class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,42 +83,12 @@ class TogetherBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: str = ""
 
 
-class ApproveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which request is approved: its name."""
-
-    name: str
-
-
 class VerdictBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tab found of a recording that it was given: see `JudgedEntry`."""
 
     verdict: Literal["authentic", "qualified", "not_authentic", "unreadable"]
     key: Annotated[str, msgspec.Meta(pattern=r"\A[\w-]{43}\Z")]
     final: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """What was granted, or waits to be. session: name of the session that it is good in. handle: of
-    the person. approver: that of who approved it. others: what a request asks for besides, in the
-    order of their ids, all of it or none. judged: a tab has said what it found."""
-
-    person: str
-    session: str
-    recording: str
-    purpose: str
-    reason: str
-    case: str
-    until_us: int
-    approved_by: str = ""
-    handle: str = ""
-    approver: str = ""
-    others: tuple[str, ...] = ()
-    judged: bool = False
-
-    @property
-    def recordings(self) -> tuple[str, ...]:
-        """All that it is about."""
-        return self.recording, *self.others
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -164,23 +128,19 @@ class ViewingRoutes:
         self._two = rules.two
         self._clock = clock
         self._grants = SecretsStore(directory, SecretKind.VIEWINGS, Grant, MOST_GRANTS)
-        self._requests = SecretsStore(directory, SecretKind.VIEWING_REQUESTS, Grant, MOST_GRANTS)
-        self._people = rules.people
+        self._requests = ViewingRequests(directory, ledger, rules.people, clock)
         self._cases = rules.cases
         self._sessions = rules.sessions
-        self._locks = DeskLocks(directory)
 
     def routes(self) -> Iterator[Route]:
         """All of them."""
         one = "/api/recordings/{recording}"
-        supervisor = frozenset((DeskRole.SUPERVISOR,))
         yield Route("POST", f"{one}/viewing", WITH_FOOTAGE, self._ask, GrantBody)
         yield Route("POST", "/api/viewings", WITH_FOOTAGE, self._ask_together, TogetherBody)
         yield Route("POST", f"{one}/verdict", WITH_FOOTAGE, self._note_verdict, VerdictBody)
         yield Route("GET", f"{one}/content", WITH_FOOTAGE, self._content)
         yield Route("GET", f"{one}/statements", WITH_FOOTAGE, self._statements)
-        yield Route("GET", "/api/viewing-requests", WITH_FOOTAGE, self._list)
-        yield Route("POST", "/api/viewing-requests/approve", supervisor, self._approve, ApproveBody)
+        yield from self._requests.routes()
 
     async def _ask(self, visit: Visit) -> Granted:
         recording = recording_of(visit.request)
@@ -225,13 +185,13 @@ class ViewingRoutes:
             Grant(visit.who, session, one, purpose, reason, case, until, handle=visit.handle)
             for one in recordings
         ]
-        with self._turn():
-            asked = [(one, *self._requested(one, now)) for one in _requests_for(wanted)]
-            waiting = [one for one in asked if self._two and not _is_approved(one[2])]
+        with self._requests.turn():
+            asked = [(one, *self._requests.find(one, now)) for one in requests_for(wanted)]
+            waiting = [one for one in asked if self._two and not is_approved(one[2])]
             if waiting:
-                self._request([one for one, _, request in waiting if request is None], now)
+                self._requests.ask([one for one, _, request in waiting if request is None], now)
                 return (), sum(len(one.recordings) for one, _, _ in waiting)
-            _check_room(self._grants, visit.who, now, len(wanted))
+            check_room(self._grants, visit.who, now, len(wanted))
             for request, _, there in asked:
                 for recording in request.recordings:
                     self._ledger.give(
@@ -245,93 +205,8 @@ class ViewingRoutes:
                     )
             for _, name, there in asked:
                 if there is not None:
-                    self._requests.drop(name)
+                    self._requests.use_up(name)
             return tuple(self._grants.issue(one, now) for one in wanted), 0
-
-    def _request(self, wanted: Sequence[Grant], now: int) -> None:
-        """Have a supervisor asked for each of these, which nobody was asked for yet."""
-        if not wanted:
-            return
-        _check_room(self._requests, wanted[0].person, now, len(wanted))
-        for one in wanted:
-            self._requests.issue(msgspec.structs.replace(one, until_us=now + _REQUEST_US), now)
-
-    def _requested(self, wanted: Grant, now: int) -> tuple[str, Grant | None]:
-        """The request for exactly this, and its name; ("", None) if there is none."""
-        for name, one in self._waiting(now):
-            if _asked_for(one) == _asked_for(wanted):
-                return name, one
-        return "", None
-
-    def _waiting(self, now: int) -> Iterator[tuple[str, Grant]]:
-        """Every request, and its name; approved, if that counts now."""
-        for name, one in self._requests.records(now):
-            if one.approved_by and not self._may_approve(one):
-                yield name, msgspec.structs.replace(one, approved_by="", approver="")
-            else:
-                yield name, one
-
-    def _may_approve(self, one: Grant) -> bool:
-        """Whether who approved it still is who they were."""
-        found = self._people.find(one.approved_by)
-        if found is None or not found.active or found.handle != one.approver:
-            return False
-        return DeskRole.SUPERVISOR in found.roles
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Nobody else asks, approves or is given something meanwhile. Raises BusyError."""
-        try:
-            with self._locks.hold("desk viewings", PATIENCE_US / SECOND):
-                yield
-        except LockHeldError as error:
-            raise BusyError(str(error)) from error
-
-    async def _list(self, visit: Visit) -> list[dict[str, object]]:
-        """Requests that wait: one's own, and a supervisor's all."""
-        supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
-
-        def collect() -> list[dict[str, object]]:
-            found = self._waiting(self._clock.wall_us())
-            mine = ((name, one) for name, one in found if supervises or one.handle == visit.handle)
-            return [
-                {
-                    "name": name,
-                    "person": one.person,
-                    "recording": one.recording,
-                    "recordings": one.recordings,
-                    "purpose": one.purpose,
-                    "reason": one.reason,
-                    "case": one.case,
-                    "approved_by": one.approved_by,
-                }
-                for name, one in mine
-            ]
-
-        return await asyncio.to_thread(collect)
-
-    async def _approve(self, visit: Visit) -> dict[str, bool]:
-        def approve() -> dict[str, bool]:
-            now = self._clock.wall_us()
-            with self._turn():
-                found = dict(self._waiting(now)).get(visit.body.name)
-                if found is None:
-                    raise refused(DeskRefusal.NOT_THERE)
-                if found.person == visit.who:
-                    raise refused(DeskRefusal.NOT_ALLOWED)
-                if not found.approved_by:
-                    said = {"who": visit.who, "person": found.person}
-                    said |= {"reason": found.reason, "case": found.case}
-                    self._ledger.append_all(
-                        [("viewing_approved", {"id": one} | said) for one in found.recordings]
-                    )
-                    approved = msgspec.structs.replace(
-                        found, approved_by=visit.who, approver=visit.handle
-                    )
-                    self._requests.change(visit.body.name, approved)
-            return {"approved": True}
-
-        return await asyncio.to_thread(approve)
 
     async def _content(self, visit: Visit) -> web.StreamResponse:
         """A recording's file, or the range of it that is asked for (RFC 9110, 14)."""
@@ -359,7 +234,7 @@ class ViewingRoutes:
         """Write what a tab found of what was granted; of each grant that counts once."""
 
         def note() -> dict[str, bool]:
-            with self._turn():
+            with self._requests.turn():
                 name, grant = self._grant_of(visit)
                 if grant.judged:
                     return {"written": False}
@@ -398,31 +273,6 @@ def _role(visit: Visit) -> str:
     """By which role somebody is given a recording."""
     supervises = visit.person is not None and DeskRole.SUPERVISOR in visit.person.roles
     return (DeskRole.SUPERVISOR if supervises else DeskRole.DESK).value
-
-
-def _is_approved(request: Grant | None) -> bool:
-    return request is not None and bool(request.approved_by)
-
-
-def _asked_for(one: Grant) -> tuple[str, ...]:
-    """Whose request it is, and what a supervisor sees of it and decides about."""
-    return one.handle, one.person, *one.recordings, one.purpose, one.reason, one.case
-
-
-def _requests_for(wanted: Sequence[Grant]) -> list[Grant]:
-    """By what a supervisor is asked for these, which are given together: by one for a package, by
-    one for each that is viewed."""
-    if wanted[0].purpose == "view":
-        return list(wanted)
-    first, *others = sorted(one.recording for one in wanted)
-    return [msgspec.structs.replace(wanted[0], recording=first, others=tuple(others))]
-
-
-def _check_room(store: SecretsStore[Grant], person: str, now: int, more: int) -> None:
-    """Refuses before anything is written that there would be no room for. more: how many."""
-    there = [one.person for _, one in store.records(now)]
-    if len(there) + more > MOST_GRANTS or there.count(person) + more > SHARE:
-        raise refused(DeskRefusal.TOO_MANY)
 
 
 def _together(extents: Iterator[bytes]) -> Iterator[bytes]:

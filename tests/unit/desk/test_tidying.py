@@ -16,7 +16,7 @@ from camerad.desk.desk_locks import WaitingRoom
 from camerad.desk.desk_server import TIDY_SECONDS
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SecretKind, SecretsStore
-from camerad.desk.viewing_routes import Grant
+from camerad.desk.viewing_requests import Grant
 from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 from camerad.vault.office_server import Vault
 from tests.unit.vault.office_scene import Running
