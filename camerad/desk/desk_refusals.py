@@ -47,6 +47,7 @@ class DeskRefusal(StrEnum):
     ID_TAKEN = "id_taken"
     BAD_ID = "bad_id"
     CASE = "case"
+    CASE_TAKEN = "case_taken"
     CASE_CLOSED = "case_closed"
     CASE_FULL = "case_full"
     CASE_EMPTY = "case_empty"
@@ -86,6 +87,7 @@ STATUS: Final = {
     DeskRefusal.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     DeskRefusal.INDEX_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.SERVER_FILES: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeskRefusal.CASE_TAKEN: HTTPStatus.CONFLICT,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,

@@ -8,10 +8,8 @@ import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showDeletions, showEntries } from "./entries.js";
 import { showIncident } from "./incident.js";
-import { showPeople } from "./people.js";
 import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
-import { showReport } from "./report.js";
 import { showRequests } from "./requests.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
 import { letGo } from "./viewing.js";
@@ -21,7 +19,7 @@ let main = document.getElementById("main");
 const bar = document.getElementById("bar");
 
 /** Views by the first word of the place: who may see them, what shows them, and for whom there is one
- * at all (`when`). */
+ * at all (`when`). What only others than clerks see comes when it is shown. */
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },
@@ -31,8 +29,8 @@ const VIEWS = [
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: showCameras },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
   { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
-  { name: "report", roles: ["data_protection", "supervisor"], show: showReport },
-  { name: "people", roles: ["administrator", "data_protection"], show: showPeople },
+  { name: "report", roles: ["data_protection", "supervisor"], show: async (...page) => (await import("./report.js")).showReport(...page) },
+  { name: "people", roles: ["administrator", "data_protection"], show: async (...page) => (await import("./people.js")).showPeople(...page) },
 ];
 let me = null;
 /** The place that is shown: another one begins at its top. */

@@ -12,7 +12,6 @@ import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
 import { reportWords, say, sentence } from "./words.js";
-import { wordFor } from "./player/word_for.js";
 
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
@@ -67,13 +66,14 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("view")),
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("check_view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say("hold")) : null,
       here ? make("button", { onclick: () => addToCase(id, found, again) }, say("add_to_case")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
+    said === null ? null : make("p", { class: "hint" }, say("check_hint")),
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
@@ -95,12 +95,12 @@ function words(entry, called) {
 
 function facts(said, key, row, called) {
   const stages = said.stages.map((one) => `${duration(one.at)} ${STAGES.includes(one.stage) ? say(`stage_${one.stage}`) : one.stage}`);
-  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${wordFor(called.gap_reasons, one.reason)})`;
+  const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${called.wordFor(called.gap_reasons, one.reason)})`;
   const list = [
     ["began", moment(said.began_us, said.clock)],
     ["press", say("press_at", { at: duration(said.trigger_at) })],
     ["length", duration(said.seconds)],
-    ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
+    ["ended_by", called.wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
     ["stages", stages.length ? stages.join(", ") : say("none")],

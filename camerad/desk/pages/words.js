@@ -32,8 +32,8 @@ export function say(key, values = {}) {
 
 /** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
 export async function reportWords() {
-  const { REPORT_WORDS } = await import("./player/report_words.js");
-  return REPORT_WORDS[language()];
+  const [{ REPORT_WORDS }, { wordFor }] = await Promise.all([import("./player/report_words.js"), import("./player/word_for.js")]);
+  return { ...REPORT_WORDS[language()], wordFor };
 }
 
 /** What is said of an error: the sentence for a refusal. */
