@@ -98,10 +98,10 @@ class CaseRoutes:
         return await self._change(visit, "added", change, recording=recording)
 
     async def _remove(self, visit: Visit) -> Case:
-        recording = _recording(visit)
+        recording, now = _recording(visit), self._clock.wall_us()
 
         def change(case: Case) -> Case:
-            return changes.without_recording(case, recording)
+            return changes.without_recording(case, recording, visit.who, now)
 
         return await self._change(visit, "removed", change, recording=recording)
 

@@ -61,6 +61,16 @@ class CaseRecording(msgspec.Struct, frozen=True):
     added_by: str
 
 
+class TakenOut(msgspec.Struct, frozen=True):
+    """A recording that belonged to a case, and does no longer."""
+
+    id: str
+    added_us: int
+    added_by: str
+    at_us: int
+    by: str
+
+
 class CaseNote(msgspec.Struct, frozen=True):
     """A line about a case."""
 
@@ -90,6 +100,7 @@ class Case(msgspec.Struct, frozen=True):
     notes: tuple[CaseNote, ...] = ()
     handed_over: tuple[HandOver, ...] = ()
     closed_us: int | None = None
+    taken_out: tuple[TakenOut, ...] = ()
 
     def has(self, recording: str) -> bool:
         """Whether a recording belongs to it."""
@@ -112,7 +123,8 @@ _Version = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A case as its file had it. about: the recordings that belong to it, or left with it."""
+    """A case as its file had it. about: the recordings that belong to it, belonged to it or left
+    with it."""
 
     version: _Version
     case: Case
@@ -141,16 +153,18 @@ class Cases:
         return _in_order(one.case for one in self._look().values())
 
     def list_about(self, recording: str) -> list[Case]:
-        """Those that a recording belongs to, or left the office with; in the same order."""
+        """Those that a recording belongs to, belonged to or left the office with; in the same
+        order."""
         known = (one for one in self._look().values() if recording in one.about)
         return _in_order(one.case for one in known)
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises CaseError, and RefusedRequestError if there are too many."""
+        """Open a case. Raises CaseError, and RefusedRequestError if there is one of this number or
+        there are too many."""
         number = _read_line(number, LONGEST_NUMBER)
         with self._locks.hold("desk cases"):
             if self.find(number) is not None:
-                raise CaseError(f"there is a case {number} already")
+                raise refused(DeskRefusal.CASE_TAKEN)
             if len(self._names()) >= MOST_CASES:
                 raise refused(DeskRefusal.TOO_MANY_CASES)
             opened = Case(number, now_us, by)
@@ -238,10 +252,15 @@ def with_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
     return msgspec.structs.replace(case, recordings=(*case.recordings, added))
 
 
-def without_recording(case: Case, recording: str) -> Case:
-    """The case without it."""
+def without_recording(case: Case, recording: str, by: str, now_us: int) -> Case:
+    """The case without it, which says that it had it."""
     left = tuple(one for one in case.recordings if one.id != recording)
-    return msgspec.structs.replace(case, recordings=left)
+    gone = (
+        TakenOut(one.id, one.added_us, one.added_by, now_us, by)
+        for one in case.recordings
+        if one.id == recording
+    )
+    return msgspec.structs.replace(case, recordings=left, taken_out=(*case.taken_out, *gone))
 
 
 def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
@@ -275,8 +294,9 @@ def reopened(case: Case) -> Case:
 
 
 def _known(version: _Version, case: Case) -> _Known:
-    left = (recording for one in case.handed_over for recording in one.recordings)
-    return _Known(version, case, frozenset((*(one.id for one in case.recordings), *left)))
+    about = {one.id for one in case.recordings} | {one.id for one in case.taken_out}
+    about.update(recording for one in case.handed_over for recording in one.recordings)
+    return _Known(version, case, frozenset(about))
 
 
 def _in_order(cases: Iterator[Case]) -> list[Case]:

@@ -50,6 +50,7 @@ class DeskRefusal(StrEnum):
     ID_TAKEN = "id_taken"
     BAD_ID = "bad_id"
     CASE = "case"
+    CASE_TAKEN = "case_taken"
     CASE_CLOSED = "case_closed"
     CASE_FULL = "case_full"
     CASE_EMPTY = "case_empty"
@@ -92,6 +93,7 @@ STATUS: Final = {
     DeskRefusal.STORAGE_FULL: HTTPStatus.INSUFFICIENT_STORAGE,
     DeskRefusal.STORAGE: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.MISTAKE: HTTPStatus.INTERNAL_SERVER_ERROR,
+    DeskRefusal.CASE_TAKEN: HTTPStatus.CONFLICT,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,

@@ -15,7 +15,7 @@ from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
 from camerad.index.index_tables import HERE
-from camerad.index.recording_query import RecordingQuery
+from camerad.index.recording_query import IndexedRecording, RecordingQuery
 
 SEES_LEDGER: Final = frozenset((DeskRole.DATA_PROTECTION, DeskRole.SUPERVISOR))
 SEES_DELETIONS: Final = WITH_FOOTAGE | {DeskRole.DATA_PROTECTION}
@@ -50,11 +50,13 @@ class Entries(msgspec.Struct, frozen=True):
 
 class Deletions(msgspec.Struct, frozen=True):
     """done: deleted since yesterday's begin, newest first. coming: due within a day, soonest first.
-    late: due for more than an hour. now_us: the server's time."""
+    late: due for more than an hour. held: of the newest that are held, those that would be due,
+    each with its holds. now_us: the server's time."""
 
     done: list[dict[str, Any]]
     coming: list[dict[str, Any]]
     late: list[dict[str, Any]]
+    held: list[dict[str, Any]]
     now_us: int
 
 
@@ -91,7 +93,10 @@ class EntryRoutes:
             rows = [_due(one.columns) for one in due.recordings]
             late = [one for one in rows if one["due_us"] < now - LATE_US]
             coming = [one for one in rows if one["due_us"] >= now - LATE_US]
-            return Deletions(done, coming, late, now)
+            kept = self._index.find(RecordingQuery(state=HERE, held=True, limit=MOST))
+            held = [_held(one) for one in kept.recordings]
+            past = [one for one in held if one["due_us"] is not None and one["due_us"] < now]
+            return Deletions(done, coming, late, past, now)
 
         return await asyncio.to_thread(collect)
 
@@ -99,3 +104,11 @@ class EntryRoutes:
 def _due(columns: Any) -> dict[str, Any]:
     names = ("id", "camera", "began_us", "clock", "due_us", "flagged")
     return {name: columns[name] for name in names}
+
+
+def _held(one: IndexedRecording) -> dict[str, Any]:
+    """When it would be due: none is while it is held."""
+    ended, days = one.columns["ended_us"], one.columns["retention_days"]
+    due = None if ended is None or days is None else ended + days * DAY
+    holds = [hold.as_json() for hold in one.holds]
+    return _due(one.columns) | {"due_us": due, "holds": holds}

@@ -10,6 +10,7 @@ of the cameras' ledgers, those that can be the recording's.
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any
 
 from camerad.base import file_status
 from camerad.container.keys import KeyRing, PublicKey
-from camerad.desk.cases import Case
+from camerad.desk.cases import Case, CaseRecording, TakenOut
 from camerad.desk.index_reader import IndexReader
 from camerad.index.ledger_rows import epoch_versions
 from camerad.ledger.audit import carried_about
@@ -138,11 +139,22 @@ def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]
     return (one for one in ledgers if file_status.exists(one[1]))
 
 
-def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]]:
-    """What cases say of it, oldest first: put into one, and handed over with one."""
+def with_steps(
+    history: list[dict[str, Any]], cases: Iterable[Case], recording: str
+) -> list[dict[str, Any]]:
+    """What happened, with what cases say of it where it was in the office's time."""
+    theirs = [one for one in history if one["ledger"] == "camera"]
+    office_s = history[len(theirs) :]
+    steps = _steps_in_cases(cases, recording)
+    return [*theirs, *heapq.merge(office_s, steps, key=lambda one: int(one["wall_us"]))]
+
+
+def _steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]]:
+    """What cases say of it, oldest first: put into one, taken out, and handed over with one."""
     found: list[dict[str, Any]] = []
     for case in cases:
-        for there in case.recordings:
+        been: list[CaseRecording | TakenOut] = [*case.recordings, *case.taken_out]
+        for there in been:
             if there.id == recording:
                 said = {"kind": "case_added", "who": there.added_by, "reason": case.number}
                 found.append({"wall_us": there.added_us} | said)
@@ -154,6 +166,10 @@ def steps_in_cases(cases: Iterable[Case], recording: str) -> list[dict[str, Any]
                     "reason": f"{case.number}, {left.to}",
                 }
                 found.append({"wall_us": left.at_us} | said)
+        for gone in case.taken_out:
+            if gone.id == recording:
+                said = {"kind": "case_removed", "who": gone.by, "reason": case.number}
+                found.append({"wall_us": gone.at_us} | said)
     more = {"ledger": "office", "sequence": None, "clock": None, "until_us": None}
     return [more | one for one in sorted(found, key=lambda one: int(one["wall_us"]))]
 

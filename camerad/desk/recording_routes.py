@@ -24,7 +24,7 @@ from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
-from camerad.desk.recording_history import RecordingHistory, steps_in_cases
+from camerad.desk.recording_history import RecordingHistory, with_steps
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.recording_query import IndexedRecording, RecordingQuery
@@ -71,9 +71,9 @@ class CameraKey(msgspec.Struct, frozen=True):
 class RecordingDetail(msgspec.Struct, frozen=True):
     """One recording. rows: of the index, one for each file. said: what its file says of itself,
     None if there is none. unreadable: there is one, and it cannot be read as a recording. history:
-    what both ledgers say of it, and then what its cases say. held: the office holds it now. cases:
-    those that it belongs to; handed_over: when it left the office, microseconds. key: the camera's
-    by the register, None if no camera there has the key that it names."""
+    what both ledgers say of it, and where it was in time what its cases say. held: the office holds
+    it now. cases: those that it belongs to; handed_over: when it left the office, microseconds.
+    key: the camera's by the register, None if no camera there has the key that it names."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
@@ -136,7 +136,7 @@ class RecordingRoutes:
                 place, recording, [one.columns for one in found]
             )
             cases = self._known.cases.list_about(recording)
-            history += steps_in_cases(cases, recording)
+            history = with_steps(history, cases, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)
             said, unreadable = (None, False) if path is None else _read(path, recording)

@@ -16,7 +16,7 @@ let main = document.getElementById("main");
 const bar = document.getElementById("bar");
 
 /** Views by the first word of the place: who may see them, what shows them, and for whom there is one
- * at all (`when`). */
+ * at all (`when`). What only others than clerks see comes when it is shown. */
 const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },

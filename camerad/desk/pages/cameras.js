@@ -1,7 +1,6 @@
 // Cameras: which can be handed out, what keeps the others, and what can be done about it.
 
 import { get, post, RefusedError } from "./api.js";
-import { showBadges } from "./badges.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { ask, field, fill, make, tell } from "./dom.js";
 import { age, moment } from "./format.js";
@@ -24,7 +23,7 @@ WIDE.addEventListener("change", () => drawAgain?.());
 export async function showCameras({ main, me }, [where] = []) {
   drawAgain = null;
   const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));
-  if (where === "badges" && handsOut) return showBadges(main);
+  if (where === "badges" && handsOut) return (await import("./badges.js")).showBadges(main);
   const manages = me.roles.includes("administrator");
   const list = await get("/api/cameras");
   const again = () => showCameras({ main, me });

@@ -4,8 +4,8 @@ import { get, RefusedError } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make, tell } from "./dom.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
-import { day, moment, zone } from "./format.js";
-import { GROUNDS } from "./holds.js";
+import { day, moment, timeOf, zone } from "./format.js";
+import { GROUNDS, holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
 import { reportWords, say, sentence, wordFor } from "./words.js";
 
@@ -84,7 +84,7 @@ function draw(row, called) {
 
 /** What a kind of entry is called. */
 export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
+  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
   return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
 }
 
@@ -119,7 +119,7 @@ function save(rows) {
 /** What went since yesterday, what goes within a day, and what is late. */
 export async function showDeletions({ main, me }) {
   const opens = me.roles.some((role) => role === "desk" || role === "supervisor");
-  const { done, coming, late } = await get("/api/deletions");
+  const { done, coming, late, held } = await get("/api/deletions");
   const list = (rows, when) =>
     rows.length === 0
       ? make("p", {}, say("none"))
@@ -132,9 +132,10 @@ export async function showDeletions({ main, me }) {
     make("h1", {}, say("deletions")),
     make("h2", {}, say("late")),
     late.length === 0 ? make("p", {}, say("nothing_late")) : list(late, (row) => say("due", { day: moment(row.due_us) })),
+    held.length === 0 ? null : [make("h2", {}, say("late_held")), list(held, (row) => `${say("due", { day: moment(row.due_us) })} · ${row.holds.map(holdWords).join("; ") || say("held")}`)],
     make("h2", {}, say("coming")),
     list(coming, (row) => say("due", { day: moment(row.due_us) })),
     make("h2", {}, say("gone")),
-    list(done, (row) => `${moment(row.deleted_us, row.deleted_clock)} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
+    list(done, (row) => `${say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) })} · ${row.why === "expired" ? say(row.retention_days === 1 ? "why_expired_one" : "why_expired", { days: row.retention_days, day: row.ended_us === null ? "–" : day(row.ended_us) }) : whyDeleted(row.why)}`),
   );
 }

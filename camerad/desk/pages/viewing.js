@@ -175,7 +175,7 @@ async function askedFor(id, purpose, found, me) {
   const known = requests.find(
     (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
-  const [does, text] = purpose === "view" ? ["view", "view_text"] : ["take_along", "take_along_text"];
+  const [does, text] = purpose === "view" ? ["check_view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;
   const asked = await askWhy(does, headed(does, id, found), say(text), found.cases, known);
   if (asked === null || turn !== before) return null;

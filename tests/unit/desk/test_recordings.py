@@ -211,8 +211,10 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
     post("remove", recording=TWO)
     said = tab.ask("GET", f"/api/recordings/{TWO}").said
     assert (said["handed_over"], said["cases"]) == ([now], [])
-    assert [(one["kind"], one["who"], one["reason"]) for one in said["history"][-1:]] == [
-        ("handed_over", "desk", "13, 1 Js 13/26")
+    assert [(one["kind"], one["who"], one["reason"]) for one in said["history"][-3:]] == [
+        ("case_added", "desk", "13"),
+        ("handed_over", "desk", "13, 1 Js 13/26"),
+        ("case_removed", "desk", "13"),
     ]
     for query in ("has_gaps=true", "recovered=true", "due_from_us=0&due_before_us=1"):
         assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []

@@ -1,0 +1,76 @@
+"""What the desk says happened: in the order of time, with what cases say of it; and what is still
+here past its day, since somebody holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+
+from camerad.base.clock import DAY
+from camerad.desk.roles import DeskRole
+from camerad.office.offload import offload
+from camerad.store.device_client import OwnedDevice
+
+from .desk_scene import MINUTE, Browser, DeskScene
+
+THERE = f"/api/recordings/{ONE}"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+    root = tmp_path_factory.mktemp("happened")
+    with DeskScene(root) as made:
+        camera = Camera(root / "camera")
+        camera.put(ONE)
+        camera.put(TWO)
+        with camera.open() as store:
+            store.reconcile()
+            offload(OwnedDevice(store, KEY, KEYS), made.directory, Silent(), same_disk=True)
+        with open_office(made.office.directory, made.office.office_key, camera.clock) as store:
+            store.reconcile()
+        made.index.refresh()
+        made.add("desk", DeskRole.DESK)
+        yield made
+
+
+@pytest.fixture
+def tab(scene: DeskScene) -> Browser:
+    return scene.signed_in("desk")
+
+
+def test_what_cases_say_stands_where_it_was_in_time(scene: DeskScene, tab: Browser) -> None:
+    for path, body in (
+        ("/api/cases/open", {"number": "7"}),
+        ("/api/cases/add", {"number": "7", "recording": ONE}),
+        (f"{THERE}/viewing", {"reason": "Az. 7", "purpose": "view", "case": "7"}),
+        ("/api/cases/hand-over", {"number": "7", "text": "StA"}),
+        (f"{THERE}/hold", {"reason": "Az. 7"}),
+        ("/api/cases/remove", {"number": "7", "recording": ONE}),
+        ("/api/cases/add", {"number": "7", "recording": ONE}),
+    ):
+        assert tab.ask("POST", path, body).status == 200, path
+        scene.clock.advance(MINUTE)
+    history = tab.ask("GET", THERE).said["history"]
+    assert [one["kind"] for one in history[-6:]] == [
+        "case_added",
+        "viewed",
+        "handed_over",
+        "hold",
+        "case_removed",
+        "case_added",
+    ]
+    times = [one["wall_us"] for one in history if one["ledger"] == "office"]
+    assert times == sorted(times)
+    assert tab.ask("POST", "/api/cases/open", {"number": " 7 "}).why == "case_taken"
+    assert tab.ask("POST", "/api/cases/open", {"number": ""}).why == "case"
+
+
+def test_what_is_held_past_its_day_is_not_late_and_is_shown(scene: DeskScene) -> None:
+    scene.clock.advance(400 * DAY)
+    scene.index.refresh()
+    tab = scene.signed_in("desk")
+    said = tab.ask("GET", "/api/deletions").said
+    assert [one["id"] for one in said["late"]] == [TWO]
+    assert [(one["id"], one["holds"][0]["reason"]) for one in said["held"]] == [(ONE, "Az. 7")]
