@@ -201,7 +201,8 @@ class SelfViewProcess:
         self._sent.clear()
         sent = asyncio.ensure_future(self._sent.wait())
         try:
-            await asyncio.wait({read, sent}, timeout=max(0, wait), return_when=FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {read, sent}
+            await asyncio.wait(either, timeout=max(0, wait), return_when=FIRST_COMPLETED)
         finally:
             sent.cancel()
 

@@ -81,8 +81,8 @@ def test_an_order_of_pictures_by_expectation_is_passed_over() -> None:
 
 
 def test_scaling_lists_are_passed_over() -> None:
-    # High, 4:2:0, 8 bits; the first list is whole, the second ends after a next scale of 0 (-8), the
-    # seventh has 64 entries. x264 has its lists elsewhere.
+    # High, 4:2:0, 8 bits; the first list is whole, the second ends after a next scale of 0 (-8),
+    # the seventh has 64 entries. x264 has its lists elsewhere.
     lists = "1" + "1" * 16 + "1" + "000010001" + "0000" + "1" + "1" * 64 + "0"
     bits = "01100100" + "0" * 16 + "1" + "010" + "1" + "1" + "0" + "1" + lists
     assert picture_format(sequence_set(bits + "1" + "1" + "1" + "010" + "0" + SIZE))[:2] == (
