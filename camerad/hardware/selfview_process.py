@@ -200,8 +200,8 @@ class SelfViewProcess:
             wait = min(ASK_SECONDS, self._patience / 4)
         self._sent.clear()
         sent = asyncio.ensure_future(self._sent.wait())
-        either: set[asyncio.Future[Any]] = {read, sent}
         try:
+            either: set[asyncio.Future[Any]] = {read, sent}
             await asyncio.wait(either, timeout=max(0, wait), return_when=FIRST_COMPLETED)
         finally:
             sent.cancel()
