@@ -185,8 +185,8 @@ def recording_of(request: web.Request) -> str:
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question in an address: the fields of `RecordingQuery`. camera: as people say it. ids: with
-    commas between them, at most a page."""
+    """A question in an address: the fields of `RecordingQuery`. camera, wearer: as people
+    say it. ids: with commas between them, at most a page."""
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
@@ -213,6 +213,7 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
     fields = msgspec.structs.asdict(said)
     fields["camera_said"] = fields.pop("camera")
+    fields["wearer_said"] = fields.pop("wearer")
     fields["ids"] = None if said.ids is None else tuple(said.ids.split(","))[:PAGE]
     return RecordingQuery(**fields)
 

@@ -1,32 +1,48 @@
-"""Names of cameras, as recordings have them, and which of them somebody means.
+"""Names of cameras and wearers, as recordings have them, and which of them somebody means.
 
 Names are few where rows are many: each is found by one look into an index of the database, and no
 row is read for it.
 
-A person types what they say: "Camera-03", "camera-0", "3", or "Kamera 3". `names_meant` takes the
-first of these that is any name: exactly that, in any case; all names with that number, zeros before
-it aside; all names with that in them.
+A person types what they say: "Camera-03", "camera-0", "3", "camera-3" or "Kamera 3". `names_meant`
+takes the first of these that is any name: exactly that, in any case; all names with that number,
+zeros before it aside; all names with that in them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
 from camerad.index.index_tables import recordings
 
 MOST_NAMES: Final = 1000
 """Names that are looked for at the most, by their code points."""
 _NUMBER: Final = re.compile(r"(?:.*\D)?0*(\d+)", re.ASCII | re.DOTALL)
-_SAID: Final = re.compile(r"(?:[^\W\d]+ *)?0*(\d+)", re.DOTALL)
+_SAID: Final = re.compile(r"(?:[^\W\d]+[ -]*)?0*(\d+)", re.DOTALL)
+NAMED: Final = recordings.c.camera
 
 
 def camera_names(connection: Connection) -> list[str]:
     """What cameras are called in their recordings, each once; at most `MOST_NAMES`."""
-    named = recordings.c.camera
+    return _names(connection, recordings.c.camera)
+
+
+def names_for(connection: Connection, said: str, named: Column[Any] = NAMED) -> list[str]:
+    """The same, or what another column has, and before them the name that is exactly what somebody
+    says, wherever it is in their order."""
+    names, said = _names(connection, named), said.strip()
+    if (
+        said in names
+        or connection.execute(select(named).where(named == said).limit(1)).first() is None
+    ):
+        return names
+    return [said, *names]
+
+
+def _names(connection: Connection, named: Column[Any]) -> list[str]:
     found: list[str] = []
     last: str | None = connection.execute(select(func.min(named))).scalar()
     while last is not None and len(found) < MOST_NAMES:
@@ -35,18 +51,8 @@ def camera_names(connection: Connection) -> list[str]:
     return found
 
 
-def names_for(connection: Connection, said: str) -> list[str]:
-    """The same, and before them the name that is exactly what somebody says, wherever it is in
-    their order."""
-    names, said = camera_names(connection), said.strip()
-    named = select(recordings.c.camera).where(recordings.c.camera == said).limit(1)
-    if said in names or connection.execute(named).first() is None:
-        return names
-    return [said, *names]
-
-
 def names_meant(names: Sequence[str], said: str) -> list[str]:
-    """Those of the names that somebody means who says this; none if it is no camera's."""
+    """Those of the names that somebody means who says this; none if it is nobody's."""
     said = said.strip().casefold()
     if same := [one for one in names if one.casefold() == said]:
         return same

@@ -43,10 +43,10 @@ class RecordingQuery:
 
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
     camera: the name that its file says, or the thumbprint of a key. camera_said: the same as people
-    say it (`camera_names.names_meant`). ids: of recordings. wearer: their id. flagged: it
-    has a mark. state: one of `camerad.index.index_tables.STATES`. held: it must not be deleted.
-    handed_over: it left the office with a case. has_gaps: pictures or sound are missing in it.
-    recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
+    say it (`camera_names.names_meant`). ids: of recordings. wearer: their id. wearer_said: the same
+    as people say it. flagged: it has a mark. state: one of `camerad.index.index_tables.STATES`.
+    held: it must not be deleted. handed_over: it left the office with a case. has_gaps: pictures or
+    sound are missing in it. recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
     then. limit: rows of a page, at most `MOST`. after: the mark of the page before.
     """
 
@@ -56,6 +56,7 @@ class RecordingQuery:
     camera_said: str | None = None
     ids: tuple[str, ...] | None = None
     wearer: str | None = None
+    wearer_said: str | None = None
     flagged: bool | None = None
     state: str | None = None
     held: bool | None = None
@@ -125,21 +126,36 @@ def find(connection: Connection, query: RecordingQuery) -> RecordingPage:
 
 
 def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dict[str, Any]]:
-    """The first rows that answer. Those of several cameras are looked up camera by camera, so that
-    rows of others are never read."""
+    """The first rows that answer. Those of several cameras or wearers are looked up one by one, so
+    that rows of others are never read."""
 
     def look(one: RecordingQuery) -> list[dict[str, Any]]:
         found = connection.execute(statement(connection, one).limit(limit)).mappings()
         return [dict(row) for row in found]
 
-    said = query.camera_said
-    if said is None:
+    asked = _meant(connection, query)
+    if asked == [query]:
         return look(query)
-    meant = cameras_meant(connection, said)
-    found = [row for one in meant for row in look(replace(query, camera=one, camera_said=None))]
+    found = [row for one in asked for row in look(one)]
     order = _order(query)
     found.sort(key=lambda row: (row[order], row["id"], row["place"]), reverse=order == "at_us")
     return found[:limit]
+
+
+def _meant(connection: Connection, query: RecordingQuery) -> list[RecordingQuery]:
+    """The question for each camera and wearer that somebody means. Raises QueryError if these may
+    be too many."""
+    asked = [query]
+    if query.camera_said is not None:
+        meant = cameras_meant(connection, query.camera_said)
+        asked = [replace(query, camera=one, camera_said=None) for one in meant]
+    if query.wearer_said is not None:
+        said = query.wearer_said
+        wearers = names_meant(names_for(connection, said, recordings.c.wearer), said)
+        asked = [replace(one, wearer=who, wearer_said=None) for one in asked for who in wearers]
+    if len(asked) > LOOKED_UP:
+        raise QueryError(f"{len(asked)} cameras and wearers may be meant: say more of the name")
+    return asked
 
 
 def cameras_meant(connection: Connection, said: str) -> list[str]:

@@ -202,7 +202,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         kept = page.get_by_text("geschützt bis 31.12.2099 (Az. 32-5/2026, k.clerk)")
         expect(kept).to_have_count(2)  # when it goes; what happened
         expect(page.get_by_text("k.clerk · Straftat oder Ordnungswidrigkeit")).to_be_visible()
-        page.get_by_role("button", name="Vor Löschung schützen").click()
+        page.get_by_role("button", name="Noch einmal schützen").click()
         dialog.get_by_label("Wofür").select_option("etwas anderes")
         dialog.get_by_label("Geschützt bis einschließlich").fill("2099-12-31")
         dialog.get_by_role("button", name="Vor Löschung schützen").click()
@@ -305,7 +305,7 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
             one.is_later(minutes=29)
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
             assert page.get_by_role("button", name="Abmelden").count() == 1
-            said = page.get_by_text("Hier geschah eine Weile nichts")
+            said = page.get_by_text("Sie wurden abgemeldet, weil 30 Minuten nichts geklickt wurde")
 
             def has_ended() -> bool:
                 one.is_later(minutes=31)  # again, since the player may have been reading still

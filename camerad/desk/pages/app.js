@@ -38,6 +38,8 @@ function fetched(load, name) {
 }
 
 let me = null;
+/** Whose place the address has, since they were signed out there; null if it is nobody's. */
+let was = null;
 /** The place that is shown: another one begins at its top. */
 let shown = null;
 /** Counts pages, so that one which comes late is not drawn over the next. */
@@ -56,7 +58,6 @@ export async function show(why = null) {
   if (word.startsWith("link=")) return guarded(() => showLink(page, word.slice("link=".length)), page);
   if (me === null) return guarded(() => showSignIn(page, why), page);
   if (view === undefined) return guarded(() => fill(page.main, make("h1", {}, say("title")), make("p", {}, say("nothing_for_you"))), page);
-  document.title = `${say(view.hidden ? "title" : view.name)} – camerad`;
   return guarded(() => view.show(page, view.name === word ? rest : []), page);
 }
 
@@ -83,12 +84,12 @@ export function go(...words) {
   else location.hash = there;
 }
 
-/** Somebody has signed in. */
+/** Somebody has signed in: at the place that the address names, unless somebody else left it. */
 function enter(person) {
   letGo();
+  if (was !== null && was !== person.id) history.replaceState(null, "", "/");
   me = person;
   watchIdle(me, leave);
-  history.replaceState(null, "", "/");
   tell(say("welcome", { name: person.name }));
   show();
 }
@@ -103,7 +104,7 @@ async function guarded(work, page = null) {
     if (error.why === undefined) throw error;
     if (page === null) tell(sentence(error), "wrong");
     else if (mine === turn && error.why !== "not_signed_in") {
-      fill(page.main, make("h1", {}, document.title.split(" – ")[0]), make("p", { class: "wrong", role: "alert" }, sentence(error)));
+      fill(page.main, make("h1", {}, say("title")), make("p", { class: "wrong", role: "alert" }, sentence(error)));
       put(page, null);
     }
   }
@@ -113,6 +114,7 @@ async function guarded(work, page = null) {
 function put(page, opened) {
   main.replaceWith(page.main);
   main = page.main;
+  document.title = `${main.querySelector("h1").textContent} – camerad`;
   main.focus({ preventScroll: true });
   if (shown !== location.hash) scrollTo(0, 0);
   shown = location.hash;
@@ -142,10 +144,11 @@ async function leave(why = "refused_not_signed_in") {
   letGo();
   unwatchIdle();
   if (me === null) return;
+  const said = say(why, { minutes: Math.round(me.idle_seconds / 60) });
+  was = me.id;
   me = null;
   closeDialogs();
-  await show();
-  tell(say(why), "wrong");
+  await show(said);
 }
 
 async function signOut() {
@@ -159,7 +162,7 @@ async function signOut() {
     }
     unwatchIdle();
     tellSignedOut();
-    me = null;
+    me = was = null;
     tell(say("signed_out"));
     history.replaceState(null, "", "/");
     await show();
@@ -178,6 +181,10 @@ const returned = takeReturn();
 /** Whether nobody knows who is signed in: a page to sign in on would say that nobody is. */
 let unknown = false;
 addEventListener("hashchange", () => show());
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  (main.querySelector(".wide") ?? main).focus();
+});
 document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");

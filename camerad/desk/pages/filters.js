@@ -1,6 +1,7 @@
 // What a form of filters asks for, as an address has it. Times are those of this computer's zone.
 
 import { field, make } from "./dom.js";
+import { day } from "./format.js";
 import { say } from "./words.js";
 
 /** Days that can be asked for: what is typed beyond is a slip. */
@@ -14,17 +15,34 @@ export function periodFields() {
   ]);
 }
 
-/** Buttons that ask for a usual period at once. */
+/** Buttons that ask for a usual period at once, and for nothing else. Each has its period. */
 export function usualPeriods(form) {
-  const put = (from, fromTime, to, toTime) => () => {
-    for (const [name, value] of Object.entries({ from: spelled(from), from_time: fromTime, to: spelled(to), to_time: toTime })) form.elements[name].value = value;
-    form.requestSubmit();
+  const button = (key, from, fromTime, to, toTime) => {
+    const period = { from: spelled(from), from_time: fromTime, to: spelled(to), to_time: toTime };
+    const put = () => {
+      form.reset();
+      for (const [name, value] of Object.entries(period)) form.elements[name].value = value;
+      form.requestSubmit();
+    };
+    const made = make("button", { type: "button", title: key === "last_night" ? say("last_night_hours") : null, "aria-pressed": false, onclick: put }, say(key));
+    return Object.assign(made, { period });
   };
-  return [
-    make("button", { type: "button", title: say("last_night_hours"), onclick: put(-1, "18:00", 0, "08:00") }, say("last_night")),
-    make("button", { type: "button", onclick: put(0, "", 0, "") }, say("today")),
-    make("button", { type: "button", onclick: put(-1, "", -1, "") }, say("yesterday")),
-  ];
+  return [button("last_night", -1, "18:00", 0, "08:00"), button("today", 0, "", 0, ""), button("yesterday", -1, "", -1, "")];
+}
+
+/** Marks the one whose period a form has. */
+export function markPeriod(buttons, form) {
+  for (const one of buttons) one.setAttribute("aria-pressed", Object.entries(one.period).every(([name, value]) => form.elements[name].value === value));
+}
+
+/** What a form asks for, as it is read. */
+export function wordsOf(form) {
+  const filled = [...form.elements].filter((one) => one.name && (one.type === "checkbox" ? one.checked : one.value.trim() !== ""));
+  return filled.map((one) => {
+    const label = (one.closest("label") ?? one.parentElement.firstChild).textContent;
+    if (one.type === "checkbox") return label;
+    return `${label}: ${one.type === "date" ? day(wall(one.value)) : (one.selectedOptions?.[0].textContent ?? one.value)}`;
+  });
 }
 
 /** The day so many days from today, as a field of dates has it. */
@@ -38,9 +56,12 @@ function spelled(days) {
 export function mistakeIn(form) {
   const wrong = [...form.elements].find((one) => !one.validity.valid);
   const alone = ["from", "to"].find((name) => form.elements[`${name}_time`].value && !form.elements[name].value);
-  (wrong ?? form.elements[alone])?.focus();
+  const asked = questionOf(form, []);
+  const turned = wrong === undefined && Number(asked.get("from_us") ?? 0) >= Number(asked.get("to_us") ?? Infinity);
+  (wrong ?? form.elements[alone ?? (turned ? "to" : "")])?.focus();
   if (wrong !== undefined) return say("no_such_date");
-  return alone === undefined ? null : say("time_needs_day");
+  if (alone !== undefined) return say("time_needs_day");
+  return turned ? say("to_before_from") : null;
 }
 
 /** What somebody put into a form, for an address of this page. */

@@ -32,7 +32,8 @@ export async function hold(id, found, me, again) {
   const { history, cases } = found;
   const before = holdsIn(history);
   const text = reasons.get(id) ?? cases[0] ?? null;
-  const said = await ask(headed("hold", id, found), say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
+  const kept = before.length === 0 ? "" : `${say("held_already", { holds: before.map((one) => `${one.reason} (${one.who})`).join("; ") })} `;
+  const said = await ask(headed("hold", id, found), kept + say("hold_text"), fields(text), say("hold"), say("cancel"), async (typed) => {
     const body = bodyOf(typed);
     const same = before.find((one) => one.reason === body.reason && one.who === me.id && (one.until_us ?? Infinity) >= (body.until_us ?? Infinity));
     if (same !== undefined) return say("already_held", same);
@@ -47,7 +48,7 @@ export async function hold(id, found, me, again) {
 /** Asks once for several, one after the other. titles: by their ids. again: is told which are left. */
 export async function holdAll(titles, again) {
   const left = new Map(titles);
-  const text = say("hold_chosen_text", { count: left.size });
+  const text = say(left.size === 1 ? "hold_text" : "hold_chosen_text", { count: left.size });
   await ask(say("hold"), text, fields(null), say("hold"), say("cancel"), async (typed) => {
     const failed = [];
     for (const [id, title] of [...left]) {
@@ -56,7 +57,7 @@ export async function holdAll(titles, again) {
         left.delete(id);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
-        if (error.why === "not_signed_in") throw error;
+        if (["not_signed_in", "hold_end", "reason_needed"].includes(error.why)) throw error;
         failed.push(`${title} – ${sentence(error)}`);
       }
     }
@@ -70,7 +71,7 @@ function fields(reason) {
   const grounds = GROUNDS.map((one) => make("option", { value: one }, say(`ground_${one}`)));
   return [
     field(say("hold_ground"), make("select", { name: "ground", required: true }, make("option", { value: "" }, say("choose")), grounds)),
-    field(say("reason"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
+    field(say("reason_number"), make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: reason })),
     field(say("hold_until"), make("input", { name: "until", ...DAYS })),
   ];
 }

@@ -27,7 +27,7 @@ export function watchIdle(me, ended) {
   const look = () => {
     if (Date.now() < Math.min(until, end)) return;
     unwatchIdle();
-    ended("idle_out");
+    ended(Date.now() < end ? "idle_out" : "day_out");
   };
   looking = setInterval(look, LOOK_MS);
   // A computer that slept, or a tab behind others, looks as soon as it is seen.

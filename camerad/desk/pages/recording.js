@@ -60,6 +60,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
   const holds = holdsIn(history);
   const row = rows.length === 0 ? null : { ...rows[0], held, holds: holds.length === 0 ? rows[0].holds : holds };
   const called = await reportWords();
+  const asked = me.two_for_viewing ? (await get("/api/viewing-requests")).filter((one) => one.person === me.id && one.recordings.includes(id)) : [];
   const here = said !== null || unreadable;
   const seen = viewed ?? make("section", { class: "seen", hidden: true });
   const again = () => showRecording({ main, me, go }, [id], seen);
@@ -72,14 +73,15 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me) }, say("check_view")),
-      here ? make("button", { onclick: () => takeAlong(id, found, me) }, say("take_along")) : null,
-      here ? make("button", { onclick: () => hold(id, found, me, again) }, say("hold")) : null,
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me, again) }, say("check_view")),
+      here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, say("take_along")) : null,
+      here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
       here ? make("button", { onclick: () => addToCase(id, found, again) }, say("add_to_case")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     said === null ? null : make("p", { class: "hint" }, say("check_hint")),
+    asked.map((one) => make("p", {}, make("a", { href: "#requests" }, say(one.approved_by ? "request_approved" : "request_waits", { reason: one.reason })))),
     seen,
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     lastFound(history) ?? null,
@@ -111,20 +113,24 @@ function facts(said, key, row, called) {
     ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],
     ["wearer", said.wearer ?? "–"],
-    ["stages", stages.length ? stages.join(", ") : say("none")],
     ["marks", said.marks.length ? said.marks.map(duration).join(", ") : say("none")],
     ["gaps", said.gaps.length ? said.gaps.map(gap).join(", ") : say("none")],
     ["sound", say(said.sound ? "yes" : "no")],
-    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
-    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
     ["kept", keptWhy(row) ?? "–"],
   ];
+  const technical = [
+    ["stages", stages.length ? stages.join(", ") : say("none")],
+    ["camera_key", key === null ? say("no_camera_key") : [make("code", {}, key.thumbprint), " ", say("camera_key_text", key)]],
+    ["openers", [said.recipients.length === 1 ? say("opener_text") : say("openers_text", { count: said.recipients.length }), said.recipients.map((one) => make("div", {}, make("code", {}, one)))]],
+  ];
+  const draw = (rows) => make("dl", {}, rows.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)]));
   return make(
     "section",
     {},
     make("h2", {}, say("says")),
     strip(said),
-    make("dl", {}, list.map(([key, text]) => [make("dt", {}, say(key)), make("dd", {}, text)])),
+    draw(list),
+    make("details", {}, make("summary", {}, say("technical")), draw(technical)),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { get, RefusedError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
-import { DAYS, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods } from "./filters.js";
+import { DAYS, markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
 import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
 import { tags } from "./tags.js";
@@ -12,7 +12,7 @@ import { say, sentence } from "./words.js";
 const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 const COLUMNS = ["choose_row", "when", "camera", "wearer", "length", "state", "kept"];
-const WIDE = matchMedia("(min-width: 48rem)");
+const WIDE = matchMedia("(min-width: 48rem), print");
 /** How the list was left in this tab: by whom, what was asked for, how many pages, and which
  * recording was opened. */
 let left = { who: "", spoken: "", pages: 1, opened: "" };
@@ -44,18 +44,22 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
     field(say("state"), state),
     field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
+    field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 })),
     make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
   );
   const fold = make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form);
+  const periods = usualPeriods(form);
+  const found = make("p", { role: "status" });
   putInto(form, spoken);
   fill(
     main,
     make("h1", {}, say("recordings")),
-    make("div", { class: "buttons" }, usualPeriods(form)),
+    make("div", { class: "buttons" }, periods),
     fold,
     make("p", { class: "hint" }, say("utc_offset", { zone: zone() })),
-    list,
+    found,
     none,
+    list,
     make("div", { class: "buttons" }, more, keep),
   );
   const chosen = new Set();
@@ -83,7 +87,8 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
   }
 
   async function load(anew) {
-    const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
+    const asked = questionOf(form, ["camera", "wearer", "state", "ids"], FLAGS.map(([name]) => name));
+    if (asked.has("ids")) asked.set("ids", asked.get("ids").replace(/[^\w-]/g, "").toUpperCase());
     if (!anew && next !== null) asked.set("after", next);
     try {
       const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]);
@@ -94,6 +99,10 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       rows = anew ? page.rows : [...rows, ...page.rows];
       [marked, next] = [first, page.next];
       mine.pages += 1;
+      markPeriod(periods, form);
+      const count = new Set(rows.map(({ id }) => id)).size;
+      const many = next === null ? (count === 1 ? "found_one" : "found") : "found_first";
+      fill(found, [count === 0 ? null : say(many, { count }), ...wordsOf(form)].filter(Boolean).join(" · "));
       draw();
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
@@ -144,7 +153,7 @@ function drawTable(marked, rows, box) {
   return make(
     "div",
     { class: "wide", role: "region", "aria-label": say("recordings"), tabindex: 0 },
-    make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col" }, say(one))))), marked.length === 0 ? null : part(marked, "marked_first"), part(rows, "all_of_them")),
+    make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col", class: one }, say(one))))), marked.length === 0 ? null : part(marked, "marked_first"), part(rows, "all_of_them")),
   );
 }
 
@@ -152,7 +161,7 @@ function drawRow(row, box) {
   return make(
     "tr",
     {},
-    make("td", {}, box(row)),
+    make("td", { class: "choose_row" }, box(row)),
     make("th", { scope: "row" }, link(row)),
     make("td", { class: "name" }, row.camera ?? "–"),
     make("td", {}, row.wearer ?? "–"),

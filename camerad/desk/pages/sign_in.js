@@ -4,9 +4,8 @@ import { get, post, RefusedError } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { say, sentence } from "./words.js";
 
-/** The page of whoever is not signed in. */
-export async function showSignIn({ main, enter }) {
-  document.title = `${say("sign_in")} – camerad`;
+/** The page of whoever is not signed in. why: they are no longer; null if they were not. */
+export async function showSignIn({ main, enter }, why) {
   const label = await accountLabel();
   const byAccount = make("button", { class: "large", onclick: () => attempt(byAccount, () => leaveFor("")) }, say("openid_sign_in", { label }));
   const button = make("button", { class: "main large", onclick: () => attempt(button, signIn) }, say("sign_in"));
@@ -16,6 +15,7 @@ export async function showSignIn({ main, enter }) {
       "section",
       { class: "card narrow" },
       make("h1", {}, say("sign_in")),
+      why === null ? null : make("p", { role: "status" }, why),
       make("p", {}, say("sign_in_text")),
       make("div", { class: "buttons" }, button, label === null ? null : byAccount),
       make("p", { class: "hint" }, say("sign_in_how")),
@@ -25,14 +25,13 @@ export async function showSignIn({ main, enter }) {
   async function signIn() {
     const asked = await post("/api/sign-in/ask");
     const options = PublicKeyCredential.parseRequestOptionsFromJSON(asked);
-    const credential = await fromAuthenticator(() => navigator.credentials.get({ publicKey: options }));
+    const credential = await fromAuthenticator(() => navigator.credentials.get({ publicKey: options }), "no_passkey");
     enter(await post("/api/sign-in", { answer: credential.toJSON() }));
   }
 }
 
 /** Whoever comes back from the city's provider. said: the address's question, which it is out of. */
 export async function finishOpenid({ main, enter, show }, said) {
-  document.title = `${say("sign_in")} – camerad`;
   fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("openid_checking"))));
   const given = new URLSearchParams(said);
   const body = { state: given.get("state") ?? "", code: given.get("code") ?? "", error: given.get("error") ?? "", iss: given.get("iss") };
@@ -62,8 +61,7 @@ async function leaveFor(link) {
 }
 
 /** The page behind a one-time link. */
-export async function showLink({ main, enter }, link) {
-  document.title = `${say("sign_in")} – camerad`;
+export async function showLink({ main, enter, show }, link) {
   // The secret is out of the address before anything else happens.
   history.replaceState(null, "", "/");
   let person = null;
@@ -71,7 +69,7 @@ export async function showLink({ main, enter }, link) {
     person = await post("/api/link/look", { link });
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", { role: "alert" }, sentence(error))));
+    fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", { role: "alert" }, sentence(error)), make("button", { class: "main", onclick: () => show() }, say("link_sign_in"))));
     return;
   }
   const account = await accountLabel();
@@ -92,7 +90,7 @@ export async function showLink({ main, enter }, link) {
   async function enrol() {
     const asked = await post("/api/link/ask", { link });
     const options = PublicKeyCredential.parseCreationOptionsFromJSON(asked);
-    const credential = await fromAuthenticator(() => navigator.credentials.create({ publicKey: options }));
+    const credential = await fromAuthenticator(() => navigator.credentials.create({ publicKey: options }), "cancelled");
     enter(await post("/api/link/enrol", { link, answer: credential.toJSON(), label: label.value }));
   }
 
@@ -101,12 +99,12 @@ export async function showLink({ main, enter }, link) {
   }
 }
 
-/** What an authenticator answers. A person who declines is no mistake. */
-async function fromAuthenticator(ask) {
+/** What an authenticator answers. declined: what it is where a person declines, which is no mistake. */
+async function fromAuthenticator(ask, declined) {
   try {
     return await ask();
   } catch (error) {
-    if (error.name === "NotAllowedError" || error.name === "AbortError") throw new RefusedError("cancelled", 0);
+    if (error.name === "NotAllowedError" || error.name === "AbortError") throw new RefusedError(declined, 0);
     throw new RefusedError("passkey", 0);
   }
 }

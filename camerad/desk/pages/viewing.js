@@ -44,7 +44,7 @@ export function keyOfTab(HeldKey) {
 }
 
 /** Asks why, has that written down, and plays the recording in this tab. */
-export async function view(found, place, me) {
+export async function view(found, place, me, again) {
   const { said, key } = found;
   if (key === null) {
     tell(say("no_camera_key"), "wrong");
@@ -52,7 +52,7 @@ export async function view(found, place, me) {
   }
   const before = turn;
   await attempt(async () => {
-    const headers = await grant(said.id, "view", found, me);
+    const headers = await grant(said.id, "view", found, me, again);
     if (headers === null) return;
     closePlayer();
     place.replaceChildren();
@@ -120,13 +120,14 @@ async function askOnce(ids, cases, me) {
 /** Asks why, and for which case. known: what a supervisor has approved, if anything. */
 function askWhy(does, title, text, cases, known) {
   const numbers = [...new Set([...cases, ...(known?.case ? [known.case] : [])])];
-  const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
+  const first = cases.length === 1 ? cases[0] : "";
+  const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? first });
   const choice = make(
     "select",
     { name: "case" },
-    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? "") }, one || say("without_case"))),
+    ["", ...numbers].map((one) => make("option", { value: one, selected: one === (known?.case ?? first) }, one || say("without_case"))),
   );
-  const fields = [field(say("reason"), reason), numbers.length === 0 ? [] : field(say("case_number"), choice)];
+  const fields = [field(say("reason_number"), reason), numbers.length === 0 ? [] : field(say("case_which"), choice)];
   const said = known ? `${text} ${say("approved_reason", { who: known.approved_by })}` : text;
   return ask(title, said, fields.flat(), say(does), say("cancel"));
 }
@@ -146,43 +147,44 @@ function opened(parts, id, headers, key) {
 }
 
 /** Asks why, has that written down, and saves the file as it is kept, sealed. */
-export async function takeAlong(id, found, me) {
+export async function takeAlong(id, found, me, again) {
   await attempt(async () => {
-    const headers = await grant(id, "download", found, me);
+    const headers = await grant(id, "download", found, me, again);
     if (headers === null) return;
     tell(say("saving"));
     const file = await whole(`${pathOf(id)}/content`, headers);
     const address = URL.createObjectURL(file);
     make("a", { href: address, download: `${id}.tar` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60000);
-    tell(say("saved"));
+    tell(say("saved", { name: `${id}.tar` }));
   });
 }
 
 /** The fields that a granted recording is asked for with; null if it is not granted (yet). */
-async function grant(id, purpose, found, me) {
+async function grant(id, purpose, found, me, again) {
   if (asking) return null;
   asking = true;
   try {
-    return await askedFor(id, purpose, found, me);
+    return await askedFor(id, purpose, found, me, again);
   } finally {
     asking = false;
   }
 }
 
-async function askedFor(id, purpose, found, me) {
+async function askedFor(id, purpose, found, me, again) {
   const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
   const known = requests.find(
     (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
   const [does, text] = purpose === "view" ? ["check_view", "view_text"] : ["take_along", "take_along_text"];
   const before = turn;
-  const asked = await askWhy(does, headed(does, id, found), say(text), found.cases, known);
+  const asked = await askWhy(does, headed(does, id, found), me.two_for_viewing && !known ? `${say(text)} ${say("needs_two")}` : say(text), found.cases, known);
   if (asked === null || turn !== before) return null;
   reasons.set(id, asked.reason.trim());
   const granted = await post(`${pathOf(id)}/viewing`, { reason: asked.reason, purpose, case: asked.case ?? "" });
   if (granted.viewing === "") {
     tell(say("approval_asked"));
+    await again();
     return null;
   }
   return { Viewing: granted.viewing };

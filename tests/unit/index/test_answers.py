@@ -206,6 +206,9 @@ def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: Reco
     assert answers(index, camera_said="CAM") == answers(index, camera_said="1") == answers(index)
     assert index.camera_names() == ["cam-1"]
     assert (answers(index, wearer="W-1"), answers(index, wearer="W-2")) == ([A], [B])
+    for said, meant in (("w-1", [A]), ("2", [B]), ("w", [A, B]), ("3", [])):
+        assert sorted(answers(index, wearer_said=said)) == sorted(meant), said
+        assert sorted(answers(index, wearer_said=said, camera_said="cam")) == sorted(meant), said
     assert (answers(index, flagged=True), answers(index, flagged=False)) == ([B], [E, D, C, A])
     assert (answers(index, held=True), answers(index, held=False)) == ([D], [E, C, B, A])
     assert answers(index, held=False, wearer="W-1", state="here") == [A]

@@ -21,6 +21,7 @@ NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-
         ("Camera-03", ["camera-03"]),
         ("3", ["camera-03"]),
         (" Kamera 3 ", ["camera-03"]),
+        ("Camera-3", ["camera-03"]),
         ("kamera3", ["camera-03"]),
         ("013", ["camera-13"]),
         ("camera-0", ["camera-01", "camera-03"]),
