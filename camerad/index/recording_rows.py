@@ -70,18 +70,16 @@ class Knowledge:
 
     def due_us(self, recording: str) -> int | None:
         """When a recording is due by the office's ledger."""
-        ours = self.find(recording)
-        if ours is None or self.state is None or self.ages is None:
-            return None
-        return due_us(ours, self.state, self.ages)
+        ours, state, ages = self.find(recording), self.state, self.ages
+        known = ours is not None and state is not None and ages is not None
+        return due_us(ours, state, ages) if known else None  # type: ignore[arg-type]
 
-    def differs_from(self, before: Knowledge) -> set[str] | None:
-        """Recordings about which it says something else than before; None if nobody knows which."""
-        if self.touched is None:
-            return None
+    def differs_from(self, before: Knowledge) -> set[str]:
+        """Recordings about which it says something else than before. Only where it is known what
+        was touched since."""
         pending = {*self.pending, *before.pending}
         return {
-            *self.touched,
+            *(self.touched or ()),
             *(self.named ^ before.named),
             *(one for one in pending if self.pending.get(one) != before.pending.get(one)),
             *(

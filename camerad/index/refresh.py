@@ -120,7 +120,8 @@ class Refresher:
         last, self._left = self._left, None
         if last is not None and last.sources != before:
             last = None  # it was given up, or another one has written since
-        others = None if last is None else known.differs_from(last.known)
+        sure = known.touched is not None
+        others = known.differs_from(last.known) if last is not None and sure else None
         written: set[_Key] = set()
         files, same = dict[str, str](), set[str]()
         listed = (one for one in place.holdings if one.listed)

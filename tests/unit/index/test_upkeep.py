@@ -100,6 +100,18 @@ def test_what_becomes_of_one_that_is_gone_is_in_its_row(both: tuple[Counted, Cou
         assert list(one.index.dump()) == anew(one)
 
 
+def test_what_another_one_wrote_meanwhile_is_noticed(tmp_path: Path) -> None:
+    """Two servers keep one index."""
+    one = Counted(tmp_path / "one", FEW)
+    other = one.office.index()
+    for number, index in enumerate((other, one.index, one.index, other)):
+        one.office.hold(identity(1 + number % 3), f"{number}/26")
+        one.office.hand_over(identity(100 + number))
+        index.refresh()
+        assert list(index.dump()) == anew(one)
+    one.office.close()
+
+
 def anew(one: Counted) -> list[bytes]:
     """What an index says that is made anew."""
     made = one.office.index(f"sqlite:///{one.office.root}/anew.sqlite")

@@ -17,6 +17,7 @@ from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, waits_for_cloc
 from camerad.ledger.entries import read_lines
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_signers import SignerMemory
+from camerad.ledger.timeline import Ages, Instant, Timeline
 
 KEY = SigningKey.generate()
 KEYS = KeyRing([KEY.public])
@@ -218,6 +219,11 @@ def test_a_clock_that_was_set_right_says_when_an_entry_was_written(office: Offic
     office.until(2028, 1, 2)
     office.look()
     assert {"in-january", "later"} <= office.there()
+
+
+def test_of_a_run_that_is_not_known_nothing_is_sure() -> None:
+    ages = Ages(Timeline(), "boot", ManualClock().moment())
+    assert ages.latest_synchronised_us(Instant(7, 0)) is None
 
 
 def test_a_year_goes_some_at_a_time_so_that_nobody_waits_for_long(office: OfficeLedger) -> None:
