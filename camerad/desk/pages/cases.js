@@ -10,13 +10,15 @@ import { say, sentence } from "./words.js";
 
 /** All cases, or the one with a number. */
 export async function showCases(page, [number]) {
-  const cases = await get("/api/cases");
+  const [cases, unreadable] = await Promise.all([get("/api/cases"), get("/api/cases/unreadable")]);
   const one = cases.find((found) => found.number === number);
   if (one !== undefined) return drawCase(page, one);
   const again = () => showCases(page, []);
   fill(
     page.main,
     make("h1", {}, say("cases")),
+    number === undefined ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
+    unreadable.count === 0 ? null : make("p", { class: "wrong" }, say("cases_unreadable", unreadable)),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page, again) }, say("open_case"))),
     cases.length === 0 ? make("p", {}, say("no_cases")) : null,
     make(

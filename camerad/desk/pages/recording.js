@@ -75,6 +75,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
     seen,
+    found.missing.map((what) => make("p", { class: "wrong" }, say(`missing_${what}`))),
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said, key, row, called),
