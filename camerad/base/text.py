@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import category
 
 LONGEST: Final = 200
 """A longer word in a statement is refused, code points."""
@@ -54,6 +55,8 @@ _NEVER_PLAIN: Final = (
 """Code points that no text of a statement has, first and last. The table is our own, and stands so
 in docs/evidence-format.md, section 1: what each version of Unicode adds must not change what is a
 statement. What is not assigned yet may be used."""
+_SHAPELESS: Final = "\u115f\u1160\u2800\u3164\uffa0"
+"""Fillers of Hangul, and the pattern of Braille without a dot."""
 _ODD: Final = re.compile(
     "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _NEVER_PLAIN) + "]"
 )
@@ -101,6 +104,12 @@ def is_plain(text: str) -> bool:
     """Whether `text` may stand in a statement: it prints on one line, and is not too long. Whatever
     Python or Unicode says of it, the answer is the same for ever."""
     return len(text) <= LONGEST and _ODD.search(text) is None
+
+
+def looks_empty(text: str) -> bool:
+    """Whether nothing in `text` can be seen: it has no letter, number or sign of its own, but
+    spaces, marks that stand on others, and letters that fill a place without a shape."""
+    return all(letter in _SHAPELESS or category(letter)[0] in "ZMC" for letter in text)
 
 
 def _escape(letter: str) -> str:

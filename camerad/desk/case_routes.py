@@ -71,6 +71,7 @@ class CaseRoutes:
     def routes(self) -> Iterator[Route]:
         """All of them."""
         yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list)
+        yield Route("GET", "/api/cases/unreadable", WITH_FOOTAGE, self._count_unreadable)
         yield Route("POST", "/api/cases/open", WITH_FOOTAGE, self._open, CaseBody)
         yield Route("POST", "/api/cases/add", WITH_FOOTAGE, self._add, CaseRecordingBody)
         yield Route("POST", "/api/cases/remove", WITH_FOOTAGE, self._remove, CaseRecordingBody)
@@ -81,6 +82,9 @@ class CaseRoutes:
 
     async def _list(self, _visit: Visit) -> list[Case]:
         return await asyncio.to_thread(self._cases.list_all)
+
+    async def _count_unreadable(self, _visit: Visit) -> dict[str, int]:
+        return {"count": await asyncio.to_thread(self._cases.count_unreadable)}
 
     async def _open(self, visit: Visit) -> Case:
         note = self._noting(visit, "opened")

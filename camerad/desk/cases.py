@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,9 +28,10 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file
+from camerad.base.clock import SECOND
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.storage_errors import explain, explaining
-from camerad.base.text import is_plain
+from camerad.base.text import is_plain, looks_empty
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.secrets_store import DESK
@@ -40,6 +42,7 @@ MOST_RECORDINGS: Final = 200
 MOST_NOTES: Final = 500
 MOST_HAND_OVERS: Final = 100
 LONGEST_NUMBER: Final = 60
+DOUBLE_US: Final = 60 * SECOND
 _CASES: Final = "cases"
 _ENDING: Final = ".json"
 _LARGEST: Final = 1 << 20
@@ -152,6 +155,12 @@ class Cases:
         """Every case that can be read: open ones first, then the newest. The log has the others."""
         return _in_order(one.case for one in self._look().values())
 
+    def count_unreadable(self) -> int:
+        """How many cannot be read, and so are in no list."""
+        names = self._names()
+        known = self._look()
+        return sum(one not in known for one in names)
+
     def list_about(self, recording: str) -> list[Case]:
         """Those that a recording belongs to, belonged to or left the office with; in the same
         order."""
@@ -163,7 +172,9 @@ class Cases:
         there are too many."""
         number = _read_line(number, LONGEST_NUMBER)
         with self._locks.hold("desk cases"):
-            if self.find(number) is not None:
+            read = _as_read(number)
+            same = any(_as_read(one.case.number) == read for one in self._look().values())
+            if same or self.find(number) is not None:
                 raise refused(DeskRefusal.CASE_TAKEN)
             if len(self._names()) >= MOST_CASES:
                 raise refused(DeskRefusal.TOO_MANY_CASES)
@@ -273,13 +284,18 @@ def with_note(case: Case, text: str, by: str, now_us: int) -> Case:
 
 def with_hand_over(case: Case, to: str, by: str, now_us: int, package: str = "") -> Case:
     """The case after all of its recordings were handed over. Raises CaseError, and
-    RefusedRequestError if it has no recording or is full."""
+    RefusedRequestError if it has no recording or is full. The same within a minute is the same
+    hand-over, which somebody clicked twice."""
     if not case.recordings:
         raise refused(DeskRefusal.CASE_EMPTY)
-    if len(case.handed_over) >= MOST_HAND_OVERS:
-        raise refused(DeskRefusal.CASE_FULL)
     ids = tuple(one.id for one in case.recordings)
     left = HandOver(now_us, by, _read_line(to), ids, package)
+    for one in case.handed_over:
+        same = msgspec.structs.replace(one, at_us=now_us) == left
+        if same and abs(now_us - one.at_us) < DOUBLE_US:
+            return case
+    if len(case.handed_over) >= MOST_HAND_OVERS:
+        raise refused(DeskRefusal.CASE_FULL)
     return msgspec.structs.replace(case, handed_over=(*case.handed_over, left))
 
 
@@ -303,12 +319,17 @@ def _in_order(cases: Iterator[Case]) -> list[Case]:
     return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
 
 
+def _as_read(number: str) -> str:
+    """What people take for the same number: however it was typed, and in whichever case."""
+    return unicodedata.normalize("NFKC", number).casefold()
+
+
 def _name_of(number: str) -> str:
     return hashlib.sha256(number.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_line(text: str, longest: int = 200) -> str:
     text = text.strip()
-    if not text or len(text) > longest or not is_plain(text):
+    if looks_empty(text) or len(text) > longest or not is_plain(text):
         raise CaseError(f"one line of up to {longest} characters is needed")
     return text

@@ -73,6 +73,7 @@ from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.openid_settings import RETURN_PATH
+from camerad.vault.start_check import check_directory
 
 _log = logging.getLogger(__name__)
 END_SECONDS: Final = 3.0
@@ -152,7 +153,8 @@ class Desk:
 
     def tidy(self) -> float:
         """Remove what people held for a while, and what is over; returns after how many seconds to
-        do so again. Raises LockHeldError and StorageError."""
+        do so again. Raises LockHeldError, NotMountedError and StorageError."""
+        check_directory(str(self._settings.directory))
         tidy_all(str(self._settings.directory), self._clock.wall_us())
         return TIDY_SECONDS
 
@@ -164,7 +166,8 @@ class Desk:
     async def _open(self) -> None:
         tls, trial = self._settings.tls, self._desk.is_trial
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
-        app = Guard(self._desk.url, self._sessions).make_app(self.routes())
+        guard = Guard(self._desk.url, str(self._settings.directory), self._sessions)
+        app = guard.make_app(self.routes())
         self._runner = make_runner(
             app, end_seconds=END_SECONDS, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS
         )

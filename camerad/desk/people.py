@@ -30,7 +30,7 @@ import msgspec
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.storage_errors import explaining
-from camerad.base.text import is_plain, printable
+from camerad.base.text import is_plain, looks_empty, printable
 from camerad.container.keys import encode_base64url
 from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.desk.roles import DeskRole, read_roles
@@ -167,7 +167,7 @@ class People:
                 f"{person}: somebody has this id already, or had it; choose another one"
             )
         name = name.strip()
-        if not name or not is_plain(name):
+        if looks_empty(name) or not is_plain(name):
             raise PeopleError("a name is one line of up to 200 characters that print")
         return name
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from camerad.base import file_status
-from camerad.container.keys import KeyRing, PublicKey
+from camerad.container.keys import KeyFileError, KeyRing, PublicKey
 from camerad.desk.cases import Case, CaseRecording, TakenOut
 from camerad.desk.index_reader import IndexReader
 from camerad.index.ledger_rows import epoch_versions
@@ -26,6 +26,7 @@ from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.state_memory import StateMemory
 from camerad.office import office
+from camerad.office.holdings import holding_key
 from camerad.office.office_store import brought_keys
 from camerad.store.locations import (
     THUMBPRINT,
@@ -96,6 +97,17 @@ class RecordingHistory:
                 held = known is not None and known.held
             said += [_said(one) for one in _entries_in(name, directory, keys, recording, within)]
         return said, held
+
+    def lacks_key(self, place: Place, recording: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether a camera's ledger that may tell of it is here without the key that it is read by:
+        none of its entries counts then. place, rows: as of `read`."""
+        for one in self._holdings(place, recording, rows):
+            try:
+                holding_key(one)
+            except KeyFileError:
+                if file_status.exists(one.ledger):
+                    return True
+        return False
 
     def _holdings(
         self, place: Place, recording: str, rows: Sequence[Mapping[str, Any]]

@@ -73,7 +73,9 @@ class RecordingDetail(msgspec.Struct, frozen=True):
     None if there is none. unreadable: there is one, and it cannot be read as a recording. history:
     what both ledgers say of it, and where it was in time what its cases say. held: the office holds
     it now. cases: those that it belongs to; handed_over: when it left the office, microseconds.
-    key: the camera's by the register, None if no camera there has the key that it names."""
+    missing: what could not be read, so that history, cases and handed_over may lack something:
+    "cases" or "camera_ledger". key: the camera's by the register, None if no camera there has the
+    key that it names."""
 
     rows: list[dict[str, Any]]
     said: dict[str, Any] | None
@@ -82,6 +84,7 @@ class RecordingDetail(msgspec.Struct, frozen=True):
     held: bool
     cases: list[str]
     handed_over: list[int]
+    missing: list[str]
     key: CameraKey | None
 
 
@@ -149,8 +152,14 @@ class RecordingRoutes:
             numbers = [case.number for case in cases if case.has(recording)]
             named = said if said is not None else rows[0] if rows else {}
             key = self._key_of(named.get("key"))
+            columns = [one.columns for one in found]
+            lacking = {
+                "cases": self._known.cases.count_unreadable() > 0,
+                "camera_ledger": self._known.history.lacks_key(place, recording, columns),
+            }
+            missing = [what for what, lacks in lacking.items() if lacks]
             return RecordingDetail(
-                rows, said, unreadable, history, held, numbers, sorted(left), key
+                rows, said, unreadable, history, held, numbers, sorted(left), missing, key
             )
 
         return await asyncio.to_thread(show)

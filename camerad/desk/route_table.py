@@ -4,8 +4,9 @@ A request that changes something is a POST from the page itself, with JSON or wi
 ``Origin`` is the page's address, which a browser lets no other page say (CSRF). Every request is
 for the page's own name (``Host``), so that no other name leads a browser here (DNS rebinding).
 Whoever is not signed in, or has none of the roles, is refused before anything else of the request
-is looked at. Every answer forbids the browser what the page does not need: frames, inline code,
-what is elsewhere, and to keep it.
+is looked at. While the office's directory is not there, as when its storage is not mounted, nothing
+is looked for in its place, and nothing made there. Every answer forbids the browser what the page
+does not need: frames, inline code, what is elsewhere, and to keep it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from camerad.vault.cameras import UnregisteredError
 from camerad.vault.certificates import CertificateError
 from camerad.vault.directory_locks import LockHeldError
 from camerad.vault.refusals import NO_ROOM, RefusedRequestError, plain_errors
+from camerad.vault.start_check import NotMountedError, check_directory
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ LARGEST_BODY: Final = 65_536
 """Bytes of what is sent with most requests."""
 LONGEST_BODY: Final = 262_144
 """Of any that is read as JSON."""
+API: Final = "/api/"
+"""What all paths begin with, but those of the page itself."""
 JSON: Final = "application/json"
 BODY_SECONDS: Final = 30.0
 """How long it may take to arrive."""
@@ -122,10 +126,12 @@ class Route:
 
 
 class Guard:
-    """Makes an application of routes. origin: the page's address. sessions: who is signed in."""
+    """Makes an application of routes. origin: the page's address. directory: the office's.
+    sessions: who is signed in."""
 
-    def __init__(self, origin: str, sessions: Sessions) -> None:
+    def __init__(self, origin: str, directory: str, sessions: Sessions) -> None:
         self._origin = origin
+        self._directory = directory
         self._host = urlsplit(origin).netloc
         self._sessions = sessions
 
@@ -145,6 +151,8 @@ class Guard:
                 raise refused(DeskRefusal.NOT_FROM_THIS_PAGE)
             if route.method != hdrs.METH_GET:
                 self._check_origin(request, route.sends)
+            if request.path.startswith(API):
+                await asyncio.to_thread(check_directory, self._directory)
             secret = request.cookies.get(COOKIE, "")
             person = None
             if route.asked is not Open.TO_ANYONE:
@@ -217,10 +225,10 @@ async def _refuse_in_words(
             kind = MessageId.REGISTER if of_register else MessageId.STORAGE
             _log.warning("%s", printable(error), extra=kind.extra)
         raise refused(why) from error
-    except StorageError as error:
+    except (StorageError, NotMountedError) as error:
         what = f"{request.method} {printable(request.path)}"
         _log.warning("%s: %s", what, printable(error), extra=MessageId.STORAGE.extra)
-        full = error.errno in NO_ROOM
+        full = isinstance(error, StorageError) and error.errno in NO_ROOM
         raise refused(DeskRefusal.STORAGE_FULL if full else DeskRefusal.STORAGE) from error
     except web.HTTPException as error:
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):

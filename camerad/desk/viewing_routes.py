@@ -30,7 +30,7 @@ from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.safe_read import open_plain
-from camerad.base.text import is_plain
+from camerad.base.text import is_plain, looks_empty
 from camerad.desk.cases import Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
@@ -175,7 +175,7 @@ class ViewingRoutes:
         """The secrets of what is granted, of all of them or of none; and how many a supervisor has
         to approve before."""
         reason, case = visit.body.reason.strip(), visit.body.case.strip()
-        if not reason or not is_plain(reason) or not is_plain(visit.body.case):
+        if looks_empty(reason) or not is_plain(reason) or not is_plain(visit.body.case):
             raise refused(DeskRefusal.REASON_NEEDED)
         if case and self._cases.find(case) is None:
             raise refused(DeskRefusal.NO_SUCH_CASE)

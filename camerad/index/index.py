@@ -19,6 +19,7 @@ from camerad.index import camera_names, entry_query, recording_query
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
 from camerad.index.entry_query import EntryPlaces, EntryQuery
 from camerad.index.index_tables import metadata, sources
+from camerad.index.ledger_rows import Lost
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import IndexedRecording, RecordingPage, RecordingQuery
 from camerad.index.refresh import Refresher
@@ -28,15 +29,22 @@ _T = TypeVar("_T")
 
 class RecordingIndex:
     """url: of the database; see `camerad.index.index_settings.url_of`. files: the office's. say: is
-    told why the index is made anew, a sentence each time.
+    told why the index is made anew, a sentence each time. lost: is told of entries of the office's
+    ledger that are gone.
 
     One thread brings it up to date at a time; any thread may ask. Everything raises
     IndexUnavailableError.
     """
 
-    def __init__(self, url: str, files: OfficeFiles, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        files: OfficeFiles,
+        say: Callable[[str], None],
+        lost: Lost | None = None,
+    ) -> None:
         self._database = Database(url)
-        self._refresher = Refresher(files, shared=self._database.path is None)
+        self._refresher = Refresher(files, shared=self._database.path is None, lost=lost)
         self._say = say
 
     def open(self, *, checked: bool = False) -> None:

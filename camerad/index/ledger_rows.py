@@ -2,14 +2,15 @@
 
 An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
 the newest. When an epoch expires, its entries and tombstones go from the index as well: it never
-knows more than the ledger.
+knows more than the ledger. Where it does, because the ledger was cut between two entries or put
+back, it says so before it forgets them (`Lost`): nothing else here remembers them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -31,6 +32,9 @@ _MOST_ROWS: Final = 1000
 """Of one statement."""
 _MOST_IDS: Final = 500
 """Asked for in one statement."""
+Lost = Callable[[int, str], None]
+"""Told how many entries are gone that the index has, and from which file. Raises if that cannot be
+written down now; then the index keeps them."""
 HANDED_OVER: Final = "recording_handed_over"
 """What was done to a case, by the entry about each recording that left the office with it."""
 
@@ -58,13 +62,17 @@ def put_epochs(
     keys: KeyRing,
     before: Mapping[str, str],
     now: Mapping[str, str],
+    *,
+    lost: Lost | None = None,
 ) -> set[str]:
     """Bring the tables to what the ledger's files say; returns the recordings whose tombstone or
     hand-over may be another one. before, now: versions of these files as the index has them, and
-    as they are. Raises StorageError."""
+    as they are. lost: is told of entries that are gone. Raises StorageError."""
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     touched: set[str] = set()
+    had: dict[int, list[str]] = {}
     for number in map(number_of, other):
+        had[number] = had.get(number) or _entries_of(connection, number)
         touched |= _named_in(connection, number)
         for table in (entries, deletions, hand_overs):
             connection.execute(delete(table).where(table.c.epoch == number))
@@ -79,7 +87,22 @@ def put_epochs(
             if reading.state is not None:
                 put_rows(connection, deletions, _deletions(read, reading.state))
             touched |= _named_in(connection, number)
+    newest = max(map(number_of, now), default=0)
+    for number, known in had.items():
+        name = f"{LEDGER}/{log_segments.epoch_name(number)}"
+        # Of what expired a checkpoint is left; of what is damaged the ledger itself tells.
+        if lost is not None and (name in now or number > newest):
+            there = set(_entries_of(connection, number))
+            # Of an entry that none follows nobody knows whether it was ever durable.
+            if not there.issuperset(known[:-1]):
+                lost(len(set(known) - there), os.path.join(ledger, os.path.basename(name)))
     return touched
+
+
+def _entries_of(connection: Connection, epoch: int) -> list[str]:
+    """What the table has of an epoch, oldest first: the SHA-256 of each entry."""
+    asked = select(entries.c.sha256).where(entries.c.epoch == epoch)
+    return list(connection.execute(asked.order_by(entries.c.sequence)).scalars())
 
 
 def _named_in(connection: Connection, epoch: int) -> set[str]:

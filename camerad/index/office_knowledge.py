@@ -88,10 +88,12 @@ class _CameraLedger:
 
 
 class KnowledgeReader:
-    """Keeps what it has read, as long as the files are the same. One thread uses it at a time."""
+    """Keeps what it has read, as long as the files are the same. lost: is told of entries of the
+    office's ledger that are gone. One thread uses it at a time."""
 
-    def __init__(self, files: OfficeFiles) -> None:
+    def __init__(self, files: OfficeFiles, lost: ledger_rows.Lost | None = None) -> None:
         self._files = files
+        self._lost = lost
         self._own: tuple[str, LedgerState | None] | None = None
         self._cameras: dict[str, _CameraLedger] = {}
         self._last = ledger_rows.LastWords()
@@ -117,7 +119,9 @@ class KnowledgeReader:
         keys = self.office_keys = office.ledger_keys(place, self._files.key).ring
         now = ledger_rows.epoch_versions(place.ledger, keys)
         before = {name: sources[name] for name in sources if name.startswith(f"{LEDGER}/")}
-        touched = ledger_rows.put_epochs(connection, place.ledger, keys, before, now)
+        touched = ledger_rows.put_epochs(
+            connection, place.ledger, keys, before, now, lost=self._lost
+        )
         state = self._own_state(place, keys, digest(now))
         named: set[str] = set()
         pending: dict[str, tuple[Hold, ...]] = {}

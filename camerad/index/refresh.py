@@ -42,7 +42,7 @@ from camerad.index.index_tables import (
     recordings,
     sources,
 )
-from camerad.index.ledger_rows import put_rows
+from camerad.index.ledger_rows import Lost, put_rows
 from camerad.index.office_knowledge import (
     KnowledgeReader,
     OfficeFiles,
@@ -82,13 +82,15 @@ class AnotherOfficeError(CameradError, ValueError):
 
 
 class Refresher:
-    """files: the office's. shared: other offices may use the same database. It keeps what it has
-    read of ledgers. One thread uses it at a time."""
+    """files: the office's. shared: other offices may use the same database. lost: is told of
+    entries of the office's ledger that are gone. It keeps what it has read of ledgers. One thread
+    uses it at a time."""
 
-    def __init__(self, files: OfficeFiles, *, shared: bool) -> None:
+    def __init__(self, files: OfficeFiles, *, shared: bool, lost: Lost | None = None) -> None:
         self._shared = shared
         self._files = files
-        self._reader = KnowledgeReader(files)
+        self._lost = lost
+        self._reader = KnowledgeReader(files, lost)
         self._ended = threading.Event()
         self._left: _Left | None = None
 
@@ -175,7 +177,7 @@ class Refresher:
         """Make the index anew; otherwise as `refresh`."""
         for table in metadata.sorted_tables:
             connection.execute(delete(table))
-        self._reader = KnowledgeReader(self._files)
+        self._reader = KnowledgeReader(self._files, self._lost)
         self._left = None
         return self.refresh(connection)
 

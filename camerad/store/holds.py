@@ -14,7 +14,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from camerad.base.clock import Moment
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.base.text import LONGEST, is_plain, printable
+from camerad.base.text import LONGEST, is_plain, looks_empty, printable
 from camerad.container.limits import GREATEST
 from camerad.container.recording_files import ID, UNREADABLE
 from camerad.container.statements import rfc3339
@@ -156,11 +156,11 @@ def release_holds(ledger: Ledger, recording: str, who: str) -> None:
 def one_line(what: str, text: str) -> str:
     """`text` without spaces around it.
 
-    Raises HoldError, which says what is wrong: nothing is left, it is too long for a text in a
-    ledger, or it has line breaks or other characters that do not print.
+    Raises HoldError, which says what is wrong: nothing is left that shows, it is too long for a
+    text in a ledger, or it has line breaks or other characters that do not print.
     """
     text = text.strip()
-    if not text:
+    if looks_empty(text):
         raise HoldError(f"{what} is needed: say it in one line")
     if is_plain(text):
         return text

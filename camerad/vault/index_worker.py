@@ -4,6 +4,11 @@ The server answers by files and ledgers alone, so nothing waits for the index, a
 wrong without it. Some seconds after something has changed in the office's directory, be it by a
 camera, by deletion or by a command of the desk, the index says so too. What is wrong with it is
 logged once until it is something else.
+
+It decides nothing, but it remembers. If the office's ledger has no more what the index has of it,
+the ledger was cut between two entries, or put back from a backup, which nothing in it shows. Then
+that is written into the ledger before the index forgets it, so that retention counts anew
+(`Ledger.record_loss`). So whoever deletes waits for the first look after a start.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import PublicKey
 from camerad.index.index import RecordingIndex
+from camerad.index.ledger_rows import Lost
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.office_version import look_version
 from camerad.index.refresh import InterruptedRefreshError
@@ -26,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 5.0
 """Between two looks whether anything has changed."""
+FIRST_SECONDS: Final = 600.0
+"""For so long the first look is waited for."""
 FULL_SECONDS: Final = 900.0
 """After so long the index is compared with every file, also if nothing seems to have changed."""
 AGAIN_SECONDS: Final = 60.0
@@ -34,11 +42,15 @@ AGAIN_SECONDS: Final = 60.0
 
 class IndexWorker:
     """url: of the index's database. directory: the office's. key: the office's own. register: file
-    with the cameras."""
+    with the cameras. lost: is told of entries of the ledger that are gone."""
 
-    def __init__(self, url: str, directory: str, key: PublicKey, register: str) -> None:
+    def __init__(
+        self, url: str, directory: str, key: PublicKey, register: str, lost: Lost | None = None
+    ) -> None:
         self._files = OfficeFiles(directory, key, register)
         self._url = url
+        self._lost = lost
+        self._first = threading.Event()
         self._index: RecordingIndex | None = None
         self._ended = threading.Event()
         self._version = ""
@@ -57,11 +69,18 @@ class IndexWorker:
         except CameradError as error:
             self._say(f"{error}. Meanwhile the index answers as it was; nothing else waits")
             raise WorkFailedError("the index was not brought up to date", AGAIN_SECONDS) from error
+        finally:
+            self._first.set()
         return LOOK_SECONDS
+
+    def wait_for_first(self, seconds: float = FIRST_SECONDS) -> None:
+        """Wait until it was looked once, whatever came of it; so long at most."""
+        self._first.wait(seconds)
 
     def close(self) -> None:
         """Give up what is open; a look in another thread ends soon."""
         self._ended.set()
+        self._first.set()
         if self._index is not None:
             self._index.close()
 
@@ -69,7 +88,7 @@ class IndexWorker:
         """Not before it is looked for the first time: a database that is away, or whose library is
         missing, keeps no server from starting."""
         if self._index is None:
-            index = RecordingIndex(self._url, self._files, self._say)
+            index = RecordingIndex(self._url, self._files, self._say, self._lost)
             index.open(checked=True)
             self._index = index
         if self._ended.is_set():

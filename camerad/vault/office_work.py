@@ -129,14 +129,21 @@ class OfficeWork:
         retention = RetentionWorker(
             directory, cameras, key, clock, looked=looked, elsewhere=elsewhere
         )
-        self._add_work(RETENTION, retention.look, LEAST_PAUSE_SECONDS)
         self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
         readings = ReadingsWorker(directory, cameras, key, clock, settings.report)
         self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look)
         url = url_of(settings.index, directory)
-        self._index = IndexWorker(url, directory, key.public, str(settings.register))
-        self._add_work("index", self._index.look)
+        register = str(settings.register)
+        index = IndexWorker(url, directory, key.public, register, retention.record_loss)
+        self._index = index
+
+        def purge() -> float:
+            index.wait_for_first()
+            return retention.look()
+
+        self._add_work("index", index.look)
+        self._add_work(RETENTION, purge, LEAST_PAUSE_SECONDS)
         if tidy is not None:
             self._add_work("desk", tidy, LEAST_PAUSE_SECONDS)
         self._add_channels(watch)

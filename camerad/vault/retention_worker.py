@@ -20,7 +20,7 @@ from typing import Final
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.text import printable
+from camerad.base.text import count, printable
 from camerad.container.keys import SigningKey
 from camerad.container.statements import rfc3339
 from camerad.office.office_store import open_office_store
@@ -31,6 +31,7 @@ from camerad.store.purging import Purged, ReasonKind
 from camerad.vault.cameras import Cameras
 from camerad.vault.notices.notice_rules import StoreFacts
 from camerad.vault.periodic_work import WorkFailedError
+from camerad.vault.start_check import check_directory
 from camerad.vault.store_look import look_at
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,19 @@ class RetentionWorker:
         self._looked = looked
         self._elsewhere = elsewhere
         self._said: frozenset[str] = frozenset()
+
+    def record_loss(self, entries: int, file: str) -> None:
+        """Write into the office's ledger that it has lost entries, so that what they may have held
+        stays. entries: how many. file: from which file. It blocks. Raises TakenError, StorageError,
+        NotMountedError and OfficeKeyError."""
+        check_directory(self._directory)
+        place = office_place(self._directory)
+        with open_office_store(
+            place, self._key, self._clock, self._cameras.keys(), _tell, compared=False
+        ) as store:
+            if not store.ledger.lossy:  # else it has just said so itself
+                said = count(entries, "entry that was there is", "entries that were there are")
+                store.ledger.record_loss(f"{file}: {said} gone")
 
     def look(self) -> float:
         """Delete what is due now; returns after how many seconds to look again. It blocks.

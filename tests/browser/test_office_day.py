@@ -297,7 +297,7 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
     rows.nth(1).get_by_role("link").click()
     expect(page.get_by_text(clerk.word("id_small", id=day.marked))).to_be_visible()
     clerk.sees("recording")
-    clerk.button("view").click()
+    clerk.button("check_view").click()
     clerk.field("reason").fill(REASON)
     clerk.sees("reason")
     clerk.confirms()
@@ -376,7 +376,7 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
         expect(page.get_by_text(title, exact=True)).to_be_visible()
         said = {"deleted": "state_deleted", "held": "held", "never": "never"}[key]
         expect(page.get_by_text(clerk.word(said), exact=True).first).to_be_visible()
-        assert clerk.button("view").count() == (key == "held")
+        assert clerk.button("check_view").count() == (key == "held")
         clerk.sees_again(f"{key}-later")
 
 

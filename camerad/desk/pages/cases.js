@@ -13,12 +13,14 @@ const UNCHOSEN = " ";
 
 /** All cases, or the one with a number. */
 export async function showCases(page, [number]) {
-  const cases = await get("/api/cases");
+  const [cases, unreadable] = await Promise.all([get("/api/cases"), get("/api/cases/unreadable")]);
   const one = cases.find((found) => found.number === number);
   if (one !== undefined) return drawCase(page, one);
   fill(
     page.main,
     make("h1", {}, say("cases")),
+    number === undefined ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
+    unreadable.count === 0 ? null : make("p", { class: "wrong" }, say("cases_unreadable", unreadable)),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page, cases) }, say("open_case"))),
     cases.length === 0 ? make("p", {}, say("no_cases")) : null,
     make(
@@ -106,8 +108,9 @@ async function openNew(number, cases) {
     return null;
   } catch (error) {
     if (error.why !== "case_taken") throw error;
-    const there = cases.find((one) => one.number === number);
-    return [sentence(error), there && there.closed_us !== null ? ` (${say("closed")})` : "", " ", make("a", { href: `#cases/${encodeURIComponent(number)}` }, say("case", { number }))];
+    const alike = (text) => text.normalize("NFKC").trim().toLowerCase();
+    const there = cases.find((one) => alike(one.number) === alike(number)) ?? { number, closed_us: null };
+    return [sentence(error), there.closed_us === null ? "" : ` (${say("closed")})`, " ", make("a", { href: `#cases/${encodeURIComponent(there.number)}` }, say("case", there))];
   }
 }
 

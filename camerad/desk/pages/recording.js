@@ -83,6 +83,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     said === null ? null : make("p", { class: "hint" }, say("check_hint")),
     asked.map((one) => make("p", {}, make("a", { href: "#requests" }, say(one.approved_by ? "request_approved" : "request_waits", { reason: one.reason })))),
     seen,
+    found.missing.map((what) => make("p", { class: "wrong" }, say(`missing_${what}`))),
     cases.length === 0 ? null : make("p", {}, `${say("cases")}: `, cases.map((number) => [make("a", { href: `#cases/${encodeURIComponent(number)}` }, number), " "])),
     lastFound(history) ?? null,
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),

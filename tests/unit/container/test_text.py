@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from camerad.base.text import LONGEST, is_plain, printable
+from camerad.base.text import LONGEST, is_plain, looks_empty, printable
 
 EVERYTHING = range(sys.maxunicode + 1)
 
@@ -45,3 +45,27 @@ def test_letters_of_all_the_world_are_plain() -> None:
 def test_a_text_has_so_many_code_points_and_no_more() -> None:
     assert is_plain("ß" * LONGEST)
     assert not is_plain("ß" * (LONGEST + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "\u3164\u3164",
+        "\u2800",
+        "\u115f\u1160",
+        "\uffa0",
+        "\ufe0f",
+        "\u0301\u0308",
+        " \u0301",
+    ],
+)
+def test_what_shows_nothing_looks_empty(text: str) -> None:
+    assert looks_empty(text)
+    assert not looks_empty(f"{text}7")
+
+
+def test_what_people_type_does_not_look_empty() -> None:
+    for text in ("Az. 7", "-", "ä", "案件", "\u1100\u1161", "😀", "\u2801"):
+        assert not looks_empty(text), text

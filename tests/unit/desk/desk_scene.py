@@ -30,6 +30,7 @@ from camerad.index.index import RecordingIndex
 from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.ledger.entries import read_lines
+from camerad.office.holdings import directory_id
 from camerad.vault.desk_settings import DeskSettings
 from tests.unit.vault.office_scene import OfficeScene
 
@@ -117,6 +118,7 @@ class DeskScene:
             self.directory, self.office.office_key.public, str(self.office.register)
         )
         Path(self.directory, "office").mkdir()
+        directory_id(self.directory)
         self.index = RecordingIndex(
             url_of(self.office.settings.index, self.directory), files, _fail
         )

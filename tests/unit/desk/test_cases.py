@@ -9,7 +9,7 @@ import pytest
 from desk_helpers import ONE
 
 from camerad.desk import cases as changes
-from camerad.desk.cases import MOST_HAND_OVERS, Case, CaseNote, Cases
+from camerad.desk.cases import DOUBLE_US, MOST_HAND_OVERS, Case, CaseError, CaseNote, Cases
 from camerad.vault.refusals import RefusedRequestError
 
 
@@ -65,3 +65,24 @@ def test_there_are_so_many_cases_and_no_more(cases: Cases, monkeypatch: pytest.M
     monkeypatch.setattr(changes, "MOST_CASES", 1)
     cases.open("7", "desk", 1, silent)
     assert refused(lambda: cases.open("8", "desk", 2, silent)) == "too_many_cases"
+
+
+def test_a_hand_over_that_was_clicked_twice_is_one() -> None:
+    case = changes.with_recording(Case("7", 1, "desk"), ONE, "desk", 2)
+    once = changes.with_hand_over(case, "Az. 1", "desk", 3, "a" * 64)
+    assert changes.with_hand_over(once, " Az. 1", "desk", 3 + DOUBLE_US - 1, "a" * 64) == once
+    for to, by, at_us, package in (
+        ("Az. 1", "desk", 3 + DOUBLE_US, "a" * 64),
+        ("Az. 2", "desk", 4, "a" * 64),
+        ("Az. 1", "boss", 4, "a" * 64),
+        ("Az. 1", "desk", 4, "b" * 64),
+    ):
+        assert len(changes.with_hand_over(once, to, by, at_us, package).handed_over) == 2
+
+
+@pytest.mark.parametrize("number", ["ä/26 SP", "A\u0308/26 sp", "Ä/26 SP"])
+def test_a_number_that_reads_the_same_opens_no_other_case(cases: Cases, number: str) -> None:
+    cases.open("Ä/26 sp", "desk", 1, silent)
+    with pytest.raises(RefusedRequestError, match="^case_taken$"):
+        cases.open(number, "desk", 2, silent)
+    cases.open("Ä/27 sp", "desk", 3, silent)

@@ -152,3 +152,4 @@ def test_one_damaged_case_keeps_no_other_from_being_shown(scene: DeskScene) -> N
     assert tab.ask("POST", "/api/cases/open", {"number": "7 Js 1"}).status == 200
     spoil(scene, f"cases/{NAME}", DEEP)
     assert [one["number"] for one in tab.ask("GET", "/api/cases").said] == ["7 Js 1"]
+    assert tab.ask("GET", "/api/cases/unreadable").said == {"count": 1}

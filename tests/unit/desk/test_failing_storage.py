@@ -16,6 +16,8 @@ from camerad.base.storage_errors import explain
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SecretsStore
 from camerad.ledger.ledger import Ledger
+from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.start_check import NotMountedError
 
 from .desk_scene import MINUTE, Browser, DeskScene
 
@@ -117,3 +119,43 @@ def test_the_ledger_says_which_administrator_signed_somebody_out(scene: DeskScen
     assert (by.person, by.who, by.what, by.roles) == ("clerk", "admin", "signed_out", ("desk",))
     (out,) = scene.kinds("signed")
     assert (out.who, out.what, out.how) == ("clerk", "out", "by_administrator")
+
+
+def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
+    scene: DeskScene, tmp_path: Path
+) -> None:
+    tab = scene.signed_in("clerk")
+    there, away = Path(scene.directory), tmp_path / "away"
+    there.rename(away)
+    there.mkdir()  # the place that it is mounted at
+    for method, path in (
+        *(("GET", "/api/me"), ("GET", "/api/recordings"), ("POST", "/api/sign-in/ask")),
+        *(("POST", "/api/sign-out"), ("POST", "/api/cases/open")),
+    ):
+        answer = tab.ask(method, path)
+        assert (answer.status, answer.why) == (503, "storage"), path
+    assert tab.ask("GET", "/").status == 200
+    with pytest.raises(NotMountedError, match="mount"):
+        scene.desk.tidy()
+    assert list(there.iterdir()) == []
+    there.rmdir()
+    away.rename(there)
+    assert tab.ask("GET", "/api/recordings").status == 200
+    assert tab.ask("POST", "/api/sign-out").status == 200
+
+
+def test_one_reads_where_nothing_may_be_written(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that was remounted read-only: not even the locks can be opened."""
+    tab, admin = scene.signed_in("clerk"), scene.signed_in("admin")
+    scene.index.refresh()
+    monkeypatch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
+    monkeypatch.setattr(durable_files, "publish", fails(errno.EROFS))
+    monkeypatch.setattr(Ledger, "append", fails(errno.EROFS))
+    scene.clock.advance(2 * MINUTE)
+    assert tab.ask("GET", "/api/me").said["id"] == "clerk"
+    for path in ("/api/recordings", "/api/cases"):
+        assert tab.ask("GET", path).status == 200, path
+    assert admin.ask("GET", "/api/people").status == 200
+    assert tab.ask("POST", "/api/sign-out").why == "storage"

@@ -179,6 +179,34 @@ def test_a_file_that_is_no_recording_shows_what_happened_and_can_be_held(
         path.chmod(mode)
 
 
+def test_what_cannot_be_read_of_its_cases_and_camera_is_said(
+    scene: DeskScene, tab: Browser
+) -> None:
+    assert tab.ask("GET", THERE).said["missing"] == []
+    damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
+    damaged.parent.mkdir(mode=0o700, exist_ok=True)
+    damaged.write_bytes(b"{")
+    (key,) = scene.office.directory.glob("*/device.jwk")
+    kept = key.read_bytes()
+    key.unlink()
+    try:
+        said = tab.ask("GET", THERE).said
+        assert said["missing"] == ["cases", "camera_ledger"]
+        assert not [one for one in said["history"] if one["ledger"] == "camera"]
+    finally:
+        damaged.unlink()
+        key.write_bytes(kept)
+    assert tab.ask("GET", THERE).said["missing"] == []
+
+
+@pytest.mark.parametrize("reason", ["\u3164", "\u2800", "\u0301\ufe0f"])
+def test_a_reason_that_shows_nothing_is_none(tab: Browser, reason: str) -> None:
+    assert tab.ask("POST", f"{THERE}/hold", {"reason": reason}).why == "reason_needed"
+    wanted = {"reason": reason, "purpose": "view"}
+    assert tab.ask("POST", f"{THERE}/viewing", wanted).why == "reason_needed"
+    assert tab.ask("POST", "/api/cases/open", {"number": reason}).why == "case"
+
+
 def test_a_case_takes_what_the_office_knows_and_says_what_is_wrong(tab: Browser) -> None:
     def post(what: str, **said: str) -> Any:
         return tab.ask("POST", f"/api/cases/{what}", {"number": "12"} | said)

@@ -20,11 +20,14 @@ from camerad.index.index_settings import IndexSettings, path_in, url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.index.refresh import Refresher
+from camerad.ledger.entries import read_lines
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
 from camerad.vault import index_worker
+from camerad.vault.cameras import Cameras
 from camerad.vault.index_worker import AGAIN_SECONDS, FULL_SECONDS, LOOK_SECONDS, IndexWorker
-from camerad.vault.periodic_work import PeriodicWork
+from camerad.vault.periodic_work import PeriodicWork, WorkFailedError
+from camerad.vault.retention_worker import RetentionWorker
 from tests.unit.vault.office_scene import DEADLINE, KEY, OfficeScene
 from tests.waiting import until
 
@@ -224,3 +227,116 @@ def test_the_server_does_it_by_itself(
             return [one.id for one in index.find(RecordingQuery()).recordings] == [ONE]
 
         until(found, DEADLINE)
+
+
+def cut(scene: OfficeScene, entries: int) -> Path:
+    """The office's ledger without its last entries, as if they had never been."""
+    (path,) = Path(office_place(str(scene.directory)).ledger).glob("*.jws")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.chmod(0o600)
+    path.write_bytes(b"".join(lines[:-entries]))
+    return path
+
+
+def watching(scene: OfficeScene) -> tuple[IndexWorker, RetentionWorker]:
+    """The server's index, which tells its retention of entries that are gone."""
+    cameras = Cameras(str(scene.register))
+    retention = RetentionWorker(str(scene.directory), cameras, scene.office_key, scene.clock)
+    directory = str(scene.directory)
+    url = url_of(IndexSettings(), directory)
+    worker = IndexWorker(
+        url, directory, scene.office_key.public, str(scene.register), retention.record_loss
+    )
+    return worker, retention
+
+
+def losses(scene: OfficeScene) -> list[str]:
+    ring = KeyRing([scene.office_key.public])
+    files = sorted(Path(office_place(str(scene.directory)).ledger).glob("*.jws"))
+    lines = (line for one in files for line in read_lines(one.read_bytes(), ring))
+    return [line.entry.kind for line in lines if line.entry and line.entry.kind == "damaged"]
+
+
+def held_and_indexed(scene: OfficeScene, tmp_path: Path) -> IndexWorker:
+    """A recording that is held, which the index has read."""
+    Path(scene.directory, "office/id").write_text("0a1b\n", encoding="ascii")
+    camera = Camera(tmp_path / "camera")
+    camera.put(ONE)
+    camera.offload(scene.directory)
+    worker, _ = watching(scene)
+    hold(scene, ONE)
+    hold(scene, ONE)
+    worker.look()
+    assert ids(scene, held=True) == [ONE]
+    worker.close()
+    return watching(scene)[0]
+
+
+def test_entries_that_are_gone_from_the_ledger_are_missed_once(
+    scene: OfficeScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = held_and_indexed(scene, tmp_path)
+    cut(scene, 3)
+    caplog.set_level(logging.CRITICAL)
+    for _ in range(3):
+        worker.look()
+    said = [one.getMessage() for one in caplog.records]
+    assert len(said) == 1
+    assert "3 entries that were there are gone. Holds may be lost with it." in said[0]
+    assert losses(scene) == ["damaged"]
+    worker.close()
+
+
+def test_the_newest_part_of_the_ledger_is_missed_and_an_expired_one_is_not(
+    scene: OfficeScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = held_and_indexed(scene, tmp_path)
+    place = office_place(str(scene.directory))
+    trusted = KeyRing([KEY.public])
+    with open_office_store(
+        place, scene.office_key, scene.clock, trusted, print, compared=False
+    ) as store:
+        store.ledger.rotate()
+        store.ledger.rotate()
+        assert store.ledger.expire(0) == (1,)
+    caplog.set_level(logging.CRITICAL)
+    worker.look()
+    assert losses(scene) == [] and not caplog.records
+    max(Path(place.ledger).glob("*.jws")).unlink()
+    worker.look()
+    worker.look()
+    assert len(caplog.records) == 1 and losses(scene) == ["damaged"]
+    worker.close()
+
+
+def test_the_last_entry_may_never_have_been_durable(scene: OfficeScene, tmp_path: Path) -> None:
+    worker = held_and_indexed(scene, tmp_path)
+    cut(scene, 1)
+    worker.look()
+    assert losses(scene) == []
+    worker.close()
+
+
+def test_what_cannot_be_written_down_now_is_remembered(scene: OfficeScene, tmp_path: Path) -> None:
+    worker = held_and_indexed(scene, tmp_path)
+    cut(scene, 3)
+    identity = Path(scene.directory, "office/id")
+    kept = identity.read_bytes()
+    identity.unlink()  # as where the storage is not mounted
+    with pytest.raises(WorkFailedError):
+        worker.look()
+    assert losses(scene) == []
+    identity.write_bytes(kept)
+    worker.look()
+    assert losses(scene) == ["damaged"]
+    worker.close()
+
+
+def test_the_first_look_is_waited_for(worker: IndexWorker) -> None:
+    waiting = threading.Thread(target=worker.wait_for_first)
+    waiting.start()
+    worker.wait_for_first(0.0)
+    assert waiting.is_alive()
+    worker.look()
+    waiting.join(DEADLINE)
+    assert not waiting.is_alive()
