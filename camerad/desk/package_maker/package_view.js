@@ -151,7 +151,7 @@ class PackageMaking {
     for (let problem = ""; good.length > 0; ) {
       if (!identity.isOpen) {
         const form = new KeyForm(identity, words);
-        form.say(problem);
+        if (problem !== "") form.reject(problem);
         fill(this.#body, make("div", { class: "camerad-player" }, form.element));
         await this.#until(identity, "opened");
         fill(this.#body);

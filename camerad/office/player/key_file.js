@@ -23,6 +23,7 @@ const KEY_BYTES = 32;
 /** Why a key file cannot be opened. */
 export const KeyProblem = Object.freeze({
   TOO_LARGE: "too_large",
+  NO_PASSPHRASE: "no_passphrase",
   PASSPHRASE: "passphrase",
   TOO_MUCH_WORK: "too_much_work",
   NO_KEY: "no_key",
@@ -58,6 +59,7 @@ export function isSealed(bytes) {
 export async function identitiesIn(bytes, passphrase) {
   let text = new TextDecoder().decode(bytes);
   if (isSealed(bytes)) {
+    if (passphrase === "") throw new KeyFileError(KeyProblem.NO_PASSPHRASE);
     const decrypter = new Decrypter();
     decrypter.addPassphrase(passphrase);
     try {

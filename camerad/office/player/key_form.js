@@ -1,6 +1,6 @@
 // Asks for the office's key file and its passphrase, and opens it in the tab.
 
-import { make } from "./dom.js";
+import { make, show } from "./dom.js";
 import { KeyFileError } from "./key_file.js";
 
 /** By when a page that is seen was drawn. */
@@ -11,6 +11,8 @@ export class KeyForm {
   #file;
   #passphrase;
   #problem;
+  #needed;
+  #recipients;
   #state;
   #open;
 
@@ -24,6 +26,8 @@ export class KeyForm {
     this.#file = make("input", { type: "file" });
     this.#passphrase = make("input", { type: "password", autocomplete: "off" });
     this.#problem = make("p", { class: "problem", role: "alert" });
+    this.#recipients = make("p", { class: "mono" });
+    this.#needed = make("details", { hidden: true }, make("summary", { text: words.neededKey }), this.#recipients);
     this.#state = make("p", { role: "status" });
     this.#open = make("button", { type: "submit", class: "primary", text: words.open });
     const hint = make("small", { text: words.passphraseHint });
@@ -37,12 +41,32 @@ export class KeyForm {
       this.#open,
       this.#state,
       this.#problem,
+      this.#needed,
     );
   }
 
   /** Say why the key is asked for once more. @param {string} text */
   say(text) {
+    this.#tell("");
     this.#state.textContent = text;
+  }
+
+  /**
+   * Say that the key that was given is not the one that is needed, until there is another try.
+   * @param {string} text @param {string[]} recipients what was sealed to, for whoever knows about keys
+   */
+  reject(text, recipients = []) {
+    this.#tell(text);
+    this.#problem.scrollIntoView({ block: "nearest" });
+    this.#recipients.textContent = recipients.join(", ");
+    show(this.#needed, recipients.length > 0);
+  }
+
+  /** Say what is wrong with this try, and nothing of one before. @param {string} problem */
+  #tell(problem) {
+    this.#problem.textContent = problem;
+    this.#state.textContent = "";
+    show(this.#needed, false);
   }
 
   /** @param {Event} event */
@@ -50,10 +74,10 @@ export class KeyForm {
     event.preventDefault();
     const file = this.#file.files?.[0];
     if (file === undefined) {
-      this.#problem.textContent = this.words.noFile;
+      this.#tell(this.words.noFile);
       return;
     }
-    this.#problem.textContent = "";
+    this.#tell("");
     this.#state.textContent = this.words.openingKey;
     this.#open.disabled = true;
     // The work that a passphrase takes stops everything else in the tab: first say so. A tab that

@@ -69,6 +69,8 @@ class Player {
   #checking = false;
   /** Whether somebody has asked for the proven part of what is not authentic. */
   #asked = false;
+  /** Whether it is said beside the pictures that the key which is held is another one. */
+  #isRefused = false;
   #closed = false;
 
   constructor(element, options) {
@@ -270,6 +272,8 @@ class Player {
 
   #forgotten = () => {
     this.#stop();
+    if (this.#isRefused) this.#view.problem("");
+    this.#isRefused = false;
     this.#view.form.say(this.#words.forgotten);
     this.#view.asks(!this.#isBad || this.#asked);
   };
@@ -366,14 +370,22 @@ class Player {
   #fail(error) {
     const reason = reasonOf(error);
     const { stopped } = this.#words;
-    const more = { wrongKey: this.#recording?.timeline?.header.recipients.join(", "), unexpected: error.message };
-    this.#view.problem([stopped[reason], more[reason]].filter(Boolean).join(" "));
     this.#view.offer({ again: reason === "source" });
     if (reason === "wrongKey") {
-      this.#stop();
-      this.#view.asks(true);
+      this.#refuse(stopped.wrongKey);
+      return;
     }
+    this.#view.problem(reason === "unexpected" ? `${stopped[reason]} ${error.message}` : stopped[reason]);
     if (reason === "unexpected") throw error;
+  }
+
+  /** Say that the key is another one: where it is asked for, unless somebody else does that. */
+  #refuse(/** @type {string} */ text) {
+    this.#stop();
+    this.#isRefused = this.#led !== null;
+    if (this.#isRefused) this.#view.problem(text);
+    else this.#view.form.reject(text, this.#recording?.timeline?.header.recipients);
+    this.#view.asks(true);
   }
 
   #listeners() {

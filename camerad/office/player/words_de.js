@@ -81,6 +81,7 @@ export const DE = {
   keyFile: "Schlüsseldatei",
   passphrase: "Passwort des Schlüssels",
   passphraseHint: "leer lassen, wenn die Schlüsseldatei keines hat",
+  neededKey: "Für die Technik: dieser Schlüssel ist nötig",
   open: "Öffnen",
   openingKey: "Der Schlüssel wird geöffnet; das dauert einige Sekunden …",
   forget: "Schlüssel vergessen",
@@ -89,6 +90,7 @@ export const DE = {
   noFile: "Bitte zuerst die Schlüsseldatei wählen.",
   keyProblems: {
     too_large: "Diese Datei ist zu groß für einen Schlüssel. Bitte die Schlüsseldatei der Dienststelle wählen.",
+    no_passphrase: "Diese Schlüsseldatei hat ein Passwort. Bitte eintippen.",
     passphrase: "Das Passwort ist falsch, oder die Schlüsseldatei ist beschädigt.",
     too_much_work: "Diese Schlüsseldatei verlangt mehr Rechenzeit, als ein Browser aufbringt. Bitte die Aufzeichnung mit dem Befehl camerad öffnen.",
     no_key: "In dieser Datei ist kein privater Schlüssel. Bitte die Schlüsseldatei der Dienststelle wählen.",
@@ -96,7 +98,7 @@ export const DE = {
   stopped: {
     unproven: "Ab hier ist nichts bewiesen; deshalb wird nichts gezeigt.",
     noKey: "Der Schlüssel wurde vergessen.",
-    wrongKey: "Dieser Schlüssel öffnet die Aufzeichnung nicht. Nötig ist der private Schlüssel zu einem von denen, für die sie versiegelt ist:",
+    wrongKey: "Das ist nicht der Schlüssel des Amts. Wählen Sie eine andere Datei, oder fragen Sie, wer den Schlüssel verwahrt.",
     unplayable: "Dieser Browser kann kein H.264 abspielen. Bitte Firefox oder Chromium der Dienststelle nehmen.",
     notUnderstood: "Die Kamera hat das unterschrieben, aber es ist kein verständliches Video.",
     source: "Die Aufzeichnung kann nicht mehr gelesen werden.",

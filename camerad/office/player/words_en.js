@@ -81,6 +81,7 @@ export const EN = {
   keyFile: "Key file",
   passphrase: "Passphrase of the key",
   passphraseHint: "leave empty if the key file has none",
+  neededKey: "For your technician: this key is needed",
   open: "Open",
   openingKey: "The key is being opened; this takes some seconds …",
   forget: "Forget the key",
@@ -89,6 +90,7 @@ export const EN = {
   noFile: "Choose the key file first.",
   keyProblems: {
     too_large: "This file is too large for a key. Choose the office's key file.",
+    no_passphrase: "This key file has a passphrase. Type it in, please.",
     passphrase: "The passphrase is wrong, or the key file is damaged.",
     too_much_work: "This key file takes more work to open than a browser does. Open the recording with the command camerad.",
     no_key: "There is no private key in this file. Choose the office's key file.",
@@ -96,7 +98,7 @@ export const EN = {
   stopped: {
     unproven: "From here on nothing is proven, so nothing is shown.",
     noKey: "The key was forgotten.",
-    wrongKey: "This key does not open the recording. Use the private key of one of those that it is sealed to:",
+    wrongKey: "This is not the office's key. Choose another file, or ask who keeps the key.",
     unplayable: "This browser cannot play H.264. Take Firefox or Chromium as your office installs it.",
     notUnderstood: "The camera signed this, but it cannot be understood as a video.",
     source: "The recording cannot be read any more.",
