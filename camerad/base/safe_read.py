@@ -66,7 +66,8 @@ def open_plain(path: str, what: str, *, linked: bool = False) -> BufferedReader:
         raise _unreadable(path, what, error) from error
     if not _is_plain(file):
         file.close()
-        raise StorageError(f"{path}: cannot read the {what}: this is no plain file; remove it")
+        remedy = "name another one" if linked else "remove it"
+        raise StorageError(f"{path}: cannot read the {what}: this is no plain file; {remedy}")
     return file
 
 

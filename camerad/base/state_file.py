@@ -57,8 +57,13 @@ def read_json(path: str, kind: type[_T], what: str, largest: int, remedy: str) -
     """
     if not file_status.exists(path):
         return None
+    content = read_plain(path, what, largest)
+    if not content:
+        raise StateFileError(
+            f"{path}: the {what} cannot be read: it is empty, or is no plain file; {remedy}"
+        )
     try:
-        return msgspec.json.decode(read_plain(path, what, largest), type=kind)
+        return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise StateFileError(f"{path}: the {what} cannot be read: {error}; {remedy}") from error
 

@@ -29,7 +29,8 @@ _REMEDIES: Final = {
     errno.EISDIR: "name a file",
     errno.EEXIST: "something of this name exists already; it was left as it is",
     errno.ELOOP: "a symbolic link stands there, which is not what a camera leaves: treat the card, "
-    "or the stick, as manipulated; nothing was done where the link leads",
+    "or the stick, as manipulated; in a server's directory, find out who put it there; nothing was "
+    "done where the link leads",
 }
 
 

@@ -60,6 +60,11 @@ def run(options: argparse.Namespace) -> int:
         None if text is None else moment_us(text, utc=options.utc)
         for text in (options.since, options.until, options.due_before)
     )
+    if since is not None and until is not None and since >= until:
+        raise desk.DeskError(
+            f"--from {printable(options.since)} is not before --to {printable(options.until)}: "
+            "exchange them"
+        )
     index = office_reindex.open_index(options.config)
     from camerad.index.recording_query import RecordingQuery  # noqa: PLC0415 - slow to import
 
@@ -103,12 +108,18 @@ def moment_us(text: str, *, utc: bool) -> int:
     unless it has one of its own. Raises DeskError."""
     try:
         when = datetime.fromisoformat(text)
+    except ValueError:
+        raise desk.DeskError(
+            f"{printable(text)}: this is no time; write it like 2026-11-28 or 2026-11-28T14:30"
+        ) from None
+    try:
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC) if utc else when.astimezone()
         return round((when - _EPOCH).total_seconds() * 1_000_000)
     except (ValueError, OverflowError):
         raise desk.DeskError(
-            f"{printable(text)}: this is no time; write it like 2026-11-28 or 2026-11-28T14:30"
+            f"{printable(text)}: this is at the beginning or the end of time; name a day of a "
+            "recording"
         ) from None
 
 

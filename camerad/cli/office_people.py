@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.desk.desk_ledger import DeskLedger  # noqa: PLC0415
-    from camerad.desk.people import People  # noqa: PLC0415
+    from camerad.desk.people import People, PeopleError  # noqa: PLC0415
     from camerad.desk.roles import read_roles  # noqa: PLC0415
     from camerad.desk.sessions import Sessions  # noqa: PLC0415
     from camerad.office import office  # noqa: PLC0415
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         known = people.find(options.person)
         if known is None:
-            raise OfficeCommandError(f"{printable(options.person)}: there is nobody of this id")
+            raise PeopleError(f"there is nobody with the id {printable(repr(options.person))}")
         if known.is_lost:
             raise OfficeCommandError(
                 f"the file of {known.id} cannot be read: add them anew with 'people add'"

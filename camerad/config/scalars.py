@@ -90,7 +90,8 @@ def describe_allowed(setting: Setting) -> str:
         return f"a {'whole ' if kind is int else ''}number is needed, {setting.mark(fields.Range)}"
     if matches := setting.mark(fields.Matches):
         return f"{matches.meaning} is needed"
-    return f"one of these is needed: {', '.join(fields.choices_of(setting))}"
+    choices = fields.choices_of(setting)
+    return f"one of these is needed: {', '.join(choices)}" if choices else "a text is needed"
 
 
 def is_nothing(node: yaml.Node) -> bool:

@@ -108,13 +108,12 @@ class Admission:
 
     def write_end(self, entries: Sequence[Entry]) -> None:
         """The entries of a session's end, before it. Where the storage takes them no more, the log
-        has them: nobody stays signed in because it is full. Raises BusyError."""
+        says that they are missing: nobody stays signed in because it is full. Raises BusyError."""
         try:
             self._ledger.append_all(entries)
         except StorageError as error:
             _log.error(
-                "somebody is signed out without these entries of the ledger: %s; %s",
-                printable("; ".join(f"{kind} {facts}" for kind, facts in entries)),
+                "somebody is signed out, and the ledger does not say so: %s",
                 printable(error),
                 extra=MessageId.STORAGE.extra,
             )

@@ -120,7 +120,8 @@ class PeopleRoutes:
             try:
                 self._people.add(body.id, body.name, roles, self._clock.wall_us(), note)
             except PeopleError:
-                raise refused(DeskRefusal.BAD_ID) from None
+                taken = self._people.find(body.id) is not None  # by another request, meanwhile
+                raise refused(DeskRefusal.ID_TAKEN if taken else DeskRefusal.BAD_ID) from None
             return GivenLink(body.id, self._sessions.make_link(body.id, visit.who))
 
         return await asyncio.to_thread(add)

@@ -221,9 +221,10 @@ async def _refuse_in_words(
     except tuple(_WHY) as error:
         why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
         if why is DeskRefusal.SERVER_FILES:  # whoever runs the server has to mend it
-            of_register = isinstance(error, RegisterError)
-            kind = MessageId.REGISTER if of_register else MessageId.STORAGE
-            _log.warning("%s", printable(error), extra=kind.extra)
+            if isinstance(error, RegisterError):
+                _log.warning("%s", printable(error), extra=MessageId.REGISTER.extra)
+            else:
+                _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
         raise refused(why) from error
     except (StorageError, NotMountedError) as error:
         what = f"{request.method} {printable(request.path)}"

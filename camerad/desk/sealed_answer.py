@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -28,6 +29,7 @@ AGAIN_US: Final = 2 * SECOND
 """After how long it is asked again whether somebody may have the rest."""
 _ANY: Final = "*"
 
+_NOTHING: Final = re.compile(r"\s*bytes=-0+\s*", re.IGNORECASE)
 StillMay = Callable[[], Awaitable[object]]
 """Raises RefusedRequestError once somebody may not have it any more."""
 
@@ -102,6 +104,8 @@ def _names(tags: tuple[ETag, ...] | None, tag: str) -> bool:
 def _range_of(request: web.Request, size: int) -> tuple[int, int]:
     """Where the asked range begins and ends. Refused if the file has nothing there."""
     refusal = _refused(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {hdrs.CONTENT_RANGE: _all(size)})
+    if _NOTHING.fullmatch(request.headers[hdrs.RANGE]):
+        raise refusal  # the parser takes it for all of the file
     try:
         asked = request.http_range
     except ValueError:

@@ -505,7 +505,7 @@ export const DE = {
   refused_passkey: "Dieser Passkey gilt hier nicht. Nehmen Sie einen anderen, oder bitten Sie, wer den Server betreut, um einen Link.",
   refused_busy: "Im Archiv wird gerade gearbeitet. Versuchen Sie es gleich noch einmal.",
   refused_too_many: "Davon gibt es schon zu viele. Versuchen Sie es später noch einmal.",
-  refused_index_away: "Das Verzeichnis wird gerade erstellt. Versuchen Sie es gleich noch einmal.",
+  refused_index_away: "Das Verzeichnis antwortet nicht: Es wird gerade erstellt, oder sein Speicher ist voll oder fehlt. Versuchen Sie es gleich noch einmal; bleibt es so, sagen Sie es dem, der den Server betreut.",
   sign_out_failed: "Sie sind NICHT abgemeldet. {why} Bis das geht, sperren Sie diesen Rechner.",
   me_unknown: "Ob Sie angemeldet sind, lässt sich gerade nicht sagen. {why} Laden Sie die Seite dann neu.",
   refused_storage_full: "Der Speicher des Servers ist voll; es lässt sich nichts schreiben. Wer ihn betreut, muss Platz schaffen.",

@@ -505,7 +505,7 @@ export const EN = {
   refused_passkey: "The passkey does not count here. Use another one, or ask whoever runs the server for a link.",
   refused_busy: "The store is at work just now. Try again in a moment.",
   refused_too_many: "There are too many of these. Try again later.",
-  refused_index_away: "The index is being made just now. Try again in a moment.",
+  refused_index_away: "The index does not answer: it is being made, or its storage is full or away. Try again in a moment; if it stays so, tell whoever runs the server.",
   sign_out_failed: "You are NOT signed out. {why} Until that works, lock this computer.",
   me_unknown: "Nobody knows now whether you are signed in. {why} Then load the page again.",
   refused_storage_full: "The server's storage is full, so nothing can be written. Whoever runs it has to make room.",

@@ -153,6 +153,11 @@ class OfficeRecords:
 def check_report(path: str, office: OfficeRecords) -> ReportCheck:
     """Check a report. path: one of its files. Raises NoReportError, and StorageError."""
     stem, _ = os.path.splitext(path)
+    if not file_status.exists(path) and not file_status.exists(stem + SIGNED):
+        raise NoReportError(
+            f"{path}: there is no such file, and no signature beside it; name a report's .html, "
+            ".csv or .jws"
+        )
     token = _signed_beside(stem)
     try:
         said = parse_statement(token, office.keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ def test_each_skipped_file_is_said_once_for_a_reason(caplog: pytest.LogCaptureFi
     said = [one.getMessage() for one in caplog.records]
     assert said[0] == "a record counts no more: /there/0: cannot be read"
     assert len(said) == 2 * 1001, "what was said a thousand reasons ago is said again"
+
+
+def test_what_is_no_plain_file_is_called_so(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "object.json")
+    with pytest.raises(state_file.StateFileError, match="it is empty, or is no plain file; remove"):
+        state_file.read_json(str(path), Any, "object", 100, "remove it")
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -91,6 +91,13 @@ def test_a_time_that_is_none_is_refused(desk: Desk, directory: Path) -> None:
     assert found(desk, "--to", "0001-01-01T00:00+23:00") == []
 
 
+def test_times_that_nothing_can_be_between_are_refused(desk: Desk, directory: Path) -> None:
+    said = desk("office", "find", "--from", "2026-11-29", "--to", "2026-11-28")
+    assert (said.code, "is not before --to 2026-11-28" in said.err) == (EX_USAGE, True)
+    said = desk("office", "find", "--from", "9999-12-31T23:59-23:00")
+    assert (said.code, "no time;" in said.err) == (0, False)
+
+
 def test_a_mark_that_is_none_is_refused(desk: Desk, directory: Path) -> None:
     said = desk("office", "find", "--after", "nothing")
     assert (said.code, "first page" in said.err) == (EX_USAGE, True)

@@ -64,7 +64,8 @@ def test_on_a_full_disk_one_reads_and_is_signed_out(
     assert not scene.sessions.count_of("clerk")
     said = [one.getMessage() for one in caplog.records]
     assert len([one for one in said if one.startswith("that somebody uses the desk")]) == 1
-    assert any("without these entries of the ledger: signed {'who': 'clerk'" in one for one in said)
+    assert any("signed out, and the ledger does not say so: /office" in one for one in said)
+    assert "clerk" not in caplog.text
 
 
 def test_an_administrator_signs_somebody_out_on_a_full_disk(

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from camerad.base.errors import CameradError
+from camerad.base.errors import EX_USAGE, CameradError
 from camerad.cli import office_people
 from camerad.desk import people as people_module
 from camerad.desk.roles import DeskRole
@@ -50,6 +50,29 @@ def test_whoever_has_come_in_gets_a_link_by_the_command_unless_withdrawn(
     with pytest.raises(CameradError, match="came is withdrawn; an administrator restores them"):
         run(scene, "link", "came")
     assert [facts.what for facts in scene.kinds("rights")] == ["link"]
+
+
+@pytest.mark.parametrize("person", ["nobody", "", "../nobody"])
+def test_a_link_for_nobody_is_a_mistake_of_who_typed_it(scene: DeskScene, person: str) -> None:
+    with pytest.raises(CameradError, match="there is nobody with the id '") as error:
+        run(scene, "link", person)
+    assert error.value.exit_code == EX_USAGE
+
+
+def test_whose_file_is_damaged_is_listed_and_added_anew(
+    scene: DeskScene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.add("lost", DeskRole.DESK)
+    (people,) = Path(scene.directory).glob("office/desk/people/lost.json")
+    people.write_bytes(b"{")
+    run(scene, "list", "")
+    assert "lost  lost  the file of this person cannot be read" in capsys.readouterr().out
+    with pytest.raises(CameradError, match="add them anew with 'people add'"):
+        run(scene, "link", "lost")
+    run(scene, "add", "lost")
+    assert "#link=" in capsys.readouterr().out
+    known = scene.people.find("lost")
+    assert known is not None and known.active
 
 
 def test_one_person_too_many_is_no_entry(scene: DeskScene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -372,6 +372,7 @@ def test_a_range_is_of_the_file_that_it_was_before(scene: DeskScene) -> None:
     assert (some.status, some.body) == (206, whole[10:20])
     assert some.headers["Content-Range"] == f"bytes 10-19/{len(whole)}"
     assert get(Range="bytes=-7").body == whole[-7:]
+    assert get(Range="bytes=-0").status == 416
     assert get(Range="bytes=10-19", If_Range=tag).status == 206
     assert get(Range="bytes=10-19", If_Range='"other"').body == whole
     assert get(If_Match='"other"').status == 412
