@@ -298,7 +298,7 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
     expect(page.get_by_text(clerk.word("id_small", id=day.marked))).to_be_visible()
     clerk.sees("recording")
     clerk.button("check_view").click()
-    clerk.field("reason").fill(REASON)
+    clerk.field("reason_number").fill(REASON)
     clerk.sees("reason")
     clerk.confirms()
     page.set_input_files(".camerad-player form input[type=file]", identity_file())
@@ -311,7 +311,7 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
 def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
     """Held, put into its case, and given to the prosecutor."""
     page = clerk.page
-    clerk.does("hold", hold_ground="prosecution", reason=REASON)
+    clerk.does("hold", hold_ground="prosecution", reason_number=REASON)
     expect(page.locator(".tag.held").first).to_be_visible()
     expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
     clerk.sees("held")
