@@ -46,8 +46,9 @@ class RecordingQuery:
     say it (`camera_names.names_meant`). ids: of recordings. wearer: their id. wearer_said: the same
     as people say it. flagged: it has a mark. state: one of `camerad.index.index_tables.STATES`.
     held: it must not be deleted. handed_over: it left the office with a case. has_gaps: pictures or
-    sound are missing in it. recovered: repair closed it. due_from_us, due_before_us: it is due from then on, and before
-    then. limit: rows of a page, at most `MOST`. after: the mark of the page before.
+    sound are missing in it. recovered: repair closed it. due_from_us, due_before_us: it is due from
+    then on, and before then. limit: rows of a page, at most `MOST`. after: the mark of the page
+    before.
     """
 
     from_us: int | None = None
