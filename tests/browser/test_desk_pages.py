@@ -11,7 +11,8 @@ from desk_helpers import ONE, TWO
 from playwright.sync_api import Browser, Route, expect
 
 from camerad.desk.roles import DeskRole
-from tests.browser.test_desk import FLAGS, at_desk, office, signed_in
+from tests.browser.person import NARROW
+from tests.browser.test_desk import AUTHENTICATOR, FLAGS, at_desk, office, signed_in
 from tests.unit.desk.desk_scene import DeskScene
 
 __all__ = ["FLAGS"]
@@ -115,3 +116,120 @@ def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: D
             page.unroute_all()
             page.go_forward()
             expect(page.get_by_role("heading", level=1)).to_contain_text("cam-1")
+
+
+def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "asked", size=NARROW, scheme="dark") as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        said = page.get_by_role("main").get_by_role("status")
+        expect(said).to_have_text("3 Aufnahmen")
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Kamera", exact=True).fill("cam-7")
+        page.get_by_label("Fällig am").fill("2026-11-25")
+        page.get_by_label("Nur mit Marke").check()
+        page.get_by_role("button", name="Suchen").click()
+        expect(said).to_have_text("Kamera: cam-7 · Fällig am: 25.11.2026 · Nur mit Marke")
+        one.sees("nothing")
+        page.get_by_role("button", name="Letzte Nacht").click()
+        expect(said).to_have_text(re.compile(r"^Von: .+ 18:00 · Bis: .+ 08:00$"))
+        pressed = page.get_by_role("button", pressed=True)
+        expect(pressed).to_have_text("Letzte Nacht")
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Von", exact=True).fill("2026-11-25")
+        page.get_by_label("Bis", exact=True).fill("2026-11-24")
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.locator("#told")).to_have_text("„Bis“ liegt nicht nach „Von“.")
+        # An id as somebody says it on the phone.
+        page.get_by_role("button", name="Suche zurücksetzen").click()
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Kennung").fill(f" {TWO.lower()} ")
+        page.get_by_role("button", name="Suchen").click()
+        expect(said).to_contain_text("1 Aufnahme · Kennung:")
+        expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
+        one.sees("id")
+
+
+def test_whoever_is_signed_out_comes_back_to_where_they_were(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    link = f"{scene.origin}/#link={scene.sessions.make_link('clerk', '')}"
+    with at_desk(chromium, scene, "back", link) as one:
+        one.forgives = ("Failed to load resource",)
+        page = one.page
+        authority = page.context.new_cdp_session(page)
+        authority.send("WebAuthn.enable")
+        authority.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        page.get_by_role("button", name="Passkey anlegen und anmelden").click()
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text("Aufnahmen")
+        page.goto(f"{scene.origin}/#recording/{TWO}")
+        expect(heading).to_contain_text("cam-1")
+        expect(page).to_have_title(re.compile(r"^cam-1, .+ – camerad$"))
+        scene.sessions.end_all_of("clerk")
+        page.goto(f"{scene.origin}/#recording/{ONE}")
+        expect(heading).to_have_text("Anmelden")
+        expect(page.get_by_role("main").get_by_role("status")).to_have_text(
+            "Sie sind abgemeldet. Melden Sie sich wieder an."
+        )
+        one.sees("out")
+        page.get_by_role("button", name="Anmelden").click()
+        expect(heading).to_contain_text("cam-1")
+        assert page.url.endswith(ONE)
+        # A link that was used leads to signing in.
+        page.get_by_role("button", name="Abmelden").click()
+        expect(heading).to_have_text("Anmelden")
+        page.goto(link)
+        expect(page.get_by_role("alert")).to_contain_text("Dieser Link ist verbraucht")
+        one.sees("used")
+        page.get_by_role("button", name="Schon einen Passkey? Anmelden").click()
+        page.get_by_role("button", name="Anmelden", exact=True).click()
+        expect(heading).to_have_text("Aufnahmen")
+
+
+def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "cases") as one:
+        one.forgives = ("Failed to load resource: the server responded with a status of 409",)
+        signed_in(one, scene, "clerk")
+        page = one.page
+        dialog = page.get_by_role("dialog")
+        page.get_by_role("link", name="Vorgänge").click()
+        for there in (False, True):
+            page.get_by_role("button", name="Vorgang anlegen").click()
+            dialog.get_by_label("Aktenzeichen").fill("77/26")
+            dialog.get_by_role("button", name="Vorgang anlegen").click()
+            if there:
+                expect(dialog.get_by_role("alert")).to_contain_text("Diesen Vorgang gibt es schon")
+                dialog.get_by_role("link", name="77/26").click()
+                expect(page.locator("dialog")).to_have_count(0)
+            expect(page.get_by_role("heading", name="Vorgang 77/26")).to_be_visible()
+            if not there:
+                page.get_by_role("link", name="Vorgänge").click()
+        # The reason was no number, so nothing is chosen; and what is missing is said.
+        page.goto(f"{scene.origin}/#recording/{ONE}")
+        page.get_by_role("button", name="Zu einem Vorgang").click()
+        choice = dialog.get_by_label("Vorgang")
+        expect(choice.locator("option:checked")).to_have_text("Bitte wählen")
+        dialog.get_by_role("button", name="Hinzufügen").click()
+        expect(dialog).to_be_visible()
+        choice.select_option("77/26")
+        dialog.get_by_role("button", name="Hinzufügen").click()
+        expect(page.get_by_role("link", name="77/26")).to_be_visible()
+        # Its number is the reason, unless somebody says another.
+        page.get_by_role("button", name="Prüfen und ansehen").click()
+        expect(dialog.get_by_label("Aktenzeichen oder Grund")).to_have_value("77/26")
+        expect(dialog.get_by_label("Vorgang")).to_have_value("77/26")
+        dialog.get_by_role("button", name="Abbrechen").click()
+        page.get_by_role("link", name="77/26").click()
+        page.get_by_role("button", name="Herausnehmen").click()
+        expect(dialog).to_contain_text("Sie gehört dann nicht mehr zum Vorgang 77/26.")
+        one.sees("take-out")
+        dialog.get_by_role("button", name="Abbrechen").click()
+        expect(page.get_by_role("button", name="Herausnehmen")).to_be_visible()
+        page.get_by_role("button", name="Vorgang abschließen").click()
+        dialog.get_by_role("button", name="Vorgang abschließen").click()
+        expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
