@@ -135,7 +135,11 @@ def add_parser(commands: Any) -> None:
         help="of the report's times, such as Europe/Berlin; default: this computer's",
     )
     one.add_argument("--who", required=True, metavar="PERSON", help="who hands it over")
-    one.add_argument("--reference", metavar="TEXT", help="file number, put into the hold's reason")
+    one.add_argument(
+        "--reference",
+        metavar="TEXT",
+        help="file number, put on the sheet and into the hold's reason",
+    )
     one.add_argument("--no-hold", action="store_true", help="place no hold on the recording")
     _add_opening(one)
 

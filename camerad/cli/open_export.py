@@ -85,6 +85,7 @@ def _export(options: argparse.Namespace) -> int:
         zone=zone,
         zone_name=zone_name,
         who=who,
+        reference=(options.reference or "").strip(),
         made_us=clock.wall_us(),
         final=desk.final_of(options, place, path, keys),
         salvage=options.salvage,
@@ -92,8 +93,8 @@ def _export(options: argparse.Namespace) -> int:
     )
     day = utc(order.made_us).strftime(order.wording.day_format)
     reason = order.wording.hold_reason.format(day=day)
-    if options.reference:
-        reason += f", {options.reference.strip()}"
+    if order.reference:
+        reason += f", {order.reference}"
     stem = os.path.basename(path).removesuffix(SUFFIX)
     with _holder(options, place, stem, reason) as hold, ProgressBar(os.path.basename(path)) as bar:
         made = export(order, hold, lambda one: _extract(options, place, path, one), bar.set_done)

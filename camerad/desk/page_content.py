@@ -13,6 +13,7 @@ from typing import Final
 from camerad.desk.maker_files import maker_files
 from camerad.office import player_modules
 from camerad.office.player_page import NAME, player_page
+from camerad.office.sheet_page import STYLE
 
 START: Final = "index.html"
 PAGE: Final = "/page/"
@@ -26,7 +27,7 @@ POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         f"script-src 'self' {player_modules.csp_hash(IMPORT_MAP)}",
-        "style-src 'self'",
+        f"style-src 'self' {player_modules.csp_hash(STYLE)}",
         "img-src 'self' data:",
         "media-src blob:",
         "connect-src 'self'",
@@ -39,7 +40,9 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Content-Security-Policy of every answer, but a document of its own (`report_routes`)."""
+"""Content-Security-Policy of every answer, but a document of its own (`report_routes`). The one
+style that may be inline is that of a sheet (`sheet_page`), which the page opens in a tab of its own,
+to be printed."""
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
 

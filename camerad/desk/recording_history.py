@@ -197,6 +197,15 @@ def _entries_in(
         yield LedgerEntry(ledger, entry, keys[entry.kid])
 
 
+def _reason(facts: object) -> str | None:
+    """Why, and for which case, unless the reason names it."""
+    reason: str | None = getattr(facts, "reason", None)
+    case: str = getattr(facts, "case", "")
+    if reason is None or case in reason:
+        return reason
+    return f"{case}, {reason}"
+
+
 def _said(one: LedgerEntry) -> dict[str, Any]:
     entry = one.entry
     return {
@@ -206,6 +215,6 @@ def _said(one: LedgerEntry) -> dict[str, Any]:
         "clock": entry.when.source.value,
         "kind": entry.kind,
         "who": getattr(entry.facts, "who", None),
-        "reason": getattr(entry.facts, "reason", None),
+        "reason": _reason(entry.facts),
         "until_us": getattr(entry.facts, "until_us", None),
     }

@@ -57,6 +57,7 @@ class CoverSheet:
     called. hold: that which keeps the recording, None if no store was at hand. ledger_agrees:
     whether a ledger names the same end, None if none was at hand. made_us, made_by, software: when,
     by whom and with what it was made. details, instructions: names of the files with the rest.
+    reference: number of the file that it is for, "" if none.
     """
 
     report: Report
@@ -70,6 +71,7 @@ class CoverSheet:
     software: str
     details: str
     instructions: str
+    reference: str = ""
 
 
 def render(sheet: CoverSheet, wording: ReportWording) -> str:
@@ -133,6 +135,8 @@ class _Page:
 
     def _facts(self) -> Iterable[tuple[str, str]]:
         words, header, result = self._words, self._header, self._result
+        if self._sheet.reference:
+            yield words.reference, self._sheet.reference
         yield words.device, header.device
         yield words.key, result.kid or words.unknown
         yield words.begun, self._timed(header.started_wall_us, header.clock.source)

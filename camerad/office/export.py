@@ -91,7 +91,8 @@ class ExportRequest:
 
     path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
     private keys. directory: where the package is made. wording: the report's language. zone,
-    zone_name: of its times. who: who exports; made_us: when. final: SHA-256 of the recording's end
+    zone_name: of its times. who: who exports; made_us: when. reference: number of the file that it
+    is for, "" if none. final: SHA-256 of the recording's end
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
     authentic, with its proven parts. may_run: as in `camerad.verify.judge.verify`.
     """
@@ -106,6 +107,7 @@ class ExportRequest:
     who: str
     made_us: int
     final: str | None
+    reference: str = ""
     salvage: bool = False
     may_run: MayRun = never_runs
 
@@ -322,6 +324,7 @@ class _Package:
             software=f"camerad {__version__}",
             details=CHECKS,
             instructions=INSTRUCTIONS,
+            reference=order.reference,
         )
 
     def _add(self, name: str, text: str) -> None:

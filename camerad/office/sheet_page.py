@@ -77,3 +77,6 @@ $damages$contained$remarks
 </html>
 """)
 """Every placeholder takes HTML that is escaped already."""
+
+STYLE: Final = PAGE.template.partition("<style>")[2].partition("</style>")[0]
+"""Its style sheet: what a Content-Security-Policy names that lets it be drawn."""

@@ -361,7 +361,7 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
     # The index says so some seconds after the server has started.
     clerk.awaits("/api/deletions", "done", len(day.others))
     clerk.goes("deletions")
-    why = clerk.word("why_expired", days=14).partition("(")[0]
+    why = clerk.word("why_expired", days=14).partition("{")[0]
     gone = page.get_by_role("listitem").filter(has_text=why)
     expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
     for one in day.others:

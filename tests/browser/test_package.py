@@ -40,6 +40,11 @@ from tests.waiting import DEADLINE
 
 FLAGS: Final = DESK_FLAGS
 ZONE: Final = "Europe/Berlin"
+CALLED: Final = {
+    ONE: "cam-1, 24.11.2026, 16:29:59",
+    TWO: "cam-1, 24.11.2026, 16:31:00",
+}
+"""What the page calls the recordings, by their cameras' clocks."""
 NUMBER: Final = "32-5/2026"
 FILE: Final = "camerad-32-5-2026.zip"
 WHOLE: Final = {
@@ -150,6 +155,9 @@ def begins(clerk: Person, scene: DeskScene, number: str, script: str) -> list[by
     signed_in(clerk, scene, "k.clerk")
     page.evaluate("number => { location.hash = `cases/${encodeURIComponent(number)}`; }", number)
     page.get_by_role("button", name="Paket für die Staatsanwaltschaft erstellen").click()
+    # The case's number is at hand as the reason, for whoever does not say another one.
+    expect(page.get_by_label("Grund")).to_have_value(number)
+    page.get_by_label("Grund").fill("")
     page.locator("dialog button.main").click()
     assert not scene.kinds("downloaded") or number != NUMBER, "nobody has said why"
     page.get_by_label("Grund").fill(f"Az. {number}")
@@ -189,6 +197,7 @@ def exported(scene: DeskScene, recording: str, hold: Hold, place: Path) -> Path:
         zone_name=ZONE,
         who="K.Clerk (k.clerk)",
         made_us=1_795_600_000_000_000,
+        reference=NUMBER,
         final=hashlib.sha256(made_with_holes().content("end.jws")).hexdigest(),
     )
     got = export(order, lambda _: hold, lambda _: LedgerExtract((), ()))
@@ -223,14 +232,15 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         page = clerk.page
         sent = begins(clerk, scene, NUMBER, CHOOSES)
         # What is wrong is said before anything is made.
-        expect(page.locator("li", has_text=f"{TWO}: NICHT echt")).to_be_visible()
-        expect(page.locator("li", has_text=f"{ONE}: Echt, mit Hinweisen")).to_be_visible()
+        for recording, found in ((TWO, "NICHT echt"), (ONE, "Echt, mit Hinweisen")):
+            line = page.locator("li", has_text=recording).filter(has_text=found)
+            expect(line).to_contain_text(f"{CALLED[recording]}: {found}")
         assert {one.id for one in scene.kinds("downloaded")} == {ONE, TWO}
         judged = [(one.id, one.who, one.verdict) for one in scene.kinds("judged")]
         assert judged == [(ONE, "k.clerk", "qualified"), (TWO, "k.clerk", "not_authentic")]
         gives_key(clerk)
         save = page.get_by_role("button", name="Paket speichern")
-        expect(page.get_by_text("1 Aufnahme(n) nicht echt.")).to_be_visible()
+        expect(page.get_by_text("Eine Aufnahme ist nicht echt.")).to_be_visible()
         clerk.sees("warned")
         save.click()
         expect(page.get_by_role("heading", name="Das Paket ist fertig")).to_be_visible()
@@ -241,11 +251,20 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         expect(page.get_by_text(digest)).to_be_visible()
         clerk.sees("made")
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name=f"Begleitblatt drucken: {CALLED[ONE]}").click()
+        sheet = opened.value
+        expect(sheet.get_by_role("row", name=f"Aktenzeichen {NUMBER}")).to_be_visible()
+        border = "getComputedStyle(document.querySelector('header')).borderBottomStyle"
+        assert sheet.evaluate(border) == "solid", "it is drawn by its own style sheet"
+        sheet.close()
         page.get_by_role("button", name="Übergabe eintragen", exact=True).click()
         page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
         page.locator("dialog button.main").click()
         expect(page.get_by_role("heading", name="Das Paket ist fertig")).to_be_hidden()
         expect(page.get_by_text(f"SHA-256 {digest}")).to_be_visible()
+        expect(page.get_by_text("Übergeben am")).to_contain_text("Staatsanwaltschaft, 1 Js 2/26")
+        clerk.sees("handed-over")
         # O1: nothing but words went to the server.
         assert all(one == b"" or isinstance(json.loads(one), dict) for one in sent)
         assert sum(map(len, sent)) < 4000
@@ -314,7 +333,7 @@ def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downl
         with at_desk(chromium, scene, "package-two", **narrow) as clerk:
             page = clerk.page
             begins(clerk, scene, "E 1", CHOOSES_NONE)
-            expect(page.get_by_text("für 2 Aufnahme(n) genehmigen")).to_be_visible()
+            expect(page.get_by_text("für 2 Aufnahmen genehmigen")).to_be_visible()
             assert scene.kinds("downloaded") == []
             boss, own = scene.signed_in("boss"), {"Origin": scene.origin}
             (one,) = boss.ask("GET", "/api/viewing-requests").said
@@ -348,16 +367,19 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
     with at_desk(chromium, scene, "package-way") as clerk:
         page = clerk.page
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        apart = {"rows": [{"id": TWO}], "next": None}
+        apart = {"rows": [{"id": TWO, "camera": "cam-1"}], "next": None}
         page.route("**/api/recordings?state=apart", lambda route: route.fulfill(json=apart))
         begins(clerk, scene, "C 1", CHOOSES)
-        expect(page.get_by_text(f"es keinen Film: {TWO}")).to_be_visible()
+        expect(page.get_by_text("es keinen Film: cam-1, 24.11.2026, 17:00:00")).to_be_visible()
+        expect(page.locator("form.key p.head")).to_have_css("font-weight", "600")
         # Another office's key opens nothing.
         gives_key(clerk, str(pyrage.x25519.Identity.generate()).encode(), "")
         expect(page.get_by_text("Dieser Schlüssel öffnet nicht alle")).to_be_visible()
         gives_key(clerk)
         expect(page.get_by_role("button", name="Paket speichern")).to_be_visible()
         # Or the command, for somebody else.
+        expect(page.get_by_role("button", name="Kopieren")).to_be_hidden()
+        page.get_by_text("Für die Technik").click()
         page.get_by_role("button", name="Kopieren").click()
         expect(page.get_by_text("Kopiert.")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
@@ -365,7 +387,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         assert copied.splitlines() == [
             f"camerad evidence export {one} {more}" for one in (ONE, TWO)
         ]
-        page.get_by_role("button", name="Übergabe eines solchen Pakets eintragen").click()
+        page.get_by_role("button", name="Die Technik hat das Paket gemacht").click()
         page.get_by_label("An wen").fill("StA")
         page.locator("dialog button.main").click()
         handed = [one.case for one in scene.kinds("case") if one.what == "handed_over"]
@@ -373,6 +395,8 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         page.get_by_role("button", name="Abbrechen").last.click()
         # Whoever leaves the case gives the package up.
         page.evaluate("location.hash = 'cases/D%201'")
+        told_of = page.locator("#told", has_text="Abgebrochen. Es ist kein Paket entstanden.")
+        expect(told_of).to_be_visible()
         expect(page.get_by_text("Zum Übergeben zuerst eine Aufnahme")).to_be_visible()
         assert page.evaluate(LIES) == "the server gives other bytes than before"
         is_read_by_others(page, tmp_path, 1)

@@ -5,8 +5,10 @@
 import { get, post, RefusedError } from "../api.js";
 import { done } from "../cases.js";
 import { ask, field, fill, make, tell } from "../dom.js";
+import { moment } from "../format.js";
+import { titleOf } from "../titles.js";
 import { say, sentence } from "../words.js";
-import { sayHere } from "./maker_words.js";
+import { sayHere, size } from "./maker_words.js";
 
 /** Packages that were made in this tab and not handed over yet, by person and case. */
 const made = new Map();
@@ -23,19 +25,26 @@ export function handing(one, me, again) {
   const start = make("button", { class: "main", onclick: () => makePackage(one, me, { key, start, place }, again) }, sayHere("package_make"));
   const more = `--state ${sayHere("hand_over_store")} --identity ${sayHere("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
   const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
+  const left = one.handed_over.at(-1);
   warnOfApart(one, warning);
   return make(
     "section",
-    {},
+    { class: "hand-over" },
     make("h2", {}, say("hand_over")),
+    left === undefined ? null : make("p", {}, sayHere("handed_last", { when: moment(left.at_us), to: left.to })),
     warning,
     ready === undefined ? null : drawMade(one, ready, key, again),
     make("p", {}, sayHere("package_text")),
     make("div", { class: "buttons" }, start),
     place,
-    make("p", {}, sayHere("package_command")),
-    make("p", { class: "hint" }, sayHere("package_command_hint")),
-    make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, sayHere("copy"))),
+    make(
+      "details",
+      {},
+      make("summary", {}, sayHere("for_technicians")),
+      make("p", {}, sayHere("package_command")),
+      make("p", { class: "hint" }, sayHere("package_command_hint")),
+      make("div", { class: "command" }, command, make("button", { onclick: () => copy(command) }, sayHere("copy"))),
+    ),
     make("div", { class: "buttons" }, make("button", { onclick: () => recordHandOver(one, null, key, again) }, sayHere("record_elsewhere"))),
   );
 }
@@ -54,11 +63,16 @@ async function makePackage(one, me, { key, start, place }, again) {
   }
 }
 
+/** What is said of recordings of which there is no film. @param {string[]} recordings */
+export function badOf({ length: count }) {
+  return [count === 1 ? "package_bad_one" : "package_bad", { count }];
+}
+
 /** What was made here, to be handed over. */
-function drawMade(one, { name, bytes, sha256, sealedOnly }, key, again) {
+function drawMade(one, { name, bytes, sha256, sealedOnly, sheets }, key, again) {
   const facts = [
     ["package_file", name],
-    ["package_size", new Intl.NumberFormat(document.documentElement.lang).format(bytes)],
+    ["package_size", size(bytes)],
     ["package_sha256", make("code", {}, sha256)],
   ];
   return make(
@@ -66,10 +80,26 @@ function drawMade(one, { name, bytes, sha256, sealedOnly }, key, again) {
     { class: "card" },
     make("h3", {}, sayHere("package_ready")),
     make("dl", {}, facts.map(([label, text]) => [make("dt", {}, sayHere(label)), make("dd", {}, text)])),
-    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${sayHere("package_bad", { count: sealedOnly.length })} ${sealedOnly.join(", ")}`),
+    sealedOnly.length === 0 ? null : make("p", { class: "wrong" }, `${sayHere(...badOf(sealedOnly))} ${sealedOnly.join("; ")}`),
     make("p", {}, sayHere("package_next")),
+    make("div", { class: "buttons" }, sheets.map(({ title, page }) => make("button", { onclick: () => printSheet(page) }, `${sayHere("print_sheet")}: ${title}`))),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => recordHandOver(one, made.get(key), key, again) }, sayHere("record_hand_over"))),
   );
+}
+
+/** Opens a cover sheet in a tab of its own, and asks for the printer. */
+function printSheet(page) {
+  const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+  const tab = open(address);
+  if (tab === null) {
+    URL.revokeObjectURL(address);
+    tell(sayHere("sheet_blocked"), "wrong");
+    return;
+  }
+  tab.addEventListener("load", () => {
+    URL.revokeObjectURL(address);
+    tab.print();
+  });
 }
 
 /** Says which recordings were put apart when the office got them, since they are not authentic. */
@@ -88,8 +118,8 @@ async function warnOfApart(one, place) {
     fill(place, make("p", { class: "hint" }, sentence(error)));
     return;
   }
-  const ids = [...new Set(found.map(({ id }) => id))];
-  if (ids.length > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${sayHere("hand_over_apart")} ${ids.join(", ")}`));
+  const titles = new Map(found.map((row) => [row.id, titleOf(row.id, row)]));
+  if (titles.size > 0) fill(place, make("p", { class: "wrong", role: "alert" }, `${sayHere("hand_over_apart")} ${[...titles.values()].join("; ")}`));
 }
 
 /** A word for a shell. */
@@ -122,4 +152,5 @@ async function recordHandOver(one, ready, key, again) {
     made.delete(key);
   };
   await done(work, "handed_over_now", again);
+  document.querySelector(".hand-over")?.scrollIntoView({ block: "nearest" });
 }

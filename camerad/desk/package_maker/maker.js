@@ -194,6 +194,7 @@ export class Candidate {
  * @param {string} how.reference the case's number
  * @param {(done: number, all: number) => void} how.onProgress bytes
  * @param {AbortSignal} how.signal
+ * @returns {Promise<Map<string, string>>} the sheet of each, by the recording's id
  */
 export async function makePackage(target, candidates, how) {
   const answer = await fetch(PLAYER_PATH, { credentials: "same-origin", redirect: "error", signal: how.signal });
@@ -203,13 +204,15 @@ export async function makePackage(target, candidates, how) {
   const zip = new ZipFile(target, made);
   const all = candidates.reduce((sum, one) => sum + (one.isGood ? 2 : 1) * one.source.size, 0);
   let done = 0;
+  const sheets = new Map();
   const onBytes = (/** @type {number} */ count) => how.onProgress((done += count), all);
   for (const one of candidates) {
     const hold = await held(one, how, made);
-    await new RecordingPart(zip, one, { ...how, made, hold, player, onBytes }).write();
+    sheets.set(one.id, await new RecordingPart(zip, one, { ...how, made, hold, player, onBytes }).write());
     one.source.release();
   }
   await zip.finish();
+  return sheets;
 }
 
 /** What the ledgers say of a recording now. @param {string} id @param {{thumbprint: string}} key */
@@ -245,6 +248,7 @@ class RecordingPart {
     this.report = candidate.verdict.report;
   }
 
+  /** Write all of it; comes to its sheet. */
   async write() {
     const { candidate, how } = this;
     const { size } = candidate.source;
@@ -256,9 +260,11 @@ class RecordingPart {
     await this.#add(CHECKS, `${JSON.stringify(this.#said(), plainNumber, 2)}\n`);
     await this.#add(INSTRUCTIONS, this.#instructions());
     await this.#add(PLAYER, how.player);
-    await this.#add(REPORT, sheetPage(this.#sheet(), how.words));
+    const sheet = sheetPage(this.#sheet(), how.words);
+    await this.#add(REPORT, sheet);
     const names = [...this.#sums.keys()].sort();
     await this.#add(SUMS, names.map((name) => `${this.#sums.get(name)}  ${name}\n`).join(""));
+    return sheet;
   }
 
   /** @param {string} name @param {number} atMost @param {AsyncIterable<Uint8Array>} pieces */
@@ -330,7 +336,7 @@ class RecordingPart {
   }
 
   #sheet() {
-    const { words, made, hold } = this.how;
+    const { words, made, hold, reference } = this.how;
     const file = (name, role) => ({ name, role, sha256: this.#sums.get(name) });
     return {
       exit: this.candidate.verdict.exit,
@@ -342,6 +348,7 @@ class RecordingPart {
       ],
       zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       hold,
+      reference,
       ledgerAgrees: this.#ledgerAgrees,
       madeUs: made.getTime() * 1000,
       madeBy: this.#madeBy,

@@ -10,7 +10,8 @@ const DE = {
   package_reason: "Alle Aufnahmen des Vorgangs werden geholt und geprüft. Wer warum, bleibt im Protokoll: Aktenzeichen nennen, keine Namen.",
   package_check: "Aufnahmen prüfen",
   package_too_many: "Im Browser gehen höchstens {count} Aufnahmen in ein Paket. Nehmen Sie den Befehl unten.",
-  package_waits: "Das muss die Aufsicht für {count} Aufnahme(n) genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
+  package_waits_one: "Das muss die Aufsicht genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
+  package_waits: "Das muss die Aufsicht für {count} Aufnahmen genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
   package_checking: "Aufnahme {number} von {count} wird geprüft …",
   package_qualified: "Echt, mit Hinweisen: Sie stehen im Begleitblatt",
   package_problem_no_key: "Keine Kamera im Register hat ihren Schlüssel, darum kann sie niemand prüfen.",
@@ -19,7 +20,8 @@ const DE = {
   package_cannot: "So entsteht kein Paket: Nehmen Sie die rot genannten Aufnahmen aus dem Vorgang, oder fragen Sie die Technik.",
   package_too_large: "Das Paket hätte etwa {size}; in diesem Browser gehen {most}. Nehmen Sie Chrome, Edge oder Chromium, oder den Befehl unten.",
   package_wrong_key: "Dieser Schlüssel öffnet nicht alle Aufnahmen des Vorgangs. Nehmen Sie einen anderen.",
-  package_bad: "{count} Aufnahme(n) nicht echt. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
+  package_bad_one: "Eine Aufnahme ist nicht echt. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
+  package_bad: "{count} Aufnahmen sind nicht echt. Davon kommt nur das verschlüsselte Original mit, und das Begleitblatt sagt es.",
   package_clear: "Die Filme im Paket sind unverschlüsselt. Wählen Sie einen Ort, den nur Sie öffnen können, am besten den Datenträger für die Übergabe.",
   package_save: "Paket speichern (höchstens {size})",
   package_making: "Das Paket wird erstellt. Bleiben Sie auf dieser Seite …",
@@ -33,10 +35,13 @@ const DE = {
   package_disk: "Die Datei kann nicht geschrieben werden: {why}. Es ist kein Paket entstanden. Ist dort genug Platz?",
   package_ready: "Das Paket ist fertig",
   package_file: "Datei",
-  package_size: "Bytes",
-  package_sha256: "SHA-256",
-  package_next: "Drucken Sie report.html aus jedem Ordner des Pakets: Das ist das Begleitblatt. Wenn alles hinausgegangen ist, tragen Sie die Übergabe ein.",
-  package_command: "Oder die Technik erstellt das Paket. Schicken Sie ihr diesen Befehl:",
+  package_size: "Größe",
+  package_sha256: "Prüfsumme (SHA-256)",
+  package_next: "Drucken Sie zu jeder Aufnahme das Begleitblatt. Wenn alles hinausgegangen ist, tragen Sie die Übergabe ein.",
+  print_sheet: "Begleitblatt drucken",
+  sheet_blocked: "Der Browser öffnet das Begleitblatt nicht. Es liegt als report.html im Ordner der Aufnahme im Paket.",
+  for_technicians: "Für die Technik",
+  package_command: "Statt hier kann die Technik das Paket erstellen. Schicken Sie ihr diesen Befehl:",
   package_command_hint: "Statt AMT kommt das Verzeichnis des Amts hinein, statt SCHLUESSEL die Datei mit dem Schlüssel.",
   verdict_unwritten: "Was dieser Tab befunden hat, steht nicht im Protokoll:",
   hand_over_store: "AMT",
@@ -45,8 +50,9 @@ const DE = {
   copied: "Kopiert.",
   copy_by_hand: "Der Browser lässt das nicht zu. Der Text ist markiert: Kopieren Sie ihn mit Strg und C.",
   record_hand_over: "Übergabe eintragen",
-  record_elsewhere: "Übergabe eines solchen Pakets eintragen",
-  record_text: "Das bleibt im Protokoll, und bei jeder Aufnahme steht dann „übergeben“.",
+  record_elsewhere: "Die Technik hat das Paket gemacht: Übergabe eintragen",
+  record_text: "Das bleibt im Protokoll, und bei jeder Aufnahme steht kurz darauf „übergeben“.",
+  handed_last: "Übergeben am {when}: {to}",
   really_gone: "Das Paket ist wirklich hinausgegangen",
 };
 
@@ -58,7 +64,8 @@ const EN = {
   package_reason: "All recordings of the case are fetched and checked. Who did that and why stays in the ledger: name the file, no people.",
   package_check: "Check the recordings",
   package_too_many: "In the browser at most {count} recordings go into a package. Take the command below.",
-  package_waits: "A supervisor has to approve that for {count} recording(s). The request is written down; try again after that.",
+  package_waits_one: "A supervisor has to approve that. The request is written down; try again after that.",
+  package_waits: "A supervisor has to approve that for {count} recordings. The request is written down; try again after that.",
   package_checking: "Recording {number} of {count} is being checked …",
   package_qualified: "Authentic, with remarks: the cover sheet has them",
   package_problem_no_key: "No camera of the register has its key, so nobody can check it.",
@@ -67,7 +74,8 @@ const EN = {
   package_cannot: "No package can be made like this: take the recordings that are named in red out of the case, or ask your technician.",
   package_too_large: "The package would have some {size}; this browser can make {most}. Take Chrome, Edge or Chromium, or the command below.",
   package_wrong_key: "This key does not open all recordings of the case. Take another one.",
-  package_bad: "{count} recording(s) not authentic. Only the sealed original goes along, and the cover sheet says so.",
+  package_bad_one: "One recording is not authentic. Only the sealed original goes along, and the cover sheet says so.",
+  package_bad: "{count} recordings are not authentic. Only the sealed original goes along, and the cover sheet says so.",
   package_clear: "The films in the package are not encrypted. Choose a place that only you can open, best of all the medium that is handed over.",
   package_save: "Save the package (at most {size})",
   package_making: "The package is being made. Stay on this page …",
@@ -81,10 +89,13 @@ const EN = {
   package_disk: "The file cannot be written: {why}. No package was made. Is there enough room?",
   package_ready: "The package is ready",
   package_file: "File",
-  package_size: "Bytes",
-  package_sha256: "SHA-256",
-  package_next: "Print report.html from each folder of the package: that is the cover sheet. When all of it has gone out, record the hand-over.",
-  package_command: "Or your technician makes the package. Send them this command:",
+  package_size: "Size",
+  package_sha256: "Fingerprint (SHA-256)",
+  package_next: "Print the cover sheet of each recording. When all of it has gone out, record the hand-over.",
+  print_sheet: "Print the cover sheet",
+  sheet_blocked: "The browser does not open the cover sheet. It is report.html in the recording's folder of the package.",
+  for_technicians: "For your technician",
+  package_command: "Instead, your technician can make the package. Send them this command:",
   package_command_hint: "In place of OFFICE comes the office's directory, in place of KEY the file with the key.",
   verdict_unwritten: "What this tab found is not in the ledger:",
   hand_over_store: "OFFICE",
@@ -93,8 +104,9 @@ const EN = {
   copied: "Copied.",
   copy_by_hand: "The browser does not allow that. The text is selected: copy it with Ctrl and C.",
   record_hand_over: "Record the hand-over",
-  record_elsewhere: "Record the hand-over of such a package",
-  record_text: "This stays in the ledger, and each recording then says that it was handed over.",
+  record_elsewhere: "Your technician made the package: record the hand-over",
+  record_text: "This stays in the ledger, and each recording says soon after that it was handed over.",
+  handed_last: "Handed over on {when}: {to}",
   really_gone: "The package has really gone out",
 };
 
@@ -103,4 +115,10 @@ export function sayHere(key, values = {}) {
   const words = { de: DE, en: EN }[language()][key];
   if (words === undefined) throw new Error(`no words for ${key}`);
   return words.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** An amount of bytes for people. */
+export function size(bytes) {
+  const spelled = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
+  return bytes < 1e9 ? `${spelled.format(bytes / 1e6)} MB` : `${spelled.format(bytes / 1e9)} GB`;
 }

@@ -11,11 +11,13 @@ import { HeldKey, NoKeyError, WrongKeyError } from "../player/key_file.js";
 import { KeyForm } from "../player/key_form.js";
 import { fingerprint } from "../player/package_files.js";
 import { wordsOf } from "../player/words.js";
-import { keyOfTab } from "../viewing.js";
+import { rowsOf, smallId, titleOf } from "../titles.js";
+import { keyOfTab, playerSheet } from "../viewing.js";
 import { language, say, sentence } from "../words.js";
 import { LedgerError } from "./ledger_words.js";
 import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
-import { sayHere } from "./maker_words.js";
+import { badOf } from "./hand_over.js";
+import { sayHere, size } from "./maker_words.js";
 import { MOST_IN_MEMORY, chosenFile, hasFiles } from "./saving.js";
 import { SHEET_WORDS } from "./sheet_words.js";
 import { noteVerdict } from "./verdict_note.js";
@@ -24,7 +26,9 @@ import { noteVerdict } from "./verdict_note.js";
 const MOST = 50;
 
 /**
- * @typedef {{name: string, bytes: number, sha256: string, recordings: string[], sealedOnly: string[]}} Made
+ * @typedef {{name: string, bytes: number, sha256: string, recordings: string[], sealedOnly: string[],
+ *   sheets: {title: string, page: string}[]}} Made
+ * sealedOnly: titles of those without a film. sheets: the page of each, and what its recording is called.
  *
  * Make a package of a case's recordings. Comes to what was made; to null if nothing was.
  * @param {any} one the case @param {any} me who makes it
@@ -33,15 +37,21 @@ const MOST = 50;
  */
 export async function packageOf(one, me, place) {
   const stop = new AbortController();
-  const end = () => stop.abort();
-  addEventListener("hashchange", end, { signal: stop.signal });
-  document.addEventListener(SIGNED_OUT, end, { signal: stop.signal });
+  let left = false;
+  const leave = () => {
+    left = true;
+    stop.abort();
+  };
+  addEventListener("hashchange", leave, { signal: stop.signal });
+  document.addEventListener(SIGNED_OUT, () => stop.abort(), { signal: stop.signal });
+  const making = new PackageMaking(one, me, place, stop);
   try {
-    return await new PackageMaking(one, me, place, stop).run();
+    return await making.run();
   } catch (error) {
-    const text = problemOf(error);
+    const text = problemOf(error, making);
     if (text === null) throw error;
     fill(place, make("p", { class: "wrong", role: "alert" }, text));
+    if (left) tell(text, "wrong");
     return null;
   } finally {
     stop.abort();
@@ -49,11 +59,11 @@ export async function packageOf(one, me, place) {
 }
 
 /** What a person is told of an error; null for one that is a mistake of ours. */
-function problemOf(error) {
+function problemOf(error, making) {
   if (error instanceof RefusedError) return sentence(error);
   if (error instanceof SourceError || error instanceof MissingPageError || error instanceof NotProvenError) return sayHere("package_source");
-  if (error instanceof LedgerError) return sayHere("package_ledger", { id: error.recording });
-  if (error instanceof NoFilmError) return sayHere("package_no_film", { id: error.recording, member: error.member });
+  if (error instanceof LedgerError) return sayHere("package_ledger", { id: making.titleOf(error.recording) });
+  if (error instanceof NoFilmError) return sayHere("package_no_film", { id: making.titleOf(error.recording), member: error.member });
   if (error instanceof WrongKeyError) return sayHere("package_wrong_key");
   if (error instanceof NoKeyError) return sayHere("package_key_gone");
   if (error instanceof KeyError) return sayHere("package_old_browser");
@@ -68,6 +78,8 @@ class PackageMaking {
   #body = make("div");
   /** @type {Candidate[]} */
   #candidates = [];
+  /** What the index has of them, by their ids. */
+  #rows = Object.create(null);
 
   constructor(one, me, place, stop) {
     this.one = one;
@@ -82,6 +94,7 @@ class PackageMaking {
     if (one.recordings.length > MOST) return this.#refuse(sayHere("package_too_many", { count: MOST }));
     const granted = await this.#granted();
     if (granted === null) return null;
+    this.#rows = await rowsOf(one.recordings.map(({ id }) => id));
     const cancel = make("button", { class: "quiet", onclick: () => this.stop.abort() }, say("cancel"));
     this.#bar.setAttribute("aria-label", sayHere("package_make"));
     fill(this.place, this.#state, this.#bar, this.#list, this.#body, cancel);
@@ -97,6 +110,11 @@ class PackageMaking {
     const identity = keyOfTab(HeldKey);
     await this.#opened(identity);
     return this.#make(identity, room);
+  }
+
+  /** What a recording is called. @param {string} id */
+  titleOf(id) {
+    return titleOf(id, this.#rows[id]);
   }
 
   /** Say why nothing is made. */
@@ -115,13 +133,13 @@ class PackageMaking {
         it.person === me.id && it.purpose === "download" && it.case === one.number && it.approved_by
         && it.recordings.length === ids.length && ids.every((id) => it.recordings.includes(id)),
     );
-    const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? null });
+    const reason = make("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off", value: known?.reason ?? one.number });
     const said = await ask(sayHere("package_make"), sayHere("package_reason"), [field(say("reason"), reason)], sayHere("package_check"), say("cancel"));
-    this.stop.signal.throwIfAborted();
     if (said === null) return null;
+    this.stop.signal.throwIfAborted();
     const body = { recordings: ids, purpose: "download", reason: said.reason, case: one.number };
     const { viewings, waiting } = await post("/api/viewings", body);
-    if (waiting > 0) return this.#refuse(sayHere("package_waits", { count: waiting }));
+    if (waiting > 0) return this.#refuse(sayHere(waiting === 1 ? "package_waits_one" : "package_waits", { count: waiting }));
     return new Map(ids.map((id, at) => [id, { Viewing: viewings[at] }]));
   }
 
@@ -134,7 +152,7 @@ class PackageMaking {
       this.#candidates.push(candidate);
       if (candidate.key !== null) await noteVerdict(id, granted.get(id), candidate.verdict, candidate.key.thumbprint);
       const text = candidate.problem === null ? this.#verdict(candidate) : sayHere(`package_problem_${candidate.problem}`);
-      this.#list.append(make("li", { class: candidate.isGood ? null : "wrong" }, `${id}: ${text}`));
+      this.#list.append(make("li", { class: candidate.isGood ? null : "wrong" }, `${this.titleOf(id)}: ${text}`, smallId(id)));
     }
     this.#say("");
   }
@@ -148,6 +166,7 @@ class PackageMaking {
   async #opened(identity) {
     const good = this.#candidates.filter(({ isGood }) => isGood);
     const words = wordsOf(language());
+    await playerSheet();
     for (let problem = ""; good.length > 0; ) {
       if (!identity.isOpen) {
         const form = new KeyForm(identity, words);
@@ -179,9 +198,9 @@ class PackageMaking {
 
   /** Have a file chosen, and write all into it. */
   async #make(identity, room) {
-    const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => id);
+    const sealedOnly = this.#candidates.filter(({ isGood }) => !isGood).map(({ id }) => this.titleOf(id));
     const save = make("button", { class: "main" }, sayHere("package_save", { size: size(room) }));
-    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere("package_bad", { count: sealedOnly.length }));
+    const warning = sealedOnly.length === 0 ? null : make("p", { class: "wrong", role: "alert" }, sayHere(...badOf(sealedOnly)));
     fill(this.#body, warning, make("p", {}, sayHere("package_clear")), save);
     save.focus();
     let target = null;
@@ -195,9 +214,9 @@ class PackageMaking {
     // Who is let go of, or waited too long, has no key any more.
     const gone = () => this.stop.abort(new NoKeyError());
     identity.addEventListener("forgotten", gone);
-    let made, sha256;
+    let made, sha256, sheets;
     try {
-      await makePackage(target, this.#candidates, {
+      sheets = await makePackage(target, this.#candidates, {
         identity,
         words: this.words,
         me: this.me,
@@ -218,7 +237,8 @@ class PackageMaking {
     }
     target.offer();
     const recordings = this.#candidates.map(({ id }) => id);
-    return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly };
+    const printed = recordings.map((id) => ({ title: this.titleOf(id), page: sheets.get(id) }));
+    return { name: target.name, bytes: made.size, sha256, recordings, sealedOnly, sheets: printed };
   }
 
   #say(text) {
@@ -231,10 +251,4 @@ class PackageMaking {
     this.stop.signal.throwIfAborted();
     this.#bar.value = share;
   }
-}
-
-/** An amount of bytes for people. */
-export function size(bytes) {
-  const spelled = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
-  return bytes < 1e9 ? `${spelled.format(bytes / 1e6)} MB` : `${spelled.format(bytes / 1e9)} GB`;
 }

@@ -30,7 +30,8 @@ function escape(text) {
 
 /**
  * The page. sheet: `result` of the judge, whose header is there, and its `exit`; `delivered` files with
- * name, role and sha256; `zone`, the name of a time zone; `hold` {reason, who}; `ledgerAgrees`, null
+ * name, role and sha256; `zone`, the name of a time zone; `reference`, the number of
+ * the file that it is for, "" if there is none; `hold` {reason, who}; `ledgerAgrees`, null
  * where no ledger names an end; `madeUs`, `madeBy`, `software`; `details`, `instructions`: names of files.
  * @param {any} sheet
  * @param {any} words of a language (sheet_words.js)
@@ -94,9 +95,10 @@ class Page {
 
   /** @returns {[string, string][]} */
   #facts() {
-    const { words, header, result } = this;
+    const { words, header, result, sheet } = this;
     const before = Math.max(0, Math.min(header.trigger_us - header.origin_us, result.endUs));
-    const rows = [
+    const rows = sheet.reference === "" ? [] : [[words.reference, sheet.reference]];
+    rows.push(
       [words.device, header.device],
       [words.key, result.kid ?? words.unknown],
       [words.begun, this.#timed(header.started_wall_us, header.clock.source)],
@@ -117,7 +119,7 @@ class Page {
           sound: header.sound ? words.with_sound : words.without_sound,
         }),
       ],
-    ];
+    );
     if (result.rates.length > 0) rows.push([words.rates, this.#rates()]);
     const policy = wordFor(words.policies, header.policy);
     rows.push(

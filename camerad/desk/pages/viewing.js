@@ -251,7 +251,7 @@ async function playerParts() {
 }
 
 /** Its style sheet, before the page's own, once. */
-async function playerSheet() {
+export async function playerSheet() {
   if (document.getElementById("player-sheet") !== null) return;
   const sheet = make("link", { id: "player-sheet", rel: "stylesheet", href: "/page/player/player.css" });
   await new Promise((settle, fail) => {

@@ -190,7 +190,7 @@ export const DE = {
   kind_missing: "Datei verschwunden",
   kind_changed: "Datei ist eine andere",
   kind_viewed: "angesehen",
-  kind_downloaded: "versiegelte Datei gespeichert",
+  kind_downloaded: "geholt, zum Speichern oder für ein Paket",
   kind_case: "Vorgang",
   kind_other: "Eintrag",
   add_person: "Person hinzufügen",

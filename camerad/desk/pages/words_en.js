@@ -190,7 +190,7 @@ export const EN = {
   kind_missing: "file vanished",
   kind_changed: "file is another one",
   kind_viewed: "viewed",
-  kind_downloaded: "sealed file saved",
+  kind_downloaded: "fetched, to save it or for a package",
   kind_case: "case",
   kind_other: "entry",
   add_person: "Add somebody",

@@ -39,6 +39,7 @@ class ReportWording:
 
     facts: str
     recording: str
+    reference: str
     device: str
     key: str
     begun: str

@@ -51,6 +51,7 @@ ENGLISH: Final = ReportWording(
     "changed, left out, moved or added without being noticed.",
     facts="The recording",
     recording="Number",
+    reference="File number",
     device="Camera",
     key="Camera's key",
     begun="Triggered",

@@ -51,6 +51,7 @@ GERMAN: Final = ReportWording(
     "Stück unbemerkt verändert, weggelassen, verschoben oder eingefügt werden.",
     facts="Die Aufzeichnung",
     recording="Nummer",
+    reference="Aktenzeichen",
     device="Kamera",
     key="Kameraschlüssel",
     begun="Auslösung",

@@ -175,9 +175,11 @@ def test_export_makes_the_package_and_holds_the_recording(
     assert hold["who"] == "Desk"
     assert hold["reason"].startswith("exportiert am ")
     assert hold["reason"].endswith(", Az. 1/26")
-    # The device's ledger knows it as opened, closed and acknowledged, the office's as received and
-    # held; the latter is signed by a key of its own, which has come along.
-    assert len((package / "ledger.jws").read_bytes().splitlines()) == 5
+    sheet = (package / "report.html").read_text(encoding="utf-8")
+    assert "<th>Aktenzeichen</th><td>Az. 1/26</td>" in sheet
+    # The device's ledger knows it as opened, closed and acknowledged, the office's as received,
+    # held, and what for; the latter is signed by a key of its own, which has come along.
+    assert len((package / "ledger.jws").read_bytes().splitlines()) == 6
     assert "BEGIN PUBLIC KEY" in (package / "ledger-keys.txt").read_text()
 
 

@@ -90,6 +90,11 @@ def test_an_approval_is_for_the_reason_and_case_that_were_approved(scene: DeskSc
     assert (len(scene.kinds("viewed")), len(waiting(boss))) == (before, 3)
     assert ask(tab).said["viewing"]
     assert scene.kinds("viewed")[-1].reason == "Az. 7"
+    (one,) = (one for one in waiting(boss) if one["case"] == "999")
+    assert approve(boss, one["name"]).status == 200
+    assert ask(tab, case="999").said["viewing"]
+    told = tab.ask("GET", THERE).said["history"]
+    assert [one["reason"] for one in told if one["kind"] == "viewed"][-1] == "999, Az. 7"
 
 
 def test_whoever_gets_the_name_of_somebody_who_was_withdrawn_has_none_of_their_approvals(

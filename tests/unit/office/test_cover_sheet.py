@@ -95,6 +95,13 @@ def test_it_says_which_recording_by_which_camera_when_and_how_long() -> None:
         assert what in text
 
 
+@BOTH
+def test_the_number_of_the_file_is_on_it_where_there_is_one(words: ReportWording) -> None:
+    assert words.reference not in text_of(render(a_sheet(a_result()), words))
+    text = text_of(render(a_sheet(a_result(), reference="32-5/2026 <x>"), words))
+    assert f"{words.reference} 32-5/2026 <x> {words.device}" in text
+
+
 def test_the_end_is_counted_from_the_press() -> None:
     # Pressed at 15:30:00 UTC, half a minute after the first picture, and four hours long.
     assert "24 November 2026, 20:29:30" in render(a_sheet(a_result()), ENGLISH)
