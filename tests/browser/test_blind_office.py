@@ -135,11 +135,13 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             page.get_by_label("Vorgang", exact=True).select_option("32-5/2026")
             page.get_by_role("button", name="Hinzufügen").click()
             page.get_by_role("link", name="32-5/2026").click()
-            page.get_by_role("button", name="Übergabe eines solchen Pakets eintragen").click()
+            page.get_by_role(
+                "button", name="Die Technik hat das Paket gemacht: Übergabe eintragen"
+            ).click()
             page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
             page.get_by_label("Das Paket ist wirklich hinausgegangen").check()
             page.locator("dialog button.main").click()
-            expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_be_visible()
+            expect(page.get_by_text("Staatsanwaltschaft, 1 Js 2/26")).to_have_count(2)
             search("after the hand-over")
             page.get_by_role("button", name="Abmelden").click()
             page.get_by_role("heading", name="Anmelden").wait_for()
