@@ -41,8 +41,8 @@ POLICY: Final = "; ".join(
     )
 )
 """Content-Security-Policy of every answer, but a document of its own (`report_routes`). The one
-style that may be inline is that of a sheet (`sheet_page`), which the page opens in another tab,
-to be printed."""
+style that may be inline is that of a sheet (`sheet_page`), which the page opens in a tab of its
+own, to be printed."""
 _IMPORTS: Final = "IMPORT_MAP"
 """Where the start has the player's import map."""
 

@@ -135,9 +135,7 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             page.get_by_label("Vorgang", exact=True).select_option("32-5/2026")
             page.get_by_role("button", name="Hinzufügen").click()
             page.get_by_role("link", name="32-5/2026").click()
-            page.get_by_role(
-                "button", name="Die Technik hat das Paket gemacht: Übergabe eintragen"
-            ).click()
+            page.get_by_role("button", name="Die Technik hat das Paket gemacht").click()
             page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
             page.get_by_label("Das Paket ist wirklich hinausgegangen").check()
             page.locator("dialog button.main").click()

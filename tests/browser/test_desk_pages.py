@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 from desk_helpers import ONE, TWO
@@ -233,3 +234,30 @@ def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(
         page.get_by_role("button", name="Vorgang abschließen").click()
         dialog.get_by_role("button", name="Vorgang abschließen").click()
         expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])
+def test_what_somebody_wrote_without_a_blank_makes_no_page_wider(
+    chromium: Browser, scene: DeskScene, size: tuple[int, int]
+) -> None:
+    long, number = "x" * 200, f"L {size[0]}"
+    tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
+    hold = {"reason": long, "until_us": None, "ground": "other"}
+    for path, said in (
+        (f"/api/recordings/{TWO}/hold", hold),
+        ("/api/cases/open", {"number": number}),
+        ("/api/cases/add", {"number": number, "recording": TWO}),
+        ("/api/cases/note", {"number": number, "text": long}),
+        ("/api/cases/hand-over", {"number": number, "text": long}),
+    ):
+        assert tab.ask("POST", path, said, own).status == 200, path
+    scene.index.refresh()
+    with at_desk(chromium, scene, f"long-{size[0]}", size=size) as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        expect(page.get_by_text(long).first).to_be_visible()
+        one.sees("list")
+        for place in (f"recording/{TWO}", f"cases/{quote(number)}"):
+            page.goto(f"{scene.origin}/#{place}")
+            expect(page.get_by_text(re.compile(long)).first).to_be_visible()
+            one.sees(place[:4])

@@ -163,6 +163,11 @@ def test_three_recordings_of_one_time_are_seen_side_by_side(
         first = shown(one)
         assert first == [60, 60, 60]
         assert page.evaluate(TIMES) == pytest.approx([2, 1, 0], abs=0.01)
+        # What was chosen is folded, and whoever plays them sees the pictures.
+        expect(page.get_by_role("checkbox").first).to_be_hidden()
+        play = page.locator(".together .play")
+        expect(play).to_be_in_viewport(ratio=1)
+        expect(page.locator(".together video").first).to_be_in_viewport(ratio=1)
         one.sees("side-by-side")
 
         # Picture by picture, all of them; a shift by pictures; back.

@@ -396,6 +396,16 @@ def test_the_verdict_says_what_a_clerk_need_not_judge_and_what_is_missing(
         assert one.page.evaluate(f"{ends} <= innerHeight"), "to play one need not scroll"
         assert one.page.evaluate("document.querySelector('video').clientHeight") > LAPTOP[1] / 3
         one.sees("fits")
+        one.page.set_viewport_size({"width": 1366, "height": 657})
+        before = one.page.evaluate("document.querySelector('video').clientHeight")
+        one.page.click("text=Größer")
+        height = one.page.evaluate("document.querySelector('video').clientHeight")
+        assert height > 657 / 2 > before, "a picture that one sees something in"
+        assert one.page.evaluate(f"{ends} <= innerHeight"), "to play one need not scroll"
+        assert one.page.is_visible(TOLD) and one.page.is_hidden(".verdict p")
+        one.sees("larger")
+        one.page.click("text=Größer")
+        assert one.page.is_visible(".verdict p")
     with viewer(chromium, server, "long") as one:
         assert verdict(one) == "Authentic and complete"
         assert "provided that the key is the one registered" in one.page.inner_text(".verdict p")

@@ -14,7 +14,7 @@ from desk_helpers import ONE
 from firefox import PROGRAM, firefox
 from player_recordings import READ_NUMBERS, made_with_holes
 from playwright.sync_api import Browser, Page
-from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, office, pack
+from sealed_helpers import KEY, KEYS, LOCKED, PASSPHRASE, altered, flipped, made, office, pack
 
 from camerad.container.keys import SigningKey
 from camerad.ledger.recording_state import Hold
@@ -144,7 +144,8 @@ def test_a_clerk_checks_a_package_and_sees_the_video(
     noted = "1.5 s without pictures from 0:02: pictures were lost."
     assert noted in page.inner_text(".verdict")
     assert page.evaluate(PLAYS_FILM)
-    waits(page, f"{LISTED}.split('as in SHA256SUMS').length === 3")
+    waits(page, f"{LISTED}.split('as in SHA256SUMS; that list can be forged').length === 3")
+    assert "is NOT that of this original" not in page.inner_text("main")
     sees(page, "checked")
     page.click("text=Play the original with the office's key")
     page.set_input_files(".camerad-player form input[type=file]", key_file)
@@ -168,6 +169,25 @@ def test_a_package_that_was_changed_is_told(page: Page, changed: Path) -> None:
     assert "000002.m4s.age" in page.inner_text(".verdict")
     waits(page, f"{LISTED}.includes('NOT as in SHA256SUMS')")
     assert page.is_visible("text=Play the proven part")
+
+
+def test_a_film_of_another_length_and_files_of_several_packages_are_told(
+    page: Page, package: Path, tmp_path: Path
+) -> None:
+    film = tmp_path / f"{ONE}.mp4"
+    film.write_bytes(b"".join(made("IPPPPPPPPPPPPPP" * 4).plain))
+    files = [one for one in package.iterdir() if one.suffix != ".mp4"]
+    page.locator("input[type=file]").nth(1).set_input_files([*files, film])
+    page.fill("input.mono", THUMBPRINT)
+    told = "The video is 0:02 long, the original 0:06: the video is NOT that of this original."
+    waits(page, f"document.body.innerText.includes({json.dumps(told)})")
+    sees(page, "other-film")
+    second = tmp_path / "another.tar"
+    second.write_bytes((package / f"{ONE}.tar").read_bytes())
+    page.locator("input[type=file]").nth(1).set_input_files([*files, film, second])
+    waits(page, "document.body.innerText.includes('here are several')")
+    assert second.name in page.inner_text(".problem")
+    assert page.locator("input.mono").count() == 0, "which one would it be?"
 
 
 def test_the_key_of_another_camera_vouches_for_nothing(

@@ -30,15 +30,13 @@ export async function showIncident({ main, me, go }, [id = ""]) {
   const more = make("button", { class: "more", onclick: () => load() }, say("more"));
   const button = make("button", { class: "main", onclick: () => look() }, say("side_by_side_look"));
   const seen = make("section", { class: "seen", hidden: true });
+  const choice = make("details", { class: "choice", open: true }, make("summary", {}, say("side_by_side_choice")), axis, lanes, left, make("div", { class: "buttons" }, button, more));
   fill(
     main,
     back,
     make("h1", {}, say("side_by_side")),
     make("p", { class: "hint" }, say("side_by_side_text", { most: MOST })),
-    axis,
-    lanes,
-    left,
-    make("div", { class: "buttons" }, button, more),
+    choice,
     seen,
   );
   await load();
@@ -75,6 +73,9 @@ export async function showIncident({ main, me, go }, [id = ""]) {
     const rows = chosen();
     if (rows.length < 2) tell(say("side_by_side_text", { most: MOST }), "wrong");
     else await viewTogether(rows, seen, me);
+    if (seen.childElementCount === 0) return;
+    choice.open = false;
+    seen.scrollIntoView({ block: "start" });
   }
 }
 

@@ -24,20 +24,31 @@ export class NotAKeyError extends Error {
  * @property {File | null} video @property {File | null} sums
  */
 
+/** By its name, what a file is. @type {Record<string, (name: string) => boolean>} */
+const KINDS = {
+  container: (name) => name.endsWith(".tar"),
+  key: (name) => name.endsWith(".jwk"),
+  video: (name) => name.endsWith(".mp4"),
+  sums: (name) => name === "SHA256SUMS",
+};
+
 /**
  * What is what among files that somebody chose; of several of a kind the first.
- * @param {Iterable<File>} files
+ * @param {File[]} files
  * @returns {PackageFiles}
  */
 export function sorted(files) {
-  const all = [...files];
-  const first = (/** @type {(name: string) => boolean} */ is) => all.find(({ name }) => is(name)) ?? null;
-  return {
-    container: first((name) => name.endsWith(".tar")),
-    key: first((name) => name.endsWith(".jwk")),
-    video: first((name) => name.endsWith(".mp4")),
-    sums: first((name) => name === "SHA256SUMS"),
-  };
+  const found = Object.entries(KINDS).map(([kind, is]) => [kind, files.find(({ name }) => is(name)) ?? null]);
+  return Object.fromEntries(found);
+}
+
+/**
+ * Those of which a package has one, and here are several: nobody could say which are one package's.
+ * @param {File[]} files
+ */
+export function doubled(files) {
+  const same = Object.values(KINDS).map((is) => files.filter(({ name }) => is(name)));
+  return same.filter(({ length }) => length > 1).flat();
 }
 
 /**

@@ -6,11 +6,13 @@
 
 import { make, show } from "./dom.js";
 import { BlobSource } from "./evidence/source.js";
+import { Exit } from "./evidence/verdict.js";
 import { FactsView } from "./facts_view.js";
 import { HeldKey } from "./key_file.js";
 import {
   COMPARED,
   NotAKeyError,
+  doubled,
   droppedFiles,
   fingerprint,
   isSameKey,
@@ -20,8 +22,10 @@ import {
 } from "./package_files.js";
 import { PACKAGE_WORDS } from "./package_words.js";
 import { mountPlayer } from "./player.js";
+import { nearestSecond } from "./times.js";
 import { wordsOf } from "./words.js";
 
+const SECOND = 1_000_000;
 const asked = location.hash.slice(1);
 const words = wordsOf(asked === "" ? navigator.language : asked);
 const said = PACKAGE_WORDS[words.code];
@@ -91,7 +95,7 @@ class PackagePage {
     return section;
   }
 
-  /** @param {Iterable<File>} files */
+  /** @param {File[]} files */
   async #take(files) {
     this.#chosen += 1;
     const chosen = this.#chosen;
@@ -102,6 +106,12 @@ class PackagePage {
       make("dd", { text: file?.name ?? said.missing }),
     ]);
     this.#found.replaceChildren(...rows.flat());
+    const several = doubled(files);
+    if (several.length > 0) {
+      this.#found.replaceChildren();
+      this.#problem.textContent = said.several(several.map(({ name }) => name).join(", "));
+      return;
+    }
     if (found.container === null || found.key === null) return;
     let key;
     try {
@@ -175,6 +185,8 @@ class PackagePage {
     const place = make("div");
     this.#result.append(make("h2", { text: said.result }), place, facts.element);
     show(this.#result, true);
+    let tell;
+    const judged = new Promise((resolve) => (tell = resolve));
     const player = mountPlayer(place, {
       source: new BlobSource(found.container),
       key: key.raw,
@@ -182,9 +194,10 @@ class PackagePage {
       identity: new HeldKey(),
       words,
       folded: said.sealed,
+      onVerdict: tell,
     });
     this.#player = player;
-    this.#showFilm(found);
+    this.#showFilm(found, judged);
     this.#count(found, chosen);
     await player.ready;
     const { recording } = player;
@@ -197,7 +210,8 @@ class PackagePage {
     draw();
   }
 
-  #showFilm({ video }) {
+  /** @param {any} found @param {Promise<any>} judged the verdict on the original */
+  #showFilm({ video }, judged) {
     this.#film.append(make("h2", { text: said.video }));
     show(this.#film, true);
     if (video === null) {
@@ -209,6 +223,14 @@ class PackagePage {
     film.setAttribute("aria-label", said.video);
     const problem = make("p", { class: "problem", role: "alert" });
     film.addEventListener("error", () => (problem.textContent = said.cannotPlay));
+    film.addEventListener("loadedmetadata", async () => {
+      const { exit, report } = await judged;
+      // Of what is not authentic there may be a film of some parts.
+      if (exit >= Exit.NOT_AUTHENTIC) return;
+      const length = report.result.endUs;
+      if (Math.abs(film.duration * SECOND - length) <= SECOND) return;
+      problem.textContent = said.otherLength(nearestSecond(film.duration * SECOND), nearestSecond(length));
+    });
     this.#film.append(make("p", { text: said.videoHow }), film, problem);
   }
 

@@ -23,6 +23,7 @@ export class PlayerView {
   #again;
   #stage;
   #asks;
+  #larger;
 
   /**
    * @param {any} words
@@ -46,6 +47,7 @@ export class PlayerView {
       make("button", { type: "button", text, click, hidden: true });
     this.#proven = button(words.playProven, handlers.playProven);
     this.#again = button(words.again, handlers.retry);
+    this.#larger = make("button", { type: "button", "aria-pressed": "false", text: words.larger, click: () => this.#enlarge() });
     const forget = make("button", { type: "button", text: words.forget, click: () => identity.forget() });
     this.#kept = make("p", { class: "kept", hidden: true }, words.kept, " ", forget);
     this.#asks =
@@ -89,9 +91,17 @@ export class PlayerView {
         make("dl", { class: "keys" }, ...keys.flat()),
       ),
     );
+    if (!isLed) this.controls.element.append(this.#larger);
     this.asks(!identity.isOpen);
     this.playable(false);
     this.verdict.checking(0);
+  }
+
+  /** Give the picture the room of what the verdict says in full, or give it back. */
+  #enlarge() {
+    const is = this.element.classList.toggle("large");
+    this.#larger.setAttribute("aria-pressed", String(is));
+    this.element.scrollIntoView({ block: "start" });
   }
 
   /** Ask for the key. @param {boolean} is */

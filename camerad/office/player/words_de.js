@@ -14,6 +14,7 @@ export const DE = {
   on: "5 Sekunden weiter",
   eventBack: "Zur Markierung oder Lücke davor",
   eventOn: "Zur nächsten Markierung oder Lücke",
+  larger: "Größer",
   sound: "Ton",
   noSound: "Diese Aufzeichnung hat keinen Ton",
   position: "Stelle in der Aufzeichnung",

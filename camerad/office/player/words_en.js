@@ -14,6 +14,7 @@ export const EN = {
   on: "5 seconds on",
   eventBack: "To the mark or gap before",
   eventOn: "To the next mark or gap",
+  larger: "Larger",
   sound: "Sound",
   noSound: "This recording has no sound",
   position: "Position in the recording",
