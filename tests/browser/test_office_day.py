@@ -297,8 +297,8 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
     rows.nth(1).get_by_role("link").click()
     expect(page.get_by_text(clerk.word("id_small", id=day.marked))).to_be_visible()
     clerk.sees("recording")
-    clerk.button("view").click()
-    clerk.field("reason").fill(REASON)
+    clerk.button("check_view").click()
+    clerk.field("reason_number").fill(REASON)
     clerk.sees("reason")
     clerk.confirms()
     page.set_input_files(".camerad-player form input[type=file]", identity_file())
@@ -311,7 +311,7 @@ def finds_and_views(clerk: Worker, day: Day) -> None:
 def keeps_and_hands_over(clerk: Worker, day: Day, directory: Path) -> None:
     """Held, put into its case, and given to the prosecutor."""
     page = clerk.page
-    clerk.does("hold", hold_ground="prosecution", reason=REASON)
+    clerk.does("hold", hold_ground="prosecution", reason_number=REASON)
     expect(page.locator(".tag.held").first).to_be_visible()
     expect(page.locator(".camerad-player video")).to_have_js_property("readyState", 4)
     clerk.sees("held")
@@ -361,7 +361,7 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
     # The index says so some seconds after the server has started.
     clerk.awaits("/api/deletions", "done", len(day.others))
     clerk.goes("deletions")
-    why = clerk.word("why_expired", days=14).partition("(")[0]
+    why = clerk.word("why_expired", days=14).partition("{")[0]
     gone = page.get_by_role("listitem").filter(has_text=why)
     expect(page.get_by_text(clerk.word("nothing_late"))).to_be_visible()
     for one in day.others:
@@ -376,7 +376,7 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
         expect(page.get_by_text(title, exact=True)).to_be_visible()
         said = {"deleted": "state_deleted", "held": "held", "never": "never"}[key]
         expect(page.get_by_text(clerk.word(said), exact=True).first).to_be_visible()
-        assert clerk.button("view").count() == (key == "held")
+        assert clerk.button("check_view").count() == (key == "held")
         clerk.sees_again(f"{key}-later")
 
 
