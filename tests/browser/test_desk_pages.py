@@ -261,3 +261,31 @@ def test_what_somebody_wrote_without_a_blank_makes_no_page_wider(
             page.goto(f"{scene.origin}/#{place}")
             expect(page.get_by_text(re.compile(long)).first).to_be_visible()
             one.sees(place[:4])
+
+
+def test_the_list_and_a_recording_print_on_a4(chromium: Browser, scene: DeskScene) -> None:
+    a4 = (718, 1000)  # 190 mm: upright, with margins of 10 mm
+    with at_desk(chromium, scene, "printed", size=a4) as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        page.emulate_media(media="print")
+        expect(page.get_by_role("row")).to_have_count(1 + 3 + 3)
+        expect(page.get_by_role("columnheader", name="Löschung")).to_be_visible()
+        for gone in (page.get_by_label("Kamera", exact=True), page.get_by_role("checkbox").first):
+            expect(gone).to_be_hidden()
+        wide = "(one) => one.scrollWidth <= one.clientWidth"
+        assert page.locator(".wide").evaluate(wide)
+        one.takes_picture("list")
+        page.goto(f"{scene.origin}/#recording/{TWO}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("cam-1")
+        expect(page.get_by_role("button", name="Prüfen und ansehen")).to_be_hidden()
+        one.takes_picture("recording")
+
+
+def test_whoever_skips_comes_to_the_list(chromium: Browser, scene: DeskScene) -> None:
+    with at_desk(chromium, scene, "skips") as one:
+        signed_in(one, scene, "clerk")
+        expect(one.page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        one.page.get_by_role("link", name="Zum Inhalt").focus()
+        one.page.keyboard.press("Enter")
+        expect(one.page.get_by_role("region", name="Aufnahmen")).to_be_focused()
