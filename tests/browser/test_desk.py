@@ -4,19 +4,22 @@ found in the ledger."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
 from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import LOCKED, PASSPHRASE, made
 
+from camerad.base.storage_errors import explain
 from camerad.desk.roles import DeskRole
-from camerad.desk.sessions import COOKIE
+from camerad.desk.sessions import COOKIE, Sessions
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
 from tests.browser.person import NARROW, WIDE, Person, person
@@ -332,6 +335,42 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
         gives_reason(one, "Ansehen", "Az. 3")
         expect(page.locator(".camerad-player form input[type=password]")).to_be_visible()
         assert page.locator(".camerad-player video[src]").count() == 0
+
+
+def test_a_page_says_what_it_could_not_do_and_what_cannot_be_read(
+    chromium: Browser, scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise explain("write", "/office", OSError(errno.EROFS, os.strerror(errno.EROFS)))
+
+    damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
+    damaged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    damaged.write_bytes(b"{")
+    with at_desk(chromium, scene, "failing") as one:
+        one.forgives = ("Failed to load resource",)
+        page = one.page
+        signed_in(one, scene, "other")
+        page.get_by_role("link", name="Vorgänge").click()
+        expect(
+            page.get_by_text("Vorgänge, die nicht lesbar sind und hier fehlen: 1.")
+        ).to_be_visible()
+        page.goto(f"{scene.origin}/#cases/none")
+        expect(page.get_by_text("Einen Vorgang none gibt es hier nicht")).to_be_visible()
+        page.goto(f"{scene.origin}/#recording/{TWO}")
+        expect(page.get_by_text("Gerade sind nicht alle Vorgänge lesbar.")).to_be_visible()
+        damaged.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(Sessions, "end", fail)
+            page.get_by_role("button", name="Abmelden").click()
+            expect(page.get_by_text("Sie sind NICHT abgemeldet. Der Speicher")).to_be_visible()
+            patch.setattr(Sessions, "find", fail)
+            page.reload()
+            expect(page.get_by_text("Ob Sie angemeldet sind, lässt sich")).to_be_visible()
+            assert page.get_by_role("heading", name="Anmelden").count() == 0
+        page.reload()
+        page.get_by_role("button", name="Abmelden").click()
+        expect(page.get_by_role("heading", name="Anmelden")).to_be_visible()
+        assert scene.sessions.count_of("other") == 0
 
 
 def test_one_asks_another_approves_and_the_file_is_taken_along(
