@@ -6,7 +6,8 @@ for the page's own name (``Host``), so that no other name leads a browser here (
 Whoever is not signed in, or has none of the roles, is refused before anything else of the request
 is looked at. While the office's directory is not there, as when its storage is not mounted, nothing
 is looked for in its place, and nothing made there. Every answer forbids the browser what the page
-does not need: frames, inline code, what is elsewhere, and to keep it.
+does not need: frames, inline code, what is elsewhere, and to keep it. What is no request of HTTP at
+all comes to none of this: the library closes the connection with an answer of its own.
 """
 
 from __future__ import annotations
