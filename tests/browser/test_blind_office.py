@@ -132,7 +132,7 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             page.get_by_role("heading", name="Vorgang 32-5/2026").wait_for()
             page.goto(f"{office.origin}/#recording/{TWO}")
             page.get_by_role("button", name="Zu einem Vorgang").click()
-            page.get_by_label("Vorgang", exact=True).select_option("32-5/2026")
+            page.get_by_role("dialog").get_by_label("Vorgang").select_option("32-5/2026")
             page.get_by_role("button", name="Hinzufügen").click()
             page.get_by_role("link", name="32-5/2026").click()
             page.get_by_role("button", name="Die Technik hat das Paket gemacht").click()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
-from desk_helpers import ONE, TWO
+from desk_helpers import ONE, THREE, TWO
 from playwright.sync_api import Browser, Route, expect
 
 from camerad.desk.roles import DeskRole
@@ -289,3 +289,51 @@ def test_whoever_skips_comes_to_the_list(chromium: Browser, scene: DeskScene) ->
         one.page.get_by_role("link", name="Zum Inhalt").focus()
         one.page.keyboard.press("Enter")
         expect(one.page.get_by_role("region", name="Aufnahmen")).to_be_focused()
+
+
+def test_a_day_that_is_over_is_said_once_and_a_second_hold_is_named(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    with at_desk(chromium, scene, "again") as one:
+        one.forgives = ("Failed to load resource: the server responded with a status of 400",)
+        signed_in(one, scene, "clerk")
+        page = one.page
+        dialog = page.get_by_role("dialog")
+        for recording in (ONE, THREE):
+            row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
+            row.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Ausgewählte schützen").click()
+        expect(dialog).to_contain_text("2 Aufnahmen werden nicht gelöscht")
+        dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
+        dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 11")
+        dialog.get_by_label("Geschützt bis").fill("2020-01-01")
+        asked = len(one.asked)
+        dialog.get_by_role("button", name="Vor Löschung schützen").click()
+        expect(dialog.get_by_role("alert")).to_contain_text(re.compile(r"^Dieser Tag ist vorbei"))
+        assert len(one.asked) == asked + 1
+        dialog.get_by_label("Geschützt bis").fill("")
+        dialog.get_by_role("button", name="Vor Löschung schützen").click()
+        expect(page.get_by_text("Vor Löschung geschützt: 2.")).to_be_visible()
+        page.goto(f"{scene.origin}/#recording/{THREE}")
+        page.get_by_role("button", name="Noch einmal schützen").click()
+        expect(dialog).to_contain_text("Schon geschützt: Az. 11 (clerk).")
+        one.sees("second")
+
+
+def test_that_two_are_needed_is_said_before_and_what_waits_is_named(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with office(tmp_path_factory.mktemp("both"), two_for_viewing=True) as scene:
+        scene.add("desk", DeskRole.DESK)
+        with at_desk(chromium, scene, "both") as one:
+            signed_in(one, scene, "desk")
+            page = one.page
+            page.goto(f"{scene.origin}/#recording/{TWO}")
+            page.get_by_role("button", name="Prüfen und ansehen").click()
+            dialog = page.get_by_role("dialog")
+            expect(dialog).to_contain_text("Dieses Amt verlangt dafür zwei Personen")
+            dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 5")
+            dialog.get_by_role("button", name="Prüfen und ansehen").click()
+            page.get_by_role("link", name="Ihre Anfrage läuft (Az. 5)").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Anfragen")
+            expect(page.get_by_text("zwei Personen verlangt")).to_be_visible()

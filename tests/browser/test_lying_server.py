@@ -278,6 +278,7 @@ def test_a_forged_recording_with_its_forger_s_key_shows_by_the_thumbprint_alone(
     server.lie = all_of(another_recording(forged), another_answer(ABOUT, key=key))
     with viewing(chromium, scene, "forged") as one:
         says(one, AUTHENTIC)
+        one.page.get_by_text("Technisches", exact=True).click()
         shown = one.page.locator("main code", has_text=FORGER.public.thumbprint)
         expect(shown).to_be_visible()
         expect(one.page.get_by_text(KEY.public.thumbprint)).to_have_count(0)

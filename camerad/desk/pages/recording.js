@@ -80,7 +80,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
-    said === null ? null : make("p", { class: "hint" }, say("check_hint")),
+    said === null ? null : make("p", { class: "hint screen" }, say("check_hint")),
     asked.map((one) => make("p", {}, make("a", { href: "#requests" }, say(one.approved_by ? "request_approved" : "request_waits", { reason: one.reason })))),
     seen,
     found.missing.map((what) => make("p", { class: "wrong" }, say(`missing_${what}`))),
