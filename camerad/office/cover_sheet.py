@@ -185,7 +185,7 @@ class _Page:
 
     def _trigger(self) -> str:
         words, trigger = self._words, self._header.trigger
-        if trigger.startswith(_BUTTON):
+        if trigger.startswith(_BUTTON) and trigger not in words.triggers:
             return words.button.format(name=trigger.removeprefix(_BUTTON))
         return words.triggers.get(trigger, trigger)
 

@@ -143,7 +143,7 @@ class Page {
   #trigger() {
     const { words } = this;
     const { trigger } = this.header;
-    if (trigger.startsWith(BUTTON)) return format(words.button, { name: trigger.slice(BUTTON.length) });
+    if (trigger.startsWith(BUTTON) && !Object.hasOwn(words.triggers, trigger)) return format(words.button, { name: trigger.slice(BUTTON.length) });
     return wordFor(words.triggers, trigger);
   }
 

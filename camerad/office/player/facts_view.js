@@ -44,7 +44,7 @@ export class FactsView {
 
   #trigger(trigger) {
     const { report } = this.words;
-    if (trigger.startsWith("button:")) return report.button.replace("{name}", trigger.slice(7));
-    return report.triggers[trigger] ?? trigger;
+    if (Object.hasOwn(report.triggers, trigger)) return report.triggers[trigger];
+    return trigger.startsWith("button:") ? report.button.replace("{name}", trigger.slice(7)) : trigger;
   }
 }

@@ -6,13 +6,13 @@ export const REPORT_WORDS = {
     "qualified": "Echt, mit den Hinweisen unten",
     "device": "Kamera",
     "key": "Kameraschlüssel",
-    "begun": "Auslösung",
+    "begun": "Ausgelöst",
     "ended": "Ende",
     "length": "Länge",
-    "pre_event": "Vor der Auslösung",
+    "pre_event": "Vor dem Auslösen",
     "no_pre_event": "nichts: es gab keinen Vorlaufpuffer",
-    "marks": "Markierungen",
-    "wearer": "Tragende Person",
+    "marks": "Marken",
+    "wearer": "Getragen von",
     "no_wearer": "keine Kennung vergeben",
     "recording": "Nummer",
     "continues": "Fortsetzung von",
@@ -21,7 +21,7 @@ export const REPORT_WORDS = {
     "unknown": "unbekannt",
     "none": "keine",
     "gaps": "Von der Kamera festgehaltene Lücken",
-    "no_gaps": "Keine. Die Aufzeichnung ist vom ersten bis zum letzten Bild durchgehend.",
+    "no_gaps": "Keine. Die Aufnahme ist vom ersten bis zum letzten Bild durchgehend.",
     "damages": "Schäden",
     "remarks": "Hinweise",
     "policy": "Geltende Regeln",
@@ -29,7 +29,7 @@ export const REPORT_WORDS = {
     "files": "Übergebene Dateien",
     "file": "Datei",
     "sha256": "Fingerabdruck (SHA-256)",
-    "final": "Letzte Erklärung der Aufzeichnung",
+    "final": "Letzte Erklärung der Aufnahme",
     "with_sound": "mit Ton",
     "without_sound": "ohne Ton",
     "clock": {
@@ -52,7 +52,7 @@ export const REPORT_WORDS = {
       "storage failed": "die Karte nahm nichts mehr an",
       "storage did not answer": "die Karte antwortete nicht mehr",
       "cut off": "das Programm der Kamera endete, ehe es gespeichert war",
-      "failed": "die Aufzeichnung brach ab",
+      "failed": "die Aufnahme brach ab",
       "not delivered by the camera": "Bilder des Sensors kamen nicht an",
       "sensor time did not advance": "die Uhr des Sensors stand still",
       "dropped by the encoder": "der Encoder verwarf Bilder",
@@ -76,11 +76,12 @@ export const REPORT_WORDS = {
       "storage_read_only": "die Karte ließ sich nur noch lesen",
       "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
       "failed": "Speicher oder Kamera versagten",
-      "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert"
+      "encoder settings changed": "als andere Aufnahme fortgesetzt: Einstellungen geändert"
     },
     "triggers": {
+      "button:main": "große Taste der Kamera",
       "control": "Befehl an der Steuerschnittstelle der Kamera",
-      "continued": "Fortsetzung einer anderen Aufzeichnung"
+      "continued": "Fortsetzung einer anderen Aufnahme"
     },
     "policies": {
       "generic": "allgemeine Regeln, kein besonderes Gesetz"
@@ -88,19 +89,19 @@ export const REPORT_WORDS = {
     "kinds": {
       "archive": "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
       "lost": "Bytes, die sich nicht lesen lassen",
-      "foreign": "ein Teil, den keine Aufzeichnung hat",
+      "foreign": "ein Teil, den keine Aufnahme hat",
       "extra": "ein Teil doppelt oder nicht an seinem Platz",
       "missing": "fehlt, obwohl die Kamera es als vorhanden signiert hat",
       "changed": "nach der Signatur verändert",
       "forged": "nicht mit dem Schlüssel der Kamera signiert",
       "unknown key": "mit einem Schlüssel signiert, dem nicht vertraut wird",
-      "unlinked": "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
-      "uncommitted": "ein Teil der Aufzeichnung, den keine signierte Erklärung nennt",
+      "unlinked": "signiert, aber mit dieser Aufnahme durch nichts verbunden",
+      "uncommitted": "ein Teil der Aufnahme, den keine signierte Erklärung nennt",
       "contradiction": "signierte Erklärungen, die sich widersprechen",
       "unclosed": "kein Ende: ob es mehr gab, lässt sich nicht belegen",
-      "misnamed": "die Datei trägt den Namen einer anderen Aufzeichnung",
-      "other end": "das Protokoll kennt ein anderes Ende dieser Aufzeichnung",
-      "running": "die Aufzeichnung lief noch",
+      "misnamed": "die Datei trägt den Namen einer anderen Aufnahme",
+      "other end": "das Protokoll kennt ein anderes Ende dieser Aufnahme",
+      "running": "die Aufnahme lief noch",
       "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
       "torn": "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
       "unstated hole": "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
@@ -120,7 +121,7 @@ export const REPORT_WORDS = {
     "pre_event": "Before the trigger",
     "no_pre_event": "nothing: there was no pre-event buffer",
     "marks": "Marks",
-    "wearer": "Wearer's number",
+    "wearer": "Worn by",
     "no_wearer": "none assigned",
     "recording": "Number",
     "continues": "Continues recording",
@@ -187,6 +188,7 @@ export const REPORT_WORDS = {
       "encoder settings changed": "went on as another recording: settings changed"
     },
     "triggers": {
+      "button:main": "the camera's big button",
       "control": "a command at the camera's control socket",
       "continued": "continuation of another recording"
     },

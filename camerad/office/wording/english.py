@@ -74,7 +74,7 @@ ENGLISH: Final = ReportWording(
     marks="Marks",
     policy="Rules in force",
     policy_value="{policy}; deleted after {days} {days:day|days} unless held",
-    wearer="Wearer's number",
+    wearer="Worn by",
     no_wearer="none assigned",
     continues="Continues recording",
     software="Camera software",
@@ -169,6 +169,7 @@ ENGLISH: Final = ReportWording(
         "encoder settings changed": "went on as another recording: settings changed",
     },
     triggers={
+        "button:main": "the camera's big button",
         "control": "a command at the camera's control socket",
         "continued": "continuation of another recording",
     },

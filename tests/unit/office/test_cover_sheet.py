@@ -226,7 +226,8 @@ def test_nothing_stays_in_english_on_a_german_sheet() -> None:
     for words in LANGUAGES.values():
         assert set(words.gap_reasons) == reasons
     for trigger, said in (
-        ("button:main", "Taste „main“"),
+        ("button:main", "große Taste der Kamera"),
+        ("button:side", "Taste „side“"),
         ("control", "Befehl"),
         (CONTINUED, "Fortsetzung"),
     ):
@@ -264,7 +265,7 @@ def test_nothing_is_claimed_that_no_signature_proves(words: ReportWording) -> No
 
 def test_the_begin_of_the_film_is_told_from_the_trigger() -> None:
     text = text_of(render(a_sheet(a_result()), GERMAN))
-    assert "Auslösung 24.11.2026, 16:30:00" in text
+    assert "Ausgelöst 24.11.2026, 16:30:00" in text
     assert "0:30,000 aus dem Vorlaufpuffer; der Film beginnt um 16:29:30" in text
 
 

@@ -173,3 +173,5 @@ def test_what_is_changed_or_gone_is_named(reported: Reported) -> None:
     (reported.out / "r.jws").unlink()
     with pytest.raises(NoReportError, match="no signature beside"):
         reported.check()
+    with pytest.raises(NoReportError, match="no signature beside this report"):
+        read_signed(str(reported.out / "r.csv"), KEYS)
