@@ -250,7 +250,7 @@ def test_a_changed_recording_is_found_by_the_page(
         found = until(lambda: scene.kinds("judged"), DEADLINE, "what the tab found is written")
         assert [(it.id, it.who, it.verdict) for it in found] == [(TWO, "clerk", "not_authentic")]
         one.page.reload()
-        expect(one.page.get_by_text("im Tab von clerk NICHT echt befunden.")).to_be_visible()
+        expect(one.page.get_by_text("geprüft im Browser von clerk: NICHT echt.")).to_be_visible()
         expect(one.page.get_by_role("listitem").filter(has_text="NICHT echt")).to_be_visible()
     assert verify(scene, damaged(), tmp_path) == 2
     assert verify(scene, second(), tmp_path) == 0

@@ -374,7 +374,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         expect(page.locator("form.key p.head")).to_have_css("font-weight", "600")
         # Another office's key opens nothing.
         gives_key(clerk, str(pyrage.x25519.Identity.generate()).encode(), "")
-        expect(page.get_by_text("Dieser Schlüssel öffnet nicht alle")).to_be_visible()
+        expect(page.get_by_text("Das ist nicht der Schlüssel zu allen")).to_be_visible()
         gives_key(clerk)
         expect(page.get_by_role("button", name="Paket speichern")).to_be_visible()
         # Or the command, for somebody else.

@@ -132,7 +132,7 @@ export async function showDeletions({ main, me }) {
     make("h1", {}, say("deletions")),
     make("h2", {}, say("late")),
     late.length === 0 ? make("p", {}, say("nothing_late")) : list(late, (row) => say("due", { day: moment(row.due_us) })),
-    held.length === 0 ? null : [make("h2", {}, say("late_held")), list(held, (row) => `${say("due", { day: moment(row.due_us) })} · ${row.holds.map(holdWords).join("; ") || say("held")}`)],
+    held.length === 0 ? null : [make("h2", {}, say("late_held")), list(held, (row) => `${say("would_have_gone", { day: moment(row.due_us) })} · ${row.holds.map(holdWords).join("; ") || say("held")}`)],
     make("h2", {}, say("coming")),
     list(coming, (row) => say("due", { day: moment(row.due_us) })),
     make("h2", {}, say("gone")),

@@ -44,7 +44,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     field(say("wearer"), make("input", { name: "wearer", autocomplete: "off", maxlength: 100 })),
     field(say("state"), state),
     field(say("due_on"), make("input", { name: "due_on", ...DAYS })),
-    field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 })),
+    field(say("id"), make("input", { name: "ids", autocomplete: "off", maxlength: 60 }), say("id_hint")),
     make("div", { class: "checks" }, FLAGS.map(([name, words]) => make("label", { class: "check" }, make("input", { type: "checkbox", name }), say(words))), make("button", { class: "main" }, say("find"))),
   );
   const fold = make("details", { class: "search", open: WIDE.matches }, make("summary", {}, say("search")), form);
@@ -88,7 +88,7 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
 
   async function load(anew) {
     const asked = questionOf(form, ["camera", "wearer", "state", "ids"], FLAGS.map(([name]) => name));
-    if (asked.has("ids")) asked.set("ids", asked.get("ids").replace(/[^\w-]/g, "").toUpperCase());
+    if (asked.has("ids")) asked.set("ids", spelledId(asked.get("ids")));
     if (!anew && next !== null) asked.set("after", next);
     try {
       const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]);
@@ -199,4 +199,10 @@ function keptUntil(row) {
   if (row.state === "deleted") return say("deleted_at", { day: day(row.deleted_us), time: timeOf(row.deleted_us) });
   if (row.held) return row.holds.length === 0 ? say("held") : row.holds.map((one) => make("div", {}, holdWords({ ...one, who: null })));
   return row.due_us === null ? say("not_known") : say("due_about", { day: day(row.due_us), time: timeOf(row.due_us) });
+}
+
+/** An id as files have it, however it was typed: large letters in the time, small ones at the end. */
+function spelledId(text) {
+  const parts = text.replace(/[^\w-]/g, "").split("-");
+  return [...parts.slice(0, -1).map((one) => one.toUpperCase()), parts.at(-1).toLowerCase()].join("-");
 }

@@ -78,7 +78,7 @@ export const DE = {
   },
   key: "Der Schlüssel des Amts",
   keyWhy:
-    "Die Aufnahme ist versiegelt. Sie wird hier, in diesem Tab, mit dem Schlüssel des Amts geöffnet; weder der Schlüssel noch die Bilder verlassen ihn.",
+    "Die Aufnahme ist versiegelt. Sie wird hier, in diesem Tab, mit dem Schlüssel des Amts geöffnet. Der Schlüssel verlässt ihn nicht, und kein Server sieht ein Bild.",
   keyFile: "Schlüsseldatei",
   passphrase: "Passwort des Schlüssels",
   passphraseHint: "leer lassen, wenn die Schlüsseldatei keines hat",
@@ -94,7 +94,7 @@ export const DE = {
     no_passphrase: "Diese Schlüsseldatei hat ein Passwort. Bitte eintippen.",
     passphrase: "Das Passwort ist falsch, oder die Schlüsseldatei ist beschädigt.",
     too_much_work: "Diese Schlüsseldatei verlangt mehr Rechenzeit, als ein Browser aufbringt. Bitte die Aufnahme mit dem Befehl camerad öffnen.",
-    no_key: "In dieser Datei ist kein privater Schlüssel. Bitte die Schlüsseldatei des Amts wählen.",
+    no_key: "Das ist keine Schlüsseldatei. Bitte die Schlüsseldatei des Amts wählen.",
   },
   stopped: {
     unproven: "Ab hier ist nichts bewiesen; deshalb wird nichts gezeigt.",

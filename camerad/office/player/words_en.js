@@ -78,7 +78,7 @@ export const EN = {
   },
   key: "The office's key",
   keyWhy:
-    "The recording is sealed. It is opened here, in this tab, with the office's key; neither the key nor the pictures leave it.",
+    "The recording is sealed. It is opened here, in this tab, with the office's key. The key does not leave it, and no server sees a picture.",
   keyFile: "Key file",
   passphrase: "Passphrase of the key",
   passphraseHint: "leave empty if the key file has none",
@@ -94,7 +94,7 @@ export const EN = {
     no_passphrase: "This key file has a passphrase. Type it in, please.",
     passphrase: "The passphrase is wrong, or the key file is damaged.",
     too_much_work: "This key file takes more work to open than a browser does. Open the recording with the command camerad.",
-    no_key: "There is no private key in this file. Choose the office's key file.",
+    no_key: "This is no key file. Choose the office's key file.",
   },
   stopped: {
     unproven: "From here on nothing is proven, so nothing is shown.",
