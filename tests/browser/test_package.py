@@ -205,6 +205,13 @@ def exported(scene: DeskScene, recording: str, hold: Hold, place: Path) -> Path:
     return Path(got.path)
 
 
+ASKS_BEFORE_IT_LEAVES = """() => {
+  const leaving = new Event("beforeunload", { cancelable: true });
+  dispatchEvent(leaving);
+  return leaving.defaultPrevented;
+}"""
+
+
 def told(report: Path) -> list[str]:
     """What a sheet says, but for when it was made and the film's fingerprint."""
     text = re.sub(r"<footer>.*?</footer>", "", report.read_text())
@@ -258,12 +265,15 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         border = "getComputedStyle(document.querySelector('header')).borderBottomStyle"
         assert sheet.evaluate(border) == "solid", "it is drawn by its own style sheet"
         sheet.close()
+        assert page.evaluate(ASKS_BEFORE_IT_LEAVES), "nobody else knows of the package"
         page.get_by_role("button", name="Übergabe eintragen", exact=True).click()
         page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
         page.locator("dialog button.main").click()
         expect(page.get_by_role("heading", name="Das Paket ist fertig")).to_be_hidden()
         expect(page.get_by_text(f"SHA-256 {digest}")).to_be_visible()
         expect(page.get_by_text("Übergeben am")).to_contain_text("Staatsanwaltschaft, 1 Js 2/26")
+        assert not page.evaluate(ASKS_BEFORE_IT_LEAVES)
+        expect(page.get_by_role("button", name="Noch ein Paket erstellen")).to_be_visible()
         clerk.sees("handed-over")
         # O1: nothing but words went to the server.
         assert all(one == b"" or isinstance(json.loads(one), dict) for one in sent)

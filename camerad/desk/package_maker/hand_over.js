@@ -12,6 +12,10 @@ import { sayHere, size } from "./maker_words.js";
 
 /** Packages that were made in this tab and not handed over yet, by person and case. */
 const made = new Map();
+// Nobody else knows of them: the browser asks before it leaves them behind.
+addEventListener("beforeunload", (event) => {
+  if (made.size > 0) event.preventDefault();
+});
 /** Pages of recordings that were put apart, at the most; the newest come first. */
 const PAGES_APART = 5;
 
@@ -22,10 +26,10 @@ export function handing(one, me, again) {
   const ready = made.get(key);
   const warning = make("div", {});
   const place = make("div", { class: "package" });
-  const start = make("button", { class: "main", onclick: () => makePackage(one, me, { key, start, place }, again) }, sayHere("package_make"));
+  const left = one.handed_over.at(-1);
+  const start = make("button", { class: left === undefined ? "main" : null, onclick: () => makePackage(one, me, { key, start, place }, again) }, sayHere(left === undefined ? "package_make" : "package_again"));
   const more = `--state ${sayHere("hand_over_store")} --identity ${sayHere("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
   const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
-  const left = one.handed_over.at(-1);
   warnOfApart(one, warning);
   return make(
     "section",

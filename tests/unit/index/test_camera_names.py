@@ -77,3 +77,20 @@ def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_t
             assert found.id == said.strip()
         said = find(connection, RecordingQuery(camera_said="camera-00007")).recordings
         assert [one.id for one in said] == ["camera-00007"]
+
+
+def test_too_many_cameras_with_too_many_wearers_are_asked_for_less() -> None:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
+    rows = [
+        empty | {"id": f"{number:04}", "at_us": number, "camera": f"cam-{number}x", "place": ""}
+        for number in range(21)
+    ]
+    rows = [one | {"wearer": f"who-{number % 20}x"} for number, one in enumerate(rows)]
+    with engine.begin() as connection:
+        connection.execute(insert(recordings), rows)
+        with pytest.raises(QueryError, match="420 cameras and wearers may be meant"):
+            find(connection, RecordingQuery(camera_said="cam-", wearer_said="who-"))
+        few = find(connection, RecordingQuery(camera_said="cam-1x", wearer_said="who-"))
+        assert [one.id for one in few.recordings] == ["0001"]
