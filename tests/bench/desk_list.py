@@ -40,7 +40,23 @@ from tests.unit.desk.desk_scene import DeskScene, free_origin
 
 LIMIT_S: Final = 0.3
 ASKED: Final = 50
-_ASK: Final = """async (fields) => {
+_HELPERS: Final = """() => {
+  const list = document.querySelector("main .wide").parentElement;
+  const none = document.querySelector("main .none").parentElement;
+  const drawn = async (isDone) => {
+    const began = performance.now();
+    while (!isDone()) {
+      if (performance.now() - began > 60000) throw new Error("nothing is drawn");
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    return (performance.now() - began) / 1000;
+  };
+  const rows = () => list.querySelectorAll("tbody:last-of-type th[scope=row]").length;
+  window.bench = { list, none, drawn, rows };
+}"""
+_ASK: Final = """(fields) => {
+  const { list, none, drawn, rows } = window.bench;
   const form = document.querySelector("form.filters");
   form.reset();
   for (const [name, value] of Object.entries(fields)) {
@@ -48,28 +64,17 @@ _ASK: Final = """async (fields) => {
     if (field.type === "checkbox") field.checked = value;
     else field.value = value;
   }
-  const list = document.querySelector("tbody:last-of-type");
-  const none = document.querySelector(".none");
-  for (const row of list.children) row.dataset.before = "";
+  const before = list.firstChild;
   none.hidden = true;
-  const began = performance.now();
   form.requestSubmit();
-  const isNew = () => !list.querySelector("[data-before]");
-  const isDone = () => isNew() && (list.children.length > 0 || !none.hidden);
-  while (!isDone()) await new Promise((resolve) => requestAnimationFrame(resolve));
-  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  return [(performance.now() - began) / 1000, list.children.length];
+  const isDone = () => !none.hidden || (list.firstChild !== null && list.firstChild !== before);
+  return drawn(isDone).then((seconds) => [seconds, rows()]);
 }"""
-_MORE: Final = """async () => {
-  const list = document.querySelector("tbody:last-of-type");
-  const before = list.children.length;
-  const began = performance.now();
+_MORE: Final = """() => {
+  const { drawn, rows } = window.bench;
+  const before = rows();
   document.querySelector("button.more").click();
-  while (list.children.length === before) {
-    await new Promise((resolve) => requestAnimationFrame(resolve));
-  }
-  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  return (performance.now() - began) / 1000;
+  return drawn(() => rows() > before);
 }"""
 _GET: Final = """async (path) => {
   const began = performance.now();
@@ -83,8 +88,8 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
     when_us = BEGIN_US + chance.randrange((DAYS - 7) * DAY)
     office = f"-{chance.randrange(1, TIMES):03d}"
     camera = f"camera-{chance.randrange(CAMERAS):02d}{office}"
-    day = {"from": _local(when_us), "to": _local(when_us + DAY)}
-    week = {"from": _local(when_us), "to": _local(when_us + 7 * DAY)}
+    day = _period(when_us, when_us + DAY)
+    week = _period(when_us, when_us + 7 * DAY)
     return {
         "first page": {},
         "a day": day,
@@ -92,7 +97,7 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
         "camera, in a week": {"camera": camera} | week,
         "wearer": {"wearer": f"W-{chance.randrange(2 * CAMERAS):04d}{office}"},
         "deleted": {"state": "deleted"},
-        "due on a day": {"due_on": _local(when_us + 14 * DAY)[:10]},
+        "due on a day": {"due_on": _local(when_us + 14 * DAY)[0]},
         "marked": {"flagged": True},
         "held": {"held": True},
         "handed over": {"handed_over": True},
@@ -102,7 +107,7 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
         "marked and held": {"flagged": True, "held": True},
         "marked, with gaps": {"flagged": True, "has_gaps": True},
         "nothing: no such wearer": {"wearer": f"W-{chance.randrange(10**6)}-none"},
-        "nothing: no such camera that day": {"camera": f"none-{office}"} | day,
+        "nothing: no such camera that day": {"camera": f"none{office}x"} | day,
         "nothing: missing": {"state": "missing"},
         "nothing: marked and missing": {"flagged": True, "state": "missing"},
         "nothing: marked, gaps, handed over": {
@@ -118,9 +123,15 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
     }
 
 
-def _local(wall_us: int) -> str:
-    """As a field for a time has it; the browser's zone is UTC."""
-    return datetime.fromtimestamp(wall_us // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _period(from_us: int, to_us: int) -> dict[str, str]:
+    (first, since), (last, until) = _local(from_us), _local(to_us)
+    return {"from": first, "from_time": since, "to": last, "to_time": until}
+
+
+def _local(wall_us: int) -> tuple[str, str]:
+    """As fields for a day and a time have it; the browser's zone is UTC."""
+    when = datetime.fromtimestamp(wall_us // SECOND, UTC)
+    return when.strftime("%Y-%m-%d"), when.strftime("%H:%M")
 
 
 def far_down(base: Database, chance: Random) -> list[str]:
@@ -184,6 +195,7 @@ def main() -> int:
             page = context.new_page()
             page.goto(scene.origin)
             page.wait_for_selector("tbody:last-of-type tr")
+            page.evaluate(_HELPERS)
             seen = measure(page, base)
             context.close()
     said = {
