@@ -343,3 +343,34 @@ def test_that_two_are_needed_is_said_before_and_what_waits_is_named(
             page.get_by_role("link", name="Ihre Anfrage läuft (Az. 5)").click()
             expect(page.get_by_role("heading", level=1)).to_have_text("Anfragen")
             expect(page.get_by_text("zwei Personen verlangt")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])
+def test_more_comes_below_what_is_there_and_leaves_that_alone(
+    chromium: Browser, scene: DeskScene, size: tuple[int, int]
+) -> None:
+    said = scene.signed_in("clerk").ask("GET", "/api/recordings").said
+
+    def in_two(route: Route) -> None:
+        """Two recordings first, and then the rest."""
+        first = "after=" not in route.request.url
+        rows = said["rows"][:2] if first else said["rows"][2:]
+        route.fulfill(json=said | {"rows": rows, "next": "1" if first else None})
+
+    with at_desk(chromium, scene, f"more-{size[0]}", size=size) as one:
+        page = one.page
+        page.route(re.compile(r"/api/recordings\?(?!flagged)|/api/recordings$"), in_two)
+        signed_in(one, scene, "clerk")
+        more = page.get_by_role("button", name="Mehr", exact=True)
+        expect(more).to_be_visible()
+        part = page.locator("main tbody:last-of-type, main ul.people:last-of-type")
+        links = part.locator("a[href*='#recording/']")
+        expect(links).to_have_count(2)
+        part.get_by_role("checkbox").first.check()
+        part.evaluate("(part) => { part.dataset.there = 'before'; }")
+        more.click()
+        expect(links).to_have_count(3)
+        assert len({one.get_attribute("href") for one in links.all()}) == 3
+        expect(part).to_have_attribute("data-there", "before")
+        expect(part.get_by_role("checkbox").first).to_be_checked()
+        expect(more).to_be_hidden()

@@ -103,7 +103,8 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       const count = new Set(rows.map(({ id }) => id)).size;
       const many = next === null ? (count === 1 ? "found_one" : "found") : "found_first";
       fill(found, [count === 0 ? null : say(many, { count }), ...wordsOf(form)].filter(Boolean).join(" · "));
-      draw();
+      if (anew) draw();
+      else add(page.rows);
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
       tell(sentence(error), "wrong");
@@ -112,6 +113,16 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
 
   function draw() {
     fill(list, rows.length === 0 ? null : (WIDE.matches ? drawTable : drawCards)(marked, rows, box));
+    showButtons();
+  }
+
+  /** Puts more below what is there, which stays as it is. */
+  function add(those) {
+    list.querySelector("tbody:last-of-type, ul:last-of-type").append(...those.map((row) => (WIDE.matches ? drawRow : drawCard)(row, box)));
+    showButtons();
+  }
+
+  function showButtons() {
     none.hidden = rows.length > 0;
     none.lastChild.hidden = mine.spoken === "";
     more.hidden = next === null;
