@@ -9,17 +9,16 @@ signature checked, each time. A file that could not be read as a receipt is look
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
-from camerad.base import file_status, storage_errors
+from camerad.base import file_status
 from camerad.base.clock import SECOND, SystemClock
 from camerad.container.keys import KeyRing
 from camerad.store import receipts
-from camerad.store.receipts import FiledReceipt
+from camerad.store.receipts import FiledReceipt, FileVersion
 
 MOST_DIRECTORIES: Final = 32
 """Of how many something is kept: cameras ask often while they hand over, and then no more. It takes
@@ -27,14 +26,13 @@ about half a kilobyte a receipt."""
 SETTLED_US: Final = 2 * SECOND
 """A file system's times are coarse: two changes may have the same. So what was read of a directory
 stands for it from so long after its last change was first seen."""
-_State = tuple[int, int, int]
 
 
 class _Kept(NamedTuple):
     """Of a file. state: what tells it from another one. names: the recordings; None if it is no
     receipt."""
 
-    state: _State
+    state: FileVersion
     names: frozenset[str] | None
 
 
@@ -43,7 +41,7 @@ class _Directory(NamedTuple):
     settled: all of its files were looked at `SETTLED_US` later. files: by their paths, in their
     order. about: the files that name a recording. odd: those that are no receipts."""
 
-    state: _State
+    state: FileVersion
     seen_us: int
     settled: bool
     files: Mapping[str, _Kept]
@@ -88,7 +86,7 @@ class FoundReceipts:
     def _look(self, directory: str) -> _Directory | None:
         """What is in a directory; None if there is none."""
         file_status.check_directory(directory)  # no link is followed
-        state = _state_of(directory)
+        state = receipts.version_of(directory)
         with self._lock:
             before = self._kept.get(directory)
         if state is None:
@@ -102,7 +100,7 @@ class FoundReceipts:
                 self._kept.popitem(last=False)
         return before
 
-    def _read(self, directory: str, state: _State, before: _Directory | None) -> _Directory:
+    def _read(self, directory: str, state: FileVersion, before: _Directory | None) -> _Directory:
         """Look at all files of a directory, and read those that are new."""
         now_us = self._now_us()
         seen_us = now_us if before is None or before.state != state else before.seen_us
@@ -111,7 +109,7 @@ class FoundReceipts:
         about: dict[str, list[str]] = {}
         odd = []
         for path in receipts.paths(directory):
-            of_file = _state_of(path)
+            of_file = receipts.version_of(path)
             if of_file is None:
                 continue  # it was removed just now
             one = known.get(path)
@@ -127,18 +125,7 @@ class FoundReceipts:
 
 def _still_names(path: str, kept: _Kept, recording: str) -> bool:
     """Whether a file names a recording, as it did when it was read."""
-    state = _state_of(path)
+    state = receipts.version_of(path)
     return state == kept.state or (
         state is not None and recording in (receipts.named_in(path) or ())
     )
-
-
-def _state_of(path: str) -> _State | None:
-    """None if there is nothing of that name. Raises StorageError."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_errors.explain("look at the receipt", path, error) from error
-    return found.st_size, found.st_mtime_ns, found.st_ino

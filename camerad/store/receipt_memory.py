@@ -8,23 +8,20 @@ read is read each time.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from typing import Final
 
-from camerad.base import storage_errors
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.store import receipts
-from camerad.store.receipts import CopiedRecording
+from camerad.store.receipts import CopiedRecording, FileVersion
 
 MOST_DIRECTORIES: Final = 2000
 """Of how many something is remembered; about half a kilobyte a receipt."""
-_State = tuple[int, int, int, int]
-_Known = dict[str, tuple[_State, tuple[CopiedRecording, ...]]]
+_Known = dict[str, tuple[FileVersion, tuple[CopiedRecording, ...]]]
 
 
 class ReceiptMemory:
@@ -40,13 +37,14 @@ class ReceiptMemory:
         by = frozenset(keys)
         with self._lock:
             kept = self._known.get(directory)
-        before: Mapping[str, tuple[_State, tuple[CopiedRecording, ...]]] = {}
+        before: Mapping[str, tuple[FileVersion, tuple[CopiedRecording, ...]]] = {}
         if kept is not None and kept[0] == by:
             before = kept[1]
         now: _Known = {}
         found: dict[str, CopiedRecording] = {}
         for path in receipts.paths(directory):
-            state = _state_of(path)  # before it is read: what changes meanwhile is read again
+            # Before it is read: what changes meanwhile is read again.
+            state = receipts.version_of(path)
             one = before.get(path)
             if one is None or one[0] != state:
                 filed = list(receipts.read_files([path], keys))
@@ -77,14 +75,3 @@ def _can_be_read(path: str) -> bool:
     except StorageError:
         return False
     return True
-
-
-def _state_of(path: str) -> _State | None:
-    """None if there is nothing of that name. Raises StorageError."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_errors.explain("look at the receipt", path, error) from error
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -42,6 +42,8 @@ WAIT_SECONDS: Final = 10.0
 """For another program that writes a receipt there: it is at it for as long as the storage takes to
 make one small file durable."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
+FileVersion = tuple[int, int, int, int]
+"""Which file, and what has become of it: inode, size, and times of its content and of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +274,15 @@ def _names(directory: str) -> list[str]:
     except OSError as error:
         raise storage_errors.explain("list receipts", directory, error) from error
     return sorted(names, key=lambda name: (_number(name), name))
+
+
+def version_of(path: str) -> FileVersion | None:
+    """Of a receipt, or of a directory of receipts: the same one has not been written since, nor
+    replaced. None if there is nothing of that name. Raises StorageError."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_errors.explain("look at the receipt", path, error) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
 
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
@@ -29,6 +29,7 @@ PIECE: Final = 256 * 1024
 """Bytes of an offer that are in memory for one answer."""
 LOCK_SECONDS: Final = 60.0
 """How long a command waits for others' offers: for longer than any of them takes."""
+_T = TypeVar("_T")
 
 
 class OfferContent(Protocol):
@@ -98,3 +99,24 @@ def taken_away(paths: Sequence[str], longest: int, *, but: bytes | None = None) 
         for path, content in former.items():
             durable_files.publish(path, content)
         raise
+
+
+def take_back(
+    path: str, longest: int, find: Callable[[], _T | None], note: Callable[[_T], None] | None
+) -> bool:
+    """Have an offer lie at a path no more; whether there was one. find: what it is; None if no
+    camera could fetch it, and then a command alone removes it. note: writes the entry, and is told
+    what the offer was; None for a command. longest: bytes that are read of it. To be called under
+    the lock of its kind. Raises what `note` raises, and then nothing has changed; StorageError.
+    """
+    if not file_status.exists(path):
+        return False
+    if note is None:
+        durable_files.remove(path)
+        return True
+    found = find()
+    if found is None:
+        return False
+    with taken_away([path], longest):
+        note(found)
+    return True

@@ -23,7 +23,7 @@ from camerad.provisioning.validation import digest
 from camerad.store.check_in import SETTINGS, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.directory_locks import DirectoryLocks, NamedLocks
-from camerad.vault.offer_kinds import LOCK_SECONDS, offer_path, taken_away
+from camerad.vault.offer_kinds import LOCK_SECONDS, offer_path, take_back, taken_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,7 @@ class SettingsOffers:
         if not file_status.exists(os.path.dirname(path)):
             return False
         with self._locks.hold(_lock_of(kid)):
-            if not file_status.exists(path):
-                return False
-            if note is None:
-                durable_files.remove(path)
-            else:
-                found = self.find(kid)
-                if found is None:  # no camera could fetch it; a command removes it
-                    return False
-                with taken_away([path], settings_offer.LONGEST):
-                    note(found)
-        return True
+            return take_back(path, settings_offer.LONGEST, lambda: self.find(kid), note)
 
     def _path(self, kid: str) -> str:
         return offer_path(self._office, kid, settings_offer.NAME)

@@ -39,7 +39,7 @@ from camerad.store.check_in import UPDATE, CheckIn
 from camerad.store.locations import OFFICE
 from camerad.vault.bundle_copy import BundleCopy
 from camerad.vault.directory_locks import DirectoryLocks, NamedLocks, claim_file
-from camerad.vault.offer_kinds import LOCK_SECONDS, OFFERS, PIECE, offer_path, taken_away
+from camerad.vault.offer_kinds import LOCK_SECONDS, OFFERS, PIECE, offer_path, take_back, taken_away
 from camerad.vault.standstill import free_room
 from camerad.vault.update_bundle import BundleManifest, read_manifest
 
@@ -215,18 +215,10 @@ class UpdateOffers:
         if not file_status.exists(os.path.dirname(path)):
             return False
         with self._locks.hold(_LOCK):
-            if not file_status.exists(path):
-                return False
-            if note is None:
-                durable_files.remove(path)
-            else:
-                found = self.offered(kid)
-                if found is None:  # no camera could fetch it; a command removes it
-                    return False
-                with taken_away([path], _LARGEST):
-                    note(found)
-            self._remove_unoffered()
-        return True
+            gone = take_back(path, _LARGEST, lambda: self.offered(kid), note)
+            if gone:
+                self._remove_unoffered()
+        return gone
 
     def _check_room(self, bundle: str, length: int, needed: int, reserve: int) -> None:
         if needed > free_room(self._office):
