@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
 from hw_mocks.worldclock import ASIDE
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.breadth import CAMPAIGN, breadth
 from tests.waiting import DEADLINE
@@ -40,6 +40,7 @@ FLAGS: Final = (
 SCREENSHOTS: Final = Path(__file__).parents[2] / ".cache" / "screenshots"
 WITHIN_MS: Final = DEADLINE * 1000
 """Deadline of everything that is waited for: how soon it comes is not the matter here."""
+expect.set_options(timeout=WITHIN_MS)
 WIDE: Final = (1920, 1080)
 NARROW: Final = (360, 740)
 

@@ -374,3 +374,84 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         expect(part).to_have_attribute("data-there", "before")
         expect(part.get_by_role("checkbox").first).to_be_checked()
         expect(more).to_be_hidden()
+
+
+def test_a_late_answer_is_not_drawn_over_the_next_question(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    held: list[Route] = []
+    with at_desk(chromium, scene, "overtaken") as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        said = page.get_by_role("main").get_by_role("status")
+        expect(said).to_have_text("3 Aufnahmen")
+        page.route("**/api/recordings?*camera=cam-7*", holding(held))
+        page.get_by_label("Kamera", exact=True).fill("cam-7")
+        with page.expect_request("**/api/recordings?*camera=cam-7*"):
+            page.get_by_role("button", name="Suchen").click()
+        page.get_by_label("Kamera", exact=True).fill("cam-1")
+        page.get_by_role("button", name="Suchen").click()
+        expect(said).to_contain_text("Kamera: cam-1")
+        shown = said.inner_text()
+        with page.expect_response("**/api/recordings?*camera=cam-7*"):
+            held.pop().continue_()
+        # Whatever the answer led to has happened by then.
+        page.evaluate("fetch('/api/me').then((answer) => answer.json())")
+        expect(said).to_have_text(shown)
+        assert page.locator("main a[href*='#recording/']").count() > 0
+
+
+def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    held: list[Route] = []
+    with at_desk(chromium, scene, "cleared", size=NARROW) as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Kamera", exact=True).fill("cam-7")
+        page.get_by_role("button", name="Suchen").click()
+        clear = page.get_by_role("button", name="Suche zurücksetzen")
+        expect(clear).to_be_visible()
+        page.route(re.compile(r"/api/recordings\?$"), holding(held))
+        with page.expect_request(re.compile(r"/api/recordings\?$")):
+            clear.click()
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Kamera", exact=True).fill("cam-1")
+        held.pop().continue_()
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("3 Aufnahmen")
+        expect(page.get_by_label("Kamera", exact=True)).to_be_visible()
+        expect(page.get_by_label("Kamera", exact=True)).to_have_value("cam-1")
+
+
+def test_a_list_that_cannot_be_had_to_where_it_was_left_says_so_and_is_not_asked_for_again(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    said = scene.signed_in("clerk").ask("GET", "/api/recordings").said
+    broken: list[str] = []
+
+    def in_two(route: Route) -> None:
+        """Two recordings first; the rest once, and then no more."""
+        if "after=" not in route.request.url:
+            route.fulfill(json=said | {"rows": said["rows"][:2], "next": "1"})
+        elif broken:
+            broken.append(route.request.url)
+            route.abort()
+        else:
+            route.fulfill(json=said | {"rows": said["rows"][2:], "next": "2"})
+
+    with at_desk(chromium, scene, "cut") as one:
+        one.forgives = ("Failed to load resource",)
+        page = one.page
+        page.route(re.compile(r"/api/recordings\?(?!flagged)|/api/recordings$"), in_two)
+        signed_in(one, scene, "clerk")
+        links = page.locator("main tbody:last-of-type a[href*='#recording/']")
+        page.get_by_role("button", name="Mehr", exact=True).click()
+        expect(links).to_have_count(3)
+        broken.append("from now on")
+        links.first.click()
+        page.get_by_role("button", name="Zurück").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Aufnahmen")
+        expect(links).to_have_count(2)
+        expect(page.locator("#told")).to_contain_text("Der Server antwortet nicht")
+        assert len(broken) == 2

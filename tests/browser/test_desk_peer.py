@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Route, expect
 from camerad.base.clock import SECOND
 from camerad.desk.openid_provider import KEYS_AGAIN_US, LEFT_ALONE_US
 from camerad.vault.openid_settings import RETURN_PATH
-from tests.browser.person import WIDE, WITHIN_MS, Person, person
+from tests.browser.person import WIDE, Person, person
 from tests.waiting import until
 
 pytestmark = pytest.mark.campaign
@@ -110,19 +110,17 @@ def logs_in_again(one: Person, name: str) -> None:
 
 
 def is_in(one: Person) -> None:
-    expect(one.page.get_by_role("heading", name="Recordings")).to_be_visible(timeout=WITHIN_MS)
+    expect(one.page.get_by_role("heading", name="Recordings")).to_be_visible()
     assert one.page.url.partition("#")[0] == f"{one.origin}/", "the code is out of the address"
 
 
 def signs_out(one: Person) -> None:
     one.page.get_by_role("button", name="Sign out").click()
-    expect(one.page.get_by_role("button", name=f"Sign in with: {LABEL}")).to_be_visible(
-        timeout=WITHIN_MS
-    )
+    expect(one.page.get_by_role("button", name=f"Sign in with: {LABEL}")).to_be_visible()
 
 
 def is_told(one: Person, text: str) -> None:
-    expect(one.page.get_by_text(text)).to_be_visible(timeout=WITHIN_MS)
+    expect(one.page.get_by_text(text)).to_be_visible()
 
 
 def asks_for_nothing(route: Route) -> None:
@@ -142,7 +140,7 @@ def test_a_link_connects_the_account_and_each_sign_in_asks_for_the_password(
     """`prompt=login`, with `auth_time` in the token: the desk looks at it."""
     with at_the_desk(chromium, both, both[0].add("k.clerk", "desk"), "link") as one:
         connects(one)
-        expect(one.page.locator("#userfield")).to_be_visible(timeout=WITHIN_MS)
+        expect(one.page.locator("#userfield")).to_be_visible()
         one.takes_picture("provider")
         logs_in(one, "dwho")
         is_in(one)

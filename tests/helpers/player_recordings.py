@@ -19,21 +19,25 @@ READ_NUMBERS: Final = """() => {
   const video = document.querySelector(".camerad-player video");
   const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  window.shownNumber = () => {
-    context.drawImage(video, 0, 0, WIDTH, HEIGHT);
+  const numberOf = (picture) => {
+    context.drawImage(picture, 0, 0, WIDTH, HEIGHT);
     const { data } = context.getImageData(0, HEIGHT / 2, WIDTH, 1);
     let number = 0;
     for (let bit = 0; bit < 8; bit += 1) if (data[(bit * 16 + 8) * 4] > 128) number += 1 << bit;
     return number;
   };
+  window.shownNumber = () => numberOf(video);
   window.shown = [];
-  const note = (_, { mediaTime }) => {
-    window.shown.push([Math.round(mediaTime * 1e6), window.shownNumber()]);
+  const note = () => {
+    const picture = new VideoFrame(video);
+    window.shown.push([picture.timestamp, numberOf(picture)]);
+    picture.close();
     video.requestVideoFrameCallback(note);
   };
   video.requestVideoFrameCallback(note);
 }""".replace("WIDTH", str(WIDTH)).replace("HEIGHT", str(HEIGHT))
-"""Keeps, from now on, every picture that the player shows: its time, and its number."""
+"""Keeps, from now on, every picture that the player shows: its time, and its number. Both are of
+one picture held fast: while it plays, the element may show the next before the callback runs."""
 
 PER_HALF: Final = round(500_000 / UNIT_US)
 

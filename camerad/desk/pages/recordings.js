@@ -28,10 +28,10 @@ export function back(go, id) {
 
 /** The list, the newest first, with its filters. spoken: what the form had. Comes to the link of the
  * recording that was opened from it. */
-export async function showRecordings({ main, me, go }, [spoken = ""]) {
+export async function showRecordings({ main, me }, [spoken = ""]) {
   const list = make("div");
   const more = make("button", { class: "more", hidden: true, onclick: () => load(false) }, say("more"));
-  const none = make("div", { hidden: true }, make("p", { class: "none" }, say("none_found")), make("button", { onclick: () => go("recordings") }, say("clear_search")));
+  const none = make("div", { hidden: true }, make("p", { class: "none" }, say("none_found")), make("button", { onclick: clear }, say("clear_search")));
   const keep = make("button", { disabled: true, onclick: () => holdAll(titles(), again) }, say("hold_chosen"));
   const names = make("datalist", { id: "camera-names" });
   const state = make("select", { name: "state" }, make("option", { value: "" }, say("any_state")), STATES.map((one) => make("option", { value: one }, say(`state_${one}`))));
@@ -64,13 +64,21 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
   );
   const chosen = new Set();
   let [rows, marked, next] = [[], [], null];
+  /** Counts questions, so that a late answer is not drawn over the next one's. */
+  let turn = 0;
   const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
   let mine = { who: me.id, spoken, pages: 0, opened: "" };
   left = mine;
   drawAgain = draw;
   await load(true);
-  while (mine.pages < before.pages && next !== null) await load(false);
+  while (mine.pages < before.pages && next !== null) if (!(await load(false))) break;
   return before.opened === "" ? null : [...list.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) ?? null;
+
+  function clear() {
+    form.reset();
+    form.requestSubmit();
+    fold.firstChild.focus();
+  }
 
   async function search(event) {
     event.preventDefault();
@@ -86,12 +94,15 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
     await load(true);
   }
 
+  /** Comes to whether it drew what the server answered. */
   async function load(anew) {
+    const asking = (turn += 1);
     const asked = questionOf(form, ["camera", "wearer", "state", "ids"], FLAGS.map(([name]) => name));
     if (asked.has("ids")) asked.set("ids", spelledId(asked.get("ids")));
     if (!anew && next !== null) asked.set("after", next);
     try {
       const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]);
+      if (asking !== turn) return false;
       if (anew) {
         chosen.clear();
         fill(names, page.cameras.map((value) => make("option", { value })));
@@ -105,9 +116,11 @@ export async function showRecordings({ main, me, go }, [spoken = ""]) {
       fill(found, [count === 0 ? null : say(many, { count }), ...wordsOf(form)].filter(Boolean).join(" · "));
       if (anew) draw();
       else add(page.rows);
+      return true;
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
       tell(sentence(error), "wrong");
+      return false;
     }
   }
 
