@@ -105,8 +105,11 @@ class CaptureLink:
         self._hearing = False
         self._hello: dict[str, Any] = {}
         self._age_us = 0
-        self._fed = False
-        self._rest = Rest(ring)
+        self._fed_us: int | None = None
+        """Media time of the last packet that was taken in at once."""
+        self._rest = Rest(ring, self._budget.frame_age_us)
+        self._emptied_us = self._clock.now_us()
+        """When the socket was last found empty."""
         self._picture = False
         self.turned_us = self._clock.now_us()
         """When the thread last began a turn; it never waits for longer than a second."""
@@ -163,6 +166,9 @@ class CaptureLink:
             if not self._stopping(now_us, self.wanted.stop_us):
                 return False
         elif now_us >= supervision.deadline(self._recovery, self._budget):
+            if self._process is not None and self._listening:
+                # What came while this thread was held up shows that the camera lives.
+                self._receive(self._process, now_us)
             self._advance(supervision.RecoveryTick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
@@ -201,11 +207,11 @@ class CaptureLink:
     def _rest_again(self, process: CaptureProcess, now_us: int, *, more: bool) -> None:
         """Packets were taken in; rest again, if there are no more and nothing speaks against it."""
         self._rest.end()
-        if not more and self._fed and self.wanted.stop_us is None:
+        if not more and self._fed_us is not None and self.wanted.stop_us is None:
             self._rest.begin(now_us, process.room)
             leaves_us = self._ring.leaves_us
             if leaves_us is not None:
-                self._age_us = min(self._age_us, leaves_us)
+                self._age_us = leaves_us
 
     def _timeout_ms(self, now_us: int) -> int:
         due_us = self.wanted.stop_us
@@ -262,7 +268,19 @@ class CaptureLink:
     def _receive(self, process: CaptureProcess, now_us: int) -> bool:
         """Take in what has arrived, but not so much that a wipe has to wait; whether there may be
         more."""
-        self._fed = False
+        self._fed_us = None
+        more = self._take_in(process, now_us)
+        if self._fed_us is not None:
+            self._age_us = now_us + _AGE_EVERY_US
+            process.packet_seen()
+            # The last frame is as old as its picture says, but not older than the look before it.
+            seen_us = now_us if more else min(now_us, max(self._fed_us, self._emptied_us))
+            self._advance(supervision.FrameSeen(seen_us))
+        if not more:
+            self._emptied_us = now_us
+        return more
+
+    def _take_in(self, process: CaptureProcess, now_us: int) -> bool:
         try:
             for _ in range(_MESSAGES_AT_ONCE):
                 header = self._intake.pump(process.socket, now_us)
@@ -283,10 +301,7 @@ class CaptureLink:
         match header.kind:
             case MessageKind.PACKET:
                 if header.epoch == self._intake.epoch:
-                    self._fed = True
-                    self._age_us = now_us + _AGE_EVERY_US
-                    process.packet_seen()
-                    self._advance(supervision.FrameSeen(now_us))
+                    self._fed_us = header.pts_us
                     if self._ring.wants_key:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
             case MessageKind.BEAT:

@@ -13,11 +13,12 @@ from typing import Final
 
 from camerad.stream.ring import Ring
 
-REST_US: Final = 95_000
-"""How long packets may lie in the socket: about three pictures, and a tenth of the silence that is
-taken for a stalled camera. What a rest saves is the waking, and of that two thirds are gone with
-this; the rest of it is worth no longer delay."""
-REST_ROOM: Final = 750_000
+REST_US: Final = 480_000
+"""How long packets may lie in the socket: about fourteen pictures. What a rest saves is the waking;
+of that nine tenths are gone with this."""
+_OF_PATIENCE: Final = 5, 2
+"""At most two fifths of the silence that is taken for a stalled camera."""
+REST_ROOM: Final = 3_800_000
 """Room in the socket for a whole rest: 25 Mbit/s, a key frame as large again, and the kernel's own.
 With less of it a rest is as much shorter, or the capture process would have to keep packets back,
 which die with it."""
@@ -26,11 +27,14 @@ which die with it."""
 class Rest:
     """The rests of one link, which begins and ends them on its thread; `outlasts` is for any.
 
-    until_us: when the present rest is over; 0 if there is none.
+    patience_us: the silence that is taken for a stalled camera. until_us: when the present rest is
+    over; 0 if there is none.
     """
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, patience_us: int) -> None:
+        whole, part = _OF_PATIENCE
         self._ring = ring
+        self._longest_us = min(REST_US, patience_us * part // whole)
         self.until_us = 0
 
     def begin(self, now_us: int, room: int) -> None:
@@ -42,7 +46,7 @@ class Rest:
         if self._ring.wants_key:
             return
         # Before the reader is asked: should it begin to wait in between, it finds a rest to end.
-        self.until_us = until_us = now_us + REST_US * min(room, REST_ROOM) // REST_ROOM
+        self.until_us = until_us = now_us + self._longest_us * min(room, REST_ROOM) // REST_ROOM
         due_us = self._ring.due_us
         if due_us is not None:
             self.until_us = min(until_us, due_us)

@@ -483,6 +483,52 @@ def test_what_lies_in_the_socket_of_a_process_that_is_killed_is_kept(
     until(lambda: (rig.ring.last_pts_us or 0) > last_us)  # The next process is listened to.
 
 
+def test_a_frame_that_came_during_a_rest_is_as_old_as_its_picture(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    running = rig.run([HELLO, {"do": "armed"}, A_SECOND, {"do": "hang"}], budget=PATIENT)
+    running.wanted.arm()
+    until(lambda: rig.ring.bytes_held)
+    begun_us = rig.ring.last_pts_us or 0
+    until(lambda: lying(running) >= 40 * 2_000)
+    before_us = CLOCK.now_us()
+    running.wanted.set_view(True)  # Whatever ends the rest.
+    until(lambda: lying(running) == 0)
+    until(lambda: running._recovery.seen_us == rig.ring.last_pts_us)
+    assert begun_us < (running._recovery.seen_us or 0) <= before_us
+
+
+def test_a_thread_that_was_held_up_looks_before_it_judges(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = replace(BUDGET, stop_us=60_000_000)
+    running = rig.run(GOOD, budget=brief)
+    running.wanted.arm()
+    until(lambda: rig.ring.bytes_held)
+    turn, held = running._turn, threading.Event()
+
+    def held_up() -> bool:
+        if not held.is_set():
+            freed_us = CLOCK.now_us() + 2 * brief.frame_age_us
+            until(lambda: CLOCK.now_us() >= freed_us)
+            held.set()
+        return turn()
+
+    monkeypatch.setattr(running, "_turn", held_up)
+    assert held.wait(PATIENCE)
+    since_us = rig.ring.last_pts_us or 0
+    until(lambda: (rig.ring.last_pts_us or 0) > since_us + brief.frame_age_us)
+    assert "stop" not in [command["command"] for command in rig.commands()]
+
+
+def test_a_rest_is_no_longer_than_two_fifths_of_the_silence_that_counts(rig: Rig) -> None:
+    running = rig.run(GOOD)
+    running.wanted.arm()
+    until(lambda: running._rest.until_us)
+    assert running._rest.until_us - CLOCK.now_us() <= BUDGET.frame_age_us * 2 // 5
+
+
 def test_footage_that_grows_too_old_during_a_rest_goes_when_it_is_due(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
