@@ -209,14 +209,22 @@ class Heartbeat:
         """In place, by one call that no signal divides; a shorter note is filled up with spaces."""
         content = msgspec.json.encode(note).ljust(_LONGEST // 8)
         try:
-            os.makedirs(self._directory, mode=0o750, exist_ok=True)
-            descriptor = os.open(self._path(recording), os.O_WRONLY | os.O_CREAT, 0o640)
+            descriptor = self._opened(self._path(recording))
             try:
                 os.pwrite(descriptor, content, 0)
             finally:
                 os.close(descriptor)
         except OSError as error:
             self._complain(error)
+
+    def _opened(self, path: str) -> int:
+        """A note's descriptor. The directory is made when it is missed, not looked for at each."""
+        flags = os.O_WRONLY | os.O_CREAT
+        try:
+            return os.open(path, flags, 0o640)
+        except FileNotFoundError:
+            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            return os.open(path, flags, 0o640)
 
     def _remove(self, name: str) -> None:
         try:

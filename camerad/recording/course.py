@@ -42,6 +42,9 @@ class RecorderCourse:
         limit_us = max(at_us, self._clock.now_us()) + round(patience * SECOND)
         if self.stop is None or at_us < self.stop.at_us:
             self.stop = StopOrder(at_us, limit_us, reason)
+            if self.reader is not None:
+                # Who waits for packets is to see it now.
+                self.reader.interrupt()
 
     @property
     def wanted_us(self) -> int:

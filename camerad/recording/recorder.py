@@ -57,8 +57,10 @@ time for every synchronisation then drains it faster."""
 KEEP_UP: Final = 2
 """A slow storage gets so many times what comes while it is busy, so that it keeps up."""
 COMBINED_US: Final = round(COMBINED_SECONDS * SECOND)
-WAIT_S: Final = 0.1
-"""How long the thread waits for packets before it looks whether it is to stop."""
+QUIET_WAIT_S: Final = 0.1
+"""How late the thread notices that no picture comes, and how often it looks for sound then."""
+LONGEST_WAIT_S: Final = 1.0
+"""A wait for packets is never longer; the stop ends it."""
 
 STILL_FILLING: Final = "the pre-event buffer had not filled yet"
 BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
@@ -256,7 +258,8 @@ class Recorder:
             quiet = self._is_quiet(now_us)
             if late or quiet:
                 shortest_us = 0
-            lease = self._reader.take(longest_us, shortest_us, until_us, 0 if late else WAIT_S)
+            wait_s = 0 if late else self._wait_s(now_us, stop)
+            lease = self._reader.take(longest_us, shortest_us, until_us, wait_s)
             # The stop may have come while this waited, and the lease reach beyond it.
             stop = course.stop
             self._cutter.until_us = None if stop is None else stop.at_us
@@ -282,8 +285,18 @@ class Recorder:
 
     def _is_quiet(self, now_us: int) -> bool:
         """Whether no picture came for so long that the next one follows a gap anyway."""
+        last_us, lies_since_us = self._ring.last_pts_us, self._ring.lies_since_us
+        looked_us = now_us if lies_since_us is None else lies_since_us
+        return last_us is not None and looked_us - last_us > HOLE_US
+
+    def _wait_s(self, now_us: int, stop: StopOrder | None) -> float:
+        """How long to wait for packets before looking whether none comes, or the stop is over."""
         last_us = self._ring.last_pts_us
-        return last_us is not None and now_us - last_us > HOLE_US
+        if last_us is None:
+            return QUIET_WAIT_S
+        until_quiet_s = max(0, last_us + HOLE_US - now_us) / SECOND + QUIET_WAIT_S
+        until_limit_s = LONGEST_WAIT_S if stop is None else (stop.limit_us - now_us) / SECOND
+        return min(until_quiet_s, until_limit_s, LONGEST_WAIT_S)
 
     def _record(self, lease: Lease, final: bool) -> None:
         with lease:

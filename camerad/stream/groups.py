@@ -73,6 +73,7 @@ class Cursor:
     has lost packets since it last took some.
     read: whether it has read anything. leased: the groups of the lease that is out.
     waiting: whether it sleeps until `Window.ripe` is true, with `min_us` and `until_us`.
+    interrupted: whether it is to sleep no longer, this once.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Cursor:
         "from_us",
         "group",
         "index",
+        "interrupted",
         "leased",
         "lost",
         "min_us",
@@ -102,6 +104,7 @@ class Cursor:
         self.waiting = False
         self.min_us = 0
         self.until_us: int | None = None
+        self.interrupted = False
         self.closed = False
 
 

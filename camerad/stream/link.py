@@ -209,6 +209,7 @@ class CaptureLink:
         self._rest.end()
         if not more and self._fed_us is not None and self.wanted.stop_us is None:
             self._rest.begin(now_us, process.room)
+            self._ring.lies_since_us = now_us if self._rest.until_us else None
             leaves_us = self._ring.leaves_us
             if leaves_us is not None:
                 self._age_us = leaves_us
@@ -277,7 +278,7 @@ class CaptureLink:
             seen_us = now_us if more else min(now_us, max(self._fed_us, self._emptied_us))
             self._advance(supervision.FrameSeen(seen_us))
         if not more:
-            self._emptied_us = now_us
+            self._emptied_us, self._ring.lies_since_us = now_us, None
         return more
 
     def _take_in(self, process: CaptureProcess, now_us: int) -> bool:
@@ -351,6 +352,7 @@ class CaptureLink:
     def _let_go(self, process: CaptureProcess) -> None:
         self._stop_listening(process)
         self._rest.end()
+        self._ring.lies_since_us = None
         if self._hearing:
             self._hearing = False
             self._poll.unregister(process.stderr)

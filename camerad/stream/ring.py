@@ -83,6 +83,9 @@ class Ring:
         self.on_wait: Callable[[int], None] | None = None
         """Called when the reader begins to wait, with `due_us`; for a writer that lets packets lie.
         Called from the reader's thread with the ring locked: it may not come back to the ring."""
+        self.lies_since_us: int | None = None
+        """Since when the writer lets packets lie, and `last_pts_us` says less than there is; None:
+        it takes in what comes. For the writer to set and anyone to read."""
         self.capacity: Final = capacity
         self.seconds: Final = seconds
         self.locked: Final = self._arena.locked

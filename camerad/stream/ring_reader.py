@@ -67,13 +67,15 @@ class RingReader:
             cursor.waiting = True
             try:
                 while not (cursor.closed or self._window.ripe(cursor)):
+                    if cursor.interrupted:
+                        return None
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return None
                     self._on_wait(self._window.due_us(cursor))
                     self._condition.wait(left)
             finally:
-                cursor.waiting = False
+                cursor.waiting = cursor.interrupted = False
             if cursor.closed:
                 return None
             taken = self._window.take(cursor, max_us)
@@ -92,6 +94,13 @@ class RingReader:
             next_pts_us=taken.next_us,
             gaps=join_gaps(taken.gaps, touching=False),
         )
+
+    def interrupt(self) -> None:
+        """End the wait of a `take`, which then returns what is ripe or None; from any thread. If
+        none waits, the next one does not."""
+        with self._condition:
+            self._cursor.interrupted = True
+            self._condition.notify_all()
 
     def reached(self, until_us: int) -> bool:
         """Whether a packet at or past `until_us` is here and all up to it were taken."""

@@ -116,6 +116,7 @@ class Bench:
         assert recorder is not None
         for _ in range(2):
             self.clock.advance(1)
+            recorder._reader.interrupt()
             until(lambda: recorder.turned_us == self.clock.now_us() or recorder.join(0))
 
     def finish(self) -> RecordingInfo:

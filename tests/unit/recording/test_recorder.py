@@ -27,6 +27,7 @@ from sink_helpers import SEALER, unsealed_file
 
 from camerad.container.gaps import HOLE_US, STARTED_LATE, STOPPED_SHORT
 from camerad.container.statements import FragmentFacts, RateChange
+from camerad.recording import recorder as recorder_module
 from camerad.recording.recorder import BUFFER_BOUND, STILL_FILLING
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Ring, RingReader
@@ -221,6 +222,38 @@ def test_what_is_there_is_written_when_no_picture_comes_for_a_while(bench: Bench
     recorder.stop(time_of(61), deadline=1)
     feed(bench.ring, footage("IPP", first=60, epoch=2))
     assert bench.finish().gaps == (Gap(CAPTURE_RESTARTED, None, time_of(13), time_of(60)),)
+
+
+def test_pictures_that_lie_where_nobody_has_looked_are_waited_for(bench: Bench) -> None:
+    recorder = bench.start(plan(0))
+    packets = footage("I" + "P" * 29)
+    feed(bench.ring, packets[:8])
+    until(lambda: recorder.info is not None and recorder.info.frames)
+    said = recorder.info
+    assert said is not None
+    assert said.frames < 8
+    bench.ring.lies_since_us = time_of(8)
+    bench.clock.advance(time_of(7) - time_of(0) + HOLE_US + 1)
+    bench.looks()
+    assert recorder.info == said
+    bench.ring.lies_since_us = None
+    bench.looks()
+    until(lambda: recorder.info is not None and recorder.info.frames == 8)
+    recorder.stop(time_of(29), deadline=1)
+    feed(bench.ring, packets[8:])
+    assert bench.finish().frames == 30
+
+
+def test_a_stop_is_seen_at_once_by_a_recorder_that_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "LONGEST_WAIT_S", 10 * DEADLINE)
+    monkeypatch.setattr(recorder_module, "QUIET_WAIT_S", 10 * DEADLINE)
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1))
+    until(lambda: recorder.info is not None)
+    recorder.stop(time_of(20), deadline=1)
+    assert bench.finish().frames == 21
 
 
 def test_without_any_picture_there_is_no_file(bench: Bench, tmp_path: Path) -> None:

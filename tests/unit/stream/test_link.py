@@ -383,6 +383,7 @@ def resting(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
 def test_packets_that_nobody_waits_for_lie_in_the_socket(rig: Rig, resting: CaptureLink) -> None:
     held = rig.ring.bytes_held
     assert 0 < held < 2 * FOOTAGE
+    assert (rig.ring.last_pts_us or 0) <= (rig.ring.lies_since_us or 0) <= CLOCK.now_us()
     more = lying(resting) + FOOTAGE
     until(lambda: lying(resting) > more)
     assert rig.ring.bytes_held == held
@@ -391,6 +392,7 @@ def test_packets_that_nobody_waits_for_lie_in_the_socket(rig: Rig, resting: Capt
 def test_a_recording_that_wants_what_comes_ends_the_rest(rig: Rig, resting: CaptureLink) -> None:
     reader = rig.follow()
     infos, gaps = rig.take(reader, 1)  # What is here needs no packet.
+    assert rig.ring.lies_since_us is not None
     assert lying(resting) > 0
     more, told = rig.take(reader, 30)
     infos += more
@@ -478,6 +480,7 @@ def test_what_lies_in_the_socket_of_a_process_that_is_killed_is_kept(
     waited = lying(resting)
     os.kill(pid, signal.SIGKILL)
     rig.wait_for("gap")
+    assert rig.ring.lies_since_us is None or rig.ring.lies_since_us > (rig.ring.last_pts_us or 0)
     assert rig.ring.bytes_held >= held + waited * 9 // 10  # Without headers, and the last cut one.
     last_us = rig.ring.last_pts_us or 0
     until(lambda: (rig.ring.last_pts_us or 0) > last_us)  # The next process is listened to.

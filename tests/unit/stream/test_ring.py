@@ -21,6 +21,7 @@ from camerad.stream.ring import (
     PacketInfo,
     Ring,
 )
+from tests.waiting import until
 
 GROUP_US = 3 * FRAME_US
 """The groups here are "IPP"."""
@@ -602,6 +603,28 @@ def test_views_end_with_their_lease(ring: Ring) -> None:
 
 
 # Reading in pieces
+
+
+def test_a_wait_that_is_interrupted_ends_with_nothing_and_the_next_one_waits(ring: Ring) -> None:
+    stream = Stream(ring)
+    with ring.follow() as reader:
+        taken: list[object] = []
+        thread = threading.Thread(target=lambda: taken.append(reader.take(10**9, timeout=60)))
+        thread.start()
+        until(lambda: ring.due_us is not None)
+        reader.interrupt()
+        thread.join()
+        reader.interrupt()  # Of nobody that waits: of the next one.
+        taken.append(reader.take(10**9, timeout=60))
+        assert taken == [None, None]
+        began = time.monotonic()
+        assert reader.take(10**9, timeout=0.05) is None
+        assert time.monotonic() - began >= 0.05
+        stream.feed("IPP")
+        reader.interrupt()  # What is ripe comes all the same.
+        lease = reader.take(10**9, timeout=60)
+        assert lease is not None
+        lease.give_back()
 
 
 def test_a_lease_spans_no_more_than_asked_and_knows_what_comes_next(ring: Ring) -> None:
