@@ -134,7 +134,7 @@ class Desk:
         yield from PeopleRoutes(
             self._people, self._sessions, self._ledger, admission, self._clock
         ).routes()
-        cases = Cases(directory)
+        cases = Cases(directory, self._index)
         history = RecordingHistory(directory, self._own, self._cameras, self._index)
         known = RecordingSources(directory, self._cameras, self._index, history, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
