@@ -31,7 +31,7 @@ export async function showCases(page, [number = "", said = ""]) {
     unreadable.count === 0 ? null : make("p", { class: "wrong" }, say("cases_unreadable", unreadable)),
     lost.count === 0 ? null : make("p", { class: "wrong" }, say("cases_lost", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
     make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, say("open_case"))),
-    make("form", { class: "filters", onsubmit: search }, field(say("case_search"), wanted), make("button", { class: "main" }, say("find"))),
+    make("form", { class: "filters", onsubmit: search }, field(say("case_search"), wanted), make("button", {}, say("find"))),
     none,
     list,
     make("div", { class: "buttons" }, more),
@@ -209,14 +209,13 @@ export async function addToCase(recording, found, again) {
   const choice = make("select", { name: "number", onchange: () => show() });
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => done(search) });
   const typing = field(say("case_search"), wanted, say("case_search_hint"));
-  typing.hidden = first.next === null;
   let turn = 0;
   offer(numbers.includes(known) || known === "" || known === UNCHOSEN ? numbers : [known, ...numbers], known);
   const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
   const place = field(say("case_number"), anew, say("case_number_hint"));
   let opened = null;
   show();
-  const said = await ask(headed("add_to_case", recording, found), null, [typing, field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
+  const said = await ask(headed("add_to_case", recording, found), null, [first.next === null ? null : typing, field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
     const number = typed.number || typed.anew.trim();
     if (typed.number === "" && opened !== number) {
       const there = await openNew(number);
