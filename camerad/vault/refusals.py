@@ -86,5 +86,10 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         )
 
 
+def refuse_bytes(status: int) -> web.Response:
+    """The answer to bytes that are no HTTP, or to the head of a request that is too long."""
+    return _answer(status, "these bytes are no request that is read here", {"Server": "camerad"})
+
+
 def _answer(status: int, sentence: str, headers: Mapping[str, str]) -> web.Response:
     return web.json_response({"error": sentence}, status=status, headers=headers)
