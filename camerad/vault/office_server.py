@@ -73,7 +73,6 @@ from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
 from camerad.vault.uploads import INCOMING, Uploads
-from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 log = logging.getLogger(__name__)
 
@@ -200,12 +199,7 @@ class Vault:
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
         guard = Authentication(
-            settings.url,
-            cameras,
-            nonces,
-            self._clock,
-            refusals,
-            withdrawn=WithdrawnCameras(directory),
+            settings.url, cameras, nonces, self._clock, refusals, directory=directory
         )
         app = self._make_app(guard)
         UploadRoutes(
