@@ -106,3 +106,15 @@ def test_numbers_and_times_that_no_case_has_break_no_index(office: IndexedOffice
     index.refresh()
     assert len(there(index)) == 3
     assert index.count_unreadable_cases() == 0
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_none(
+    index: RecordingIndex, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("7")
+    gone = put("8")
+    listed = os.listdir(gone.parent)
+    gone.unlink()
+    monkeypatch.setattr(os, "listdir", lambda _: listed)
+    index.refresh()
+    assert there(index) == [("7", 1)]
