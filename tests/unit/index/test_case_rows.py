@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from camerad.index import case_rows
-from camerad.index.case_query import CaseQuery
+from camerad.index.case_query import CaseQuery, case_mark
 from camerad.index.index import RecordingIndex
-from camerad.office.case_file import Case
-from tests.unit.index.office_scene_indexed import IndexedOffice
+from camerad.office.case_file import Case, CaseRecording, name_of
+from tests.unit.index.office_scene_indexed import IndexedOffice, identity
 
 
 def case_of(number: str, how: int = 1) -> Case:
@@ -118,3 +118,33 @@ def test_a_file_that_goes_while_it_is_looked_at_is_none(
     monkeypatch.setattr(os, "listdir", lambda _: listed)
     index.refresh()
     assert there(index) == [("7", 1)]
+
+
+def test_every_engine_says_what_a_recording_belongs_to_and_what_is_lost(
+    office: IndexedOffice, url: str
+) -> None:
+    ids = (CaseRecording(identity(1), 1, "desk"),)
+    office.case_path("7 Js").write_bytes(Case("7 Js", 2, "desk", ids).encoded)
+    office.case_path("8 Js").write_bytes(Case("8 Js", 1, "desk", closed_us=3).encoded)
+    facts = {"who": "desk", "recording": "", "reason": "", "sha256": "0" * 64}
+    with office.store() as store:
+        for number in ("7 Js", "9 js", "9 Js", "10 Js"):
+            store.ledger.append("case", case=number, what="closed", **facts)
+        store.ledger.append("case", case="11 Js", what="opened", **facts)
+    index = office.index(url)
+    index.refresh()
+    assert index.cases_of(identity(1), {}).names == {name_of("7 Js")}
+    assert index.cases_of(identity(2), {}).names == frozenset()
+    lost = index.lost_cases(1)
+    assert lost.count == 2 and len(lost.some) == 1
+    assert index.lost_cases(9).some == {name_of("9 Js"): "9 Js", name_of("10 Js"): "10 Js"}
+    assert [index.tells_of_case(name_of(one)) for one in ("9 JS", "11 Js", "8 Js")] == [
+        *(True, False, False)
+    ]
+    first = index.cases(CaseQuery(limit=1), {})
+    assert [row["number"] for row in first.rows] == ["7 Js", "8 Js"], "one more than was asked for"
+    after = CaseQuery(after=case_mark(first.rows[0]), said="JS")
+    assert [row["number"] for row in index.cases(after, {}).rows] == ["8 Js"]
+    written = {name_of("8 Js"): (1, 1)}
+    behind = index.cases(CaseQuery(), written)
+    assert ([row["number"] for row in behind.rows], behind.behind) == (["7 Js"], written.keys())
