@@ -195,6 +195,11 @@ function numbersOf({ rows }) {
   return rows.map((one) => one.number);
 }
 
+/** The numbers of open cases that have this in them. */
+async function openOnes(said) {
+  return numbersOf(await get(`/api/cases?${new URLSearchParams({ open: true, said })}`));
+}
+
 /** Asks into which open case a recording goes, or for the number of a new one, and adds it. found: the
  * recording as the server says it. */
 export async function addToCase(recording, found, again) {
@@ -203,14 +208,14 @@ export async function addToCase(recording, found, again) {
   const reason = holdsIn(history).at(-1)?.reason ?? "";
   const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
   const numbers = numbersOf(first);
-  const meant = like === null ? null : await caseOf(like);
-  const known = meant?.closed_us === null ? meant.number : numbers.length === 0 ? "" : UNCHOSEN;
+  if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...(await openOnes(like)).filter((one) => one === like));
+  const known = numbers.includes(like) ? like : numbers.length === 0 ? "" : UNCHOSEN;
   const words = { "": say("case_new"), [UNCHOSEN]: say("choose") };
   const choice = make("select", { name: "number", onchange: () => show() });
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => done(search) });
   const typing = field(say("case_search"), wanted, say("case_search_hint"));
   let turn = 0;
-  offer(numbers.includes(known) || known === "" || known === UNCHOSEN ? numbers : [known, ...numbers], known);
+  offer(numbers, known);
   const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
   const place = field(say("case_number"), anew, say("case_number_hint"));
   let opened = null;
@@ -232,7 +237,7 @@ export async function addToCase(recording, found, again) {
   /** Those that have what is typed in their numbers; the only one is chosen. */
   async function search() {
     const asking = (turn += 1);
-    const found = numbersOf(await get(`/api/cases?${new URLSearchParams({ open: true, said: wanted.value.trim() })}`));
+    const found = await openOnes(wanted.value.trim());
     if (asking !== turn) return;
     offer(found, found.length === 1 ? found[0] : UNCHOSEN);
     show();
