@@ -150,3 +150,5 @@ class MessageId(Enum):
     """The office released a recording whose holds had an end."""
     OPENID = "03086f1f1f144c14cd35b42efe70a838"
     """Nobody can sign in by the city's provider, or what it sent did not count."""
+    CASES = "5b0e7c2d94f64c1c8a1f3d6e20b7a951"
+    """The ledger tells of a case of the desk whose file is gone."""

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import StorageError
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
@@ -81,7 +81,7 @@ class SkippedFiles:
         self._what = what
         self._said: set[str] = set()
 
-    def tell(self, error: StorageError) -> None:
+    def tell(self, error: CameradError) -> None:
         """That a file cannot be read, for this reason, which names it."""
         text = str(error)
         if text in self._said:

@@ -45,9 +45,11 @@ def run(options: argparse.Namespace) -> int:
     from camerad.office import office  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.office_settings import load  # noqa: PLC0415
+    from camerad.vault.start_check import check_directory  # noqa: PLC0415
 
     settings = load(options.config)
     directory, clock = str(settings.directory), SystemClock()
+    check_directory(directory)
     people = People(directory)
     if options.people_action == "list":
         for one in people.list_all():

@@ -97,7 +97,9 @@ def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
     from camerad.office.report.report_statement import write_report  # noqa: PLC0415
     from camerad.office.report.typed_form import NO_FORM, load_form  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
+    from camerad.vault.start_check import check_directory  # noqa: PLC0415
 
+    check_directory(str(settings.directory))
     period = ReportPeriod(_day(options.first, "--from"), _day(options.last, "--to"))
     check_period(period, days_in(None)(time.time_ns() // 1000))
     form = NO_FORM if options.typed is None else load_form(options.typed)

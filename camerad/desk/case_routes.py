@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from camerad.base.clock import Clock
 from camerad.desk import cases as changes
-from camerad.desk.cases import Case, Cases
+from camerad.desk.cases import CasePage, Cases
 from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.recording_history import RecordingHistory
 from camerad.desk.roles import WITH_FOOTAGE
 from camerad.desk.route_table import Route, Visit
+from camerad.index.case_query import CaseQuery
 from camerad.index.ledger_rows import HANDED_OVER
+from camerad.office.case_file import Case
 from camerad.store.locations import is_id
+
+PAGE: Final = 50
+"""Cases of one page at the most."""
+_Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00]*\Z")]
 
 
 class CaseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +63,25 @@ class HandOverBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recordings: tuple[str, ...] | None = None
 
 
+_Question = TypeVar("_Question")
+
+
+class LostNumbers(msgspec.Struct, frozen=True):
+    """How many cases the ledger tells of whose files are gone, and the numbers of some."""
+
+    count: int
+    numbers: list[str]
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question in an address: the fields of `CaseQuery`."""
+
+    said: _Word | None = None
+    open: bool | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
+    after: _Word | None = None
+
+
 class CaseRoutes:
     """cases: of the desk. ledger: the office's. history: says what the office knows."""
 
@@ -71,7 +96,9 @@ class CaseRoutes:
     def routes(self) -> Iterator[Route]:
         """All of them."""
         yield Route("GET", "/api/cases", WITH_FOOTAGE, self._list)
+        yield Route("GET", "/api/cases/one", WITH_FOOTAGE, self._show)
         yield Route("GET", "/api/cases/unreadable", WITH_FOOTAGE, self._count_unreadable)
+        yield Route("GET", "/api/cases/lost", WITH_FOOTAGE, self._name_lost)
         yield Route("POST", "/api/cases/open", WITH_FOOTAGE, self._open, CaseBody)
         yield Route("POST", "/api/cases/add", WITH_FOOTAGE, self._add, CaseRecordingBody)
         yield Route("POST", "/api/cases/remove", WITH_FOOTAGE, self._remove, CaseRecordingBody)
@@ -80,11 +107,24 @@ class CaseRoutes:
         yield Route("POST", "/api/cases/close", WITH_FOOTAGE, self._close, CaseBody)
         yield Route("POST", "/api/cases/reopen", WITH_FOOTAGE, self._reopen, CaseBody)
 
-    async def _list(self, _visit: Visit) -> list[Case]:
-        return await asyncio.to_thread(self._cases.list_all)
+    async def _list(self, visit: Visit) -> CasePage:
+        asked = _read_question(dict(visit.request.query), _Asked)
+        query = CaseQuery(**msgspec.structs.asdict(asked))
+        return await asyncio.to_thread(self._cases.list_page, query)
+
+    async def _show(self, visit: Visit) -> Case:
+        asked = _read_question(dict(visit.request.query), CaseBody)
+        found = await asyncio.to_thread(self._cases.find, asked.number)
+        if found is None:
+            raise refused(DeskRefusal.NO_SUCH_CASE)
+        return found
 
     async def _count_unreadable(self, _visit: Visit) -> dict[str, int]:
         return {"count": await asyncio.to_thread(self._cases.count_unreadable)}
+
+    async def _name_lost(self, _visit: Visit) -> LostNumbers:
+        lost = await asyncio.to_thread(self._cases.lost)
+        return LostNumbers(lost.count, list(lost.some.values()))
 
     async def _open(self, visit: Visit) -> Case:
         note = self._noting(visit, "opened")
@@ -169,6 +209,14 @@ class CaseRoutes:
             self._ledger.append_all([*entries, ("case", facts)])
 
         return note
+
+
+def _read_question(asked: dict[str, str], kind: type[_Question]) -> _Question:
+    """What an address asks; refused if it makes no sense."""
+    try:
+        return msgspec.convert(asked, kind, strict=False)
+    except msgspec.ValidationError:
+        raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 
 
 def _recording(visit: Visit) -> str:

@@ -1,29 +1,31 @@
 """Cases: what recordings belong to a file of the office's, what was noted, what was handed over.
 
-``office/desk/cases/SHA256.json``, SHA256 being that of the case's number, published whole. Each
-change is an entry of the office's ledger, written before, which names the SHA-256 of the file that
-follows: with the ledger at hand, `sha256sum` tells whether somebody else has changed it since. A
-case holds nothing: what has to stay is held (`camerad.store.holds`), and the page offers both.
+Each has a file (`camerad.office.case_file`), published whole. Each change is an entry of the
+office's ledger, written before, which names the SHA-256 of the file that follows: with the ledger
+at hand, `sha256sum` tells whether somebody else has changed it since. A case holds nothing: what
+has to stay is held (`camerad.store.holds`), and the page offers both.
 
 A case is never removed. It names the office's people: who opened it, added a recording, noted
 something or handed it over, each by the id that the ledger has for good. It names nobody else of
 its own: its number, notes in a line each, and to whom something went are what people type in, and
 the page asks them for no names. What a case may have is bounded, and a change after which its file
 could not be read again is refused before its entry is written. A file that cannot be read keeps no
-other case from being shown.
+other case from being shown. One that is gone, though the ledger tells of it, opens as no other.
 
-Each file that was read is remembered with its inode, size and times, and read again when one of
-these is another one, whoever wrote it.
+How many cases there are costs nothing: one is found by its number, and which there are and which
+are about a recording the index says (`camerad.index.case_query`). Where it is behind what this
+server has written, the files themselves are read; it is behind another server, or whoever puts a
+file back, for some seconds. An index that has read no case yet hides none of a recording's: then
+all files are read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import unicodedata
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -34,20 +36,46 @@ from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import is_plain, looks_empty
 from camerad.desk.desk_locks import DeskLocks
 from camerad.desk.desk_refusals import DeskRefusal, refused
-from camerad.desk.secrets_store import DESK
-from camerad.store.locations import OFFICE
+from camerad.index.case_query import (
+    CaseAnswer,
+    CaseQuery,
+    CasesOf,
+    LostCases,
+    Written,
+    answers,
+    case_mark,
+    place_of,
+)
+from camerad.index.case_rows import row_of_case
+from camerad.index.index_tables import CASE_CLOSED
+from camerad.index.recording_rows import Row
+from camerad.office.case_file import (
+    ENDING,
+    LARGEST,
+    Case,
+    CaseNote,
+    CaseRecording,
+    HandOver,
+    TakenOut,
+    directory_of_cases,
+    name_of,
+    read_case,
+)
 
-MOST_CASES: Final = 10_000
 MOST_RECORDINGS: Final = 200
 MOST_NOTES: Final = 500
 MOST_HAND_OVERS: Final = 100
+MOST_LOST: Final = 20
+"""Cases without a file that are named."""
 LONGEST_NUMBER: Final = 60
 DOUBLE_US: Final = 60 * SECOND
-_CASES: Final = "cases"
-_ENDING: Final = ".json"
-_LARGEST: Final = 1 << 20
-"""Bytes of a case's file."""
-_REMEDY: Final = "put the file back from a backup; the ledger has what was done"
+_MOST_KNOWN: Final = 100
+"""Files whose content is remembered,"""
+_MOST_WRITTEN: Final = 500
+"""and of which it is remembered that they were written."""
+
+
+_T = TypeVar("_T")
 
 
 class CaseError(CameradError, ValueError):
@@ -56,82 +84,49 @@ class CaseError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-class CaseRecording(msgspec.Struct, frozen=True):
-    """A recording of a case."""
-
-    id: str
-    added_us: int
-    added_by: str
-
-
-class TakenOut(msgspec.Struct, frozen=True):
-    """A recording that belonged to a case, and does no longer."""
-
-    id: str
-    added_us: int
-    added_by: str
-    at_us: int
-    by: str
-
-
-class CaseNote(msgspec.Struct, frozen=True):
-    """A line about a case."""
-
-    at_us: int
-    by: str
-    text: str
-
-
-class HandOver(msgspec.Struct, frozen=True):
-    """What left the office. to: to whom, in a line. package: SHA-256 of the package's file; "" for
-    one that the command made, which is a directory."""
-
-    at_us: int
-    by: str
-    to: str
-    recordings: tuple[str, ...]
-    package: str = ""
-
-
-class Case(msgspec.Struct, frozen=True):
-    """number: of the office's file. closed_us: None while it is open."""
+class ListedCase(msgspec.Struct, frozen=True):
+    """A case in a list. recordings: how many it has."""
 
     number: str
     opened_us: int
-    opened_by: str
-    recordings: tuple[CaseRecording, ...] = ()
-    notes: tuple[CaseNote, ...] = ()
-    handed_over: tuple[HandOver, ...] = ()
-    closed_us: int | None = None
-    taken_out: tuple[TakenOut, ...] = ()
-
-    def has(self, recording: str) -> bool:
-        """Whether a recording belongs to it."""
-        return any(one.id == recording for one in self.recordings)
-
-    @property
-    def encoded(self) -> bytes:
-        """The file."""
-        return msgspec.json.encode(self)
-
-    @property
-    def sha256(self) -> str:
-        """Of the file."""
-        return hashlib.sha256(self.encoded).hexdigest()
+    recordings: int
+    handed_over: bool
+    closed: bool
 
 
-_Version = tuple[int, int, int, int]
-"""Of a file: inode, bytes, and the times of change of content and of state, nanoseconds."""
+class CasePage(msgspec.Struct, frozen=True):
+    """A page of cases: open ones first, then the newest. next: mark of the next page."""
+
+    rows: list[ListedCase]
+    next: str | None
+
+
+class CaseIndex(Protocol):
+    """What answers questions about all cases: see `camerad.desk.index_reader`."""
+
+    def cases(self, query: CaseQuery, written: Written) -> CaseAnswer:
+        """The cases that are asked for."""
+
+    def cases_of(self, recording: str, written: Written) -> CasesOf:
+        """The cases that are about a recording."""
+
+    def count_unreadable_cases(self) -> int:
+        """How many cannot be read."""
+
+    def lost_cases(self, most: int) -> LostCases:
+        """Those whose files are gone."""
+
+    def tells_of_case(self, name: str) -> bool:
+        """Whether the ledger tells of one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A case as its file had it. about: the recordings that belong to it, belonged to it or left
-    with it."""
+    """A case as its file had it. version: of the file: inode, bytes, and the times of change of
+    content and of state, nanoseconds."""
 
-    version: _Version
+    version: tuple[int, int, int, int]
     case: Case
-    about: frozenset[str]
 
 
 Note = Callable[[Case], None]
@@ -139,48 +134,68 @@ Note = Callable[[Case], None]
 
 
 class Cases:
-    """root: the office's directory. Any thread may use it. Everything raises StorageError."""
+    """root: the office's directory. index: of it. Any thread may use it. Everything raises
+    StorageError and, but for `find` and `change`, IndexUnavailableError."""
 
-    def __init__(self, root: str) -> None:
-        self._directory = os.path.join(os.path.abspath(root), OFFICE, DESK, _CASES)
+    def __init__(self, root: str, index: CaseIndex) -> None:
+        self._directory = directory_of_cases(root)
+        self._index = index
         self._locks = DeskLocks(root)
+        self._turn = threading.Lock()
         self._known: dict[str, _Known] = {}
+        self._written: dict[str, int] = {}
+        self._writes = 0
         self._skipped = state_file.SkippedFiles("a case of the desk cannot be shown")
 
     def find(self, number: str) -> Case | None:
-        """The case with this number; None if there is none."""
-        return self._read(_name_of(number))
+        """The case with this number, however it is typed; None if there is none."""
+        return read_case(self._directory, name_of(number))
 
-    def list_all(self) -> list[Case]:
-        """Every case that can be read: open ones first, then the newest. The log has the others."""
-        return _in_order(one.case for one in self._look().values())
+    def list_page(self, query: CaseQuery) -> CasePage:
+        """The cases that are asked for, and can be read. Raises QueryError."""
+        turns, written = self._look_at_written()
+        answer = self._index.cases(query, written)
+        self._forget(turns, answer.behind)
+        rows = [*answer.rows, *self._rows_of(answer.behind, query)]
+        rows.sort(key=place_of, reverse=True)
+        page = rows[: query.limit]
+        more = case_mark(page[-1]) if len(rows) > len(page) else None
+        return CasePage([_listed(row) for row in page], more)
+
+    def list_about(self, recording: str) -> tuple[list[Case], bool]:
+        """Those that a recording belongs to, belonged to or left the office with, in the order of a
+        list; and whether that is all of them: none is lost, or cannot be read."""
+        turns, written = self._look_at_written()
+        found = self._index.cases_of(recording, written)
+        self._forget(turns, found.behind)
+        names = self._names() if found.names is None else found.names | found.behind
+        there = [(one, self._read_or_tell(one)) for one in sorted(names)]
+        cases = [case for _, case in there if case is not None and recording in case.about]
+        cases.sort(key=lambda one: (one.closed_us is not None, -one.opened_us))
+        unread = any(case is None and self._exists(name) for name, case in there)
+        lacks = unread or self.count_unreadable() > 0 or self.lost().count > 0
+        return cases, not lacks
 
     def count_unreadable(self) -> int:
-        """How many cannot be read, and so are in no list."""
-        names = self._names()
-        known = self._look()
-        return sum(one not in known for one in names)
+        """How many cannot be read, and so are in no list. The log says which."""
+        return self._index.count_unreadable_cases()
 
-    def list_about(self, recording: str) -> list[Case]:
-        """Those that a recording belongs to, belonged to or left the office with; in the same
-        order."""
-        known = (one for one in self._look().values() if recording in one.about)
-        return _in_order(one.case for one in known)
+    def lost(self) -> LostCases:
+        """Those that the ledger tells of and that have no file."""
+        return self._index.lost_cases(MOST_LOST)
 
     def open(self, number: str, by: str, now_us: int, note: Note) -> Case:
-        """Open a case. Raises CaseError, and RefusedRequestError if there is one of this number or
-        there are too many."""
-        number = _read_line(number, LONGEST_NUMBER)
+        """Open a case. Raises CaseError, and RefusedRequestError if there is one of this number, or
+        was one whose file is gone."""
+        opened = Case(_read_line(number, LONGEST_NUMBER), now_us, by)
+        name = name_of(opened.number)
         with self._locks.hold("desk cases"):
-            read = _as_read(number)
-            same = any(_as_read(one.case.number) == read for one in self._look().values())
-            if same or self.find(number) is not None:
+            if self.find(opened.number) is not None:
                 raise refused(DeskRefusal.CASE_TAKEN)
-            if len(self._names()) >= MOST_CASES:
-                raise refused(DeskRefusal.TOO_MANY_CASES)
-            opened = Case(number, now_us, by)
+            if self._index.tells_of_case(name):
+                raise refused(DeskRefusal.CASE_LOST)
             note(opened)
-            self._write(opened)
+            self._write(name, opened)
         return opened
 
     def change(self, number: str, change: Callable[[Case], Case], note: Note) -> Case:
@@ -193,61 +208,101 @@ class Cases:
                 raise CaseError(f"there is no case {number}")
             changed = change(known)
             if changed != known:
-                if len(changed.encoded) > _LARGEST:
+                if len(changed.encoded) > LARGEST:
                     raise refused(DeskRefusal.CASE_FULL)
                 note(changed)
-                self._write(changed)
+                self._write(name_of(number), changed)
         return changed
+
+    def _look_at_written(self) -> tuple[dict[str, int], Written]:
+        """What was written here and may not be in the index: when, and what the files are now."""
+        with self._turn:
+            turns = dict(self._written)
+        there = {name: self._state(name) for name in turns}
+        return turns, {
+            name: (state.st_size, state.st_mtime_ns)
+            for name, state in there.items()
+            if state is not None
+        }
+
+    def _forget(self, turns: dict[str, int], behind: Collection[str]) -> None:
+        """The index has the others as they are, unless they were written since."""
+        with self._turn:
+            for name, turn in turns.items():
+                if name not in behind and self._written.get(name) == turn:
+                    del self._written[name]
+
+    def _rows_of(self, names: Collection[str], query: CaseQuery) -> Iterator[Row]:
+        for name in names:
+            case = self._read_or_tell(name)
+            if case is not None and answers(query, row := row_of_case(name, case)):
+                yield row
+
+    def _read_or_tell(self, name: str) -> Case | None:
+        """A case as its file is now; None if it is gone or cannot be read, which the log says."""
+        state = self._state(name)
+        if state is None:
+            return None
+        version = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        with self._turn:
+            known = self._known.get(name)
+        if known is not None and known.version == version:
+            return known.case
+        try:
+            case = read_case(self._directory, name)
+        except StorageError as error:
+            self._skipped.tell(error)
+            return None
+        if case is not None:
+            with self._turn:
+                _put(self._known, name, _Known(version, case), _MOST_KNOWN)
+        return case
+
+    def _write(self, name: str, case: Case) -> None:
+        durable_files.make_directory(self._directory, 0o700)
+        durable_files.publish(self._path(name), case.encoded, mode=0o600)
+        with self._turn:
+            self._writes += 1
+            _put(self._written, name, self._writes, _MOST_WRITTEN)
 
     def _names(self) -> list[str]:
         if not file_status.is_directory(self._directory):
             return []
         with explaining("list the directory", self._directory):
             there = os.listdir(self._directory)
-        return sorted(one.removesuffix(_ENDING) for one in there if one.endswith(_ENDING))
+        return [one.removesuffix(ENDING) for one in there if one.endswith(ENDING)]
 
-    def _look(self) -> dict[str, _Known]:
-        """All of them as they are now, by their names. Only files that are others are read."""
-        before, now = self._known, {}
-        for name, version in self._versions():
-            found = before.get(name)
-            if found is None or found.version != version:
-                case = self._read_or_tell(name)
-                if case is None:
-                    continue  # it is tried again the next time
-                found = _known(version, case)
-            now[name] = found
-        self._known = now
-        return now
+    def _exists(self, name: str) -> bool:
+        return self._state(name) is not None
 
-    def _versions(self) -> Iterator[tuple[str, _Version]]:
-        """The names of cases, each with what tells its file from another one; taken before it is
-        read, so that what changes meanwhile is read again."""
-        for name in self._names():
-            try:
-                state = os.lstat(self._path(name))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise explain("look at it", self._path(name), error) from error
-            yield name, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-
-    def _read(self, name: str) -> Case | None:
-        return state_file.read_json(self._path(name), Case, "desk's case", _LARGEST, _REMEDY)
-
-    def _read_or_tell(self, name: str) -> Case | None:
+    def _state(self, name: str) -> os.stat_result | None:
         try:
-            return self._read(name)
-        except StorageError as error:
-            self._skipped.tell(error)
+            return os.lstat(self._path(name))
+        except FileNotFoundError:
             return None
-
-    def _write(self, case: Case) -> None:
-        durable_files.make_directory(self._directory, 0o700)
-        durable_files.publish(self._path(_name_of(case.number)), case.encoded, mode=0o600)
+        except OSError as error:
+            raise explain("look at it", self._path(name), error) from error
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._directory, name + _ENDING)
+        return os.path.join(self._directory, name + ENDING)
+
+
+def _put(memory: dict[str, _T], name: str, value: _T, most: int) -> None:
+    """Remember it as the newest; what is oldest makes room."""
+    memory.pop(name, None)
+    memory[name] = value
+    if len(memory) > most:
+        del memory[next(iter(memory))]
+
+
+def _listed(row: Row) -> ListedCase:
+    return ListedCase(
+        row["number"],
+        row["opened_us"],
+        row["recordings"],
+        row["handed_over"],
+        row["standing"] == CASE_CLOSED,
+    )
 
 
 # ---------------------------------------------------------------------------------------- changes
@@ -307,25 +362,6 @@ def closed(case: Case, now_us: int) -> Case:
 def reopened(case: Case) -> Case:
     """The case when it is open again."""
     return msgspec.structs.replace(case, closed_us=None)
-
-
-def _known(version: _Version, case: Case) -> _Known:
-    about = {one.id for one in case.recordings} | {one.id for one in case.taken_out}
-    about.update(recording for one in case.handed_over for recording in one.recordings)
-    return _Known(version, case, frozenset(about))
-
-
-def _in_order(cases: Iterator[Case]) -> list[Case]:
-    return sorted(cases, key=lambda one: (one.closed_us is not None, -one.opened_us))
-
-
-def _as_read(number: str) -> str:
-    """What people take for the same number: however it was typed, and in whichever case."""
-    return unicodedata.normalize("NFKC", number).casefold()
-
-
-def _name_of(number: str) -> str:
-    return hashlib.sha256(number.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_line(text: str, longest: int = 200) -> str:

@@ -56,7 +56,7 @@ class DeskRefusal(StrEnum):
     CASE_EMPTY = "case_empty"
     CASE_CHANGED = "case_changed"
     NO_SUCH_CASE = "no_such_case"
-    TOO_MANY_CASES = "too_many_cases"
+    CASE_LOST = "case_lost"
     WITHDRAWN_ALREADY = "withdrawn_already"
     NOT_WITHDRAWN = "not_withdrawn"
     BAD_WEARER = "bad_wearer"
@@ -95,6 +95,7 @@ STATUS: Final = {
     DeskRefusal.MISTAKE: HTTPStatus.INTERNAL_SERVER_ERROR,
     DeskRefusal.CASE_TAKEN: HTTPStatus.CONFLICT,
     DeskRefusal.CASE_CLOSED: HTTPStatus.CONFLICT,
+    DeskRefusal.CASE_LOST: HTTPStatus.CONFLICT,
     DeskRefusal.REPORT_BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     DeskRefusal.REPORT_NOT_YET: HTTPStatus.CONFLICT,
     DeskRefusal.CASE_CHANGED: HTTPStatus.CONFLICT,

@@ -61,7 +61,7 @@ from camerad.desk.recording_history import RecordingHistory
 from camerad.desk.recording_routes import RecordingRoutes, RecordingSources
 from camerad.desk.redeeming import KNOWN_US, Redeeming
 from camerad.desk.report_routes import ReportRoutes
-from camerad.desk.route_table import Guard, Route
+from camerad.desk.route_table import Guard, Route, refuse_no_request
 from camerad.desk.secrets_store import tidy_all
 from camerad.desk.sessions import Sessions
 from camerad.desk.sign_in_routes import SignInRoutes
@@ -70,7 +70,7 @@ from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
+from camerad.vault.entrance import Connection, Entrance, listen, make_runner, tls_context
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.openid_settings import RETURN_PATH
 from camerad.vault.start_check import check_directory
@@ -134,7 +134,7 @@ class Desk:
         yield from PeopleRoutes(
             self._people, self._sessions, self._ledger, admission, self._clock
         ).routes()
-        cases = Cases(directory)
+        cases = Cases(directory, self._index)
         history = RecordingHistory(directory, self._own, self._cameras, self._index)
         known = RecordingSources(directory, self._cameras, self._index, history, cases)
         yield from RecordingRoutes(known, self._ledger).routes()
@@ -168,15 +168,21 @@ class Desk:
         context = None if trial else tls_context(str(tls.certificate), str(tls.key))
         guard = Guard(self._desk.url, str(self._settings.directory), self._sessions)
         app = guard.make_app(self.routes())
-        self._runner = make_runner(
-            app, end_seconds=END_SECONDS, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS
-        )
+        self._runner = make_runner(app, end_seconds=END_SECONDS)
         await self._runner.setup()
-        if self._runner.server is None:
+        server = self._runner.server
+        if server is None:
             raise RuntimeError("aiohttp has set up no server")
         listener = listen("127.0.0.1" if trial else self._desk.host, self._desk.port)
         self.port = listener.getsockname()[1]
-        self._entrance = Entrance(self._runner.server, listener, context)
+        self._entrance = Entrance(
+            server,
+            listener,
+            context,
+            connect=lambda: Connection(
+                server, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS, refuse=refuse_no_request
+            ),
+        )
         self._entrance.open()
         _log.info(
             "people reach the desk at %s, here at port %d",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from camerad.index.case_query import CaseAnswer, CaseQuery, CasesOf, LostCases, Written
 from camerad.index.entry_query import EntryPlaces, EntryQuery
 from camerad.index.index import RecordingIndex
 from camerad.index.office_knowledge import OfficeFiles
@@ -44,6 +45,26 @@ class IndexReader:
     def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
         """What was deleted since then, the newest first."""
         return self._index.deletions_since(wall_us, limit)
+
+    def cases(self, query: CaseQuery, written: Written) -> CaseAnswer:
+        """The cases that are asked for. Raises QueryError."""
+        return self._index.cases(query, written)
+
+    def cases_of(self, recording: str, written: Written) -> CasesOf:
+        """The cases that are about a recording."""
+        return self._index.cases_of(recording, written)
+
+    def count_unreadable_cases(self) -> int:
+        """How many files of cases cannot be read."""
+        return self._index.count_unreadable_cases()
+
+    def lost_cases(self, most: int) -> LostCases:
+        """The cases whose files are gone; so many by their numbers."""
+        return self._index.lost_cases(most)
+
+    def tells_of_case(self, name: str) -> bool:
+        """Whether the ledger tells of the case whose file has this name."""
+        return self._index.tells_of_case(name)
 
     def close(self) -> None:
         """Give up what is open."""

@@ -18,7 +18,6 @@ from typing import Any
 
 from camerad.base import file_status
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
-from camerad.desk.cases import Case, CaseRecording, TakenOut
 from camerad.desk.index_reader import IndexReader
 from camerad.index.ledger_rows import epoch_versions
 from camerad.ledger.audit import carried_about
@@ -26,6 +25,7 @@ from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.state_memory import StateMemory
 from camerad.office import office
+from camerad.office.case_file import Case, CaseRecording, TakenOut
 from camerad.office.holdings import holding_key
 from camerad.office.office_store import brought_keys
 from camerad.store.locations import (

@@ -138,7 +138,7 @@ class RecordingRoutes:
             history, held = self._known.history.read(
                 place, recording, [one.columns for one in found]
             )
-            cases = self._known.cases.list_about(recording)
+            cases, complete = self._known.cases.list_about(recording)
             history = with_steps(history, cases, recording)
             if path is None and not rows and not history:
                 raise refused(DeskRefusal.NOT_THERE)
@@ -154,7 +154,7 @@ class RecordingRoutes:
             key = self._key_of(named.get("key"))
             columns = [one.columns for one in found]
             lacking = {
-                "cases": self._known.cases.count_unreadable() > 0,
+                "cases": not complete,
                 "camera_ledger": self._known.history.lacks_key(place, recording, columns),
             }
             missing = [what for what, lacks in lacking.items() if lacks]

@@ -6,8 +6,8 @@ for the page's own name (``Host``), so that no other name leads a browser here (
 Whoever is not signed in, or has none of the roles, is refused before anything else of the request
 is looked at. While the office's directory is not there, as when its storage is not mounted, nothing
 is looked for in its place, and nothing made there. Every answer forbids the browser what the page
-does not need: frames, inline code, what is elsewhere, and to keep it. What is no request of HTTP at
-all comes to none of this: the library closes the connection with an answer of its own.
+does not need: frames, inline code, what is elsewhere, and to keep it; so does the answer to what is
+no request of HTTP at all.
 """
 
 from __future__ import annotations
@@ -244,6 +244,13 @@ async def _refuse_in_words(
         what = f"{request.method} {printable(request.path)}"
         _log.exception("%s failed", what, extra=MessageId.MISTAKE.extra)
         raise refused(DeskRefusal.MISTAKE) from error
+
+
+def refuse_no_request(status: int) -> web.Response:
+    """The answer to bytes that are no request."""
+    why = DeskRefusal.MISTAKE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    said = {"error": why or DeskRefusal.NOT_UNDERSTOOD}
+    return web.json_response(said, status=status, headers=HEADERS)
 
 
 async def _forbid_the_rest(request: web.Request, response: web.StreamResponse) -> None:

@@ -7,12 +7,19 @@ cookie is out of reach of scripts, and is sent to no other site and by none.
 That a session was used is noted once a minute. Where that cannot be written, on a full disk, the
 session still counts, as long as it would if it were idle since.
 
+Signing out always works. Where the file of a session cannot be removed, as on storage that became
+read-only, the session counts no more here all the same, and its browser gives the cookie up; the
+file goes when the storage takes a change again. Until then it stays what it was for another server
+on the directory, and for this one after a restart: for whoever has copied the cookie before, the
+session then counts until it would have ended for idleness, since nobody could note a use of it.
+
 Times are wall time, microseconds since 1970.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Final
 
@@ -26,6 +33,7 @@ from camerad.desk.people import DeskPerson, OpenidAccount, People
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SECRET, SecretKind, SecretsStore, TooManyError, name_of
 from camerad.vault.desk_settings import DeskSettings
+from camerad.vault.directory_locks import LockHeldError
 
 COOKIE: Final = "__Host-camerad-desk"
 BY_OPENID: Final = "openid"
@@ -79,12 +87,20 @@ class Sessions:
         self._links = SecretsStore(root, SecretKind.LINKS, Link, MOST_LINKS)
         self._locks = DeskLocks(root)
         self._unnoted = SkippedFiles("that somebody uses the desk is not noted")
+        self._unremoved = SkippedFiles(
+            "somebody is signed out, and the file of their session stays"
+        )
+        self._turn = threading.Lock()
+        # Sessions that were ended and whose files are there still, and when each is over in any
+        # case; and of which nothing but the storage kept the file.
+        self._ended: dict[str, int] = {}
+        self._removable: set[str] = set()
 
     def check_room(self, person: str) -> None:
         """That this person may be signed in now. Raises TooManyError."""
         now = self._clock.wall_us()
         self._sessions.check_room(now)
-        if sum(one.person == person for _, one in self._sessions.records(now)) >= MOST_OF_ONE:
+        if sum(one.person == person for _, one in self._counting(now)) >= MOST_OF_ONE:
             raise TooManyError(f"{person} is signed in {MOST_OF_ONE} times already; sign out first")
 
     def begin(self, person: DeskPerson, how: str) -> str:
@@ -101,6 +117,8 @@ class Sessions:
     def find(self, secret: str) -> tuple[Session, DeskPerson] | None:
         """Whose session this is, which is used now; None if it counts no more."""
         now = self._clock.wall_us()
+        if self._is_ended(secret):
+            return None
         session = self._sessions.find(secret, now)
         if session is None:
             self._sessions.tidy_one(secret, now)
@@ -108,7 +126,7 @@ class Sessions:
         person = self._people.find(session.person)
         unused_us = now - session.used_us
         if person is None or not _counts(session, person) or unused_us < -_NOTED_US:
-            self._sessions.drop(name_of(secret))
+            self._end(name_of(secret), session.end_us)
             return None
         if abs(unused_us) >= _NOTED_US:
             until = min(now + self._idle_us, session.end_us)
@@ -124,27 +142,32 @@ class Sessions:
             if renewed is None:  # ended meanwhile
                 return None
             session = renewed
+            self._remove_ended(now)
         return session, person
 
     def end(self, secret: str) -> bool:
-        """Sign out; returns whether somebody was signed in by it."""
-        return self._sessions.take(secret, self._clock.wall_us()) is not None
+        """Sign out, whether the storage takes it or not; returns whether somebody was signed in by
+        it."""
+        session = self._sessions.find(secret, self._clock.wall_us())
+        if session is None or self._is_ended(secret):
+            return False
+        return self._end(name_of(secret), session.end_us)
 
     def end_all_of(self, person: str) -> int:
         """Sign somebody out everywhere; returns of how many sessions."""
-        found = self._sessions.records(self._clock.wall_us())
-        names = [name for name, session in found if session.person == person]
-        return sum(self._sessions.drop(name) for name in names)
+        found = self._counting(self._clock.wall_us())
+        there = [(name, session) for name, session in found if session.person == person]
+        return sum(self._end(name, session.end_us) for name, session in there)
 
     def end_of_former_account(self, person: DeskPerson) -> None:
         """End what another account than theirs opened: somebody else may have it."""
-        for name, session in self._sessions.records(self._clock.wall_us()):
+        for name, session in self._counting(self._clock.wall_us()):
             if session.person == person.id and not _is_by_account_of(person, session):
-                self._sessions.drop(name)
+                self._end(name, session.end_us)
 
     def count_of(self, person: str) -> int:
         """How many sessions somebody has."""
-        found = self._sessions.records(self._clock.wall_us())
+        found = self._counting(self._clock.wall_us())
         return sum(session.person == person for _, session in found)
 
     def make_link(self, person: str, made_by: str) -> str:
@@ -183,6 +206,43 @@ class Sessions:
         """The same, and the link is used up."""
         link = self._links.take(secret, self._clock.wall_us())
         return None if link is None else self._active(link.person)
+
+    def _counting(self, now_us: int) -> Iterator[tuple[str, Session]]:
+        """Sessions that count now, each with the name of its secret."""
+        for name, session in self._sessions.records(now_us):
+            if name not in self._ended:
+                yield name, session
+
+    def _is_ended(self, secret: str) -> bool:
+        return (
+            bool(self._ended)
+            and SECRET.fullmatch(secret) is not None
+            and (name_of(secret) in self._ended)
+        )
+
+    def _end(self, name: str, end_us: int) -> bool:
+        """Have a session count no more, which is over then in any case; returns whether it did."""
+        with self._turn:
+            self._ended[name] = end_us
+        try:
+            was = self._sessions.drop(name)
+        except (StorageError, LockHeldError) as error:
+            self._unremoved.tell(error)
+            if isinstance(error, StorageError):
+                self._removable.add(name)
+            return True
+        with self._turn:
+            self._ended.pop(name, None)
+        return was
+
+    def _remove_ended(self, now_us: int) -> None:
+        """Remove the files of sessions that were ended: the storage has just taken a change."""
+        with self._turn:
+            self._ended = {name: end for name, end in self._ended.items() if now_us < end}
+            names, self._removable = self._removable & self._ended.keys(), set()
+            sessions = [(name, self._ended[name]) for name in names]
+        for name, end_us in sessions:
+            self._end(name, end_us)
 
     def _active(self, person: str) -> DeskPerson | None:
         found = self._people.find(person)

@@ -177,8 +177,11 @@ class ViewingRoutes:
         reason, case = visit.body.reason.strip(), visit.body.case.strip()
         if looks_empty(reason) or not is_plain(reason) or not is_plain(visit.body.case):
             raise refused(DeskRefusal.REASON_NEEDED)
-        if case and self._cases.find(case) is None:
-            raise refused(DeskRefusal.NO_SUCH_CASE)
+        if case:
+            known = self._cases.find(case)
+            if known is None:
+                raise refused(DeskRefusal.NO_SUCH_CASE)
+            case = known.number
         now = self._clock.wall_us()
         session, until = name_of(visit.secret), now + _GRANT_US
         wanted = [

@@ -33,7 +33,10 @@ _IMMEDIATE: Final = "camerad_writes"
 _MODE: Final = 0o600
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 _ELSEWHERE: Final = frozenset(
-    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL}
+    {
+        *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT),
+        *(sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY),
+    }
 )
 """What SQLite says where not the file is to blame."""
 _DAMAGE: Final = ("42P01", "42703", "42P07", "42804", "23502", "23505", "XX001", "XX002")
@@ -196,10 +199,22 @@ def _is_damage(error: BaseException | None) -> bool:
 
 def _connect(path: str) -> sqlite3.Connection:
     # SQLite itself would make a file that is not there, for others to read as well.
-    uri = f"file:{quote(path)}?mode=rw"
+    how = "mode=ro&immutable=1" if _is_frozen(path) else "mode=rw"
+    uri = f"file:{quote(path)}?{how}"
     return sqlite3.connect(
         uri, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )
+
+
+def _is_frozen(path: str) -> bool:
+    """Whether nobody can change the file now: it lies on a file system that is read-only. Then
+    SQLite reads it as it is, where it would make files beside it otherwise; unless some of it is
+    still in one of these."""
+    try:
+        read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:  # SQLite says it
+        return False
+    return bool(read_only) and not os.path.exists(path + "-wal")
 
 
 def _set_up(connection: Any, _record: object) -> None:

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from camerad.index import camera_names, entry_query, recording_query
+from camerad.index import camera_names, case_query, entry_query, recording_query
+from camerad.index.case_query import CaseAnswer, CaseQuery, CasesOf, LostCases, Written
 from camerad.index.database import Database, IndexDamagedError, IndexUnavailableError
 from camerad.index.entry_query import EntryPlaces, EntryQuery
 from camerad.index.index_tables import metadata, sources
@@ -54,10 +55,11 @@ class RecordingIndex:
         except IndexDamagedError as error:
             self._begin_anew(error)
 
-    def refresh(self) -> int:
+    def refresh(self, *, complete: bool = True) -> int:
         """Bring it to what files and ledgers say; returns how many recordings' rows were written
-        or removed. Raises StorageError and AnotherOfficeError; then it stays as it was."""
-        return self._write(self._refresher.refresh)
+        or removed. complete: see `Refresher.refresh`. Raises StorageError and AnotherOfficeError;
+        then it stays as it was."""
+        return self._write(lambda to: self._refresher.refresh(to, complete=complete))
 
     def rebuild(self) -> int:
         """Make it anew; otherwise as `refresh`."""
@@ -86,6 +88,26 @@ class RecordingIndex:
     def deletions_since(self, wall_us: int, limit: int) -> list[dict[str, Any]]:
         """What was deleted since then, the newest first."""
         return self._ask(lambda connection: entry_query.deletions_since(connection, wall_us, limit))
+
+    def cases(self, query: CaseQuery, written: Written) -> CaseAnswer:
+        """The cases that are asked for. Raises QueryError."""
+        return self._ask(lambda connection: case_query.find_cases(connection, query, written))
+
+    def cases_of(self, recording: str, written: Written) -> CasesOf:
+        """The cases that are about a recording."""
+        return self._ask(lambda connection: case_query.cases_of(connection, recording, written))
+
+    def count_unreadable_cases(self) -> int:
+        """How many files of cases cannot be read."""
+        return self._ask(case_query.count_unreadable)
+
+    def lost_cases(self, most: int) -> LostCases:
+        """The cases whose files are gone; so many by their numbers."""
+        return self._ask(lambda connection: case_query.find_lost(connection, most))
+
+    def tells_of_case(self, name: str) -> bool:
+        """Whether the ledger tells of the case whose file has this name."""
+        return self._ask(lambda connection: case_query.is_told_of(connection, name))
 
     def count_states(self) -> dict[str, int]:
         """How many recordings there are, by their state."""

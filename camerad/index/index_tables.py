@@ -10,6 +10,9 @@
               entry's place in the ledger, and `sha256` that of its token
 `deletions`   what the office has deleted, as long as the ledger has the tombstone
 `hand_overs`  which recordings left the office with a case, as long as the ledger has the entry
+`cases`       a row for each file of a case at the desk, by the file's name
+`case_recordings`  which recordings a case is about
+`case_entries`  which cases the office's ledger tells of, as long as it has the entries
 ============  ======================================================================================
 
 Times are microseconds of wall time since 1970, if they are called ``_us``. Text is compared by its
@@ -194,6 +197,40 @@ hand_overs: Final = Table(
     Index("hand_overs_by_epoch", "epoch"),
 )
 
+cases: Final = Table(
+    "cases",
+    metadata,
+    _text("name", key=True),
+    _number("standing"),
+    _number("opened_us"),
+    _text("searched"),  # the number as people read it
+    _text("number"),
+    _number("recordings"),
+    _flag("handed_over"),
+    _number("file_bytes"),
+    _number("file_time_ns"),
+    # In the order of a list, and with what is searched, so that no row is looked up in vain.
+    Index("cases_in_order", "standing", "opened_us", "name", "searched"),
+)
+
+case_recordings: Final = Table(
+    "case_recordings",
+    metadata,
+    _text("recording", key=True),
+    _text("name", key=True),
+    Index("case_recordings_by_name", "name"),
+)
+
+case_entries: Final = Table(
+    "case_entries",
+    metadata,
+    _text("name", key=True),
+    _number("epoch", key=True),
+    _text("number"),
+    _flag("more"),  # something was done to it besides opening it
+    Index("case_entries_by_epoch", "epoch"),
+)
+
 APART: Final = "office/apart"
 """The part of the index with what the office did not take over."""
 LEDGER: Final = "office/ledger"
@@ -211,4 +248,10 @@ UNSEEN: Final = "unseen"
 """State of one that may lie where nobody could look."""
 PUT_APART: Final = "apart"
 """State of a file that a camera handed over and the office did not take."""
+CASE_OPEN: Final = 1
+"""Standing of a case that is open; a list has these first."""
+CASE_CLOSED: Final = 0
+"""Standing of one that is closed."""
+CASE_UNREADABLE: Final = -1
+"""Standing of a file that cannot be read as a case."""
 STATES: Final = (HERE, GONE, MISSING, UNREADABLE, UNSEEN, PUT_APART)

@@ -1,4 +1,5 @@
-"""Rows that follow from an office's ledger: `entries`, `deletions`, `hand_overs`, epoch by epoch.
+"""Rows that follow from an office's ledger, epoch by epoch: `entries`, `deletions`, `hand_overs`,
+`case_entries`.
 
 An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
 the newest. When an epoch expires, its entries and tombstones go from the index as well: it never
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from camerad.base import file_status
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyRing
-from camerad.index.index_tables import LEDGER, deletions, entries, hand_overs
+from camerad.index.index_tables import LEDGER, case_entries, deletions, entries, hand_overs
 from camerad.index.recording_rows import Row, plain
 from camerad.ledger import log_segments
 from camerad.ledger.camera_entries import CameraEntry, OfferEntry
@@ -27,6 +28,7 @@ from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.people_entries import CaseEntry
 from camerad.ledger.recording_entries import Deleted
+from camerad.office.case_file import name_of
 
 _MOST_ROWS: Final = 1000
 """Of one statement."""
@@ -74,7 +76,7 @@ def put_epochs(
     for number in map(number_of, other):
         had[number] = had.get(number) or _entries_of(connection, number)
         touched |= _named_in(connection, number)
-        for table in (entries, deletions, hand_overs):
+        for table in (entries, deletions, hand_overs, case_entries):
             connection.execute(delete(table).where(table.c.epoch == number))
     for name in other:
         if name in now:
@@ -84,6 +86,7 @@ def put_epochs(
             read = [entry for _, entry in reading.entries]
             put_rows(connection, entries, map(_row_of_entry, read))
             put_rows(connection, hand_overs, _hand_overs(read))
+            put_rows(connection, case_entries, _cases(read))
             if reading.state is not None:
                 put_rows(connection, deletions, _deletions(read, reading.state))
             touched |= _named_in(connection, number)
@@ -226,6 +229,23 @@ def _hand_overs(read: list[Entry]) -> Iterator[Row]:
             last[key] = max(last.get(key, 0), entry.when.wall_us)
     for (recording, epoch), handed_us in sorted(last.items()):
         yield {"recording": recording, "epoch": epoch, "handed_us": handed_us}
+
+
+def _cases(read: list[Entry]) -> Iterator[Row]:
+    """Which cases an epoch tells of, and whether of more than that they were opened."""
+    found: dict[str, tuple[str, bool]] = {}
+    for entry in read:
+        facts = entry.facts
+        if isinstance(facts, CaseEntry):
+            name = name_of(facts.case)
+            found[name] = facts.case, facts.what != "opened" or found.get(name, ("", False))[1]
+    for name, (number, more) in sorted(found.items()):
+        yield {
+            "name": name,
+            "epoch": read[0].epoch,
+            "number": plain(number),
+            "more": more,
+        }
 
 
 def _deletions(read: list[Entry], state: LedgerState) -> Iterator[Row]:

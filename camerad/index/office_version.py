@@ -26,7 +26,7 @@ from camerad.store.locations import (
     RECORDINGS,
 )
 
-_OFFICE_PARTS: Final = (DIRECTORY_ID, KEYS, "apart")
+_OFFICE_PARTS: Final = (DIRECTORY_ID, KEYS, "apart", os.path.join("desk", "cases"))
 
 
 def look_version(files: OfficeFiles) -> str:

@@ -123,7 +123,7 @@ def find(connection: Connection, query: RecordingQuery) -> RecordingPage:
     if len(found) <= limit:
         return RecordingPage(answers, None)
     last = rows[-1]
-    return RecordingPage(answers, _mark(last[_order(query)], last["id"], last["place"]))
+    return RecordingPage(answers, spell_mark(last[_order(query)], last["id"], last["place"]))
 
 
 def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dict[str, Any]]:
@@ -219,7 +219,7 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
             asked = asked.where((column if by_index else _unindexed(column)) == wanted)
     if query.recovered is False:
         asked = asked.where(table.course != RECOVERED)
-    after = None if query.after is None else _read_mark(query.after)
+    after = None if query.after is None else read_mark(query.after)
     if query.due_from_us is not None:
         asked = asked.where(table.due_us >= query.due_from_us)
     if query.due_before_us is not None:
@@ -264,12 +264,14 @@ def _order(query: RecordingQuery) -> str:
     return "at_us" if query.due_before_us is None else "due_us"
 
 
-def _mark(number: int, recording: str, place: str) -> str:
+def spell_mark(number: int, recording: str, place: str) -> str:
+    """The mark of a page, by what tells its last row from all others."""
     content = msgspec.json.encode((number, recording, place))
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _read_mark(mark: str) -> tuple[int, str, str]:
+def read_mark(mark: str) -> tuple[int, str, str]:
+    """What `spell_mark` made it of. Raises QueryError."""
     try:
         padded = mark.encode("ascii") + b"=" * (-len(mark) % 4)
         content = base64.b64decode(padded, altchars=b"-_", validate=True)

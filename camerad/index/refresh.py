@@ -33,6 +33,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import ID, SUFFIX
 from camerad.container.recording_files import UNREADABLE as ASIDE
+from camerad.index.case_rows import CaseRows
 from camerad.index.index_tables import (
     APART,
     LEDGER,
@@ -92,6 +93,7 @@ class Refresher:
         self._lost = lost
         self._reader = KnowledgeReader(files, lost)
         self._ended = threading.Event()
+        self._cases = CaseRows(files.root, self._go_on)
         self._left: _Left | None = None
 
     def end(self) -> None:
@@ -99,9 +101,10 @@ class Refresher:
         InterruptedRefreshError. Any thread may call it."""
         self._ended.set()
 
-    def refresh(self, connection: Connection) -> int:
+    def refresh(self, connection: Connection, *, complete: bool = True) -> int:
         """Bring the index to what is there now; returns how many rows of recordings were written
-        or removed. connection: see `Database.writing`.
+        or removed. connection: see `Database.writing`. complete: compare every file of a case also
+        if none seems to have changed.
 
         Raises StorageError if something in the office's directory cannot be read, and
         AnotherOfficeError. Then nothing has changed once the transaction is given up.
@@ -118,7 +121,8 @@ class Refresher:
                 "this one has lost its id, make the index anew: camerad office reindex"
             )
         known = self._reader.read(connection, place, before)
-        now |= self._reader.sources
+        # Behind the ledger: what that tells of has its file before the next entry about it.
+        now |= self._reader.sources | self._cases.put(connection, before, complete=complete)
         last, self._left = self._left, None
         if last is not None and last.sources != before:
             last = None  # it was given up, or another one has written since

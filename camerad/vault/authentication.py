@@ -27,6 +27,7 @@ from camerad.vault.cameras import Cameras, UnregisteredError
 from camerad.vault.nonces import NonceError, Nonces, NoncesFullError
 from camerad.vault.refusal_log import RefusalLog
 from camerad.vault.refusals import Handler, RefusedRequestError, later
+from camerad.vault.start_check import check_directory
 from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 OVERRIDE: Final = "X-HTTP-Method-Override"
@@ -68,7 +69,8 @@ class Authentication:
     """Lets through what a registered camera signed, and gives every answer a nonce.
 
     url: the office's address as cameras call it, without a slash at its end. refusals: where the
-    log says what was refused. withdrawn: whose requests are refused. `middleware` comes behind
+    log says what was refused. directory: the office's; while it is not there nothing is done, since
+    nobody knows who is withdrawn, and nothing is made in its place. `middleware` comes behind
     `camerad.vault.refusals.plain_errors`, and `add_nonce` belongs to `on_response_prepare`.
     """
 
@@ -80,14 +82,15 @@ class Authentication:
         clock: Clock,
         refusals: RefusalLog,
         *,
-        withdrawn: WithdrawnCameras,
+        directory: str,
     ) -> None:
         self._url = url
         self._cameras = cameras
         self._nonces = nonces
         self._clock = clock
         self._refusals = refusals
-        self._withdrawn = withdrawn
+        self._directory = directory
+        self._withdrawn = WithdrawnCameras(directory)
 
     async def add_nonce(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer a fresh nonce, whatever it says."""
@@ -111,12 +114,16 @@ class Authentication:
 
     async def check_not_withdrawn(self, request: web.Request) -> None:
         """That the camera of a request that came through was not withdrawn since. Raises
-        RefusedRequestError, and the log says why."""
+        RefusedRequestError, and the log says why; NotMountedError and StorageError."""
         caller = request[CALLER]
-        if await asyncio.to_thread(self._withdrawn.find, caller.kid) is not None:
+        if await asyncio.to_thread(self._is_withdrawn, caller.kid):
             gone = RefusedRequestError(HTTPStatus.FORBIDDEN, _WITHDRAWN)
             self._refusals.tell_of_camera(request, caller.kid, caller.camera.name, gone)
             raise gone
+
+    def _is_withdrawn(self, kid: str) -> bool:
+        check_directory(self._directory)
+        return self._withdrawn.find(kid) is not None
 
     def _caller(self, request: web.Request) -> Caller:
         """Raises RefusedRequestError."""

@@ -2,6 +2,9 @@
 
 A connection that is one too many is closed as soon as it is made. So nobody who only opens
 connections takes up more than a few, or for longer than the handshake may last.
+
+Bytes that are no HTTP come to no middleware: their answer is made here, in the words of whoever
+serves, and names neither a library nor what came.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import socket
 import ssl
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -22,7 +26,7 @@ from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
 
-# aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
+# aiohttp logs a traceback for bytes that are no HTTP; the peer gets a 400 all the same.
 _parser_log = logging.getLogger("camerad.vault.entrance.parser")
 _parser_log.setLevel(logging.CRITICAL)
 
@@ -87,35 +91,64 @@ def listen(host: str | None, port: int) -> socket.socket:
         ) from error
 
 
-def make_runner(
-    app: web.Application, *, end_seconds: float, longest_line: int, most_fields: int
-) -> web.AppRunner:
-    """What runs an application here. end_seconds: what requests have at the end. longest_line:
-    bytes of a request's first line, and of one header field. most_fields: header fields of a
-    request.
+def make_runner(app: web.Application, *, end_seconds: float) -> web.AppRunner:
+    """What runs an application here. end_seconds: what requests have at the end."""
+    return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=end_seconds)
+
+
+class Connection(web.RequestHandler):
+    """One connection to `server`. longest_line: bytes of a request's first line, and of one header
+    field. most_fields: header fields of a request. refuse: makes the answer to what comes to no
+    handler, by its status: 400 for bytes that are no HTTP.
 
     It writes no access log, which would say who was where and when, no traceback for bytes that are
     no HTTP, and unpacks no body.
     """
-    return web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=end_seconds,
-        logger=_parser_log,
-        keepalive_timeout=IDLE_SECONDS,
-        lingering_time=LINGER_SECONDS,
-        max_line_size=longest_line,
-        max_field_size=longest_line,
-        max_headers=most_fields,
-        auto_decompress=False,
-    )
+
+    __slots__ = ("_refuse",)
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        longest_line: int,
+        most_fields: int,
+        refuse: Callable[[int], web.Response],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # which it takes, and logs nothing
+            logger=_parser_log,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            max_line_size=longest_line,
+            max_field_size=longest_line,
+            max_headers=most_fields,
+            auto_decompress=False,
+        )
+        self._refuse = refuse
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what no handler answered. Raises ConnectionError if some of one was
+        sent."""
+        super().handle_error(request, status, exc, message)
+        answer = self._refuse(status)
+        answer.force_close()
+        return answer
 
 
 class Entrance:
     """Accepts connections at a socket, and hands those that may come in to `server`.
 
     context: of TLS; None for plain HTTP. most, most_of_one: connections, in all and of one address.
+    connect: makes what speaks with each, if `server` is not to.
     """
 
     def __init__(
@@ -125,8 +158,11 @@ class Entrance:
         context: ssl.SSLContext | None,
         most: int = MOST,
         most_of_one: int = MOST_OF_ONE,
+        *,
+        connect: Callable[[], asyncio.Protocol] | None = None,
     ) -> None:
         self._server = server
+        self._connect = server if connect is None else connect
         self._listener = listener
         self._context = context
         self._most = most
@@ -213,7 +249,7 @@ class Entrance:
         try:
             seconds = None if self._context is None else HANDSHAKE_SECONDS
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
-                self._server,
+                self._connect,
                 connection,
                 ssl=self._context,
                 ssl_handshake_timeout=seconds,

@@ -9,6 +9,9 @@ It decides nothing, but it remembers. If the office's ledger has no more what th
 the ledger was cut between two entries, or put back from a backup, which nothing in it shows. Then
 that is written into the ledger before the index forgets it, so that retention counts anew
 (`Ledger.record_loss`). So whoever deletes waits for the first look after a start.
+
+It knows too which cases of the desk the ledger tells of and which have a file. Those whose file is
+gone are logged once, until they are others.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from typing import Final
 
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
-from camerad.base.text import printable
+from camerad.base.text import count, printable
 from camerad.container.keys import PublicKey
+from camerad.index.case_query import LostCases
 from camerad.index.index import RecordingIndex
 from camerad.index.ledger_rows import Lost
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.office_version import look_version
 from camerad.index.refresh import InterruptedRefreshError
+from camerad.office.case_file import ENDING
 from camerad.vault.periodic_work import WorkFailedError
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,8 @@ FIRST_SECONDS: Final = 600.0
 """For so long the first look is waited for."""
 FULL_SECONDS: Final = 900.0
 """After so long the index is compared with every file, also if nothing seems to have changed."""
+MOST_NAMED: Final = 20
+"""Cases that are named at once."""
 AGAIN_SECONDS: Final = 60.0
 """Before the next try, if the index does not answer."""
 
@@ -55,8 +62,9 @@ class IndexWorker:
         self._ended = threading.Event()
         self._version = ""
         self._settled = False
-        self._waited = 0.0
+        self._waited = self._since_complete = 0.0
         self._said = ""
+        self._lost_cases = LostCases(0, {})
 
     def look(self) -> float:
         """Bring the index up to date if something has changed; returns after how many seconds to
@@ -99,16 +107,33 @@ class IndexWorker:
         index = self._open()
         version = look_version(self._files)
         self._waited += LOOK_SECONDS
+        self._since_complete += LOOK_SECONDS
         # Two changes within one tick of the file system's clock look like one. So it is looked once
         # more after each.
         same = version == self._version
         if same and self._settled and self._waited < FULL_SECONDS:
             return
-        index.refresh()
+        complete = self._since_complete >= FULL_SECONDS
+        index.refresh(complete=complete)
+        self._tell_of_cases(index.lost_cases(MOST_NAMED))
+        if complete:
+            self._since_complete = 0.0
         self._settled = same
         self._version = version
         self._waited = 0.0
         self._said = ""
+
+    def _tell_of_cases(self, lost: LostCases) -> None:
+        if lost.count and lost != self._lost_cases:
+            log.critical(
+                "the ledger tells of %s of the desk whose file is gone: %s%s. Put them back from a "
+                "backup of office/desk/cases; until then nobody opens others of their numbers",
+                count(lost.count, "case"),
+                ", ".join(f"{name}{ENDING}" for name in lost.some),
+                "" if lost.count == len(lost.some) else ", and more",
+                extra=MessageId.CASES.extra,
+            )
+        self._lost_cases = lost
 
     def _say(self, text: str) -> None:
         if text != self._said:

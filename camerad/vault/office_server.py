@@ -48,7 +48,7 @@ from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_in_routes import CheckInRoutes
 from camerad.vault.check_ins import CheckIns
-from camerad.vault.entrance import Entrance, listen, make_runner, tls_context
+from camerad.vault.entrance import Connection, Entrance, listen, make_runner, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.lost_recordings import LostRecordings
@@ -60,7 +60,7 @@ from camerad.vault.office_settings import OfficeFile
 from camerad.vault.office_work import OfficeWork
 from camerad.vault.receipt_routes import ReceiptRoutes
 from camerad.vault.refusal_log import RefusalLog
-from camerad.vault.refusals import plain_errors
+from camerad.vault.refusals import plain_errors, refuse_bytes
 from camerad.vault.second_copy.second_copies import SecondCopies, open_second_copies
 from camerad.vault.second_copy.second_copy_start import PROBE_SECONDS, FirstProbe
 from camerad.vault.settings_offers import SettingsOffers
@@ -73,7 +73,6 @@ from camerad.vault.upload_files import Declaration
 from camerad.vault.upload_limits import UploadLimits
 from camerad.vault.upload_routes import UploadRoutes
 from camerad.vault.uploads import INCOMING, Uploads
-from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
 log = logging.getLogger(__name__)
 
@@ -200,12 +199,7 @@ class Vault:
         refusals, turns = RefusalLog(self._clock), CameraTurns()
         nonces = Nonces(self._clock.wall_us(), one_of_several=settings.several_servers)
         guard = Authentication(
-            settings.url,
-            cameras,
-            nonces,
-            self._clock,
-            refusals,
-            withdrawn=WithdrawnCameras(directory),
+            settings.url, cameras, nonces, self._clock, refusals, directory=directory
         )
         app = self._make_app(guard)
         UploadRoutes(
@@ -278,15 +272,21 @@ class Vault:
         return app
 
     async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
-        self._runner = make_runner(
-            app, end_seconds=END_SECONDS, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS
-        )
+        self._runner = make_runner(app, end_seconds=END_SECONDS)
         await self._runner.setup()
-        if self._runner.server is None:
+        server = self._runner.server
+        if server is None:
             raise RuntimeError("aiohttp has set up no server")
         listener = listen(self._settings.listen.host, self._settings.listen.port)
         self.port = listener.getsockname()[1]
-        self._entrance = Entrance(self._runner.server, listener, context)
+        self._entrance = Entrance(
+            server,
+            listener,
+            context,
+            connect=lambda: Connection(
+                server, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS, refuse=refuse_bytes
+            ),
+        )
         self._entrance.open()
 
     async def close(self) -> None:

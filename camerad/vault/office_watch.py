@@ -40,6 +40,7 @@ from camerad.vault.notices.notice_rules import (
     find_unknown,
 )
 from camerad.vault.office_metrics import OfficeMetrics
+from camerad.vault.start_check import check_directory
 from camerad.vault.uploads import Uploads
 from camerad.vault.withdrawn_cameras import WithdrawnCameras
 
@@ -198,6 +199,7 @@ class OfficeWatch:
         return tuple(found)
 
     def _room(self) -> tuple[int, int]:
+        check_directory(self._root)
         with explaining("ask for free room", self._root):
             state = os.statvfs(self._root)
         return state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize

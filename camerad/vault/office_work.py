@@ -43,6 +43,7 @@ from camerad.vault.readings_worker import ReadingsWorker
 from camerad.vault.retention_worker import RetentionWorker
 from camerad.vault.second_copy.second_copies import SecondCopies
 from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
+from camerad.vault.start_check import check_directory
 from camerad.vault.takeover_events import TakeoverEvent
 from camerad.vault.upload_files import Declaration
 from camerad.vault.uploads import Uploads
@@ -64,6 +65,7 @@ class OfficeWork:
 
     def __init__(self, settings: OfficeFile, metrics: OfficeMetrics, clock: Clock) -> None:
         self._settings = settings
+        self._directory = str(settings.directory)
         self._metrics = metrics
         self._clock = clock
         self._works: list[PeriodicWork] = []
@@ -100,7 +102,7 @@ class OfficeWork:
         if there are any; silent: whether their store has not answered since the start. tidy:
         removes at the desk what is over."""
         settings, clock, metrics = self._settings, self._clock, self._metrics
-        directory = str(settings.directory)
+        directory = self._directory
         certificate = read_certificate(str(settings.tls.certificate))
         watch = OfficeWatch(
             directory,
@@ -132,7 +134,7 @@ class OfficeWork:
         self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
         readings = ReadingsWorker(directory, cameras, key, clock, settings.report)
         self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
-        self._add_work(WATCH, watch.look)
+        self._add_work(WATCH, watch.look, away=True)
         url = url_of(settings.index, directory)
         register = str(settings.register)
         index = IndexWorker(url, directory, key.public, register, retention.record_loss)
@@ -161,12 +163,30 @@ class OfficeWork:
                 clock=clock,
                 watch=self._metrics,
                 unknown=watch.unknown,
+                there=self._check_there,
             )
-            self._add_work(CHANNELS + channel.name, delivery.deliver)
+            self._add_work(CHANNELS + channel.name, delivery.deliver, away=True)
 
-    def _add_work(self, name: str, job: Callable[[], float], least: float = SOON_SECONDS) -> None:
-        ended = self._metrics.work_ended
-        self._works.append(PeriodicWork(name, job, self._clock, ended, least_seconds=least))
+    def _add_work(
+        self,
+        name: str,
+        job: Callable[[], float],
+        least: float = SOON_SECONDS,
+        *,
+        away: bool = False,
+    ) -> None:
+        """away: it goes on while the office's directory is not there, and makes nothing in its
+        place."""
+
+        def guarded() -> float:
+            self._check_there()
+            return job()
+
+        work, ended = job if away else guarded, self._metrics.work_ended
+        self._works.append(PeriodicWork(name, work, self._clock, ended, least_seconds=least))
+
+    def _check_there(self) -> None:
+        check_directory(self._directory)
 
     def _wake(self, name: str) -> None:
         """Have work of this name, or whose name begins so, done soon. Any thread may ask."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
+from camerad.vault.start_check import NotMountedError
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return _answer(error.status, error.text or error.reason, headers)
     except (ConnectionError, asyncio.CancelledError):
         raise
-    except StorageError as error:
+    except (StorageError, NotMountedError) as error:
         log.warning(
             "%s %s: %s",
             request.method,
@@ -84,6 +85,11 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
             "a mistake in camerad; the log of the office's server has it",
             {},
         )
+
+
+def refuse_bytes(status: int) -> web.Response:
+    """The answer to bytes that are no HTTP, or to the head of a request that is too long."""
+    return _answer(status, "these bytes are no request that is read here", {"Server": "camerad"})
 
 
 def _answer(status: int, sentence: str, headers: Mapping[str, str]) -> web.Response:

@@ -48,6 +48,7 @@ from camerad.vault.apart import Apart
 from camerad.vault.arrivals import CameContent
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
 from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.start_check import check_directory
 from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
 from camerad.vault.tombstones import Tombstones
 from camerad.vault.upload_errors import TakenElsewhereError
@@ -119,12 +120,12 @@ class Takeover:
         kid: thumbprint of the camera's key. Returns when everything is durable; `receipt` and
         `refusal` say what became of it. Nothing is done if there is no such upload any more. Raises
         ValueError if the declaration names no recording, OfficeKeyError if the office's ledger is
-        not by its key, TakenElsewhereError, and CopyError if the storage returns other bytes than
-        were written; then
-        nothing is acknowledged, and another call begins again.
+        not by its key, TakenElsewhereError, NotMountedError, and CopyError if the storage returns
+        other bytes than were written; then nothing is acknowledged, and another call begins again.
         """
         if not is_id(declaration.recording):
             raise ValueError(f"{printable(declaration.recording)[:80]}: this is no recording's id")
+        check_directory(self._root)
         with self._taking.try_of(kid) as own:
             if not own:
                 raise TakenElsewhereError(f"another server takes recordings of {kid} over just now")

@@ -347,6 +347,7 @@ def test_a_page_says_what_it_could_not_do_and_what_cannot_be_read(
     damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
     damaged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     damaged.write_bytes(b"{")
+    scene.index.refresh()
     with at_desk(chromium, scene, "failing") as one:
         one.forgives = ("Failed to load resource",)
         page = one.page
@@ -362,6 +363,7 @@ def test_a_page_says_what_it_could_not_do_and_what_cannot_be_read(
         page.goto(f"{scene.origin}/#recording/{TWO}")
         expect(page.get_by_text("Gerade sind nicht alle Vorgänge lesbar.")).to_be_visible()
         damaged.unlink()
+        scene.index.refresh()
         with monkeypatch.context() as patch:
             patch.setattr(Sessions, "end", fail)
             page.get_by_role("button", name="Abmelden").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from desk_helpers import ONE, THREE, TWO
 from playwright.sync_api import Browser, Route, expect
 
 from camerad.desk.roles import DeskRole
+from camerad.office.case_file import Case, directory_of_cases, name_of
 from tests.browser.person import NARROW
 from tests.browser.test_desk import AUTHENTICATOR, FLAGS, at_desk, office, signed_in
 from tests.unit.desk.desk_scene import DeskScene
@@ -239,6 +241,60 @@ def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(
         page.get_by_role("button", name="Vorgang abschließen").click()
         dialog.get_by_role("button", name="Vorgang abschließen").click()
         expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
+
+
+def test_one_of_many_cases_is_found_by_a_part_of_its_number(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    """However many there are: the list has more below, and whoever chooses one types."""
+    paths = []
+    directory = Path(directory_of_cases(scene.directory))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number in range(60):
+        case = Case(f"{number} Js 4/25", number, "clerk")
+        paths.append(directory / f"{name_of(case.number)}.json")
+        paths[-1].write_bytes(case.encoded)
+    scene.index.refresh()
+    try:
+        with at_desk(chromium, scene, "many") as one:
+            signed_in(one, scene, "clerk")
+            page = one.page
+            page.get_by_role("link", name="Vorgänge").click()
+            cards = page.locator("li.card")
+            expect(cards).to_have_count(50)
+            one.sees("many-cases")
+            page.get_by_role("button", name="Mehr").click()
+            expect(page.get_by_role("link", name="0 Js 4/25", exact=True)).to_be_visible()
+            assert cards.count() > 59
+            expect(page.get_by_role("button", name="Mehr")).to_be_hidden()
+            page.get_by_label("Nummer enthält").fill(" 7 js")
+            page.get_by_role("button", name="Suchen").click()
+            expect(cards).to_have_count(6)
+            page.get_by_role("link", name="37 Js 4/25").click()
+            expect(page.get_by_role("heading", name="Vorgang 37 Js 4/25")).to_be_visible()
+            page.go_back()
+            expect(cards).to_have_count(6)
+            page.get_by_label("Nummer enthält").fill("nirgends")
+            page.get_by_role("button", name="Suchen").click()
+            expect(page.get_by_text("Kein Vorgang passt dazu.")).to_be_visible()
+            page.goto(f"{scene.origin}/#recording/{ONE}")
+            page.get_by_role("button", name="Zu einem Vorgang").click()
+            dialog = page.get_by_role("dialog")
+            choice = dialog.get_by_label("Vorgang")
+            expect(choice.locator("option")).to_have_count(52)
+            one.sees("search-case")
+            dialog.get_by_label("Nummer enthält").press_sequentially("3 Js 4")
+            expect(choice.locator("option")).to_have_count(8)
+            dialog.get_by_label("Nummer enthält").fill("03 Js")
+            expect(choice.locator("option")).to_have_count(2)
+            dialog.get_by_label("Nummer enthält").fill("13 JS")
+            expect(choice).to_have_value("13 Js 4/25")
+            dialog.get_by_role("button", name="Hinzufügen").click()
+            expect(page.get_by_role("link", name="13 Js 4/25")).to_be_visible()
+    finally:
+        for path in paths:
+            path.unlink()
+        scene.index.refresh()
 
 
 @pytest.mark.parametrize("size", [NARROW, (1280, 900)], ids=["360", "1280"])

@@ -11,38 +11,80 @@ import { say, sentence } from "./words.js";
 /** What no case has for a number: it has to be chosen. */
 const UNCHOSEN = " ";
 
-/** All cases, or the one with a number. */
-export async function showCases(page, [number]) {
-  const [cases, unreadable] = await Promise.all([get("/api/cases"), get("/api/cases/unreadable")]);
-  const one = cases.find((found) => found.number === number);
-  if (one !== undefined) return drawCase(page, one);
+/** All cases, or the one with a number; a page at a time. said: a part of the numbers that are looked
+ * for. */
+export async function showCases(page, [number = "", said = ""]) {
+  const one = number === "" ? null : await caseOf(number, ["no_such_case", "storage"]);
+  if (one !== null) return drawCase(page, one);
+  const [unreadable, lost] = await Promise.all([get("/api/cases/unreadable"), get("/api/cases/lost")]);
+  const list = make("ul", { class: "people" });
+  const none = make("p", { role: "status", hidden: true });
+  const more = make("button", { class: "more", hidden: true, onclick: () => done(() => load(false)) }, say("more"));
+  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: number === "" ? said : "" });
+  let next = null;
+  /** Counts questions, so that a late answer is not drawn over the next one's. */
+  let turn = 0;
   fill(
     page.main,
     make("h1", {}, say("cases")),
-    number === undefined ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
+    number === "" ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
     unreadable.count === 0 ? null : make("p", { class: "wrong" }, say("cases_unreadable", unreadable)),
-    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page, cases) }, say("open_case"))),
-    cases.length === 0 ? make("p", {}, say("no_cases")) : null,
-    make(
-      "ul",
-      { class: "people" },
-      cases.map((found) =>
-        make(
-          "li",
-          { class: "card" },
-          make("h2", {}, make("a", { href: `#cases/${encodeURIComponent(found.number)}` }, found.number)),
-          make("p", {}, say("case_has", { count: found.recordings.length }), " ", caseTags(found)),
-        ),
-      ),
-    ),
+    lost.count === 0 ? null : make("p", { class: "wrong" }, say("cases_lost", { numbers: lost.numbers.join(", ") + (lost.count > lost.numbers.length ? ", …" : ""), count: lost.count })),
+    make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => open(page) }, say("open_case"))),
+    make("form", { class: "filters", onsubmit: search }, field(say("case_search"), wanted), make("button", {}, say("find"))),
+    none,
+    list,
+    make("div", { class: "buttons" }, more),
   );
+  await load(true);
   return undefined;
+
+  async function search(event) {
+    event.preventDefault();
+    const typed = wanted.value.trim();
+    history.replaceState(null, "", typed === "" ? "#cases" : `#cases//${encodeURIComponent(typed)}`);
+    await done(() => load(true));
+  }
+
+  async function load(anew) {
+    const asking = (turn += 1);
+    const asked = new URLSearchParams();
+    if (wanted.value.trim() !== "") asked.set("said", wanted.value.trim());
+    if (!anew && next !== null) asked.set("after", next);
+    const found = await get(`/api/cases?${asked}`);
+    if (asking !== turn) return;
+    if (anew) list.replaceChildren();
+    list.append(...found.rows.map(drawCard));
+    next = found.next;
+    more.hidden = next === null;
+    none.hidden = list.children.length > 0;
+    fill(none, none.hidden ? null : say(asked.has("said") ? "no_case_found" : "no_cases"));
+  }
 }
 
-function caseTags(one) {
+function drawCard(one) {
+  return make(
+    "li",
+    { class: "card" },
+    make("h2", {}, make("a", { href: `#cases/${encodeURIComponent(one.number)}` }, one.number)),
+    make("p", {}, say("case_has", { count: one.recordings }), " ", caseTags(one.handed_over, one.closed)),
+  );
+}
+
+/** The case of a number, however it is typed; null if that is refused for one of these reasons. */
+async function caseOf(number, reasons = ["no_such_case"]) {
+  try {
+    return await get(`/api/cases/one?${new URLSearchParams({ number })}`);
+  } catch (error) {
+    if (!reasons.includes(error.why)) throw error;
+    return null;
+  }
+}
+
+function caseTags(left, closed) {
   const tags = [];
-  if (one.handed_over.length > 0) tags.push(make("span", { class: "tag held" }, say("handed_over")));
-  if (one.closed_us !== null) tags.push(make("span", { class: "tag" }, say("closed")));
+  if (left) tags.push(make("span", { class: "tag held" }, say("handed_over")));
+  if (closed) tags.push(make("span", { class: "tag" }, say("closed")));
   return tags;
 }
 
@@ -58,7 +100,7 @@ async function drawCase(page, one) {
     page.main,
     make("button", { class: "quiet", onclick: () => page.go("cases") }, `‹ ${say("back")}`),
     make("h1", {}, say("case", { number })),
-    make("p", {}, say("case_opened", { when: moment(one.opened_us), who: one.opened_by }), " ", caseTags(one)),
+    make("p", {}, say("case_opened", { when: moment(one.opened_us), who: one.opened_by }), " ", caseTags(one.handed_over.length > 0, !isOpen)),
     make(
       "div",
       { class: "buttons" },
@@ -93,23 +135,22 @@ async function drawCase(page, one) {
   );
 }
 
-async function open(page, cases) {
+async function open(page) {
   const number = field(say("case_number"), make("input", { name: "number", required: true, maxlength: 60, autocomplete: "off" }), say("case_number_hint"));
-  const said = await ask(say("open_case"), null, [number], say("open_case"), say("cancel"), (typed) => openNew(typed.number.trim(), cases));
+  const said = await ask(say("open_case"), null, [number], say("open_case"), say("cancel"), (typed) => openNew(typed.number.trim()));
   if (said === null) return;
   tell(say("case_opened_now"));
   page.go("cases", said.number.trim());
 }
 
 /** Opens a case. Comes to null, or to where the one of this number is, which is there already. */
-async function openNew(number, cases) {
+async function openNew(number) {
   try {
     await post("/api/cases/open", { number });
     return null;
   } catch (error) {
     if (error.why !== "case_taken") throw error;
-    const alike = (text) => text.normalize("NFKC").trim().toLowerCase();
-    const there = cases.find((one) => alike(one.number) === alike(number)) ?? { number, closed_us: null };
+    const there = (await caseOf(number)) ?? { number, closed_us: null };
     return [sentence(error), there.closed_us === null ? "" : ` (${say("closed")})`, " ", make("a", { href: `#cases/${encodeURIComponent(there.number)}` }, say("case", there))];
   }
 }
@@ -138,37 +179,51 @@ function drawHandOver(left, rows) {
   return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null, which);
 }
 
-/** Does something, and says that it is done, or why not. */
-export async function done(work, told, again) {
+/** Does something, and says that it is done if there are words for that, or why not. */
+export async function done(work, told = null, again = null) {
   try {
     await work();
-    tell(say(told));
-    await again();
+    if (told !== null) tell(say(told));
+    await again?.();
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     tell(sentence(error), "wrong");
   }
 }
 
+function numbersOf({ rows }) {
+  return rows.map((one) => one.number);
+}
+
+/** The numbers of open cases that have this in them. */
+async function openOnes(said) {
+  return numbersOf(await get(`/api/cases?${new URLSearchParams({ open: true, said })}`));
+}
+
 /** Asks into which open case a recording goes, or for the number of a new one, and adds it. found: the
  * recording as the server says it. */
 export async function addToCase(recording, found, again) {
   const { held, history } = found;
-  const cases = await get("/api/cases");
+  const first = await get("/api/cases?open=true");
   const reason = holdsIn(history).at(-1)?.reason ?? "";
   const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
-  const numbers = cases.filter((one) => one.closed_us === null).map((one) => one.number);
+  const numbers = numbersOf(first);
+  if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...(await openOnes(like)).filter((one) => one === like));
   const known = numbers.includes(like) ? like : numbers.length === 0 ? "" : UNCHOSEN;
   const words = { "": say("case_new"), [UNCHOSEN]: say("choose") };
-  const choice = make("select", { name: "number", onchange: () => show() }, [UNCHOSEN, ...numbers, ""].map((one) => make("option", { value: one, selected: one === known }, words[one] ?? one)));
+  const choice = make("select", { name: "number", onchange: () => show() });
+  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => done(search) });
+  const typing = field(say("case_search"), wanted, say("case_search_hint"));
+  let turn = 0;
+  offer(numbers, known);
   const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
   const place = field(say("case_number"), anew, say("case_number_hint"));
   let opened = null;
   show();
-  const said = await ask(headed("add_to_case", recording, found), null, [field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
+  const said = await ask(headed("add_to_case", recording, found), null, [first.next === null ? null : typing, field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
     const number = typed.number || typed.anew.trim();
     if (typed.number === "" && opened !== number) {
-      const there = await openNew(number, cases);
+      const there = await openNew(number);
       if (there !== null) return there;
       opened = number;
     }
@@ -178,6 +233,19 @@ export async function addToCase(recording, found, again) {
   if (said === null) return;
   tell(say(held ? "added_held_to_case" : "added_to_case"));
   await again();
+
+  /** Those that have what is typed in their numbers; the only one is chosen. */
+  async function search() {
+    const asking = (turn += 1);
+    const found = await openOnes(wanted.value.trim());
+    if (asking !== turn) return;
+    offer(found, found.length === 1 ? found[0] : UNCHOSEN);
+    show();
+  }
+
+  function offer(some, chosen) {
+    fill(choice, [UNCHOSEN, ...some, ""].map((one) => make("option", { value: one, selected: one === chosen }, words[one] ?? one)));
+  }
 
   function show() {
     place.hidden = choice.value !== "";

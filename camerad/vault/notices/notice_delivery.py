@@ -23,6 +23,7 @@ from camerad.vault.notices.notice_channels import Channel, ChannelError
 from camerad.vault.notices.notice_memory import NoticeMemory
 from camerad.vault.notices.notice_message import compose
 from camerad.vault.notices.notice_rules import Notice, NoticeKind
+from camerad.vault.start_check import NotMountedError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ class DeliveryWatch(Protocol):
 class NoticeDelivery:
     """One channel's. present: the notices at present, the gravest first; None as long as nobody has
     looked yet. unknown: kinds of which nobody can say that at present. memory_path: where its
-    memory is kept. office: the server's address. One thread uses it."""
+    memory is kept. office: the server's address. there: raises NotMountedError while the office's
+    directory is not there; then nothing is made in its place, and people are told all the same. One
+    thread uses it."""
 
     def __init__(
         self,
@@ -59,7 +62,9 @@ class NoticeDelivery:
         clock: Clock,
         watch: DeliveryWatch,
         unknown: Callable[[], frozenset[NoticeKind]] = frozenset,
+        there: Callable[[], None] = lambda: None,
     ) -> None:
+        self._there = there
         self.channel: Final = channel
         self._present = present
         self._unknown = unknown
@@ -81,6 +86,10 @@ class NoticeDelivery:
         notices = self._present()
         if notices is None:
             return CHECK_SECONDS
+        try:
+            self._there()
+        except NotMountedError:
+            return self._deliver(notices)
         try:
             with notice_memory.claimed(self._path):
                 return self._deliver(notices)

@@ -151,5 +151,48 @@ def test_one_damaged_case_keeps_no_other_from_being_shown(scene: DeskScene) -> N
     tab = scene.signed_in("clerk")
     assert tab.ask("POST", "/api/cases/open", {"number": "7 Js 1"}).status == 200
     spoil(scene, f"cases/{NAME}", DEEP)
-    assert [one["number"] for one in tab.ask("GET", "/api/cases").said] == ["7 Js 1"]
+    scene.index.refresh()
+    assert [one["number"] for one in tab.ask("GET", "/api/cases").said["rows"]] == ["7 Js 1"]
     assert tab.ask("GET", "/api/cases/unreadable").said == {"count": 1}
+
+
+def test_a_case_whose_file_is_gone_is_missed_and_opens_as_no_other(scene: DeskScene) -> None:
+    tab = scene.signed_in("clerk")
+    for what in ("open", "close"):
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "7 Js 1"}).status == 200
+    assert tab.ask("POST", "/api/cases/open", {"number": "8 Js 1"}).status == 200
+    scene.index.refresh()
+    assert tab.ask("GET", "/api/cases/lost").said == {"count": 0, "numbers": []}
+    for file in Path(scene.directory, "office/desk/cases").iterdir():
+        file.unlink()
+    scene.index.refresh()
+    assert tab.ask("GET", "/api/cases/lost").said == {"count": 1, "numbers": ["7 Js 1"]}
+    assert tab.ask("GET", "/api/cases").said == {"rows": [], "next": None}
+    answer = tab.ask("POST", "/api/cases/open", {"number": "7 js 1"})
+    assert (answer.status, answer.why) == (409, "case_lost")
+    assert tab.ask("GET", "/api/cases/one?number=7+Js+1").why == "no_such_case"
+    # Of one that had nothing, nothing is lost.
+    assert tab.ask("POST", "/api/cases/open", {"number": "8 Js 1"}).status == 200
+
+
+def test_a_list_of_cases_comes_by_the_page_and_one_by_its_number(scene: DeskScene) -> None:
+    tab = scene.signed_in("clerk")
+    for number in range(1, 4):
+        assert tab.ask("POST", "/api/cases/open", {"number": f"{number} Js 1/26"}).status == 200
+        scene.clock.advance(SECOND)
+    scene.index.refresh()
+    first = tab.ask("GET", "/api/cases?limit=2&open=true&said=js+1").said
+    assert [one["number"] for one in first["rows"]] == ["3 Js 1/26", "2 Js 1/26"]
+    last = tab.ask("GET", f"/api/cases?limit=2&after={first['next']}").said
+    assert [one["number"] for one in last["rows"]] == ["1 Js 1/26"] and last["next"] is None
+    assert last["rows"][0] | {"opened_us": 0} == {
+        "number": "1 Js 1/26",
+        "opened_us": 0,
+        "recordings": 0,
+        "handed_over": False,
+        "closed": False,
+    }
+    found = tab.ask("GET", "/api/cases/one?number=3+JS+1%2F26").said
+    assert (found["number"], found["notes"], found["closed_us"]) == ("3 Js 1/26", [], None)
+    for wrong in ("?limit=51", "?limit=0", "?open=perhaps", "?after=!", "?else=1", "/one"):
+        assert tab.ask("GET", f"/api/cases{wrong}").why == "not_understood", wrong

@@ -15,8 +15,9 @@ from camerad.base import durable_files
 from camerad.base.storage_errors import explain
 from camerad.desk.roles import DeskRole
 from camerad.desk.secrets_store import SecretsStore
+from camerad.desk.sessions import Sessions
 from camerad.ledger.ledger import Ledger
-from camerad.vault.directory_locks import DirectoryLocks
+from camerad.vault.directory_locks import DirectoryLocks, LockHeldError
 from camerad.vault.start_check import NotMountedError
 
 from .desk_scene import MINUTE, Browser, DeskScene
@@ -148,15 +149,73 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
 def test_one_reads_where_nothing_may_be_written(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a file system that was remounted read-only: not even the locks can be opened."""
     tab, admin = scene.signed_in("clerk"), scene.signed_in("admin")
     scene.index.refresh()
-    monkeypatch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
-    monkeypatch.setattr(durable_files, "publish", fails(errno.EROFS))
-    monkeypatch.setattr(Ledger, "append", fails(errno.EROFS))
+    make_read_only(monkeypatch)
     scene.clock.advance(2 * MINUTE)
     assert tab.ask("GET", "/api/me").said["id"] == "clerk"
     for path in ("/api/recordings", "/api/cases"):
         assert tab.ask("GET", path).status == 200, path
     assert admin.ask("GET", "/api/people").status == 200
-    assert tab.ask("POST", "/api/sign-out").why == "storage"
+
+
+def test_on_storage_that_became_read_only_one_is_signed_out_all_the_same(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    tab, other, admin = (scene.signed_in(one) for one in ("clerk", "clerk", "admin"))
+    secret = tab.cookie
+    with monkeypatch.context() as patch:
+        make_read_only(patch)
+        scene.clock.advance(2 * MINUTE)
+        answer = tab.ask("POST", "/api/sign-out")
+        assert (answer.status, tab.cookie) == (200, "")
+        copied = Browser(scene, secret)
+        assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
+        # An administrator ends what somebody else still has, and nobody has any more then.
+        assert admin.ask("POST", "/api/people/sign-out", {"id": "clerk"}).said["sessions"] == 0
+        assert other.ask("GET", "/api/recordings").why == "not_signed_in"
+    said = [one.getMessage() for one in caplog.records]
+    assert any(one.startswith("somebody is signed out, and the file of their ses") for one in said)
+    files = Path(scene.directory, "office/desk/sessions")
+    assert len(list(files.iterdir())) == 3
+    assert admin.ask("GET", "/api/people").status == 200
+    assert len(list(files.iterdir())) == 1, "the storage takes changes again, and what ended goes"
+    assert copied.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+def test_a_server_that_begins_anew_knows_no_sign_out_that_was_not_written(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has only the files, in which no use can be noted: the session ends as if it were idle."""
+    tab = scene.signed_in("clerk")
+    secret = tab.cookie
+    make_read_only(monkeypatch)
+    assert tab.ask("POST", "/api/sign-out").status == 200
+    again = Sessions(scene.directory, scene.people, scene.settings, scene.clock)
+    scene.clock.advance(29 * MINUTE)
+    assert again.find(secret) is not None
+    scene.clock.advance(2 * MINUTE)
+    assert again.find(secret) is None
+
+
+def make_read_only(patch: pytest.MonkeyPatch) -> None:
+    """As a file system that was remounted: not even the locks can be opened."""
+    patch.setattr(DirectoryLocks, "_open", fails(errno.EROFS))
+    patch.setattr(durable_files, "publish", fails(errno.EROFS))
+    patch.setattr(Ledger, "append", fails(errno.EROFS))
+
+
+def test_whoever_holds_a_sessions_lock_keeps_nobody_signed_in(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object) -> NoReturn:
+        raise LockHeldError("a server that is stopped has it")
+
+    tab = scene.signed_in("clerk")
+    secret = tab.cookie
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretsStore, "drop", held)
+        assert tab.ask("POST", "/api/sign-out").status == 200
+    assert Browser(scene, secret).ask("GET", "/api/recordings").why == "not_signed_in"
+    assert Browser(scene, secret).ask("POST", "/api/sign-out").why == "not_signed_in"

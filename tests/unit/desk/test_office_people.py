@@ -12,6 +12,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.cli import office_people
 from camerad.desk import people as people_module
 from camerad.desk.roles import DeskRole
+from camerad.vault.start_check import NotMountedError
 
 from .desk_scene import DeskScene
 
@@ -81,3 +82,15 @@ def test_one_person_too_many_is_no_entry(scene: DeskScene, monkeypatch: pytest.M
     with pytest.raises(CameradError, match="which is the most"):
         run(scene, "add", "second")
     assert scene.kinds("rights") == []
+
+
+@pytest.mark.parametrize("action", ["add", "link", "list"])
+def test_while_the_storage_is_not_mounted_the_command_makes_nothing(
+    scene: DeskScene, tmp_path: Path, action: str
+) -> None:
+    there = Path(scene.directory)
+    there.rename(tmp_path / "away")
+    there.mkdir()
+    with pytest.raises(NotMountedError, match="mount the storage"):
+        run(scene, action, "somebody")
+    assert list(there.iterdir()) == []

@@ -186,6 +186,7 @@ def test_what_cannot_be_read_of_its_cases_and_camera_is_said(
     damaged = scene.office.directory / "office/desk/cases" / f"{'ab' * 32}.json"
     damaged.parent.mkdir(mode=0o700, exist_ok=True)
     damaged.write_bytes(b"{")
+    scene.index.refresh()
     (key,) = scene.office.directory.glob("*/device.jwk")
     kept = key.read_bytes()
     key.unlink()
@@ -195,6 +196,7 @@ def test_what_cannot_be_read_of_its_cases_and_camera_is_said(
         assert not [one for one in said["history"] if one["ledger"] == "camera"]
     finally:
         damaged.unlink()
+        scene.index.refresh()
         key.write_bytes(kept)
     assert tab.ask("GET", THERE).said["missing"] == []
 

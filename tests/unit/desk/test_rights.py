@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole, RolesError, read_roles
 from camerad.desk.route_table import HEADERS, Open
 
-from .desk_scene import MINUTE, Browser, DeskScene
+from .desk_scene import DEADLINE, MINUTE, Browser, DeskScene
 
 PAGE = (Path(__file__).parents[3] / "docs/desk.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(GET|POST) (\S+)` \| (.+) \|$", re.MULTILINE)
@@ -110,6 +113,24 @@ def test_no_other_name_leads_here(scene: DeskScene, host: str) -> None:
 def test_every_answer_forbids_what_the_page_does_not_need(scene: DeskScene, path: str) -> None:
     answer = scene.anybody().ask("GET", path)
     assert {name: answer.headers[name] for name in HEADERS} == dict(HEADERS)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"FOO / HTTP/1.1\r\nA B: C\r\n\r\n", b"\x16\x03\x01 <b>\r\n\r\n", b"GET /" + b"x" * 9000],
+    ids=["field", "bytes", "long"],
+)
+def test_what_is_no_request_of_http_is_answered_likewise(scene: DeskScene, sent: bytes) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", scene.port), DEADLINE) as plain,
+        scene.tls.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(sent)
+        said = HTTPResponse(connection)
+        said.begin()
+        body = said.read()
+    assert (said.status, json.loads(body)) == (400, {"error": "not_understood"})
+    assert {name: said.headers[name] for name in HEADERS} == dict(HEADERS)
 
 
 def test_an_idle_session_ends_and_a_used_one_goes_on_but_not_for_ever(scene: DeskScene) -> None:

@@ -21,6 +21,7 @@ from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.case_file import directory_of_cases, name_of
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -98,6 +99,12 @@ class IndexedOffice:
         with self.store() as store:
             store.ledger.append("case", what="handed_over", recording="", **facts)
             store.ledger.append("case", what=HANDED_OVER, recording=recording, **facts)
+
+    def case_path(self, number: str) -> Path:
+        """Where a case's file is, or will be."""
+        path = Path(directory_of_cases(str(self.directory)), f"{name_of(number)}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     def purge(self) -> list[str]:
         with self.store() as store:

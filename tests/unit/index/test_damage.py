@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from postgresql import PostgreSQL
@@ -182,3 +183,30 @@ def test_what_root_makes_belongs_to_the_directorys_owner(office: IndexedOffice) 
         path = Path(path_in(str(office.directory)) + ending)
         if path.exists():
             assert path.stat().st_uid == 65534, path
+
+
+def test_on_storage_that_became_read_only_it_answers_and_is_left_alone(
+    office: IndexedOffice, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite makes no file beside it then, as it does where it may write."""
+    before = file.read_bytes()
+    index = office.index()
+    real = os.statvfs
+
+    def read_only(path: str) -> object:
+        found = real(path)
+        return SimpleNamespace(f_flag=found.f_flag | os.ST_RDONLY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", read_only)
+        with index._database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM sources").scalar()
+            assert not list(file.parent.glob("index.sqlite-*"))
+        assert answers(index) == [A]
+        office.take(B)
+        with pytest.raises(IndexUnavailableError, match="readonly"):
+            index.refresh()
+        assert answers(index) == [A]
+    assert file.read_bytes() == before and office.said == []
+    index.refresh()
+    assert answers(index) == [B, A]

@@ -26,6 +26,7 @@ from postgresql import PostgreSQL
 from camerad.base.clock import DAY, ClockSource
 from camerad.index.index import RecordingIndex
 from camerad.index.office_version import look_version
+from camerad.office.case_file import Case, CaseRecording
 from tests.breadth import breadth
 from tests.unit.index.office_scene_indexed import IndexedOffice, identity
 
@@ -127,6 +128,19 @@ class Life(RuleBasedStateMachine):
         else:
             for receipt in (path.parents[1] / "receipts").glob("*.jws"):
                 receipt.unlink()
+
+    @rule(number=st.integers(0, 3), how=st.sampled_from(["open", "close", "damage", "lose"]))
+    def case(self, number: int, how: str) -> None:
+        """The desk writes the file of a case, or something befalls it."""
+        path = self.office.case_path(f"{number} Js 1/26")
+        if how == "lose":
+            path.unlink(missing_ok=True)
+        elif how == "damage":
+            path.write_bytes(b"{")
+        else:
+            ids = tuple(CaseRecording(one.stem, 1, "desk") for one in self.here[:number])
+            closed_us = 3 if how == "close" else None
+            path.write_bytes(Case(f"{number} Js 1/26", 1, "desk", ids, closed_us=closed_us).encoded)
 
     @rule(cut=st.booleans())
     def ledger(self, cut: bool) -> None:

@@ -19,13 +19,17 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 import camerad.index
 from camerad.base.clock import DAY
-from camerad.index import schema_version
+from camerad.index import case_query, schema_version
+from camerad.index.case_query import CaseQuery, case_mark
+from camerad.index.case_rows import row_of_case
 from camerad.index.database import Database
-from camerad.index.index_tables import metadata, recordings
+from camerad.index.index_tables import cases, metadata, recordings
 from camerad.index.recording_query import RecordingQuery, find, statement
 from camerad.index.recording_rows import row_of_apart
+from camerad.office.case_file import Case
 from tests.unit.index.office_scene_indexed import IndexedOffice, identity, row
 
+CASE = row_of_case("x", Case("7", 1, "desk"))
 MIGRATIONS = Path(camerad.index.__file__).parent / "migrations"
 
 
@@ -94,7 +98,8 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
             connection.exec_driver_sql(f"DROP INDEX {name}")
         for name in ("has_gaps", "handed_over", "handed_us"):
             connection.exec_driver_sql(f"ALTER TABLE recordings DROP COLUMN {name}")
-        connection.exec_driver_sql("DROP TABLE hand_overs")
+        for name in ("hand_overs", "cases", "case_recordings", "case_entries"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
         for name in ("holds", "entries"):
             connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN until_us")
         version = table(schema_version.VERSION_TABLE, column("version_num"))
@@ -177,6 +182,24 @@ def test_what_of_one_camera_is_due_on_a_day_is_all_that_is_looked_at(sqlite: Dat
         found = find(connection, query).recordings
     assert [one.columns["due_us"] for one in found] == [7, 7, 7]
     assert len(steps) < 100, "instructions of SQLite, by ten"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [CaseQuery(), CaseQuery(open=True), CaseQuery(said="js"), CaseQuery(after=case_mark(CASE))],
+    ids=["list", "open", "searched", "next page"],
+)
+def test_cases_are_found_in_their_order_in_an_index(base: Database, query: CaseQuery) -> None:
+    """What is searched is in it too, so that no row is looked up that does not match."""
+    with base.writing() as connection:
+        rows = [row_of_case(f"{n}", Case(f"{n}/26", n, "desk")) for n in range(2000)]
+        more = {"file_bytes": 1, "file_time_ns": 1}
+        connection.execute(insert(cases), [one | more for one in rows])
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE cases")
+        plan = explain(connection, case_query.statement(query).limit(51))
+    assert "cases_in_order" in plan, plan
+    assert "TEMP B-TREE" not in plan and "Sort" not in plan, plan
 
 
 def said(query: RecordingQuery) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from camerad.index.office_knowledge import OfficeFiles
 from camerad.index.recording_query import RecordingQuery
 from camerad.index.refresh import Refresher
 from camerad.ledger.entries import read_lines
+from camerad.office.case_file import Case, directory_of_cases, name_of
 from camerad.office.office_store import open_office_store
 from camerad.store.locations import office_place
 from camerad.vault import index_worker
@@ -73,8 +74,8 @@ def refreshes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     refresh = RecordingIndex.refresh
 
-    def noted(self: RecordingIndex) -> int:
-        found.append(refresh(self))
+    def noted(self: RecordingIndex, *, complete: bool) -> int:
+        found.append(refresh(self, complete=complete))
         return found[-1]
 
     monkeypatch.setattr(RecordingIndex, "refresh", noted)
@@ -144,7 +145,7 @@ def test_one_that_is_locked_is_tried_again_and_said_once(
 def test_after_a_mistake_of_ours_the_next_look_does_all_of_it(
     scene: OfficeScene, worker: IndexWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def breaks(*_: object) -> int:
+    def breaks(*_: object, **__: object) -> int:
         raise ZeroDivisionError
 
     worker.look()
@@ -330,6 +331,51 @@ def test_what_cannot_be_written_down_now_is_remembered(scene: OfficeScene, tmp_p
     worker.look()
     assert losses(scene) == ["damaged"]
     worker.close()
+
+
+def test_a_case_whose_file_is_gone_is_missed_once(
+    scene: OfficeScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that was opened and no more may never have had one: the power went before."""
+    worker = held_and_indexed(scene, tmp_path)
+    caplog.set_level(logging.CRITICAL)
+    place = office_place(str(scene.directory))
+    facts = {"who": "desk", "recording": "", "reason": "", "sha256": "0" * 64}
+    paths = [case_file(scene, number) for number in ("1 Js 1/26", "2 Js 1/26")]
+    with open_office_store(
+        place, scene.office_key, scene.clock, KeyRing([KEY.public]), print, compared=False
+    ) as store:
+        for number in ("1 Js 1/26", "2 Js 1/26", "3 Js 1/26"):
+            store.ledger.append("case", case=number, what="opened", **facts)
+        store.ledger.append("case", case="1 Js 1/26", what="closed", **facts)
+        store.ledger.append("case", case="2 JS 1/26", what="closed", **facts)
+    worker.look()
+    assert not caplog.records
+    kept = paths[0].read_bytes()
+    paths[0].unlink()
+    for _ in range(3):
+        worker.look()
+    said = [one.getMessage() for one in caplog.records]
+    assert len(said) == 1
+    assert "1 case of the desk whose file is gone" in said[0] and paths[0].name in said[0]
+    worker.close()
+    again, _ = watching(scene)
+    again.look()
+    assert len(caplog.records) == 2, "as long as it lasts, each start says so"
+    paths[0].write_bytes(kept)
+    again.look()
+    paths[1].unlink()
+    again.look()
+    assert len(caplog.records) == 3 and paths[1].name in caplog.records[2].getMessage()
+    again.close()
+
+
+def case_file(scene: OfficeScene, number: str) -> Path:
+    """A case at the desk, and its file."""
+    path = Path(directory_of_cases(str(scene.directory)), name_of(number) + ".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(Case(number, 1, "desk").encoded)
+    return path
 
 
 def test_the_first_look_is_waited_for(worker: IndexWorker) -> None:

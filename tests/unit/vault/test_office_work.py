@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from authority import authority
-from desk_helpers import ONE, TWO, Camera
+from desk_helpers import KEY, ONE, TWO, Camera
 from notice_helpers import HOST, MailServer, WebhookReceiver
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -30,6 +30,8 @@ from camerad.vault.notice_settings import (
     WebhookSettings,
 )
 from camerad.vault.office_server import Vault
+from camerad.vault.start_check import NotMountedError
+from camerad.vault.upload_files import Declaration
 from tests.unit.vault.office_scene import DEADLINE, DockClient, OfficeScene, Running
 
 
@@ -209,3 +211,49 @@ def test_a_port_for_prometheus_that_is_taken_is_said_and_leaves_nothing_running(
     assert not [one for one in threading.enumerate() if one.name in ("retention", "watch")]
     with Running(Vault(scene.settings, scene.clock)):
         pass
+
+
+def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
+    scene: Scene, camera: Camera, tmp_path: Path
+) -> None:
+    """Whatever the server does by itself, and whatever cameras ask for; and people are told."""
+    there, away = scene.directory, tmp_path / "away"
+    ca = authority()
+    (tmp_path / "notify.pem").write_text(ca.pem)
+    (tmp_path / "tls").mkdir()
+    with WebhookReceiver(ca.context(tmp_path / "tls", HOST)) as receiver:
+        webhook = WebhookSettings(receiver.url, tmp_path / "notify.pem")
+        with scene.told(NotifySettings("de", webhook=webhook)) as client:
+            scene.until(lambda: scene.metric("recordings", "here") is not None)
+            assert bring(client, camera, ONE) == 200
+            works = scene.vault._work._works
+            for work in works:  # what is being done ends where it began
+                work.stop()
+                work.join(DEADLINE)
+            there.rename(away)
+            there.mkdir()  # the place that it is mounted at
+            path = camera.put(TWO)
+            for answer in (
+                client.declare(),
+                client.receipt(ONE),
+                client.ask("GET", "/v1/ledger"),
+                client.ask("POST", "/v1/check-in", b"{}"),
+            ):
+                assert answer.status == 503, answer
+            for work in works:
+                work.run_once()
+            queue = scene.vault._queue
+            assert queue is not None
+            with pytest.raises(NotMountedError):
+                queue._take(KEY.public.thumbprint, Declaration(TWO, "0" * 64, 1))
+            assert receiver.posts
+            assert list(there.iterdir()) == []
+            there.rmdir()
+            away.rename(there)
+            client.bring_ledger(camera.root / "ledger")
+            closed = skeleton(str(path)).closed_by
+            assert closed is not None
+            client.upload(path, closed.sha256)
+            assert client.receipt(TWO).status == 200
+    (notice,) = receiver.posts[0].said["data"]["notices"]
+    assert (notice["kind"], notice["detail"]) == ("storage_fails", "storage")

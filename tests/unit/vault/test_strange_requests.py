@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,6 +104,23 @@ def test_bytes_of_any_kind_leave_the_server_as_it_is(
             plain.sendall(data)
     assert client.declare().status == 201
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\0\1\2\r\n\r\n", b"FOO BAR\r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n"],
+    ids=["bytes", "line", "long"],
+)
+def test_what_is_no_http_is_answered_in_our_words(client: DockClient, sent: bytes) -> None:
+    connection = client.connect()
+    connection.connect()
+    connection.sock.sendall(sent)
+    said = HTTPResponse(connection.sock)
+    said.begin()
+    assert (said.status, said.headers["Server"]) == (400, "camerad")
+    assert json.loads(said.read()) == {"error": "these bytes are no request that is read here"}
+    assert connection.sock.recv(1) == b"", "the connection is closed"
+    connection.close()
 
 
 def test_no_request_left_anything_outside_of_the_uploads(scene: OfficeScene) -> None:
