@@ -116,10 +116,10 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
         expect(page.get_by_role("button", name="Noch einmal schützen")).to_be_visible()
         expect(page.get_by_text("Wer sie öffnen kann")).to_be_visible()
         # What is refused is said where it was asked, and can be tried again there.
-        page.get_by_role("button", name="Freigeben").click()
+        page.get_by_role("button", name="Schutz aufheben").click()
         page.route("**/release", lambda route: route.fulfill(status=409, json={"error": "busy"}))
         page.locator("dialog button.main").click()
-        expect(dialog.get_by_role("alert")).to_contain_text("Im Archiv wird gerade gearbeitet")
+        expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
         page.unroute_all()
         page.locator("dialog button.main").click()
         expect(page.get_by_text("nicht mehr vor Löschung geschützt")).to_be_visible()
@@ -274,8 +274,15 @@ def test_a_person_that_cannot_be_added_is_not_typed_again(
         dialog.get_by_role("button", name="Hinzufügen").click()
         expect(page.get_by_role("textbox", name="Link für c.clerk")).to_be_visible()
         page.get_by_role("button", name="Schließen").click()
-        # Two changes, and the answer behind the first comes last.
         card = page.get_by_role("listitem").filter(has_text="Carla Clerk")
+        change = card.get_by_role("button", name="Rollen ändern")
+        change.click()
+        dialog.get_by_label("Datenschutz").check()
+        dialog.get_by_role("button", name="Speichern").click()
+        expect(page.get_by_text("Die Rollen von Carla Clerk sind geändert.")).to_be_visible()
+        expect(card).to_contain_text("Datenschutz")
+        expect(change).to_be_focused()
+        # Two changes, and the answer behind the first comes last.
         expect(card).to_be_visible()
         before = scene.signed_in("admin").ask("GET", "/api/people").said
         page.route("**/api/people", holding(held), times=1)

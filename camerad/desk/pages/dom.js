@@ -40,12 +40,16 @@ export async function newest(place, question) {
 export function redraw(main, ...children) {
   const opened = [...main.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
   const focused = main.contains(document.activeElement) ? document.activeElement : null;
+  const called = (one) => one.getAttribute("aria-label") ?? one.textContent;
+  const alike = () => [...main.querySelectorAll(focused.tagName)].filter((one) => called(one) === called(focused));
+  const before = focused === null ? [] : alike();
   fill(main, ...children);
   for (const one of main.querySelectorAll("details:not([open]) > summary")) one.parentElement.open = opened.includes(one.textContent);
   if (focused === null) return;
-  const called = (one) => one.getAttribute("aria-label") ?? one.textContent;
-  const same = [...main.querySelectorAll(focused.tagName)].find((one) => called(one) === called(focused));
-  (main.contains(focused) ? focused : (same ?? main)).focus({ preventScroll: true });
+  const after = alike();
+  // Where there are more of them, or fewer, nobody knows which one it was.
+  const same = after.length === before.length ? after[before.indexOf(focused)] : main;
+  (main.contains(focused) ? focused : same).focus({ preventScroll: true });
 }
 
 /** A labelled field. input: the control, which gets an id if it has none. */

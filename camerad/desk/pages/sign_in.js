@@ -90,7 +90,7 @@ export async function showLink({ main, me, enter, show }, link) {
     make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
     mayConnect ? make("p", { class: "hint" }, say("openid_connect_text", { label: account })) : null,
   );
-  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), me === null ? null : make("p", { class: "wrong" }, say("link_instead", me)), form));
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, say("link_instead", me)), form));
 
   async function enrol() {
     const asked = await post("/api/link/ask", { link });
