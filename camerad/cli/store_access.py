@@ -23,6 +23,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import office, office_store
 from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
+from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import Purged
 from camerad.store.store import Store
@@ -128,6 +129,7 @@ def open_store(
             desk.say,
             about=about,
             replace=options.new_office_key,
+            differs=_say_difference,
         ) as store:
             yield store, key
         return
@@ -135,9 +137,14 @@ def open_store(
     clock = desk.clock_of(options, place)
     with Store.open(place, key, clock, desk.published_keys(place)) as store:
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
-            if not difference.alarm:  # those were logged, which shows here as well
-                desk.say(str(difference))
+            _say_difference(difference)
         yield store, key
+
+
+def _say_difference(difference: Discrepancy) -> None:
+    """Alarms were logged, which shows here as well."""
+    if not difference.alarm:
+        desk.say(str(difference))
 
 
 def check_store(place: Place) -> None:

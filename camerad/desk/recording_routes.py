@@ -195,7 +195,7 @@ def recording_of(request: web.Request) -> str:
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question in an address: the fields of `RecordingQuery`. camera, wearer: as people
-    say it. ids: with commas between them, at most a page."""
+    say it. ids: with commas between them, at most a page. id: a part of one, as people say it."""
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
@@ -203,12 +203,14 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     due_before_us: _Wall | None = None
     camera: _Word | None = None
     ids: Annotated[str, msgspec.Meta(max_length=60 * PAGE, pattern=_IDS)] | None = None
+    id: _Word | None = None
     wearer: _Word | None = None
     state: _Word | None = None
     after: _Word | None = None
     flagged: bool | None = None
     held: bool | None = None
     handed_over: bool | None = None
+    not_authentic: bool | None = None
     has_gaps: bool | None = None
     recovered: bool | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE)] = PAGE
@@ -223,6 +225,7 @@ def read_query(asked: dict[str, str]) -> RecordingQuery:
     fields = msgspec.structs.asdict(said)
     fields["camera_said"] = fields.pop("camera")
     fields["wearer_said"] = fields.pop("wearer")
+    fields["id_said"] = fields.pop("id")
     fields["ids"] = None if said.ids is None else tuple(said.ids.split(","))[:PAGE]
     return RecordingQuery(**fields)
 

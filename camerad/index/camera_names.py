@@ -5,13 +5,14 @@ row is read for it.
 
 A person types what they say: "Camera-03", "camera-0", "3", "camera-3" or "Kamera 3". `names_meant`
 takes the first of these that is any name: exactly that, in any case; all names with that number,
-zeros before it aside; all names with that in them.
+zeros before it aside, if the word before it is what people call such a thing, or begins a word of
+the name; all names with that in them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, func, select
@@ -21,7 +22,10 @@ from camerad.index.index_tables import recordings
 MOST_NAMES: Final = 1000
 """Names that are looked for at the most, by their code points."""
 _NUMBER: Final = re.compile(r"(?:.*\D)?0*(\d+)", re.ASCII | re.DOTALL)
-_SAID: Final = re.compile(r"(?:[^\W\d]+[ -]*)?0*(\d+)", re.DOTALL)
+_SAID: Final = re.compile(r"(?:([^\W\d]+)[ -]*)?0*(\d+)", re.DOTALL)
+_WORD: Final = re.compile(r"[^\W\d]+")
+CAMERA_WORDS: Final = ("cam", "camera", "bodycam", "kamera", "kam")
+"""What people call a camera, whatever its name is."""
 NAMED: Final = recordings.c.camera
 
 
@@ -51,14 +55,21 @@ def _names(connection: Connection, named: Column[Any]) -> list[str]:
     return found
 
 
-def names_meant(names: Sequence[str], said: str) -> list[str]:
-    """Those of the names that somebody means who says this; none if it is nobody's."""
+def names_meant(
+    names: Sequence[str], said: str, called: Collection[str] = CAMERA_WORDS
+) -> list[str]:
+    """Those of the names that somebody means who says this; none if it is nobody's. called: what
+    people call such things."""
     said = said.strip().casefold()
     if same := [one for one in names if one.casefold() == said]:
         return same
-    number = _SAID.fullmatch(said)
-    if number is not None and (same := [one for one in names if _number(one) == number[1]]):
-        return same
+    if (spoken := _SAID.fullmatch(said)) is not None:
+        word, number = spoken[1], spoken[2]
+        same = [one for one in names if _number(one) == number]
+        if word is not None and word not in called:
+            same = [one for one in same if _has_word(one, word)]
+        if same:
+            return same
     return [one for one in names if said in one.casefold()]
 
 
@@ -66,3 +77,8 @@ def _number(name: str) -> str | None:
     """The number that a name ends with, without zeros before it."""
     found = _NUMBER.fullmatch(name)
     return None if found is None else found[1]
+
+
+def _has_word(name: str, beginning: str) -> bool:
+    """Whether a word of a name begins so."""
+    return any(word.startswith(beginning) for word in _WORD.findall(name.casefold()))

@@ -13,6 +13,8 @@
 `cases`       a row for each file of a case at the desk, by the file's name
 `case_recordings`  which recordings a case is about
 `case_entries`  which cases the office's ledger tells of, as long as it has the entries
+`verdicts`    what tabs found of recordings when they checked them, the last in each epoch, as long
+              as the ledger has the entry
 ============  ======================================================================================
 
 Times are microseconds of wall time since 1970, if they are called ``_us``. Text is compared by its
@@ -48,6 +50,7 @@ FILTERS: Final = ("state", "course", "flagged", "held", "has_gaps", "handed_over
 """Columns of few values by which recordings are asked for."""
 
 IS_DUE: Final = "due_us IS NOT NULL"
+IS_FOUND: Final = "not_authentic_by IS NOT NULL"
 BY_DAY: Final = ("wearer", "key", "at_us", "ended_us")
 """What is asked for besides of what is due on a day."""
 
@@ -110,6 +113,11 @@ recordings: Final = Table(
     _flag("has_gaps"),
     _flag("handed_over"),
     _number("handed_us", empty=True),
+    # Whose tab found last that it is not authentic; none, if the last one found something else.
+    _text("not_authentic_by", empty=True),
+    # Of its id, as people say it: see `spoken_ids`.
+    _number("number", empty=True),
+    _text("tail", empty=True),
     # In the order of a list, so that nothing is left to sort.
     Index("recordings_by_time", "at_us", "id", "place"),
     Index("recordings_by_part", "part"),
@@ -131,6 +139,15 @@ recordings: Final = Table(
         postgresql_where=text(IS_DUE),
     ),
     Index("recordings_by_length", "length_us"),
+    # These find few rows, whatever else is asked for.
+    Index(
+        "recordings_by_verdict",
+        "at_us",
+        sqlite_where=text(IS_FOUND),
+        postgresql_where=text(IS_FOUND),
+    ),
+    Index("recordings_by_number", "number", "at_us"),
+    Index("recordings_by_tail", "tail"),
 )
 
 holds: Final = Table(
@@ -230,6 +247,19 @@ case_entries: Final = Table(
     _flag("more"),  # something was done to it besides opening it
     Index("case_entries_by_epoch", "epoch"),
 )
+
+verdicts: Final = Table(
+    "verdicts",
+    metadata,
+    _text("recording", key=True),
+    _number("epoch", key=True),
+    _text("verdict"),
+    _text("who"),
+    Index("verdicts_by_epoch", "epoch"),
+)
+
+NOT_AUTHENTIC: Final = "not_authentic"
+"""Verdict of a tab, as the ledger's entry has it."""
 
 APART: Final = "office/apart"
 """The part of the index with what the office did not take over."""

@@ -1,5 +1,5 @@
 """Rows that follow from an office's ledger, epoch by epoch: `entries`, `deletions`, `hand_overs`,
-`case_entries`.
+`case_entries`, `verdicts`.
 
 An epoch's file is read when it is another one than before. A ledger only grows, so that is mostly
 the newest. When an epoch expires, its entries and tombstones go from the index as well: it never
@@ -19,14 +19,22 @@ from sqlalchemy import Connection, delete, func, insert, select
 from camerad.base import file_status
 from camerad.base.storage_errors import explaining
 from camerad.container.keys import KeyRing
-from camerad.index.index_tables import LEDGER, case_entries, deletions, entries, hand_overs
+from camerad.index.index_tables import (
+    LEDGER,
+    NOT_AUTHENTIC,
+    case_entries,
+    deletions,
+    entries,
+    hand_overs,
+    verdicts,
+)
 from camerad.index.recording_rows import Row, plain
 from camerad.ledger import log_segments
 from camerad.ledger.camera_entries import CameraEntry, OfferEntry
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.people_entries import CaseEntry
+from camerad.ledger.people_entries import CaseEntry, JudgedEntry
 from camerad.ledger.recording_entries import Deleted
 from camerad.office.case_file import name_of
 
@@ -34,6 +42,7 @@ _MOST_ROWS: Final = 1000
 """Of one statement."""
 _MOST_IDS: Final = 500
 """Asked for in one statement."""
+_OF_RECORDINGS: Final = (deletions, hand_overs, verdicts)
 Lost = Callable[[int, str], None]
 """Told how many entries are gone that the index has, and from which file. Raises if that cannot be
 written down now; then the index keeps them."""
@@ -67,16 +76,16 @@ def put_epochs(
     *,
     lost: Lost | None = None,
 ) -> set[str]:
-    """Bring the tables to what the ledger's files say; returns the recordings whose tombstone or
-    hand-over may be another one. before, now: versions of these files as the index has them, and
-    as they are. lost: is told of entries that are gone. Raises StorageError."""
+    """Bring the tables to what the ledger's files say; returns the recordings whose tombstone,
+    hand-over or verdict may be another one. before, now: versions of these files as the index has
+    them, and as they are. lost: is told of entries that are gone. Raises StorageError."""
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     touched: set[str] = set()
     had: dict[int, list[str]] = {}
     for number in map(number_of, other):
         had[number] = had.get(number) or _entries_of(connection, number)
         touched |= _named_in(connection, number)
-        for table in (entries, deletions, hand_overs, case_entries):
+        for table in (entries, case_entries, *_OF_RECORDINGS):
             connection.execute(delete(table).where(table.c.epoch == number))
     for name in other:
         if name in now:
@@ -87,6 +96,7 @@ def put_epochs(
             put_rows(connection, entries, map(_row_of_entry, read))
             put_rows(connection, hand_overs, _hand_overs(read))
             put_rows(connection, case_entries, _cases(read))
+            put_rows(connection, verdicts, _verdicts(read))
             if reading.state is not None:
                 put_rows(connection, deletions, _deletions(read, reading.state))
             touched |= _named_in(connection, number)
@@ -109,10 +119,10 @@ def _entries_of(connection: Connection, epoch: int) -> list[str]:
 
 
 def _named_in(connection: Connection, epoch: int) -> set[str]:
-    """What was deleted or handed over in an epoch, as the tables have it."""
+    """What was deleted, handed over or judged in an epoch, as the tables have it."""
     return {
         recording
-        for table in (deletions, hand_overs)
+        for table in _OF_RECORDINGS
         for recording in connection.execute(
             select(table.c.recording).where(table.c.epoch == epoch)
         ).scalars()
@@ -141,12 +151,14 @@ class LastWords:
     """What the tables say of each recording last, kept from one look to the next.
 
     deletions: the last tombstone of each that was ever deleted, as far as the ledger has it.
-    handed: when each was handed over last, wall time.
+    handed: when each was handed over last, wall time. not_authentic: of which a tab found that
+    last, and whose it was.
     """
 
     def __init__(self) -> None:
         self.deletions: dict[str, Row] = {}
         self.handed: dict[str, int] = {}
+        self.not_authentic: dict[str, str] = {}
         self._versions: Mapping[str, str] | None = None
 
     def follow(
@@ -166,18 +178,25 @@ class LastWords:
             for one in touched:
                 self.deletions.pop(one, None)
                 self.handed.pop(one, None)
+                self.not_authentic.pop(one, None)
         else:
-            self.deletions, self.handed = {}, {}
+            self.deletions, self.handed, self.not_authentic = {}, {}, {}
         for these in some:
             asked = select(deletions).order_by(deletions.c.epoch)
             left = select(hand_overs.c.recording, func.max(hand_overs.c.handed_us))
+            judged = select(verdicts).order_by(verdicts.c.epoch)
             if these is not None:
                 asked = asked.where(deletions.c.recording.in_(these))
                 left = left.where(hand_overs.c.recording.in_(these))
+                judged = judged.where(verdicts.c.recording.in_(these))
             for row in connection.execute(asked).mappings():
                 self.deletions[row["recording"]] = dict(row)
             for recording, handed_us in connection.execute(left.group_by(hand_overs.c.recording)):
                 self.handed[recording] = handed_us
+            for row in connection.execute(judged).mappings():
+                self.not_authentic.pop(row["recording"], None)
+                if row["verdict"] == NOT_AUTHENTIC:
+                    self.not_authentic[row["recording"]] = row["who"]
         return touched if known == before else None
 
 
@@ -246,6 +265,19 @@ def _cases(read: list[Entry]) -> Iterator[Row]:
             "number": plain(number),
             "more": more,
         }
+
+
+def _verdicts(read: list[Entry]) -> Iterator[Row]:
+    """What tabs found in an epoch: the last of each recording."""
+    last = {}
+    for entry in read:
+        if isinstance(facts := entry.facts, JudgedEntry):
+            last[plain(facts.id), entry.epoch] = {
+                "verdict": plain(facts.verdict),
+                "who": plain(facts.who),
+            }
+    for recording, epoch in sorted(last):
+        yield {"recording": recording, "epoch": epoch, **last[recording, epoch]}
 
 
 def _deletions(read: list[Entry], state: LedgerState) -> Iterator[Row]:

@@ -145,8 +145,10 @@ class KnowledgeReader:
         self.sources = now
         said = self._last.follow(connection, before, now, touched)
         ages = None if state is None else state.ages_at_head()
-        deletions, handed = self._last.deletions, self._last.handed
-        return Knowledge(state, ages, named, pending, deletions, handed, said)
+        last = self._last
+        return Knowledge(
+            *(state, ages, named, pending, last.deletions, last.handed, last.not_authentic, said)
+        )
 
     def _own_state(self, place: Place, keys: KeyRing, version: str) -> LedgerState | None:
         if self._own is None or self._own[0] != version:

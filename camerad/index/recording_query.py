@@ -22,11 +22,14 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
 from camerad.index.index_tables import HERE, cameras, holds, recordings
+from camerad.index.spoken_ids import BEHIND, LEAST, IdPart, ids_meant
 
 MOST: Final = 1000
 """Rows of one page."""
 LOOKED_UP: Final = 400
 """Cameras at the most that a part of a name may mean."""
+_INNER: Final = ("part", "number", "tail")
+"""Columns that serve for looking up alone."""
 LATEST_US: Final = 253_402_300_799_000_000
 """The last second of the year 9999, wall time."""
 
@@ -43,9 +46,11 @@ class RecordingQuery:
 
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
     camera: the name that its file says, or the thumbprint of a key. camera_said: the same as people
-    say it (`camera_names.names_meant`). ids: of recordings. wearer: their id. wearer_said: the same
-    as people say it. flagged: it has a mark. state: one of `camerad.index.index_tables.STATES`.
-    held: it must not be deleted. handed_over: it left the office with a case. has_gaps: pictures or
+    say it (`camera_names.names_meant`). ids: of recordings. id_said: a part of one, as people say
+    it (`spoken_ids.ids_meant`). id_part: the same, as it is looked up. wearer: their id.
+    wearer_said: the same as people say it. flagged: it has a mark. state: one of
+    `camerad.index.index_tables.STATES`. held: it must not be deleted. handed_over: it left the
+    office with a case. not_authentic: so said the tab that checked it last. has_gaps: pictures or
     sound are missing in it. recovered: repair closed it. due_from_us, due_before_us: it is due from
     then on, and before then. limit: rows of a page, at most `MOST`. after: the mark of the page
     before.
@@ -56,12 +61,15 @@ class RecordingQuery:
     camera: str | None = None
     camera_said: str | None = None
     ids: tuple[str, ...] | None = None
+    id_said: str | None = None
+    id_part: IdPart | None = None
     wearer: str | None = None
     wearer_said: str | None = None
     flagged: bool | None = None
     state: str | None = None
     held: bool | None = None
     handed_over: bool | None = None
+    not_authentic: bool | None = None
     has_gaps: bool | None = None
     recovered: bool | None = None
     due_from_us: int | None = None
@@ -99,7 +107,7 @@ class IndexedRecording:
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON: each time in microseconds, and as RFC 3339 besides."""
-        said = {name: value for name, value in self.columns.items() if name != "part"}
+        said = {name: value for name, value in self.columns.items() if name not in _INNER}
         for name in ("began", "ended", "due", "deleted", "handed"):
             said[name] = spell_time(self.columns[f"{name}_us"])
         return said | {"holds": [one.as_json() for one in self.holds]}
@@ -127,8 +135,8 @@ def find(connection: Connection, query: RecordingQuery) -> RecordingPage:
 
 
 def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dict[str, Any]]:
-    """The first rows that answer. Those of several cameras or wearers are looked up one by one, so
-    that rows of others are never read."""
+    """The first rows that answer. Those of several cameras, wearers or ids are looked up one by
+    one, so that rows of others are never read."""
 
     def look(one: RecordingQuery) -> list[dict[str, Any]]:
         found = connection.execute(statement(connection, one).limit(limit)).mappings()
@@ -137,22 +145,28 @@ def _rows(connection: Connection, query: RecordingQuery, limit: int) -> list[dic
     asked = _meant(connection, query)
     if asked == [query]:
         return look(query)
-    found = [row for one in asked for row in look(one)]
+    both = {(row["id"], row["place"]): row for one in asked for row in look(one)}
+    found = list(both.values())
     order = _order(query)
     found.sort(key=lambda row: (row[order], row["id"], row["place"]), reverse=order == "at_us")
     return found[:limit]
 
 
 def _meant(connection: Connection, query: RecordingQuery) -> list[RecordingQuery]:
-    """The question for each camera and wearer that somebody means. Raises QueryError if these may
-    be too many."""
+    """The question for each id, camera and wearer that somebody means. Raises QueryError if these
+    may be too many, or no id is like that."""
     asked = [query]
+    if query.id_said is not None:
+        parts = ids_meant(query.id_said)
+        if not parts:
+            raise QueryError(f"of an id, its number is needed or its last {LEAST} to 8 letters")
+        asked = [replace(query, id_part=one, id_said=None) for one in parts]
     if query.camera_said is not None:
         meant = cameras_meant(connection, query.camera_said)
-        asked = [replace(query, camera=one, camera_said=None) for one in meant]
+        asked = [replace(one, camera=name, camera_said=None) for one in asked for name in meant]
     if query.wearer_said is not None:
         said = query.wearer_said
-        wearers = names_meant(names_for(connection, said, recordings.c.wearer), said)
+        wearers = names_meant(names_for(connection, said, recordings.c.wearer), said, ())
         asked = [replace(one, wearer=who, wearer_said=None) for one in asked for who in wearers]
     if len(asked) > LOOKED_UP:
         raise QueryError(f"{len(asked)} cameras and wearers may be meant: say more of the name")
@@ -185,9 +199,13 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
     asked = select(recordings)
     if query.ids is not None:
         asked = asked.where(table.id.in_(query.ids))
+    few = _few(query)
+    asked = asked.where(*few)
     due = query.due_before_us is not None
-    leads = due or connection.dialect.name != "sqlite"  # PostgreSQL knows how many rows there are
-    at_us = _unindexed(table.at_us) if due and connection.dialect.name == "sqlite" else table.at_us
+    told = connection.dialect.name == "sqlite"  # PostgreSQL knows how many rows there are
+    leads = due or bool(few) or not told
+    at_us = _unindexed(table.at_us) if told and (due or few) else table.at_us
+    due_us = _unindexed(table.due_us) if told and few else table.due_us
     if query.to_us is not None:
         asked = asked.where(at_us < query.to_us)
     if query.from_us is not None:
@@ -201,7 +219,7 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
         is_key = connection.execute(known).first() is not None
         named = table.key if is_key else table.camera
     rare = None if query.state == HERE else query.state
-    for column, wanted, few in (
+    for column, wanted, rarely in (
         (table.wearer, query.wearer, True),
         (named, query.camera, True),
         (table.handed_over, query.handed_over, query.handed_over),
@@ -212,25 +230,42 @@ def statement(connection: Connection, query: RecordingQuery) -> Select[Any]:
         (table.state, query.state, rare is not None),
     ):
         if wanted is not None:
-            by_index = connection.dialect.name != "sqlite" or (bool(few) and not leads)
+            by_index = not told or (bool(rarely) and not leads)
             # What of one camera is due has an index of its own.
-            by_index = by_index or (due and column is table.camera)
+            by_index = by_index or (due and not few and column is table.camera)
             leads = leads or by_index
             asked = asked.where((column if by_index else _unindexed(column)) == wanted)
     if query.recovered is False:
         asked = asked.where(table.course != RECOVERED)
+    if query.not_authentic is False:
+        asked = asked.where(table.not_authentic_by.is_(None))
     after = None if query.after is None else read_mark(query.after)
     if query.due_from_us is not None:
-        asked = asked.where(table.due_us >= query.due_from_us)
+        asked = asked.where(due_us >= query.due_from_us)
     if query.due_before_us is not None:
-        asked = asked.where(table.due_us < query.due_before_us)
-        key = tuple_(table.due_us, table.id, table.place)
+        asked = asked.where(due_us < query.due_before_us)
+        key = tuple_(due_us, table.id, table.place)
         if after is not None:
             asked = asked.where(key > tuple_(*after))
-        return asked.order_by(table.due_us, table.id, table.place)
+        return asked.order_by(due_us, table.id, table.place)
+    at = _unindexed(table.at_us) if told and few else table.at_us
     if after is not None:
-        asked = asked.where(tuple_(table.at_us, table.id, table.place) < tuple_(*after))
-    return asked.order_by(table.at_us.desc(), table.id.desc(), table.place.desc())
+        asked = asked.where(tuple_(at, table.id, table.place) < tuple_(*after))
+    return asked.order_by(at.desc(), table.id.desc(), table.place.desc())
+
+
+def _few(query: RecordingQuery) -> list[ColumnElement[bool]]:
+    """Conditions that few rows meet, each with an index that finds them. What is asked for besides
+    is looked at in these rows, which are sorted then."""
+    table, part = recordings.c, query.id_part
+    found: list[ColumnElement[bool]] = []
+    if part is not None and part.tail is not None:
+        found += [table.tail >= part.tail, table.tail < part.tail + BEHIND]
+    if part is not None and part.number is not None:
+        found.append((_unindexed(table.number) if found else table.number) == part.number)
+    if query.not_authentic:
+        found.append(table.not_authentic_by.is_not(None))
+    return found
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -17,6 +17,7 @@ from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.index import index_tables
 from camerad.index.index_tables import APART, GONE, HERE, LEDGER, PUT_APART
+from camerad.index.spoken_ids import columns_of
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.ledger.timeline import Ages
@@ -47,8 +48,9 @@ class Knowledge:
     state: the office's own, None if there is none; ages: at its head. named: ids that cameras'
     ledgers name. pending: holds on cameras that the office's ledger has not taken over. deletions:
     rows of that table, the last one for each id. handed: when each recording left the office with a
-    case, the last time, wall time. touched: whose rows in these two may be others than the last
-    time; None if that may be anybody's.
+    case, the last time, wall time. not_authentic: of which a tab found that last, and whose it was.
+    touched: whose rows in these three may be others than the last time; None if that may be
+    anybody's.
     """
 
     state: LedgerState | None
@@ -57,6 +59,7 @@ class Knowledge:
     pending: Mapping[str, tuple[Hold, ...]]
     deletions: Mapping[str, Row]
     handed: Mapping[str, int]
+    not_authentic: Mapping[str, str]
     touched: Set[str] | None = None
 
     def find(self, recording: str) -> RecordingState | None:
@@ -142,6 +145,7 @@ def row_of_file(facts: Row, part: str, place: str, known: Knowledge, *, receipt:
     return (
         _NOTHING
         | facts
+        | columns_of(recording)
         | _said(recording, ours, known)
         | {
             "place": place,
@@ -163,6 +167,7 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
     called deleted. state: what it is unless it is deleted."""
     ours = known.find(recording)
     row = _NOTHING | {"id": recording, "place": "", "part": LEDGER, "state": state}
+    row |= columns_of(recording)
     if ours is not None:
         ended = ours.ended
         row |= _said(recording, ours, known) | {
@@ -185,7 +190,7 @@ def row_of_ledger(recording: str, known: Knowledge, state: str) -> Row:
             "header": deleted["header"] or None,
         }
         row |= {name: deleted[name] for name in _OF_DELETION}
-    row |= _handed(recording, known)
+    row |= _done_with(recording, known)
     if row["deleted_why"] is not None:
         row["state"] = GONE
     row["at_us"] = time_in(recording) if row["ended_us"] is None else row["ended_us"]
@@ -199,18 +204,22 @@ def row_of_apart(place: str, stem: str, size: int, time_ns: int, said: tuple[str
     key, camera, why = said
     match = ID.match(stem)
     recording = stem if match is None else match[0]
-    return _NOTHING | {
-        "id": recording,
-        "place": place,
-        "part": APART,
-        "at_us": time_in(recording),
-        "state": PUT_APART,
-        "file_bytes": size,
-        "file_time_ns": time_ns,
-        "camera": camera or None,
-        "key": key,
-        "apart_why": plain(why),
-    }
+    return (
+        _NOTHING
+        | columns_of(recording)
+        | {
+            "id": recording,
+            "place": place,
+            "part": APART,
+            "at_us": time_in(recording),
+            "state": PUT_APART,
+            "file_bytes": size,
+            "file_time_ns": time_ns,
+            "camera": camera or None,
+            "key": key,
+            "apart_why": plain(why),
+        }
+    )
 
 
 def time_in(recording: str) -> int:
@@ -238,7 +247,7 @@ def _said(recording: str, ours: RecordingState | None, known: Knowledge) -> Row:
         "in_ledger": ours is not None,
         "in_device_ledger": recording in known.named,
         "vouched": ours is None or is_vouched(ours),
-        **_handed(recording, known),
+        **_done_with(recording, known),
     }
     if ours is None:
         return row
@@ -254,10 +263,14 @@ def _said(recording: str, ours: RecordingState | None, known: Knowledge) -> Row:
     return row
 
 
-def _handed(recording: str, known: Knowledge) -> Row:
-    """Whether it left the office with a case, and when last."""
+def _done_with(recording: str, known: Knowledge) -> Row:
+    """Whether it left the office with a case, and when last; whose tab found it not authentic."""
     handed_us = known.handed.get(recording)
-    return {"handed_over": handed_us is not None, "handed_us": handed_us}
+    return {
+        "handed_over": handed_us is not None,
+        "handed_us": handed_us,
+        "not_authentic_by": known.not_authentic.get(recording),
+    }
 
 
 def _tombstone(entry: Row) -> Row:

@@ -30,16 +30,16 @@ def open_office_store(
     about: str | None = None,
     compared: bool = True,
     replace: bool = False,
-    alarm: Callable[[Discrepancy], None] | None = None,
+    differs: Callable[[Discrepancy], None] = lambda _: None,
 ) -> Iterator[Store]:
     """The store of an office's directory, claimed until the end of the context.
 
     It is compared with its files before, new recordings are taken over, and so are the cameras'
     holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
-    say: is told what is no alarm. alarm: is given the others, which are logged in any case. about:
-    id of the one recording that it is about; then only that is compared, and what is new. compared:
-    False for whoever only writes down what people did; then no file is looked at, and nothing is
-    taken over. replace: `key` comes in the place of another one.
+    say: is told which holds of cameras are taken over. differs: is given each difference, which the
+    store has logged. about: id of the one recording that it is about; then only that is compared,
+    and what is new. compared: False for whoever only writes down what people did; then no file is
+    looked at, and nothing is taken over. replace: `key` comes in the place of another one.
 
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
@@ -52,10 +52,7 @@ def open_office_store(
             yield store
             return
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
-            if not difference.alarm:
-                say(str(difference))
-            elif alarm is not None:
-                alarm(difference)
+            differs(difference)
         for text in camera_holds.take_over(store, camera_keys(place, trusted), trusted):
             say(text)
         yield store

@@ -317,7 +317,10 @@ def had_ledger(place: Place) -> bool:
 def _logged(found: list[Discrepancy]) -> list[Discrepancy]:
     """The same, each written to the log, alarms as errors."""
     for one in found:
-        _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+        if one.alarm:
+            _log.error("%s", one)
+        else:
+            _log.info("%s", one, extra=MessageId.DETAIL.extra)
     return found
 
 

@@ -112,15 +112,16 @@ class RetentionWorker:
     def _purge(self) -> Purged:
         place = office_place(self._directory)
         trusted = self._cameras.keys()
-        alarms: list[Discrepancy] = []
+        differences: list[Discrepancy] = []
         with open_office_store(
-            place, self._key, self._clock, trusted, _tell, alarm=alarms.append
+            place, self._key, self._clock, trusted, _tell, differs=differences.append
         ) as store:
             for recording in store.expire_missing(self._elsewhere()):
                 log.info("deleted %s: expired", recording, extra=MessageId.DELETED.extra)
             purged = _as_the_server(store.purge_and_explain())
             if self._looked is not None:
                 try:
+                    alarms = [one for one in differences if one.alarm]
                     self._looked(look_at(store, purged, alarms))
                 except StorageError as error:
                     log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)

@@ -86,6 +86,7 @@ _GET: Final = """async (path) => {
 def questions(chance: Random) -> dict[str, dict[str, Any]]:
     """One of each kind, as somebody fills the form in."""
     when_us = BEGIN_US + chance.randrange((DAYS - 7) * DAY)
+    number = chance.randrange(SMALL)
     office = f"-{chance.randrange(1, TIMES):03d}"
     camera = f"camera-{chance.randrange(CAMERAS):02d}{office}"
     day = _period(when_us, when_us + DAY)
@@ -103,6 +104,9 @@ def questions(chance: Random) -> dict[str, dict[str, Any]]:
         "handed over": {"handed_over": True},
         "closed by repair": {"recovered": True},
         "gaps": {"has_gaps": True},
+        "found not authentic": {"not_authentic": True},
+        "end of an id": {"ids": f"{number:08x}"[-4:]},
+        "number of an id": {"ids": str(number)},
         "marked, in a week": {"flagged": True} | week,
         "marked and held": {"flagged": True, "held": True},
         "marked, with gaps": {"flagged": True, "has_gaps": True},

@@ -50,7 +50,7 @@ def rows() -> Iterator[dict[str, Any]]:
     """The recordings of the small office, over a month."""
     chance, rarely = Random(1), Random(3)
     for number in range(SMALL):
-        recording = f"20261124T153000Z-{number:06d}-00000000"
+        recording = f"20261124T153000Z-{number:06d}-{number:08x}"
         began_us = BEGIN_US + chance.randrange(DAYS * DAY)
         length_us = chance.randrange(10_000_000, 1_800_000_000)
         camera, held = f"camera-{chance.randrange(CAMERAS):02d}", chance.random() < 0.02
@@ -64,6 +64,7 @@ def rows() -> Iterator[dict[str, Any]]:
             "flagged": chance.random() < 0.05,
             "held": held,
             "due_us": None if held else began_us + length_us + 14 * DAY,
+            "not_authentic_by": "m.yilmaz" if number % 500 == 7 else None,
             "has_gaps": rarely.random() < 0.03,
             "handed_over": rarely.random() < 0.01,
             "course": "recovered" if rarely.random() < 0.01 else "closed",

@@ -417,6 +417,7 @@ def test_one_asks_another_approves_and_the_file_is_taken_along(
             admin.page.get_by_label("Beweisstelle: Aufnahmen").uncheck()
             admin.page.get_by_role("button", name="Speichern").click()
             expect(admin.page.get_by_text("Wählen Sie mindestens eine Rolle.")).to_be_visible()
+            admin.page.get_by_role("button", name="Abbrechen").click()
             card.get_by_role("button", name="Überall abmelden").first.click()
             expect(admin.page.get_by_text("Desk ist überall abgemeldet.")).to_be_visible()
             assert scene.sessions.count_of("desk") == 0

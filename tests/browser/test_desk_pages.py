@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from desk_helpers import ONE, THREE, TWO
+from desk_helpers import KEY, ONE, THREE, TWO
 from playwright.sync_api import Browser, Route, expect
 
 from camerad.desk.roles import DeskRole
@@ -131,10 +131,10 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         expect(said).to_have_text("3 Aufnahmen")
         page.get_by_text("Suche", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-7")
-        page.get_by_label("Fällig am").fill("2026-11-25")
+        page.get_by_label("Wird gelöscht am").fill("2026-11-25")
         page.get_by_label("Nur mit Marke").check()
         page.get_by_role("button", name="Suchen").click()
-        expect(said).to_have_text("Kamera: cam-7 · Fällig am: 25.11.2026 · Nur mit Marke")
+        expect(said).to_have_text("Kamera: cam-7 · Wird gelöscht am: 25.11.2026 · Nur mit Marke")
         one.sees("nothing")
         page.get_by_role("button", name="Letzte Nacht").click()
         expect(said).to_have_text(re.compile(r"^Von: .+ 18:00 · Bis: .+ 08:00$"))
@@ -158,6 +158,142 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         expect(said).to_contain_text("1 Aufnahme · Kennung:")
         expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
         one.sees("id")
+        # Or a part of it: the number, or the last letters.
+        number, letters = TWO.split("-")[1:]
+        for part in (letters[-4:].upper(), str(int(number)), f"{number}-{letters[-5:]}"):
+            page.get_by_text("Suche", exact=True).click()
+            page.get_by_label("Kennung").fill(part)
+            with page.expect_response("**/api/recordings?*id=*"):
+                page.get_by_role("button", name="Suchen").click()
+            expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
+        page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Kennung").fill("20261124T15")
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.locator("#told")).to_contain_text("So lässt sich keine Kennung finden.")
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(NARROW, "dark"), ((1366, 768), "light")], ids=["360", "1366"]
+)
+def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was(
+    chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
+) -> None:
+    tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
+
+    def says(verdict: str) -> None:
+        asked = {"reason": "Az. 12", "purpose": "view"}
+        viewing = tab.ask("POST", f"/api/recordings/{TWO}/viewing", asked, own).said["viewing"]
+        found = {"verdict": verdict, "key": KEY.public.thumbprint, "final": ""}
+        headers = own | {"Viewing": viewing}
+        assert tab.ask("POST", f"/api/recordings/{TWO}/verdict", found, headers).said["written"]
+        scene.index.refresh()
+
+    says("not_authentic")
+    with at_desk(chromium, scene, f"refuted-{size[0]}", size=size, scheme=scheme) as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        said = page.locator(".tag.refuted")
+        expect(said.last).to_have_text("NICHT echt, laut clerk")
+        if size == NARROW:
+            page.get_by_text("Suche", exact=True).click()
+        page.get_by_label("Nur nicht echte (im Browser geprüft)").check()
+        page.get_by_role("button", name="Suchen").click()
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("1 Aufnahme · ")
+        expect(said).to_have_count(1)
+        one.sees("list")
+        page.locator(f"a[href$='{TWO}']").click()
+        expect(page.get_by_role("main").locator(".tags")).to_contain_text("NICHT echt, laut clerk")
+        one.sees("recording")
+        # The newest one counts, and at the recording at once.
+        says("authentic")
+        page.reload()
+        expect(page.get_by_role("main").locator(".tags")).not_to_contain_text("NICHT")
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(NARROW, "light"), ((1366, 768), "dark")], ids=["360", "1366"]
+)
+def test_whoever_hands_a_recording_over_is_led_to_its_case(
+    chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
+) -> None:
+    case = f"88/{size[0]}"
+    with at_desk(chromium, scene, f"led-{size[0]}", size=size, scheme=scheme) as one:
+        signed_in(one, scene, "clerk")
+        page = one.page
+        dialog = page.get_by_role("dialog")
+        hand_over = page.get_by_role("button", name="Übergeben", exact=True)
+        package = page.get_by_role("button", name="Paket für die Staatsanwaltschaft erstellen")
+        page.goto(f"{scene.origin}/#recording/{THREE}")
+        # It has no case yet: one is chosen, or made on the way.
+        hand_over.click()
+        expect(dialog.get_by_role("heading")).to_contain_text("Übergeben: cam-1")
+        expect(dialog).to_contain_text("Übergeben wird ein Vorgang")
+        dialog.get_by_label("Vorgang", exact=True).select_option("Neuen Vorgang anlegen")
+        dialog.get_by_label("Aktenzeichen", exact=True).fill(case)
+        one.sees("which")
+        dialog.get_by_role("button", name="Weiter").click()
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text(f"Vorgang {case}")
+        expect(package).to_be_focused()
+        expect(package).to_be_in_viewport()
+        one.sees("there")
+        # Its case is known: there with one click.
+        page.go_back()
+        expect(heading).to_contain_text("cam-1")
+        hand_over.click()
+        expect(package).to_be_focused()
+        # It belongs to a case that is closed, and to no other one.
+        page.get_by_role("button", name="Vorgang abschließen").click()
+        dialog.get_by_role("button", name="Vorgang abschließen").click()
+        expect(page.get_by_role("button", name="Wieder öffnen")).to_be_visible()
+        page.go_back()
+        hand_over.click()
+        expect(dialog).to_contain_text("Ihr Vorgang ist abgeschlossen.")
+        dialog.get_by_role("link", name=f"Vorgang {case}").click()
+        page.get_by_role("button", name="Wieder öffnen").click()
+        expect(package).to_be_visible()
+        # Of two, one is chosen, and only of these.
+        page.go_back()
+        expect(heading).to_contain_text("cam-1")
+        page.get_by_role("button", name="Zu einem Vorgang").click()
+        dialog.get_by_label("Vorgang", exact=True).select_option("Neuen Vorgang anlegen")
+        dialog.get_by_label("Aktenzeichen", exact=True).fill(f"{case} b")
+        dialog.get_by_role("button", name="Hinzufügen").click()
+        expect(page.get_by_role("link", name=f"{case} b")).to_be_visible()
+        hand_over.click()
+        choice = dialog.get_by_label("Vorgang", exact=True)
+        expect(choice).to_be_visible()
+        ours = {"Bitte wählen", f"{case} b", case, "Neuen Vorgang anlegen"}
+        assert set(choice.locator("option").all_inner_texts()) == ours
+        added = len(scene.kinds("case"))
+        choice.select_option(case)
+        dialog.get_by_role("button", name="Weiter").click()
+        expect(package).to_be_focused()
+        assert len(scene.kinds("case")) == added, "it is there already"
+        for number in (case, f"{case} b"):
+            tab = scene.signed_in("clerk")
+            said, own = {"number": number, "recording": THREE}, {"Origin": scene.origin}
+            assert tab.ask("POST", "/api/cases/remove", said, own).status == 200
+
+
+def test_a_link_that_is_used_signs_nobody_out(chromium: Browser, scene: DeskScene) -> None:
+    with at_desk(chromium, scene, "used-link") as one:
+        one.forgives = ("Failed to load resource: the server responded with a status of 4",)
+        signed_in(one, scene, "clerk")
+        page = one.page
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text("Aufnahmen")
+        page.evaluate("() => { location.hash = 'link=bad'; }")
+        told = page.locator("#told")
+        expect(told).to_contain_text("Dieser Link ist verbraucht oder zu alt.")
+        expect(told).to_contain_text("Sie bleiben angemeldet, als Clerk.")
+        expect(heading).to_have_text("Aufnahmen")
+        # Somebody else's that is good says who is there.
+        scene.add("k.meier", DeskRole.DESK)
+        link = scene.sessions.make_link("k.meier", "")
+        page.evaluate("link => { location.hash = `link=${link}`; }", link)
+        expect(page.get_by_text("Gerade ist hier Clerk angemeldet.")).to_be_visible()
+        one.sees("link")
 
 
 def test_whoever_is_signed_out_comes_back_to_where_they_were(

@@ -249,6 +249,7 @@ def test_a_changed_recording_is_found_by_the_page(
         says(one, FORGED)
         found = until(lambda: scene.kinds("judged"), DEADLINE, "what the tab found is written")
         assert [(it.id, it.who, it.verdict) for it in found] == [(TWO, "clerk", "not_authentic")]
+        expect(one.page.locator("main .tags")).to_contain_text("NICHT echt, laut clerk")
         one.page.reload()
         expect(one.page.get_by_text("geprüft im Browser von clerk: NICHT echt.")).to_be_visible()
         expect(one.page.get_by_role("listitem").filter(has_text="NICHT echt")).to_be_visible()

@@ -259,6 +259,12 @@ def test_a_fragment_that_was_changed_is_not_played(chromium: Browser, server: Pl
         opens_key(one)
         is_playable(one)
         assert one.page.inner_text(".frame") == "Proven part of a recording that is NOT authentic"
+        # What is hatched is said as what it is: pictures are there, and are not proven.
+        events = one.page.text_content(".events") or ""
+        assert "from 0:10.000: not proven, so not shown" in events
+        assert "without pictures" not in events
+        legend = one.page.text_content(".legend li:has(.gap)")
+        assert legend == "gap: no picture, or none that is proven"
         one.sees("proven-part")
         goes_to(one, 9.5)
         one.page.click(".play")

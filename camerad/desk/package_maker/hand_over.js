@@ -3,8 +3,7 @@
 // somebody says that it has really gone out.
 
 import { get, post, RefusedError } from "../api.js";
-import { done } from "../cases.js";
-import { ask, field, fill, make, tell } from "../dom.js";
+import { askToDo, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
 import { say, sentence } from "../words.js";
@@ -16,6 +15,9 @@ const made = new Map();
 addEventListener("beforeunload", (event) => {
   if (made.size > 0) event.preventDefault();
 });
+/** What makes a package just now, by person and case: its button and its place, which stay when the
+ * page is drawn anew, and how that is done. */
+const making = new Map();
 /** Pages of recordings that were put apart, at the most; the newest come first. */
 const PAGES_APART = 5;
 
@@ -25,9 +27,11 @@ export function handing(one, me, again) {
   const key = `${me.id} ${one.number}`;
   const ready = made.get(key);
   const warning = make("div", {});
-  const place = make("div", { class: "package" });
   const left = one.handed_over.at(-1);
-  const start = make("button", { class: left === undefined ? "main" : null, onclick: () => makePackage(one, me, { key, start, place }, again) }, sayHere(left === undefined ? "package_make" : "package_again"));
+  const now = making.get(key);
+  if (now !== undefined) now.again = again;
+  const place = now?.place ?? make("div", { class: "package" });
+  const start = now?.start ?? make("button", { class: left === undefined ? "main" : null, onclick: () => makePackage(one, me, key, { start, place, again }) }, sayHere(left === undefined ? "package_make" : "package_again"));
   const more = `--state ${sayHere("hand_over_store")} --identity ${sayHere("hand_over_key")} --who ${me.id} --reference ${quoted(one.number)}`;
   const command = make("pre", { tabindex: 0 }, one.recordings.map(({ id }) => `camerad evidence export ${id} ${more}`).join("\n"));
   warnOfApart(one, warning);
@@ -54,15 +58,19 @@ export function handing(one, me, again) {
 }
 
 /** Makes a package in this tab; what does that comes when somebody wants one. */
-async function makePackage(one, me, { key, start, place }, again) {
+async function makePackage(one, me, key, mine) {
+  const { start, place } = mine;
   start.disabled = true;
+  making.set(key, mine);
   try {
     const { packageOf } = await import("./package_view.js");
     const got = await packageOf(one, me, place);
     if (got === null) return;
     made.set(key, got);
-    if (place.isConnected) await again();
+    making.delete(key);
+    if (place.isConnected) await mine.again();
   } finally {
+    making.delete(key);
     start.disabled = false;
   }
 }
@@ -147,14 +155,11 @@ async function recordHandOver(one, ready, key, again) {
   const fields = [field(say("handed_to"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("handed_to_hint"))];
   if (ready === null) fields.push(make("label", { class: "check" }, make("input", { type: "checkbox", name: "gone", required: true }), sayHere("really_gone")));
   else fields.push(make("p", {}, `${ready.name}: SHA-256 `, make("code", {}, ready.sha256)));
-  const said = await ask(sayHere("record_hand_over"), sayHere("record_text"), fields, sayHere("record_hand_over"), say("cancel"));
-  if (said === null) return;
-  const body = { number: one.number, text: said.text };
-  if (ready !== null) Object.assign(body, { package: ready.sha256, recordings: ready.recordings });
-  const work = async () => {
-    await post("/api/cases/hand-over", body);
+  const of = ready === null ? {} : { package: ready.sha256, recordings: ready.recordings };
+  const work = async ({ text }) => {
+    await post("/api/cases/hand-over", { number: one.number, text, ...of });
     made.delete(key);
   };
-  await done(work, "handed_over_now", again);
+  await askToDo(sayHere("record_hand_over"), sayHere("record_text"), fields, sayHere("record_hand_over"), work, say("handed_over_now"), again);
   document.querySelector(".hand-over")?.scrollIntoView({ block: "nearest" });
 }

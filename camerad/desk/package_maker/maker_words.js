@@ -37,7 +37,7 @@ const DE = {
   package_ready: "Das Paket ist fertig",
   package_file: "Datei",
   package_size: "Größe",
-  package_sha256: "Prüfsumme (SHA-256)",
+  package_sha256: "Fingerabdruck (SHA-256)",
   package_next: "Drucken Sie zu jeder Aufnahme das Begleitblatt. Wenn alles hinausgegangen ist, tragen Sie die Übergabe ein.",
   print_sheet: "Begleitblatt drucken",
   sheet_blocked: "Der Browser öffnet das Begleitblatt nicht. Es liegt als report.html im Ordner der Aufnahme im Paket.",

@@ -5,7 +5,6 @@ import { get, post, RefusedError, SIGNED_OUT } from "./api.js";
 import { showCases } from "./cases.js";
 import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
-import { showDeletions, showEntries } from "./entries.js";
 import { showRecording } from "./recording.js";
 import { showRecordings } from "./recordings.js";
 import { finishOpenid, showLink, showSignIn } from "./sign_in.js";
@@ -24,8 +23,8 @@ const VIEWS = [
   { name: "cases", roles: ["desk", "supervisor"], show: showCases },
   { name: "requests", roles: ["desk", "supervisor"], show: fetched(() => import("./requests.js"), "showRequests"), when: (one) => one.two_for_viewing },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: fetched(() => import("./cameras.js"), "showCameras") },
-  { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: showDeletions },
-  { name: "entries", roles: ["data_protection", "supervisor"], show: showEntries },
+  { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./entries.js"), "showDeletions") },
+  { name: "entries", roles: ["data_protection", "supervisor"], show: fetched(() => import("./entries.js"), "showEntries") },
   { name: "report", roles: ["data_protection", "supervisor"], show: fetched(() => import("./report.js"), "showReport") },
   { name: "people", roles: ["administrator", "data_protection"], show: fetched(() => import("./people.js"), "showPeople") },
 ];
@@ -110,8 +109,10 @@ async function guarded(work, page = null) {
   }
 }
 
-/** Puts a page into the window. opened: where to go on from. */
+/** Puts a page into the window; what is asked on the one before ends with that. opened: where to go on
+ * from. */
 function put(page, opened) {
+  closeDialogs();
   main.replaceWith(page.main);
   main = page.main;
   document.title = `${main.querySelector("h1").textContent} – camerad`;

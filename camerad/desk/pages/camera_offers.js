@@ -1,9 +1,9 @@
 // What cameras are offered through their docks: their settings, signed elsewhere, and updates. The
 // server judges what is sent, and says why it offers something to nobody.
 
-import { file, post, RefusedError } from "./api.js";
-import { ask, field, make, tell } from "./dom.js";
-import { say, sentence } from "./words.js";
+import { file, post } from "./api.js";
+import { ask, askToDo, attempt, field, make, tell } from "./dom.js";
+import { say } from "./words.js";
 
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",
@@ -62,30 +62,33 @@ export async function askForSettings(again) {
     field(say("settings_file"), make("input", { type: "file", name: "settings", required: true, accept: ".yaml,.yml" })),
     field(say("signature_file"), make("input", { type: "file", name: "signature", required: true, accept: ".jws" })),
   ];
-  const said = await ask(say("offer_settings"), say("offer_settings_text"), fields, say("offer"), say("cancel"));
-  if (said === null) return;
-  await attempt(async () => post("/api/offers/settings", { settings: await said.settings.text(), signature: await said.signature.text() }), again);
+  let answer = null;
+  const said = await ask(say("offer_settings"), say("offer_settings_text"), fields, say("offer"), say("cancel"), async ({ settings, signature }) => {
+    answer = await post("/api/offers/settings", { settings: await settings.text(), signature: await signature.text() });
+    return null;
+  });
+  if (said !== null) await attempt(() => offered(answer, again));
 }
 
 /** Asks for a bundle and for cameras, and offers it to them. */
 export async function askForUpdate(rows, again) {
   const there = rows.filter((one) => one.state !== "withdrawn");
   const fields = [field(say("bundle_file"), make("input", { type: "file", name: "bundle", required: true, accept: ".raucb" })), chooser(there)];
-  const said = await ask(say("offer_update"), say("offer_update_text"), fields, say("offer"), say("cancel"));
+  const said = await ask(say("offer_update"), say("offer_update_text"), fields, say("offer"), say("cancel"), async (typed) => needsOne(there, typed));
   if (said === null) return;
-  const chosen = chosenOf(there, said);
-  if (chosen.length === 0) return tell(say("camera_needed"), "wrong");
-  const asked = new URLSearchParams(chosen.map((kid) => ["camera", kid]));
+  const asked = new URLSearchParams(chosenOf(there, said).map((kid) => ["camera", kid]));
   tell(say("bundle_goes"));
-  await attempt(() => file(`/api/offers/update?${asked}`, said.bundle), again);
+  await attempt(async () => offered(await file(`/api/offers/update?${asked}`, said.bundle), again));
 }
 
 async function askForMore(version, sha256, others, again) {
-  const said = await ask(say("offer_more"), say("update_on_offer", { version }), [chooser(others)], say("offer"), say("cancel"));
-  if (said === null) return;
-  const cameras = chosenOf(others, said);
-  if (cameras.length === 0) return tell(say("camera_needed"), "wrong");
-  await attempt(() => post("/api/offers/more", { sha256, cameras }), again);
+  let answer = null;
+  const said = await ask(say("offer_more"), say("update_on_offer", { version }), [chooser(others)], say("offer"), say("cancel"), async (typed) => {
+    const wrong = needsOne(others, typed);
+    if (wrong === null) answer = await post("/api/offers/more", { sha256, cameras: chosenOf(others, typed) });
+    return wrong;
+  });
+  if (said !== null) await attempt(() => offered(answer, again));
 }
 
 function chooser(rows) {
@@ -101,31 +104,21 @@ function chosenOf(rows, said) {
   return rows.map((one) => one.kid).filter((kid) => said[`camera-${kid}`] !== undefined);
 }
 
-async function takeBack(one, offer, again) {
-  const said = await ask(say("offer_back"), say("offer_back_text", one), [], say("offer_back"), say("cancel"));
-  if (said === null) return;
-  try {
-    await post("/api/offers/back", { kid: one.kid, offer });
-    tell(say("offer_back_now", one));
-    await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+/** What is wrong where no camera is chosen; null if one is. */
+function needsOne(rows, typed) {
+  return chosenOf(rows, typed).length === 0 ? say("camera_needed") : null;
 }
 
-/** Offers something, and says what came of it; a refusal stays until it is read. */
-async function attempt(work, again) {
-  try {
-    const answer = await work();
-    const left = answer.left_out.map((one) => say(`left_out_${one.why}`, one));
-    if (answer.cameras.length === 0 || left.length > 0) await tellWhy(answer, left);
-    else tell(say("offered_now", { names: answer.cameras.join(", ") }));
-    await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+async function takeBack(one, offer, again) {
+  await askToDo(say("offer_back"), say("offer_back_text", one), [], say("offer_back"), () => post("/api/offers/back", { kid: one.kid, offer }), say("offer_back_now", one), again);
+}
+
+/** Says what came of an offer; a refusal stays until it is read. */
+async function offered(answer, again) {
+  const left = answer.left_out.map((one) => say(`left_out_${one.why}`, one));
+  if (answer.cameras.length === 0 || left.length > 0) await tellWhy(answer, left);
+  else tell(say("offered_now", { names: answer.cameras.join(", ") }));
+  await again();
 }
 
 async function tellWhy(answer, left) {

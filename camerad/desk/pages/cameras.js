@@ -1,10 +1,10 @@
 // Cameras: which can be handed out, what keeps the others, and what can be done about it.
 
-import { get, post, RefusedError } from "./api.js";
+import { get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
-import { ask, field, fill, make, tell } from "./dom.js";
+import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { age, moment } from "./format.js";
-import { language, say, sentence } from "./words.js";
+import { language, say } from "./words.js";
 
 const WIDE = matchMedia("(min-width: 70rem)");
 const TAGS = { needs: "missing", ready: "good", away: "away", withdrawn: "missing" };
@@ -25,12 +25,14 @@ export async function showCameras({ main, me }, [where] = []) {
   const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));
   if (where === "badges" && handsOut) return (await import("./badges.js")).showBadges(main);
   const manages = me.roles.includes("administrator");
-  const list = await get("/api/cameras");
+  const list = await newest(main, get("/api/cameras"));
+  if (list === null) return undefined;
   const again = () => showCameras({ main, me });
   const body = make("div");
   const may = { handsOut, manages, again, now: list.now_us, wearers: list.wearers };
   drawAgain = () => fill(body, draw(list.rows, may));
-  fill(
+  drawAgain();
+  redraw(
     main,
     make("h1", {}, say("cameras")),
     make("p", {}, say("cameras_ready", { ready: list.rows.filter((one) => one.state === "ready").length, all: list.rows.length })),
@@ -39,7 +41,6 @@ export async function showCameras({ main, me }, [where] = []) {
     body,
     drawOffers(list.rows, may),
   );
-  drawAgain();
   return undefined;
 }
 
@@ -48,7 +49,7 @@ function buttons(rows, { handsOut, manages, again }) {
   return make(
     "div",
     { class: "buttons" },
-    make("button", { onclick: again }, say("look_again")),
+    make("button", { onclick: () => attempt(again) }, say("look_again")),
     make("a", { class: "button", href: `/sheets/labels?language=${language()}`, target: "_blank", rel: "noopener" }, say("print_labels")),
     make("a", { class: "button", href: "#cameras/badges" }, say("print_badges")),
     manages ? make("button", { onclick: () => askForSettings(again) }, say("offer_settings")) : null,
@@ -180,24 +181,11 @@ function reasonField() {
 
 async function withdraw(one, again) {
   const choices = make("select", { name: "why", required: true }, make("option", { value: "" }, say("choose")), WHYS.map((why) => make("option", { value: why }, say(`withdrawn_${why}`))));
-  const answer = await ask(say("withdraw_this", one), say("withdraw_camera_text"), [field(say("why"), choices), reasonField()], say("withdraw_camera"), say("cancel"));
-  if (answer === null) return;
-  await attempt(() => post("/api/cameras/withdraw", { kid: one.kid, why: answer.why, reason: answer.reason }), say("camera_withdrawn_now", one), again);
+  const work = ({ why, reason }) => post("/api/cameras/withdraw", { kid: one.kid, why, reason });
+  await askToDo(say("withdraw_this", one), say("withdraw_camera_text"), [field(say("why"), choices), reasonField()], say("withdraw_camera"), work, say("camera_withdrawn_now", one), again);
 }
 
 async function takeBack(one, again) {
-  const answer = await ask(say("take_back_this", one), say("take_back_text"), [reasonField()], say("take_back"), say("cancel"));
-  if (answer === null) return;
-  await attempt(() => post("/api/cameras/return", { kid: one.kid, reason: answer.reason }), say("camera_back_now", one), again);
-}
-
-async function attempt(work, done, again) {
-  try {
-    await work();
-    tell(done);
-    await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+  const work = ({ reason }) => post("/api/cameras/return", { kid: one.kid, reason });
+  await askToDo(say("take_back_this", one), say("take_back_text"), [reasonField()], say("take_back"), work, say("camera_back_now", one), again);
 }

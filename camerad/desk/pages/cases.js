@@ -1,7 +1,7 @@
 // Cases: what belongs to a file of the office's, and what left it.
 
-import { get, post, RefusedError } from "./api.js";
-import { ask, field, fill, make, tell } from "./dom.js";
+import { get, post } from "./api.js";
+import { ask, askToDo, attempt, field, fill, make, newest, redraw, tell } from "./dom.js";
 import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
@@ -10,21 +10,46 @@ import { say, sentence } from "./words.js";
 
 /** What no case has for a number: it has to be chosen. */
 const UNCHOSEN = " ";
+/** The part of a case's page where it is handed over, in addresses. */
+const HAND_OVER = "hand-over";
 
-/** All cases, or the one with a number; a page at a time. said: a part of the numbers that are looked
- * for. */
-export async function showCases(page, [number = "", said = ""]) {
+function caseAddress(number) {
+  return `#cases/${encodeURIComponent(number)}`;
+}
+
+/** The cases, a page at a time, or the one with a number. more: of one, the part of it to go on from;
+ * of all, a part of the numbers that are looked for. Comes to what to go on from in the first. */
+export async function showCases(page, [number = "", more = ""]) {
+  const got = await newest(page.main, gathered(number));
+  if (got === null) return null;
+  if (got.one === null) {
+    await drawCases(page, got, number, number === "" ? more : "");
+    return null;
+  }
+  drawCase(page, got);
+  return more === HAND_OVER ? page.main.querySelector(".hand-over :is(button.main, button)") : null;
+}
+
+/** What is shown of the case of a number; without one, or if there is none, what all of them lack. */
+async function gathered(number) {
   const one = number === "" ? null : await caseOf(number, ["no_such_case", "storage"]);
-  if (one !== null) return drawCase(page, one);
-  const [unreadable, lost] = await Promise.all([get("/api/cases/unreadable"), get("/api/cases/lost")]);
+  if (one === null) {
+    const [unreadable, lost] = await Promise.all([get("/api/cases/unreadable"), get("/api/cases/lost")]);
+    return { one, unreadable, lost };
+  }
+  const ids = [...one.recordings.map(({ id }) => id), ...one.handed_over.flatMap(({ recordings }) => recordings)];
+  // What hands over comes with the words that only it says.
+  const [rows, { handing }] = await Promise.all([rowsOf([...new Set(ids)]), import("./package/hand_over.js")]);
+  return { one, rows, handing };
+}
+
+async function drawCases(page, { unreadable, lost }, number, said) {
   const list = make("ul", { class: "people" });
   const none = make("p", { role: "status", hidden: true });
-  const more = make("button", { class: "more", hidden: true, onclick: () => done(() => load(false)) }, say("more"));
-  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: number === "" ? said : "" });
+  const more = make("button", { class: "more", hidden: true, onclick: () => attempt(() => load(false)) }, say("more"));
+  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: said });
   let next = null;
-  /** Counts questions, so that a late answer is not drawn over the next one's. */
-  let turn = 0;
-  fill(
+  redraw(
     page.main,
     make("h1", {}, say("cases")),
     number === "" ? null : make("p", { class: "wrong" }, say("no_case_here", { number })),
@@ -37,22 +62,20 @@ export async function showCases(page, [number = "", said = ""]) {
     make("div", { class: "buttons" }, more),
   );
   await load(true);
-  return undefined;
 
   async function search(event) {
     event.preventDefault();
     const typed = wanted.value.trim();
     history.replaceState(null, "", typed === "" ? "#cases" : `#cases//${encodeURIComponent(typed)}`);
-    await done(() => load(true));
+    await attempt(() => load(true));
   }
 
   async function load(anew) {
-    const asking = (turn += 1);
     const asked = new URLSearchParams();
     if (wanted.value.trim() !== "") asked.set("said", wanted.value.trim());
     if (!anew && next !== null) asked.set("after", next);
-    const found = await get(`/api/cases?${asked}`);
-    if (asking !== turn) return;
+    const found = await newest(list, get(`/api/cases?${asked}`));
+    if (found === null) return;
     if (anew) list.replaceChildren();
     list.append(...found.rows.map(drawCard));
     next = found.next;
@@ -66,7 +89,7 @@ function drawCard(one) {
   return make(
     "li",
     { class: "card" },
-    make("h2", {}, make("a", { href: `#cases/${encodeURIComponent(one.number)}` }, one.number)),
+    make("h2", {}, make("a", { href: caseAddress(one.number) }, one.number)),
     make("p", {}, say("case_has", { count: one.recordings }), " ", caseTags(one.handed_over, one.closed)),
   );
 }
@@ -88,15 +111,17 @@ function caseTags(left, closed) {
   return tags;
 }
 
-async function drawCase(page, one) {
-  const rows = await rowsOf([...new Set([...one.recordings.map(({ id }) => id), ...one.handed_over.flatMap(({ recordings }) => recordings)])]);
+function drawCase(page, { one, rows, handing }) {
   const again = () => showCases(page, [one.number]);
   const number = one.number;
   const isOpen = one.closed_us === null;
-  // It comes with the words that only it says.
-  const { handing } = await import("./package/hand_over.js");
-  const reopen = () => done(() => post("/api/cases/reopen", { number }), "case_open_now", again);
-  fill(
+  const reopen = () =>
+    attempt(async () => {
+      await post("/api/cases/reopen", { number });
+      tell(say("case_open_now"));
+      await again();
+    });
+  redraw(
     page.main,
     make("button", { class: "quiet", onclick: () => page.go("cases") }, `‹ ${say("back")}`),
     make("h1", {}, say("case", { number })),
@@ -151,26 +176,23 @@ async function openNew(number) {
   } catch (error) {
     if (error.why !== "case_taken") throw error;
     const there = (await caseOf(number)) ?? { number, closed_us: null };
-    return [sentence(error), there.closed_us === null ? "" : ` (${say("closed")})`, " ", make("a", { href: `#cases/${encodeURIComponent(there.number)}` }, say("case", there))];
+    return [sentence(error), there.closed_us === null ? "" : ` (${say("closed")})`, " ", make("a", { href: caseAddress(there.number) }, say("case", there))];
   }
 }
 
 async function close(number, again) {
-  const said = await ask(`${say("close_case")}: ${number}`, say("close_case_text"), [], say("close_case"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/close", { number }), "case_closed_now", again);
+  await askToDo(`${say("close_case")}: ${number}`, say("close_case_text"), [], say("close_case"), () => post("/api/cases/close", { number }), say("case_closed_now"), again);
 }
 
 async function takeOut({ number, handed_over: left }, recording, title, again) {
   const last = left.findLast(({ recordings }) => recordings.includes(recording));
   const more = last === undefined ? "" : ` ${say("take_out_left", { day: day(last.at_us) })}`;
-  const said = await ask(`${say("take_out")}: ${title}`, say("take_out_text", { number }) + more, [], say("take_out"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/remove", { number, recording }), "taken_out", again);
+  await askToDo(`${say("take_out")}: ${title}`, say("take_out_text", { number }) + more, [], say("take_out"), () => post("/api/cases/remove", { number, recording }), say("taken_out"), again);
 }
 
 async function note(number, again) {
   const text = field(say("note"), make("input", { name: "text", required: true, maxlength: 200, autocomplete: "off" }), say("note_hint"));
-  const said = await ask(say("add_note"), null, [text], say("add_note"), say("cancel"));
-  if (said !== null) await done(() => post("/api/cases/note", { number, text: said.text }), "noted", again);
+  await askToDo(say("add_note"), null, [text], say("add_note"), (typed) => post("/api/cases/note", { number, text: typed.text }), say("noted"), again);
 }
 
 function drawHandOver(left, rows) {
@@ -179,67 +201,79 @@ function drawHandOver(left, rows) {
   return make("li", {}, said, left.package ? [" · SHA-256 ", make("code", {}, left.package)] : null, which);
 }
 
-/** Does something, and says that it is done if there are words for that, or why not. */
-export async function done(work, told = null, again = null) {
-  try {
-    await work();
-    if (told !== null) tell(say(told));
-    await again?.();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+/** Adds a recording to a case that somebody chooses. found: the recording as the server says it. */
+export async function addToCase({ main }, recording, found, again) {
+  await attempt(async () => {
+    if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
+    tell(say(found.held ? "added_held_to_case" : "added_to_case"));
+    await again();
+  });
+}
+
+/** Leads to where a recording is handed over: its open case, or the one that it is added to first. */
+export async function handOver({ main, go }, recording, found) {
+  await attempt(async () => {
+    const ours = (await Promise.all(found.cases.map((number) => caseOf(number)))).filter((one) => one !== null);
+    const open = ours.filter((one) => one.closed_us === null).map((one) => one.number);
+    const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, say("case", one)));
+    const text = open.length > 0 || ours.length === 0 ? say("hand_over_choose") : [say("hand_over_closed"), closed.map((one) => [" ", one])].flat(2);
+    const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, main, recording, found, open);
+    if (number !== null && main.isConnected) go("cases", number, HAND_OVER);
+  });
+}
+
+/** The first open cases whose numbers have this in them, as the server answers. */
+function openOnes(said = "") {
+  return get(`/api/cases?${new URLSearchParams(said === "" ? { open: true } : { open: true, said })}`);
 }
 
 function numbersOf({ rows }) {
   return rows.map((one) => one.number);
 }
 
-/** The numbers of open cases that have this in them. */
-async function openOnes(said) {
-  return numbersOf(await get(`/api/cases?${new URLSearchParams({ open: true, said })}`));
-}
-
-/** Asks into which open case a recording goes, or for the number of a new one, and adds it. found: the
- * recording as the server says it. */
-export async function addToCase(recording, found, again) {
-  const { held, history } = found;
-  const first = await get("/api/cases?open=true");
-  const reason = holdsIn(history).at(-1)?.reason ?? "";
+/** Asks into which open case a recording goes, or for the number of a new one, and adds it. ours: those
+ * to choose from; any, if there are none. Comes to the case's number; to null if it is added to none,
+ * or its page was left. */
+async function addedTo(does, text, main, recording, found, ours = []) {
+  const first = ours.length > 0 ? { rows: ours.map((number) => ({ number })), next: null } : await openOnes();
+  const reason = holdsIn(found.history).at(-1)?.reason ?? "";
   const like = /\d/.test(reason) && reason.length <= 60 ? reason : null;
   const numbers = numbersOf(first);
-  if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...(await openOnes(like)).filter((one) => one === like));
+  if (like !== null && first.next !== null && !numbers.includes(like)) numbers.unshift(...numbersOf(await openOnes(like)).filter((one) => one === like));
+  if (!main.isConnected) return null;
   const known = numbers.includes(like) ? like : numbers.length === 0 ? "" : UNCHOSEN;
   const words = { "": say("case_new"), [UNCHOSEN]: say("choose") };
   const choice = make("select", { name: "number", onchange: () => show() });
-  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => done(search) });
+  const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", oninput: () => attempt(search) });
   const typing = field(say("case_search"), wanted, say("case_search_hint"));
-  let turn = 0;
   offer(numbers, known);
   const anew = make("input", { name: "anew", maxlength: 60, autocomplete: "off", value: like });
   const place = field(say("case_number"), anew, say("case_number_hint"));
   let opened = null;
   show();
-  const said = await ask(headed("add_to_case", recording, found), null, [first.next === null ? null : typing, field(say("case_which"), choice), place], say("add"), say("cancel"), async (typed) => {
-    const number = typed.number || typed.anew.trim();
+  const fields = [first.next === null ? null : typing, field(say("case_which"), choice), place];
+  const said = await ask(headed(does, recording, found), text, fields, say(does === "hand_over" ? "on" : "add"), say("cancel"), async (typed) => {
+    const number = numberIn(typed);
     if (typed.number === "" && opened !== number) {
       const there = await openNew(number);
       if (there !== null) return there;
       opened = number;
     }
-    await post("/api/cases/add", { number, recording });
+    if (!found.cases.includes(number)) await post("/api/cases/add", { number, recording });
     return null;
   });
-  if (said === null) return;
-  tell(say(held ? "added_held_to_case" : "added_to_case"));
-  await again();
+  return said === null ? null : numberIn(said);
+
+  function numberIn(typed) {
+    return typed.number || typed.anew.trim();
+  }
 
   /** Those that have what is typed in their numbers; the only one is chosen. */
   async function search() {
-    const asking = (turn += 1);
-    const found = await openOnes(wanted.value.trim());
-    if (asking !== turn) return;
-    offer(found, found.length === 1 ? found[0] : UNCHOSEN);
+    const there = await newest(choice, openOnes(wanted.value.trim()));
+    if (there === null) return;
+    const some = numbersOf(there);
+    offer(some, some.length === 1 ? some[0] : UNCHOSEN);
     show();
   }
 

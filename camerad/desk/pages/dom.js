@@ -1,7 +1,7 @@
 // Makes elements without ever reading HTML: texts are texts, whatever they say.
 
 import { RefusedError } from "./api.js";
-import { sentence } from "./words.js";
+import { say, sentence } from "./words.js";
 
 /**
  * An element. properties: attributes, or functions for events (`onclick`); `null` and `false` leave
@@ -23,6 +23,33 @@ export function make(tag, properties = {}, ...children) {
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
+}
+
+/** What each place was asked to show last. */
+const questions = new WeakMap();
+
+/** Comes to what a question comes to; to null, if another one was asked for the same place since: so
+ * no answer that is late is drawn over a later one. */
+export async function newest(place, question) {
+  questions.set(place, question);
+  const answer = await question;
+  return questions.get(place) === question ? answer : null;
+}
+
+/** Draws a page anew. What somebody has opened in it stays open, and what they are at keeps the focus. */
+export function redraw(main, ...children) {
+  const opened = [...main.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+  const focused = main.contains(document.activeElement) ? document.activeElement : null;
+  const called = (one) => one.getAttribute("aria-label") ?? one.textContent;
+  const alike = () => [...main.querySelectorAll(focused.tagName)].filter((one) => called(one) === called(focused));
+  const before = focused === null ? [] : alike();
+  fill(main, ...children);
+  for (const one of main.querySelectorAll("details:not([open]) > summary")) one.parentElement.open = opened.includes(one.textContent);
+  if (focused === null) return;
+  const after = alike();
+  // Where there are more of them, or fewer, nobody knows which one it was.
+  const same = after.length === before.length ? after[before.indexOf(focused)] : main;
+  (main.contains(focused) ? focused : same).focus({ preventScroll: true });
 }
 
 /** A labelled field. input: the control, which gets an id if it has none. */
@@ -120,4 +147,28 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
       }
     }
   });
+}
+
+/**
+ * Asks, does it with what was typed, says that it is done, and draws the page anew. work: comes to a
+ * text, if what was typed is wrong. told: what is said then.
+ */
+export async function askToDo(title, text, fields, doIt, work, told, again) {
+  const said = await ask(title, text, fields, doIt, say("cancel"), async (typed) => {
+    const wrong = await work(typed);
+    return typeof wrong === "string" ? wrong : null;
+  });
+  if (said === null) return;
+  tell(told);
+  await attempt(again);
+}
+
+/** Does something; what is refused is said. */
+export async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
+  }
 }

@@ -2,12 +2,13 @@
 
 import { get, RefusedError } from "./api.js";
 import { csvOf } from "./csv.js";
-import { field, fill, make, tell } from "./dom.js";
+import { field, fill, make, newest, tell } from "./dom.js";
+import { kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
-import { GROUNDS, holdWords } from "./holds.js";
+import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { reportWords, say, sentence, wordFor } from "./words.js";
+import { reportWords, say, sentence } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
 
@@ -56,12 +57,13 @@ export async function showEntries({ main }) {
     if (!anew && next !== null) asked.set("before", String(next));
     let page;
     try {
-      page = await get(`/api/entries?${asked}`);
+      page = await newest(body, get(`/api/entries?${asked}`));
     } catch (error) {
       if (!(error instanceof RefusedError) || error.why === "not_signed_in") throw error;
       tell(sentence(error), "wrong");
       return;
     }
+    if (page === null) return;
     rows = anew ? page.rows : [...rows, ...page.rows];
     if (anew) body.replaceChildren();
     body.append(...page.rows.map((row) => draw(row, called)));
@@ -80,32 +82,6 @@ function draw(row, called) {
     make("td", {}, row.recording ?? ""),
     make("td", {}, reasonWords(row, called)),
   );
-}
-
-/** What a kind of entry is called. */
-export function kindWords(kind) {
-  const known = ["opened", "closed", "recovered", "acknowledged", "received", "found", "hold", "hold_until", "hold_ground", "release", "deleted", "missing", "changed", "viewed", "downloaded", "viewing_approved", "judged", "case", "case_added", "case_removed", "handed_over", "signed", "rights", "camera", "offer", "report_made", "start"];
-  return known.includes(kind) ? say(`kind_${kind}`) : `${say("kind_other")} ${kind}`;
-}
-
-/** Why, in the page's language where a program said it. called: as `reportWords` has it. */
-export function reasonWords(entry, called) {
-  if (entry.kind === "deleted") return whyDeleted(entry.reason);
-  if (entry.kind === "hold_ground" && GROUNDS.includes(entry.reason)) return say(`ground_${entry.reason}`);
-  if (entry.kind === "judged") return foundWords(entry);
-  const ended = ["closed", "received", "recovered"].includes(entry.kind);
-  return (ended ? wordFor(called.end_reasons, entry.reason) : entry.reason) ?? "";
-}
-
-/** Whose tab found what: never as if the server had. */
-export function foundWords({ reason, who }) {
-  return ["authentic", "qualified", "not_authentic", "unreadable"].includes(reason) ? say(`judged_${reason}`, { who }) : reason;
-}
-
-/** Why something was deleted. */
-export function whyDeleted(why) {
-  const known = { expired: "why_over", offloaded: "why_offloaded" };
-  return Object.hasOwn(known, why) ? say(known[why]) : (why ?? "");
 }
 
 /** Saves what is shown, and no more. */

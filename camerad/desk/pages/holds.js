@@ -1,7 +1,7 @@
 // Keeping recordings from deletion: why, until when, one of them or several at once.
 
 import { post, RefusedError } from "./api.js";
-import { ask, field, make, tell } from "./dom.js";
+import { ask, attempt, field, make, tell } from "./dom.js";
 import { DAYS, wall } from "./filters.js";
 import { day } from "./format.js";
 import { headed } from "./titles.js";
@@ -42,7 +42,7 @@ export async function hold(id, found, me, again) {
   });
   if (said === null) return;
   tell(say("held_now"));
-  await again();
+  await attempt(again);
 }
 
 /** Asks once for several, one after the other. titles: by their ids. again: is told which are left. */
@@ -64,7 +64,7 @@ export async function holdAll(titles, again) {
     return failed.length === 0 ? null : say("not_held_these", { names: failed.join("; ") });
   });
   if (left.size < titles.size) tell(say("held_these", { count: titles.size - left.size }));
-  await again([...left.keys()]);
+  await attempt(() => again([...left.keys()]));
 }
 
 function fields(reason) {

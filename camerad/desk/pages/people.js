@@ -1,18 +1,19 @@
 // People: who there is and what they may; an administrator changes it.
 
-import { get, post, RefusedError } from "./api.js";
-import { ask, field, fill, make, tell } from "./dom.js";
+import { get, post } from "./api.js";
+import { ask, askToDo, attempt, field, make, newest, redraw, tell } from "./dom.js";
 import { moment } from "./format.js";
-import { say, sentence } from "./words.js";
+import { say } from "./words.js";
 
 const ROLES = ["shift_lead", "desk", "supervisor", "data_protection", "administrator"];
 
 /** Everybody, and for an administrator what can be done. */
 export async function showPeople({ main, me }) {
   const manages = me.roles.includes("administrator");
-  const people = await get("/api/people");
+  const people = await newest(main, get("/api/people"));
+  if (people === null) return;
   const again = () => showPeople({ main, me });
-  fill(
+  redraw(
     main,
     make("h1", {}, say("people")),
     manages ? make("div", { class: "buttons" }, make("button", { class: "main", onclick: () => add(again) }, say("add_person"))) : null,
@@ -25,12 +26,12 @@ function drawPerson(one, manages, again) {
     ? [button("change_roles", () => change(one, again)), button("withdraw", () => withdraw(one, again))]
     : one.withdrawn_us === null
     ? [
-        button("new_link", () => giveLink(post("/api/people/link", { id: one.id }))),
+        button("new_link", () => giveLink(one)),
         button("change_roles", () => change(one, again)),
         one.sessions > 0 ? button("sign_out_all", () => signOutAll(one, again)) : null,
         button("withdraw", () => withdraw(one, again)),
       ]
-    : [button("restore", () => attempt(() => post("/api/people/restore", { id: one.id }), again))];
+    : [button("restore", () => restore(one, again))];
   return make(
     "li",
     { class: "card" },
@@ -66,51 +67,52 @@ async function add(again) {
     field(say("name"), make("input", { name: "name", required: true, maxlength: 200, autocomplete: "off" })),
     roleFields([]),
   ];
-  const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"));
-  if (said === null || !hasRole(said)) return;
-  await giveLink(post("/api/people/add", { id: said.id, name: said.name, roles: chosenRoles(said) }));
-  await again();
+  let given = null;
+  const said = await ask(say("add_person"), null, fields, say("add"), say("cancel"), async (typed) => {
+    const wrong = needsRole(typed);
+    if (wrong === null) given = await post("/api/people/add", { id: typed.id, name: typed.name, roles: chosenRoles(typed) });
+    return wrong;
+  });
+  if (said === null) return;
+  await showLink(given);
+  await attempt(again);
 }
 
 async function change(one, again) {
-  const said = await ask(say("change_roles"), one.name, [roleFields(one.roles)], say("save"), say("cancel"));
-  if (said !== null && hasRole(said)) await attempt(() => post("/api/people/roles", { id: one.id, roles: chosenRoles(said) }), again);
+  const work = (typed) => needsRole(typed) ?? post("/api/people/roles", { id: one.id, roles: chosenRoles(typed) });
+  await askToDo(say("change_roles"), one.name, [roleFields(one.roles)], say("save"), work, say("roles_changed", one), again);
 }
 
 async function withdraw(one, again) {
-  const said = await ask(say("withdraw"), say("withdraw_text", one), [], say("withdraw"), say("cancel"));
-  if (said !== null) await attempt(() => post("/api/people/withdraw", { id: one.id }), again);
+  await askToDo(say("withdraw"), say("withdraw_text", one), [], say("withdraw"), () => post("/api/people/withdraw", { id: one.id }), say("withdrawn_now", one), again);
 }
 
 async function signOutAll(one, again) {
-  await attempt(() => post("/api/people/sign-out", { id: one.id }), async () => {
+  await attempt(async () => {
+    await post("/api/people/sign-out", { id: one.id });
     tell(say("signed_out_all", one));
     await again();
   });
 }
 
-/** Whether a role is chosen; says that one is needed. */
-function hasRole(said) {
-  const has = chosenRoles(said).length > 0;
-  if (!has) tell(say("role_needed"), "wrong");
-  return has;
-}
-
-async function giveLink(asked) {
+async function restore(one, again) {
   await attempt(async () => {
-    const given = await asked;
-    const address = `${location.origin}/#link=${given.link}`;
-    const shown = make("input", { value: address, readonly: true, "aria-label": say("link_made", given) });
-    await ask(say("link_made", given), say("link_give"), [shown], say("close"), null);
+    await post("/api/people/restore", { id: one.id });
+    await again();
   });
 }
 
-async function attempt(work, again = null) {
-  try {
-    await work();
-    if (again !== null) await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+/** What is wrong where no role is chosen; null if one is. */
+function needsRole(typed) {
+  return chosenRoles(typed).length > 0 ? null : say("role_needed");
+}
+
+async function giveLink(one) {
+  await attempt(async () => showLink(await post("/api/people/link", { id: one.id })));
+}
+
+async function showLink(given) {
+  const address = `${location.origin}/#link=${given.link}`;
+  const shown = make("input", { value: address, readonly: true, "aria-label": say("link_made", given) });
+  await ask(say("link_made", given), say("link_give"), [shown], say("close"), null);
 }

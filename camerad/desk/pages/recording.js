@@ -1,9 +1,9 @@
 // One recording: what it says, what happened to it, and what can be done.
 
-import { get, post, RefusedError } from "./api.js";
-import { addToCase, done } from "./cases.js";
-import { ask, fill, make, tell } from "./dom.js";
-import { foundWords, kindWords, reasonWords, whyDeleted } from "./entries.js";
+import { get, post } from "./api.js";
+import { addToCase, handOver } from "./cases.js";
+import { askToDo, fill, make, newest, redraw } from "./dom.js";
+import { foundWords, kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
 import { back } from "./recordings.js";
@@ -11,7 +11,7 @@ import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
-import { reportWords, say, sentence, wordFor } from "./words.js";
+import { reportWords, say, wordFor } from "./words.js";
 
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
@@ -38,45 +38,55 @@ function keptWhy(row) {
   return say(row.retention_days === 1 ? "due_why_one" : "due_why", { day: day(row.due_us), days: row.retention_days ?? "?" });
 }
 
-/** What a tab found last; null where none has. */
+/** What a tab found last; nothing where none has. */
+function lastOf(history) {
+  return history.findLast((one) => one.kind === "judged");
+}
+
+/** Whose tab found last that it is not authentic; "" if that found something else, null if none did. */
+function refuterIn(history) {
+  const last = lastOf(history);
+  return last === undefined ? null : last.reason === "not_authentic" ? last.who : "";
+}
+
 function lastFound(history) {
-  const last = history.findLast((one) => one.kind === "judged");
+  const last = lastOf(history);
   return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, say("judged_last", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
 }
 
 /** viewed: where it is just being viewed, which goes on. */
 export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
   if (viewed === null) closePlayer();
-  let found = null;
+  let got = null;
   try {
-    found = await get(`/api/recordings/${encodeURIComponent(id)}`);
+    got = await newest(main, gathered(id, me));
   } catch (error) {
     if (error.why !== "not_there") throw error;
     fill(main, back(go, id), make("h1", {}, say("recording", { id })), make("p", { role: "alert" }, say("never")));
     return;
   }
-  const { rows, said, unreadable, history, held, cases, key, handed_over: left } = found;
-  // The ledger is read as it is now; the index has what was just done some seconds later.
-  const holds = holdsIn(history);
-  const row = rows.length === 0 ? null : { ...rows[0], held, holds: holds.length === 0 ? rows[0].holds : holds };
-  const called = await reportWords();
-  const asked = me.two_for_viewing ? (await get("/api/viewing-requests")).filter((one) => one.person === me.id && one.recordings.includes(id)) : [];
+  if (got === null) return;
+  const { found, row, called, asked, beside } = got;
+  const { said, unreadable, history, held, cases, key, handed_over: left } = found;
   const here = said !== null || unreadable;
   const seen = viewed ?? make("section", { class: "seen", hidden: true });
   const again = () => showRecording({ main, me, go }, [id], seen);
-  fill(
+  /** What the tab has just found is said above as well. */
+  const judged = (verdict) => row && fill(main.querySelector(".tags"), tags({ ...row, not_authentic_by: verdict === "not_authentic" ? me.id : null }));
+  redraw(
     main,
     back(go, id),
     make("h1", {}, titleOf(id, row ?? (said && { ...said, camera: said.device }))),
     smallId(id),
-    row === null ? null : make("p", {}, tags(row), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
+    row === null ? null : make("p", {}, make("span", { class: "tags" }, tags(row)), " ", row.state === "deleted" ? say("deleted_on", { day: day(row.deleted_us), why: whyDeleted(row.deleted_why) }) : null),
     make(
       "div",
       { class: "buttons" },
-      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me, again) }, say("check_view")),
+      said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me, again, judged) }, say("check_view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
-      here ? make("button", { onclick: () => addToCase(id, found, again) }, say("add_to_case")) : null,
+      here ? make("button", { onclick: () => addToCase({ main }, id, found, again) }, say("add_to_case")) : null,
+      here ? make("button", { onclick: () => handOver({ main, go }, id, found) }, say(left.length === 0 ? "hand_over" : "hand_over_again")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
@@ -88,7 +98,7 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
     lastFound(history) ?? null,
     left.length === 0 ? null : make("p", {}, make("span", { class: "tag held" }, say("handed_over")), " ", left.map((us) => moment(us)).join(", ")),
     said === null ? null : facts(said, key, row, called),
-    await alongside(row),
+    beside,
     make("h2", {}, say("history")),
     make(
       "ol",
@@ -96,6 +106,18 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       history.map((one) => make("li", {}, moment(one.wall_us, one.clock), ` · ${say(`ledger_${one.ledger}`)} · `, words(one, called))),
     ),
   );
+}
+
+/** What is shown of a recording. */
+async function gathered(id, me) {
+  const found = await get(`/api/recordings/${encodeURIComponent(id)}`);
+  const { rows, history, held } = found;
+  // The ledger is read as it is now; the index has what was just done some seconds later.
+  const holds = holdsIn(history);
+  const row = rows.length === 0 ? null : { ...rows[0], held, holds: holds.length === 0 ? rows[0].holds : holds, not_authentic_by: refuterIn(history) ?? rows[0].not_authentic_by };
+  const [called, requests, beside] = await Promise.all([reportWords(), me.two_for_viewing ? get("/api/viewing-requests") : [], alongside(row)]);
+  const asked = requests.filter((one) => one.person === me.id && one.recordings.includes(id));
+  return { found, row, called, asked, beside };
 }
 
 function words(entry, called) {
@@ -136,7 +158,6 @@ function facts(said, key, row, called) {
 }
 
 async function release(id, found, again) {
-  const said = await ask(headed("release", id, found), say("release_text"), [], say("release"), say("cancel"));
-  if (said !== null) await done(() => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), "released_now", again);
+  await askToDo(headed("release", id, found), say("release_text"), [], say("release"), () => post(`/api/recordings/${encodeURIComponent(id)}/release`, { reason: "" }), say("released_now"), again);
 }
 

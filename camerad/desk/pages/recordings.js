@@ -1,7 +1,7 @@
 // Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
 import { get, RefusedError } from "./api.js";
-import { field, fill, make, tell } from "./dom.js";
+import { field, fill, make, newest, tell } from "./dom.js";
 import { DAYS, markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
 import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
@@ -9,9 +9,12 @@ import { tags } from "./tags.js";
 import { addressOf, titleOf } from "./titles.js";
 import { say, sentence } from "./words.js";
 
-const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
+const FLAGS = [["flagged", "only_marked"], ["held", "only_held"], ["handed_over", "only_handed_over"], ["not_authentic", "only_not_authentic"], ["recovered", "only_recovered"], ["has_gaps", "only_gaps"]];
 const STATES = ["here", "deleted", "missing", "unreadable", "unseen", "apart"];
 const COLUMNS = ["choose_row", "when", "camera", "wearer", "length", "state", "kept"];
+const WHOLE_ID = /^\d{8}T\d{6}Z-\d{6,18}-[\da-f]{8}$/;
+/** Its number, the last of its letters, or both. */
+const PART_OF_ID = /^((\d{1,18}-)?[\da-f]{4,8}|\d{1,18})$/;
 const WIDE = matchMedia("(min-width: 48rem), print");
 /** How the list was left in this tab: by whom, what was asked for, how many pages, and which
  * recording was opened. */
@@ -64,8 +67,6 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   );
   const chosen = new Set();
   let [rows, marked, next] = [[], [], null];
-  /** Counts questions, so that a late answer is not drawn over the next one's. */
-  let turn = 0;
   const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
   let mine = { who: me.id, spoken, pages: 0, opened: "" };
   left = mine;
@@ -82,7 +83,8 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
 
   async function search(event) {
     event.preventDefault();
-    const wrong = mistakeIn(form);
+    const id = spelledId(form.elements.ids.value);
+    const wrong = id === "" || WHOLE_ID.test(id) || PART_OF_ID.test(id) ? mistakeIn(form) : say("no_such_id");
     if (wrong !== null) {
       tell(wrong, "wrong");
       return;
@@ -96,15 +98,17 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
 
   /** Comes to whether it drew what the server answered. */
   async function load(anew) {
-    const asking = (turn += 1);
-    const asked = questionOf(form, ["camera", "wearer", "state", "ids"], FLAGS.map(([name]) => name));
-    if (asked.has("ids")) asked.set("ids", spelledId(asked.get("ids")));
+    const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
+    const id = spelledId(form.elements.ids.value);
+    if (id !== "") asked.set(WHOLE_ID.test(id) ? "ids" : "id", id);
     if (!anew && next !== null) asked.set("after", next);
     try {
-      const [page, first] = await Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]);
-      if (asking !== turn) return false;
+      const got = await newest(list, Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]));
+      if (got === null) return false;
+      const [page, first] = got;
       if (anew) {
-        chosen.clear();
+        const there = [...first, ...page.rows].map((row) => row.id);
+        for (const id of chosen) if (!there.includes(id)) chosen.delete(id);
         fill(names, page.cameras.map((value) => make("option", { value })));
       }
       rows = anew ? page.rows : [...rows, ...page.rows];
@@ -158,10 +162,12 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     return new Map([...chosen].map((id) => [id, titleOf(id, [...marked, ...rows].find((row) => row.id === id))]));
   }
 
+  /** ids: of those that were chosen, which are left. What is chosen while the list comes stays so. */
   async function again(ids) {
-    await load(true);
+    chosen.clear();
     for (const id of ids) chosen.add(id);
     draw();
+    await load(true);
   }
 }
 
@@ -227,6 +233,6 @@ function keptUntil(row) {
 
 /** An id as files have it, however it was typed: large letters in the time, small ones at the end. */
 function spelledId(text) {
-  const parts = text.replace(/[^\w-]/g, "").split("-");
+  const parts = text.replace(/\.tar\s*$/i, "").replace(/[^\w-]/g, "").replace(/^-+/, "").split("-");
   return [...parts.slice(0, -1).map((one) => one.toUpperCase()), parts.at(-1).toLowerCase()].join("-");
 }

@@ -108,7 +108,8 @@ async function makeOne(form, button, made) {
     const found = await post("/api/report", { ...asked, form: typedForm, earlier: await chosen(said) });
     fill(made, draw(found));
     tell(say("report_there"));
-    made.querySelector("a").focus();
+    // Whoever types on meanwhile is not led away from it.
+    if (!form.contains(document.activeElement) || document.activeElement === button) made.querySelector("a").focus();
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     fill(made);

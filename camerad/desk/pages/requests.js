@@ -1,22 +1,28 @@
 // Requests for a viewing, where the office wants two: a supervisor approves, whoever asked sees it.
 
-import { get, post, RefusedError } from "./api.js";
-import { fill, make, tell } from "./dom.js";
+import { get, post } from "./api.js";
+import { attempt, make, newest, redraw, tell } from "./dom.js";
 import { linked, rowsOf, smallId } from "./titles.js";
-import { say, sentence } from "./words.js";
+import { say } from "./words.js";
 
 /** What waits: one's own, and a supervisor's all. */
 export async function showRequests({ main, me }) {
-  const found = await get("/api/viewing-requests");
-  const rows = await rowsOf([...new Set(found.flatMap((one) => one.recordings))]);
+  const got = await newest(main, gathered());
+  if (got === null) return;
+  const { found, rows } = got;
   const again = () => showRequests({ main, me });
-  fill(
+  redraw(
     main,
     make("h1", {}, say("requests")),
     make("p", { class: "hint" }, say("requests_text")),
     found.length === 0 ? make("p", {}, say("none")) : null,
     make("ul", { class: "people" }, found.map((one) => draw(one, rows, me, again))),
   );
+}
+
+async function gathered() {
+  const found = await get("/api/viewing-requests");
+  return { found, rows: await rowsOf([...new Set(found.flatMap((one) => one.recordings))]) };
 }
 
 function draw(one, rows, me, again) {
@@ -41,12 +47,9 @@ function draw(one, rows, me, again) {
 }
 
 async function approve(one, again) {
-  try {
+  await attempt(async () => {
     await post("/api/viewing-requests/approve", { name: one.name });
     tell(say("approved_now"));
     await again();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
+  });
 }

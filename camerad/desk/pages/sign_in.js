@@ -60,8 +60,8 @@ async function leaveFor(link) {
   location.assign(address);
 }
 
-/** The page behind a one-time link. */
-export async function showLink({ main, enter, show }, link) {
+/** The page behind a one-time link. me: who is signed in meanwhile, and stays so if it is good no more. */
+export async function showLink({ main, me, enter, show }, link) {
   // The secret is out of the address before anything else happens.
   history.replaceState(null, "", "/");
   let person = null;
@@ -69,6 +69,11 @@ export async function showLink({ main, enter, show }, link) {
     person = await post("/api/link/look", { link });
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
+    if (me !== null) {
+      await show();
+      tell(`${sentence(error)} ${say("link_signed_in", me)}`, "wrong");
+      return;
+    }
     fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", { role: "alert" }, sentence(error)), make("button", { class: "main", onclick: () => show() }, say("link_sign_in"))));
     return;
   }
@@ -85,7 +90,7 @@ export async function showLink({ main, enter, show }, link) {
     make("div", { class: "buttons" }, enrolling, mayConnect ? connecting : null, without),
     mayConnect ? make("p", { class: "hint" }, say("openid_connect_text", { label: account })) : null,
   );
-  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), form));
+  fill(main, make("section", { class: "card narrow" }, make("h1", {}, say("sign_in")), make("p", {}, say("link_text", person)), me === null || me.id === person.id ? null : make("p", { class: "wrong" }, say("link_instead", me)), form));
 
   async function enrol() {
     const asked = await post("/api/link/ask", { link });

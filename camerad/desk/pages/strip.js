@@ -19,7 +19,9 @@ export function strip(said) {
   for (const gap of said.gaps) pieces.push(piece("gap", gap.from ?? 0, gap.to ?? length));
   pieces.push(piece("press", said.trigger_at));
   for (const at of said.marks) pieces.push(piece("flag", at));
-  const kinds = ["recording", "self_view", "pre", "gap", "flag"];
+  // It explains what is there, and nothing else.
+  const there = (kind) => pieces.some((one) => one.classList.contains(kind));
+  const kinds = ["recording", "self_view", "footage", "pre", "press", "gap", "flag"].filter(there);
   return [
     make("div", { class: "strip", role: "img", "aria-label": say("strip") }, pieces),
     make("ul", { class: "legend", "aria-hidden": "true" }, kinds.map((one) => make("li", {}, make("span", { class: `swatch-${one}` }), say(`strip_${one}`)))),

@@ -3,12 +3,14 @@
 import { make } from "./dom.js";
 import { say } from "./words.js";
 
-/** Its tags: mark, hold, whether it left the office, what is wrong with it, and where it is. */
+/** Its tags: whose tab found it not authentic, mark, hold, whether it left the office, what else is
+ * wrong with it, and where it is. */
 export function tags(row) {
   const found = [];
-  const add = (is, kind, key) => {
-    if (is) found.push(make("span", { class: `tag ${kind}` }, say(key)));
+  const add = (is, kind, key, values) => {
+    if (is) found.push(make("span", { class: `tag ${kind}` }, say(key, values)));
   };
+  add(row.not_authentic_by, "refuted", "not_authentic_by", { who: row.not_authentic_by });
   add(row.flagged, "mark", "marked");
   add(row.held, "held", "held");
   add(row.handed_over, "held", "handed_over");

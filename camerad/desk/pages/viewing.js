@@ -2,9 +2,9 @@
 // before the first byte. What was opened here is let go of when somebody else may sit before it.
 
 import { bytes, get, piece, post, RefusedError, USED } from "./api.js";
-import { ask, field, make, tell } from "./dom.js";
+import { ask, attempt, field, make, tell } from "./dom.js";
 import { headed } from "./titles.js";
-import { language, say, sentence } from "./words.js";
+import { language, say } from "./words.js";
 
 const PIECE = 64 << 20;
 
@@ -43,8 +43,8 @@ export function keyOfTab(HeldKey) {
   return held;
 }
 
-/** Asks why, has that written down, and plays the recording in this tab. */
-export async function view(found, place, me, again) {
+/** Asks why, has that written down, and plays the recording in this tab. judged: is told the verdict. */
+export async function view(found, place, me, again, judged) {
   const { said, key } = found;
   if (key === null) {
     tell(say("no_camera_key"), "wrong");
@@ -61,7 +61,7 @@ export async function view(found, place, me, again) {
     if (turn !== before || !place.isConnected) return;
     held ??= new parts.HeldKey();
     player = parts.mountPlayer(place, {
-      ...opened(parts, said.id, headers, key),
+      ...opened(parts, said.id, headers, key, judged),
       identity: held,
       words: parts.wordsOf(language()),
     });
@@ -83,7 +83,7 @@ export async function viewTogether(rows, place, me) {
         return;
       }
       const ids = rows.map((row) => row.id);
-      const asked = await askOnce(ids, [...new Set(found.flatMap((one) => one.cases))], me);
+      const asked = await askOnce(ids, [...new Set(found.flatMap((one) => one.cases))], me, place);
       if (asked === null || turn !== before) return;
       for (const id of ids) reasons.set(id, asked.reason.trim());
       const { viewings, waiting } = await post("/api/viewings", { recordings: ids, reason: asked.reason, case: asked.case ?? "" });
@@ -109,9 +109,11 @@ export async function viewTogether(rows, place, me) {
   }
 }
 
-/** The reason for all of them; offered is what was approved for all of them. */
-async function askOnce(ids, cases, me) {
-  const mine = (await get("/api/viewing-requests")).filter((one) => one.person === me.id && one.purpose === "view" && one.approved_by && ids.includes(one.recording));
+/** The reason for all of them; offered is what was approved for all of them. place: on their page. */
+async function askOnce(ids, cases, me, place) {
+  const requests = await get("/api/viewing-requests");
+  if (!place.isConnected) return null;
+  const mine = requests.filter((one) => one.person === me.id && one.purpose === "view" && one.approved_by && ids.includes(one.recording));
   const same = (one, other) => one.reason === other.reason && one.case === other.case;
   const known = mine.find((one) => ids.every((id) => mine.some((other) => other.recording === id && same(one, other))));
   return askWhy("view", say("side_by_side_look"), say("view_together_text", { count: ids.length }), cases, known);
@@ -132,15 +134,18 @@ function askWhy(does, title, text, cases, known) {
   return ask(title, said, fields.flat(), say(does), say("cancel"));
 }
 
-/** What a player is given to read a recording by. */
-function opened(parts, id, headers, key) {
+/** What a player is given to read a recording by. judged: is told the verdict. */
+function opened(parts, id, headers, key, judged = () => {}) {
   const path = pathOf(id);
   const raw = parts.decodeBase64url(new TextEncoder().encode(key.x));
   const source = watched(new parts.RangeSource(`${path}/content`, { headers }));
   return {
     source: new parts.ExtentSource(source, bytes(`${path}/statements`, headers)),
     key: raw,
-    onVerdict: async (verdict) => parts.noteVerdict(id, headers, verdict, (await parts.PublicKey.of(raw)).thumbprint),
+    onVerdict: async (verdict) => {
+      judged(verdict.verdict);
+      await parts.noteVerdict(id, headers, verdict, (await parts.PublicKey.of(raw)).thumbprint);
+    },
     registered: key.camera,
     name: `${id}.tar`,
   };
@@ -172,7 +177,9 @@ async function grant(id, purpose, found, me, again) {
 }
 
 async function askedFor(id, purpose, found, me, again) {
+  const page = document.getElementById("main");
   const requests = me.two_for_viewing ? await get("/api/viewing-requests") : [];
+  if (!page.isConnected) return null;
   const known = requests.find(
     (one) => one.person === me.id && one.recordings.length === 1 && one.recording === id && one.purpose === purpose && one.approved_by,
   );
@@ -224,15 +231,6 @@ function watched(source) {
 
 function pathOf(id) {
   return `/api/recordings/${encodeURIComponent(id)}`;
-}
-
-async function attempt(work) {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    tell(sentence(error), "wrong");
-  }
 }
 
 /** The player, which weighs more than the page: it comes when somebody views something. */

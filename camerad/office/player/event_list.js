@@ -48,15 +48,15 @@ export class EventList {
 
   /** What a hole is, in words. @param {import("./timeline.js").Hole} hole */
   gap(hole) {
-    const { decimal, gapAt } = this.words;
+    const { decimal, gapAt, unprovenAt } = this.words;
     const time = recordingTime(hole.from, decimal);
-    return gapAt(time, duration(hole.to - hole.from, decimal), this.why(hole));
+    const length = duration(hole.to - hole.from, decimal);
+    return hole.torn ? unprovenAt(time, length) : gapAt(time, length, this.why(hole));
   }
 
   /** Why there are no pictures in a hole. @param {import("./timeline.js").Hole} hole */
-  why({ reasons, torn }) {
-    const { report, unexplained, unproven } = this.words;
-    if (torn) return unproven;
+  why({ reasons }) {
+    const { report, unexplained } = this.words;
     return reasons.map((one) => wordFor(report.gap_reasons, one)).join(", ") || unexplained;
   }
 }

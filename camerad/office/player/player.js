@@ -351,9 +351,10 @@ class Player {
       if (performance.now() > this.#noted) this.#view.note(null);
       return;
     }
-    const { gapJumped, gapHeard, decimal } = this.#words;
+    const { gapJumped, gapHeard, unprovenJumped, decimal } = this.#words;
     const length = duration(hole.to - hole.from, decimal);
-    this.#view.note((hole.heard ? gapHeard : gapJumped)(length, this.#view.events.why(hole)));
+    const said = hole.torn ? unprovenJumped : hole.heard ? gapHeard : gapJumped;
+    this.#view.note(said(length, this.#view.events.why(hole)));
     this.#noted = performance.now() + SAID_MS;
     const next = this.#feed.nextPicture(hole.to);
     if (this.#led === null && (!hole.heard || hole.torn) && next !== null) this.seek(next);

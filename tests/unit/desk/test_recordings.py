@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
@@ -69,6 +70,41 @@ def test_a_camera_is_found_as_people_say_it(tab: Browser) -> None:
     assert tab.ask("GET", "/api/recordings?camera=of-nobody").said["rows"] == []
     page = tab.ask("GET", f"/api/recordings?ids={ONE},20200101T000000Z-000001-00000001").said
     assert [one["id"] for one in page["rows"]] == [ONE]
+
+
+def test_an_id_is_found_by_its_number_and_its_last_letters(tab: Browser) -> None:
+    def found(said: str) -> Any:
+        return tab.ask("GET", f"/api/recordings?{urlencode({'id': said})}")
+
+    number, letters = TWO.split("-")[1:]
+    for said in (number, str(int(number)), letters[-4:].upper(), f"{int(number)}-{letters}"):
+        assert TWO in [row["id"] for row in found(said).said["rows"]], said
+    assert [row["id"] for row in found(f"{number}-{letters}").said["rows"]] == [TWO]
+    assert found("ffff").said["rows"] == []
+    for said in ("20261124T15", "no", ""):
+        assert found(said).why == "not_understood", said
+    assert not {"number", "tail"} & found(number).said["rows"][0].keys()
+
+
+def test_what_a_tab_found_not_authentic_is_found_and_says_whose_tab(
+    scene: DeskScene, tab: Browser
+) -> None:
+    def says(tab: Browser, verdict: str) -> None:
+        wanted = {"reason": "Az. 9", "purpose": "view"}
+        viewing = tab.ask("POST", f"/api/recordings/{TWO}/viewing", wanted).said["viewing"]
+        found = {"verdict": verdict, "key": KEY.public.thumbprint, "final": ""}
+        said = tab.ask("POST", f"/api/recordings/{TWO}/verdict", found, {"Viewing": viewing})
+        assert said.said == {"written": True}
+        scene.index.refresh()
+
+    found = "/api/recordings?not_authentic=true"
+    assert tab.ask("GET", found).said["rows"] == []
+    says(tab, "not_authentic")
+    (row,) = tab.ask("GET", found).said["rows"]
+    assert (row["id"], row["not_authentic_by"]) == (TWO, "desk")
+    assert tab.ask("GET", f"/api/recordings/{TWO}").said["rows"][0]["not_authentic_by"] == "desk"
+    says(scene.signed_in("boss"), "authentic")
+    assert tab.ask("GET", found).said["rows"] == []
 
 
 def test_the_ledger_s_camera_is_asked_for_as_the_list_s(scene: DeskScene, tab: Browser) -> None:

@@ -106,6 +106,12 @@ class IndexedOffice:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def judge(self, recording: str, verdict: str, who: str = "desk") -> None:
+        """The tab of somebody says what it found."""
+        facts = {"verdict": verdict, "key": KEY.public.thumbprint, "final": ""}
+        with self.store() as store:
+            store.ledger.append("judged", id=recording, who=who, **facts)
+
     def purge(self) -> list[str]:
         with self.store() as store:
             return [one.id for one in store.purge()]

@@ -262,6 +262,34 @@ def test_it_finds_what_was_handed_over_has_gaps_or_was_repaired(
     assert list(index.dump()) == rebuilt(office)
 
 
+def test_it_says_whose_tab_found_last_that_one_is_not_authentic(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    office.take(A, B, C)
+    office.judge(A, "not_authentic", "m.yilmaz")
+    office.judge(B, "not_authentic", "m.yilmaz")
+    office.judge(B, "authentic", "k.clerk")
+    office.judge(C, "unreadable")
+    index.refresh()
+    assert answers(index, not_authentic=True) == [A]
+    assert answers(index, not_authentic=False) == [C, B]
+    assert answers(index, not_authentic=True, held=True) == []
+    assert row(index, A)["not_authentic_by"] == "m.yilmaz"
+    # The newest counts, whatever epoch it is in.
+    office.clock.advance(DAY + HOUR)
+    office.purge()
+    office.judge(A, "qualified", "k.clerk")
+    office.judge(C, "not_authentic", "k.clerk")
+    index.refresh()
+    assert answers(index, not_authentic=True) == [C]
+    # It stays said of what is gone, until the ledger forgets it.
+    office.clock.advance((DAYS + 1) * DAY)
+    office.purge()
+    index.refresh()
+    assert (row(index, C)["state"], row(index, C)["not_authentic_by"]) == ("deleted", "k.clerk")
+    assert list(index.dump()) == rebuilt(office)
+
+
 def test_a_page_takes_a_mark_and_nothing_else(office: IndexedOffice, index: RecordingIndex) -> None:
     office.take(A, B, C)
     index.refresh()

@@ -29,10 +29,29 @@ NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-
         ("BAHN", ["Bahnhof"]),
         ("camera-4", []),
         ("4", []),
+        ("cam 3", ["camera-03"]),
+        ("bodycam 3", ["camera-03"]),
+        # A word that is none of a camera's means no camera.
+        ("none-3", []),
+        ("era 3", []),
+        ("bahnhof 3", []),
     ],
 )
 def test_people_say_a_name_a_part_of_it_or_its_number(said: str, meant: list[str]) -> None:
     assert names_meant(NAMES, said) == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("p 14", ["P-014"]),
+        ("kamera 14", []),
+        ("w-14", ["Nord W-14"]),
+        ("14", ["P-014", "Nord W-14"]),
+    ],
+)
+def test_a_wearer_is_not_called_a_camera(said: str, meant: list[str]) -> None:
+    assert names_meant(["P-014", "Nord W-14"], said, ()) == meant
 
 
 def test_rows_of_several_cameras_come_in_one_order_page_by_page() -> None:

@@ -96,6 +96,11 @@ class Life(RuleBasedStateMachine):
     def hand_over(self, number: int) -> None:
         self.office.hand_over(self.one(number))
 
+    @precondition(is_plain)
+    @rule(number=PICK, verdict=st.sampled_from(["not_authentic", "authentic"]))
+    def judge(self, number: int, verdict: str) -> None:
+        self.office.judge(self.one(number), verdict)
+
     @rule(days=st.sampled_from([0, 1, DAYS, 40]))
     def purge(self, days: int) -> None:
         self.office.clock.advance(days * DAY)

@@ -69,6 +69,15 @@ def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
 
 
+def test_what_is_received_is_logged_once(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    office.take(ONE)
+    with caplog.at_level(logging.INFO):
+        office.worker.look()
+        office.worker.look()
+    said = [one.getMessage() for one in caplog.records]
+    assert [one for one in said if "received" in one] == [f"{ONE}: received from cam-1"]
+
+
 def test_o4_what_is_due_goes_by_itself_and_leaves_a_tombstone(office: Office) -> None:
     office.take(ONE, TWO)
     assert office.worker.look() == LOOK_SECONDS

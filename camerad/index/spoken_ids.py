@@ -1,0 +1,58 @@
+"""Ids of recordings, as people say them on the phone: a number, or the last letters.
+
+An id is ``20261124T153000Z-000001-9f3c02ab``: its time, its number, and letters by chance. Each row
+has the number, and the letters from the last to the first: so those with the same last letters lie
+beside each other in an index of the database, and no other row is read for them. What else somebody
+says of an id finds nothing: the beginning is a time, which is asked for as a time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camerad.container.recording_files import ID
+
+LEAST: Final = 4
+"""Letters at the least: sixteen of a million recordings end with the same four."""
+_LETTERS: Final = 8
+_SAID: Final = re.compile(
+    rf"(?:0*(?P<before>\d{{1,18}})-)?(?P<end>[0-9a-f]{{{LEAST},{_LETTERS}}})|0*(?P<number>\d{{1,18}})",
+    re.ASCII,
+)
+BEHIND: Final = "g"
+"""Behind every letter that an id ends with."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdPart:
+    """What somebody knows of an id; None where they do not. tail: the end of its letters, the last
+    one first."""
+
+    number: int | None = None
+    tail: str | None = None
+
+
+def columns_of(recording: str) -> dict[str, Any]:
+    """What a row has of a recording's id, for `ids_meant`."""
+    found = ID.fullmatch(recording)
+    return {
+        "number": None if found is None else int(found[1]),
+        "tail": None if found is None else recording[-_LETTERS:][::-1],
+    }
+
+
+def ids_meant(said: str) -> list[IdPart]:
+    """What may be meant by it: digits may be the number and the end as well. Nothing, if it is no
+    part of an id that can be found."""
+    text = said.strip().casefold().lstrip("-")
+    if (found := _SAID.fullmatch(text)) is None:
+        return []
+    end, before, number = found["end"], found["before"], found["number"]
+    meant = []
+    if end is not None:
+        meant.append(IdPart(None if before is None else int(before), end[::-1]))
+    if number is not None or (before is None and end is not None and end.isdecimal()):
+        meant.append(IdPart(int(text)))
+    return meant
