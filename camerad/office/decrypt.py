@@ -26,6 +26,7 @@ from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import MemberSeen
+from camerad.office.age_opener import AgeOpener
 from camerad.office.identity_file import Identities
 from camerad.office.remux import Mp4Writer
 from camerad.office.unnamed_file import UnnamedFile
@@ -153,7 +154,7 @@ def decrypted(
                 f"{target}: exists already and is not overwritten"
             )
     with raise_on_sigterm(), UnnamedFile(output) as target_file:
-        opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
+        opener = _Opener(Checker(keys), AgeOpener(identities), target_file, salvage=salvage)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
             if opener.complete(report):
@@ -178,11 +179,11 @@ class _Opener:
     """Opens what the checker has proven, in the order of the file."""
 
     def __init__(
-        self, checker: Checker, identities: Identities, target: UnnamedFile, *, salvage: bool
+        self, checker: Checker, age: AgeOpener, target: UnnamedFile, *, salvage: bool
     ) -> None:
         self.written: list[Span] = []
         self._checker = checker
-        self._identities = identities
+        self._age = age
         self._target = target
         self._salvage = salvage
         self._sealed: dict[str, bytes] = {}
@@ -234,7 +235,7 @@ class _Opener:
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str
     ) -> Mp4Writer | None:
         try:
-            return use(pyrage.decrypt(sealed, self._identities))
+            return use(self._age.open(sealed))
         except pyrage.DecryptError as error:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"
