@@ -57,7 +57,7 @@ class AgeOpener:
         self._keys: Final = [_private_key(str(identity)) for identity in identities]
         self._publics: Final = [key.public_key().public_bytes_raw() for key in self._keys]
 
-    def open(self, sealed: bytes) -> bytes:
+    def open(self, sealed: bytes) -> bytes | bytearray:
         """What is in it. Raises pyrage.DecryptError."""
         try:
             return self._opened(sealed)
@@ -65,7 +65,7 @@ class AgeOpener:
             plain: bytes = pyrage.decrypt(sealed, self._identities)
             return plain
 
-    def _opened(self, sealed: bytes) -> bytes:
+    def _opened(self, sealed: bytes) -> bytearray:
         """The same. Raises ValueError or InvalidTag for whatever is not as expected."""
         found = _HEADER.match(sealed)
         if found is None:
@@ -80,7 +80,7 @@ class AgeOpener:
             if len(nonce) != _NONCE:
                 raise ValueError("the file ends before its content")
             cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
-            return b"".join(_chunks(cipher, memoryview(sealed)[begin:]))
+            return _payload(cipher, memoryview(sealed)[begin:])
         raise ValueError("it is sealed to others")
 
     def _file_keys(self, stanzas: bytes) -> Iterator[bytes]:
@@ -98,17 +98,20 @@ class AgeOpener:
                     continue
 
 
-def _chunks(cipher: ChaCha20Poly1305, payload: memoryview) -> Iterator[bytes]:
-    """The chunks in the clear (STREAM). Only the last one is marked so, and only an empty file's is
-    empty."""
+def _payload(cipher: ChaCha20Poly1305, sealed: memoryview) -> bytearray:
+    """The chunks in the clear (STREAM), each decrypted to where it stays. Only the last one is
+    marked so, and only an empty file's is empty."""
     step = _CHUNK + _TAG
-    last = max(0, len(payload) - 1) // step
+    last = max(0, len(sealed) - 1) // step
+    if last and len(sealed) - last * step <= _TAG:
+        raise ValueError("an empty chunk follows another")
+    plain = bytearray(max(0, len(sealed) - (last + 1) * _TAG))
+    room = memoryview(plain)
     for number in range(last + 1):
         nonce = number.to_bytes(11, "big") + bytes((number == last,))
-        chunk = cipher.decrypt(nonce, payload[number * step : (number + 1) * step], None)
-        if number and not chunk:
-            raise ValueError("an empty chunk follows another")
-        yield chunk
+        chunk = sealed[number * step : (number + 1) * step]
+        cipher.decrypt_into(nonce, chunk, None, room[number * _CHUNK : (number + 1) * _CHUNK])
+    return plain
 
 
 def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:

@@ -28,7 +28,7 @@ from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import MemberSeen
 from camerad.office.age_opener import AgeOpener
 from camerad.office.identity_file import Identities
-from camerad.office.remux import Mp4Writer
+from camerad.office.remux import Mp4Writer, Plain
 from camerad.office.unnamed_file import UnnamedFile
 from camerad.verify.checker import Checker
 from camerad.verify.findings import JudgedCommit, Span, extend_spans
@@ -49,7 +49,6 @@ SALVAGED: Final = ".salvaged"
 
 _CANDIDATES: Final = 4
 _SWITCH_S: Final = 0.001
-"""With Python's 5 ms, opening takes a quarter longer."""
 
 
 class UnsealError(CameradError, ValueError):
@@ -166,7 +165,7 @@ def decrypted(
 
 @contextlib.contextmanager
 def _handing_over() -> Iterator[None]:
-    """Let the thread that reads have the interpreter soon: pyrage keeps it while it decrypts."""
+    """Let the thread that reads have the interpreter soon: whoever decrypts keeps it for long."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
@@ -218,7 +217,7 @@ class _Opener:
         facts = judged.facts
         if init is not None:
             self._writer = self._understood(
-                lambda data: Mp4Writer(self._target, data), init, INIT_NAME
+                lambda data: Mp4Writer(self._target, bytes(data)), init, INIT_NAME
             )
         if self._writer is None or fragment is None:
             return
@@ -232,7 +231,7 @@ class _Opener:
             extend_spans(self.written, began_us, self._checker.result.recording_us(facts.until_us))
 
     def _understood(
-        self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str
+        self, use: Callable[[Plain], Mp4Writer | None], sealed: bytes, name: str
     ) -> Mp4Writer | None:
         try:
             return use(self._age.open(sealed))
