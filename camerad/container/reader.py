@@ -251,7 +251,8 @@ def _content(
         while left and (view := source.some(left)):
             digest.update(view)
             left -= len(view)
-    if any(source.exactly(member.padding)):
+    padding = source.exactly(member.padding)
+    if padding != _ZEROS[: len(padding)]:
         damage = f"{damage}, and {PADDING_DAMAGED}" if damage else PADDING_DAMAGED
     token = content if token_like else None
     sealed = None if statement else content
