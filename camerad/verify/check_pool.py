@@ -13,22 +13,23 @@ however that ends; Ctrl-C interrupts only that one, which then ends them.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from camerad.base import process
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing
 from camerad.verify.judge import MayRun, Progress, verify
 from camerad.verify.verdict import Report
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 WORTH_BYTES: Final = 32 << 20
 """Fewer bytes are checked before processes for them are made."""
@@ -97,6 +98,8 @@ class CheckPool:
         self._end()
 
     def __iter__(self) -> Iterator[Report]:
+        from multiprocessing.connection import wait  # noqa: PLC0415 - slow to import
+
         reports: dict[int, Report] = {}
         following = 0
         while self._workers or self._left:
@@ -137,6 +140,8 @@ class _Worker:
     it ended by itself."""
 
     def __init__(self, orders: Sequence[CheckOrder], check: Check) -> None:
+        import multiprocessing  # noqa: PLC0415 - slow to import, and one recording needs none
+
         self._orders = orders
         self.index = 0
         self.died = False
