@@ -13,6 +13,7 @@ reason, is given to pyrage, which opens it all the same or says what is wrong.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import re
 from base64 import b64decode, b64encode
@@ -43,6 +44,8 @@ _NONCE: Final = 16
 _CHUNK: Final = 64 << 10
 _TAG: Final = 16
 _ZERO_NONCE: Final = bytes(12)
+IN_PLACE: Final = hasattr(ChaCha20Poly1305, "decrypt_into")
+"""Whether this office's `cryptography` decrypts to where the content stays: 47 and later do."""
 _DIGITS: Final = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
 """Of Bech32 (BIP 173), in the order of their values."""
 _KEY_DIGITS: Final = 52
@@ -59,11 +62,11 @@ class AgeOpener:
 
     def open(self, sealed: bytes) -> bytes | bytearray:
         """What is in it. Raises pyrage.DecryptError."""
-        try:
-            return self._opened(sealed)
-        except (ValueError, InvalidTag):
-            plain: bytes = pyrage.decrypt(sealed, self._identities)
-            return plain
+        with contextlib.suppress(ValueError, InvalidTag):
+            if IN_PLACE:
+                return self._opened(sealed)
+        plain: bytes = pyrage.decrypt(sealed, self._identities)
+        return plain
 
     def _opened(self, sealed: bytes) -> bytearray:
         """The same. Raises ValueError or InvalidTag for whatever is not as expected."""

@@ -59,6 +59,12 @@ def test_a_stranger_hears_from_pyrage() -> None:
     assert str(ours.value) == str(theirs.value)
 
 
+def test_with_an_older_library_everything_is_pyrage_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(age_opener, "IN_PLACE", False)
+    monkeypatch.setattr(age_opener.AgeOpener, "_opened", None)
+    assert AgeOpener([DESK]).open(sealed(PLAIN)) == PLAIN
+
+
 def _header_end(piece: bytes) -> int:
     return piece.index(b"\n--- ") + len(b"\n--- ") + 43 + 1
 
