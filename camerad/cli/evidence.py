@@ -114,6 +114,13 @@ def add_parser(commands: Any) -> None:
         help="head of the office's own ledger that somebody noted elsewhere, as verify prints it: "
         "EPOCH:SEQUENCE:SHA256",
     )
+    one.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="how many recordings are checked at once; default: one for each processor; 1 where "
+        "that is slower, as on a disk that turns",
+    )
     add_key_option(one)
 
     one = actions.add_parser("open", help="check a recording and write it as MP4")
@@ -184,6 +191,12 @@ def _add_utc(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--utc", action="store_true", help="times and days in UTC, not in this computer's zone"
     )
+
+
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _add_opening(parser: argparse.ArgumentParser) -> None:

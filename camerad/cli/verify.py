@@ -8,12 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from camerad.base import file_status, storage_errors
-from camerad.base.errors import CameradError, StorageError
+from camerad.base.errors import StorageError
 from camerad.base.storage_errors import ForbiddenError
-from camerad.base.text import printable
 from camerad.cli import desk
 from camerad.cli.cross_check import CheckedLedger, CheckedPlace, check_holding, find_disagreements
 from camerad.cli.progress import ProgressBar
@@ -31,7 +30,8 @@ from camerad.store import receipts
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
 from camerad.store.receipts import FiledReceipt
-from camerad.verify.judge import verify
+from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, size_of, workers_for
+from camerad.verify.judge import MayRun
 from camerad.verify.verdict import Report, Verdict
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
@@ -71,22 +71,15 @@ def run(options: argparse.Namespace) -> int:
     filed = dict(_with_named(target, filed, ledgers, summary))
     finals = _receipted(filed) | _finals(ledgers)
     begun = _begun(ledgers)
-    may_run = desk.may_run(target.place, keys)
-    for path in paths:
-        name = os.path.basename(path)
-        stem = name.removesuffix(SUFFIX)
-        with ProgressBar(printable(name)) as bar:
-            report = _verified(
-                path,
-                keys,
-                bar,
-                final=finals.get(stem),
-                begun=stem in begun,
-                may_run=may_run,
-            )
+    stems = [os.path.basename(path).removesuffix(SUFFIX) for path in paths]
+    orders = [
+        CheckOrder(path, finals.get(stem), stem in begun)
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+    for report in _checked(orders, keys, desk.may_run(target.place, keys), options.jobs):
         summary.reports.append(report)
         if report.verdict is Verdict.UNREADABLE:
-            summary.unread += _forbidden(path)
+            summary.unread += _forbidden(report.path)
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
@@ -113,12 +106,21 @@ def run(options: argparse.Namespace) -> int:
     return summary.exit_code
 
 
-def _verified(path: str, keys: KeyRing, bar: ProgressBar, **told: Any) -> Report:
-    """The check of one file, which never keeps from checking the others. told: as for `verify`."""
-    try:
-        return verify(path, keys, bar.set_done, **told)
-    except (CameradError, ValueError, ArithmeticError) as error:
-        return Report(path, 0, problem=f"it cannot be checked: {error}")
+def _checked(
+    orders: Sequence[CheckOrder], keys: KeyRing, may_run: MayRun, jobs: int | None
+) -> Iterator[Report]:
+    """The checks of all files, in their order."""
+    workers = workers_for(orders, jobs)
+    if not workers:
+        for order in orders:
+            with ProgressBar(os.path.basename(order.path)) as bar:
+                yield check_one(order, keys, may_run, bar.set_done)
+        return
+    pool = CheckPool(orders, lambda order: check_one(order, keys, may_run), workers)
+    with pool, ProgressBar(f"{len(orders)} recordings", sum(map(size_of, orders))) as bar:
+        for report in pool:
+            bar.advance(report.bytes)
+            yield report
 
 
 def _forbidden(path: str) -> Iterator[StorageError]:

@@ -32,6 +32,9 @@ LARGEST_KEPT: Final = 32 << 20
 a tenth of it."""
 
 _BUFFER: Final = 1 << 20
+_SMALL_BUFFER: Final = 1 << 13
+"""Where sealed members are kept, each is read into its own room, and the buffer is for what lies
+between them: a statement and two headers."""
 _FIRST_LOOK: Final = 1 << 13
 """Bytes that a search for the next header reads first. Where every other header is damaged, the
 next one is close by, and to read a whole buffer for it would be slow."""
@@ -119,12 +122,13 @@ class _CommitHint(msgspec.Struct):
 class _Source:
     """A descriptor read through one buffer, up to the size that the file has now."""
 
-    def __init__(self, descriptor: int, whole: WholeFile | None = None) -> None:
+    def __init__(
+        self, descriptor: int, whole: WholeFile | None = None, buffer_bytes: int = _BUFFER
+    ) -> None:
         self.descriptor: Final = descriptor
         self._whole = whole
         self.size: Final = os.fstat(descriptor).st_size
-        self._buffer: Final = bytearray(_BUFFER)
-        self._view: Final = memoryview(self._buffer)
+        self._view: Final = memoryview(bytearray(buffer_bytes))
         self._start = 0
         self._end = 0
         self._next = 0
@@ -147,7 +151,7 @@ class _Source:
         They are valid until the next call.
         """
         if self._start == self._end:
-            wanted = min(_BUFFER, self.size - self._next)
+            wanted = min(len(self._view), self.size - self._next)
             got = os.preadv(self.descriptor, [self._view[:wanted]], self._next) if wanted > 0 else 0
             self._start, self._end = 0, got
             if self._whole is not None:
@@ -159,10 +163,21 @@ class _Source:
 
     def exactly(self, size: int) -> bytes:
         """The next `size` bytes, fewer at the end of the file."""
+        if size > len(self._view):
+            return self._past_the_buffer(size)
         first = bytes(self.some(size))
         while len(first) < size and (more := self.some(size - len(first))):
             first += more
         return first
+
+    def _past_the_buffer(self, size: int) -> bytes:
+        """The same, copied once, from the kernel to where it stays."""
+        offset = self.offset
+        content = os.pread(self.descriptor, min(size, self.left), offset)
+        if self._whole is not None:
+            self._whole.show(self.descriptor, offset, memoryview(content))
+        self.seek(offset + len(content))
+        return content
 
     def at(self, offset: int, size: int) -> bytes:
         """Bytes elsewhere in the file, without moving on."""
@@ -177,7 +192,7 @@ def walk_members(
     keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
     whole: is shown all that is read on the way; `WholeFile.finish` is the caller's.
     """
-    source = _Source(descriptor, whole)
+    source = _Source(descriptor, whole, _SMALL_BUFFER if keep_sealed else _BUFFER)
     while True:
         offset = source.offset
         block = source.exactly(ustar.BLOCK)
@@ -236,7 +251,8 @@ def _content(
         while left and (view := source.some(left)):
             digest.update(view)
             left -= len(view)
-    if any(source.exactly(member.padding)):
+    padding = source.exactly(member.padding)
+    if padding != _ZEROS[: len(padding)]:
         damage = f"{damage}, and {PADDING_DAMAGED}" if damage else PADDING_DAMAGED
     token = content if token_like else None
     sealed = None if statement else content

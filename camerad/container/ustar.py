@@ -45,6 +45,25 @@ class Member(NamedTuple):
         return self.size + self.padding
 
 
+_BEFORE_SIZE: Final = b"0000444\0" + b"0000000\0" * 2
+"""Mode, user and group."""
+_BEFORE_CHECKSUM: Final = b"\0" + b"00000000000\0"
+"""The end of the size, and the time."""
+_BEHIND: Final = b"".join(
+    (
+        b"0",  # a regular file
+        bytes(100),  # link
+        b"ustar\x0000",
+        bytes(64),  # names of user and group
+        b"0000000\0" * 2,  # device
+        bytes(167),
+    )
+)
+"""All behind the checksum."""
+_CONSTANT_SUM: Final = sum(_BEFORE_SIZE + _BEFORE_CHECKSUM + b"        " + _BEHIND)
+"""What all but name and size count in the checksum, which itself counts as spaces."""
+
+
 def header(name: str, size: int) -> bytes:
     """The 512 bytes before a member's content.
 
@@ -54,22 +73,10 @@ def header(name: str, size: int) -> bytes:
         raise TarError(f"{name!r} is no name of a recording's member")
     if not 0 <= size <= LARGEST:
         raise TarError(f"a member cannot have {size} bytes")
-    fields = (
-        name.encode().ljust(100, b"\0"),
-        b"0000444\0",  # mode
-        b"0000000\0",  # user
-        b"0000000\0",  # group
-        b"%011o\0" % size,
-        b"00000000000\0",  # time
-        b"        ",  # checksum, which counts as spaces
-        b"0",  # a regular file
-        bytes(100),  # link
-        b"ustar\x0000",
-        bytes(64),  # names of user and group
-        b"0000000\0" * 2,  # device
-    )
-    block = b"".join(fields).ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    called, digits = name.encode(), b"%011o" % size
+    checksum = b"%06o\0 " % (_CONSTANT_SUM + sum(called) + sum(digits))
+    fields = (called.ljust(100, b"\0"), _BEFORE_SIZE, digits, _BEFORE_CHECKSUM, checksum, _BEHIND)
+    return b"".join(fields)
 
 
 def parse(block: bytes) -> Member:

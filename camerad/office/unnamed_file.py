@@ -23,6 +23,10 @@ MODE: Final = 0o600
 
 
 _BUFFER: Final = 1 << 20
+"""Bytes that are handed to the thread at once."""
+_PIECE: Final = 256 << 10
+"""Bytes of one call. On ext4 a call of 512 KiB and more takes three times as long for each byte, on
+some devices (Linux 6.18, measured on a loop device)."""
 
 
 class UnnamedFile:
@@ -47,7 +51,7 @@ class UnnamedFile:
         self._pieces: list[bytes | memoryview] = []
         self._waiting = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence-write")
-        self._under_way: Future[int] | None = None
+        self._under_way: Future[None] | None = None
 
     def __enter__(self) -> UnnamedFile:
         directory = os.path.dirname(self._output)
@@ -115,10 +119,15 @@ class UnnamedFile:
         self._wait()
         pieces, size = self._pieces, self._waiting
         self._pieces, self._waiting = [], 0
-        self._under_way = self._thread.submit(
-            durable_files.write, self._opened, pieces, self._offset, self._path
-        )
+        self._under_way = self._thread.submit(self._write_all, pieces, self._offset)
         self._offset += size
+
+    def _write_all(self, pieces: list[bytes | memoryview], offset: int) -> None:
+        for piece in pieces:
+            view = memoryview(piece)
+            for start in range(0, len(view), _PIECE):
+                part = view[start : start + _PIECE]
+                offset = durable_files.write(self._opened, [part], offset, self._path)
 
     def _wait(self) -> None:
         """Return when what was to be written is. Raises StorageError."""

@@ -1,0 +1,137 @@
+"""Opens sealed pieces: the age files that a camera writes, one for each fragment.
+
+pyrage opens any of them, but slowly (0.8 GB/s), and holds the interpreter meanwhile, so that the
+thread that reads and hashes has to wait. Here the same ciphers are OpenSSL's, by `cryptography`
+(5 GB/s), and the format around them (https://c2sp.org/age, version 1) is read here, as far as a
+camera writes it: files to X25519 recipients, and the stanzas that age's libraries add to keep
+readers tolerant ("grease").
+
+Nothing is believed here that pyrage would not believe: the header's MAC, every chunk's tag and the
+mark of the last chunk are checked before anything is returned. What does not pass, for whatever
+reason, is given to pyrage, which opens it all the same or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from typing import Final
+
+import pyrage
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from camerad.office.identity_file import Identities
+
+_HEADER: Final = re.compile(
+    rb"age-encryption\.org/v1\n"
+    rb"((?:-> (?:X25519|[\x21-\x7e]*-grease)(?: [\x21-\x7e]+)*\n"
+    rb"(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+)"
+    rb"--- ([A-Za-z0-9+/]{43})\n"
+)
+"""The stanzas, and the MAC. Of the whole file this is the beginning."""
+_X25519: Final = re.compile(
+    rb"^-> X25519 ([A-Za-z0-9+/]{43})\n([A-Za-z0-9+/]{43})\n(?=-> |\Z)", re.MULTILINE
+)
+"""The ephemeral share, and the file key as it is wrapped for one recipient."""
+_NONCE: Final = 16
+_CHUNK: Final = 64 << 10
+_TAG: Final = 16
+_ZERO_NONCE: Final = bytes(12)
+IN_PLACE: Final = hasattr(ChaCha20Poly1305, "decrypt_into")
+"""Whether this office's `cryptography` decrypts to where the content stays: 47 and later do."""
+_DIGITS: Final = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
+"""Of Bech32 (BIP 173), in the order of their values."""
+_KEY_DIGITS: Final = 52
+"""Of a key's 256 bits; behind them comes the checksum, which pyrage has checked."""
+
+
+class AgeOpener:
+    """Opens what is sealed to one of `identities`. Used by one thread."""
+
+    def __init__(self, identities: Identities) -> None:
+        self._identities: Final = identities
+        self._keys: Final = [_private_key(str(identity)) for identity in identities]
+        self._publics: Final = [key.public_key().public_bytes_raw() for key in self._keys]
+
+    def open(self, sealed: bytes) -> bytes | bytearray:
+        """What is in it. Raises pyrage.DecryptError."""
+        with contextlib.suppress(ValueError, InvalidTag):
+            if IN_PLACE:
+                return self._opened(sealed)
+        plain: bytes = pyrage.decrypt(sealed, self._identities)
+        return plain
+
+    def _opened(self, sealed: bytes) -> bytearray:
+        """The same. Raises ValueError or InvalidTag for whatever is not as expected."""
+        found = _HEADER.match(sealed)
+        if found is None:
+            raise ValueError("the header is of another kind")
+        begin = found.end() + _NONCE
+        signed = sealed[: found.start(2) - 1]
+        for file_key in self._file_keys(found[1]):
+            mac = hmac.digest(_derived(file_key, None, b"header"), signed, "sha256")
+            if not hmac.compare_digest(mac, _decoded(found[2])):
+                raise ValueError("the header is not the one that was written")
+            nonce = sealed[found.end() : begin]
+            if len(nonce) != _NONCE:
+                raise ValueError("the file ends before its content")
+            cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
+            return _payload(cipher, memoryview(sealed)[begin:])
+        raise ValueError("it is sealed to others")
+
+    def _file_keys(self, stanzas: bytes) -> Iterator[bytes]:
+        """The file's key, as the first stanza that is for one of the keys has it."""
+        for share_text, body_text in _X25519.findall(stanzas):
+            share, body = _decoded(share_text), _decoded(body_text)
+            ephemeral = X25519PublicKey.from_public_bytes(share)
+            for key, public in zip(self._keys, self._publics, strict=True):
+                wrap = _derived(
+                    key.exchange(ephemeral), share + public, b"age-encryption.org/v1/X25519"
+                )
+                try:
+                    yield ChaCha20Poly1305(wrap).decrypt(_ZERO_NONCE, body, None)
+                except InvalidTag:
+                    continue
+
+
+def _payload(cipher: ChaCha20Poly1305, sealed: memoryview) -> bytearray:
+    """The chunks in the clear (STREAM), each decrypted to where it stays. Only the last one is
+    marked so, and only an empty file's is empty."""
+    step = _CHUNK + _TAG
+    last = max(0, len(sealed) - 1) // step
+    if last and len(sealed) - last * step <= _TAG:
+        raise ValueError("an empty chunk follows another")
+    plain = bytearray(max(0, len(sealed) - (last + 1) * _TAG))
+    room = memoryview(plain)
+    for number in range(last + 1):
+        nonce = number.to_bytes(11, "big") + bytes((number == last,))
+        chunk = sealed[number * step : (number + 1) * step]
+        cipher.decrypt_into(nonce, chunk, None, room[number * _CHUNK : (number + 1) * _CHUNK])
+    return plain
+
+
+def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt, info).derive(secret)
+
+
+def _decoded(text: bytes) -> bytes:
+    """Raises ValueError for another spelling of the same bytes."""
+    data = b64decode(text + b"=", validate=True)
+    if b64encode(data)[:-1] != text:
+        raise ValueError("this is not canonical base64")
+    return data
+
+
+def _private_key(text: str) -> X25519PrivateKey:
+    """Of ``AGE-SECRET-KEY-1...``, as pyrage writes it."""
+    number = 0
+    for digit in text.upper().rpartition("1")[2][:_KEY_DIGITS]:
+        number = number << 5 | _DIGITS.index(digit)
+    return X25519PrivateKey.from_private_bytes((number >> 4).to_bytes(32, "big"))

@@ -1,0 +1,111 @@
+"""Twenty recordings checked by one command, several at once and one after the other.
+
+One check alone keeps one processor and a half busy: one thread reads and hashes, another judges.
+So two at once cannot be twice as fast on two processors. Beside them: `sha256sum` of the same
+files, and a command for each recording, as somebody would ask who does not know that one is
+enough.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from tests.bench import peers
+from tests.bench.goals import Goal
+from tests.bench.many_recordings import MANY
+from tests.bench.plan import BenchError, Effort, log
+from tests.bench.sealing import DEVICE_KEY
+
+FILES: Final = 20
+FRAGMENTS: Final = 120
+"""A minute of each recording."""
+JOBS: Final = 2
+LIMIT: Final = 1.7
+
+AT_ONCE: Final = f"{FILES} recordings, {JOBS} at once"
+ONE_BY_ONE: Final = f"{FILES} recordings, one after the other"
+COMMANDS: Final = f"{FILES} recordings, a command for each"
+SHA256SUM: Final = f"{FILES} recordings, sha256sum"
+
+
+@dataclass(slots=True)
+class Result:
+    """bytes: of all recordings. seconds: how long each way took, as often as it was gone; of the
+    first two without loading the program, which all the others need too."""
+
+    bytes: int = 0
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def speed(self, one: str, other: str) -> float | None:
+        """How fast `one` is for each unit of `other`'s speed: the median of their pairs."""
+        pairs = zip(self.seconds.get(one, []), self.seconds.get(other, []), strict=False)
+        ratios = [theirs / ours for ours, theirs in pairs]
+        return round(median(ratios), 3) if ratios else None
+
+    def goals(self) -> list[Goal]:
+        """The one goal."""
+        name = f"speed of checking {FILES} recordings, {JOBS} at once, of one after the other"
+        return [Goal(name, self.speed(AT_ONCE, ONE_BY_ONE), LIMIT, "times", at_least=True)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "bytes": self.bytes,
+            "seconds": {
+                name: [round(one, 3) for one in figures] for name, figures in self.seconds.items()
+            },
+            "speed_to_one_after_the_other": self.speed(AT_ONCE, ONE_BY_ONE),
+            "speed_to_a_command_for_each": self.speed(AT_ONCE, COMMANDS),
+            "speed_to_sha256sum": self.speed(AT_ONCE, SHA256SUM),
+        }
+
+    def table(self) -> list[str]:
+        """Everything, for people."""
+        return [
+            f"{name:<36}{median(took):>11.2f}{self.bytes / 1e6 / median(took):>11.0f}"
+            for name, took in self.seconds.items()
+        ]
+
+
+def measure(effort: Effort, footage: str, directory: Path) -> Result:
+    """Write the recordings into a directory, and check them."""
+    log.info("evidence: %d recordings, checked at once", FILES)
+    made = peers.run("tests.bench.many_recordings", footage, directory, FILES, FRAGMENTS)
+    result = Result(made["bytes"])
+    place, key = directory / MANY, directory / DEVICE_KEY
+    files = sorted(place.iterdir())
+    ways: dict[str, Callable[[], float]] = {
+        AT_ONCE: lambda: _checked(place, key, JOBS),
+        ONE_BY_ONE: lambda: _checked(place, key, 1),
+        SHA256SUM: lambda: _ran(["sha256sum", *files]),
+        COMMANDS: lambda: sum(_ran(_command(one, key)) for one in files),
+    }
+    for number in range(effort.pairs):
+        for name in sorted(ways, reverse=bool(number % 2)):
+            if name != COMMANDS or number == 0:
+                result.seconds.setdefault(name, []).append(ways[name]())
+    return result
+
+
+def _checked(place: Path, key: Path, jobs: int) -> float:
+    arguments = ("verify", place, "--key", key, "--jobs", jobs)
+    return float(peers.run("tests.bench.checking", *arguments)["seconds"])
+
+
+def _command(path: Path, key: Path) -> list[str | Path]:
+    return [sys.executable, "-m", "camerad", "evidence", "verify", path, "--key", key]
+
+
+def _ran(command: list[str | Path]) -> float:
+    began = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"{' '.join(map(str, command))} failed: {done.stdout}")
+    return time.monotonic() - began
