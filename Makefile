@@ -278,7 +278,7 @@ arm64-test:
 	$(prepare) image
 	@set -e; base="$(or $(BASE),.cache/image/$(FLAVOUR)/base)"; \
 	[ -d "$$base" ] || $(image_builder) $(image_options) --packages; \
-	$(as_root) env PYTHONPATH=config/image nice $(python) -m tests.arm64 "$$base" .cache/arm64 $(PYTEST_ARGS)
+	$(as_root) env PYTHONPATH=config/image $(python) -m tests.arm64 "$$base" .cache/arm64 $(PYTEST_ARGS)
 
 clean:
 	rm -rf .cache/screenshots .cache/compiled .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

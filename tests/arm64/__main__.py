@@ -28,7 +28,7 @@ from typing import Final
 from camerad_image import python
 from camerad_image.build import PIP, TREE, commit_time
 from camerad_image.errors import ImageError
-from camerad_image.flavours import FLAVOURS, PYTHON
+from camerad_image.flavours import COMMON, FLAVOURS, PYTHON
 from tests.arm64 import wheels
 from tests.arm64.pip_elsewhere import MACHINE
 from tests.arm64.root import CHECKOUT, Root
@@ -57,6 +57,18 @@ def rooms() -> list[str]:
     """All rooms of camerad."""
     found = (TREE / "camerad").iterdir()
     return sorted(path.name for path in found if (path / "__init__.py").exists())
+
+
+def check_base(base: Path) -> None:
+    """Raises ImageError unless `base` has the image's packages, for 64-bit ARM."""
+    try:
+        status = (base / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ImageError(f"BASE={base} is no packages of an image: {error.strerror}") from None
+    lacking = [name for name in COMMON if f"Package: {name}\n" not in status]
+    if lacking or "Architecture: arm64\n" not in status:
+        what = f"it lacks {', '.join(lacking)}" if lacking else "they are not for 64-bit ARM"
+        raise ImageError(f"BASE={base} is no packages of an image: {what}; leave it out")
 
 
 def all_passed(said: str) -> bool:
@@ -88,6 +100,7 @@ class Trial:
 
     def run(self, arguments: list[str]) -> None:
         """All of it. arguments: more of pytest's."""
+        check_base(self._base)
         self._work.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
         self.wheels()

@@ -13,8 +13,9 @@ import pytest
 
 import camerad
 from camerad_image.errors import ImageError
+from camerad_image.flavours import COMMON
 from tests.arm64 import importing, wheels
-from tests.arm64.__main__ import OFFICE, TESTED, all_passed, rooms
+from tests.arm64.__main__ import OFFICE, TESTED, all_passed, check_base, rooms
 from tests.arm64.root import judge
 from tests.unit.test_architecture import SOURCES
 
@@ -122,6 +123,22 @@ def test_a_judge_is_this_machines_own_program(tmp_path: Path) -> None:
     assert said.startswith("['a b']")
     with pytest.raises(ImageError, match="tool names no loader: not a dynamic executable"):
         judge("tool", "\tnot a dynamic executable\n")
+
+
+def test_only_the_packages_of_an_image_are_tried(tmp_path: Path) -> None:
+    status = tmp_path / "var/lib/dpkg/status"
+    with pytest.raises(ImageError, match=r"is no packages of an image: No such file"):
+        check_base(tmp_path)
+    status.parent.mkdir(parents=True)
+    stanza = "Package: {}\nArchitecture: {}\n\n"
+    status.write_text("".join(stanza.format(name, "arm64") for name in COMMON[1:]))
+    with pytest.raises(ImageError, match=f"it lacks {COMMON[0]}; leave it out"):
+        check_base(tmp_path)
+    status.write_text("".join(stanza.format(name, "amd64") for name in COMMON))
+    with pytest.raises(ImageError, match="not for 64-bit ARM"):
+        check_base(tmp_path)
+    status.write_text("".join(stanza.format(name, "arm64") for name in COMMON))
+    check_base(tmp_path)
 
 
 @pytest.mark.parametrize(
