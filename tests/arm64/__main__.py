@@ -150,8 +150,6 @@ class Trial:
             chosen = wheels.resolve(there, names, log=log)
             files = wheels.fetch(there, chosen, self._work / "wheels", log=log)
             python.install_all([*files, *more, own], root.path, place)
-        prefixes = (CAMERA_PYTHON, OFFICE_PYTHON, TESTS_PYTHON)
-        python.compile_modules(root.path, prefixes, log=log)
 
     def imports(self, who: str, place: PurePosixPath, names: list[str]) -> None:
         """The second and the third question."""

@@ -168,16 +168,13 @@ def install_all(files: list[Path], root: Path, prefix: PurePosixPath = PREFIX) -
             _install_source(path, root, prefix)
 
 
-def compile_modules(
-    root: Path, prefixes: Iterable[PurePosixPath] = (PREFIX,), *, log: Path
-) -> None:
-    """Compile every module of `root`, and of `prefixes` in it, anew, so that the same source gives
-    the same bytes: by one process, in order, and checked against no time of a file, since the root
-    cannot change."""
+def compile_modules(root: Path, *, log: Path) -> None:
+    """Compile every module of `root` anew, so that the same source gives the same bytes: by one
+    process, in order, and checked against no time of a file, since the root cannot change."""
     for cache in sorted(root.rglob("__pycache__")):
         shutil.rmtree(cache)
     places = [root / "usr/lib/python3" / "dist-packages", root / f"usr/lib/python{PYTHON}"]
-    places += [root / prefix.relative_to("/") / "lib" for prefix in prefixes]
+    places.append(root / PREFIX.relative_to("/") / "lib")
     command = [f"python{PYTHON}", "-m", "compileall", "-q", "-j1", "-s", str(root), "-p", "/"]
     # Left out: files that are meant for another Python. They do not compile, nor are they imported;
     # any other that does not compile ends the build.
