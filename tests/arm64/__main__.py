@@ -30,6 +30,7 @@ from camerad_image.build import PIP, TREE, commit_time
 from camerad_image.errors import ImageError
 from camerad_image.flavours import COMMON, FLAVOURS, PYTHON
 from tests.arm64 import wheels
+from tests.arm64.importing import LIBRARIES
 from tests.arm64.pip_elsewhere import MACHINE
 from tests.arm64.root import CHECKOUT, Root
 
@@ -154,7 +155,7 @@ class Trial:
     def imports(self, who: str, place: PurePosixPath, names: list[str]) -> None:
         """The second and the third question."""
         begun = time.monotonic()
-        words = [str(CHECKOUT / "tests/arm64/importing.py"), *names]
+        words = [str(CHECKOUT / "tests/arm64/importing.py"), *names, LIBRARIES]
         # As it is installed: the checkout, where it is started, is not on the path of a script.
         said = self._root.run(place, words, lambda _: None)
         result = json.loads(said.splitlines()[-1])
@@ -164,8 +165,8 @@ class Trial:
             self._find(f"{who}: {name}: {why}")
         seconds = time.monotonic() - begun
         self._say(
-            f"{who}: {result['modules']} modules, {len(result['failed'])} of which cannot be "
-            f"imported, in {seconds:.0f} s"
+            f"{who}: {result['modules']} modules and {result['libraries']} libraries, "
+            f"{len(result['failed'])} of which cannot be imported, in {seconds:.0f} s"
         )
 
     def tests(self, arguments: list[str]) -> None:
@@ -174,7 +175,7 @@ class Trial:
         words = ["-m", "pytest", "-p", "no:cacheprovider", "-n", str(_WORKERS), *_HOURS]
         words += ["--durations=8", *folders, *arguments]
         try:
-            said = self._root.run(TESTS_PYTHON, words, write)
+            said = self._root.run(TESTS_PYTHON, words, write, CHECKOUT / "hw-mocks")
         except ImageError as error:
             self._find(f"tests: {error}")
         else:

@@ -89,11 +89,19 @@ class Root:
     def _inside(self, place: PurePosixPath) -> Path:
         return self.path / place.relative_to("/")
 
-    def run(self, python: PurePosixPath, words: Sequence[str], say: Callable[[str], None]) -> str:
-        """Run a Python program of the checkout in there, by the environment `python`; `say` gets
-        each of its lines. Returns what it said; raises ImageError if it fails."""
+    def run(
+        self,
+        python: PurePosixPath,
+        words: Sequence[str],
+        say: Callable[[str], None],
+        more: PurePosixPath | None = None,
+    ) -> str:
+        """Run a Python program of the checkout in there, by the environment `python`, which finds
+        modules in `more` too; `say` gets each of its lines. Returns what it said; raises ImageError
+        if it fails."""
         path = f"{python}/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = ("HOME=/root", "LANG=C.UTF-8", f"PATH={path}", "PYTHONUNBUFFERED=1")
-        command = [*environment, f"{python}/bin/python3", *words]
+        found = (f"PYTHONPATH={more}",) if more is not None else ()
+        command = [*environment, *found, f"{python}/bin/python3", *words]
         inside = ["sh", "-ec", _ENTER, "sh", self.path.resolve(), str(HOST), str(CHECKOUT)]
         return run([*inside, *command], log=self._log, contained=True, follow=say)

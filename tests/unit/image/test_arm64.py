@@ -64,6 +64,12 @@ def test_what_cannot_be_imported_is_told_and_the_next_is_tried(
     assert found["failed"] == {"arm_tried.room.a": "ZeroDivisionError: division by zero"}
 
 
+def test_libraries_are_what_is_installed_beside_camerad() -> None:
+    found = importing.libraries()
+    assert {"numpy", "cv2", "aiohttp", "picamera2", "_cffi_backend", "six"} < set(found)
+    assert {"camerad", *importing.UNUSED}.isdisjoint(found)
+
+
 def test_the_tables_of_an_index_are_made_where_alembic_is_to_be_imported() -> None:
     words = [sys.executable, importing.__file__, "index"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
