@@ -70,7 +70,8 @@ ifndef side_by_side
 .NOTPARALLEL:
 endif
 .PHONY: help run test single unit states realtime lint types generated generate announcements pictures cards bench
-.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts clean distclean
+.PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts arm64-test
+.PHONY: clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -113,6 +114,7 @@ help:
 	@echo '                two hours'
 	@echo 'make image-cuts     loses its power in there, by the hundred, and starts some of what is left;'
 	@echo '                needs root, and some hours'
+	@echo 'make arm64-test     wheels, imports and unit tests on 64-bit ARM, emulated; needs root, and an hour'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -269,6 +271,14 @@ image-cuts:
 	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest $(hours) -s tests/updates/test_cuts.py; \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS); \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.update_cuts "$$image" "$(or $(BASE),.cache/image/$(FLAVOUR)/base)" .cache/image/cuts $(UPDATE_CUTS)
+
+# The image's packages as they are, or new ones. Emulated, this takes all that a machine has.
+arm64-test:
+	$(prepare) test
+	$(prepare) image
+	@set -e; base="$(or $(BASE),.cache/image/$(FLAVOUR)/base)"; \
+	[ -d "$$base" ] || $(image_builder) $(image_options) --packages; \
+	$(as_root) env PYTHONPATH=config/image $(python) -m tests.arm64 "$$base" .cache/arm64 $(PYTEST_ARGS)
 
 clean:
 	rm -rf .cache/screenshots .cache/compiled .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

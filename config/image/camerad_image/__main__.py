@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "--twice", action="store_true", help="build it twice, and fail if a byte differs"
     )
     parser.add_argument(
+        "--packages", action="store_true", help="only make what BASE= may name, and say where it is"
+    )
+    parser.add_argument(
         "--name", action="store_true", help="only say which file the image would be"
     )
     parser.add_argument(
@@ -67,7 +70,7 @@ def _lock() -> None:
     )
     comment = "".join(line for line in text.splitlines(True) if line.startswith("#"))
     with tempfile.TemporaryDirectory() as folder:
-        options = [*python.choose(), "--no-build-isolation", "--quiet", "-d", folder]
+        options = ["--no-deps", *python.choose(), "--no-build-isolation", "--quiet", "-d", folder]
         run([*PIP, "download", *options, *names], log=CACHE / "lock.log")
         python.LOCK.write_text(python.lock(Path(folder).iterdir(), comment), encoding="utf-8")
 
@@ -151,7 +154,9 @@ def main() -> int:
         if os.geteuid() != 0:
             raise ImageError("building an image takes root, for other users' files: use sudo")
         with _alone(flavour(options.flavour).name):
-            if options.twice:
+            if options.packages:
+                print(Build(_order(options, options.out), work).packages())
+            elif options.twice:
                 _build_twice(options, work)
             else:
                 _build(options, options.out, work)

@@ -220,6 +220,7 @@ class Build:
         self.order = order
         self.work = work
         self.log = work / "build.log"
+        self._debs = CACHE / f"debs-{order.flavour.name}"
         self._begun = time.monotonic()
         self._step = 0
 
@@ -244,24 +245,12 @@ class Build:
             self._tell("", said)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        debs = CACHE / f"debs-{order.flavour.name}"
         base = order.base
         if base is None:
-            self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {log}")
-            text = sources.read(SUITE, order.flavour.components, order.sources)
-            base = rootfs.make_base(
-                order.flavour,
-                text,
-                work,
-                debs,
-                hardware.packages(order.parts),
-                epoch=order.epoch,
-                log=log,
-                say=self._say_more,
-            )
+            base = self._packages()
         else:
             self._say(f"Packages as they are in {base}")
-        firmware, firmware_version = rootfs.firmware(order.flavour, debs, work, log=log)
+        firmware, firmware_version = rootfs.firmware(order.flavour, self._debs, work, log=log)
         root = work / "root"
         shutil.rmtree(root, ignore_errors=True)
         run(["cp", "-a", "--reflink=auto", base, root], log=log)
@@ -323,7 +312,7 @@ class Build:
                 materials.firmware(order.flavour.firmware, firmware_version, distribution),
                 work / "firmware",
             ),
-            cache=debs,
+            cache=self._debs,
             hashes=python.hashes(python.LOCK.read_text(encoding="utf-8")),
         )
         self._describe(results, components, kernel, verity)
@@ -338,6 +327,27 @@ class Build:
             file=sys.stderr,
         )
         return done
+
+    def packages(self) -> Path:
+        """Make the base alone, and return its directory: what BASE= may name. Raises ImageError."""
+        check(self.order, self.work)
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        return self._packages()
+
+    def _packages(self) -> Path:
+        order = self.order
+        self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {self.log}")
+        return rootfs.make_base(
+            order.flavour,
+            sources.read(SUITE, order.flavour.components, order.sources),
+            self.work,
+            self._debs,
+            hardware.packages(order.parts),
+            epoch=order.epoch,
+            log=self.log,
+            say=self._say_more,
+        )
 
     def _release(self, root: Path, wheel: Path) -> str:
         """Give the root its version, and let in the updates that it is to trust."""

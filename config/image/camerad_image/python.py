@@ -34,9 +34,10 @@ _GLIBC: Final = 41
 """Debian 13's glibc is 2.41: a wheel for an older one runs with it (PEP 600)."""
 
 
-def platforms() -> tuple[str, ...]:
-    """The platform tags of wheels that run on the image, newest first."""
-    tags = (f"manylinux_2_{minor}_aarch64" for minor in range(_GLIBC, 16, -1))
+def platforms(glibc: int = _GLIBC) -> tuple[str, ...]:
+    """The platform tags of wheels that run on the image, newest first; on another system for 64-bit
+    ARM whose glibc is 2.`glibc`."""
+    tags = (f"manylinux_2_{minor}_aarch64" for minor in range(glibc, 16, -1))
     return (*tags, "manylinux2014_aarch64", "linux_aarch64")
 
 
@@ -52,10 +53,11 @@ def hashes(text: str) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): found for name, found in pins}
 
 
-def choose(*, python: str = PYTHON) -> list[str]:
-    """The options of pip that choose files for the image instead of this machine."""
-    tags = (f"--platform={tag}" for tag in platforms())
-    return ["--no-deps", "--implementation=cp", f"--python-version={python}", *tags]
+def choose(*, python: str = PYTHON, glibc: int = _GLIBC) -> list[str]:
+    """The options of pip that choose files for the image instead of this machine: for that Python
+    on that glibc. pip wants ``--no-deps`` or ``--only-binary=:all:`` with them."""
+    tags = (f"--platform={tag}" for tag in platforms(glibc))
+    return ["--implementation=cp", f"--python-version={python}", *tags]
 
 
 def download(pip: list[str], folder: Path, *, log: Path) -> list[Path]:
@@ -63,7 +65,7 @@ def download(pip: list[str], folder: Path, *, log: Path) -> list[Path]:
     return the files; each has the hash that LOCK says."""
     folder.mkdir(parents=True, exist_ok=True)
     options = ["--quiet", "--no-build-isolation", "--require-hashes", f"--find-links={folder}"]
-    run([*pip, "download", *options, *choose(), "-d", folder, "-r", LOCK], log=log)
+    run([*pip, "download", *options, "--no-deps", *choose(), "-d", folder, "-r", LOCK], log=log)
     wanted = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", LOCK.read_text(encoding="utf-8")))
     found = [path for path in sorted(folder.iterdir()) if _hash(path) in wanted]
     if len(found) != len(wanted):
@@ -115,10 +117,10 @@ def scheme(prefix: PurePosixPath) -> dict[str, str]:
     }
 
 
-def _install_wheel(path: Path, root: Path) -> None:
+def _install_wheel(path: Path, root: Path, prefix: PurePosixPath) -> None:
     destination = SchemeDictionaryDestination(
-        scheme(PREFIX),
-        interpreter=str(PREFIX / "bin" / "python3"),
+        scheme(prefix),
+        interpreter=str(prefix / "bin" / "python3"),
         script_kind="posix",
         destdir=str(root),
     )
@@ -126,9 +128,9 @@ def _install_wheel(path: Path, root: Path) -> None:
         install(source, destination, {"INSTALLER": b"camerad image\n"})
 
 
-def _install_source(path: Path, root: Path) -> None:
+def _install_source(path: Path, root: Path, prefix: PurePosixPath) -> None:
     """The Python modules of SOURCE_ONLY, and its metadata."""
-    site = root / PREFIX.relative_to("/") / "lib" / f"python{PYTHON}" / "site-packages"
+    site = root / prefix.relative_to("/") / "lib" / f"python{PYTHON}" / "site-packages"
     with tarfile.open(path) as archive:
         top = archive.getnames()[0].split("/")[0]
         for member in archive.getmembers():
@@ -145,12 +147,12 @@ def _install_source(path: Path, root: Path) -> None:
                 target.write_bytes(content.read())
 
 
-def install_all(files: list[Path], root: Path) -> None:
-    """Make PREFIX in `root`, with all `files` (wheels, and SOURCE_ONLY's source) in it."""
-    prefix = root / PREFIX.relative_to("/")
-    shutil.rmtree(prefix, ignore_errors=True)
-    (prefix / "bin").mkdir(parents=True)
-    (prefix / "pyvenv.cfg").write_text(
+def install_all(files: list[Path], root: Path, prefix: PurePosixPath = PREFIX) -> None:
+    """Make `prefix` in `root`, with all `files` (wheels, and SOURCE_ONLY's source) in it."""
+    made = root / prefix.relative_to("/")
+    shutil.rmtree(made, ignore_errors=True)
+    (made / "bin").mkdir(parents=True)
+    (made / "pyvenv.cfg").write_text(
         "home = /usr/bin\n"
         "include-system-site-packages = true\n"
         f"version = {PYTHON}\n"
@@ -158,12 +160,12 @@ def install_all(files: list[Path], root: Path) -> None:
         encoding="ascii",
     )
     for name in ("python", "python3"):
-        (prefix / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
+        (made / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
     for path in sorted(files):
         if path.suffix == ".whl":
-            _install_wheel(path, root)
+            _install_wheel(path, root, prefix)
         else:
-            _install_source(path, root)
+            _install_source(path, root, prefix)
 
 
 def compile_modules(root: Path, *, log: Path) -> None:

@@ -313,7 +313,7 @@ def test_commands_are_found_in_the_pages_that_have_most_of_them() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_what_make_is_asked_for_in_a_document_it_can_make(page: Path) -> None:
     makefile = (DOCS.parent / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"(?m)^([a-z-]+):", makefile))
+    targets = set(re.findall(r"(?m)^([a-z0-9-]+):", makefile))
     settings = set(re.findall(r"(?m)^([A-Z_]+) \?=", makefile)) | {"PYTHON"}
     written = page.read_text(encoding="utf-8")
     for asked in re.findall(r"(?m)(?:^ {4,}|`)make ([a-z][^`#\n]*)", written):

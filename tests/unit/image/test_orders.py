@@ -167,6 +167,28 @@ def test_an_option_that_names_nothing_is_not_the_folder_one_is_in(
     assert f"argument {option}: nothing is named" in capsys.readouterr().err
 
 
+def test_packages_alone_are_made_of_the_same_order(
+    order: build.Order,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = []
+
+    def make(
+        flavour: flavours.Flavour, text: str, work: Path, *_more: object, **_named: object
+    ) -> Path:
+        asked.append((flavour.name, text))
+        return work / "base"
+
+    monkeypatch.setattr(build.rootfs, "make_base", make)
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--sources", str(order.sources), "--packages"])
+    assert command.main() == 0
+    assert capsys.readouterr().out == f"{cache / 'debian/base'}\n"
+    assert asked == [("debian", "Types: deb\nURIs: http://m.example\nSuites: trixie\n")]
+    assert list((cache / "out").iterdir()) == []
+
+
 def test_two_builds_at_once_are_refused(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (cache / "debian.lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
