@@ -28,9 +28,9 @@ _READS: Final = 4
 """Of standard error at once: what a pipe holds, and its end (``pipe(7)``). Packets wait for it."""
 
 _TUNABLES: Final = {
-    # Freed memory is overwritten at once, so that no packet outlives its use in the process's heap
-    # (GNU C Library manual, "Memory Allocation Tunables"); the per-thread cache would escape that.
-    "glibc.malloc.perturb": "85",
+    # The process has freed memory overwritten, so that no packet outlives its use in its heap; each
+    # thread's cache would escape that, and can be forbidden from outside only (GNU C Library
+    # manual, "Memory Allocation Tunables").
     "glibc.malloc.tcache_count": "0",
 }
 
@@ -51,7 +51,8 @@ class StampState:
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """`base` with glibc told to overwrite what it frees; tunables that are set already stay."""
+    """`base` with glibc told to keep nothing from being overwritten that is freed
+    (`camerad.base.process.overwrite_freed_memory`); tunables that are set already stay."""
     tunables = [item for item in base.get("GLIBC_TUNABLES", "").split(":") if item]
     known = {item.partition("=")[0] for item in tunables}
     tunables += [f"{name}={value}" for name, value in _TUNABLES.items() if name not in known]
