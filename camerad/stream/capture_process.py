@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from camerad.stream import wire
 
@@ -120,6 +120,8 @@ class CaptureProcess:
         self._told_key_us = 0
         self._told_stop = False
         self._beat_us: int | None = None
+        self.emptied_us = 0
+        """When nothing was left in the socket: what lies there has come since."""
         self._encoder_due_us = 0
         self._encodes = False
 
@@ -203,6 +205,16 @@ class CaptureProcess:
     def packet_seen(self) -> None:
         """A packet of the armed epoch has arrived: from now on only packets are signs of life."""
         self._encodes = True
+
+    def seen_us(self, body: Mapping[str, Any], now_us: int, patience_us: int) -> int | None:
+        """When there was the frame that a beat tells of, if that beat is a sign of life (`lives`).
+
+        The process tells it; but not to come, nor from before the socket was last found empty.
+        """
+        beat_us = body.get("pts_us")
+        if type(beat_us) is not int or not self.lives(beat_us, now_us, patience_us):
+            return None
+        return max(self.emptied_us, min(beat_us, now_us))
 
     def lives(self, beat_us: int, now_us: int, patience_us: int) -> bool:
         """Whether a beat that reports a frame of media time `beat_us` is a sign of life.

@@ -7,8 +7,10 @@ ladder decides everything about starting and ending, this file only carries it o
 waits for the process: not to read, not to obey, not to die.
 
 While footage flows and nobody waits for it, the thread rests, and packets lie in the socket for a
-moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
-that dies meanwhile costs nothing: what it had sent stays in the socket.
+moment (`camerad.stream.rest`). While nothing is armed, beats lie there until a turn is due or the
+ladder's patience ends. Every method here and the end of the process end a rest. A process that dies
+meanwhile costs nothing: what it had sent stays in the socket. It is taken in before the ladder
+judges, and a beat counts from when its frame was exposed, so that a rest puts no judgement off.
 
 What the daemon wants is state, not a queue of orders (`camerad.stream.desired_state`). The thread
 compares it with what this process was told and sends the difference, so a process that was
@@ -105,7 +107,7 @@ class CaptureLink:
         self._hearing = False
         self._hello: dict[str, Any] = {}
         self._age_us = 0
-        self._fed = False
+        self._fed = self._beaten = False
         self._rest = Rest(ring)
         self._picture = False
         self.turned_us = self._clock.now_us()
@@ -163,6 +165,8 @@ class CaptureLink:
             if not self._stopping(now_us, self.wanted.stop_us):
                 return False
         elif now_us >= supervision.deadline(self._recovery, self._budget):
+            if self._process is not None and self._listening:
+                self._receive(self._process, now_us)
             self._advance(supervision.RecoveryTick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
@@ -183,7 +187,7 @@ class CaptureLink:
         ready = dict(self._poll.poll(self._timeout_ms(now_us)))
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
-            self._rest.end()
+            self._rest.disturb(self._clock.now_us())
         if process is None:
             return
         now_us = self._clock.now_us()
@@ -199,9 +203,14 @@ class CaptureLink:
             self._exited(process, now_us)
 
     def _rest_again(self, process: CaptureProcess, now_us: int, *, more: bool) -> None:
-        """Packets were taken in; rest again, if there are no more and nothing speaks against it."""
+        """Messages were taken in; rest, if there are no more and nothing speaks against it."""
         self._rest.end()
-        if not more and self._fed and self.wanted.stop_us is None:
+        if more or self.wanted.stop_us is not None:
+            return
+        if process.told_epoch is None and self._beaten:
+            due_us = supervision.deadline(self._recovery, self._budget)
+            self._rest.begin_idle(now_us, min(now_us + _TURN_US, due_us))
+        elif self._fed:
             self._rest.begin(now_us, process.room)
             leaves_us = self._ring.leaves_us
             if leaves_us is not None:
@@ -262,11 +271,12 @@ class CaptureLink:
     def _receive(self, process: CaptureProcess, now_us: int) -> bool:
         """Take in what has arrived, but not so much that a wipe has to wait; whether there may be
         more."""
-        self._fed = False
+        self._fed = self._beaten = False
         try:
             for _ in range(_MESSAGES_AT_ONCE):
                 header = self._intake.pump(process.socket, now_us)
                 if header is None:
+                    process.emptied_us = now_us
                     return False
                 self._take(process, header, now_us)
         except WireError as error:
@@ -291,10 +301,11 @@ class CaptureLink:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
             case MessageKind.BEAT:
                 self.vitals.beat(self._intake.body)
-                beat_us = self._intake.body.get("pts_us")
                 patience_us = self._budget.frame_age_us
-                if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
-                    self._advance(supervision.FrameSeen(now_us))
+                seen_us = process.seen_us(self._intake.body, now_us, patience_us)
+                if seen_us is not None:
+                    self._beaten = True
+                    self._advance(supervision.FrameSeen(seen_us))
             case MessageKind.HELLO:
                 self._hello = self._intake.body
                 self.vitals.hello(self._hello)

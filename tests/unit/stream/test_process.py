@@ -73,6 +73,18 @@ def test_nothing_escapes_being_overwritten_unless_the_heap_was_told_otherwise() 
     assert environment(told) == told
 
 
+def test_a_beat_counts_from_its_frame_on_but_from_no_time_that_cannot_be(run: Run) -> None:
+    process = run("import time; time.sleep(60)")
+    process.emptied_us = 5_000
+    assert process.seen_us({"pts_us": 6_000}, 7_000, 100) == 6_000
+    assert process.seen_us({"pts_us": 8_000}, 7_000, 100) == 7_000
+    process.emptied_us = 9_000
+    assert process.seen_us({"pts_us": 8_001}, 9_500, 100) == 9_000
+    # An old frame, and none at all, are no sign of life.
+    assert process.seen_us({"pts_us": 8_001}, 9_600, 100) is None
+    assert process.seen_us({"frame": 3}, 9_600, 100) is None
+
+
 def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
     with pytest.raises(FileNotFoundError):
