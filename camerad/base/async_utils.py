@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import concurrent.futures
 import contextlib
@@ -130,5 +131,7 @@ class EventLoop:
             else:
                 self.threadsafe(settle)(result, None)
 
-        threading.Thread(target=run, name="in-thread", daemon=True).start()
+        # By the module below `threading`, whose threads wake who starts them to say that they run:
+        # in idle every second wake of the daemon.
+        _thread.start_new_thread(run, ())
         return future
