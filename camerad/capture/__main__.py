@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from camerad.base import process
 from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
-from camerad.capture import capture_settings, preview
+from camerad.capture import capture_settings, preview, stills
 from camerad.capture.resting import TICK_SECONDS
 from camerad.capture.send_queue import Outbox
 from camerad.stream import wire
@@ -80,7 +80,8 @@ class CaptureServer:
         """Open the camera and carry out commands until the end."""
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
         preview.stand_in()
-        from camerad.capture.camera import Camera  # noqa: PLC0415
+        with stills.left_out():
+            from camerad.capture.camera import Camera  # noqa: PLC0415
         from camerad.capture.microphone import MicrophoneReader  # noqa: PLC0415
 
         # Before this there is neither picture nor sound.
