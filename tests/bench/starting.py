@@ -63,7 +63,7 @@ class Result:
 def measure(effort: Effort, footage: str, work: Path) -> Result:
     """Start cameras, and end each as soon as it is ready. Raises BenchError."""
     for package in ("camerad", "hw-mocks/hw_mocks", "hw-mocks/libcamera"):
-        if not compileall.compile_dir(CHECKOUT / package, quiet=1):
+        if not compileall.compile_dir(CHECKOUT / package, quiet=1, optimize=2):
             raise BenchError(f"{package} cannot be compiled")
     result = Result()
     log.info("starts to the first press: %d", effort.first_presses)
