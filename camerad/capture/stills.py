@@ -38,15 +38,15 @@ class _Everything(type):
         raise RuntimeError(f"still pictures are left out here ({__name__})")
 
 
-class LeftOut(metaclass=_Everything):
+class NoStill(metaclass=_Everything):
     """In the place of whatever is left out."""
 
 
 class _Absent(types.ModuleType):
-    def __getattr__(self, name: str) -> type[LeftOut]:
+    def __getattr__(self, name: str) -> type[NoStill]:
         if name.startswith("__"):
             raise AttributeError(name)
-        return LeftOut
+        return NoStill
 
 
 @contextlib.contextmanager
