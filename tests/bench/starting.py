@@ -17,8 +17,8 @@ from tests.bench.goals import Goal
 from tests.bench.latency import quantile
 from tests.bench.plan import BenchError, Effort, log
 
-REMEMBERED_LIMIT_MS: Final = 400.0
-READY_LIMIT_MS: Final = 2000.0
+REMEMBERED_LIMIT_MS: Final = 200.0
+READY_LIMIT_MS: Final = 900.0
 SHARE: Final = 0.95
 CHECKOUT: Final = Path(__file__).parents[2]
 
