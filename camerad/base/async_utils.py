@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import concurrent.futures
 import contextlib
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -57,14 +59,19 @@ async def done_before(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> 
         waiting.cancel()
 
 
-async def until_next(seconds: float) -> None:
-    """Sleep until the loop's time is a multiple of `seconds`.
+def to_next(seconds: float) -> float:
+    """How long it is until the loop's time is a multiple of `seconds`.
 
     What looks at something every so often does it then, together with everything else that does:
     the processor wakes once for all of them.
     """
     now = asyncio.get_running_loop().time()
-    await asyncio.sleep((math.floor(now / seconds) + 1) * seconds - now)
+    return (math.floor(now / seconds) + 1) * seconds - now
+
+
+async def until_next(seconds: float) -> None:
+    """Sleep until the loop's time is a multiple of `seconds`."""
+    await asyncio.sleep(to_next(seconds))
 
 
 def call_within(seconds: float, work: Callable[[], _T]) -> _T:
@@ -90,6 +97,9 @@ class EventLoop:
 
     _loop: asyncio.AbstractEventLoop
 
+    def __init__(self) -> None:
+        self._unhurried: deque[Callable[[], None]] = deque()
+
     def attach(self) -> asyncio.AbstractEventLoop:
         """Use the running loop, which is returned."""
         self._loop = asyncio.get_running_loop()
@@ -110,8 +120,12 @@ class EventLoop:
         _running.add(task)
         task.add_done_callback(_running.discard)
 
-    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Run blocking work on a thread of its own, which never keeps the daemon from ending."""
+    def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
+        """Run blocking work on a thread of its own, which never keeps the daemon from ending.
+
+        known: a result that nobody waits for. The loop is not woken for it; who has given it calls
+        `catch_up` once it is time to have it.
+        """
         future: asyncio.Future[_T] = self._loop.create_future()
 
         def settle(result: _T | None, error: BaseException | None) -> None:
@@ -128,7 +142,17 @@ class EventLoop:
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
                 self.threadsafe(settle)(None, error)
             else:
-                self.threadsafe(settle)(result, None)
+                if known is not None and result == known:
+                    self._unhurried.append(lambda: settle(result, None))
+                else:
+                    self.threadsafe(settle)(result, None)
 
-        threading.Thread(target=run, name="in-thread", daemon=True).start()
+        # By the module below `threading`, whose threads wake who starts them to say that they run:
+        # in idle every second wake of the daemon.
+        _thread.start_new_thread(run, ())
         return future
+
+    def catch_up(self) -> None:
+        """Have what came for which the loop was not woken."""
+        while self._unhurried:
+            self._unhurried.popleft()()

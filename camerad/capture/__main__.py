@@ -21,13 +21,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from camerad.base import process
 from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
-from camerad.capture import capture_settings, preview
+from camerad.capture import capture_settings, preview, stills
 from camerad.capture.resting import TICK_SECONDS
 from camerad.capture.send_queue import Outbox
 from camerad.stream import wire
@@ -80,15 +80,26 @@ class CaptureServer:
         """Open the camera and carry out commands until the end."""
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
         preview.stand_in()
-        from camerad.capture.camera import Camera  # noqa: PLC0415
+        with stills.left_out():
+            from camerad.capture.camera import Camera  # noqa: PLC0415
         from camerad.capture.microphone import MicrophoneReader  # noqa: PLC0415
 
+        # Before this there is neither picture nor sound.
+        process.overwrite_freed_memory()
         clock = SystemClock()
         microphone = heard = None
         if self._settings.sound is not None:
             microphone = MicrophoneReader(self._settings.sound, self._outbox, clock)
             heard = microphone.description
-        camera = Camera(self._settings, self._outbox, self._frame_fd, clock, self.fail, sound=heard)
+        camera = Camera(
+            self._settings,
+            self._outbox,
+            self._frame_fd,
+            clock,
+            self.fail,
+            opening=lambda: _opening(microphone),
+            sound=heard,
+        )
         commands = wire.CommandReader()
         while data := self._receive(camera.tick):
             for command in commands.feed(data):
@@ -115,6 +126,18 @@ class CaptureServer:
             return self._socket.recv(wire.MAX_COMMAND)
         except ConnectionError:
             return b""
+
+
+@contextlib.contextmanager
+def _opening(microphone: MicrophoneReader | None) -> Iterator[None]:
+    """An encoder in software is opened: none of its memory is filled that it does not use.
+
+    Of pictures nothing is freed meanwhile: the encoder before it is gone, this one has none yet,
+    and the camera's own are not on the heap. If the same is not known of sound, it is filled.
+    """
+    held = contextlib.nullcontext(True) if microphone is None else microphone.held()
+    with held as quiet, process.untouched_memory() if quiet else contextlib.nullcontext():
+        yield
 
 
 def _carry_out(
@@ -165,7 +188,6 @@ def main() -> int:
         connection = socket.socket(fileno=arguments.socket_fd)
         process.forbid_dumps()
         process.die_with_parent(parent)
-        process.overwrite_freed_memory()
         process.share_one_heap()
     except (OSError, CameradError) as error:
         print(f"camerad.capture: {error}", file=sys.stderr)  # noqa: T201

@@ -59,9 +59,10 @@ class Camera:
     """Opens the camera on construction; it says hello and delivers from then on.
 
     outbox: where packets and messages go. frame_fd: memfd of the newest low-resolution frame. fail:
-    called with an exception from a thread of the camera; it ends the process. sound: what is to be
-    said of the microphone. Raises CaptureError if there is no camera, or it cannot be configured or
-    started.
+    called with an exception from a thread of the camera; it ends the process. opening: gives the
+    context in which an encoder in software is opened, which no picture has reached yet. sound: what
+    is to be said of the microphone. Raises CaptureError if there is no camera, or it cannot be
+    configured or started.
 
     All methods are called from one thread, the one that takes the commands.
     """
@@ -74,6 +75,7 @@ class Camera:
         clock: Clock,
         fail: Callable[[BaseException], None],
         *,
+        opening: Callable[[], contextlib.AbstractContextManager[object]],
         sound: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -97,6 +99,7 @@ class Camera:
             self._image,
             self._write_stamp,
             self._fail,
+            opening,
         )
         self._stamp: Stamp | None = None
         if settings.stamp is not None:

@@ -15,6 +15,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,7 +68,8 @@ class Wiring:
 
     picture: the frame that picamera2 is handing to the encoders now. image: the main stream's
     buffer of a request as a frame of libav, without a copy. stamp: writes into the main stream's
-    buffer of a request what is to be seen in the picture, before it is encoded.
+    buffer of a request what is to be seen in the picture, before it is encoded. opening: in its
+    context an encoder in software is opened.
     """
 
     pictures: Pictures
@@ -76,6 +78,7 @@ class Wiring:
     image: Callable[[Any], Any]
     stamp: Callable[[Any, Picture], None]
     fail: Callable[[BaseException], None]
+    opening: Callable[[], AbstractContextManager[object]]
 
 
 class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has no types
@@ -107,7 +110,8 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has n
         codec.options["bufsize"] = str(self._max_bitrate // 2)
         codec.options["bf"] = "0"
         # Opened now, so that a refusal is raised here and the first frame need not wait.
-        codec.open()
+        with self._wiring.opening():
+            codec.open()
         self._codec_context = codec
         self._wiring.pictures.started()
         self._wiring.keys.request()

@@ -18,6 +18,7 @@ open.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import re
 import threading
@@ -40,6 +41,8 @@ RETRY_SECONDS: Final = 1.0
 PATIENCE_US: Final = 1 * SECOND
 """A device that says nothing for so long has failed."""
 _LOOK_SECONDS: Final = 0.25
+_READS: Final = "gives no samples"
+"""What is wrong with a device that is being read if it does not answer."""
 _BLOCKS_A_SECOND: Final = 50
 """Devices give from 32 to some thousand samples at a time; they are dealt with in blocks."""
 
@@ -150,6 +153,17 @@ class MicrophoneReader:
             self._forget()
             self._changed.notify_all()
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[bool]:
+        """Meanwhile no sample is encoded or forgotten. Whether nothing that held samples is freed
+        either, without having been overwritten: that is not known of a library while it opens or
+        closes the device.
+
+        To be held for less time than the device's buffer lasts.
+        """
+        with self._changed:
+            yield self._doing in (None, _READS)
+
     def _forget(self) -> None:
         self._encoder.forget()
         self._drop_waiting()
@@ -229,7 +243,7 @@ class MicrophoneReader:
             self._not_before_us = max(self._not_before_us, self._clock.now_us())
         device = self._open_device(self._settings)
         try:
-            self._asks("gives no samples")
+            self._asks(_READS)
             try:
                 self._read(device)
             finally:

@@ -216,6 +216,7 @@ def _run(path: str, *, verbose: bool) -> int:
     from camerad.base.backports import without_backports  # noqa: PLC0415
 
     process.share_one_heap()
+    process.use_small_pages()
     settings = config.load(path)
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

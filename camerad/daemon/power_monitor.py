@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from camerad.base import durable_files
-from camerad.base.async_utils import until_next, watched
+from camerad.base.async_utils import to_next, watched
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
@@ -338,16 +338,31 @@ class PowerMonitor:
     async def _watch(
         self, look: Callable[[], _T], take: Callable[[_T | None], None], seconds: float
     ) -> None:
-        """Look again and again; a look that does not come back is told as None meanwhile."""
+        """Look again and again; a look that does not come back is told as None meanwhile.
+
+        What has changed is taken at once. What has not is taken when the next look is due, so that
+        the loop need not wake for it.
+        """
+        threads, known, time = self._core.loop, None, asyncio.get_running_loop().time
         while True:
-            looking = self._core.loop.in_thread(look)
+            wait = to_next(seconds)
+            due, patience_ends = time() + wait, time() + PATIENCE_SECONDS
+            looking = threads.in_thread(look, known=known)
             try:
-                while not (await asyncio.wait({looking}, timeout=PATIENCE_SECONDS))[0]:
-                    take(None)
-                take(await looking)
+                while True:
+                    await asyncio.wait({looking}, timeout=wait)
+                    threads.catch_up()
+                    if looking.done():
+                        break
+                    if time() >= patience_ends:
+                        take(None)
+                        patience_ends += PATIENCE_SECONDS
+                    wait = patience_ends - time()
+                known = await looking
+                take(known)
             finally:
                 looking.cancel()
-            await until_next(seconds)
+            await asyncio.sleep(due - time())
 
 
 class NoRatesError(CameradError, ValueError):

@@ -8,9 +8,16 @@ and be freed late.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from camerad.base.clock import SECOND, Clock
-from camerad.stream.ring import RingReader
+from camerad.container.gaps import HOLE_US
+from camerad.stream.ring import Ring, RingReader
+
+QUIET_WAIT_S: Final = 0.1
+"""How late the thread notices that no picture comes, and how often it looks for sound then."""
+LONGEST_WAIT_S: Final = 1.0
+"""A wait for packets is never longer; the stop ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +32,9 @@ class StopOrder:
 class RecorderCourse:
     """`stop_at` and what is read here may be called from any thread; the rest is the recorder's."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ring: Ring) -> None:
         self._clock = clock
+        self._ring = ring
         self.turned_us = clock.now_us()
         """When the thread last began a turn; a turn waits for nothing but the storage."""
         self.stop: StopOrder | None = None
@@ -56,6 +64,21 @@ class RecorderCourse:
         """When the stop waits no longer; None: it has not come."""
         stop = self.stop
         return None if stop is None else stop.limit_us
+
+    def is_quiet(self, now_us: int) -> bool:
+        """Whether no picture came for so long that the next one follows a gap anyway."""
+        last_us, lies_since_us = self._ring.last_pts_us, self._ring.lies_since_us
+        looked_us = now_us if lies_since_us is None else lies_since_us
+        return last_us is not None and looked_us - last_us > HOLE_US
+
+    def wait_s(self, now_us: int) -> float:
+        """How long to wait for packets before looking whether none comes, or the stop is over."""
+        last_us, limit_us = self._ring.last_pts_us, self.limit_us()
+        if last_us is None:
+            return QUIET_WAIT_S
+        until_quiet_s = max(0, last_us + HOLE_US - now_us) / SECOND + QUIET_WAIT_S
+        until_limit_s = LONGEST_WAIT_S if limit_us is None else (limit_us - now_us) / SECOND
+        return min(until_quiet_s, until_limit_s, LONGEST_WAIT_S)
 
     def overrun(self) -> bool:
         """Whether the ring loses what was not read."""

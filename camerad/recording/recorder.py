@@ -57,10 +57,6 @@ time for every synchronisation then drains it faster."""
 KEEP_UP: Final = 2
 """A slow storage gets so many times what comes while it is busy, so that it keeps up."""
 COMBINED_US: Final = round(COMBINED_SECONDS * SECOND)
-QUIET_WAIT_S: Final = 0.1
-"""How late the thread notices that no picture comes, and how often it looks for sound then."""
-LONGEST_WAIT_S: Final = 1.0
-"""A wait for packets is never longer; the stop ends it."""
 
 STILL_FILLING: Final = "the pre-event buffer had not filled yet"
 BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
@@ -113,7 +109,7 @@ class Recorder:
         self._microphone: Microphone | UnsetType = UNSET
         self._cutter = Segmenter(round(SECOND / plan.fps))
         self._notes = PendingEvents(clock)
-        self._course = course = RecorderCourse(clock)
+        self._course = course = RecorderCourse(clock, ring)
         riding = WriteRetry(
             clock,
             course.overrun,
@@ -255,10 +251,10 @@ class Recorder:
             course.turn()
             now_us = course.turned_us
             late = stop is not None and now_us >= stop.limit_us
-            quiet = self._is_quiet(now_us)
+            quiet = course.is_quiet(now_us)
             if late or quiet:
                 shortest_us = 0
-            wait_s = 0 if late else self._wait_s(now_us, stop)
+            wait_s = 0 if late else course.wait_s(now_us)
             lease = self._reader.take(longest_us, shortest_us, until_us, wait_s)
             # The stop may have come while this waited, and the lease reach beyond it.
             stop = course.stop
@@ -282,21 +278,6 @@ class Recorder:
             return usual_us
         wanted_us = COMBINED_US if stop is not None else KEEP_UP * slow_us
         return max(usual_us, min(wanted_us, COMBINED_US))
-
-    def _is_quiet(self, now_us: int) -> bool:
-        """Whether no picture came for so long that the next one follows a gap anyway."""
-        last_us, lies_since_us = self._ring.last_pts_us, self._ring.lies_since_us
-        looked_us = now_us if lies_since_us is None else lies_since_us
-        return last_us is not None and looked_us - last_us > HOLE_US
-
-    def _wait_s(self, now_us: int, stop: StopOrder | None) -> float:
-        """How long to wait for packets before looking whether none comes, or the stop is over."""
-        last_us = self._ring.last_pts_us
-        if last_us is None:
-            return QUIET_WAIT_S
-        until_quiet_s = max(0, last_us + HOLE_US - now_us) / SECOND + QUIET_WAIT_S
-        until_limit_s = LONGEST_WAIT_S if stop is None else (stop.limit_us - now_us) / SECOND
-        return min(until_quiet_s, until_limit_s, LONGEST_WAIT_S)
 
     def _record(self, lease: Lease, final: bool) -> None:
         with lease:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from camerad.stream import wire
 
@@ -28,9 +28,9 @@ _READS: Final = 4
 """Of standard error at once: what a pipe holds, and its end (``pipe(7)``). Packets wait for it."""
 
 _TUNABLES: Final = {
-    # Freed memory is overwritten at once, so that no packet outlives its use in the process's heap
-    # (GNU C Library manual, "Memory Allocation Tunables"); the per-thread cache would escape that.
-    "glibc.malloc.perturb": "85",
+    # The process has freed memory overwritten, so that no packet outlives its use in its heap; each
+    # thread's cache would escape that, and can be forbidden from outside only (GNU C Library
+    # manual, "Memory Allocation Tunables").
     "glibc.malloc.tcache_count": "0",
 }
 
@@ -51,7 +51,8 @@ class StampState:
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """`base` with glibc told to overwrite what it frees; tunables that are set already stay."""
+    """`base` with glibc told to keep nothing from being overwritten that is freed
+    (`camerad.base.process.overwrite_freed_memory`); tunables that are set already stay."""
     tunables = [item for item in base.get("GLIBC_TUNABLES", "").split(":") if item]
     known = {item.partition("=")[0] for item in tunables}
     tunables += [f"{name}={value}" for name, value in _TUNABLES.items() if name not in known]
@@ -119,6 +120,8 @@ class CaptureProcess:
         self._told_key_us = 0
         self._told_stop = False
         self._beat_us: int | None = None
+        self.emptied_us = 0
+        """When nothing was left in the socket: what lies there has come since."""
         self._encoder_due_us = 0
         self._encodes = False
 
@@ -202,6 +205,18 @@ class CaptureProcess:
     def packet_seen(self) -> None:
         """A packet of the armed epoch has arrived: from now on only packets are signs of life."""
         self._encodes = True
+
+    def seen_us(self, body: Mapping[str, Any], now_us: int, patience_us: int) -> int | None:
+        """When there was the frame that a beat tells of, if it is a sign of life (`lives`)."""
+        beat_us = body.get("pts_us")
+        if type(beat_us) is not int or not self.lives(beat_us, now_us, patience_us):
+            return None
+        return self.frame_us(beat_us, now_us)
+
+    def frame_us(self, pts_us: int, now_us: int) -> int:
+        """When there was a frame of this media time: as the process says, but not to come, nor from
+        before the socket was last found empty."""
+        return max(self.emptied_us, min(pts_us, now_us))
 
     def lives(self, beat_us: int, now_us: int, patience_us: int) -> bool:
         """Whether a beat that reports a frame of media time `beat_us` is a sign of life.

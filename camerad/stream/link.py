@@ -6,9 +6,10 @@ calls a method here (an eventfd), or a deadline of `camerad.behaviour.supervisio
 ladder decides everything about starting and ending, this file only carries it out. The thread never
 waits for the process: not to read, not to obey, not to die.
 
-While footage flows and nobody waits for it, the thread rests, and packets lie in the socket for a
-moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
-that dies meanwhile costs nothing: what it had sent stays in the socket.
+While nobody waits for what comes, the thread rests and lets it lie in the socket
+(`camerad.stream.rest`). Every method here and the end of the process end a rest. What a process had
+sent stays there when it dies, and is taken in before the ladder judges. A frame counts from when it
+was exposed, so that a rest puts no judgement off.
 
 What the daemon wants is state, not a queue of orders (`camerad.stream.desired_state`). The thread
 compares it with what this process was told and sends the difference, so a process that was
@@ -101,15 +102,12 @@ class CaptureLink:
         self._recovery = supervision.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
-        self._listening = False
-        self._hearing = False
+        self._listening = self._hearing = self._beaten = False
         self._hello: dict[str, Any] = {}
         self._age_us = 0
         self._fed_us: int | None = None
         """Media time of the last packet that was taken in at once."""
         self._rest = Rest(ring, self._budget.frame_age_us)
-        self._emptied_us = self._clock.now_us()
-        """When the socket was last found empty."""
         self._picture = False
         self.turned_us = self._clock.now_us()
         """When the thread last began a turn; it never waits for longer than a second."""
@@ -120,8 +118,7 @@ class CaptureLink:
     @property
     def pid(self) -> int | None:
         """The capture process that runs now."""
-        process = self._process
-        return None if process is None else process.pid
+        return None if (process := self._process) is None else process.pid
 
     @property
     def sound_format(self) -> SoundFormat | None:
@@ -162,13 +159,16 @@ class CaptureLink:
     def _turn(self) -> bool:
         """Do what is due, sleep until something happens, deal with that; False at the end."""
         now_us = self.turned_us = self._clock.now_us()
-        if self.wanted.stop_us is not None:
-            if not self._stopping(now_us, self.wanted.stop_us):
+        stop_us, process = self.wanted.stop_us, self._process
+        if stop_us is not None:
+            if process is not None:
+                process.ask_stop()
+            if process is None or now_us >= stop_us:
                 return False
         elif now_us >= supervision.deadline(self._recovery, self._budget):
-            if self._process is not None and self._listening:
+            if process is not None and self._listening:
                 # What came while this thread was held up shows that the camera lives.
-                self._receive(self._process, now_us)
+                self._receive(process, now_us)
             self._advance(supervision.RecoveryTick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
@@ -189,7 +189,7 @@ class CaptureLink:
         ready = dict(self._poll.poll(self._timeout_ms(now_us)))
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
-            self._rest.end()
+            self._rest.disturb(self._clock.now_us())
         if process is None:
             return
         now_us = self._clock.now_us()
@@ -205,13 +205,17 @@ class CaptureLink:
             self._exited(process, now_us)
 
     def _rest_again(self, process: CaptureProcess, now_us: int, *, more: bool) -> None:
-        """Packets were taken in; rest again, if there are no more and nothing speaks against it."""
+        """Messages were taken in; rest, if there are no more and nothing speaks against it."""
         self._rest.end()
-        if not more and self._fed_us is not None and self.wanted.stop_us is None:
+        if more or self.wanted.stop_us is not None:
+            return
+        if process.told_epoch is None and self._beaten:
+            due_us = supervision.deadline(self._recovery, self._budget)
+            self._rest.begin_idle(now_us, min(now_us + _TURN_US, due_us))
+        elif self._fed_us is not None:
             self._rest.begin(now_us, process.room)
             self._ring.lies_since_us = now_us if self._rest.until_us else None
-            leaves_us = self._ring.leaves_us
-            if leaves_us is not None:
+            if (leaves_us := self._ring.leaves_us) is not None:
                 self._age_us = leaves_us
 
     def _timeout_ms(self, now_us: int) -> int:
@@ -221,8 +225,7 @@ class CaptureLink:
         dues = [now_us + _TURN_US, due_us]
         if self._intake.epoch is not None:
             dues.append(self._age_us)
-        sound_due_us = self._sounds.due_us
-        if sound_due_us is not None:
+        if (sound_due_us := self._sounds.due_us) is not None:
             dues.append(sound_due_us)
         if self._rest.lasts(now_us):
             dues.append(self._rest.until_us)
@@ -269,16 +272,15 @@ class CaptureLink:
     def _receive(self, process: CaptureProcess, now_us: int) -> bool:
         """Take in what has arrived, but not so much that a wipe has to wait; whether there may be
         more."""
-        self._fed_us = None
+        self._fed_us, self._beaten = None, False
         more = self._take_in(process, now_us)
         if self._fed_us is not None:
             self._age_us = now_us + _AGE_EVERY_US
             process.packet_seen()
-            # The last frame is as old as its picture says, but not older than the look before it.
-            seen_us = now_us if more else min(now_us, max(self._fed_us, self._emptied_us))
+            seen_us = now_us if more else process.frame_us(self._fed_us, now_us)
             self._advance(supervision.FrameSeen(seen_us))
         if not more:
-            self._emptied_us, self._ring.lies_since_us = now_us, None
+            process.emptied_us, self._ring.lies_since_us = now_us, None
         return more
 
     def _take_in(self, process: CaptureProcess, now_us: int) -> bool:
@@ -307,10 +309,11 @@ class CaptureLink:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
             case MessageKind.BEAT:
                 self.vitals.beat(self._intake.body)
-                beat_us = self._intake.body.get("pts_us")
                 patience_us = self._budget.frame_age_us
-                if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
-                    self._advance(supervision.FrameSeen(now_us))
+                seen_us = process.seen_us(self._intake.body, now_us, patience_us)
+                if seen_us is not None:
+                    self._beaten = True
+                    self._advance(supervision.FrameSeen(seen_us))
             case MessageKind.HELLO:
                 self._hello = self._intake.body
                 self.vitals.hello(self._hello)
@@ -375,12 +378,10 @@ class CaptureLink:
             match action:
                 case supervision.Start():
                     self._launch(event.at_us)
-                case supervision.AskStop():
-                    if self._process is not None:
-                        self._process.ask_stop()
-                case supervision.Kill():
-                    if self._process is not None:
-                        self._process.kill()
+                case supervision.AskStop() if self._process is not None:
+                    self._process.ask_stop()
+                case supervision.Kill() if self._process is not None:
+                    self._process.kill()
                 case supervision.Up():
                     self._callbacks.on_up(self._hello)
                 case supervision.Down(reason):
@@ -403,14 +404,6 @@ class CaptureLink:
         self._poll.register(process.stderr, select.POLLIN)
         self._poll.register(process.pidfd, select.POLLIN)
         self._advance(supervision.ProcessStarted(self._clock.now_us()))
-
-    def _stopping(self, now_us: int, stop_us: int) -> bool:
-        """Carry `stop` out; whether there is something left to wait for."""
-        process = self._process
-        if process is None:
-            return False
-        process.ask_stop()
-        return now_us < stop_us
 
     def _end(self) -> None:
         process = self._process

@@ -5,6 +5,11 @@ ring and nobody waits for it, the link *rests*: packets lie in the socket until 
 and then come in one go. There is no rest while the ring lacks its key frame, and none goes beyond
 the media time of the packet that the ring's reader waits for; a reader that begins to wait for an
 earlier one ends the rest.
+
+While nothing is armed there are beats only, which are needed no more often than the ladder judges
+by them: a process that lives is heard of once a second. There is no such rest for a while after
+something was wanted of the process. So what it still sends of an epoch that is over does not lie in
+the socket, and what it answers is heard at once.
 """
 
 from __future__ import annotations
@@ -15,13 +20,14 @@ from camerad.stream.ring import Ring
 
 REST_US: Final = 480_000
 """How long packets may lie in the socket: about fourteen pictures. What a rest saves is the waking;
-of that nine tenths are gone with this."""
-_OF_PATIENCE: Final = 5, 2
-"""At most two fifths of the silence that is taken for a stalled camera."""
+of that nine tenths are gone with this. It is at most two fifths of the silence that is taken for a
+stalled camera."""
 REST_ROOM: Final = 3_800_000
 """Room in the socket for a whole rest: 25 Mbit/s, a key frame as large again, and the kernel's own.
 With less of it a rest is as much shorter, or the capture process would have to keep packets back,
 which die with it."""
+CALM_US: Final = 1_000_000
+"""How long nothing was wanted of the process before a rest among beats."""
 
 
 class Rest:
@@ -32,9 +38,9 @@ class Rest:
     """
 
     def __init__(self, ring: Ring, patience_us: int) -> None:
-        whole, part = _OF_PATIENCE
         self._ring = ring
-        self._longest_us = min(REST_US, patience_us * part // whole)
+        self._longest_us = min(REST_US, patience_us * 2 // 5)
+        self._calm_us = 0
         self.until_us = 0
 
     def begin(self, now_us: int, room: int) -> None:
@@ -50,6 +56,16 @@ class Rest:
         due_us = self._ring.due_us
         if due_us is not None:
             self.until_us = min(until_us, due_us)
+
+    def begin_idle(self, now_us: int, until_us: int) -> None:
+        """Nothing is armed, and a beat has come: rest until then, if nothing was wanted lately."""
+        if now_us >= self._calm_us:
+            self.until_us = until_us
+
+    def disturb(self, now_us: int) -> None:
+        """Something is wanted of the process: listen, and to all that comes of it."""
+        self.end()
+        self._calm_us = now_us + CALM_US
 
     def end(self) -> None:
         """Listen from now on."""

@@ -56,9 +56,10 @@ class Vitals:
         """Ready for JSON, each null while it is not known.
 
         camera, platform, encoder, width, height: as the process says. age_ms: of the newest frame
-        that it told of, which it does four times a second. rate: frames that the sensor exposes in
-        a second. lost: the share of them that did not come, 0 to 1. luma: nine tenths of the newest
-        picture are not brighter, 0 to 255. seconds: what rate and share are taken from.
+        that it told of, which it does four times a second; with nothing armed it is heard once a
+        second. rate: frames that the sensor exposes in a second. lost: the share of them that did
+        not come, 0 to 1. luma: nine tenths of the newest picture are not brighter, 0 to 255.
+        seconds: what rate and share are taken from.
         """
         beats = self._beats
         known = {name: self._hello.get(name) for name in _NAMES}

@@ -101,6 +101,8 @@ class Camera:
         self._configuration.write_text(json.dumps(self._document(policy, pre_event)))
         self._environment = {
             **os.environ,
+            # As its unit has it in the image.
+            "PYTHONOPTIMIZE": "2",
             "GPIOZERO_PIN_FACTORY": "simulated",
             "HW_MOCKS_PLATFORM": "pisp",
             "HW_MOCKS_FOOTAGE": footage,

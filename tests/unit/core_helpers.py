@@ -32,7 +32,7 @@ def at_once(work: Callable[[], _T]) -> asyncio.Future[_T]:
 class AtOnce(EventLoop):
     """Does blocking work at once, and calls handlers where they are told of."""
 
-    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
         return at_once(work)
 
     def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:

@@ -80,6 +80,45 @@ def test_freed_memory_is_overwritten(size: int) -> None:
     )
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries fill nothing")
+def test_what_is_allocated_untouched_takes_memory_only_where_it_is_used() -> None:
+    # In pages of 4 KiB: 2048 of them are the block. Afterwards it is as before.
+    assert (
+        run(
+            "process.overwrite_freed_memory()\n"
+            "libc = ctypes.CDLL(None)\n"
+            "libc.malloc.restype = ctypes.c_void_p\n"
+            "resident = lambda: int(open('/proc/self/statm').read().split()[1])\n"
+            "def taken():\n"
+            "    before = resident()\n"
+            "    libc.malloc(8 << 20)\n"
+            "    return resident() - before\n"
+            "with process.untouched_memory():\n"
+            "    untouched = taken()\n"
+            "filled = taken()\n"
+            "block, guard = ctypes.c_void_p(libc.malloc(4000)), libc.malloc(16)\n"
+            "ctypes.memset(block, 7, 4000)\n"
+            "libc.free(block)\n"
+            "print(untouched < 100, filled > 2000, b'\\x07' * 8 in ctypes.string_at(block, 4000))"
+        )
+        == "True True False"
+    )
+
+
+def test_small_pages_are_all_that_this_process_and_what_it_starts_get() -> None:
+    # PR_GET_THP_DISABLE is 42.
+    ask = "import ctypes; print(ctypes.CDLL(None).prctl(42, 0, 0, 0, 0))"
+    assert (
+        run(
+            "import subprocess, sys\n"
+            "process.use_small_pages()\n"
+            f"print(subprocess.run([sys.executable, '-c', {ask!r}], capture_output=True, text=True)"
+            ".stdout.strip())"
+        )
+        == "1"
+    )
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries decide themselves")
 def test_freed_blocks_return_to_the_kernel_however_large_the_largest_was() -> None:
     # glibc would put the second block onto its heap after the first, where the guard keeps it.

@@ -170,7 +170,11 @@ def install_all(files: list[Path], root: Path, prefix: PurePosixPath = PREFIX) -
 
 def compile_modules(root: Path, *, log: Path) -> None:
     """Compile every module of `root` anew, so that the same source gives the same bytes: by one
-    process, in order, and checked against no time of a file, since the root cannot change."""
+    process, in order, and checked against no time of a file, since the root cannot change.
+
+    For the daemon without docstrings (PYTHONOPTIMIZE=2 in its unit), for all else as ever; where
+    both are the same, it is one file.
+    """
     for cache in sorted(root.rglob("__pycache__")):
         shutil.rmtree(cache)
     places = [root / "usr/lib/python3" / "dist-packages", root / f"usr/lib/python{PYTHON}"]
@@ -179,5 +183,6 @@ def compile_modules(root: Path, *, log: Path) -> None:
     # Left out: files that are meant for another Python. They do not compile, nor are they imported;
     # any other that does not compile ends the build.
     options = ["--invalidation-mode=unchecked-hash", "-x", r"/(lib2to3/tests|test/bad_)"]
+    options += ["-o", "0", "-o", "2", "--hardlink-dupes"]
     environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     run([*command, *options, *places], log=log, environment=environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -73,6 +74,40 @@ def test_blocking_work_has_a_thread_of_its_own_and_answers_on_the_loop() -> None
         answer = loop.threadsafe(lambda: answered.set_result(threading.get_ident()))
         await loop.in_thread(answer)
         assert await answered == here
+
+    asyncio.run(asyncio.wait_for(life(), 20))
+
+
+def test_for_what_is_known_the_loop_is_not_woken_and_for_all_else_it_is() -> None:
+    async def life() -> None:
+        loop = EventLoop()
+        loop.attach()
+        running = asyncio.get_running_loop()
+        found = threading.Event()
+
+        def look() -> int:
+            found.set()
+            return 7
+
+        known = loop.in_thread(look, known=7)
+        assert found.wait(20)
+        while not loop._unhurried:
+            time.sleep(0.001)
+        await asyncio.wait({known}, timeout=0.05)
+        assert not known.done()
+        loop.catch_up()
+        assert await known == 7
+        assert await loop.in_thread(look, known=8) == 7
+        with pytest.raises(ZeroDivisionError):
+            await loop.in_thread(lambda: 1 // 0, known=7)
+        # Nobody wants it any more.
+        cancelled = loop.in_thread(look, known=7)
+        cancelled.cancel()
+        while not loop._unhurried:
+            time.sleep(0.001)
+        loop.catch_up()
+        assert cancelled.cancelled()
+        assert running.is_running()
 
     asyncio.run(asyncio.wait_for(life(), 20))
 

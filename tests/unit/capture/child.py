@@ -37,7 +37,7 @@ SETTINGS: dict[str, Any] = {
 }
 HARDWARE = {"HW_MOCKS_ENCODER": ""}
 """The environment of a board with a hardware encoder; without it, libx264 encodes."""
-TUNABLES = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
+TUNABLES = "glibc.malloc.tcache_count=0"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -76,12 +78,21 @@ class Bench:
                 self.image,
                 self.stamp,
                 self.failures.append,
+                self.opening,
             ),
         )
         self.encoder.width, self.encoder.height, self.encoder.stride = 320, 192, 320
         self.encoder.format = "YUV420"
         self.count = 0
         self.stamped: list[int] = []
+        self.opened: list[bool] = []
+        """Whether there was an encoder, before and after each opening."""
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        self.opened.append(self.encoder._stream.codec_context.is_open)
+        yield
+        self.opened.append(self.encoder._stream.codec_context.is_open)
 
     def stamp(self, request: Any, picture: Picture) -> None:
         self.stamped.append(picture.frame)
@@ -109,6 +120,12 @@ def software() -> Bench:
     bench.pictures.arm(1, 0)
     bench.encoder.start()
     return bench
+
+
+def test_it_is_opened_in_its_context_before_any_picture(software: Bench) -> None:
+    assert software.opened == [False, True]
+    software.feed(2)
+    assert software.opened == [False, True]
 
 
 def test_every_frame_that_is_encoded_is_stamped_before(software: Bench) -> None:

@@ -87,3 +87,19 @@ def test_p2_arming_again_leaves_nothing_of_the_epoch_before() -> None:
         # The same picture, encoded anew, may give the same bytes again.
         again = b"".join(packet.body for packet in child.under(2))
         assert {piece for piece in left if piece not in again} == set()
+
+
+def test_an_encoder_takes_memory_only_for_what_it_uses() -> None:
+    """23 MB. Filled as it is allocated, because what is freed is overwritten, it took 34."""
+    with running(width=1280, height=720) as child:
+        child.hello()
+        before = anonymous(child.pid)
+        child.arm(1, packets=10)
+        assert anonymous(child.pid) - before < 28
+
+
+def anonymous(pid: int) -> float:
+    """Megabytes of memory that a process has and no file has."""
+    with open(f"/proc/{pid}/status") as file:
+        text = file.read()
+    return int(text.split("\nRssAnon:")[1].split()[0]) / 1000

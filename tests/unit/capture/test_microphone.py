@@ -318,6 +318,30 @@ def test_a_device_that_does_not_let_itself_be_closed_is_not_called_off(bench: Be
     assert bench.line.states.count(("off", None)) == 1
 
 
+def test_held_it_encodes_nothing_and_knows_whether_a_library_may_free_samples(bench: Bench) -> None:
+    with bench.microphone.held() as quiet:
+        assert quiet
+    bench.microphone.tell(SoundMode.ON, 1)
+    bench.until_asked("does not answer when it is opened")
+    with bench.microphone.held() as quiet:
+        assert not quiet
+    device = bench.plug_in()
+    device.may_close.clear()
+    bench.hear(30)
+    bench.line.until(lambda: bool(bench.line.units))
+    with bench.microphone.held() as quiet:
+        assert quiet
+        bench.clock.advance(PACKET_US)
+        device.orders.put(bytearray(PACKET * 2 * 20))
+        assert not device.taken.acquire(timeout=0.1)
+    assert device.taken.acquire(timeout=DEADLINE)
+    bench.microphone.tell(SoundMode.OFF, 0)
+    device.orders.put(bytearray(PACKET * 2))
+    bench.until_asked("does not answer when it is closed")
+    with bench.microphone.held() as quiet:
+        assert not quiet
+
+
 def test_an_error_of_our_own_costs_the_sound_and_not_the_camera(bench: Bench) -> None:
     device = bench.plug_in()
     bench.microphone.tell(SoundMode.ON, 1)

@@ -31,10 +31,10 @@ class SlowCard(AtOnce):
 
     seconds = 0.0
 
-    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
         seconds, self.seconds = self.seconds, 0.0
         if not seconds:
-            return super().in_thread(work)
+            return super().in_thread(work, known=known)
         return asyncio.ensure_future(self._work(work, seconds))
 
     async def _work(self, work: Callable[[], _T], seconds: float) -> _T:

@@ -28,6 +28,10 @@ NOT_IN_CONTROLLER: Final = {
     "importlib_metadata",
 }
 NOT_IN_CAPTURE: Final = {
+    "PIL",
+    "piexif",
+    "pidng",
+    "simplejpeg",
     "cv2",
     "aiohttp",
     "asyncio",
@@ -60,9 +64,11 @@ sys.exit(main())
 """
 IMPORT: Final = """
 import sys
-from camerad.capture import __main__, preview
+from camerad.capture import __main__, preview, stills
 preview.stand_in()
-import camerad.capture.camera, camerad.capture.microphone
+with stills.left_out():
+    import camerad.capture.camera
+import camerad.capture.microphone
 print(*sys.modules)
 """
 

@@ -28,15 +28,23 @@ class Hanging(AtOnce):
     """Work that does not come back while `hangs` says so."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.hangs: Callable[[], bool] = lambda: False
+        self.unwoken = 0
+        """How often the loop was not woken, since the result was known."""
 
-    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        return asyncio.ensure_future(self._work(work))
+    def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
+        return asyncio.ensure_future(self._work(work, known))
 
-    async def _work(self, work: Callable[[], _T]) -> _T:
+    async def _work(self, work: Callable[[], _T], known: _T | None) -> _T:
         result = work()
         while self.hangs():
             await asyncio.sleep(1)
+        if known is not None and result == known:
+            self.unwoken += 1
+            caught_up = asyncio.Event()
+            self._unhurried.append(caught_up.set)
+            await caught_up.wait()
         return result
 
 
@@ -262,6 +270,21 @@ def test_a_dock_of_three_seconds_is_seen(scene: Scene, from_s: float) -> None:
         (from_s + 5.9, lambda: told.append(scene.conditions)),
     )
     assert told == [{Condition.DOCKED}, set()]
+
+
+def test_the_loop_is_woken_for_what_has_changed_only(scene: Scene) -> None:
+    seen: list[tuple[bool, int]] = []
+    docked = Condition.DOCKED
+
+    def note() -> None:
+        seen.append((docked in scene.conditions, scene.threads.unwoken))
+
+    # Every two seconds the battery, every ten the heat. The first of each is news.
+    dock = scene.gauges.show
+    scene.live(110, (99, note), (99, lambda: dock("docked")), (100.5, note), (109, note))
+    assert [docked for docked, _ in seen] == [False, True, True]
+    assert 49 + 9 - 2 <= seen[0][1] <= 50 + 10 - 2
+    assert seen[2][1] > seen[0][1]
 
 
 def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:

@@ -33,12 +33,13 @@ class Threads(AtOnce):
     """Those that ask the card. hangs: it does not answer, and what was asked waits in `asked`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.hangs = False
         self.asked: list[asyncio.Future[Any]] = []
 
-    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
         if not self.hangs:
-            return super().in_thread(work)
+            return super().in_thread(work, known=known)
         hanging: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self.asked.append(hanging)
         return hanging

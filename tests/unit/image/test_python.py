@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+import sys
 import tarfile
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -111,6 +112,39 @@ def test_it_looks_like_a_virtual_environment_that_sees_the_systems_packages(tmp_
     assert (root / "opt/camerad/bin/python3").readlink() == Path("/usr/bin/python3.13")
     (found,) = materials.wheels(root, {"pidng": "0" * 64})
     assert (found.purl, found.sha256, found.inner) == ("pkg:pypi/pidng@4.0.9", "0" * 64, ())
+
+
+def test_modules_are_compiled_with_docstrings_and_for_the_daemon_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    monkeypatch.setattr(python, "PYTHON", version)
+    site = tmp_path / f"opt/camerad/lib/python{version}/site-packages"
+    for folder in (site, tmp_path / "usr/lib/python3/dist-packages"):
+        folder.mkdir(parents=True)
+    (site / "said.py").write_text('"""What it is."""\n')
+    (site / "plain.py").write_text("X = 1\n")
+    library = tmp_path / f"usr/lib/python{version}"
+    library.mkdir()
+    (library / "standard.py").write_text('"""What it is."""\n')
+    python.compile_modules(tmp_path, log=tmp_path / "log")
+    tag = sys.implementation.cache_tag
+    compiled = {path.name for path in tmp_path.rglob("*.pyc")}
+    assert compiled == {
+        f"{name}.{tag}{level}.pyc"
+        for name in ("said", "plain", "standard")
+        for level in ("", ".opt-2")
+    }
+    said, short, plain, same = (
+        site / "__pycache__" / f"{name}.{tag}{level}.pyc"
+        for name in ("said", "plain")
+        for level in ("", ".opt-2")
+    )
+    assert b"What it is" in said.read_bytes()
+    assert b"What it is" not in short.read_bytes()
+    assert plain.samefile(same)
+    unit = TREE / "config/image/files/etc/systemd/system/camerad.service.d/camerad.conf"
+    assert "Environment=PYTHONOPTIMIZE=2" in unit.read_text().splitlines()
 
 
 def test_a_units_program_is_where_a_wheels_scripts_go() -> None:

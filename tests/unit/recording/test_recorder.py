@@ -27,7 +27,7 @@ from sink_helpers import SEALER, unsealed_file
 
 from camerad.container.gaps import HOLE_US, STARTED_LATE, STOPPED_SHORT
 from camerad.container.statements import FragmentFacts, RateChange
-from camerad.recording import recorder as recorder_module
+from camerad.recording import course
 from camerad.recording.recorder import BUFFER_BOUND, STILL_FILLING
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Ring, RingReader
@@ -247,8 +247,8 @@ def test_pictures_that_lie_where_nobody_has_looked_are_waited_for(bench: Bench) 
 def test_a_stop_is_seen_at_once_by_a_recorder_that_waits(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "LONGEST_WAIT_S", 10 * DEADLINE)
-    monkeypatch.setattr(recorder_module, "QUIET_WAIT_S", 10 * DEADLINE)
+    monkeypatch.setattr(course, "LONGEST_WAIT_S", 10 * DEADLINE)
+    monkeypatch.setattr(course, "QUIET_WAIT_S", 10 * DEADLINE)
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1))
     until(lambda: recorder.info is not None)

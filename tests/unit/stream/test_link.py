@@ -573,6 +573,81 @@ def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.Monkey
     until(lambda: running._intake.body["frame"] > beats + 10)
 
 
+@pytest.fixture
+def idle(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
+    """A link with nothing armed, of which nothing was wanted lately, and beats in its socket."""
+    monkeypatch.setattr(rest, "CALM_US", 0)
+    slowly = [HELLO, {"do": "play", "interval": 0.05}]
+    running = rig.run(slowly, budget=replace(BUDGET, frame_age_us=900_000))
+    rig.wait_for("up")
+    until(lambda: lying(running) > 500)
+    return running
+
+
+def test_among_beats_the_link_wakes_when_the_ladder_is_due_and_the_camera_lives(
+    rig: Rig, idle: CaptureLink
+) -> None:
+    first, turns = idle.pid, set()
+    end_us = CLOCK.now_us() + 2_500_000
+    while CLOCK.now_us() < end_us:
+        turns.add(idle.turned_us)
+        time.sleep(0.001)
+    # 50 beats have come. A turn every 0.9 s, one more where the kernel wakes it too early.
+    assert len(turns) <= 8
+    assert (idle.pid, rig.all("exit")) == (first, [])
+
+
+def test_what_is_wanted_ends_a_rest_among_beats_and_keeps_it_from_coming_back(
+    idle: CaptureLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "CALM_US", REST_US)
+    idle.wanted.arm()
+    until(lambda: idle._ring.bytes_held)
+    idle.wanted.disarm()
+    until(lambda: idle._process is not None and idle._process.told_epoch is None)
+    beats = idle._intake.body["frame"]
+    until(lambda: idle._intake.body["frame"] > beats + 10)
+    assert not idle._rest.until_us
+
+
+def test_a_camera_that_stalls_during_a_rest_is_missed_no_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "CALM_US", 0)
+    frames_us: list[int] = []
+    seen_us = CaptureProcess.seen_us
+
+    def noted(self: CaptureProcess, body: dict[str, Any], *times: int) -> int | None:
+        frames_us.append(body["pts_us"])
+        return seen_us(self, body, *times)
+
+    monkeypatch.setattr(CaptureProcess, "seen_us", noted)
+    budget = replace(BUDGET, frame_age_us=900_000)
+    rig.run([HELLO, {"do": "play", "frames": 190}, {"do": "hang"}], GOOD, budget=budget)
+    rig.wait_for("exit")
+    took_us = CLOCK.now_us() - frames_us[-1]
+    least_us = budget.frame_age_us + budget.stop_us
+    assert least_us <= took_us < least_us + 500_000
+
+
+def test_what_lies_in_the_socket_is_heard_before_the_camera_is_judged(
+    rig: Rig, idle: CaptureLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is held up after it was woken finds that the ladder's patience is over."""
+    disturb = rest.Rest.disturb
+
+    def late(self: rest.Rest, now_us: int) -> None:
+        time.sleep(1.2)
+        disturb(self, now_us)
+
+    monkeypatch.setattr(rest.Rest, "disturb", late)
+    first, beats = idle.pid, idle._intake.body["frame"]
+    idle.wanted.set_view(True)
+    until(lambda: idle._intake.body["frame"] > beats + 40)
+    assert (idle.pid, rig.all("exit")) == (first, [])
+    assert "stop" not in [told["command"] for told in rig.commands()]
+
+
 def test_without_a_key_frame_there_is_no_rest(rig: Rig, resting: CaptureLink) -> None:
     rig.ring.wipe()  # As if bytes or seconds had run out.
     resting.wanted.request_key_frame()

@@ -59,19 +59,30 @@ def test_it_is_given_its_settings_and_its_two_descriptors(run: Run) -> None:
     assert json.loads(given["--settings"]) == {"width": 1280}
     assert given["size"] == 0
     assert given["stdin"] == "/dev/null"
-    assert "glibc.malloc.perturb=85" in given["tunables"]
+    assert "glibc.malloc.tcache_count=0" in given["tunables"]
     assert ended(process) == 0
 
 
-def test_the_heap_overwrites_what_it_frees_unless_it_was_told_otherwise() -> None:
-    assert environment({"A": "b"}) == {
-        "A": "b",
-        "GLIBC_TUNABLES": "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0",
-    }
+def test_nothing_escapes_being_overwritten_unless_the_heap_was_told_otherwise() -> None:
+    assert environment({"A": "b"}) == {"A": "b", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
     told = {"GLIBC_TUNABLES": "glibc.malloc.perturb=7:glibc.malloc.arena_max=1"}
     assert environment(told)["GLIBC_TUNABLES"] == (
         "glibc.malloc.perturb=7:glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
     )
+    told = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=2"}
+    assert environment(told) == told
+
+
+def test_a_beat_counts_from_its_frame_on_but_from_no_time_that_cannot_be(run: Run) -> None:
+    process = run("import time; time.sleep(60)")
+    process.emptied_us = 5_000
+    assert process.seen_us({"pts_us": 6_000}, 7_000, 100) == 6_000
+    assert process.seen_us({"pts_us": 8_000}, 7_000, 100) == 7_000
+    process.emptied_us = 9_000
+    assert process.seen_us({"pts_us": 8_001}, 9_500, 100) == 9_000
+    # An old frame, and none at all, are no sign of life.
+    assert process.seen_us({"pts_us": 8_001}, 9_600, 100) is None
+    assert process.seen_us({"frame": 3}, 9_600, 100) is None
 
 
 def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
