@@ -173,7 +173,9 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme"), [(NARROW, "dark"), ((1366, 768), "light")], ids=["360", "1366"]
+    ("size", "scheme"),
+    [(NARROW, "dark"), pytest.param((1366, 768), "light", marks=pytest.mark.campaign)],
+    ids=["360", "1366"],
 )
 def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was(
     chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
@@ -211,7 +213,9 @@ def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme"), [(NARROW, "light"), ((1366, 768), "dark")], ids=["360", "1366"]
+    ("size", "scheme"),
+    [pytest.param(NARROW, "light", marks=pytest.mark.campaign), ((1366, 768), "dark")],
+    ids=["360", "1366"],
 )
 def test_whoever_hands_a_recording_over_is_led_to_its_case(
     chromium: Browser, scene: DeskScene, size: tuple[int, int], scheme: str
