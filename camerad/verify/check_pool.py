@@ -81,8 +81,9 @@ class CheckPool:
         self._orders = orders
         self._check = check
         self._most = workers
-        # The longest first: begun last, it would keep everybody waiting.
-        self._left = sorted(range(len(orders)), key=lambda index: size_of(orders[index]))
+        # The longest first, from the end on: begun last, it would keep everybody waiting.
+        sizes = [size_of(order) for order in orders]
+        self._left = sorted(range(len(orders)), key=lambda index: (sizes[index], -index))
         self._workers: dict[Connection, _Worker] = {}
 
     def __enter__(self) -> Self:
