@@ -18,6 +18,10 @@ from tests.unit.desk.desk_scene import DeskScene
 __all__ = ["FLAGS"]
 
 
+CASES = re.compile(r"/api/cases\?")
+"""A page of the list."""
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
     with office(tmp_path_factory.mktemp("meanwhile")) as made_scene:
@@ -47,8 +51,8 @@ def test_what_is_opened_in_a_case_stays_open_when_it_is_drawn_anew(
         page.goto(f"{scene.origin}/#cases/5%2F26")
         page.get_by_role("button", name="Notiz").click()
         page.get_by_role("textbox", name="Notiz").fill("Anruf")
-        page.route("**/api/cases", holding(held), times=1)
-        with page.expect_request("**/api/cases"):
+        page.route("**/api/cases/one?*", holding(held), times=1)
+        with page.expect_request("**/api/cases/one?*"):
             page.locator("dialog button.main").click()
         page.get_by_text("Für die Technik").click()
         command = page.get_by_text("camerad evidence export")
@@ -166,8 +170,8 @@ def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
         heading = page.get_by_role("heading", level=1)
         expect(heading).to_contain_text("cam-1")
         # The next page is under way, and somebody begins something on this one.
-        page.route("**/api/cases", holding(held))
-        with page.expect_request("**/api/cases"):
+        page.route(CASES, holding(held))
+        with page.expect_request(CASES):
             page.get_by_role("link", name="Vorgänge").click()
         page.get_by_role("button", name="Vor Löschung schützen").click()
         expect(page.get_by_role("dialog")).to_be_visible()
@@ -178,11 +182,11 @@ def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
         expect(heading).to_contain_text("cam-1")
         # What has to be known before it can be asked comes when the page is left.
         for button in ("Zu einem Vorgang", "Übergeben"):
-            with page.expect_request("**/api/cases"):
+            with page.expect_request(CASES):
                 page.get_by_role("button", name=button, exact=True).click()
             page.get_by_role("link", name="Aufnahmen").click()
             expect(heading).to_have_text("Aufnahmen")
-            with page.expect_response("**/api/cases"):
+            with page.expect_response(CASES):
                 held.pop().continue_()
             all_has_come(page)
             expect(page.locator("dialog")).to_have_count(0)
