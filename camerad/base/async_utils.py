@@ -123,8 +123,8 @@ class EventLoop:
     def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
         """Run blocking work on a thread of its own, which never keeps the daemon from ending.
 
-        known: a result that nobody waits for. The loop is not woken for it; who has given it calls
-        `catch_up` once it is time to have it.
+        known: a result that nobody waits for. The loop is not woken for it; it is there after the
+        next `catch_up`, which the daemon calls every two seconds.
         """
         future: asyncio.Future[_T] = self._loop.create_future()
 

@@ -341,7 +341,7 @@ class PowerMonitor:
         """Look again and again; a look that does not come back is told as None meanwhile.
 
         What has changed is taken at once. What has not is taken when the next look is due, so that
-        the loop need not wake for it.
+        the loop need not wake for it; what others have found to be as before is so as well.
         """
         threads, known, time = self._core.loop, None, asyncio.get_running_loop().time
         while True:

@@ -151,15 +151,16 @@ class StorageMonitor:
                 self._owed.clear()
                 await self._owed.wait()
 
-    async def _answer(self, work: Callable[[], _T]) -> _T:
-        """Ask the card something. Raises StorageError if it does not answer in time.
+    async def _answer(self, work: Callable[[], _T], known: _T | None = None) -> _T:
+        """Ask the card something. Raises StorageError if it does not answer in time. known: an
+        answer that has time until the loop catches up with what is as before.
 
         Then nothing else is asked until it has: each question that hangs holds a thread.
         """
         if self._asked is not None:
             await self._wait_for(self._asked)
             self._asked.exception()  # nobody wants the answer any more
-        asked = self._core.loop.in_thread(work)
+        asked = self._core.loop.in_thread(work, known=known)
         self._asked = asked
         await self._wait_for(asked)
         self._asked = None
@@ -178,8 +179,9 @@ class StorageMonitor:
         is also tried where the file system has found an error in itself."""
         rate = self._rate() or self._settings.camera.bitrate
         limits = self._settings.storage
+        known = self._room if self._failed is None else None
         try:
-            room = await self._answer(lambda: disk.free_space(self._directory, rate))
+            room = await self._answer(lambda: disk.free_space(self._directory, rate), known)
             # Whatever fails below: nobody is told of room that is gone.
             self._room = room
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes

@@ -38,7 +38,7 @@ class Card:
         """When the first light was seen."""
         self._board = board
 
-        def hang(_: EventLoop, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        def hang(_: EventLoop, work: Callable[[], Any], **_known: Any) -> asyncio.Future[Any]:
             if getattr(work, "__func__", None) is not EarlyStart.answer:
                 return at_once(work)
             at_once(work)  # the real card of the test has answered by then

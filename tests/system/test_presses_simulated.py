@@ -425,7 +425,7 @@ def _live(
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
     monkeypatch.setattr(process, "set_priority", lambda nice: True)
     monkeypatch.setattr(process, "raise_file_limit", lambda: None)
-    monkeypatch.setattr(EventLoop, "in_thread", lambda _, work: at_once(work))
+    monkeypatch.setattr(EventLoop, "in_thread", lambda _, work, **_known: at_once(work))
     monkeypatch.setattr(app, "CaptureLink", link)
     monkeypatch.setattr(app, "SelfViewProcess", display)
     monkeypatch.setattr(recorder, "Recorder", record)

@@ -154,7 +154,7 @@ class Board:
         monkeypatch.setattr(Effects, "carry_out", hear)
         room = disk.FreeSpace(free_bytes=1 << 40, minutes=1e6, writable=True)
         for where, name, what in (
-            (EventLoop, "in_thread", lambda _, work: at_once(work)),
+            (EventLoop, "in_thread", lambda _, work, **_known: at_once(work)),
             (process, "forbid_dumps", lambda: None),
             (process, "set_priority", lambda nice: True),
             (process, "raise_file_limit", lambda: None),
@@ -411,7 +411,7 @@ def test_a_card_that_hangs_is_not_waited_for_and_what_it_then_remembers_is_taken
     asked_us: list[int] = []
 
     def hang(board: Board) -> None:
-        def slowly(_: EventLoop, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        def slowly(_: EventLoop, work: Callable[[], Any], **_known: Any) -> asyncio.Future[Any]:
             done = at_once(work)
             if not isinstance(done.result(), Reboots):
                 return done

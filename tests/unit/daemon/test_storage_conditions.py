@@ -36,8 +36,11 @@ class Threads(AtOnce):
         super().__init__()
         self.hangs = False
         self.asked: list[asyncio.Future[Any]] = []
+        self.known: list[object] = []
+        """What was known already, of each that was asked."""
 
     def in_thread(self, work: Callable[[], _T], *, known: _T | None = None) -> asyncio.Future[_T]:
+        self.known.append(known)
         if not self.hangs:
             return super().in_thread(work, known=known)
         hanging: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
@@ -99,6 +102,16 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return Scene(tmp_path, monkeypatch)
+
+
+def test_room_that_is_as_before_has_time_unless_something_has_failed(scene: Scene) -> None:
+    scene.look()
+    scene.look()
+    assert scene.threads.known == [None, scene.card.room("", 0)]
+    scene.card.refuses = errno.EIO
+    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.look()
+    assert scene.threads.known[2] is None
 
 
 @pytest.mark.parametrize(
