@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from hw_mocks.free_port import free_port
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.base.errors import CameradError
@@ -347,12 +348,6 @@ def _error(status: int, text: str, headers: dict[str, str] | None = None) -> web
 
 def _hashes(files: dict[str, bytes]) -> dict[str, Any]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class CuttingWire:
