@@ -24,8 +24,9 @@ from camerad.container.keys import PublicKey
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office import load_public_key
+from tests.waiting import DEADLINE
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = DEADLINE
 _T = TypeVar("_T")
 
 
