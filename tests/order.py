@@ -16,13 +16,16 @@ TOGETHER: Final = (
     "tests/unit/cli/test_keys_command.py",
     "tests/unit/image/test_check_units.py",
     "tests/unit/image/test_confined.py",
+    "tests/unit/vault/test_several_servers.py",
     "tests/system/test_doctor.py",
     "tests/browser/test_page.py",
+    "tests/browser/test_training.py",
 )
 """Files whose tests share what takes long to make; one worker makes it once."""
 LONGEST: Final = (
     "tests/crash/test_states.py",
     "tests/crash/test_table.py",
+    "tests/crash/test_fleet.py",
     "tests/system/test_sound.py::test_lips",
     "tests/system/test_real_card.py::test_a_recording_that_fills",
     "tests/unit/behaviour/test_stages_promises.py",
@@ -32,6 +35,8 @@ LONGEST: Final = (
     "tests/system/test_display_faults.py",
     "tests/system/test_disk_faults.py",
     "tests/system/test_three_stages.py",
+    "tests/system/test_clock.py::test_a_clock_that_jumps",
+    "tests/browser/test_training.py",
     "tests/browser/test_page.py",
     "tests/browser/test_office_day.py",
     "tests/system/test_doctor.py",
@@ -42,6 +47,7 @@ LONGEST: Final = (
     "tests/system/test_service_manager.py",
     "tests/system/test_privacy.py",
     "tests/system/test_capture_faults.py",
+    "tests/unit/vault/test_several_servers.py",
     "tests/unit/test_leftovers.py",
     "tests/unit/cli/test_keys_command.py",
     "tests/unit/doctor/test_hanging_card.py",
@@ -49,6 +55,9 @@ LONGEST: Final = (
     "tests/unit/image/test_check_units.py",
     "tests/unit/image/test_dock.py::test_the_dock_comes",
     "tests/unit/image/test_update_trial.py",
+    "tests/unit/hardware/test_display.py::test_a_process_that_loads_slowly",
+    "tests/unit/store/test_retention_years.py",
+    "tests/unit/behaviour/test_listening.py::test_the_committed_page",
     "tests/unit/recording/test_hour_of_sound.py",
 )
 """Files, and tests by the beginning of their name; the longest first."""

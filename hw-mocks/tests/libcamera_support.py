@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from waiting import DEADLINE
 
 import libcamera
 from hw_mocks import barcode
@@ -85,7 +86,7 @@ class App:
                 self.kept.append(request)
         return found
 
-    def frames(self, count: int, timeout: float = 20.0) -> list[Frame]:
+    def frames(self, count: int, timeout: float = DEADLINE) -> list[Frame]:
         """The next `count` frames or more. Raises TimeoutError if they do not come."""
         found: list[Frame] = []
         deadline = time.monotonic() + timeout

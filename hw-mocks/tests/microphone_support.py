@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waiting import in_time
+from waiting import DEADLINE, in_time
 
 from hw_mocks.pulse import DEVICE, write_files
 
@@ -105,7 +105,7 @@ class Listener:
             self.said.append("ended")
             self.changed.notify_all()
 
-    def until(self, condition: Any, timeout: float = 20.0) -> None:
+    def until(self, condition: Any, timeout: float = DEADLINE) -> None:
         """Wait for a condition of what was heard."""
         with self.changed:
             assert self.changed.wait_for(condition, timeout), (self.said, len(self.samples))
@@ -118,8 +118,8 @@ class Listener:
     def close(self) -> None:
         """End the program."""
         self._process.kill()
-        self._process.wait(20)
-        self._thread.join(20)
+        self._process.wait(DEADLINE)
+        self._thread.join(DEADLINE)
         # A file that is closed while a thread reads from it waits for that thread, for ever.
         assert not self._thread.is_alive(), "what the listener said is still open"
         assert self._process.stdout is not None

@@ -12,6 +12,7 @@ import aiohttp
 import cv2
 import numpy as np
 from sim_support import Sim
+from waiting import DEADLINE
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class Page:
         """Of the newest picture, 0 to 255."""
 
     async def next(self) -> dict[str, Any] | bytes:
-        message = await self.socket.receive(timeout=10)
+        message = await self.socket.receive(timeout=DEADLINE)
         if message.type is aiohttp.WSMsgType.BINARY:
             data = bytes(message.data)
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -70,4 +71,4 @@ async def page(sim: Sim, **headers: str) -> AsyncIterator[Page]:
 
 def run(story: Coroutine[Any, Any, T]) -> T:
     """Run it to its end, which has to come: pictures alone would go on for ever."""
-    return asyncio.run(asyncio.wait_for(story, 30))
+    return asyncio.run(asyncio.wait_for(story, DEADLINE))

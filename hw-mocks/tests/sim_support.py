@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from waiting import until
+from waiting import DEADLINE, until
 
 TESTS = Path(__file__).parent
 LAST_SECONDS = 5.0
@@ -105,7 +105,7 @@ class Sim:
         data = data.encode() if isinstance(data, str) else data
         request = urllib.request.Request(self.facts()["url"] + path, data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -114,7 +114,7 @@ class Sim:
     def part(self, path: str, span: str) -> tuple[int, bytes, str]:
         """Status, body and kind of a request for a range (RFC 9110, section 14)."""
         request = urllib.request.Request(self.facts()["url"] + path, headers={"Range": span})
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=DEADLINE) as response:
             return response.status, response.read(), response.headers["Content-Type"]
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -135,7 +135,7 @@ class Sim:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         try:
-            return self.process.wait(15)
+            return self.process.wait(DEADLINE)
         finally:
             self.close()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from late_world import late_world
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks.bus import QUEUE_LIMIT, WORLD_VARIABLE, Message, WorldClient, now_us
 from hw_mocks.disk import Disk
@@ -255,5 +255,5 @@ def test_a_client_can_be_closed_from_its_own_thread(world: WorldThread, tmp_path
     made = WorldClient(str(tmp_path / "world"), "sensor", leave)
     assert made.wait_ready(5)
     world.tell("sensor", {"any": 1})
-    assert done.wait(5)
+    assert done.wait(DEADLINE)
     world.wait_for(lambda _, m: "goodbye" in m)

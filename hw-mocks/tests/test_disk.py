@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks.bus import now_us
 from hw_mocks.disk import ERROR, FULL, LIES, READONLY, SLOW, Disk
@@ -321,7 +322,7 @@ def test_boot_runs_a_module_on_the_simulated_card(tmp_path: Path, card: Path) ->
         world.tell("disk", fault, keep=READONLY)
         command = [sys.executable, "-m", "hw_mocks.boot", "program", str(card / "a")]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=20, check=False
+            command, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
         )
     name, arguments, word = json.loads(done.stdout)
     assert name == "__main__"
@@ -333,7 +334,7 @@ def test_boot_without_a_module_says_how() -> None:
     command = [sys.executable, "-m", "hw_mocks.boot"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=20, check=False
+        command, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
     )
     assert done.returncode == 1
     assert done.stderr == "usage: python -m hw_mocks.boot MODULE ARGUMENTS...\n"

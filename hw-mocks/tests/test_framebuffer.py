@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks.bus import now_us
 from hw_mocks.framebuffer import (
@@ -85,10 +86,10 @@ def test_a_write_hangs_until_the_driver_comes_back(framebuffer: Framebuffer, dev
     # Meanwhile another one that began later writes to another file.
     other = threading.Thread(target=device.with_name("other").write_bytes, args=(b"abc",))
     other.start()
-    other.join(5)
+    other.join(DEADLINE)
     assert not other.is_alive() and writer.is_alive()
     framebuffer.fail(HANG, 0)
-    writer.join(5)
+    writer.join(DEADLINE)
     assert not writer.is_alive()
     assert device.read_bytes()[:3] == b"abc"
     os.close(fd)

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks.lateness import Missed, Waits, told
 
@@ -165,11 +166,11 @@ def test_the_kernel_counts_what_a_thread_waits_for_a_processor_and_not_its_sleep
                 found["without"] = time.monotonic_ns() - began - computed
             finally:
                 other.kill()
-                other.wait(20)
+                other.wait(DEADLINE)
 
     thread = threading.Thread(target=measure, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(DEADLINE)
     assert set(found) == {"slept", "late", "waited", "without"}
     # A millisecond for the calls themselves.
     assert found["slept"] <= found["late"] + MS

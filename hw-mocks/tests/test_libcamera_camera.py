@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from libcamera_support import App, Frame, running
-from waiting import until
+from waiting import DEADLINE, until
 
 import libcamera
 from hw_mocks import clips
@@ -304,7 +304,7 @@ def test_a_hung_stop_returns_when_it_is_let_go_and_holds_up_nobody_else() -> Non
         app.camera.release()
     assert SENSOR.delivered <= delivered + 1
     SENSOR.release(Fault.CAMERA_STOP_HANG)
-    stopping.join(5)
+    stopping.join(DEADLINE)
     assert not stopping.is_alive()
     app.close()
 

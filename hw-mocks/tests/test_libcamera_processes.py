@@ -9,7 +9,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from waiting import in_time, until
+from waiting import DEADLINE, in_time, until
 
 from hw_mocks.pacing import boottime_ns
 
@@ -76,7 +76,7 @@ class Child:
     def kill(self) -> None:
         """End the process as the kernel would."""
         self.process.kill()
-        self.process.communicate(timeout=5)
+        self.process.communicate(timeout=DEADLINE)
 
 
 def test_numbers_go_on_in_the_next_process_where_time_is() -> None:

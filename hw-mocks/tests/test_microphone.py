@@ -19,7 +19,7 @@ import pytest
 from late_world import late_world
 from microphone_support import RATE, Listener, listening, microphone
 from sim_support import alive
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks import pulse
 from hw_mocks.bus import now_us
@@ -152,7 +152,7 @@ def test_two_at_the_same_time_do_not_hear_each_other(tmp_path: Path) -> None:
 def test_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     with microphone(tmp_path / "m", CLAPPER) as hearing:
         hearing.process.send_signal(number)
-        hearing.process.wait(10)
+        hearing.process.wait(DEADLINE)
         until(lambda: not alive(hearing.server))
     # A process that was killed cannot tidy up; its folder belongs to the simulator.
     assert (tmp_path / "m").exists() == (number is signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_it_ends_with_the_simulator_that_started_it(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     until(lambda: not alive(int(done.stdout.split()[0])))
     until(lambda: not (tmp_path / "m").exists())
@@ -204,7 +204,7 @@ def test_a_plain_user_has_one_too() -> None:
             extra_groups=[],
             cwd=folder,
             check=True,
-            timeout=30,
+            timeout=DEADLINE,
         )
         assert os.listdir(folder) == []
 

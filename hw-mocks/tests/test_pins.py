@@ -16,7 +16,7 @@ from gpiozero.exc import (
     PinPWMFixedValue,
     PinSetInput,
 )
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pin import STATES_LIMIT
@@ -51,7 +51,7 @@ def test_a_press_is_seen_with_its_bounce_and_its_length(factory: SimulatedFactor
     button.when_activated = down = lambda: edges.append((True, now_us()))
     button.when_deactivated = up = lambda: edges.append((False, now_us()))
     press = factory.press(17, 0.05)
-    assert press.wait(5)
+    assert press.wait(DEADLINE)
     del down, up
     assert press.down_us is not None
     assert press.up_us is not None
@@ -81,7 +81,7 @@ def test_a_handler_that_dawdles_sees_the_edges_late_but_with_their_times(
 
     button.when_activated = down
     press = factory.press(17, 0.5)
-    assert press.wait(5)
+    assert press.wait(DEADLINE)
     making = [edge.at_us for edge in press.edges if edge.at_us < press.asked_us + 250_000]
     assert len(making) >= 3
     assert making[-1] - making[0] <= 5_000
@@ -202,15 +202,15 @@ def test_a_handler_that_fails_does_not_take_the_other_buttons_with_it(
     ):
         main.when_pressed = fail
         factory.press(17, 0.01)
-        assert reached.wait(5)
-        assert factory.press(27, 0.01).wait(5)
+        assert reached.wait(DEADLINE)
+        assert factory.press(27, 0.01).wait(DEADLINE)
         assert not display.is_pressed
 
 
 def test_presses_faster_than_a_hand_still_end_open(factory: SimulatedFactory) -> None:
     with Button(17, pin_factory=factory) as button:
         presses = [factory.press(17, 0.002) for _ in range(20)]
-        assert all(press.wait(5) for press in presses)
+        assert all(press.wait(DEADLINE) for press in presses)
         until(lambda: not button.is_pressed)
 
 
@@ -222,16 +222,16 @@ def test_a_press_that_ends_without_an_edge_of_its_own_is_answered(
     factory.stick(17, now_us() + 60_000_000)
     until(lambda: factory.closed(17))
     press = factory.press(17, 0.03)
-    assert press.wait(5)
+    assert press.wait(DEADLINE)
     assert all(edge.at_us < press.until_us for edge in press.edges)
 
 
 def test_two_buttons_are_pressed_at_once(factory: SimulatedFactory) -> None:
     with Button(17, pin_factory=factory), Button(27, pin_factory=factory):
         long, short = factory.press(17, 0.2), factory.press(27, 0.02)
-        assert short.wait(5)
+        assert short.wait(DEADLINE)
         assert factory.closed(17)
-        assert long.wait(5)
+        assert long.wait(DEADLINE)
 
 
 def test_a_stuck_button_stays_pressed_until_its_time(factory: SimulatedFactory) -> None:
@@ -240,7 +240,7 @@ def test_a_stuck_button_stays_pressed_until_its_time(factory: SimulatedFactory) 
         factory.stick(17, end_us)
         until(lambda: button.is_pressed)
         hidden = factory.press(17, 0.03)
-        assert hidden.wait(5)
+        assert hidden.wait(DEADLINE)
         assert factory.closed(17) or now_us() >= end_us
         until(lambda: now_us() >= end_us)
         until(lambda: not button.is_pressed)
@@ -249,7 +249,7 @@ def test_a_stuck_button_stays_pressed_until_its_time(factory: SimulatedFactory) 
 def test_a_worn_button_bounces_more(factory: SimulatedFactory) -> None:
     factory.wear(17, now_us() + 5_000_000)
     press = factory.press(17, 0.05)
-    assert press.wait(5)
+    assert press.wait(DEADLINE)
     assert len(press.edges) >= 34  # 17 at make, 17 at break, at least
 
 
@@ -373,7 +373,7 @@ def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         made = SimulatedFactory()
         press = made.press(17, 0.03)
-        assert press.wait(5)
+        assert press.wait(DEADLINE)
         counts.append(len(press.edges))
         made.close()
     assert counts[0] == counts[1]
@@ -389,7 +389,7 @@ def test_hours_of_light_and_presses_leave_no_more_than_the_newest(
     assert len(light.pin.states) == STATES_LIMIT
     assert len(factory.history) == HISTORY_LIMIT
     assert factory.history[-1].level == light.value
-    assert factory.press(17, 0.01).wait(5)
+    assert factory.press(17, 0.01).wait(DEADLINE)
     # Edges are remembered only for whoever waits for them.
     assert not factory._log[17]
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks.priority import run_at_once
 
@@ -33,7 +34,7 @@ def test_simulated_hardware_goes_before_camerad_and_takes_no_foreign_session_alo
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=DEADLINE,
         ).stdout.split()
         for program in (FIRST.replace("go_first()\n", ""), FIRST)
     )
@@ -52,7 +53,7 @@ def test_a_user_who_may_not_goes_where_he_was() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     assert int(done.stdout.split()[0]) == os.nice(0)
 
@@ -60,7 +61,9 @@ def test_a_user_who_may_not_goes_where_he_was() -> None:
 def realtime() -> bool:
     """Whether the kernel lets this user into the real-time class."""
     asked = "from hw_mocks.priority import run_at_once; raise SystemExit(not run_at_once())"
-    return subprocess.run([sys.executable, "-c", asked], check=False, timeout=30).returncode == 0
+    return (
+        subprocess.run([sys.executable, "-c", asked], check=False, timeout=DEADLINE).returncode == 0
+    )
 
 
 AT_ONCE = """
@@ -98,7 +101,7 @@ def test_where_a_user_may_not_run_at_once_nothing_changes() -> None:
 
 def test_a_process_that_is_not_there_cannot_run_at_once() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait(20)
+    gone.wait(DEADLINE)
     with pytest.raises(ProcessLookupError, match=f"no process {gone.pid}"):
         run_at_once(gone.pid)
 
@@ -128,6 +131,6 @@ def said(program: str, **variables: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     return done.stdout.strip()

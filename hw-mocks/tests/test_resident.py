@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from libcamera_support import running
+from waiting import DEADLINE
 
 from hw_mocks import resident
 from hw_mocks.footage import PreparedSource, load_info, picture_bytes, stream_files
@@ -151,7 +152,7 @@ def test_a_user_who_may_not_lock_so_much_goes_without(folder: Path) -> None:
         [*user, sys.executable, "-c", LIMITED, str(folder / "main.yuv")],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks import devhooks
 from hw_mocks.sensor import SENSOR, Fault, Platform
@@ -153,7 +154,7 @@ def test_picamera2_takes_the_machine_for_the_platform(platform: str, encoder: st
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE,
         check=True,
     )
     name, encoder_name = done.stdout.split()

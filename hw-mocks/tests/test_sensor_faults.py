@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from waiting import in_time, until
+from waiting import DEADLINE, in_time, until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pacing import boottime_ns
@@ -107,10 +107,10 @@ def test_who_waits_is_let_go_by_a_release_or_a_new_time() -> None:
         # Meanwhile another one that began later is through: what it asks about does not hold.
         other = threading.Thread(target=sensor.wait_while, args=(Fault.CAMERA_GONE,))
         other.start()
-        other.join(5)
+        other.join(DEADLINE)
         assert not other.is_alive() and waiting.is_alive()
         let_go()
-        waiting.join(5)
+        waiting.join(DEADLINE)
         assert not waiting.is_alive()
 
 
@@ -199,7 +199,7 @@ def test_a_process_wakes_up_in_the_world_as_it_is_and_hears_what_comes() -> None
             until(lambda: ask("SENSOR.holds(Fault.CAMERA_GONE)") == "False")
             assert ask("len(libcamera.CameraManager.singleton().cameras)") == "1"
             process.stdin.close()
-            assert process.wait(10) == 0
+            assert process.wait(DEADLINE) == 0
 
 
 def test_a_hit_that_ends_its_process_is_told_all_the_same() -> None:
@@ -212,7 +212,7 @@ def test_a_hit_that_ends_its_process_is_told_all_the_same() -> None:
                 [sys.executable, "-c", HIT_AND_GONE],
                 env=os.environ
                 | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": f"{folder}/world"},
-                timeout=30,
+                timeout=DEADLINE,
                 check=False,
             )
             assert ended.returncode == 5

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from camerad.config import load
 from sim_support import Sim, running, to_idle
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.faults import DOCK, FAULTS
@@ -127,7 +127,7 @@ def test_events_tell_every_stage_and_the_newest_state(sim: Sim) -> None:
     to_idle(sim)
     host, port = sim.facts()["url"].removeprefix("http://").split(":")
     stages: list[str] = []
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
         connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
         with connection.makefile("rb") as stream:
 
@@ -165,7 +165,7 @@ def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
     # The first listener leaves in idle; the second comes in self-view and sees idle come again.
     to_idle(sim)
     for stages in (["idle"], ["self_view", "recording", "idle"]):
-        with urllib.request.urlopen(sim.facts()["url"] + "/api/events", timeout=10) as events:
+        with urllib.request.urlopen(sim.facts()["url"] + "/api/events", timeout=DEADLINE) as events:
             for number, stage in enumerate(stages):
                 if number:
                     sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sim_page import Page, page, run
 from sim_support import Sim, running, to_idle
+from waiting import DEADLINE
 
 from hw_mocks.bus import now_us
 from hw_mocks.sim.fingers import LATEST_SECONDS, MAX_WAITING, Fingers, Strange
@@ -107,7 +108,7 @@ def test_a_page_that_goes_lets_go(sim: Sim) -> None:
         async with page(sim) as one:
             await says(one, "main", True, clock_ms())
             await one.hears("finger", lambda told: told["down"])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not (seen := await edges(sim, after_us)) or seen[-1]["on"]:
                 await asyncio.sleep(0.02)
 
@@ -183,7 +184,7 @@ def test_two_presses_are_as_long_and_as_far_apart_as_they_were(rest_us: int, lat
         )
         for down, at_ms in ((True, 1000), (False, 1060), (True, 1160), (False, 1220)):
             fingers.heard({"button": "main", "down": down, "at_ms": at_ms})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while len(bench.told) < 4:
                 await asyncio.sleep(0)
         await fingers.close()
@@ -238,7 +239,7 @@ def test_a_clock_that_runs_ahead_holds_no_button_for_long() -> None:
         fingers = Fingers(felt, frozenset({"main"}), told.put_nowait)
         for down, at_ms in ((True, 0.0), (False, 9e11)):
             fingers.heard({"button": "main", "down": down, "at_ms": at_ms})
-            assert (await asyncio.wait_for(told.get(), 10))["down"] is down
+            assert (await asyncio.wait_for(told.get(), DEADLINE))["down"] is down
         await fingers.close()
         (seconds,) = felt.seconds
         # Three seconds, and what there was between the two words.

@@ -19,7 +19,7 @@ import pytest
 import sim_support
 import yaml
 from sim_support import Sim, alive, environment
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.sim.__main__ import parser
@@ -51,7 +51,7 @@ def test_what_outlives_the_simulator_is_killed_and_named(
     monkeypatch.setattr(sim_support, "LAST_SECONDS", 0.5)
     with pytest.raises(AssertionError, match=f"left these, .*{left.pid}: 'sleep 3600'"):
         sim.stop(signal.SIGKILL)
-    assert left.wait(5) == -signal.SIGKILL
+    assert left.wait(DEADLINE) == -signal.SIGKILL
 
 
 def test_the_daemon_gets_the_given_configuration_with_paths_of_the_simulator(
@@ -116,7 +116,7 @@ def test_it_ends_the_daemon_in_order_and_leaves_nothing_behind(
     facts = sim.facts()
     with contextlib.ExitStack() as stack:
         # A listener must not hold the end up.
-        stack.enter_context(urllib.request.urlopen(facts["url"] + "/api/events", timeout=5))
+        stack.enter_context(urllib.request.urlopen(facts["url"] + "/api/events", timeout=DEADLINE))
         assert sim.stop(number) == 0
     assert "the stand-in ended in order" in sim.lines
     assert not alive(facts["daemon_pid"])
@@ -140,7 +140,7 @@ def test_a_simulator_that_is_killed_leaves_no_daemon_behind(start: Callable[...,
     sim.ready()
     daemon = sim.facts()["daemon_pid"]
     sim.process.kill()
-    sim.process.wait(5)
+    sim.process.wait(DEADLINE)
     until(lambda: not alive(daemon))
     sim.close()
 
@@ -149,7 +149,7 @@ def test_a_daemon_that_does_not_come_up_ends_the_simulator_with_its_exit_code(
     start: Callable[..., Sim],
 ) -> None:
     sim = start(HW_MOCKS_STANDIN="fail")
-    assert sim.process.wait(15) == 69
+    assert sim.process.wait(DEADLINE) == 69
     sim.close()
     assert "the stand-in cannot start" in sim.lines
     assert any("exit code 69 before it was up" in line for line in sim.lines)
@@ -324,7 +324,7 @@ def refused(*arguments: str, **variables: str) -> tuple[int, str]:
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE,
         check=False,
     )
     assert "Traceback" not in done.stderr

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from aiohttp import web
+from waiting import DEADLINE
 
 from hw_mocks.sim import SimError
 from hw_mocks.sim.__main__ import parser
@@ -83,7 +84,7 @@ def guest(story: Callable[[Guests, aiohttp.ClientSession, str], Awaitable[None]]
                 await story(guests, session, f"https://127.0.0.1:{port}")
             await runner.cleanup()
 
-    asyncio.run(asyncio.wait_for(play(), 60))
+    asyncio.run(asyncio.wait_for(play(), DEADLINE))
 
 
 def test_the_address_with_the_token_lets_in_and_is_left_at_once() -> None:

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from sim_page import page, run
 from sim_support import Sim, running, to_idle
+from waiting import DEADLINE
 
 from hw_mocks.sim.origin import HTTPS_PORT, names_of
 
@@ -132,7 +133,7 @@ def test_whatever_a_page_from_elsewhere_asks_is_refused(
 ) -> None:
     port = sim.facts()["url"].rpartition(":")[2]
     for path in ASKED:
-        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=DEADLINE)
         with contextlib.closing(connection):
             sent = {name: value.format(port=port) for name, value in headers.items()}
             connection.request("GET", path, headers=sent)
@@ -149,7 +150,9 @@ def test_the_page_itself_is_answered_by_every_name_of_this_machine(
 ) -> None:
     port = sim.facts()["url"].rpartition(":")[2]
     name = f"{host}:{port}"
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)) as one:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", int(port), timeout=DEADLINE)
+    ) as one:
         sent = {"Host": name, "Origin": f"http://{name.lower()}", "Sec-Fetch-Site": site}
         one.request("GET", "/api/state", headers=sent)
         answer = one.getresponse()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from sim_support import Sim, alive
-from waiting import until
+from waiting import DEADLINE, until
 
 from hw_mocks.pulse import DEVICE
 from hw_mocks.sim.process import descendants
@@ -39,9 +39,9 @@ def test_the_microphone_comes_and_goes_with_the_simulator(
         assert f"pcm.{DEVICE} " in files[-1]
         play = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-r", "48000", "-D", "default"]
         record = ["arecord", "-q", "-t", "raw", "-f", "S16_LE", "-r", "48000", "-D", DEVICE]
-        subprocess.run(play, input=bytes(9600), env=daemon, check=True, timeout=20)
+        subprocess.run(play, input=bytes(9600), env=daemon, check=True, timeout=DEADLINE)
         heard = subprocess.run(
-            [*record, "-s", "9600"], env=daemon, check=True, timeout=20, capture_output=True
+            [*record, "-s", "9600"], env=daemon, check=True, timeout=DEADLINE, capture_output=True
         )
         assert len(heard.stdout) == 9600 * 2
         # A clap a second, at the 30 frames of the shipped configuration.
@@ -99,7 +99,7 @@ def test_a_microphone_that_cannot_start_is_said_and_how_to_go_without(tmp_path: 
     # No sound server is found where there is nothing; the simulator itself needs no path.
     sim = Sim(tmp_path, sound="silence", PATH=str(tmp_path))
     try:
-        sim.process.wait(20)
+        sim.process.wait(DEADLINE)
         sim.close()
         assert sim.process.returncode not in (0, None)
         assert any("there is no pulseaudio: install it" in line for line in sim.lines)

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from waiting import DEADLINE
 
 from hw_mocks import footage, sound
 from hw_mocks.bus import now_us
@@ -191,7 +192,7 @@ def ends_where_it_is_told_at(line: int) -> bool:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(5)
+    thread.join(DEADLINE)
     assert not thread.is_alive(), f"told to end at line {line}, it does not"
     return lines >= line
 

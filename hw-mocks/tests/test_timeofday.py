@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from sim_support import Sim
-from waiting import in_time, until
+from waiting import DEADLINE, in_time, until
 
 from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.sim import timepiece
@@ -137,7 +137,7 @@ def test_a_program_s_clock_is_set_from_outside_and_stays_so_after_a_restart(
                     assert ahead == pytest.approx(3600, abs=NEAR)
                     assert later == pytest.approx(boot, abs=NEAR)
                 program.stdin.close()
-                assert program.wait(10) == 0
+                assert program.wait(DEADLINE) == 0
 
 
 def test_a_program_with_the_simulated_camera_follows_and_reports_nothing(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_program_with_the_simulated_camera_follows_and_reports_nothing(tmp_pat
 
             until(lambda: ahead() == pytest.approx(3600, abs=NEAR))
             program.stdin.close()
-            assert program.wait(10) == 0
+            assert program.wait(DEADLINE) == 0
         assert not [message for _, message in world.reports if "stepped_us" in message]
 
 
@@ -206,7 +206,7 @@ def rtc_ahead(made: Timepiece) -> float:
 
 
 async def reached(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sim_support import Sim, running
+from waiting import DEADLINE
 
 from hw_mocks import webcam, webcam_sound
 from hw_mocks.footage import Picture, picture_bytes
@@ -191,7 +192,7 @@ def test_a_picture_that_would_take_all_memory_is_refused_and_nothing_is_left(
         input=LENGTH.pack(len(content)) + content + LENGTH.pack(len(jpeg())) + jpeg(),
         pass_fds=[memory.fd],
         capture_output=True,
-        timeout=30,
+        timeout=DEADLINE,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"01"), done.stderr
@@ -307,20 +308,23 @@ def test_pictures_are_taken_one_source_at_a_time(sim: Sim) -> None:
 
     async def story() -> None:
         async with visitor(sim) as one:
-            about = await one.receive_json(timeout=20)
+            about = await one.receive_json(timeout=DEADLINE)
             assert about["max_bytes"] == MAX_BYTES
             for number in (1, 2, 3):
                 await one.send_bytes(jpeg(about["width"], about["height"]))
-                assert await one.receive_json(timeout=20) == {"taken": number, "shown": number}
+                assert await one.receive_json(timeout=DEADLINE) == {
+                    "taken": number,
+                    "shown": number,
+                }
             async with visitor(sim) as other:
-                assert await asyncio.wait_for(code(other), 20) == upload.TAKEN_ALREADY
+                assert await asyncio.wait_for(code(other), DEADLINE) == upload.TAKEN_ALREADY
             await one.send_bytes(jpeg())
-            assert (await one.receive_json(timeout=20))["shown"] == 4
+            assert (await one.receive_json(timeout=DEADLINE))["shown"] == 4
         # A page that comes right after is taken.
         async with visitor(sim) as next_one:
-            assert "width" in await next_one.receive_json(timeout=20)
+            assert "width" in await next_one.receive_json(timeout=DEADLINE)
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), DEADLINE))
     assert sim.ask("GET", "/api/webcam")[1]["pictures"] == before + 4
 
 
@@ -340,17 +344,17 @@ def test_a_page_that_has_sent_nothing_for_long_gives_way(monkeypatch: pytest.Mon
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/webcam"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as one:
-            await one.receive_json(timeout=20)
+            await one.receive_json(timeout=DEADLINE)
             async with session.ws_connect(url) as other:
-                assert await asyncio.wait_for(code(one), 20) == upload.TAKEN_OVER
-                await other.receive_json(timeout=20)
+                assert await asyncio.wait_for(code(one), DEADLINE) == upload.TAKEN_OVER
+                await other.receive_json(timeout=DEADLINE)
                 closing = asyncio.ensure_future(endpoint.close())
-                assert await asyncio.wait_for(code(other), 20) == 1001
+                assert await asyncio.wait_for(code(other), DEADLINE) == 1001
                 await closing
         await runner.cleanup()
         endpoint.forget()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), DEADLINE))
 
 
 @pytest.mark.parametrize(
@@ -368,7 +372,7 @@ def test_a_page_that_has_sent_nothing_for_long_gives_way(monkeypatch: pytest.Mon
 def test_what_is_not_as_agreed_ends_the_connection(sim: Sim, sent: Any, wanted: int) -> None:
     async def story() -> int | None:
         async with visitor(sim) as one:
-            await one.receive_json(timeout=20)
+            await one.receive_json(timeout=DEADLINE)
             for message in sent if isinstance(sent, list) else [sent]:
                 if isinstance(message, str):
                     await one.send_str(message)
@@ -376,7 +380,7 @@ def test_what_is_not_as_agreed_ends_the_connection(sim: Sim, sent: Any, wanted: 
                     await one.send_bytes(message)
             return await code(one)
 
-    assert asyncio.run(asyncio.wait_for(story(), 60)) == wanted
+    assert asyncio.run(asyncio.wait_for(story(), DEADLINE)) == wanted
     assert sim.state()["ready"]
 
 
@@ -388,17 +392,17 @@ def test_who_waits_for_their_turn_has_none_once_it_is_closed() -> None:
         async with TestServer(app) as server, aiohttp.ClientSession() as session:
             url = server.make_url("/api/webcam")
             feeds, waits = [await session.ws_connect(url) for _ in range(2)]
-            assert "credit" in await feeds.receive_json(timeout=20)
-            codes = asyncio.gather(code(feeds), waits.receive(timeout=20))
+            assert "credit" in await feeds.receive_json(timeout=DEADLINE)
+            codes = asyncio.gather(code(feeds), waits.receive(timeout=DEADLINE))
             await made.close()
             first, second = await codes
             assert first == second.data == aiohttp.WSCloseCode.GOING_AWAY
             late = await session.ws_connect(url)
-            assert (await late.receive(timeout=20)).data == aiohttp.WSCloseCode.GOING_AWAY
-            await asyncio.wait_for(made.close(), 20)
+            assert (await late.receive(timeout=DEADLINE)).data == aiohttp.WSCloseCode.GOING_AWAY
+            await asyncio.wait_for(made.close(), DEADLINE)
         made.forget()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), DEADLINE))
 
 
 def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:
@@ -414,6 +418,6 @@ def test_a_page_from_elsewhere_may_neither_send_nor_delete(sim: Sim) -> None:
         ):
             assert answer.status == 403
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), DEADLINE))
     assert sim.ask("POST", "/api/erase", {"what": "something"})[0] == 400
     assert sim.ask("GET", "/api/erase") == (200, {"erased": 0})

@@ -7,10 +7,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
+
+DEADLINE: Final = 60.0
+"""Seconds after which what has to come is given up, where its order is the matter and not how soon
+it comes: whoever waits may be held up."""
 
 
-def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
     """The first true value of the condition; AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -20,7 +24,7 @@ def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
 
 
 @contextlib.contextmanager
-def in_time(process: subprocess.Popen[Any], what: str, timeout: float = 20.0) -> Iterator[None]:
+def in_time(process: subprocess.Popen[Any], what: str, timeout: float = DEADLINE) -> Iterator[None]:
     """In the block, nobody waits for the process any longer, neither for what it says nor for its
     end: it is killed after `timeout` seconds. AssertionError then; what: was waited for."""
     late = threading.Event()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hw_mocks.fleet.fleet_office import free_port
+from hw_mocks.free_port import free_port
 
 from tests.bench.plan import BenchError
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from tests.waiting import DEADLINE
+
 HOST: Final = "127.0.0.1"
 _PIECE: Final = 1 << 16
 
@@ -42,12 +44,12 @@ class Gate:
     def start(self) -> None:
         """Begin to listen."""
         self._thread.start()
-        assert self._listening.wait(10)
+        assert self._listening.wait(DEADLINE)
 
     def stop(self) -> None:
         """End."""
         self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join(10)
+        self._thread.join(DEADLINE)
 
     def _reset(self) -> None:
         for end in tuple(self._ends):

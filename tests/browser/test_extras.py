@@ -25,7 +25,7 @@ from tests.browser.person import KEYS_OF, NARROW, SCREENSHOTS, WIDE, Person, per
 from tests.browser.visitor import FLAGS as VISITOR
 from tests.browser.visitor import beeps, clocks, is_visitor, pictures
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, now_us, of_make_run
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 pytestmark = pytest.mark.system
 
@@ -70,7 +70,7 @@ def told(one: Person, words: str) -> None:
 
 
 def displays_the_visitor(camera: BodyCamera) -> bool:
-    with urllib.request.urlopen(f"{camera.url}/api/display.jpg", timeout=10) as answer:
+    with urllib.request.urlopen(f"{camera.url}/api/display.jpg", timeout=DEADLINE) as answer:
         picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     # Below are the words of the display.
@@ -137,7 +137,7 @@ def test_a_visitor_sees_themselves_in_a_recording(
         assert finding["verdict"] == ("qualified" if recording["gaps"] else "authentic")
 
         film = tmp_path / "film.mp4"
-        with urllib.request.urlopen(camera.url + finding["film"], timeout=10) as answer:
+        with urllib.request.urlopen(camera.url + finding["film"], timeout=DEADLINE) as answer:
             film.write_bytes(answer.read())
         # The fake microphone beeps twice a second; the film's sound, speech, never does.
         heard = beeps(film)

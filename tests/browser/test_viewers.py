@@ -53,7 +53,7 @@ class Viewers:
 
     def __enter__(self) -> Viewers:
         self._thread.start()
-        until(lambda: all(self.stages), 10, "every viewer has been told a state")
+        until(lambda: all(self.stages), PATIENCE, "every viewer has been told a state")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class Viewers:
                 task.cancel()
 
         self._loop.call_soon_threadsafe(leave)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
 

@@ -21,9 +21,10 @@ from multidict import CIMultiDict
 from small_office import hang_up
 
 from camerad.vault.certificates import KeyPairFiles, make_authority, make_certificate
+from tests.waiting import DEADLINE
 
 HOST: Final = "127.0.0.1"
-PATIENCE: Final = 30.0
+PATIENCE: Final = DEADLINE
 _OF_ONE_HOP: Final = (hdrs.CONNECTION, hdrs.TRANSFER_ENCODING, hdrs.CONTENT_LENGTH, hdrs.DATE)
 
 

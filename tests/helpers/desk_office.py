@@ -14,6 +14,7 @@ import yaml
 from between import HOST, make_between
 from desk_helpers import facts_of, jws
 from docked_camera import Dock
+from hw_mocks.free_port import free_port
 from sealed_helpers import Made
 
 from camerad.container.chain import HEADER_NAME
@@ -29,8 +30,7 @@ class DeskOffice:
         self.server = self.dock.server
         self.between = make_between(root)
         self.origin = self.between.origin
-        with socket.create_server((HOST, 0)) as listener:
-            self.between.desk = int(listener.getsockname()[1])
+        self.between.desk = free_port()
         settings = yaml.safe_load(self.server.config.read_text())
         settings["desk"] = {"url": self.origin, "host": HOST, "port": self.between.desk}
         self.server.config.write_text(yaml.safe_dump(settings))

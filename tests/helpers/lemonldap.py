@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authority import authority
+from hw_mocks.free_port import free_port
 
 CLIENT: Final = "camerad-desk"
 SECRET: Final = "pa~ss:word+1"  # noqa: S105 - it opens nothing but this provider
@@ -75,8 +76,8 @@ class Lemonldap:
         self.secret_file = root / "openid-secret"
         self.secret_file.write_text(SECRET + "\n")
         self._tls = made.context(root)
-        self._port = _free_port()
-        self._behind = _free_port()
+        self._port = free_port()
+        self._behind = free_port()
         self.issuer = f"https://{HOST}:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._ini = root / "lemonldap-ng.ini"
@@ -249,8 +250,3 @@ async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
     while piece := await source.read(65_536):
         sink.write(piece)
         await sink.drain()
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -21,6 +21,7 @@ from camerad.base.clock import DAY
 from camerad.vault.notices.notice_channels import ChannelError
 from camerad.vault.notices.notice_message import NoticeMessage
 from camerad.vault.notices.notice_rules import Notice, NoticeKind, OfficeFacts, StoreFacts
+from tests.waiting import DEADLINE
 
 HOST: Final = "127.0.0.1"
 USER: Final = "camerad"
@@ -118,7 +119,7 @@ class MailServer:
         sockets = [one.get_extra_info("socket") for one in transports]
         for one in transports:
             one.abort()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE):
             # A transport gives its socket back some turns of the loop later.
             while any(one is not None and one.fileno() >= 0 for one in sockets):
                 await asyncio.sleep(0)
@@ -150,14 +151,14 @@ class MailServer:
 
     def __enter__(self) -> MailServer:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(DEADLINE)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(20)
+        self._thread.join(DEADLINE)
 
 
 @dataclass
@@ -213,4 +214,4 @@ class WebhookReceiver:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(20)
+        self._thread.join(DEADLINE)

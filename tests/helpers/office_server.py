@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
+from hw_mocks.free_port import free_port
 from hw_mocks.sim.relay import HOST, Relay
 
 from camerad.config.office_section import Office
@@ -23,8 +24,9 @@ from camerad.container.keys import PublicKey
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office import load_public_key
+from tests.waiting import DEADLINE
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = DEADLINE
 _T = TypeVar("_T")
 
 
@@ -37,7 +39,7 @@ class OfficeServer:
         self.directory = root / "directory"
         self.config = root / "office.yaml"
         self.log = root / "log"
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -127,11 +129,6 @@ async def _relay(port: int) -> Relay:
     made = Relay(port)
     await made.start()
     return made
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from camerad.office import player_modules
 from camerad.office.statement_extents import statement_extents
+from tests.waiting import DEADLINE
 
 PREFIX: Final = "/player/"
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
@@ -178,4 +179,4 @@ def player_server(**recordings: bytes | Path) -> Iterator[PlayerServer]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(DEADLINE)

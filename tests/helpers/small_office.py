@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from hw_mocks.free_port import free_port
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.base.errors import CameradError
@@ -31,7 +32,7 @@ from camerad.ledger.entries import Head
 from camerad.store import receipts
 from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.vault.cameras import UnregisteredError
-from tests.waiting import reached
+from tests.waiting import DEADLINE, reached
 
 TUS = "1.0.0"
 HEAD = Head(1, 1, "0" * 64)
@@ -133,12 +134,12 @@ class SmallOffice:
 
         self._loop, self._thread = loop, threading.Thread(target=serve, name="office")
         self._thread.start()
-        assert ready.wait(20)
+        assert ready.wait(DEADLINE)
 
     def stop(self) -> None:
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(20)
+            self._thread.join(DEADLINE)
             self._loop = self._thread = None
 
     def restart(self) -> None:
@@ -349,12 +350,6 @@ def _hashes(files: dict[str, bytes]) -> dict[str, Any]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 class CuttingWire:
     """A wire to the office that is cut: each connection after so many bytes either way.
 
@@ -374,12 +369,12 @@ class CuttingWire:
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(20)
+        self._thread.join(DEADLINE)
         self._listener.close()
         for one in list(self._open):
             one.close()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(DEADLINE)
 
     def _accept(self) -> None:
         while True:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.system.harness import BodyCamera
+from tests.waiting import DEADLINE
 
 ROOT: Final = Path(__file__).parents[2]
 FIRST_UID: Final = 60_600
 """Of users that no machine has (60578 to 61183 are nobody's, systemd.io/UIDS-GIDS)."""
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = DEADLINE
 
 
 @dataclass

@@ -24,10 +24,9 @@ import yaml
 
 from tests.system import simulator_copies
 from tests.system.simulator_copies import Copy
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
-START_SECONDS: Final = 30.0
-PATIENCE: Final = 20.0
+PATIENCE: Final = DEADLINE
 """Seconds after which what has to come is given up. How soon it has to come is judged by instants
 that the hardware notes, and not by whoever waits for it, whom a machine may hold up."""
 _PAUSE: Final = 0.05
@@ -66,7 +65,7 @@ class BodyCamera:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return Reply(answer.status, json.load(answer))
         except urllib.error.HTTPError as error:
             with error:
@@ -237,9 +236,9 @@ def body_camera(
                     return str(facts["url"])
                 return None
 
-            camera = BodyCamera(until(url, START_SECONDS, "the simulator serves"), state_dir, log)
+            camera = BodyCamera(until(url, PATIENCE, "the simulator serves"), state_dir, log)
             if ready:
-                camera.wait(START_SECONDS, stage="idle", ready=True)
+                camera.wait(stage="idle", ready=True)
             yield camera
         except BaseException:
             sys.stderr.write(log.read_text())
@@ -247,7 +246,7 @@ def body_camera(
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(20)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(PATIENCE)

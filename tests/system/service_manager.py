@@ -32,10 +32,11 @@ import pytest
 
 from tests.system.harness import until
 from tests.unit.systemd.units import install
+from tests.waiting import DEADLINE
 
 SYSTEMD: Final = "/usr/lib/systemd/systemd"
 CHECKOUT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 30.0
+PATIENCE: Final = DEADLINE
 REBOOTED: Final = -signal.SIGHUP
 POWERED_OFF: Final = -signal.SIGINT
 

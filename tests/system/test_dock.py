@@ -30,7 +30,6 @@ from tests.system.harness import (
 
 pytestmark = pytest.mark.system
 
-HANDED_OVER_SECONDS = 40.0
 SLOW_SECONDS = 120.0
 """At a million bits in a second."""
 WATCHED_US = 10_000_000
@@ -76,12 +75,14 @@ def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path
         camera.record(2)
         camera.record(3)
         docked(camera)
-        until(lambda: handed_over(camera, 2), HANDED_OVER_SECONDS, "both are handed over")
+        until(lambda: handed_over(camera, 2), PATIENCE, "both are handed over")
         files = sorted((tmp_path / "state/office/directory").glob("*/recordings/*.tar"))
         own = sorted((tmp_path / "state/camerad/recordings").glob("*.tar"))
         assert [one.name for one in files] == [one.name for one in own]
         assert [one.read_bytes() for one in files] == [one.read_bytes() for one in own]
-        until(lambda: seen(tmp_path)[0].get("unacknowledged") == 0, 10, "the office hears of it")
+        until(
+            lambda: seen(tmp_path)[0].get("unacknowledged") == 0, PATIENCE, "the office hears of it"
+        )
         (camera_07,) = seen(tmp_path)
         assert camera_07["recordings"] == 2 and "docked" in camera_07["conditions"]
         assert camera_07["version"] == __version__
@@ -130,15 +131,13 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
         until(lambda: handover(camera).get("state") == "waiting", PATIENCE, "it is docked")
         assert shows(camera, signals.BLINK, "amber")
         assert camera.state["lights"]["green"]
-        until(
-            lambda: handover(camera).get("trouble") == "network", HANDED_OVER_SECONDS, "it is said"
-        )
+        until(lambda: handover(camera).get("trouble") == "network", PATIENCE, "it is said")
         assert shows(camera, signals.BLINK)
         undocked(camera)
         until(lambda: camera.state["handover"] is None, PATIENCE, "nothing is said outside")
         camera.fault("network_gone", seconds=0)
         docked(camera)
-        until(lambda: handover(camera).get("state") == "handed_over", HANDED_OVER_SECONDS, "all")
+        until(lambda: handover(camera).get("state") == "handed_over", PATIENCE, "all")
         assert handed_over(camera, 1)
         assert shows(camera, signals.REST)
         # A press takes the word back before anything is written, and red is all that shows.
@@ -146,7 +145,7 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
         camera.wait(stage="recording", lights={"red": True, "green": False, "amber": False})
         assert handover(camera)["state"] == "waiting"
         camera.stop()
-        until(lambda: handover(camera).get("state") == "handed_over", HANDED_OVER_SECONDS, "both")
+        until(lambda: handover(camera).get("state") == "handed_over", PATIENCE, "both")
         assert handed_over(camera, 2)
         assert doctor_finds(camera) == "office_ok"
 
@@ -160,9 +159,7 @@ def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path
     with body_camera(tmp_path, config, options=("--office",)) as camera:
         camera.record(4)
         docked(camera)
-        until(
-            lambda: handover(camera).get("state") == "handing_over", HANDED_OVER_SECONDS, "it goes"
-        )
+        until(lambda: handover(camera).get("state") == "handing_over", PATIENCE, "it goes")
         (recording,) = (tmp_path / "state/camerad/recordings").glob("*.tar")
         began_us = now_us()
         while now_us() - began_us < WATCHED_US:
@@ -196,7 +193,7 @@ def test_taken_out_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None
         camera.pass_time(2)
         assert handed_over(camera, 0)
         docked(camera)
-        until(lambda: handed_over(camera, 1), HANDED_OVER_SECONDS, "it is handed over")
+        until(lambda: handed_over(camera, 1), PATIENCE, "it is handed over")
         assert len(list((tmp_path / "state/office/directory").glob("*/recordings/*"))) == 1
     assert verified(tmp_path).returncode in (0, 1)
 
@@ -208,4 +205,4 @@ def test_a_press_ends_it_at_once_and_costs_no_picture(tmp_path: Path) -> None:
         docked(camera)
         newest = camera.record(3)
         assert newest["gaps"] == []
-        until(lambda: handed_over(camera, 2), HANDED_OVER_SECONDS, "both are handed over")
+        until(lambda: handed_over(camera, 2), PATIENCE, "both are handed over")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.system import sealed
 from tests.system.clapping import status, wait_for
-from tests.system.harness import UNHURRIED, BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, UNHURRIED, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -43,7 +43,7 @@ def test_a_killed_daemon_leaves_a_dark_display_and_its_recording_goes_on_muted(
         assert camera.ask("POST", "/api/fault", body).status == 200
         until(lambda: not camera.state["display"], AWAY_SECONDS - 1, "a dark display")
         assert goes_on(camera) is None
-        until(lambda: goes_on(camera), 20, "it goes on")
+        until(lambda: goes_on(camera), PATIENCE, "it goes on")
         wait_for(camera, muted=True)
         camera.wait(display=True)
         camera.pass_time(1)

@@ -50,7 +50,7 @@ class Stages:
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self._socket.close()
 
 

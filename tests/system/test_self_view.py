@@ -59,7 +59,7 @@ def test_people_see_themselves_now_and_as_in_a_mirror_and_whether_they_are_recor
         camera.press("display", 1.3)
         until(lambda: not panel.dark(), PATIENCE, "the status")
         assert not panel.framed()
-        until(panel.dark, 10, "a dark display")
+        until(panel.dark, PATIENCE, "a dark display")
 
         camera.press()
         camera.wait(stage="self_view")

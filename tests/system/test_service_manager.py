@@ -17,7 +17,7 @@ import pytest
 
 from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_SOFTWARE
 from tests.system import sealed
-from tests.system.harness import until
+from tests.system.harness import PATIENCE, until
 from tests.system.service_manager import CHECKOUT, POWERED_OFF, REBOOTED, Machine, machine
 from tests.waiting import DEADLINE
 
@@ -90,8 +90,16 @@ def test_what_the_daemon_leaves_in_power_off_switches_the_machine_off(board: Mac
 def test_a_mistake_in_the_configuration_is_said_once(board: Machine) -> None:
     daemon(board, f"exit {EX_CONFIG}")
     board.boot()
-    until(lambda: board.show("camerad.service", "ExecMainStatus") == str(EX_CONFIG), 30, "it ended")
-    until(lambda: board.show("camerad.service", "ActiveState") == "inactive", 30, "it stays ended")
+    until(
+        lambda: board.show("camerad.service", "ExecMainStatus") == str(EX_CONFIG),
+        PATIENCE,
+        "it ended",
+    )
+    until(
+        lambda: board.show("camerad.service", "ActiveState") == "inactive",
+        PATIENCE,
+        "it stays ended",
+    )
     assert board.show("camerad.service", "NRestarts") == "0"
     assert board.show("camerad-reboot.service", "ActiveState") == "inactive"
     assert board.run("cat", "/run/camerad/n").stdout == "1\n"

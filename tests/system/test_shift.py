@@ -77,7 +77,7 @@ def test_a_badge_names_the_wearer_in_what_is_recorded_and_after_a_restart(tmp_pa
         camera.fault("daemon_killed", 0.1)
         until(lambda: running(camera) not in (None, killed), PATIENCE, "another daemon runs")
         # Asked itself, and not what the simulator still knows of the one before.
-        status = until(lambda: ready(camera), 30, "it is ready")
+        status = until(lambda: ready(camera), PATIENCE, "it is ready")
         assert status["shift"] == state["shift"]
         assert not status["looking_for_badge"]
 

@@ -28,8 +28,9 @@ from camerad.verify.verdict import Verdict
 
 from hw_mocks.fleet.cards import Card, shift
 from hw_mocks.fleet.endless_film import noise
-from hw_mocks.fleet.fleet_office import FleetOffice, free_port
+from hw_mocks.fleet.fleet_office import FleetOffice
 from hw_mocks.fleet.fleet_run import Cuts, Fleet
+from hw_mocks.free_port import free_port
 from hw_mocks.sim.relay import Relay
 
 WIDTH, HEIGHT, BITRATE = 1280, 720, 6_000_000

@@ -21,6 +21,8 @@ from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office import load_public_key
 
+from hw_mocks.free_port import free_port
+
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 60.0
 END_SECONDS: Final = 30.0
@@ -206,12 +208,6 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    """A port of this machine at which nobody listens just now."""
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def peak_megabytes(pid: int) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.office import load_public_key
 
+from hw_mocks.free_port import free_port
 from hw_mocks.sim import SimError
 from hw_mocks.sim.process import end_child
 from hw_mocks.sim.relay import HOST, Relay
@@ -54,8 +54,8 @@ class Dock:
         self._cut: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._inside = False
-        self._port = _free_port()
-        self._desk_port = _free_port()
+        self._port = free_port()
+        self._desk_port = free_port()
         self._known: set[str] = set()
         self.relay: Final = Relay(self._port)
 
@@ -223,8 +223,3 @@ async def _answers(port: int) -> bool:
         return False
     writer.close()
     return True
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -31,6 +31,7 @@ from camerad.base.wall_clock import (
     kernel_synchronised,
     office_clock,
 )
+from tests.waiting import DEADLINE
 
 WALL_US = 1_796_000_000 * SECOND
 HOUR = 3600 * SECOND
@@ -458,7 +459,7 @@ def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
         watch = told.watch(keeper, lambda work: aside(hang if told.all else work))
         await watch.look()
         looking = asyncio.ensure_future(watch.look())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while len(told.all) < 2:
                 await asyncio.sleep(0.01)
         answer.set()
@@ -477,7 +478,7 @@ def test_the_watch_looks_again_and_again_until_it_is_cancelled(
 
     async def watch() -> None:
         running = asyncio.ensure_future(told.watch(machine.keeper(), aside).run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not told.all:
                 await asyncio.sleep(0.001)
             machine.touch()

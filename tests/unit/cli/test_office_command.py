@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, Camera
+from hw_mocks.free_port import free_port
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing, SigningKey
@@ -304,12 +304,6 @@ def test_two_commands_and_a_camera_is_answered(desk: Desk, home: Path, tmp_path:
     finally:
         process.kill()
         process.communicate()
-
-
-def free_port() -> int:
-    """A port that nobody listens at just then."""
-    with socket.create_server(("localhost", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def test_the_office_s_key_is_one_that_signs(desk: Desk, home: Path, tmp_path: Path) -> None:

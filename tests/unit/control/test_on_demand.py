@@ -23,6 +23,7 @@ from camerad.control.listener import ControlSocket, claim_socket
 from camerad.control.on_demand import ControlOnDemand
 from camerad.control.server import Control
 from tests.unit.control.test_server import StandIn
+from tests.waiting import DEADLINE
 
 
 class Scene:
@@ -60,7 +61,7 @@ def play(directory: Path, scene: Callable[[Scene], Awaitable[None]]) -> None:
     async def run() -> None:
         made = Scene(directory)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(DEADLINE):
                 await scene(made)
         finally:
             await made.control.close()

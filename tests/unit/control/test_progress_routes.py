@@ -13,6 +13,7 @@ from camerad.base.errors import StorageError
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.control.server import Control
 from tests.unit.control.test_server import StandIn
+from tests.waiting import DEADLINE
 
 FULL = {"state": "handing_over", "done": 1, "total": 3, "trouble": None}
 
@@ -40,7 +41,7 @@ def post(directory: Path, monitor: Monitor, body: Any) -> tuple[int, Any]:
         connector = aiohttp.UnixConnector(control.path)
         try:
             async with (
-                asyncio.timeout(20),
+                asyncio.timeout(DEADLINE),
                 aiohttp.ClientSession("http://camerad", connector=connector) as http,
                 http.post("/dock/progress", json=body) as answer,
             ):

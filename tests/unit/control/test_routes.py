@@ -26,6 +26,7 @@ from camerad.daemon.store_worker import StoreWorker
 from camerad.store import receipts
 from camerad.store.store import Store
 from tests.system.harness import configuration
+from tests.waiting import DEADLINE
 
 ID = "20261124T153000Z-000001-00000001"
 
@@ -120,7 +121,7 @@ def play(
                     async with http.request(method, target, json=body) as answer:
                         return answer.status, await answer.json()
 
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(DEADLINE):
                     await scene(ask)
         finally:
             await control.close()

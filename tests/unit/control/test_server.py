@@ -30,6 +30,7 @@ from camerad.control.server import (
     MAX_OF_OTHERS,
     Control,
 )
+from tests.waiting import DEADLINE
 
 
 class StandIn:
@@ -79,7 +80,7 @@ def play(directory: Path, scene: Scene, access: Access = Access()) -> None:
         connector = aiohttp.UnixConnector(control.path)
         try:
             async with aiohttp.ClientSession("http://camerad", connector=connector) as session:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(DEADLINE):
                     await scene(daemon, control, session)
         finally:
             await control.close()

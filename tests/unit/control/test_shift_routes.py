@@ -15,6 +15,7 @@ from camerad.control.server import Control
 from tests.unit.control.test_server import StandIn
 from tests.unit.core_helpers import record
 from tests.unit.daemon.test_shift_manager import Bench
+from tests.waiting import DEADLINE
 
 Post = Callable[[Any], Awaitable[tuple[int, Any]]]
 
@@ -33,7 +34,7 @@ def play(directory: Path, scene: Callable[[Bench, Post], Awaitable[None]]) -> No
                 async with http.post("/shift", **given) as answer:
                     return answer.status, await answer.json()
 
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(DEADLINE):
                 await scene(bench, post)
         bench.shifts.close()
         await control.close()

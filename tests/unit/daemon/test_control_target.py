@@ -22,6 +22,7 @@ from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from tests.system.harness import configuration
 from tests.unit.core_helpers import idle_core
+from tests.waiting import DEADLINE
 
 SHIFT_RULES = ShiftRules(longest_us=3600 * SECOND, reminder_us=60 * SECOND, badge_us=60 * SECOND)
 
@@ -63,7 +64,7 @@ class Scene:
                         async with http.request(method, target, json=body) as answer:
                             return answer.status, await answer.json()
 
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(DEADLINE):
                         await scene(ask)
             finally:
                 self.target.shifts.close()

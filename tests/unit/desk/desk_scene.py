@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import secrets
-import socket
 import ssl
 import struct
 import threading
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from fido2 import cbor
 from fido2.cose import ES256
+from hw_mocks.free_port import free_port
 
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, decode_base64url, encode_base64url
@@ -245,8 +245,7 @@ class Authenticator:
 
 def free_origin() -> str:
     """An address that nothing listens at, as a browser needs it: with its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"https://localhost:{listener.getsockname()[1]}"
+    return f"https://localhost:{free_port()}"
 
 
 def _fail(text: str) -> None:

@@ -7,7 +7,6 @@ The camera's store, the client and the office's server are the real ones; the da
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Collection
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pytest
 from check_in_helpers import token
 from hw_mocks.fleet.cards import Card
 from hw_mocks.fleet.endless_film import EndlessFilm, noise
+from hw_mocks.free_port import free_port
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ManualClock, SystemClock
@@ -106,8 +106,7 @@ class Month:
 
     def __init__(self, root: Path) -> None:
         self.card = Card(root / "camera", NAME)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = int(listener.getsockname()[1])  # nobody listens there
+        self.port = free_port()  # nobody listens there
         self.scene = OfficeScene(root)
         self.clock = self.scene.clock
         write_register(self.scene.register, (NAME, self.card.key.public, ()))

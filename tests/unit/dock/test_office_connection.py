@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from authority import Authority, authority
-from small_office import free_port
+from hw_mocks.free_port import free_port
 
 from camerad.base.clock import SystemClock
 from camerad.behaviour.dock_progress import HandoverTrouble

@@ -18,6 +18,7 @@ import pytest
 from camerad.behaviour.announcements import Announcement
 from camerad.hardware import speaker
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Clip, Speaker, Spoken, clips
+from tests.waiting import DEADLINE
 
 ENDED, MUTED, RECORDING = Announcement.ENDED, Announcement.MUTED, Announcement.RECORDING
 Load = Callable[[], Awaitable[Mapping[Announcement, Clip]]]
@@ -195,7 +196,7 @@ def sleeper(tmp_path: Path) -> tuple[tuple[str, ...], Path]:
 
 async def begun(pids: Path, count: int) -> list[int]:
     """The process ids of the players, once so many have begun."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while len(found := pids.read_text().split()) < count:
             await asyncio.sleep(0.001)
     return [int(pid) for pid in found]

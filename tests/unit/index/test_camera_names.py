@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert
+from sqlalchemy import Engine, create_engine, insert
 
 from camerad.index.camera_names import MOST_NAMES, camera_names, names_meant
 from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
 
 NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30"]
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An empty index in memory."""
+    made = create_engine("sqlite://")
+    metadata.create_all(made)
+    yield made
+    made.dispose()
 
 
 @pytest.mark.parametrize(
@@ -54,9 +64,7 @@ def test_a_wearer_is_not_called_a_camera(said: str, meant: list[str]) -> None:
     assert names_meant(["P-014", "Nord W-14"], said, ()) == meant
 
 
-def test_rows_of_several_cameras_come_in_one_order_page_by_page() -> None:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
+def test_rows_of_several_cameras_come_in_one_order_page_by_page(engine: Engine) -> None:
     empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
     names = [*NAMES, *(f"other-{number}" for number in range(LOOKED_UP + 1))]
     rows = [
@@ -79,9 +87,9 @@ def test_rows_of_several_cameras_come_in_one_order_page_by_page() -> None:
             find(connection, RecordingQuery(camera_said="other-"))
 
 
-def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_through() -> None:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
+def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_through(
+    engine: Engine,
+) -> None:
     empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
     names = [f"camera-{number:05}" for number in range(MOST_NAMES + 5)] + ["camera-00007 b"]
     rows = [
@@ -98,9 +106,7 @@ def test_a_name_that_is_exactly_that_is_found_beyond_the_names_that_are_looked_t
         assert [one.id for one in said] == ["camera-00007"]
 
 
-def test_too_many_cameras_with_too_many_wearers_are_asked_for_less() -> None:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
+def test_too_many_cameras_with_too_many_wearers_are_asked_for_less(engine: Engine) -> None:
     empty: dict[str, Any] = {one.name: None if one.nullable else 0 for one in recordings.columns}
     rows = [
         empty | {"id": f"{number:04}", "at_us": number, "camera": f"cam-{number}x", "place": ""}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
-from s3_engines import S3Engine, free_ports
+from hw_mocks.free_port import free_port
+from s3_engines import S3Engine
 
 from camerad.cli.main import main
 from camerad.container.skeleton import skeleton
@@ -65,8 +66,7 @@ def test_o2_a_camera_gets_its_receipt_when_the_bucket_has_the_copy(
 def test_while_the_bucket_is_away_others_are_received_and_nothing_is_acknowledged(
     scene: OfficeScene, camera: Camera, bucket: S3Scene
 ) -> None:
-    (port,) = free_ports(1)
-    use(scene, bucket, endpoint=f"http://127.0.0.1:{port}")
+    use(scene, bucket, endpoint=f"http://127.0.0.1:{free_port()}")
     paths = {one: camera.put(one) for one in (ONE, TWO)}
     with scene.serving() as client:
         client.bring_ledger(camera.root / "ledger")

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hw_mocks.free_port import free_port
 from lying_store import Lie, lying_store
 
 from camerad.base.clock import SECOND
@@ -393,10 +394,7 @@ def test_a_store_that_takes_orders_and_forgets_them_is_refused(s3: S3Scene, lie:
 def test_a_store_that_does_not_answer_is_away_and_one_that_refuses_says_what_to_do(
     s3: S3Scene,
 ) -> None:
-    from s3_engines import free_ports
-
-    (port,) = free_ports(1)
-    away = s3.reach(endpoint=f"http://127.0.0.1:{port}")
+    away = s3.reach(endpoint=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(SecondCopyAwayError, match="does not answer"):
         away.list_copies()
     away.close()
