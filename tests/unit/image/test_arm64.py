@@ -15,7 +15,7 @@ import camerad
 from camerad_image.errors import ImageError
 from camerad_image.flavours import COMMON
 from tests.arm64 import importing, wheels
-from tests.arm64.__main__ import OFFICE, TESTED, all_passed, check_base, rooms
+from tests.arm64.__main__ import EMULATORS, OFFICE, TESTED, all_passed, check_base, rooms
 from tests.arm64.root import judge
 from tests.unit.test_architecture import SOURCES
 
@@ -45,6 +45,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_module_is_left_out() -> None:
     assert set(OFFICE) | set(TESTED) < set(rooms())
     assert set(importing.modules(camerad, [*rooms(), "camerad"])) == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", EMULATORS)
+def test_what_is_left_out_is_there(name: str) -> None:
+    file, _, test = name.partition("::")
+    assert f"\ndef {test}(" in (Path(__file__).parents[3] / file).read_text()
 
 
 def test_what_cannot_be_imported_is_told_and_the_next_is_tried(
