@@ -318,7 +318,7 @@ def _logged(found: list[Discrepancy]) -> list[Discrepancy]:
     """The same, each written to the log, alarms as errors."""
     for one in found:
         if one.alarm:
-            _log.error("%s", one)
+            _log.error("%s", one, extra=MessageId.NOT_LISTED.extra)
         else:
             _log.info("%s", one, extra=MessageId.DETAIL.extra)
     return found

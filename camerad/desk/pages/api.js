@@ -84,3 +84,11 @@ async function read(answer) {
   if (!answer.ok) throw new RefusedError(said?.error ?? "not_understood", answer.status);
   return said;
 }
+
+/** What does something by a module that comes when it is first needed. Refused where it cannot be had. */
+export function fetched(load, name) {
+  return async (...given) => {
+    const module = await load().catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
+    return module[name](...given);
+  };
+}

@@ -1,8 +1,7 @@
 // The page: who is signed in, where they are, and which view shows it. The place is in the address
 // behind the #, so that going back works and a place can be kept.
 
-import { get, post, RefusedError, SIGNED_OUT } from "./api.js";
-import { showCases } from "./cases.js";
+import { fetched, get, post, SIGNED_OUT } from "./api.js";
 import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showRecording } from "./recording.js";
@@ -20,7 +19,7 @@ const VIEWS = [
   { name: "recordings", roles: ["desk", "supervisor"], show: showRecordings },
   { name: "recording", roles: ["desk", "supervisor"], show: showRecording, hidden: true, within: "recordings" },
   { name: "incident", roles: ["desk", "supervisor"], show: fetched(() => import("./incident.js"), "showIncident"), hidden: true, within: "recordings" },
-  { name: "cases", roles: ["desk", "supervisor"], show: showCases },
+  { name: "cases", roles: ["desk", "supervisor"], show: fetched(() => import("./cases.js"), "showCases") },
   { name: "requests", roles: ["desk", "supervisor"], show: fetched(() => import("./requests.js"), "showRequests"), when: (one) => one.two_for_viewing },
   { name: "cameras", roles: ["administrator", "desk", "shift_lead", "supervisor"], show: fetched(() => import("./cameras.js"), "showCameras") },
   { name: "deletions", roles: ["data_protection", "desk", "supervisor"], show: fetched(() => import("./entries.js"), "showDeletions") },
@@ -28,14 +27,6 @@ const VIEWS = [
   { name: "report", roles: ["data_protection", "supervisor"], show: fetched(() => import("./report.js"), "showReport") },
   { name: "people", roles: ["administrator", "data_protection"], show: fetched(() => import("./people.js"), "showPeople") },
 ];
-/** What shows a view, from a module that comes when somebody first goes there. */
-function fetched(load, name) {
-  return async (...given) => {
-    const module = await load().catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
-    return module[name](...given);
-  };
-}
-
 let me = null;
 /** Whose place the address has, since they were signed out there; null if it is nobody's. */
 let was = null;

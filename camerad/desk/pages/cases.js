@@ -203,23 +203,19 @@ function drawHandOver(left, rows) {
 
 /** Adds a recording to a case that somebody chooses. found: the recording as the server says it. */
 export async function addToCase({ main }, recording, found, again) {
-  await attempt(async () => {
-    if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
-    tell(say(found.held ? "added_held_to_case" : "added_to_case"));
-    await again();
-  });
+  if ((await addedTo("add_to_case", null, main, recording, found)) === null) return;
+  tell(say(found.held ? "added_held_to_case" : "added_to_case"));
+  await again();
 }
 
 /** Leads to where a recording is handed over: its open case, or the one that it is added to first. */
 export async function handOver({ main, go }, recording, found) {
-  await attempt(async () => {
-    const ours = (await Promise.all(found.cases.map((number) => caseOf(number)))).filter((one) => one !== null);
-    const open = ours.filter((one) => one.closed_us === null).map((one) => one.number);
-    const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, say("case", one)));
-    const text = open.length > 0 || ours.length === 0 ? say("hand_over_choose") : [say("hand_over_closed"), closed.map((one) => [" ", one])].flat(2);
-    const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, main, recording, found, open);
-    if (number !== null && main.isConnected) go("cases", number, HAND_OVER);
-  });
+  const ours = (await Promise.all(found.cases.map((number) => caseOf(number)))).filter((one) => one !== null);
+  const open = ours.filter((one) => one.closed_us === null).map((one) => one.number);
+  const closed = ours.map((one) => make("a", { href: caseAddress(one.number) }, say("case", one)));
+  const text = open.length > 0 || ours.length === 0 ? say("hand_over_choose") : [say("hand_over_closed"), closed.map((one) => [" ", one])].flat(2);
+  const number = open.length === 1 ? open[0] : await addedTo("hand_over", text, main, recording, found, open);
+  if (number !== null && main.isConnected) go("cases", number, HAND_OVER);
 }
 
 /** The first open cases whose numbers have this in them, as the server answers. */

@@ -1,8 +1,7 @@
 // One recording: what it says, what happened to it, and what can be done.
 
-import { get, post } from "./api.js";
-import { addToCase, handOver } from "./cases.js";
-import { askToDo, fill, make, newest, redraw } from "./dom.js";
+import { fetched, get, post } from "./api.js";
+import { askToDo, attempt, fill, make, newest, redraw } from "./dom.js";
 import { foundWords, kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
@@ -13,6 +12,8 @@ import { headed, smallId, titleOf } from "./titles.js";
 import { closePlayer, takeAlong, view } from "./viewing.js";
 import { reportWords, say, wordFor } from "./words.js";
 
+const addToCase = fetched(() => import("./cases.js"), "addToCase");
+const handOver = fetched(() => import("./cases.js"), "handOver");
 const STAGES = ["starting", "idle", "self_view", "recording", "stopping", "off"];
 
 /** What was recorded at the same time, by whichever camera. */
@@ -85,8 +86,8 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
       said === null ? null : make("button", { class: "main", onclick: () => view(found, seen, me, again, judged) }, say("check_view")),
       here ? make("button", { onclick: () => takeAlong(id, found, me, again) }, say("take_along")) : null,
       here ? make("button", { onclick: () => hold(id, found, me, again) }, say(held ? "hold_again" : "hold")) : null,
-      here ? make("button", { onclick: () => addToCase({ main }, id, found, again) }, say("add_to_case")) : null,
-      here ? make("button", { onclick: () => handOver({ main, go }, id, found) }, say(left.length === 0 ? "hand_over" : "hand_over_again")) : null,
+      here ? make("button", { onclick: () => attempt(() => addToCase({ main }, id, found, again)) }, say("add_to_case")) : null,
+      here ? make("button", { onclick: () => attempt(() => handOver({ main, go }, id, found)) }, say(left.length === 0 ? "hand_over" : "hand_over_again")) : null,
       held && me.roles.includes("supervisor") ? make("button", { onclick: () => release(id, found, again) }, say("release")) : null,
     ),
     unreadable ? make("p", { role: "alert" }, say("unreadable")) : null,
