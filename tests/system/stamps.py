@@ -1,8 +1,8 @@
 """Reads the stamp back out of decoded pictures, by a program that knows nothing of it.
 
 Tesseract reads text in pictures (Debian's tesseract-ocr). It is shown the dark band at the bottom
-left of each picture, where the stamp is said to be, dark on bright as it prefers, and twice as
-large. What of the film stands beside the band it would take for letters.
+left of each picture, where the stamp is said to be, dark on bright as it prefers, and half as large
+again. What of the film stands beside the band it would take for letters.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ COLUMNS: Final = 0.55
 """... and narrower than this share of it."""
 DARK: Final = 36
 """The band, which is 16 in luma, is darker than this; few things in a film are."""
+LARGER: Final = 1.5
+"""How tesseract is shown it. Of 360 stamps it misreads six at twice the size ("9+" as "94+"), at
+three times one of a larger film, and of 1,920 none at this."""
 PRE: Final = "PRE"
 # Where there is a space between characters tesseract has to guess.
 _TIME: Final = " ?".join(r"\d" if one == "0" else re.escape(one) for one in "0000-00-0000:00:00")
@@ -84,7 +87,7 @@ def read(pictures: Iterable[NDArray[np.uint8]]) -> list[Stamp]:
 def _shown(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What tesseract is shown of a picture."""
     strip: NDArray[np.uint8] = 255 - _band(luma)
-    large = cv2.resize(strip, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(strip, None, fx=LARGER, fy=LARGER, interpolation=cv2.INTER_CUBIC)
     framed = cv2.copyMakeBorder(large, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=(255,))
     return np.asarray(framed, dtype=np.uint8)
 
