@@ -70,7 +70,7 @@ from camerad.index.index_settings import url_of
 from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault.cameras import Cameras
 from camerad.vault.desk_settings import DeskSettings
-from camerad.vault.entrance import Connection, Entrance, listen, make_runner, tls_context
+from camerad.vault.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.vault.office_settings import OfficeFile
 from camerad.vault.openid_settings import RETURN_PATH
 from camerad.vault.start_check import check_directory
@@ -169,21 +169,16 @@ class Desk:
         guard = Guard(self._desk.url, str(self._settings.directory), self._sessions)
         app = guard.make_app(self.routes())
         self._runner = make_runner(app, end_seconds=END_SECONDS)
-        await self._runner.setup()
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("aiohttp has set up no server")
         listener = listen("127.0.0.1" if trial else self._desk.host, self._desk.port)
         self.port = listener.getsockname()[1]
-        self._entrance = Entrance(
-            server,
+        self._entrance = await open_entrance(
+            self._runner,
             listener,
             context,
-            connect=lambda: Connection(
-                server, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS, refuse=refuse_no_request
-            ),
+            longest_line=LONGEST_LINE,
+            most_fields=MOST_FIELDS,
+            refuse=refuse_no_request,
         )
-        self._entrance.open()
         _log.info(
             "people reach the desk at %s, here at port %d",
             self._desk.url,

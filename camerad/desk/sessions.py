@@ -229,7 +229,8 @@ class Sessions:
         except (StorageError, LockHeldError) as error:
             self._unremoved.tell(error)
             if isinstance(error, StorageError):
-                self._removable.add(name)
+                with self._turn:
+                    self._removable.add(name)
             return True
         with self._turn:
             self._ended.pop(name, None)

@@ -107,11 +107,12 @@ class CaptureLink:
         self._age_us = 0
         self._fed_us: int | None = None
         """Media time of the last packet that was taken in at once."""
-        self._rest = Rest(ring, self._budget.frame_age_us)
+        self._rest = Rest(ring, self._budget.frame_age_us, sound)
         self._picture = False
         self.turned_us = self._clock.now_us()
         """When the thread last began a turn; it never waits for longer than a second."""
-        ring.on_wait = self._reader_waits
+        for one in (ring,) if sound is None else (ring, sound):
+            one.on_wait = self._reader_waits
 
     # From any thread
 

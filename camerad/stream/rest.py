@@ -3,8 +3,8 @@
 Waking for a packet takes more processor time than taking it in. So while footage flows into the
 ring and nobody waits for it, the link *rests*: packets lie in the socket until the rest is over,
 and then come in one go. There is no rest while the ring lacks its key frame, and none goes beyond
-the media time of the packet that the ring's reader waits for; a reader that begins to wait for an
-earlier one ends the rest.
+the media time of the packet that a reader waits for, of pictures or of sound; a reader that begins
+to wait for an earlier one ends the rest.
 
 While nothing is armed there are beats only, which are needed no more often than the ladder judges
 by them: a process that lives is heard of once a second. There is no such rest for a while after
@@ -33,12 +33,13 @@ CALM_US: Final = 1_000_000
 class Rest:
     """The rests of one link, which begins and ends them on its thread; `outlasts` is for any.
 
-    patience_us: the silence that is taken for a stalled camera. until_us: when the present rest is
-    over; 0 if there is none.
+    ring: of pictures. sound: that of sound, if there is one. patience_us: the silence that is taken
+    for a stalled camera. until_us: when the present rest is over; 0 if there is none.
     """
 
-    def __init__(self, ring: Ring, patience_us: int) -> None:
+    def __init__(self, ring: Ring, patience_us: int, sound: Ring | None = None) -> None:
         self._ring = ring
+        self._rings = (ring,) if sound is None else (ring, sound)
         self._longest_us = min(REST_US, patience_us * 2 // 5)
         self._calm_us = 0
         self.until_us = 0
@@ -53,9 +54,9 @@ class Rest:
             return
         # Before the reader is asked: should it begin to wait in between, it finds a rest to end.
         self.until_us = until_us = now_us + self._longest_us * min(room, REST_ROOM) // REST_ROOM
-        due_us = self._ring.due_us
-        if due_us is not None:
-            self.until_us = min(until_us, due_us)
+        for ring in self._rings:
+            if (due_us := ring.due_us) is not None:
+                self.until_us = until_us = min(until_us, due_us)
 
     def begin_idle(self, now_us: int, until_us: int) -> None:
         """Nothing is armed, and a beat has come: rest until then, if nothing was wanted lately."""

@@ -96,6 +96,33 @@ def make_runner(app: web.Application, *, end_seconds: float) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=end_seconds)
 
 
+async def open_entrance(
+    runner: web.AppRunner,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    *,
+    longest_line: int,
+    most_fields: int,
+    refuse: Callable[[int], web.Response],
+) -> Entrance:
+    """Accept connections for what `runner` runs. context: as of `Entrance`. The others: as of
+    `Connection`."""
+    await runner.setup()
+    server = runner.server
+    if server is None:
+        raise RuntimeError("aiohttp has set up no server")
+    entrance = Entrance(
+        server,
+        listener,
+        context,
+        connect=lambda: Connection(
+            server, longest_line=longest_line, most_fields=most_fields, refuse=refuse
+        ),
+    )
+    entrance.open()
+    return entrance
+
+
 class Connection(web.RequestHandler):
     """One connection to `server`. longest_line: bytes of a request's first line, and of one header
     field. most_fields: header fields of a request. refuse: makes the answer to what comes to no

@@ -48,7 +48,7 @@ from camerad.vault.camera_turns import CameraTurns
 from camerad.vault.cameras import Cameras
 from camerad.vault.check_in_routes import CheckInRoutes
 from camerad.vault.check_ins import CheckIns
-from camerad.vault.entrance import Connection, Entrance, listen, make_runner, tls_context
+from camerad.vault.entrance import Entrance, listen, make_runner, open_entrance, tls_context
 from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.ledger_routes import LedgerRoutes
 from camerad.vault.lost_recordings import LostRecordings
@@ -273,21 +273,16 @@ class Vault:
 
     async def _listen(self, app: web.Application, context: ssl.SSLContext) -> None:
         self._runner = make_runner(app, end_seconds=END_SECONDS)
-        await self._runner.setup()
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("aiohttp has set up no server")
         listener = listen(self._settings.listen.host, self._settings.listen.port)
         self.port = listener.getsockname()[1]
-        self._entrance = Entrance(
-            server,
+        self._entrance = await open_entrance(
+            self._runner,
             listener,
             context,
-            connect=lambda: Connection(
-                server, longest_line=LONGEST_LINE, most_fields=MOST_FIELDS, refuse=refuse_bytes
-            ),
+            longest_line=LONGEST_LINE,
+            most_fields=MOST_FIELDS,
+            refuse=refuse_bytes,
         )
-        self._entrance.open()
 
     async def close(self) -> None:
         """Accept nothing more, let requests and what is being taken over end for a few seconds, cut

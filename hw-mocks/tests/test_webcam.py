@@ -186,9 +186,8 @@ def test_a_picture_that_would_take_all_memory_is_refused_and_nothing_is_left(
     content = bytearray(jpeg())
     at = content.index(b"\xff\xc0") + 5
     content[at : at + 4] = bytes([0xFF, 0xDC, 0xFF, 0xDC])
-    sizes = ["64x48", "32x24"]
     done = subprocess.run(
-        [sys.executable, "-m", "hw_mocks.webcam_decoder", str(memory.fd), *sizes],
+        [sys.executable, "-m", "hw_mocks.webcam_decoder", str(memory.fd), "64x48", "32x24"],
         input=LENGTH.pack(len(content)) + content + LENGTH.pack(len(jpeg())) + jpeg(),
         pass_fds=[memory.fd],
         capture_output=True,
@@ -312,10 +311,8 @@ def test_pictures_are_taken_one_source_at_a_time(sim: Sim) -> None:
             assert about["max_bytes"] == MAX_BYTES
             for number in (1, 2, 3):
                 await one.send_bytes(jpeg(about["width"], about["height"]))
-                assert await one.receive_json(timeout=DEADLINE) == {
-                    "taken": number,
-                    "shown": number,
-                }
+                answer = await one.receive_json(timeout=DEADLINE)
+                assert answer == {"taken": number, "shown": number}
             async with visitor(sim) as other:
                 assert await asyncio.wait_for(code(other), DEADLINE) == upload.TAKEN_ALREADY
             await one.send_bytes(jpeg())

@@ -140,8 +140,8 @@ def stages(packet: float) -> list[Stage]:
         # sendmsg(2) copies it into the socket.
         Stage("capture: packet read, counted, sent", copied=packet, calls=1),
         Stage("capture: newest frame shared"),
-        # recv(2) for head and body, poll(2) once for three pictures.
-        Stage("controller: packet into the ring", copied=packet, calls=2.4),
+        # recv(2) for head and body, poll(2) once for fourteen pictures.
+        Stage("controller: packet into the ring", copied=packet, calls=2.1),
         Stage("controller: taken, cut, made a fragment"),
         # Into the page cache; from there the card takes it without the processor.
         Stage("controller: sealed, signed, written", copied=packet, calls=4 / PICTURES),

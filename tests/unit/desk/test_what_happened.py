@@ -4,6 +4,7 @@ here past its day, since somebody holds it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
@@ -18,11 +19,10 @@ from .desk_scene import MINUTE, Browser, DeskScene
 THERE = f"/api/recordings/{ONE}"
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    root = tmp_path_factory.mktemp("happened")
-    with DeskScene(root) as made:
-        camera = Camera(root / "camera")
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path) as made:
+        camera = Camera(tmp_path / "camera")
         camera.put(ONE)
         camera.put(TWO)
         with camera.open() as store:
@@ -68,6 +68,7 @@ def test_what_cases_say_stands_where_it_was_in_time(scene: DeskScene, tab: Brows
 
 
 def test_what_is_held_past_its_day_is_not_late_and_is_shown(scene: DeskScene) -> None:
+    assert scene.signed_in("desk").ask("POST", f"{THERE}/hold", {"reason": "Az. 7"}).status == 200
     scene.clock.advance(400 * DAY)
     scene.index.refresh()
     tab = scene.signed_in("desk")

@@ -6,6 +6,7 @@ Real time, with a real process; the fixtures are those of `test_link`.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import test_link
 from capture_child import footage
 from test_link import BUDGET, GOOD, HELLO, PATIENCE, PLAY, Rig, scan, until
 
+from camerad.stream import rest
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.link import CaptureLink
 from camerad.stream.ring import CAPTURE_RESTARTED, PacketInfo, Ring
@@ -183,6 +185,49 @@ def test_sound_grows_old_though_none_comes(heard: Heard) -> None:
     until(lambda: heard.ring.bytes_held)
     link.wanted.set_sound(SoundMode.OFF)
     until(lambda: not heard.ring.bytes_held)
+
+
+# Resting
+
+
+@pytest.fixture
+def resting(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
+    """A link with pictures and sound in its socket, and nobody who waits for any."""
+    monkeypatch.setattr(rest, "REST_US", test_link.REST_US)
+    played = [HELLO, {"do": "armed"}, {"do": "loud"}, test_link.A_SECOND, PLAY]
+    link = heard.run(played, budget=test_link.PATIENT)
+    link.wanted.set_sound(SoundMode.ON)
+    link.wanted.arm()
+    until(lambda: test_link.lying(link) > test_link.FOOTAGE)
+    return link
+
+
+def test_who_waits_for_the_last_of_the_sound_ends_the_rest(
+    heard: Heard, resting: CaptureLink
+) -> None:
+    over_us = resting._rest.until_us
+    last_us = test_link.CLOCK.now_us()
+    reader = heard.ring.follow()
+    lease = reader.take(1 << 50, 1 << 50, last_us, PATIENCE)
+    assert lease is not None
+    with lease:
+        assert lease.next_pts_us is not None
+        assert lease.next_pts_us > last_us
+    until(lambda: resting._rest.until_us != over_us)
+
+
+def test_no_rest_goes_beyond_the_sound_that_somebody_waits_for(
+    heard: Heard, resting: CaptureLink
+) -> None:
+    due_us = test_link.CLOCK.now_us() + test_link.REST_US // 2
+    reader = heard.ring.follow()
+    thread = threading.Thread(target=reader.take, args=(1 << 50, 1 << 50, due_us, PATIENCE))
+    thread.start()
+    until(lambda: heard.ring.due_us == due_us)
+    resting.wanted.request_key_frame()  # Whatever ends the rest: another one begins.
+    until(lambda: resting._rest.until_us == due_us)
+    reader.interrupt()
+    thread.join(PATIENCE)
 
 
 # Wiping
