@@ -200,12 +200,12 @@ bench:
 
 bench-index:
 	$(prepare) test
-	@PYTHONPATH=tests/helpers $(python) -m tests.bench.index_growth
-	@PYTHONPATH=tests/helpers $(python) -m tests.bench.desk_list
+	@$(python) -m tests.bench.index_growth
+	@$(python) -m tests.bench.desk_list
 
 bench-office:
 	$(prepare) bench
-	@PYTHONPATH=tests/helpers $(python) -m tests.bench.office
+	@$(python) -m tests.bench.office
 
 fleet:
 	$(prepare) run
