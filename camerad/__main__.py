@@ -13,12 +13,14 @@ def main() -> int:
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    from camerad.base.backports import without_backports  # noqa: PLC0415
     from camerad.cli import terminal  # noqa: PLC0415 - nothing comes before the line above
 
     interrupts = terminal.Interrupts()
     try:
         terminal.open_streams()
-        from camerad.cli import main as cli  # noqa: PLC0415 - slow to import
+        with without_backports():
+            from camerad.cli import main as cli  # noqa: PLC0415 - slow to import
 
         return cli.main(interrupts=interrupts)
     except KeyboardInterrupt:

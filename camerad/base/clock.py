@@ -15,10 +15,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -40,8 +41,7 @@ class ClockSource(StrEnum):
     """Nothing confirms it: nothing is deleted by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """One instant on both clocks.
 
     boot_us: microseconds of CLOCK_BOOTTIME, since this boot. wall_us: microseconds since the Unix

@@ -36,9 +36,10 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from camerad.base.async_utils import until_next
 from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, read_both
@@ -67,8 +68,7 @@ VERDICT_US: Final = 30 * SECOND
 # ------------------------------------------------------------------------------------------ rules
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True):
     """What a machine shows of its time at one instant, all in microseconds.
 
     boot_us, wall_us: both clocks, read together. touched_us: the wall time at which the
@@ -139,8 +139,7 @@ def detect_step(previous: Signs | Moment, now: Signs | Moment) -> int | None:
 # ---------------------------------------------------------------------------------------- machine
 
 
-@dataclass(frozen=True, slots=True)
-class ClockReading:
+class ClockReading(msgspec.Struct, frozen=True):
     """What a look at the clocks found. step_us: how far wall time was set since the look before,
     None if it was not."""
 
@@ -148,8 +147,7 @@ class ClockReading:
     step_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownTime:
+class KnownTime(msgspec.Struct, frozen=True):
     """What a ledger knows of right time.
 
     synchronised_us: the newest wall time that was synchronised, None if none was. this_boot: a

@@ -34,8 +34,10 @@ gauge that fails: no battery leaves a camera that runs on it, but a driver loses
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 
@@ -69,8 +71,7 @@ MOST_DRAIN: Final = 4.0
 least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """low_minutes: of recording, until critical, below which the battery counts as low. critical:
     the level, 0 to 1, at which the camera ends in order. first_drain: level per hour of recording,
     until one was measured."""
@@ -80,8 +81,7 @@ class Limits:
     first_drain: float
 
 
-@dataclass(frozen=True, slots=True)
-class GaugeReading:
+class GaugeReading(msgspec.Struct, frozen=True):
     """What the gauge says at `at_us`.
 
     level: 0 to 1; None: it says nothing that can be. external: a charger supplies the camera.
@@ -95,8 +95,7 @@ class GaugeReading:
     shown: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(msgspec.Struct, frozen=True):
     """Measures a drain. rate: level per hour, None before anything was concluded. fell, lasted_us:
     what has come since then."""
 
@@ -115,8 +114,7 @@ class Meter:
         return Meter(min(max(rate, LEAST_DRAIN), MOST_DRAIN))
 
 
-@dataclass(frozen=True, slots=True)
-class Battery:
+class Battery(msgspec.Struct, frozen=True):
     """What is known of the battery.
 
     present: one was seen, in this life or an earlier one. level: 0 to 1, as it is believed; None

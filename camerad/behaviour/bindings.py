@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from camerad.behaviour.stages import Intent, Stage
 
@@ -27,8 +28,7 @@ HOLDS: Final = frozenset({Gesture.HOLD, Gesture.PRESS_HOLD})
 """Gestures that have a length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True):
     """What a gesture means in some stages.
 
     hold_us: how long a HOLD lasts at least, or the second press of a PRESS_HOLD; 0 for the other
@@ -45,8 +45,7 @@ class Binding:
             raise ValueError(f"{self.gesture.value} of {self.hold_us} us: only a hold has a length")
 
 
-@dataclass(frozen=True, slots=True)
-class ButtonTable:
+class ButtonTable(msgspec.Struct, frozen=True):
     """Everything one button means.
 
     debounce_us: contacts bounce no longer than this. double_press_us: a second press comes within

@@ -18,8 +18,10 @@ Rules of this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour.events import CueKind
 from camerad.behaviour.signals import (
@@ -41,8 +43,7 @@ GRAVE: Final = frozenset({Rhythm.ENDED, Rhythm.CANNOT, Rhythm.SILENT, Rhythm.LIG
 """Rhythms that law and safety hang on."""
 
 
-@dataclass(frozen=True, slots=True)
-class CueQueue:
+class CueQueue(msgspec.Struct, frozen=True):
     """playing: the cue that is told now, if any. waiting: those behind it, in their order."""
 
     playing: CueKind | None = None

@@ -13,9 +13,11 @@ Pure. Times are media time in microseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.events import Condition
@@ -60,8 +62,7 @@ class HandoverTrouble(Enum):
     """The process that hands over says nothing. It does not say this itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class HandoverProgress:
+class HandoverProgress(msgspec.Struct, frozen=True):
     """A word about it. total: recordings of this attempt. done: those of them that the office has
     acknowledged. trouble: why, if it has failed."""
 
@@ -75,8 +76,7 @@ NOT_HEARD: Final = HandoverProgress(HandoverState.WAITING)
 SILENT: Final = HandoverProgress(HandoverState.FAILED, trouble=HandoverTrouble.SILENT)
 
 
-@dataclass(frozen=True, slots=True)
-class DockWord:
+class DockWord(msgspec.Struct, frozen=True):
     """What was heard. since_us: when, or since when a word is waited for; None where none counts.
     word: None as long as none came."""
 

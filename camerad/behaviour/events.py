@@ -7,9 +7,10 @@ names from `camerad.behaviour.stages`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
+
+import msgspec
 
 
 class Stage(Enum):
@@ -121,15 +122,13 @@ class CueKind(Enum):
 # ---------------------------------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """The camera delivers and storage is usable, for the first time since the start."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Intended:
+class Intended(msgspec.Struct, frozen=True):
     """Someone wants something.
 
     at_us: when it was decided. edge_us: when the hand moved, which is the instant that counts in
@@ -144,53 +143,46 @@ class Intended:
     began: Stage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(msgspec.Struct, frozen=True):
     """A condition holds from now on; saying it again is harmless."""
 
     at_us: int
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(msgspec.Struct, frozen=True):
     """A condition holds no longer; saying it again is harmless."""
 
     at_us: int
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class CutOff:
+class CutOff(msgspec.Struct, frozen=True):
     """The last life of the camera ended in a recording, and that does not go on."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(msgspec.Struct, frozen=True):
     """No pictures come, and all that was tried did not help: there is nothing to be recorded."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wiped:
+class Wiped(msgspec.Struct, frozen=True):
     """A Wipe has been carried out; every Wipe is answered once."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """The recorder has opened the recording's file."""
 
     at_us: int
     recording_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The recording that was told to stop is closed, and so is any from before it; nothing is kept
     any more.
 
@@ -201,8 +193,7 @@ class Closed:
     empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """The recorder could not open its file, or not go on; nothing is kept any more.
 
     others: but for an earlier recording, whose file is still being closed.
@@ -213,8 +204,7 @@ class Failed:
     others: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """Time has passed; due when `stages.deadline` says, and harmless at any other time."""
 
     at_us: int
@@ -224,8 +214,7 @@ RESTARTED: Final = "restarted"
 """Reason of a shutdown that nobody asked for: after a mistake of its own the daemon starts anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(msgspec.Struct, frozen=True):
     """Close what is open, wipe what is to be wiped, then end. reason: why, as a recording that is
     ended by it says."""
 
@@ -251,41 +240,35 @@ Event: TypeAlias = (
 # --------------------------------------------------------------------------------------- effects
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(msgspec.Struct, frozen=True):
     """Feed the ring. After a Wipe: only once that is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disarm:
+class Disarm(msgspec.Struct, frozen=True):
     """Feed the ring no longer, and overwrite what it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wipe:
+class Wipe(msgspec.Struct, frozen=True):
     """Disarm, overwrite every place that still holds footage, then answer Wiped.
 
     Those places are the ring and the encoder of the capture process, which starts afresh.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class ShowSelfView:
+class ShowSelfView(msgspec.Struct, frozen=True):
     """Switch the self-view display. Nothing waits for it, and no failure of it matters here."""
 
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShowStatus:
+class ShowStatus(msgspec.Struct, frozen=True):
     """Show the wearer how the camera is, or no longer. As little waits for it as for the picture.
     It and self-view are never on together."""
 
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StartRecording:
+class StartRecording(msgspec.Struct, frozen=True):
     """Keep footage from now on, though an earlier recording may still be being closed.
 
     With sound, where the policy has it: a recording is never muted when it begins. trigger: the
@@ -299,8 +282,7 @@ class StartRecording:
     pre_event: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StopRecording:
+class StopRecording(msgspec.Struct, frozen=True):
     """Keep footage up to `at_us`, the moment of the decision, then answer Closed or Failed.
 
     reason: ``stop``, that of a `Shutdown`, or the value of the condition that ended it.
@@ -310,30 +292,26 @@ class StopRecording:
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """Set a mark in the recording at `at_us`, the edge of the press."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(msgspec.Struct, frozen=True):
     """Keep no sound from `at_us` on, the moment of the decision, or keep it again."""
 
     on: bool
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(msgspec.Struct, frozen=True):
     """Play a vibration and tone once, after those still playing."""
 
     kind: CueKind
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """Everything is closed: leave."""
 
 

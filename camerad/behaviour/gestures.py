@@ -36,18 +36,19 @@ the release; and only where both have a meaning does the release or the clock de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import takewhile
 from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour import stages
 from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
 from camerad.behaviour.stages import Intent, Stage
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     """A button's level at `at_us`: an edge, or, if `looked`, what the line read just now."""
 
     button: str
@@ -56,8 +57,7 @@ class Edge:
     looked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LevelsRead:
+class LevelsRead(msgspec.Struct, frozen=True):
     """What every line read by `at_us`, by name of its button. They are told together: with what one
     of them says time passes for all, and a bounce whose other half is on its way would be over
     before its own line is heard."""
@@ -70,15 +70,13 @@ class LevelsRead:
         return [Edge(name, pressed, self.at_us, looked=True) for name, pressed in self.levels]
 
 
-@dataclass(frozen=True, slots=True)
-class GestureTick:
+class GestureTick(msgspec.Struct, frozen=True):
     """Time has passed; due when `deadline` says, and harmless at any other time."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedGesture:
+class DecidedGesture(msgspec.Struct, frozen=True):
     """A gesture and what it means.
 
     edge_us: the first edge of the gesture. decided_us: the instant from which only this intent was
@@ -158,8 +156,7 @@ class _Phase(Enum):
     """Down for the second time."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Button:
+class _Button(msgspec.Struct, frozen=True):
     """One button.
 
     level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
@@ -182,8 +179,7 @@ class _Button:
     doubt_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class GestureState:
+class GestureState(msgspec.Struct, frozen=True):
     """What is known of every button, in the order of the tables, and edges not yet looked at."""
 
     buttons: tuple[_Button, ...]

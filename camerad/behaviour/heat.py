@@ -18,9 +18,11 @@ before, as soon as it is `COOLER_CELSIUS` below the first threshold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 
@@ -48,8 +50,7 @@ class Cause(StrEnum):
     """There are more again."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeatReading:
+class HeatReading(msgspec.Struct, frozen=True):
     """celsius: temperature of the processor; None: it cannot be told. throttled: whether the
     firmware has lowered the processor's clock; None: it does not say."""
 
@@ -58,8 +59,7 @@ class HeatReading:
     throttled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Heat:
+class Heat(msgspec.Struct, frozen=True):
     """step: index into `SHARES`. cause: of the last change. hot: it is too hot. held_us: when the
     step was last called for."""
 

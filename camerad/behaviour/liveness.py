@@ -8,14 +8,15 @@ processor time that it has used, which stands still exactly while it hangs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(msgspec.Struct, frozen=True):
     """What shows that a part lives: different from the last one, as long as it does.
 
     mark: the time of its last turn, or the processor time that it has used; any unit, only changes
@@ -26,8 +27,7 @@ class Sign:
     mark: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MarkSeen:
+class MarkSeen(msgspec.Struct, frozen=True):
     """When each part's mark was last seen to change, and what it was then."""
 
     since_us: Mapping[Part, int]

@@ -8,8 +8,9 @@ states mean. Everything here is pure.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from camerad.behaviour.events import (
     Arm,

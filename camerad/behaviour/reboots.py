@@ -9,14 +9,15 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour.budget import MOST_REBOOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Reboots:
+class Reboots(msgspec.Struct, frozen=True):
     """What is remembered from one start of the machine to the next.
 
     count: reboots in a row. recording: whether the last one ended a recording, which nobody has

@@ -7,8 +7,10 @@ that stalls may cost footage in a moment, and they are told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.budget import CALM_SECONDS, STALLED_SECONDS
@@ -32,8 +34,7 @@ def memory_short(short: bool, available_bytes: int | None) -> bool:
     return available_bytes < MEMORY_BYTES * (ENOUGH if short else 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class SlowCard:
+class SlowCard(msgspec.Struct, frozen=True):
     """slow: it stalls again and again. seen: slow synchronisations so far; times_us: when the
     latest of them were noticed."""
 

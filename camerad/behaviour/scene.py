@@ -17,9 +17,11 @@ The controller tells a scene to the display's process as a JSON object: `to_wire
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import Condition, Stage
@@ -78,13 +80,11 @@ class HandoverScene(Enum):
     """Someone who looks after cameras is needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dark:
+class Dark(msgspec.Struct, frozen=True):
     """Nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(msgspec.Struct, frozen=True):
     """The person's own picture; nothing is kept.
 
     pre_event_seconds: footage from before the press that a recording would begin with, as far as
@@ -94,16 +94,14 @@ class Mirror:
     pre_event_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingScene:
+class RecordingScene(msgspec.Struct, frozen=True):
     """The same picture while footage is kept. since_us: media time of the press, microseconds."""
 
     since_us: int
     sound: SoundScene = SoundScene.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class OfficerStatus:
+class OfficerStatus(msgspec.Struct, frozen=True):
     """How the camera is, for the officer who wears it; no picture.
 
     battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
@@ -141,13 +139,11 @@ _HANDOVERS: Final[Mapping[HandoverState, HandoverScene]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
+class Badge(msgspec.Struct, frozen=True):
     """The camera looks for a wearer's badge, which is to be held up to it; no picture."""
 
 
-@dataclass(frozen=True, slots=True)
-class PatternPicture:
+class PatternPicture(msgspec.Struct, frozen=True):
     """A test picture, for whoever looks after the camera; no state asks for it."""
 
 
@@ -156,8 +152,7 @@ Scene: TypeAlias = Dark | Mirror | RecordingScene | OfficerStatus | Badge | Patt
 DARK: Final = Dark()
 
 
-@dataclass(frozen=True, slots=True)
-class SceneFacts:
+class SceneFacts(msgspec.Struct, frozen=True):
     """What the state does not know and the display is to say.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.

@@ -23,9 +23,11 @@ it. A recording that runs has a reminder of its own (`camerad.behaviour.stages`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour.badge import is_wearer, wearer_on
 from camerad.behaviour.stages import ARMABLE, CUES, REFUSES_START, Condition, Cue, CueKind, Stage
@@ -63,8 +65,7 @@ class Refusal(StrEnum):
     NO_WEARER = "that is no wearer's id"
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftRules:
+class ShiftRules(msgspec.Struct, frozen=True):
     """longest_us: a shift ends by itself after this time. reminder_us: time between two reminders
     that the camera is not ready. badge_us: how long the camera looks for a badge; 0: never.
 
@@ -80,8 +81,7 @@ class ShiftRules:
             raise ValueError(f"not all of these are times: {self}")
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(msgspec.Struct, frozen=True):
     """wearer: the id that was assigned. began_us: media time, negative if that was before the
     machine was started."""
 
@@ -90,8 +90,7 @@ class Shift:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftState:
+class ShiftState(msgspec.Struct, frozen=True):
     """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
     badges are looked for until then, None: they are not. to_look: they are to be, from the next
     idle on. docked: as it was when last looked at. reminded_us: since when the camera is not ready,
@@ -113,38 +112,33 @@ class ShiftState:
 # ---------------------------------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftLook:
+class ShiftLook(msgspec.Struct, frozen=True):
     """The camera's state may be another, or time has passed."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class BeginShift:
+class BeginShift(msgspec.Struct, frozen=True):
     """A program says who wears the camera from now on."""
 
     at_us: int
     wearer: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndShift:
+class EndShift(msgspec.Struct, frozen=True):
     """A program says that nobody does."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class BadgeSeen:
+class BadgeSeen(msgspec.Struct, frozen=True):
     """A QR code is before the camera. text: what it says, whatever that is."""
 
     at_us: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftKnown:
+class ShiftKnown(msgspec.Struct, frozen=True):
     """The ledger knows of a shift that has not ended. began_us: media time; None if that is not
     known."""
 
@@ -159,22 +153,19 @@ Event: TypeAlias = ShiftLook | BeginShift | EndShift | BadgeSeen | ShiftKnown
 # --------------------------------------------------------------------------------------- effects
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftBegan:
+class ShiftBegan(msgspec.Struct, frozen=True):
     """Write down that a shift has begun."""
 
     shift: Shift
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftOver:
+class ShiftOver(msgspec.Struct, frozen=True):
     """Write down that a shift has ended."""
 
     why: ShiftEndReason
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftRefused:
+class ShiftRefused(msgspec.Struct, frozen=True):
     """Nothing comes of it."""
 
     why: Refusal

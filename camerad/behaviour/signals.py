@@ -34,16 +34,17 @@ storage, four quick for the battery, five quick for the clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.stages import ARMABLE, CUES, Condition, Cue, CueKind, Stage, State
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True):
     """How one output behaves in time.
 
     steps: (on, milliseconds), one after the other; without steps it is off. repeat: from the
@@ -60,8 +61,7 @@ BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
 REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Indication:
+class Indication(msgspec.Struct, frozen=True):
     """The three lights."""
 
     green: Pattern
@@ -69,8 +69,7 @@ class Indication:
     amber: Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Sounding:
+class Sounding(msgspec.Struct, frozen=True):
     """One cue. hertz: pitch of the tone, 0 where there is none."""
 
     vibration: Pattern

@@ -64,7 +64,7 @@ remembered, and one that is remembered is refused the moment a condition makes i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from camerad.base.errors import CameradError
 from camerad.behaviour import outcomes

@@ -5,14 +5,13 @@ Read `camerad.behaviour.stages` first; these names can be imported from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from camerad.behaviour.events import Condition, Intent, Stage
 from camerad.behaviour.tables import ARMABLE, KEEPING, REFUSES_START
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What policy and configuration ask of the stages.
 
     armed_in: stages with a running pre-event buffer, a subset of ARMABLE; empty: there is none.
@@ -43,8 +42,7 @@ class Rules:
                 raise ValueError(f"{name}: {getattr(self, name)} is not a positive time")
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """Everything the machine knows.
 
     display_on: the self-view display is to show. armed: the ring is to be fed. wiping: a Wipe has

@@ -34,9 +34,11 @@ repair has failed, or no frame has come for `down_us`. A gap shorter than that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 RESTART_LIMIT_US: Final = 2_000_000
 """From the last frame of a stalled camera to the start of the next process, at most."""
@@ -45,8 +47,7 @@ REBOOT_LIMIT_US: Final = 90_000_000
 """From the last frame of a camera that never comes back to the reboot, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """Every time-out of the ladder, in microseconds.
 
     first_frame_us: from the start of a process to its first frame, sensor and tuning included.
@@ -91,30 +92,26 @@ class Budget:
 # ---------------------------------------------------------------------------- events and actions
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStarted:
+class ProcessStarted(msgspec.Struct, frozen=True):
     """The process runs."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSeen:
+class FrameSeen(msgspec.Struct, frozen=True):
     """A frame has arrived."""
 
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(msgspec.Struct, frozen=True):
     """The process has ended, or could not be started. code: exit code, or minus the signal."""
 
     at_us: int
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryTick:
+class RecoveryTick(msgspec.Struct, frozen=True):
     """Time has passed; due when `deadline` says, and harmless at any other time."""
 
     at_us: int
@@ -123,42 +120,35 @@ class RecoveryTick:
 Event: TypeAlias = ProcessStarted | FrameSeen | Exited | RecoveryTick
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Start a process; answer Started, or Exited if that fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskStop:
+class AskStop(msgspec.Struct, frozen=True):
     """Ask the process to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(msgspec.Struct, frozen=True):
     """Kill the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
+class Down(msgspec.Struct, frozen=True):
     """The camera has failed, for this reason; said once, until Up."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Up:
+class Up(msgspec.Struct, frozen=True):
     """The camera delivers: for the first time, or again after Down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reboot:
+class Reboot(msgspec.Struct, frozen=True):
     """Only a reboot can help, for this reason; said again as long as there is none."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Steady:
+class Steady(msgspec.Struct, frozen=True):
     """Frames of one process have come for so long that the camera works again; said once each."""
 
 
@@ -178,8 +168,7 @@ class ProcessPhase(Enum):
     STUCK = "stuck"
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryState:
+class RecoveryState(msgspec.Struct, frozen=True):
     """What is known of the camera.
 
     since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this

@@ -34,9 +34,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.behaviour.events import Condition, Stage
 
@@ -61,8 +63,7 @@ class UpdatePhase(StrEnum):
     FELL_BACK = "fell_back"
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateState:
+class UpdateState(msgspec.Struct, frozen=True):
     """slot, version: what is or was installed, and into which slot. before: the version that ran
     when it began. faults: what the doctor found failing by then, which is not the update's fault.
     """
@@ -85,8 +86,7 @@ NONE: Final = UpdateState()
 # ---------------------------------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """A bundle was found good, and is written into the slot that does not run."""
 
     slot: str
@@ -95,31 +95,26 @@ class Begun:
     faults: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(msgspec.Struct, frozen=True):
     """The slot is written, all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotInstalled:
+class NotInstalled(msgspec.Struct, frozen=True):
     """It is not, and nothing goes on writing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(msgspec.Struct, frozen=True):
     """The machine is about to start the slot on trial."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineStarted:
+class MachineStarted(msgspec.Struct, frozen=True):
     """The machine has started. booted: the slot that runs; primary: what starts by default."""
 
     booted: str
     primary: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrialJudged:
+class TrialJudged(msgspec.Struct, frozen=True):
     """The trial was looked at: the daemon answers or not, and what the doctor finds failing."""
 
     ready: bool
@@ -229,8 +224,7 @@ def new_faults(state: UpdateState, faults: tuple[str, ...]) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------- what is allowed
 
 
-@dataclass(frozen=True, slots=True)
-class CameraStatus:
+class CameraStatus(msgspec.Struct, frozen=True):
     """What the daemon says of itself; None: it does not answer. on_shift: whether somebody's shift
     goes on."""
 
@@ -267,8 +261,7 @@ def version(text: str) -> tuple[int, ...] | None:
     return None if match is None else tuple(int(part) for part in match.groups())
 
 
-@dataclass(frozen=True, slots=True)
-class RunningVersion:
+class RunningVersion(msgspec.Struct, frozen=True):
     """The system that runs. compatible: which bundles are for it; minimum: the lowest version that
     it lets in; slot: the one that runs; primary: the one that starts by default."""
 
@@ -279,8 +272,7 @@ class RunningVersion:
     primary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """What a bundle says of itself; its signature has been checked."""
 
     compatible: str
@@ -321,8 +313,7 @@ def refusal(
 # ------------------------------------------------------------------------ what the office offered
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedBundle:
+class JudgedBundle(msgspec.Struct, frozen=True):
     """What became of a bundle that came through the dock.
 
     sha256: of the bundle. by: the version that ran then. version: of the bundle, "" if it was not

@@ -8,3 +8,8 @@ Nobody imports them but their tests and the doctor: they are programs. They impo
 - `python -m camerad.capture.badge_reader` looks for a wearer's badge, a QR code, in the newest
   small picture that the first one left. It opens no camera. `badge_detector` finds the code.
 """
+
+from camerad.base.backports import without_backports
+
+with without_backports():
+    import msgspec  # noqa: F401 - before any module imports it

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec.structs import fields
 
 from camerad.base.errors import ConfigError
 
@@ -13,15 +15,13 @@ EncoderChoice = Literal["auto", "software", "hardware"]
 _EVEN: Final = ("width", "height", "lores_width", "lores_height")
 
 
-@dataclass(frozen=True, slots=True)
-class StampSettings:
+class StampSettings(msgspec.Struct, frozen=True):
     """What the stamp says of the camera itself. device: its id."""
 
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class SoundSettings:
+class SoundSettings(msgspec.Struct, frozen=True):
     """The microphone and how its sound is encoded.
 
     device: name of the ALSA device. rate: samples per second. channels: 1. bitrate: bits per
@@ -35,8 +35,7 @@ class SoundSettings:
     delay_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
+class CaptureSettings(msgspec.Struct, frozen=True):
     """The object of ``--settings``.
 
     width, height, lores_width, lores_height: pixels of the main and the low-resolution stream,
@@ -87,7 +86,7 @@ def parse(text: str) -> CaptureSettings:
 
 
 def _mistakes_of(given: Any, kind: type, where: str) -> list[str]:
-    """What is wrong with the object `given` of the settings in the dataclass `kind`."""
+    """What is wrong with the object `given` of the settings in the Struct `kind`."""
     if not isinstance(given, dict):
         return [f"{where}a {type(given).__name__}, not an object"]
     hints = get_type_hints(kind)
@@ -95,7 +94,7 @@ def _mistakes_of(given: Any, kind: type, where: str) -> list[str]:
     for field in fields(kind):
         if field.name in given:
             mistakes += _mistakes(where, field.name, hints[field.name], given[field.name])
-        elif field.default is MISSING:
+        elif field.required:
             mistakes.append(f"{where}{field.name} is missing")
     return mistakes
 

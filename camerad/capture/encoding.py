@@ -16,10 +16,10 @@ import mmap
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import av
+import msgspec
 import videodev2
 from av.video.frame import PictureType
 from picamera2.encoders import LibavH264Encoder
@@ -62,8 +62,7 @@ class KeySchedule:
         return True
 
 
-@dataclass(slots=True)
-class Wiring:
+class Wiring(msgspec.Struct):
     """What an encoder needs of the process around it.
 
     picture: the frame that picamera2 is handing to the encoders now. image: the main stream's

@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +33,7 @@ SIZES: Final = (8, 10, 12, 14, 16, 20, 24, 30, 36)
 Samples = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(msgspec.Struct, frozen=True):
     """The characters in one size.
 
     cells: (characters, cell height, cell width) uint8, 0 where there is none of the character and

@@ -14,8 +14,9 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from camerad.base.errors import CaptureError
 from camerad.stream import wire
@@ -31,8 +32,7 @@ LOST_BY_ENCODER: Final = "dropped by the encoder"
 LOST_BY_QUEUE: Final = "send queue full"
 
 
-@dataclass(slots=True)
-class Picture:
+class Picture(msgspec.Struct):
     """One frame of the sensor.
 
     frame: the sensor's frame number, modulo 2**32. pts_us: when it was exposed, microseconds of

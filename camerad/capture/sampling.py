@@ -25,9 +25,10 @@ Pure: no clock, no device, no samples; only how many arrived, and when.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 WARM_US: Final = 250_000
 """The first blocks wait this long, so that the earliest of several arrivals counts."""
@@ -53,8 +54,7 @@ PULL: Final = 1000e-6
 A semitone is 59,463 parts per million."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """Where a block lies in time.
 
     at_us: media time of its first sample. fresh: whether it does not follow the block before, since

@@ -31,9 +31,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from camerad.base.clock import SECOND, Clock, read_both
@@ -55,8 +55,7 @@ TIME_COLUMNS: Final = len(" 2026-11-24 23:13:02+01:00 ? ")
 APART: Final = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class StampWords:
+class StampWords(msgspec.Struct, frozen=True):
     """What the stamp was told. from_us: media time from which `pre` holds."""
 
     pre: bool = True

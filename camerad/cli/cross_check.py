@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import file_status, storage_errors
 from camerad.base.clock import DAY
@@ -41,8 +42,7 @@ from camerad.verify.verdict import Report
 Remark = tuple[Severity, str]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedLedger:
+class CheckedLedger(msgspec.Struct, frozen=True):
     """A ledger that was read. own: it is the place's own, which says what must be here."""
 
     name: str
@@ -51,8 +51,7 @@ class CheckedLedger:
     findings: Sequence[LedgerFinding]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedPlace:
+class CheckedPlace(msgspec.Struct, frozen=True):
     """What was checked. receipts: those that count, of each holding whose receipts could be read.
     partly: only some of an office's devices were asked for. unproven: keys that may be the
     office's, where its own is not at hand."""

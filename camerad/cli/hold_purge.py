@@ -7,8 +7,9 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.clock import DAY, SECOND

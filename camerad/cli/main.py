@@ -228,8 +228,6 @@ def _run(path: str, *, verbose: bool) -> int:
             # Slow to import, and meanwhile a press is remembered already.
             import asyncio  # noqa: PLC0415
 
-            import msgspec  # noqa: F401, PLC0415 - else on a thread, which this does not cover
-
             from camerad.daemon.app import App  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(

@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from camerad.base.text import printable
 from camerad.cli.options import add_store_options

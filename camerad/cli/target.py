@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.cli import desk
@@ -22,8 +23,7 @@ from camerad.store.locations import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What a command is about. file: of one recording; None where it is the whole place."""
 
     place: Place

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
@@ -25,16 +26,15 @@ _VERDICTS: Final = {
 }
 
 
-@dataclass(slots=True)
-class Summary:
+class Summary(msgspec.Struct):
     """Everything that was found. differences: between files and ledgers, and whatever else is wrong
     with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
     out about it."""
 
-    reports: list[Report] = field(default_factory=list)
-    ledgers: list[CheckedLedger] = field(default_factory=list)
-    differences: list[tuple[Severity, str]] = field(default_factory=list)
-    unread: list[StorageError] = field(default_factory=list)
+    reports: list[Report] = msgspec.field(default_factory=list)
+    ledgers: list[CheckedLedger] = msgspec.field(default_factory=list)
+    differences: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
+    unread: list[StorageError] = msgspec.field(default_factory=list)
 
     @property
     def exit_code(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
+
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.bindings import HOLDS, Binding, ButtonTable, Gesture
@@ -63,9 +64,9 @@ def _explicit(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]
 
 def _button(table: ButtonTable, gpio: int, entry: ButtonEntry) -> Button:
     if entry.debounce_ms is not None:
-        table = dataclasses.replace(table, debounce_us=entry.debounce_ms * _MS)
+        table = replace(table, debounce_us=entry.debounce_ms * _MS)
     if entry.double_press_ms is not None:
-        table = dataclasses.replace(table, double_press_us=entry.double_press_ms * _MS)
+        table = replace(table, double_press_us=entry.double_press_ms * _MS)
     return Button(table.name, gpio if entry.gpio is None else entry.gpio, entry.active_low, table)
 
 

@@ -5,8 +5,9 @@ Declared like all others (`camerad.config.sections`, of whose `ConfigFile` it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Matches
 
@@ -16,8 +17,7 @@ WHO: Final = Matches(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """Who may do what through the control socket. Root and the daemon's own user may do all of it;
     everybody else has to be in device.socket_group as well, or cannot open the socket at all."""
 

@@ -6,9 +6,10 @@ Declared like all others (`camerad.config.sections`, of whose `ConfigFile` they 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+
+import msgspec
 
 from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.signals import Detail
@@ -16,8 +17,7 @@ from camerad.behaviour.stages import Intent, Stage
 from camerad.config.fields import ABSOLUTE_PATH, Gpio, Key, Matches, Named, Range
 
 
-@dataclass(frozen=True, slots=True)
-class SelfViewSettings:
+class SelfViewSettings(msgspec.Struct, frozen=True):
     """The front display, on which people see themselves."""
 
     timeout_seconds: Annotated[
@@ -53,8 +53,7 @@ class SelfViewSettings:
     ] = 30
 
 
-@dataclass(frozen=True, slots=True)
-class GestureEntry:
+class GestureEntry(msgspec.Struct, frozen=True):
     """One gesture of a button, and what it does in which stages."""
 
     gesture: Annotated[Gesture, "What the hand does."]
@@ -69,8 +68,7 @@ class GestureEntry:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ButtonEntry:
+class ButtonEntry(msgspec.Struct, frozen=True):
     """One button: how it is wired and, without a preset, its gestures."""
 
     gpio: Annotated[
@@ -99,8 +97,7 @@ class ButtonEntry:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ButtonsEntry:
+class ButtonsEntry(msgspec.Struct, frozen=True):
     """The buttons: a preset, or gestures of your own for each button."""
 
     preset: Annotated[
@@ -112,19 +109,17 @@ class ButtonsEntry:
         Mapping[str, ButtonEntry],
         "A button by its name.",
         Named(r"[a-z][a-z0-9_-]{0,31}", "a short word of small letters and digits, such as main,"),
-    ] = field(default_factory=dict)
+    ] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSettings:
+class OutputSettings(msgspec.Struct, frozen=True):
     """A light or the vibration motor."""
 
     gpio: Annotated[int, "GPIO number (BCM).", Gpio()]
     active_high: Annotated[bool, "true: on at 3.3 V. false: on at 0 V."] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Buzzer(OutputSettings):
+class Buzzer(OutputSettings, frozen=True):
     """The buzzer."""
 
     kind: Annotated[
@@ -134,8 +129,7 @@ class Buzzer(OutputSettings):
     ] = "passive"
 
 
-@dataclass(frozen=True, slots=True)
-class Lights:
+class Lights(msgspec.Struct, frozen=True):
     """The three lights. None can be left out: a recording must show."""
 
     green: Annotated[OutputSettings, "Ready, or self-view."] = OutputSettings(22)
@@ -145,8 +139,7 @@ class Lights:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SignalSettings:
+class SignalSettings(msgspec.Struct, frozen=True):
     """What vibration and tone tell."""
 
     detail: Annotated[
@@ -156,8 +149,7 @@ class SignalSettings:
     ] = Detail.BASIC
 
 
-@dataclass(frozen=True, slots=True)
-class Announcements:
+class Announcements(msgspec.Struct, frozen=True):
     """What the camera says aloud when its stage changes."""
 
     enabled: Annotated[
@@ -181,8 +173,7 @@ class Announcements:
     ] = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftSettings:
+class ShiftSettings(msgspec.Struct, frozen=True):
     """The shift of whoever wears the camera. Recordings and their stamp bear the wearer's id."""
 
     hours: Annotated[

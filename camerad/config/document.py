@@ -7,9 +7,9 @@ say that ``no`` was read as false, or ``017`` as fifteen.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from camerad.base.errors import ConfigError
@@ -24,8 +24,7 @@ _SECRET = re.compile(r"AGE-SECRET-KEY-\w+", re.IGNORECASE)
 """The private half of a key pair of age. No message and no log may repeat it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One mistake: `where` is the key's path (``buttons.main.gpio``), empty for the whole file.
 
     `line` and `column` count from 1; 0 means that the file has no such place.

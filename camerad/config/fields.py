@@ -1,28 +1,28 @@
 """The words in which a setting is declared, once for the loader and for the JSON Schema.
 
-A setting is a field of a frozen dataclass whose type says everything::
+A setting is a field of a `msgspec.Struct` whose type says everything::
 
     width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels")] = 1280
 
 The first string is its description. No default means that it must be given; ``X | None = None``
 means that it may be left out, and what then holds is said in the description. A field that is a
-dataclass is a section; ``Mapping[str, X]`` marked `Named` takes the keys that are left over.
+Struct is a section; ``Mapping[str, X]`` marked `Named` takes the keys that are left over.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import types
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec.structs import FieldInfo, fields, replace
 
 _Mark = TypeVar("_Mark")
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """A number from `low` to `high`, both allowed, in `unit` (``pixels``, ``seconds``)."""
 
     low: float
@@ -33,18 +33,15 @@ class Range:
         return f"{plain_number(self.low)} to {plain_number(self.high)} {self.unit}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Even:
+class Even(msgspec.Struct, frozen=True):
     """A whole number that 2 divides, which I420 asks of a picture's sides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gpio:
+class Gpio(msgspec.Struct, frozen=True):
     """A GPIO number of the 40-pin header, 0 to 27, used by one thing only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(msgspec.Struct, frozen=True):
     """Text that `pattern` (a regular expression) matches as a whole; `meaning` says it in words."""
 
     pattern: str
@@ -54,32 +51,27 @@ class Matches:
 ABSOLUTE_PATH: Final = Matches(r"/[^\0\n]*", "an absolute path, such as /var/lib/camerad,")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True):
     """Text that is a public key of age, its checksum included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """Text that no message repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True):
     """Only these members of an Enum, by their values."""
 
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """The key in the file, where it differs from the field's name (``in`` is a word of Python)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A mapping of the remaining keys of its section; each key is a name matching `pattern`."""
 
     pattern: str
@@ -91,13 +83,11 @@ GPIO_HIGH: Final = 27
 """BCM 0 to 27 are led out at the header of every Raspberry Pi since the Model B+."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(msgspec.Struct, frozen=True):
     """The key must be given, but its absence is dealt with elsewhere than in the reader."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One field, taken apart: `kind` is its type without Annotated and without None."""
 
     key: str
@@ -111,7 +101,7 @@ class Setting:
     @property
     def required(self) -> bool:
         """Whether the reader insists on the key."""
-        return self.default is dataclasses.MISSING
+        return self.default is msgspec.NODEFAULT
 
     @property
     def needed(self) -> bool:
@@ -135,27 +125,24 @@ def settings_of(kind: type, base: Any = None) -> tuple[Setting, ...]:
     settings = _declared(kind)
     if base is None:
         return settings
-    return tuple(
-        dataclasses.replace(setting, default=getattr(base, setting.field)) for setting in settings
-    )
+    return tuple(replace(setting, default=getattr(base, setting.field)) for setting in settings)
 
 
 @cache
 def _declared(kind: type) -> tuple[Setting, ...]:
     """The settings of a section: what its class declares, taken apart once."""
-    hints = get_type_hints(kind, include_extras=True)
-    return tuple(_setting(field, hints[field.name]) for field in dataclasses.fields(kind))
+    return tuple(_setting(field) for field in fields(kind))
 
 
 def item_of(setting: Setting) -> Setting:
     """What a list or a `Named` mapping holds, as a setting of its own."""
     inner = [kind for kind in get_args(setting.kind) if kind is not Ellipsis][-1]
-    return dataclasses.replace(setting, kind=inner, optional=False, default=dataclasses.MISSING)
+    return replace(setting, kind=inner, optional=False, default=msgspec.NODEFAULT)
 
 
 def is_section(kind: Any) -> bool:
-    """Whether a type is a section (a dataclass)."""
-    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    """Whether a type is a section (a Struct)."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def is_enum(kind: Any) -> bool:
@@ -184,7 +171,8 @@ def plain_number(number: float) -> str:
     return str(int(number)) if float(number).is_integer() else str(number)
 
 
-def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
+def _setting(field: FieldInfo) -> Setting:
+    hint = field.type
     marks: tuple[Any, ...] = ()
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
@@ -197,7 +185,7 @@ def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
     if not about and is_section(hint):
         about = " ".join((hint.__doc__ or "").split())
     default = field.default
-    if field.default_factory is not dataclasses.MISSING:
+    if field.default_factory is not msgspec.NODEFAULT:
         default = field.default_factory
     key = next((mark.name for mark in marks if isinstance(mark, Key)), field.name)
     return Setting(key, field.name, hint, about, optional, default, marks)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from camerad.base.errors import ConfigError
 from camerad.behaviour.stages import Stage
@@ -73,7 +74,7 @@ def make_settings(
         vibration=file.vibration,
         buzzer=file.buzzer,
         signals=file.signals,
-        announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
+        announcements=replace(file.announcements, enabled=policy.announcement),
         shift=file.shift,
         access=file.access,
         office=office,

@@ -6,8 +6,9 @@ camera works with is `Office`, which has the key that a provisioning file leaves
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Matches, Range
 
@@ -26,8 +27,7 @@ _PEM: Final = (
 """RFC 7468, 3, in its strict form, which is what openssl writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeServer:
+class OfficeServer(msgspec.Struct, frozen=True):
     """The office's server. Without this section the camera hands over nothing by its dock."""
 
     url: Annotated[
@@ -57,8 +57,7 @@ class OfficeServer:
     ] = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Office:
+class Office(msgspec.Struct, frozen=True):
     """The office's server as it holds on this camera; the fields are those of `OfficeServer`."""
 
     url: str

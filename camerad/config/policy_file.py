@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
+
+import msgspec
 
 from camerad.behaviour.stages import Stage
 from camerad.config.fields import Range
 from camerad.config.sections import ARMED_STAGES, SOME_TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class PreEventLimits:
+class PreEventLimits(msgspec.Struct, frozen=True):
     """The pre-event buffer that a policy allows, and how it is set unless a camera says less."""
 
     max_seconds: Annotated[
@@ -29,8 +29,7 @@ class PreEventLimits:
     armed_in: Annotated[frozenset[Stage], "The stages in which the buffer may run.", ARMED_STAGES]
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionLimits:
+class RetentionLimits(msgspec.Struct, frozen=True):
     """How long a recording is kept unless it is held."""
 
     days: Annotated[
@@ -45,8 +44,7 @@ class RetentionLimits:
     ] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
+class PolicyFile(msgspec.Struct, frozen=True):
     """A policy: what the law of a place asks of a body-worn camera."""
 
     title: Annotated[str, "For whom, and by which rule.", SOME_TEXT]

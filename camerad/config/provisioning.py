@@ -8,12 +8,12 @@ it is where the camera keeps its files, which is the image's affair.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+import msgspec
 import yaml
+from msgspec.structs import replace
 
 from camerad.base.errors import ConfigError
 from camerad.config import policies
@@ -39,8 +39,7 @@ _NO_DIRECTORIES: Final = frozenset(
 Namespaces")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provision:
+class Provision(msgspec.Struct, frozen=True):
     """For which camera the file is, and by whose word it holds."""
 
     office_key: Annotated[
@@ -68,8 +67,7 @@ class Provision:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(msgspec.Struct, frozen=True):
     """Where the camera gets the time of day from, besides a battery-backed clock."""
 
     servers: Annotated[
@@ -79,8 +77,7 @@ class Time:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ssh:
+class Ssh(msgspec.Struct, frozen=True):
     """A way in for technicians; without this section there is none."""
 
     key: Annotated[
@@ -93,8 +90,7 @@ class Ssh:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Wifi:
+class Wifi(msgspec.Struct, frozen=True):
     """The wireless network of the dock; without this section there is none."""
 
     ssid: Annotated[
@@ -114,8 +110,7 @@ class Wifi:
     ] = "DE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvisionFile(ConfigFile):
+class ProvisionFile(ConfigFile, frozen=True, kw_only=True):
     """What an office gives a camera: its configuration, and what only its first set-up needs."""
 
     provision: Provision
@@ -128,11 +123,10 @@ class ProvisionFile(ConfigFile):
     wifi: Wifi | None = None
 
 
-_CONFIG: Final = tuple(field.name for field in dataclasses.fields(ConfigFile))
+_CONFIG: Final = ConfigFile.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioning:
+class Provisioning(msgspec.Struct, frozen=True):
     """A file that is sound in itself; whether it holds for this camera is another question.
 
     settings: as the camera's configuration makes them. config: the text of that configuration.
@@ -161,8 +155,8 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     language = values["language"]
     for section in _SPEAKING:
         if not reader.is_given(f"{section}.language"):
-            config[section] = dataclasses.replace(config[section], language=language)
-    config["device"] = dataclasses.replace(config["device"], provision_dir=provision_dir)
+            config[section] = replace(config[section], language=language)
+    config["device"] = replace(config["device"], provision_dir=provision_dir)
     config["office"] = _with_office_key(config["office"], provision)
     places = policies.policy_directories(DEFAULT_PATH)
     settings = make_settings(ConfigFile(**config), reader, DEFAULT_PATH, places)
@@ -199,7 +193,7 @@ def _with_office_key(
         return None
     if server.key is not None:
         return server
-    return dataclasses.replace(server, key=provision.office_key)
+    return replace(server, key=provision.office_key)
 
 
 def _configuration(document: yaml.Node, language: str, provision_dir: Path, office_key: str) -> str:

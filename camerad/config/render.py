@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
+from msgspec.structs import asdict
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.bindings import Binding
@@ -118,9 +119,8 @@ def _gesture(binding: Binding) -> dict[str, Any]:
 def _written(value: Any) -> Any:
     """A value in the types of YAML; stages in the order of an encounter. What is not set is left
     out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        value = {key: entry for key, entry in fields.items() if entry is not None}
+    if isinstance(value, msgspec.Struct):
+        value = asdict(value)
     if isinstance(value, dict):
         return {key: _written(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list | tuple):

@@ -9,10 +9,11 @@ camerad.config.policy_file. What the daemon works with is camerad.config.setting
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
 from pathlib import Path
 from re import fullmatch
 from typing import Annotated, Final, Literal
+
+import msgspec
 
 from camerad.behaviour.stages import Stage
 from camerad.config.control_section import Access
@@ -53,8 +54,7 @@ def host_id() -> str:
     return name if name != "localhost" and fullmatch(DEVICE_ID, name) else "camera-1"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSettings:
+class DeviceSettings(msgspec.Struct, frozen=True):
     """This one camera and where it keeps its files."""
 
     id: Annotated[
@@ -62,7 +62,7 @@ class DeviceSettings:
         "Name of this camera in its recordings and in the office's lists. "
         "Left out: the host's name, or camera-1.",
         Matches(DEVICE_ID, "a name of letters, digits, dots, dashes and underscores, at most 63,"),
-    ] = field(default_factory=host_id)
+    ] = msgspec.field(default_factory=host_id)
     state_dir: Annotated[
         Path, "Directory of the recordings; it outlives a restart.", ABSOLUTE_PATH
     ] = Path("/var/lib/camerad")
@@ -86,8 +86,7 @@ class DeviceSettings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PreEventChoice:
+class PreEventChoice(msgspec.Struct, frozen=True):
     """The pre-event buffer, in RAM only. What is left out is as the policy has it."""
 
     seconds: Annotated[
@@ -102,8 +101,7 @@ class PreEventChoice:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SoundChoice:
+class SoundChoice(msgspec.Struct, frozen=True):
     """The sound of recordings. What is left out is as the policy has it."""
 
     may_mute: Annotated[
@@ -111,8 +109,7 @@ class SoundChoice:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionChoice:
+class RetentionChoice(msgspec.Struct, frozen=True):
     """How long a recording is kept. What is left out is as the policy has it."""
 
     days: Annotated[
@@ -122,8 +119,7 @@ class RetentionChoice:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSettings:
+class CameraSettings(msgspec.Struct, frozen=True):
     """Picture and encoder."""
 
     width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels"), Even()] = (
@@ -165,8 +161,7 @@ class CameraSettings:
     ] = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class MicrophoneSettings:
+class MicrophoneSettings(msgspec.Struct, frozen=True):
     """The microphone. Whether recordings have sound is the policy's decision."""
 
     enabled: Annotated[
@@ -203,8 +198,7 @@ AAC_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_10
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RingBuffer:
+class RingBuffer(msgspec.Struct, frozen=True):
     """The queue in RAM between the encoder and the SD card."""
 
     stall_seconds: Annotated[
@@ -215,8 +209,7 @@ class RingBuffer:
     ] = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSettings:
+class RecordingSettings(msgspec.Struct, frozen=True):
     """What a recording holds and how it reaches the card."""
 
     post_event_seconds: Annotated[
@@ -235,8 +228,7 @@ class RecordingSettings:
     ] = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """When the card counts as low and as full, in minutes of recording still to go."""
 
     low_minutes: Annotated[
@@ -252,8 +244,7 @@ class Storage:
     ] = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(msgspec.Struct, frozen=True):
     """What runs while the camera is worn and nothing is shown or recorded."""
 
     camera: Annotated[
@@ -264,8 +255,7 @@ class Idle:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class BatteryWatch:
+class BatteryWatch(msgspec.Struct, frozen=True):
     """The battery: where it is seen, and when it counts as low and as empty."""
 
     power_supply: Annotated[
@@ -291,8 +281,7 @@ class BatteryWatch:
     ] = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class ThermalWatch:
+class ThermalWatch(msgspec.Struct, frozen=True):
     """The temperature of the processor, and when the camera takes fewer pictures per second."""
 
     zone: Annotated[
@@ -314,8 +303,7 @@ class ThermalWatch:
     ] = 70.0
 
 
-@dataclass(frozen=True, slots=True)
-class WallClock:
+class WallClock(msgspec.Struct, frozen=True):
     """What vouches for date and time. While nothing does, nothing is deleted by them."""
 
     synchronised: Annotated[
@@ -331,16 +319,14 @@ class WallClock:
     ] = Path("/sys/class/rtc/rtc0")
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(msgspec.Struct, frozen=True):
     """Why this camera goes beyond its policy, and who answers for it. It is kept on record."""
 
     reason: Annotated[str, "Why, in a sentence.", SOME_TEXT]
     authorised_by: Annotated[str, "Name and office of the person who allows it.", SOME_TEXT]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(msgspec.Struct, frozen=True):
     """Configuration of camerad, the firmware of a body-worn camera."""
 
     policy: Annotated[
@@ -360,7 +346,7 @@ class ConfigFile:
         ),
         Recipient(),
     ] = ()
-    device: DeviceSettings = field(default_factory=DeviceSettings)
+    device: DeviceSettings = msgspec.field(default_factory=DeviceSettings)
     pre_event: PreEventChoice = PreEventChoice()
     sound: SoundChoice = SoundChoice()
     retention: RetentionChoice = RetentionChoice()
@@ -369,7 +355,7 @@ class ConfigFile:
     ring: RingBuffer = RingBuffer()
     recording: RecordingSettings = RecordingSettings()
     self_view: SelfViewSettings = SelfViewSettings()
-    buttons: ButtonsEntry = field(default_factory=ButtonsEntry)
+    buttons: ButtonsEntry = msgspec.field(default_factory=ButtonsEntry)
     lights: Lights = Lights()
     vibration: Annotated[OutputSettings, "The vibration motor."] = OutputSettings(25)
     buzzer: Buzzer = Buzzer(18)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.bindings import ButtonTable
@@ -35,8 +36,7 @@ from camerad.config.sections import (
 from camerad.config.wording import DisplayWording
 
 
-@dataclass(frozen=True, slots=True)
-class PreEvent:
+class PreEvent(msgspec.Struct, frozen=True):
     """The pre-event buffer as it holds on this camera.
 
     `armed_in` is empty where `seconds` is 0: then there is no buffer at all.
@@ -48,8 +48,7 @@ class PreEvent:
     armed_in: frozenset[Stage]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """The policy as it holds on this camera, after its own choices and overrides."""
 
     name: str
@@ -60,11 +59,10 @@ class Policy:
     stamp: bool
     announcement: bool
     may_mute: bool
-    path: Path = field(compare=False)
+    path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Overridden:
+class Overridden(msgspec.Struct, frozen=True):
     """One setting beyond the policy: its key, what is set and what the policy allows."""
 
     key: str
@@ -72,8 +70,7 @@ class Overridden:
     allowed: str
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(msgspec.Struct, frozen=True):
     """One button: its pin, and what its gestures do."""
 
     name: str
@@ -82,8 +79,7 @@ class Button:
     table: ButtonTable
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """A checked configuration: every value is in its range and they agree with each other.
 
     recipients: public keys (age) of those who can open what is recorded; without any, nothing may
@@ -93,7 +89,7 @@ class Settings:
     the camera hands over nothing by its dock.
     """
 
-    path: Path = field(compare=False)
+    path: Path
     device: DeviceSettings
     policy: Policy
     recipients: tuple[str, ...]

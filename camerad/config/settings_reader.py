@@ -1,4 +1,4 @@
-"""From the nodes of a file to the dataclasses that declare its settings, collecting mistakes."""
+"""From the nodes of a file to the Structs that declare its settings, collecting mistakes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class SettingsReader:
     def section(
         self, node: yaml.Node, kind: type[_Section], where: str = "", base: Any = None
     ) -> _Section | None:
-        """Read a section as the dataclass `kind`; None if a required key is missing or wrong.
+        """Read a section as the Struct `kind`; None if a required key is missing or wrong.
 
         base: the section's default; keys that are left out have its values.
         """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 CAPTURE_RESTARTED: Final = "capture restarted"
 """The capture process ended and another one went on."""
@@ -14,8 +16,7 @@ RING_FULL: Final = "ring full"
 """Storage fell behind for longer than the ring can bridge, or a packet found no room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """Footage that is missing between two packets.
 
     frames: how many pictures are missing; None where nobody can know.

@@ -15,7 +15,6 @@ statement of one kind never passes for another.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from typing import Any, Final, NamedTuple, TypeVar
@@ -76,7 +75,7 @@ def digest(token: bytes) -> str:
 
 
 def canonical(payload: Any) -> bytes:
-    """A payload's JSON in its one spelling. payload: a dataclass or a mapping, without floats."""
+    """A payload's JSON in its one spelling. payload: a Struct or a mapping, without floats."""
     return msgspec.json.encode(payload, order="sorted")
 
 
@@ -146,8 +145,8 @@ def check(statement: Statement, keys: KeyRing) -> None:
 
 
 def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
-    """The payload as a dataclass. Raises JwsError, and nothing else, if it is of another kind, not
-    in its one spelling, has other fields than the dataclass, or says what cannot be."""
+    """The payload as a Struct. Raises JwsError, and nothing else, if it is of another kind, not
+    in its one spelling, has other fields than the Struct, or says what cannot be."""
     if statement.kind != kind:
         raise JwsError(f"this is a {statement.kind}, not a {kind}")
     return in_one_spelling(statement.payload, payload, f"the payload of this {kind}")
@@ -156,7 +155,7 @@ def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
 def in_one_spelling(
     raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
 ) -> _T:
-    """JSON as a dataclass, or as whatever `kind` is. what: for messages. free: as in
+    """JSON as a Struct, or as whatever `kind` is. what: for messages. free: as in
     `camerad.container.limits.check_limits`. Raises JwsError, and nothing else."""
     facts, more = known_part(raw, kind, what, free)
     if more:
@@ -174,7 +173,7 @@ def known_part(
         # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
         more = canonical(facts) != raw
         spelled = not more or _has_more(raw, facts)
-        if spelled and dataclasses.is_dataclass(facts):
+        if spelled and isinstance(facts, msgspec.Struct):
             limits.check_limits(facts, free)
     except (ValueError, OverflowError, RecursionError) as error:
         # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.

@@ -6,9 +6,10 @@ sums, dates and divisions of numbers within them never overflow. Texts print on 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.text import LONGEST, is_plain, printable
 
@@ -29,26 +30,26 @@ _SHOWN: Final = 40
 """Characters of a wrong value that a message repeats."""
 
 
-def check_limits(payload: object, free: frozenset[str] = frozenset()) -> None:
-    """Raises ValueError unless every number and text in a dataclass, at any depth, is in bounds.
+def check_limits(payload: msgspec.Struct, free: frozenset[str] = frozenset()) -> None:
+    """Raises ValueError unless every number and text in a Struct, at any depth, is in bounds.
 
     free: names of fields whose text may be anything, because people write it.
     """
-    for name, low, high in _plan(type(payload)):  # type: ignore[arg-type] # a type is hashable
+    for name, low, high in _plan(type(payload)):
         _check(name, getattr(payload, name), low, high, free)
 
 
 @functools.cache
-def _plan(kind: type) -> tuple[tuple[str, int, int], ...]:
-    """A dataclass' fields with their bounds."""
+def _plan(kind: type[msgspec.Struct]) -> tuple[tuple[str, int, int], ...]:
+    """A Struct's fields with their bounds."""
     greatest = _GREATEST_SUM if kind.__name__ in _SUMS else GREATEST
     return tuple(
         (
-            field.name,
-            -greatest if field.name in _SIGNED else 0,
-            MOST_DAYS if field.name == _DAYS else greatest,
+            name,
+            -greatest if name in _SIGNED else 0,
+            MOST_DAYS if name == _DAYS else greatest,
         )
-        for field in dataclasses.fields(kind)
+        for name in kind.__struct_fields__
     )
 
 
@@ -68,5 +69,5 @@ def _check(name: str, value: Any, low: int, high: int, free: frozenset[str]) -> 
     elif isinstance(value, tuple):
         for one in value:
             _check(name, one, low, high, free)
-    elif dataclasses.is_dataclass(value):
+    elif isinstance(value, msgspec.Struct):
         check_limits(value, free)

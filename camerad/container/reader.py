@@ -16,7 +16,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -52,8 +51,7 @@ HEADER_DAMAGED: Final = "its archive header is not the one that camerad writes"
 PADDING_DAMAGED: Final = "the padding behind it is not zeros"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSeen:
+class MemberSeen(msgspec.Struct, frozen=True):
     """A member as it lies in the file.
 
     name: from its archive header; "" where that is damaged so that it cannot be known. size: bytes
@@ -75,8 +73,7 @@ class MemberSeen:
     foreign: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LostBytes:
+class LostBytes(msgspec.Struct, frozen=True):
     """Bytes from `offset` on that are no member: with members behind them, or from the last header
     on, which is damaged."""
 
@@ -95,8 +92,7 @@ class TailKind(StrEnum):
     """A member whose content or padding reaches beyond the end of the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(msgspec.Struct, frozen=True):
     """What lies between the last whole member and the end of the file.
 
     name: of the member that is cut, else "". size: bytes; 0 if there are none.

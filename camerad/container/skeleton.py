@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
+
+import msgspec
 
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explaining
@@ -76,8 +77,7 @@ class ChainProgress(NamedTuple):
     sound_state: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedFragment:
+class CommittedFragment(msgspec.Struct, frozen=True):
     """A commit and its statement; the fragment that it commits, and the initialisation segment if
     it is the first. before: the chain without it."""
 
@@ -88,8 +88,7 @@ class CommittedFragment:
     before: ChainProgress
 
 
-@dataclass(frozen=True, slots=True)
-class SignedEnd:
+class SignedEnd(msgspec.Struct, frozen=True):
     """The end, its statement, and the member that it is."""
 
     end: RecordingEnd
@@ -102,8 +101,7 @@ class SignedEnd:
         return jws.digest(self.statement.token)
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+class Skeleton(msgspec.Struct, frozen=True):
     """What a file says about itself.
 
     size: bytes of the file. point: how far header and commits go; last, before_last: the last two

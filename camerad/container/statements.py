@@ -1,6 +1,6 @@
 """What is known about a recording. How its file looks is in `camerad.recording.container_writer`.
 
-Statements are made of these dataclasses (`Header`, `Commit`, `RecordingEnd`), field by field: see
+Statements are made of these Structs (`Header`, `Commit`, `RecordingEnd`), field by field: see
 `camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field that is `UNSET`
 is not in the statement: fields about sound exist only where there is sound. All numbers are whole.
 Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since the Unix epoch.
@@ -9,7 +9,6 @@ Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -37,16 +36,14 @@ RECOVERED: Final = "recovered"
 """Reason of an end that repair wrote, because the recording had none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """A member of a recording, exactly: its bytes and their SHA-256 in hexadecimal."""
 
     bytes: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class StageChange:
+class StageChange(msgspec.Struct, frozen=True):
     """From at_us (media time) on, the camera was in this stage. display: the self-view was on."""
 
     at_us: int
@@ -54,8 +51,7 @@ class StageChange:
     display: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RateChange:
+class RateChange(msgspec.Struct, frozen=True):
     """At at_us (media time) the camera was told to take to_fps pictures per second in place of
     from_fps. reason: why (`camerad.behaviour.heat.Cause`)."""
 
@@ -65,8 +61,7 @@ class RateChange:
     to_fps: Positive
 
 
-@dataclass(frozen=True, slots=True)
-class Microphone:
+class Microphone(msgspec.Struct, frozen=True):
     """Where the sound of a recording comes from, and how it is encoded.
 
     device: its name for ALSA. rate: samples per second. channels: 1 or 2. samples: of each channel
@@ -81,8 +76,7 @@ class Microphone:
     pre_event: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SoundChange:
+class SoundChange(msgspec.Struct, frozen=True):
     """From at_us (media time) on, sound was in this state. why: in words, where something failed.
 
     state: what the microphone does (`camerad.stream.wire.SoundState`), or `MUTED`.
@@ -97,8 +91,7 @@ Rates = Annotated[tuple[RateChange, ...], msgspec.Meta(min_length=1)]
 """Changes of the pictures per second, one or more."""
 
 
-@dataclass(frozen=True, slots=True)
-class FragmentSound:
+class FragmentSound(msgspec.Struct, frozen=True):
     """The sound of a fragment.
 
     units: access units. first_us: media time at which the first one begins; end_us: where the last
@@ -113,8 +106,7 @@ class FragmentSound:
     states: tuple[SoundChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SoundEnd:
+class SoundEnd(msgspec.Struct, frozen=True):
     """What the end says about sound. units: access units in all fragments. The rest as in
     `FragmentSound`,
     since the last commit."""
@@ -124,8 +116,7 @@ class SoundEnd:
     states: tuple[SoundChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """What a recording is, known when it begins; the payload of ``header.jws``.
 
     Media times in microseconds of CLOCK_BOOTTIME, within the boot `boot_id`. format: version of
@@ -165,8 +156,7 @@ class Header:
     microphone: Microphone | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class FragmentFacts:
+class FragmentFacts(msgspec.Struct, frozen=True):
     """What a recorder knows about a fragment; the container makes a Commit of it.
 
     sequence: counted from 0. first_us, last_us: its first and last picture; end_us: where the last
@@ -205,8 +195,7 @@ def sound_end_us(sound: FragmentSound | UnsetType) -> int | None:
     return sound.end_us if isinstance(sound, FragmentSound) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """What makes one fragment part of its recording; the payload of ``NNNNNN.jws``.
 
     previous: SHA-256 of the statement before (the header's, or that of the commit before).
@@ -220,8 +209,7 @@ class Commit:
     facts: FragmentFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True):
     """What a recorder, or repair, knows at the end; the container makes a RecordingEnd of it.
 
     reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
@@ -243,8 +231,7 @@ class Closing:
     rates: Rates | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingEnd:
+class RecordingEnd(msgspec.Struct, frozen=True):
     """How a recording ended; the payload of ``end.jws``.
 
     previous: SHA-256 of the statement before. commits: how many there are. torn: what lay behind
@@ -257,8 +244,7 @@ class RecordingEnd:
     closing: Closing
 
 
-@dataclass(frozen=True, slots=True)
-class RateInfo:
+class RateInfo(msgspec.Struct, frozen=True):
     """From `at` on, seconds after the first picture, the camera took another number of pictures per
     second."""
 
@@ -272,8 +258,7 @@ class RateInfo:
         return {"at": self.at, "from": self.from_fps, "to": self.to_fps, "reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingInfo:
+class RecordingInfo(msgspec.Struct, frozen=True):
     """A recording, as a listing shows it.
 
     path: what to play. wearer: id of whoever was on a shift with the camera, None if nobody was.
@@ -313,7 +298,8 @@ class RecordingInfo:
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON."""
-        return asdict(self) | {"rates": [one.as_json() for one in self.rates]}
+        said: dict[str, Any] = msgspec.to_builtins(self)
+        return said | {"rates": [one.as_json() for one in self.rates]}
 
 
 class Tally:

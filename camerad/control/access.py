@@ -15,9 +15,10 @@ import pwd
 import socket
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import ControlError
 from camerad.base.message_ids import MessageId
@@ -76,8 +77,7 @@ def role_of(method: str, path: str) -> Role:
     return Role.CONFIGURE
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True):
     """Who is at the other end. gids: main and supplementary groups."""
 
     uid: int

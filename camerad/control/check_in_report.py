@@ -10,9 +10,10 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
@@ -45,8 +46,7 @@ _OK, _WARN, _FAIL, _NOT_TESTED = "ok", "warn", "fail", "not_tested"
 """As `camerad.doctor.check_results.Level` has them, which is on a higher floor."""
 
 
-@dataclass(frozen=True, slots=True)
-class PresentState:
+class PresentState(msgspec.Struct, frozen=True):
     """What the event loop knows. device: its name. kid: thumbprint of its key. status: as on the
     control socket. counters: as `camerad.control.metrics.Metrics.dump` gives them."""
 

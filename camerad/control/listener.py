@@ -11,8 +11,9 @@ import errno
 import grp
 import os
 import socket
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import ControlError
 from camerad.config.control_section import Access
@@ -23,8 +24,7 @@ BACKLOG: Final = 16
 """Connections that wait to be accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ControlSocket:
+class ControlSocket(msgspec.Struct, frozen=True):
     """The socket, bound and listening, and who may come in; `close` removes it."""
 
     path: str

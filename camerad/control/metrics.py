@@ -15,9 +15,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.behaviour import stages
@@ -41,11 +42,10 @@ REASONS: Final = frozenset({"stop", "shutdown", RESTARTED, FAILED, *(one.value f
 """What ends a recording."""
 
 
-@dataclass(slots=True)
-class Histogram:
+class Histogram(msgspec.Struct):
     """counts: of each bucket and of what is beyond the last, not added up. total: in seconds."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     total: float = 0.0
 
     def observe(self, seconds: float) -> None:

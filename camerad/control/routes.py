@@ -7,11 +7,11 @@ order among everything else that the ledger gets to know, so none of them delays
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import asdict
 
 from camerad.base.errors import CameradError, StorageError
 

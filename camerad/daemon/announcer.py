@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.message_ids import MessageId
 from camerad.base.text import LONGEST, printable
@@ -28,8 +29,7 @@ SPEAKER_DOWN: Final = "speaker_down"
 """The condition of the ledger's faults while announcements fail."""
 
 
-@dataclass(slots=True)
-class _Recording:
+class _Recording(msgspec.Struct):
     """The recording that is spoken of; its id is known a moment after it has begun.
 
     settled: it is known, or never will be. waiting: what the ledger is to say of it then.
@@ -37,7 +37,7 @@ class _Recording:
 
     id: str | None = None
     settled: bool = False
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 def make_announcer(core: Core, settings: Settings, note: Callable[..., Any]) -> Announcer:

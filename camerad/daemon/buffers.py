@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+
+import msgspec
 
 from camerad.base.errors import RingError, RingLockError
 from camerad.base.message_ids import MessageId
@@ -14,8 +15,7 @@ from camerad.stream.ring import Ring
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Buffers:
+class Buffers(msgspec.Struct, frozen=True):
     """pictures, sound: the rings; sound is None where recordings are to have none. locked: whether
     they may hold footage while nothing is recorded."""
 

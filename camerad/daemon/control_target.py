@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from camerad.behaviour.stages import Intent
 from camerad.daemon.core import Core
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class ControlTarget:
+class ControlTarget(msgspec.Struct, frozen=True):
     """The parts that answer, all of them on the event loop.
 
     device: its id. status, health: ready for JSON. counting: its counters.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from camerad.base.async_utils import EventLoop
 from camerad.base.clock import Clock
@@ -13,8 +14,7 @@ from camerad.daemon.conditions import Conditions
 from camerad.daemon.dispatcher import Dispatcher
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(msgspec.Struct, frozen=True):
     """The state and its events, the conditions, the loop with its threads, the time, and how much
     is told by rhythms."""
 

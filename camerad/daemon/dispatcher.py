@@ -12,8 +12,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
@@ -23,8 +24,7 @@ from camerad.behaviour.stages import Intent
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One step of the stage machine. effects: what is to follow, in its order."""
 
     event: stages.Event

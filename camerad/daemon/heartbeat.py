@@ -25,10 +25,10 @@ import logging
 import os
 import queue
 import threading
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
@@ -82,8 +82,7 @@ class WantedRecording(Protocol):
         """Whether it has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedNote:
+class WantedNote(msgspec.Struct, frozen=True):
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
     trigger, trigger_us: what started it, and when; continues: which recording it goes on from. As

@@ -12,8 +12,10 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedStore:
+class OpenedStore(msgspec.Struct, frozen=True):
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
@@ -68,8 +69,7 @@ class OpenedStore:
         return tuple(intent for intent, so in wanted if so)
 
 
-@dataclass(frozen=True, slots=True)
-class WhatIsKnown:
+class WhatIsKnown(msgspec.Struct, frozen=True):
     """Who is told what the start finds out.
 
     settled: it is known whether recordings can be kept. shift: the ledger knows of a shift that has
@@ -81,8 +81,7 @@ class WhatIsKnown:
     time: Callable[[KnownTime], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(msgspec.Struct, frozen=True):
     """What is kept, open. sealer: None where nobody is named who could open a recording."""
 
     store: Store

@@ -21,9 +21,11 @@ import json
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files
 from camerad.base.async_utils import to_next, watched
@@ -67,8 +69,7 @@ UNDER_VOLTAGE: Final = "under_voltage"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Levers:
+class Levers(msgspec.Struct, frozen=True):
     """What heat, battery and memory lead to.
 
     note(kind, **facts): has the ledger say so. slow_syncs: how often the storage was slow since the

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND, Moment
 from camerad.base.message_ids import MessageId
@@ -24,8 +25,7 @@ log = logging.getLogger(__name__)
 _SOURCES: Final = {source.value: source for source in Source}
 
 
-@dataclass(frozen=True, slots=True)
-class KeptShift:
+class KeptShift(msgspec.Struct, frozen=True):
     """A shift that the ledger knows of. source: as the ledger says it. began_us: media time, None
     if nothing tells."""
 

@@ -11,11 +11,11 @@ administrator alone. Either is an entry of the ledger before it takes effect.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError
@@ -152,7 +152,7 @@ class CameraRoutes:
             for one in known:
                 course = courses.get(one.kid, CameraCourse())
                 if not wearers:
-                    course = dataclasses.replace(course, shift=None)
+                    course = replace(course, shift=None)
                 rows.append(self._row(one, course, now_us))
             rows.sort(key=lambda row: _ORDER.index(row.state))
             return CameraList(now_us, wearers, rows)

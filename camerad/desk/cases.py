@@ -24,7 +24,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -120,8 +119,7 @@ class CaseIndex(Protocol):
         """Whether the ledger tells of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """A case as its file had it. version: of the file: inode, bytes, and the times of change of
     content and of state, nanoseconds."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -64,8 +63,7 @@ class FactorError(IdTokenError):
         self.subject = subject
 
 
-@dataclass(frozen=True, slots=True)
-class WantedToken:
+class WantedToken(msgspec.Struct, frozen=True):
     """What a token has to say. acr: one of these, if there are any. begun_us: when this sign-in
     began. max_age_seconds: how long before that the provider may have asked for password or factor;
     None if that does not matter."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey
@@ -39,8 +41,7 @@ from camerad.store.locations import (
 from camerad.vault.cameras import Cameras
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(msgspec.Struct, frozen=True):
     """An entry about a recording. ledger: "camera" or "office". signer: whose key signed it."""
 
     ledger: str

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -88,8 +87,7 @@ class RecordingDetail(msgspec.Struct, frozen=True):
     key: CameraKey | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSources:
+class RecordingSources(msgspec.Struct, frozen=True):
     """What is known of recordings. directory: the office's. cameras: its register. index: answers
     questions. history: what happened to each. cases: of the desk."""
 

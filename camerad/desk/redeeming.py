@@ -19,9 +19,9 @@ import hashlib
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from camerad.base.clock import SECOND, Clock
@@ -49,8 +49,7 @@ addresses in it."""
 _ABOUT: Final = "known browser"
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(msgspec.Struct, frozen=True):
     """Who comes back with a code. known: whether they are no stranger. name: what they are counted
     by. has_cookie: whether their browser says that it is known."""
 

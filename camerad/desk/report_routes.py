@@ -16,7 +16,6 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -95,8 +94,7 @@ class MadeReport(msgspec.Struct, frozen=True):
     files: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """A report that waits to be fetched. files: by their names."""
 
     person: str

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final
@@ -85,8 +84,7 @@ class Open(Enum):
 Asked = Collection[DeskRole] | Open
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """A request that may be made. person: who makes it; of one that is open to anyone None. secret:
     of their session. body: what was sent, as the route has it."""
 
@@ -111,8 +109,7 @@ class Visit:
 Answer = Callable[[Visit], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One request. asked: who may make it. answer: makes the answer, an object for JSON or a
     response. body: type of what is sent with a POST as JSON. most: bytes of that. sends: what a
     POST has to be sent as; where that is not JSON, `answer` reads it itself."""

@@ -22,7 +22,6 @@ import asyncio
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -106,8 +105,7 @@ class GrantedTogether(msgspec.Struct, frozen=True):
     waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class ViewingRules:
+class ViewingRules(msgspec.Struct, frozen=True):
     """By what somebody is given a recording. people: who there is. sessions: who is signed in.
     cases: of the desk. two: a supervisor approves each viewing."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.errors import CameradError, ControlError
 from camerad.control.client import refusal, request
@@ -29,8 +30,7 @@ class ReceiptRefusedError(CameradError, ValueError):
     """Error raised when the daemon does not take a receipt for the office's; it says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToHandOver:
+class ToHandOver(msgspec.Struct, frozen=True):
     """A recording that no office has acknowledged. final: SHA-256 of its last statement, None while
     it has no end."""
 

@@ -15,8 +15,9 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from camerad.base.clock import SECOND, Clock, ClockSource
 from camerad.base.errors import CameradError
@@ -59,8 +60,7 @@ class HandoverPass(Protocol):
         """Let go of its connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class DockState:
+class DockState(msgspec.Struct, frozen=True):
     """What a hand-over needs to know of the camera's state."""
 
     docked: bool = False

@@ -24,8 +24,9 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
@@ -100,17 +101,16 @@ class Pause(Protocol):
         """Wait so long, or until it is."""
 
 
-@dataclass(slots=True)
-class HandoverMemory:
+class HandoverMemory(msgspec.Struct):
     """What a process remembers from pass to pass, for good manners and not for safety.
 
     postponed: recordings at which a pass broke off; the others go first. said: what was logged, the
     last `MOST_SAID` of it: an office could say something else each time. check_in: of check-ins.
     """
 
-    postponed: set[str] = field(default_factory=set)
-    check_in: CheckInMemory = field(default_factory=CheckInMemory)
-    said: dict[tuple[str, str], None] = field(default_factory=dict)
+    postponed: set[str] = msgspec.field(default_factory=set)
+    check_in: CheckInMemory = msgspec.field(default_factory=CheckInMemory)
+    said: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)
 
     def is_new(self, about: str, text: str) -> bool:
         """Whether this was not said before, as far as that is remembered; now it was."""
@@ -121,8 +121,7 @@ class HandoverMemory:
         return new
 
 
-@dataclass(frozen=True, slots=True)
-class HandoverResult:
+class HandoverResult(msgspec.Struct, frozen=True):
     """What came of a pass: ids of recordings.
 
     acknowledged: by receipts of this pass. open: those without an end. refused: those that the

@@ -12,8 +12,9 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
@@ -30,8 +31,7 @@ ATTEMPTS: Final = 3
 _TAIL: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerFile:
+class LedgerFile(msgspec.Struct, frozen=True):
     """A file of the ledger as it was. sha256: of its first `size` bytes, in hexadecimal."""
 
     path: str

@@ -6,10 +6,10 @@ What is trusted is decided by OpenSSL alone; this only says what it decided, and
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -39,8 +39,7 @@ _FAULTS: Final = {
 _IP_ADDRESS_MISMATCH of OpenSSL (X509_STORE_CTX_get_error(3ssl))."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCertificate:
+class ShownCertificate(msgspec.Struct, frozen=True):
     """A certificate for people. sha256: its fingerprint, as openssl and `camerad office init` show
     it. begins, ends: dates."""
 

@@ -11,11 +11,11 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
+import msgspec
 from http_message_signatures import HTTPMessageSignaturesException
 
 from camerad.base.clock import SECOND, Clock
@@ -76,8 +76,7 @@ class Exchange(Protocol):
         """Raises HandoverStoppedError if it was interrupted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptAnswer:
+class ReceiptAnswer(msgspec.Struct, frozen=True):
     """What the office says of a recording. token: its receipt, if it has it safe. wait: seconds
     after which to ask again, if it is being checked. Both None: the office does not have it.
     wants_ledger: it is checked once the ledger was brought again."""

@@ -13,9 +13,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
@@ -48,8 +49,7 @@ _NO_CHECK_TIME: Final = 0x200000
 it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeRequest:
+class OfficeRequest(msgspec.Struct, frozen=True):
     """A request. path: behind the office's address. headers: all but Host and Content-Length.
     largest: bytes of its answer that are read."""
 
@@ -60,8 +60,7 @@ class OfficeRequest:
     largest: int = LARGEST_ANSWER
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeAnswer:
+class OfficeAnswer(msgspec.Struct, frozen=True):
     """An answer, read to its end. headers: by their names in small letters."""
 
     status: int
@@ -69,11 +68,10 @@ class OfficeAnswer:
     body: bytes
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """Bytes of bodies that were given to the connection."""
 
-    sent: int = field(default=0)
+    sent: int = msgspec.field(default=0)
 
 
 def trusting(ca: str, *, check_time: bool) -> ssl.SSLContext:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.errors import CameradError
 from camerad.dock.errors import OfficeAnswerError, PartDeferredError
@@ -21,8 +22,7 @@ class OfferGoneError(CameradError, LookupError):
     """Error raised when the office offers this no more; the next check-in says what it offers."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedContent:
+class OfferedContent(msgspec.Struct, frozen=True):
     """sha256: of it, in hexadecimal. length: bytes."""
 
     sha256: str

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
@@ -32,8 +33,7 @@ class Body(Protocol):
         """All of them, from the first, none of them longer than `PIECE`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """Bytes in memory."""
 
     content: bytes
@@ -49,8 +49,7 @@ class Text:
             yield self.content[begin : begin + PIECE]
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(msgspec.Struct, frozen=True):
     """A part of an open file. path: for messages."""
 
     descriptor: int

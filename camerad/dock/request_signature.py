@@ -13,10 +13,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import (
     ContentDigest,
@@ -57,8 +57,7 @@ class RequestSignatureError(CameradError, PermissionError):
     """Error raised when a request is not signed as it has to be; the text says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestToSign:
+class RequestToSign(msgspec.Struct, frozen=True):
     """A request as a signature sees it. method: in capitals. url: the office's address with the
     path. headers: its fields; `prepare` and `attach` add to them."""
 
@@ -67,8 +66,7 @@ class RequestToSign:
     headers: MutableMapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(msgspec.Struct, frozen=True):
     """What a signature that holds says. kid: thumbprint of the key. created: seconds since 1970.
     nonce: never empty. digest: SHA-256 that the body must have; None if there is no body."""
 

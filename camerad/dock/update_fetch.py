@@ -19,9 +19,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+
+import msgspec
 
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
@@ -61,14 +62,13 @@ class Pausing(Protocol):
         """Wait so long, or until it is."""
 
 
-@dataclass(slots=True)
-class UpdateMemory:
+class UpdateMemory(msgspec.Struct):
     """What a process remembers of updates. offer: what the office had last for this camera. known:
     whether it was heard. spoilt: how often a bundle came as another one. fetched: bytes of all."""
 
     offer: OfferedContent | None = None
     known: bool = False
-    spoilt: Counter[str] = field(default_factory=Counter)
+    spoilt: Counter[str] = msgspec.field(default_factory=Counter)
     fetched: int = 0
 
     def hear(self, offer: OfferedContent | None) -> None:
@@ -76,8 +76,7 @@ class UpdateMemory:
         self.offer, self.known = offer, True
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatePlace:
+class UpdatePlace(msgspec.Struct, frozen=True):
     """store: where bundles are kept. provision_dir: `device.provision_dir`, beside which it is
     noted what became of them. running: the version of the system that runs."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.config import Settings
@@ -41,8 +42,7 @@ BLACK: Final = 24
 lens adds its noise, and a street at night has more by the sensor's own gain."""
 
 
-@dataclass(frozen=True, slots=True)
-class CameraObservation:
+class CameraObservation(msgspec.Struct, frozen=True):
     """report: of `camerad.stream.vitals`. error: what the capture process said it failed of, None
     if it did not. waited: seconds since the camera was opened."""
 

@@ -12,8 +12,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import StorageError
 from camerad.config import Settings
@@ -60,8 +61,7 @@ def judge_space(
 # --------------------------------------------------------------------------------------- card
 
 
-@dataclass(frozen=True, slots=True)
-class WriteTimes:
+class WriteTimes(msgspec.Struct, frozen=True):
     """What writing took. pieces: seconds for each, with its sync; syncs: of that, for the sync.
     size: of a piece, bytes."""
 

@@ -6,9 +6,10 @@ The names of findings and checks are part of ``--json`` and do not change; new o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+import msgspec
 
 
 class Level(StrEnum):
@@ -175,13 +176,12 @@ class FindingId(StrEnum):
     BUTTON_TAKEN = "button_taken", _FAIL
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True):
     """What one check came to. check: its id. values: what the sentences put in, ready for JSON."""
 
     check: str
     finding: FindingId
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def level(self) -> Level:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base import storage_errors
 from camerad.base.errors import CameradError, ControlError, NoDaemonError
@@ -25,8 +26,7 @@ HTTP_OK: Final = 200
 HTTP_FORBIDDEN: Final = 403
 
 
-@dataclass(slots=True)
-class PartsOwner:
+class PartsOwner(msgspec.Struct):
     """Who has the camera.
 
     result: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
@@ -38,7 +38,7 @@ class PartsOwner:
     result: CheckResult
     claim: int | None = None
     health: Mapping[str, Any] | None = None
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = msgspec.field(default_factory=dict)
     key: str | None = None
 
     @property

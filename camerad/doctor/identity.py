@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import CameradError
@@ -25,8 +26,7 @@ from camerad.store.locations import LEDGER
 _LARGEST: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class KeyObservation:
+class KeyObservation(msgspec.Struct, frozen=True):
     """What is there of a device's key.
 
     path: of the private half. mode: of its file, None if there is none. thumbprint: of the key in
@@ -102,8 +102,7 @@ def compare_key(thumbprint: str, known: str | None) -> CheckResult:
     return CheckResult("key", FindingId.KEY_OK, {"thumbprint": thumbprint})
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerObservation:
+class LedgerObservation(msgspec.Struct, frozen=True):
     """state: what the ledger's entries add up to; None if there is none, or it cannot be read, and
     why. findings: what is wrong with it."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
 from math import log10
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from camerad.capture.capture_settings import SoundSettings
@@ -32,8 +32,7 @@ FULL: Final = 32767
 MOST_CLIPPED: Final = 0.01
 
 
-@dataclass(slots=True)
-class SoundLevels:
+class SoundLevels(msgspec.Struct):
     """samples: how many; lowest, highest: the least and the greatest of them, 16 bits, signed;
     clipped: how many were at full scale. error: why there are none. ended: set once nothing reads
     the device any more."""
@@ -43,7 +42,7 @@ class SoundLevels:
     highest: int = -FULL
     clipped: int = 0
     error: str | None = None
-    ended: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = msgspec.field(default_factory=threading.Event)
 
     @property
     def peak(self) -> int:

@@ -23,8 +23,9 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from camerad import __version__
 from camerad.base.clock import Moment
@@ -80,8 +81,7 @@ def _paragraphs(text: str, indent: int) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorReport:
+class DoctorReport(msgspec.Struct, frozen=True):
     """Everything that was found. device: id, None where it is not known. moment: when."""
 
     results: Sequence[CheckResult]

@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
@@ -53,7 +52,6 @@ def no_answer(check: str, error: NoAnswerError) -> CheckResult:
     return CheckResult(check, FindingId.NO_ANSWER, {"seconds": error.seconds})
 
 
-@dataclass(slots=True)
 class Examination:
     """One examination. config: the file. socket: of the daemon; None: as the configuration says.
     only: checks to be made, besides those of `BEFORE`; None: all. person: whoever is asked.
@@ -63,15 +61,23 @@ class Examination:
     worth; running: whether a daemon was asked.
     """
 
-    config: Path
-    socket: str | None = None
-    only: Collection[str] | None = None
-    person: Person | None = None
-    begins: Callable[[str, int, int], None] = lambda *_: None
-    settings: Settings | None = field(default=None, init=False)
-    moment: Moment | None = field(default=None, init=False)
-    running: bool = field(default=False, init=False)
-    _plan: list[str] = field(default_factory=list, init=False)
+    def __init__(
+        self,
+        config: Path,
+        socket: str | None = None,
+        only: Collection[str] | None = None,
+        person: Person | None = None,
+        begins: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> None:
+        self.config = config
+        self.socket = socket
+        self.only = only
+        self.person = person
+        self.begins = begins
+        self.settings: Settings | None = None
+        self.moment: Moment | None = None
+        self.running = False
+        self._plan: list[str] = []
 
     async def run(self) -> AsyncIterator[CheckResult]:
         """Every result, in the order of the checks."""

@@ -7,9 +7,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND, ClockSource, Moment, SystemClock
 from camerad.base.wall_clock import KnownTime, TimeKeeper
@@ -129,8 +130,7 @@ def _may_be_there(path: Path) -> bool:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(msgspec.Struct, frozen=True):
     """What systemd-analyze said. installed: there is a unit. said: its last words, on either
     output."""
 

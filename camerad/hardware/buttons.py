@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gpiozero
+import msgspec
 from gpiozero.exc import GPIOZeroError
 
 from camerad.base.clock import SECOND, Clock
@@ -39,8 +39,7 @@ EdgeHandler = Callable[[str, bool, int], None]
 """Called with (button, pressed, at_us) on a thread of the pin library; must not block or raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class ButtonLine:
+class ButtonLine(msgspec.Struct, frozen=True):
     """Where a button is wired.
 
     gpio: BCM number; active_low: pressed pulls the line to ground, the pull-up is switched on.

@@ -12,10 +12,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gpiozero
+import msgspec
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.base.errors import HardwareError
@@ -34,8 +34,7 @@ TRIAL_HERTZ: Final = 1600
 """Pitch of a buzzer under test."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V. pitched: it sounds
     at the frequency at which it is switched on and off, and not at all when it is just on."""
 

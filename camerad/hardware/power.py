@@ -11,17 +11,17 @@ Reading asks the gauge over its bus, and blocks as long as that does: never on t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 BATTERY: Final = "Battery"
 SUPPLIED: Final = frozenset({"Charging", "Full", "Not charging"})
 """States of a battery that something supplies, where no charger has a driver of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class PowerReading:
+class PowerReading(msgspec.Struct, frozen=True):
     """battery: the name of one that is there, None without any. level: 0 to 1, None if its gauge
     says nothing that can be; why: then what it said. external: a charger supplies the camera."""
 

@@ -18,9 +18,10 @@ import logging
 import wave
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from camerad.base.async_utils import watched
 from camerad.base.message_ids import MessageId
@@ -46,8 +47,7 @@ CUT_SHORT: Final = "cut_short"
 FAILED: Final = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(msgspec.Struct, frozen=True):
     """An audio file. seconds: its length; sha256: of the whole file, in hexadecimal."""
 
     path: Path
@@ -55,8 +55,7 @@ class Clip:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(msgspec.Struct, frozen=True):
     """What came of an announcement. outcome: PLAYED, CUT_SHORT or FAILED. why: it failed, or None.
 
     sha256: of the file that was or should have been played; "" if there is none.
@@ -67,8 +66,7 @@ class Spoken:
     why: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
+class _Order(msgspec.Struct, frozen=True):
     """What is to be said, and who wants to know what came of it."""
 
     what: Announcement

@@ -14,9 +14,10 @@ Reading blocks as long as the firmware takes to answer: never on the event loop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 UNDER_VOLTAGE: Final = 1 << 0
 CAPPED: Final = 1 << 1
@@ -24,8 +25,7 @@ THROTTLED: Final = 1 << 2
 MEMORY: Final = Path("/proc/meminfo")
 
 
-@dataclass(frozen=True, slots=True)
-class ThermalReading:
+class ThermalReading(msgspec.Struct, frozen=True):
     """celsius: None if it cannot be told; why: what was wrong with the zone, None where there is
     none. throttled, under_voltage: None where the firmware says nothing of it."""
 

@@ -13,8 +13,8 @@ none of their rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection, Select, exists, func, select, tuple_
 from sqlalchemy.sql.selectable import Exists
 
@@ -36,8 +36,7 @@ Written = Mapping[str, tuple[int, int]]
 """Files of cases by their names, each with its bytes and its time of change in nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CaseQuery:
+class CaseQuery(msgspec.Struct, frozen=True):
     """What is asked for; None leaves it open. said: a part of the number, as people say it. open:
     it is. limit: rows of a page. after: the mark of the page before."""
 
@@ -47,8 +46,7 @@ class CaseQuery:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CaseAnswer:
+class CaseAnswer(msgspec.Struct, frozen=True):
     """rows: of the table `cases`, one more than asked for if there are more; without those in
     behind: names of written files that the index has not as they are."""
 
@@ -56,8 +54,7 @@ class CaseAnswer:
     behind: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class CasesOf:
+class CasesOf(msgspec.Struct, frozen=True):
     """names: files of cases that are about a recording, None if the index has read none yet.
     behind: as of `CaseAnswer`."""
 
@@ -65,8 +62,7 @@ class CasesOf:
     behind: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class LostCases:
+class LostCases(msgspec.Struct, frozen=True):
     """count: cases that the ledger tells of and that have no file. some: of those the numbers, by
     the names of the files that are gone."""
 

@@ -7,9 +7,9 @@ checkpoint still vouches for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, or_, select
 
 from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
@@ -18,8 +18,7 @@ from camerad.index.recording_query import cameras_meant
 from camerad.index.recording_rows import plain
 
 
-@dataclass(frozen=True, slots=True)
-class EntryQuery:
+class EntryQuery(msgspec.Struct, frozen=True):
     """What is asked for; None leaves it open.
 
     from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
@@ -40,8 +39,7 @@ class EntryQuery:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPlaces:
+class EntryPlaces(msgspec.Struct, frozen=True):
     """In which epochs of the office's ledger something is said about a recording.
 
     epochs: those that have an entry about it, as far as the index has read them. read: which of the

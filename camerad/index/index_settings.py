@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Matches
 from camerad.store.locations import OFFICE
@@ -17,8 +18,7 @@ _POSTGRESQL: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSettings:
+class IndexSettings(msgspec.Struct, frozen=True):
     """Where the index is kept, which answers questions about recordings. It can be made anew at any
     time."""
 

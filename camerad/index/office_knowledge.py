@@ -12,9 +12,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from camerad.base import file_status
@@ -41,8 +42,7 @@ UNKNOWN: Final = "unknown"
 """Standing of a key that only lies beside recordings."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeFiles:
+class OfficeFiles(msgspec.Struct, frozen=True):
     """Where an office's recordings are, and by which words they are read.
 
     root: the office's directory. key: the office's own key, None if it is not at hand. register:
@@ -74,16 +74,15 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class _CameraLedger:
+class _CameraLedger(msgspec.Struct, frozen=True):
     """What the copy of a camera's ledger says. version: of its files. named: ids in it. held: what
     it holds. pending: of that, what the office has to take over; pending_version: what that follows
     from."""
 
     version: str
     named: frozenset[str] = frozenset()
-    held: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)
-    pending: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)
+    held: Mapping[str, tuple[Hold, ...]] = msgspec.field(default_factory=dict)
+    pending: Mapping[str, tuple[Hold, ...]] = msgspec.field(default_factory=dict)
     pending_version: str = ""
 
 

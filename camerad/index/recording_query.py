@@ -8,12 +8,11 @@ through an index of the database however far behind it is.
 from __future__ import annotations
 
 import base64
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
@@ -40,8 +39,7 @@ class QueryError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingQuery:
+class RecordingQuery(msgspec.Struct, frozen=True):
     """What is asked for; None leaves it open.
 
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
@@ -78,8 +76,7 @@ class RecordingQuery:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedHold:
+class IndexedHold(msgspec.Struct, frozen=True):
     """Why a recording is held, and who said so. on_camera: only the camera's ledger has it yet.
     until_us: when it ends by itself; None without an end."""
 
@@ -90,11 +87,10 @@ class IndexedHold:
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON, with its end as RFC 3339 besides."""
-        return dataclasses.asdict(self) | {"until": spell_time(self.until_us)}
+        return asdict(self) | {"until": spell_time(self.until_us)}
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedRecording:
+class IndexedRecording(msgspec.Struct, frozen=True):
     """A row, with the columns of the table `recordings` in `columns`, and its holds."""
 
     columns: Mapping[str, Any]
@@ -113,8 +109,7 @@ class IndexedRecording:
         return said | {"holds": [one.as_json() for one in self.holds]}
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingPage:
+class RecordingPage(msgspec.Struct, frozen=True):
     """A page of recordings. next: the mark to ask for the next one with, None if it is the last."""
 
     recordings: tuple[IndexedRecording, ...]

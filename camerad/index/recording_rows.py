@@ -6,9 +6,10 @@ A row is a mapping with a value for each column, so that two of them compare as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.container import jws
@@ -41,8 +42,7 @@ _NOTHING: Final[Row] = {
 _MOST: Final = (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Knowledge:
+class Knowledge(msgspec.Struct, frozen=True):
     """What all ledgers in an office say.
 
     state: the office's own, None if there is none; ages: at its head. named: ids that cameras'

@@ -21,9 +21,9 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import msgspec
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
 
 from camerad.base import file_status
@@ -186,8 +186,7 @@ class Refresher:
         return self.refresh(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
+class _Left(msgspec.Struct, frozen=True):
     """What a refresh knew, for the next one. sources: as it left them. files: what each part's own
     files were, by its name, without those of which some could not be read. known: what the ledgers
     said. unfiled: recordings that only the office's ledger names."""

@@ -9,8 +9,9 @@ says of an id finds nothing: the beginning is a time, which is asked for as a ti
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from camerad.container.recording_files import ID
 
@@ -25,8 +26,7 @@ BEHIND: Final = "g"
 """Behind every letter that an id ends with."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdPart:
+class IdPart(msgspec.Struct, frozen=True):
     """What somebody knows of an id; None where they do not. tail: the end of its letters, the last
     one first."""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+import msgspec
 
 from camerad.base.text import count
 from camerad.container import jws
@@ -40,8 +41,7 @@ from camerad.ledger.recording_entries import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerFinding:
+class LedgerFinding(msgspec.Struct, frozen=True):
     """What is wrong with a ledger, or worth knowing.
 
     file: its name, "" if it is about all of them. line: counted from 1, 0 if it is about the whole
@@ -59,8 +59,7 @@ class LedgerFinding:
         return f"{place if self.file else ''}{self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Witnessed:
+class Witnessed(msgspec.Struct, frozen=True):
     """A head of a ledger that was witnessed.
 
     beside: what names it lies in the same directory, so it goes back together with the ledger if

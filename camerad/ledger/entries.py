@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -46,8 +45,7 @@ _TOO_SHORT: Final = "the line is too short for an entry"
 _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """What is signed.
 
     sequence: counted from 1, over all epochs. previous: SHA-256 of the entry before, also across
@@ -66,8 +64,7 @@ class Payload:
     happened: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The last entry of a ledger. sha256: of its token."""
 
     epoch: int
@@ -79,8 +76,7 @@ NOTHING: Final = Head(0, 0, "")
 """Head of a ledger without entries."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An entry whose signature has been checked.
 
     facts: what can be read of it; None if its kind is not known here. kid: thumbprint of the key

@@ -1,4 +1,4 @@
-"""What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
+"""What a ledger says: one Struct for each kind of entry, field by field its ``facts``.
 
 Those about a recording are in `camerad.ledger.recording_entries`, those about people at an office
 in `camerad.ledger.people_entries`, those about its cameras in `camerad.ledger.camera_entries`;
@@ -11,8 +11,9 @@ and so deletes nothing by such a ledger (`camerad.ledger.entries`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol
+from typing import Final, TypeAlias
+
+import msgspec
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.ledger import camera_entries, people_entries, recording_entries
@@ -29,8 +30,7 @@ AFTER_LOSS: Final = (
 """What whoever runs a camera or an office is told when entries are lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class EpochBegun:
+class EpochBegun(msgspec.Struct, frozen=True):
     """First of each file.
 
     number: counted from 1. replaces: key of the entries before, if it was another. run: number of
@@ -48,8 +48,7 @@ class EpochBegun:
     carried: int
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(msgspec.Struct, frozen=True):
     """Copied from an earlier epoch, because it is still needed."""
 
     runs: tuple[BootRun, ...]
@@ -57,8 +56,7 @@ class Carried:
     epochs: tuple[ClosedEpoch, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StartedEntry:
+class StartedEntry(msgspec.Struct, frozen=True):
     """The daemon began. settings: SHA-256 of the settings in use."""
 
     software: str
@@ -66,21 +64,18 @@ class StartedEntry:
     settings: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """The daemon ended in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageReached:
+class StageReached(msgspec.Struct, frozen=True):
     """The camera changed its stage. display: the self-view is on."""
 
     stage: str
     display: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OverriddenSetting:
+class OverriddenSetting(msgspec.Struct, frozen=True):
     """A setting beyond what the policy allows."""
 
     key: str
@@ -88,8 +83,7 @@ class OverriddenSetting:
     allowed: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsChanged:
+class SettingsChanged(msgspec.Struct, frozen=True):
     """Other settings are in use. settings: their SHA-256. reason, authorised_by: why and by whose
     word they go beyond the policy."""
 
@@ -99,8 +93,7 @@ class SettingsChanged:
     authorised_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
+class Provisioned(msgspec.Struct, frozen=True):
     """The office's file on the card was taken over, or refused. outcome: "applied", "reset" or
     "refused"; sha256: of the file; serial: its number, None if it was not read; office: thumbprint
     of the key that signed it, or that it names; device: the camera's name by it; why: for what
@@ -115,8 +108,7 @@ class Provisioned:
     retires: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(msgspec.Struct, frozen=True):
     """What became of an update of the camera's software. outcome: "to_try" (it is installed),
     "confirmed" (it works, and starts by default from now on) or "fell_back" (it did not show that
     it works, and the one before goes on); version: of the new system; before: of the one that ran
@@ -128,16 +120,14 @@ class Updated:
     slot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """A condition or another fault began, or is over."""
 
     condition: str
     holds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftBegun:
+class ShiftBegun(msgspec.Struct, frozen=True):
     """The camera is worn by `wearer` from `began` on, in the boot began_boot. source: who said so:
     "control" or "badge". Of a shift that goes on, each epoch begins with this anew."""
 
@@ -147,24 +137,21 @@ class ShiftBegun:
     began_boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShiftEnded:
+class ShiftEnded(msgspec.Struct, frozen=True):
     """The shift that began last is over. why: "ended", "relieved", "time", "docked" or
     "unknown_time"."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class MuteSwitched:
+class MuteSwitched(msgspec.Struct, frozen=True):
     """The wearer switched the sound of the running recording off or on, at at_us (media time)."""
 
     on: bool
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(msgspec.Struct, frozen=True):
     """The camera said something aloud, or should have. what: the name of the announcement; sha256:
     of its audio file, "" if there is none; at_us: media time at which it was to be said; recording:
     id of the one that it is about, if there is one; outcome: "played", "cut_short" or "failed", and
@@ -178,8 +165,7 @@ class Announced:
     why: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RebootWanted:
+class RebootWanted(msgspec.Struct, frozen=True):
     """The camera module does not answer, and only a reboot could help; the reason is named. count:
     which reboot in a row it is; None if there is none, because so many did not help, or because it
     could not be remembered."""
@@ -188,30 +174,26 @@ class RebootWanted:
     count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClockChanged:
+class ClockChanged(msgspec.Struct, frozen=True):
     """Wall time jumped against boot time by step_us, or comes from another source."""
 
     step_us: int | None
     source: ClockSource | None
 
 
-@dataclass(frozen=True, slots=True)
-class Uptime:
+class Uptime(msgspec.Struct, frozen=True):
     """Time has passed; written every hour, so that running time counts towards a recording's
     age."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityEntry:
+class IdentityEntry(msgspec.Struct, frozen=True):
     """The key that signs from here on, this entry included. replaces: the one before."""
 
     kid: str
     replaces: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RepairedEntry:
+class RepairedEntry(msgspec.Struct, frozen=True):
     """The last write to the previous epoch was cut short. What it left is still there, behind the
     entries in this file: so many bytes with this SHA-256."""
 
@@ -220,8 +202,7 @@ class RepairedEntry:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Damaged:
+class Damaged(msgspec.Struct, frozen=True):
     """An epoch's file was damaged, and kept under this name. sha256: of all of it; "" if it was
     not there at all. file: `WHOLE_LEDGER` if nothing of any epoch was there.
 
@@ -231,8 +212,7 @@ class Damaged:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class EpochExpired:
+class EpochExpired(msgspec.Struct, frozen=True):
     """An epoch was old enough to go; a signed summary of it (checkpoint) remains. last: its last
     sequence number."""
 
@@ -240,8 +220,7 @@ class EpochExpired:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadEntry:
+class UnreadEntry(msgspec.Struct, frozen=True):
     """An entry that another version of camerad wrote and this one cannot read completely; it is
     kept unchanged. It was in an earlier epoch. Whatever can read it takes it for what it says;
     until then nothing is deleted. token: all of the entry."""
@@ -249,11 +228,8 @@ class UnreadEntry:
     token: str
 
 
-class Fact(Protocol):
-    """What an entry says: one of the dataclasses in `KINDS`."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
+Fact: TypeAlias = msgspec.Struct
+"""What an entry says: one of the Structs in `KINDS`."""
 
 KINDS: Final[dict[str, type[Fact]]] = {
     "epoch": EpochBegun,

@@ -6,9 +6,10 @@ So their files can expire, and the ledger can be read from the new epoch alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, Moment
 from camerad.container import jws, limits

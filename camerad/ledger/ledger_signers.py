@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from camerad.base.storage_errors import explaining
 from camerad.container import jws
@@ -25,8 +26,7 @@ _Version = tuple[int, int, int, int]
 """Inode, bytes, and the times of change of content and of state, nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signers:
+class Signers(msgspec.Struct, frozen=True):
     """Who signed a ledger.
 
     last: the key of its last entry, "" if none can be read. all: the keys of all entries. replaced:
@@ -46,12 +46,11 @@ class Signers:
         return found
 
 
-@dataclass(slots=True)
-class _Remembered:
+class _Remembered(msgspec.Struct):
     """Of one ledger. keys: that it was read with. epochs: by the names of their files."""
 
     keys: frozenset[str]
-    epochs: dict[str, tuple[_Version, Signers]] = field(default_factory=dict)
+    epochs: dict[str, tuple[_Version, Signers]] = msgspec.field(default_factory=dict)
 
 
 class SignerMemory:

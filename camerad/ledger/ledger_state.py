@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.statements import Header
@@ -42,8 +44,7 @@ before that. But if a recording went on for longer than this and the ledger does
 entries are lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerState:
+class LedgerState(msgspec.Struct, frozen=True):
     """Everything that follows from a ledger's entries so far.
 
     head: the last entry. kid: the key that signed it. stage: the last one that was reached, "" if
@@ -64,13 +65,13 @@ class LedgerState:
     display: bool = False
     muted_us: int | None = None
     started: int = 0
-    begun: Instant = field(default_factory=lambda: Instant(0, 0))
+    begun: Instant = msgspec.field(default_factory=lambda: Instant(0, 0))
     first: int = 0
     previous: str = ""
     awaited: int = 0
-    recordings: Mapping[str, RecordingState] = field(default_factory=dict)
+    recordings: Mapping[str, RecordingState] = msgspec.field(default_factory=dict)
     epochs: tuple[ClosedEpoch, ...] = ()
-    timeline: Timeline = field(default_factory=Timeline)
+    timeline: Timeline = msgspec.field(default_factory=Timeline)
     lost: Instant | None = None
     shift: ShiftBegun | None = None
     unread: tuple[str, ...] = ()

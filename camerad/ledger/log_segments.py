@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, Moment
 from camerad.base.durable_files import TEMPORARY
@@ -42,8 +44,7 @@ MOST_FINDINGS: Final = 1_000
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """What remains of an epoch that expired.
 
     first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
@@ -74,8 +75,7 @@ def checkpoint_name(number: int) -> str:
     return f"{number:06d}{CHECKPOINT_ENDING}"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerFiles:
+class LedgerFiles(msgspec.Struct, frozen=True):
     """Numbers of the epochs in a directory, by the kind of file that is left of each.
 
     temporary: names of files that were never published. others: names that do not belong to a
@@ -166,8 +166,7 @@ def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
     return jws.decode(statement, CHECKPOINT, Checkpoint)
 
 
-@dataclass(slots=True)
-class SegmentReading:
+class SegmentReading(msgspec.Struct):
     """What an epoch's file says.
 
     state: after its last entry, None if no entry can be used. end: offset behind the last entry,
@@ -180,9 +179,9 @@ class SegmentReading:
     state: LedgerState | None
     end: int = 0
     torn: bytes = b""
-    damage: list[tuple[int, str]] = field(default_factory=list)
+    damage: list[tuple[int, str]] = msgspec.field(default_factory=list)
     preamble: bool = False
-    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    entries: list[tuple[int, Entry]] = msgspec.field(default_factory=list)
     left_out: int = 0
 
     def find(self, line: int, problem: str) -> None:

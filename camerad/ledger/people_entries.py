@@ -1,18 +1,18 @@
 """What an office's ledger says about people: who signed in, looked, handed over, changed a right.
 
-One dataclass for each kind of entry, field by field its ``facts``; what holds for all kinds:
+One Struct for each kind of entry, field by field its ``facts``; what holds for all kinds:
 `camerad.ledger.entry_types`. Nothing is deleted, held or released by one of these: they are there
 to be read (O5). who, person: ids of people at the office's desk; "" for the office's command.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class SignedEntry:
+
+class SignedEntry(msgspec.Struct, frozen=True):
     """Somebody signed in or out at the desk, or was refused. what: "in", "out" or "refused"; how:
     by what: "passkey", "link", "openid"; of an end: "asked", "by_administrator", or "replaced", by
     another sign-in in the same browser. Refused is a passkey that is theirs, whose signature or
@@ -23,8 +23,7 @@ class SignedEntry:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class ViewedEntry:
+class ViewedEntry(msgspec.Struct, frozen=True):
     """Somebody was given a recording, sealed as it is kept, to view it. role: by which they might;
     case: number of the case that it was for, "" if none; approved_by: who approved it besides, ""
     where nobody had to. It is written before the first byte is sent."""
@@ -37,8 +36,7 @@ class ViewedEntry:
     approved_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadedEntry:
+class DownloadedEntry(msgspec.Struct, frozen=True):
     """The same, to take it along."""
 
     id: str
@@ -49,8 +47,7 @@ class DownloadedEntry:
     approved_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class ViewingApprovedEntry:
+class ViewingApprovedEntry(msgspec.Struct, frozen=True):
     """A supervisor, who, approved that a person is given a recording once, to view it or to take it
     along: with the reason and the case that the person said. It is written before it counts."""
 
@@ -61,8 +58,7 @@ class ViewingApprovedEntry:
     case: str
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedEntry:
+class JudgedEntry(msgspec.Struct, frozen=True):
     """The tab of somebody who was given a recording says what it found: verdict, as `camerad
     evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256 of the end
     that it saw, "" if there was none. The office vouches for none of it: it saw no tab."""
@@ -79,8 +75,7 @@ class JudgedEntry:
         return self.verdict
 
 
-@dataclass(frozen=True, slots=True)
-class HoldGroundEntry:
+class HoldGroundEntry(msgspec.Struct, frozen=True):
     """What the hold in the entry before it is for. ground: one of `GROUNDS`. The hold counts
     without it."""
 
@@ -106,8 +101,7 @@ CHANGES_NOTHING: Final = (
 """What is about a recording, and changes nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RightsEntry:
+class RightsEntry(msgspec.Struct, frozen=True):
     """Somebody's rights changed. what: "added", "roles", "link", "passkey_added",
     "openid_connected", "withdrawn", "restored", or "signed_out", by somebody else; roles: what they
     have since."""
@@ -118,8 +112,7 @@ class RightsEntry:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CaseEntry:
+class CaseEntry(msgspec.Struct, frozen=True):
     """Something was done to a case. case: its number at the office; what: "opened", "added",
     "removed", "note", "handed_over", "recording_handed_over" (one for each recording of a case that
     was handed over), "closed" or "reopened"; recording: id of the one that it was about, "" if
@@ -134,8 +127,7 @@ class CaseEntry:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportMadeEntry:
+class ReportMadeEntry(msgspec.Struct, frozen=True):
     """Somebody was given a report at the desk. first, last: days of its period, as ``2026-11-24``;
     language: of its page; sha256: of its signature."""
 

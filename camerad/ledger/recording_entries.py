@@ -1,11 +1,12 @@
-"""What a ledger says about a recording: one dataclass for each kind of entry, field by field its
+"""What a ledger says about a recording: one Struct for each kind of entry, field by field its
 ``facts``. The other kinds, and what holds for all of them: `camerad.ledger.entry_types`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import Moment
 
@@ -15,16 +16,14 @@ OFFLOADED: Final = "offloaded"
 """A recording was deleted to make room, because the office had acknowledged its copy."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedEntry:
+class OpenedEntry(msgspec.Struct, frozen=True):
     """A recording began. header: SHA-256 of its first statement."""
 
     id: str
     header: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedEntry:
+class ClosedEntry(msgspec.Struct, frozen=True):
     """A recording ended. ended_boot: "" stands for the boot of this entry."""
 
     id: str
@@ -36,8 +35,7 @@ class ClosedEntry:
     ended_boot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(msgspec.Struct, frozen=True):
     """Repair closed a recording. ended: of its last commit, in the boot ended_boot; "" stands for
     the boot of this entry. torn: bytes that lay behind the last commit and are kept."""
 
@@ -51,8 +49,7 @@ class Recovered:
     ended_boot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """An office took over a recording. device, kid: who made it, and the key that signed it."""
 
     id: str
@@ -67,8 +64,7 @@ class Received:
     header: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundEntry:
+class FoundEntry(msgspec.Struct, frozen=True):
     """A recording is there that the ledger did not know, or had given up as missing."""
 
     id: str
@@ -81,15 +77,13 @@ class FoundEntry:
     ended_boot: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """A recording's file has vanished, and there is no tombstone."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(msgspec.Struct, frozen=True):
     """A recording is being made, and another file lies under its name. What it is written to has no
     name any more, and is gone when it is closed. Later entries say what becomes of the other
     file."""
@@ -97,8 +91,7 @@ class Replaced:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """A recording's file no longer ends as the ledger says, or does so again. The file is there.
     final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
 
@@ -106,8 +99,7 @@ class Changed:
     final: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HoldPlaced:
+class HoldPlaced(msgspec.Struct, frozen=True):
     """A recording is kept until the hold is released. who: the authorised person."""
 
     id: str
@@ -115,8 +107,7 @@ class HoldPlaced:
     who: str
 
 
-@dataclass(frozen=True, slots=True)
-class HoldPlacedUntil:
+class HoldPlacedUntil(msgspec.Struct, frozen=True):
     """The same until until_us, wall time, at which an office's server releases it. A kind of its
     own: an older camerad that meets it deletes nothing. Only an office's ledger has it."""
 
@@ -126,8 +117,7 @@ class HoldPlacedUntil:
     until_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class HoldReleased:
+class HoldReleased(msgspec.Struct, frozen=True):
     """All holds on a recording end. who: the authorised person; of a hold that ended by itself,
     that it did."""
 
@@ -135,8 +125,7 @@ class HoldReleased:
     who: str
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(msgspec.Struct, frozen=True):
     """The office has the recording that ends with `final`. receipt: SHA-256 of its receipt."""
 
     id: str
@@ -144,8 +133,7 @@ class Acknowledged:
     receipt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """Tombstone of a recording. why: `EXPIRED` or `OFFLOADED`. age_us: its age at the least."""
 
     id: str
@@ -154,15 +142,13 @@ class Deleted:
     age_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedEmpty:
+class RemovedEmpty(msgspec.Struct, frozen=True):
     """A recording's file had nothing in it and was removed."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A recording's file cannot be read, and was kept under this name. From then on it counts as a
     recording that nobody vouches for: it can be held, and it expires."""
 

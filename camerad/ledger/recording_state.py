@@ -6,16 +6,13 @@ from those before it (`camerad.ledger.entry_types`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from camerad.base.clock import Moment
 from camerad.ledger.timeline import Ages, Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """Why a recording is kept beyond its time, and who said so. until_us: wall time at which the
     hold ends by itself; unset without an end. No carried entry has it: see
     `camerad.ledger.epoch_start`."""
@@ -30,8 +27,7 @@ class Hold:
         return None if isinstance(self.until_us, msgspec.UnsetType) else self.until_us
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(msgspec.Struct, frozen=True):
     """Why a recording was deleted, how old it was at the least, and in which epoch that was."""
 
     why: str
@@ -39,8 +35,7 @@ class Tombstone:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingState:
+class RecordingState(msgspec.Struct, frozen=True):
     """What a ledger knows about a recording.
 
     device: who made it, "" for this device. header, final: SHA-256 of its first and last statement;
@@ -105,8 +100,7 @@ class RecordingState:
         return max(0, ages.minimum_us(self.instant, self.stated_us))
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedEpoch:
+class ClosedEpoch(msgspec.Struct, frozen=True):
     """An epoch that was followed by another and has not expired yet.
 
     first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the

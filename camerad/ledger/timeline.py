@@ -23,8 +23,10 @@ from time that passed (docs/storage.md, "Limits").
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 
@@ -36,24 +38,21 @@ STEADY_US: Final = DAY
 _RANK: Final = {ClockSource.UNKNOWN: 0, ClockSource.RTC: 1, ClockSource.SYNCHRONISED: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(msgspec.Struct, frozen=True):
     """Boot time boot_us within the run of that number."""
 
     run: int
     boot_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Synchronised:
+class Synchronised(msgspec.Struct, frozen=True):
     """The last synchronised wall time, and the uptime at which it was seen, microseconds."""
 
     wall_us: int
     uptime_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class BootRun:
+class BootRun(msgspec.Struct, frozen=True):
     """Consecutive entries of one boot.
 
     number: counted over the whole ledger. first_us, last_us: boot time of its first and last entry.
@@ -117,8 +116,7 @@ class BootRun:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True):
     """The runs of a ledger, oldest first, as far as anything still depends on them."""
 
     runs: tuple[BootRun, ...] = ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import yaml
 
 from camerad.base.errors import ConfigError
@@ -27,8 +27,7 @@ _ONE_S: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFile:
+class BatchFile(msgspec.Struct, frozen=True):
     """One camera of a table. device: its name. content: of its file. office_in: what names the
     office's key that is to sign it, the template or a row of the table. recipients: who can open
     what it records."""

@@ -11,10 +11,10 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import EX_CONFIG, CameradError
@@ -44,8 +44,7 @@ class ConflictError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredCamera:
+class RegisteredCamera(msgspec.Struct, frozen=True):
     """One camera. former: thumbprints of keys that went with its name before. collected: when, as
     RFC 3339. The rest is as in `PublishedDevice`."""
 
@@ -59,8 +58,7 @@ class RegisteredCamera:
     former: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(msgspec.Struct, frozen=True):
     """All cameras, by name."""
 
     cameras: tuple[RegisteredCamera, ...] = ()

@@ -8,10 +8,11 @@ cut there and say where the rest is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from html import escape as escape_html
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.text import Number, printable
@@ -40,8 +41,7 @@ def escape(text: str) -> str:
     return escape_html(printable(text))
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveredFile:
+class DeliveredFile(msgspec.Struct, frozen=True):
     """A file of the package. role: what it is, in the sheet's language."""
 
     name: str
@@ -49,8 +49,7 @@ class DeliveredFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class CoverSheet:
+class CoverSheet(msgspec.Struct, frozen=True):
     """All that the sheet says.
 
     report: the check; its result has a header. zone: of the times, zone_name: as it is to be

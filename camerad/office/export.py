@@ -33,9 +33,10 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
+
+import msgspec
 
 from camerad import __version__
 from camerad.base import durable_files, file_status, storage_errors
@@ -85,8 +86,7 @@ class FileNameError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
+class ExportRequest(msgspec.Struct, frozen=True):
     """What is to be handed over, and how.
 
     path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
@@ -112,16 +112,14 @@ class ExportRequest:
     may_run: MayRun = never_runs
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerExtract:
+class LedgerExtract(msgspec.Struct, frozen=True):
     """What ledgers say about a recording: statements, and the public keys that signed them."""
 
     tokens: tuple[bytes, ...]
     signers: tuple[PublicKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExportResult:
+class ExportResult(msgspec.Struct, frozen=True):
     """What came of it. path: the package; None if the recording is not authentic, and nothing was
     written. hold: that which keeps the recording; None if no store was at hand."""
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, StorageError
@@ -152,8 +153,7 @@ def known_keys(place: Place) -> KeyRing:
     return KeyRing(found)
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerKeys:
+class LedgerKeys(msgspec.Struct, frozen=True):
     """The keys that an office's ledger is to be read with. problem: why it is not this office's
     ledger, "" if nothing is against it. remark: what these keys do not prove, "" if nothing."""
 

@@ -20,8 +20,9 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
@@ -66,19 +67,18 @@ class OffloadProgress(Protocol):
         """So many bytes more were written or read back."""
 
 
-@dataclass(slots=True)
-class OffloadResult:
+class OffloadResult(msgspec.Struct):
     """What an offload did: ids of recordings.
 
     copied: those that were copied. acknowledged: those that have a receipt from this run. there:
     those that had one. open: those without an end. problems: what needs a person.
     """
 
-    copied: list[str] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-    there: list[str] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    copied: list[str] = msgspec.field(default_factory=list)
+    acknowledged: list[str] = msgspec.field(default_factory=list)
+    there: list[str] = msgspec.field(default_factory=list)
+    open: list[str] = msgspec.field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
 
 
 def offload(

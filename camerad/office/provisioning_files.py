@@ -6,10 +6,11 @@ import errno
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, ConfigError
@@ -57,8 +58,7 @@ class OtherKeyError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class NewFileSpec:
+class NewFileSpec(msgspec.Struct, frozen=True):
     """What `new_file` puts into a file. camera_key, reset: see `Provision`. server: to which the
     camera hands over in its dock, None if it is emptied otherwise."""
 

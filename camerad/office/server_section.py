@@ -4,9 +4,9 @@ is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -26,8 +26,7 @@ access:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSpec:
+class ServerSpec(msgspec.Struct, frozen=True):
     """url: the server's address. ca: certificate, in PEM, of the authority that its own is by. key:
     by which it signs receipts, None if that is the one that signs the file."""
 

@@ -10,10 +10,12 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
@@ -74,8 +76,7 @@ class ApplyOutcome(Enum):
     """It was taken over, and is still on the card."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierDecision:
+class EarlierDecision(msgspec.Struct, frozen=True):
     """What is known from before. decision: None also where it is damaged."""
 
     decision: AcceptedFile | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad import __version__
 from camerad.base.text import printable
@@ -17,8 +18,7 @@ MOST_LINES: Final = 50
 line, and the report has to fit where the next file belongs."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardReport:
+class CardReport(msgspec.Struct, frozen=True):
     """What is to be told. decision: what holds on this camera, if anything does. refused: why the
     file on the card was. lines: what is the matter, each with its cure. left: other files on the
     card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it

@@ -19,9 +19,10 @@ import hashlib
 import logging
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files
 from camerad.base.errors import CameradError
@@ -57,8 +58,7 @@ _LARGEST: Final = 64 * 1024
 _KEYS: Final = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 
 
-@dataclass(frozen=True, slots=True)
-class OfferStatus:
+class OfferStatus(msgspec.Struct, frozen=True):
     """running: by which file the camera runs. waiting: SHA-256 of what waits for its next start,
     None if nothing does. refused: what it did not take."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from camerad.base.state_file import StateFileError, read_json, write_json
@@ -26,8 +25,7 @@ _LARGEST: Final = 256 * 1024
 _PUBLIC: Final = 0o644
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerOrder(Provisioned):
+class LedgerOrder(Provisioned, frozen=True, kw_only=True):
     """What the ledger is to say of what was decided. id: of this order."""
 
     id: str
@@ -35,7 +33,7 @@ class LedgerOrder(Provisioned):
     @property
     def facts(self) -> dict[str, Any]:
         """What the ledger's entry says."""
-        return {field.name: getattr(self, field.name) for field in fields(Provisioned)}
+        return {name: getattr(self, name) for name in Provisioned.__struct_fields__}
 
     def says_the_same_as(self, other: LedgerOrder) -> bool:
         """Whether both tell of the same decision, whenever it was."""

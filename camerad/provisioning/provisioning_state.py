@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -49,8 +48,7 @@ device:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedFile:
+class AcceptedFile(msgspec.Struct, frozen=True):
     """A file that was taken over, and what follows from it.
 
     office_key: the office's public key, in base64url; it is pinned. sha256: of the file. secret:
@@ -70,8 +68,7 @@ class AcceptedFile:
     offer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferOutcome:
+class OfferOutcome(msgspec.Struct, frozen=True):
     """What became of the last offer, for the daemon. sha256: of the offer. why: for which reason it
     was refused, None if it was taken over."""
 

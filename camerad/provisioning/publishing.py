@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -42,8 +41,7 @@ class NoKeyYetError(StorageError):
     exit_code = EX_TEMPFAIL
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedDevice:
+class PublishedDevice(msgspec.Struct, frozen=True):
     """What `DEVICE` says. device: the camera's name, None before its first file, as serial, office
     and file are: the number of the file that it was set up by, the thumbprint of the key that
     signed it, its SHA-256. doctor: how many findings are of which level, None if it was not run."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import ConfigError
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
@@ -82,8 +83,7 @@ ADVICE: Final[Mapping[RefusalReason, str]] = {
 """What is said of each, and what helps."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileAccepted:
+class FileAccepted(msgspec.Struct, frozen=True):
     """The file holds. office: thumbprint of the key that signed it."""
 
     provisioning: Provisioning
@@ -91,8 +91,7 @@ class FileAccepted:
     office: str
 
 
-@dataclass(frozen=True, slots=True)
-class SameFile:
+class SameFile(msgspec.Struct, frozen=True):
     """It is the very file that was taken over last."""
 
     decision: AcceptedFile
@@ -103,8 +102,7 @@ class SameFile:
         return self.decision.sha256
 
 
-@dataclass(frozen=True, slots=True)
-class FileRefused:
+class FileRefused(msgspec.Struct, frozen=True):
     """It does not hold. mistakes: one line each. office: thumbprint of the key that the signature
     names, "" if there is none."""
 

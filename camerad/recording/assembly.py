@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import zip_longest
+
+import msgspec
 
 from camerad.container.gaps import Gap
 from camerad.recording.audio_segmenter import NO_SOUNDS, SoundChunk
@@ -11,8 +12,7 @@ from camerad.recording.fragment_muxer import FragmentMaker, ParametersChangedErr
 from camerad.recording.segmenter import Chunk, PictureRun
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """Fragments, one after the other. runs, gaps: of the pictures in them; heard: the sound in
     them. changed: what kept the rest of the pictures out."""
 

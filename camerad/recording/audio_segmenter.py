@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.container.gaps import HOLE_US, Gap
@@ -42,8 +44,7 @@ class Sounds(NamedTuple):
 NO_SOUNDS: Final = Sounds(0, ())
 
 
-@dataclass(frozen=True, slots=True)
-class SoundChunk:
+class SoundChunk(msgspec.Struct, frozen=True):
     """Runs to be committed at once, and the gaps before and between them. first_us, end_us: media
     time of the first sample, and of the end of the last; None without a run."""
 

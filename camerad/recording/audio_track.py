@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from camerad.base.text import LONGEST, printable
 from camerad.container.gaps import Gap
@@ -33,8 +34,7 @@ _SAMPLES: Final = 1024
 NOTHING_HEARD: Final = SoundChunk()
 
 
-@dataclass(frozen=True, slots=True)
-class AudioSpec:
+class AudioSpec(msgspec.Struct, frozen=True):
     """What sound is wanted, known at the press.
 
     device: its name for ALSA; rate, channels: as configured. pre_event: sound from before the

@@ -26,8 +26,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
@@ -113,8 +115,7 @@ def _take_back(descriptor: int, path: str) -> None:
         _log.warning("%s", error, extra=MessageId.STORAGE.extra)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(msgspec.Struct, frozen=True):
     """A fragment with its commit on the way into the file. sequence: its number; sealed_bytes: of
     the fragment; before, after: what the next statement names without it and with it."""
 

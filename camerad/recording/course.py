@@ -7,8 +7,9 @@ and be freed late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND, Clock
 from camerad.container.gaps import HOLE_US
@@ -20,8 +21,7 @@ LONGEST_WAIT_S: Final = 1.0
 """A wait for packets is never longer; the stop ends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopOrder:
+class StopOrder(msgspec.Struct, frozen=True):
     """at_us: media time of the last picture wanted; limit_us: when to wait no longer."""
 
     at_us: int

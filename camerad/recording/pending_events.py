@@ -9,8 +9,9 @@ could say any more is for the end.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import Clock, Moment
 from camerad.container.statements import RateChange, StageChange
@@ -22,8 +23,7 @@ CLOCK_STEP_US: Final = 500_000
 time server steering the clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(msgspec.Struct, frozen=True):
     """What one statement says, as in `records.Facts`. clock: when it was made."""
 
     marks: tuple[int, ...]

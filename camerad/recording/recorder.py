@@ -25,10 +25,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError

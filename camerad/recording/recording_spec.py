@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import UnsetType
 
 from camerad.base.clock import SECOND, Moment
@@ -13,8 +13,7 @@ from camerad.container.statements import FORMAT, Header, Microphone
 from camerad.update.image_version import software_version
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSpec:
+class RecordingSpec(msgspec.Struct, frozen=True):
     """What is to be recorded, known at the press.
 
     trigger: what started it; trigger_us: the instant of the press, media time.

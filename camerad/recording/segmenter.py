@@ -12,8 +12,10 @@ known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, HOLE_US, NO_PICTURES, Gap
 from camerad.stream.packets import Buffer, Packet, PacketInfo
@@ -23,8 +25,7 @@ _LEAST_BYTES: Final = 2048
 freed, and larger ones are overwritten (`camerad.base.process.overwrite_freed_memory`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureRun:
+class PictureRun(msgspec.Struct, frozen=True):
     """Packets without a hole between them. end_us: media time at which the last of them ends."""
 
     packets: tuple[Packet, ...]
@@ -39,8 +40,7 @@ class PictureRun:
         return self.packets[-1][0].pts_us
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Runs to be committed at once, and the gaps before and between them."""
 
     runs: tuple[PictureRun, ...]

@@ -3,3 +3,8 @@
 Nobody imports it: it is a program, `python -m camerad.selfview`. It imports `base`, `behaviour` and
 `stream`. Begin with `__main__`, then `serving`; `overlay` draws what stands over the picture.
 """
+
+from camerad.base.backports import without_backports
+
+with without_backports():
+    import msgspec  # noqa: F401 - before any module imports it

@@ -10,10 +10,10 @@ Lettering is drawn when what the display says changes, never for a picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
+import msgspec
 from numpy.typing import NDArray
 
 FONT: Final = "sans"
@@ -41,8 +41,7 @@ RED: Final = (0, 0, 230)
 """Blue, green, red."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextLine:
+class TextLine(msgspec.Struct, frozen=True):
     """One line of text. size: of the font. above: rows that stay free between it and the line
     before."""
 

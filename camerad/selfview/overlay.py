@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,8 +60,7 @@ _SMOOTH: Final = 8
 """Signs are drawn so many times larger and then reduced."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningTime:
+class RunningTime(msgspec.Struct, frozen=True):
     """Where the running time of a recording stands: its left edge, baseline and font size."""
 
     left: int
@@ -69,8 +68,7 @@ class RunningTime:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """picture: (height, width, 3) uint8, blue, green, red; all that does not change by itself.
 
     hole: where the camera's picture shows. band: how many rows at the lower edge belong to text.

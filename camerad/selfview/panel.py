@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 FORMATS: Final = {16: "RGB565", 32: "XRGB8888"}
 """Bits per pixel of a framebuffer, and what they mean on a Raspberry Pi; little-endian both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rect:
+class Rect(msgspec.Struct, frozen=True):
     """A rectangle of pixels."""
 
     left: int
@@ -19,8 +19,7 @@ class Rect:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(msgspec.Struct, frozen=True):
     """A framebuffer. width, height: pixels. stride: bytes from one row to the next. bits: per
     pixel, one of `FORMATS`."""
 

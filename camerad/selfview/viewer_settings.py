@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import ConfigError
 from camerad.behaviour.scene import GRAVITY
@@ -46,8 +47,7 @@ TEXTS: Final = frozenset(
 """Those names: this process does without the package that reads configurations."""
 
 
-@dataclass(frozen=True, slots=True)
-class ViewerSettings:
+class ViewerSettings(msgspec.Struct, frozen=True):
     """The object of ``--settings``. device: file of the framebuffer. sysfs: directory that
     describes it. mirror: show people as a mirror does. fps: pictures per second at most. texts:
     what the display says, by the names of `camerad.config.wording.DisplayWording`."""
@@ -56,7 +56,7 @@ class ViewerSettings:
     sysfs: str = "/sys/class/graphics/fb0"
     mirror: bool = True
     fps: float = 30.0
-    texts: Texts = field(default_factory=dict)
+    texts: Texts = msgspec.field(default_factory=dict)
 
 
 def parse(text: str) -> ViewerSettings:

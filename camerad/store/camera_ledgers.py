@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.clock import DAY
@@ -33,8 +34,7 @@ _PLACE_AGAIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DoubtfulLedger:
+class DoubtfulLedger(msgspec.Struct, frozen=True):
     """A copy that cannot be relied on.
 
     device: how the names of the camera's directories begin. recordings: the directory whose

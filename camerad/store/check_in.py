@@ -7,9 +7,9 @@ docs/evidence-format.md has the format. Numbers are whole; times are microsecond
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import Moment
@@ -25,16 +25,14 @@ UPDATE: Final = "update"
 """Kinds of an offer: a settings file, and a bundle with another version of the system."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """How often something was counted. name: as docs/operations.md has it."""
 
     name: str
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class StageTimes:
+class StageTimes(msgspec.Struct, frozen=True):
     """How long a stage lasted before another one. counts: of each bucket of
     `camerad.control.metrics.BOUNDS`, and of what is beyond the last. total_us: of all."""
 
@@ -44,8 +42,7 @@ class StageTimes:
     total_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(msgspec.Struct, frozen=True):
     """A reading of the camera's counters (`camerad.control.metrics`); they only grow, unless they
     were lost. entered: stages. recordings: by what ended them. failures: conditions that began.
     shifts: that have begun. handover_failures: by why handing over began not to work. Cameras of
@@ -62,8 +59,7 @@ class Counters:
     handover_failures: tuple[Count, ...] | UnsetType = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorResult:
+class DoctorResult(msgspec.Struct, frozen=True):
     """The last examination since the machine was started. at: wall time (RFC 3339). clock: what
     that was worth. ok, not_tested: how many checks. failed, warned: names of checks."""
 
@@ -75,8 +71,7 @@ class DoctorResult:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingCounts:
+class RecordingCounts(msgspec.Struct, frozen=True):
     """here: whose files are on the camera. open: of these, without an end. unacknowledged: with an
     end, and no office has them."""
 
@@ -85,16 +80,14 @@ class RecordingCounts:
     unacknowledged: int
 
 
-@dataclass(frozen=True, slots=True)
-class StorageRoom:
+class StorageRoom(msgspec.Struct, frozen=True):
     """Of the file system that recordings are on, bytes."""
 
     free: int
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunningSettings:
+class RunningSettings(msgspec.Struct, frozen=True):
     """The settings file that the camera runs by. sha256: of the file. serial: its number. office:
     thumbprint of the key that signed it."""
 
@@ -103,8 +96,7 @@ class RunningSettings:
     office: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedOffer:
+class RefusedOffer(msgspec.Struct, frozen=True):
     """What the office offered and the camera does not take. sha256: of the offer. kind: `SETTINGS`
     or `UPDATE`. why: a word for programs. text: a sentence for people."""
 
@@ -114,8 +106,7 @@ class RefusedOffer:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckIn:
+class CheckIn(msgspec.Struct, frozen=True):
     """What a camera signs. device: its name. kid: the key that signs. head: of its ledger.
     boot_id, clock: when, and what the time was worth. software: camerad's version. image: the
     system's, None without one. conditions: what is so now. ready: whether a press would record.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from camerad.base.text import printable
 from camerad.container.statements import RecordingInfo
@@ -38,8 +39,7 @@ class DiscrepancyKind(StrEnum):
     """A file that could not be read, moved or removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
+class Discrepancy(msgspec.Struct, frozen=True):
     """A difference between a file and the ledger. alarm: nothing that is in order explains it."""
 
     what: DiscrepancyKind

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import ClassVar, Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CANTCREAT, StorageError
@@ -37,8 +38,7 @@ class TakenError(StateDirectoryError):
     """Error raised when another process has the claim to the recordings."""
 
 
-@dataclass(frozen=True, slots=True)
-class FreeSpace:
+class FreeSpace(msgspec.Struct, frozen=True):
     """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
     mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
     not count them."""

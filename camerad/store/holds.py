@@ -9,8 +9,9 @@ end: its ledger is read by cameras and offices of every age.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import ClassVar, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from camerad.base.clock import Moment
 from camerad.base.errors import EX_USAGE, CameradError

@@ -33,9 +33,10 @@ import logging
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar, Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status, state_file, storage_errors
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
@@ -67,8 +68,7 @@ class NoIdentityError(CameradError, LookupError):
     exit_code: ClassVar[int] = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """The key that signs.
 
     created: the ledger does not know it as the device's key. It was just made, or somebody put it

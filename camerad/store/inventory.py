@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.recording_files import SUFFIX
@@ -21,8 +23,7 @@ LATEST_US: Final = 253_402_300_799 * SECOND
 """The last second of the year 9999, wall time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A recording that is here.
 
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall

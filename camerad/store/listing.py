@@ -12,8 +12,10 @@ import logging
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
@@ -47,8 +49,7 @@ class RenamedError(NotARecordingError):
     """Error raised when a file has the name of another recording than it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class OtherFiles:
+class OtherFiles(msgspec.Struct, frozen=True):
     """What lies in a directory beside its recordings.
 
     copies: recordings by their content, with another name than their own. odd: paths of files that

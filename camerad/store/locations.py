@@ -34,9 +34,10 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
@@ -85,8 +86,7 @@ class PlaceKind(StrEnum):
     """Nobody's: just files. There is no ledger, so nothing can be held or deleted there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(msgspec.Struct, frozen=True):
     """One device's recordings in a place, and what came with them.
 
     root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
@@ -122,8 +122,7 @@ class Holding:
         return os.path.join(self.root, DEVICE_KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadPlace:
+class UnreadPlace(msgspec.Struct, frozen=True):
     """A directory that could not be looked into. error: why, and what helps."""
 
     directory: str
@@ -140,8 +139,7 @@ class UnreadPlace:
         return self.error.errno in (errno.ELOOP, errno.ENOTDIR)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A place, and what is in it.
 
     root: the store's directory, or that of mere files. unread: what in an office could not be

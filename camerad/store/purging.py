@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import asdict
 
 from camerad.base.clock import DAY, Moment
 from camerad.base.errors import (
@@ -45,8 +47,7 @@ NOT_AUTHENTIC: Final = 2
 _GRAVEST_FIRST: Final = (NOT_AUTHENTIC, EX_NOPERM, EX_IOERR, EX_USAGE, EX_TEMPFAIL)
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(msgspec.Struct, frozen=True):
     """A recording that was deleted.
 
     why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.recording_entries`. bytes: what its files took.
@@ -105,8 +106,7 @@ _YEARS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """Why recordings may be kept beyond their day. text: a sentence, with what to do. exit_code: of
     the command, if this is the gravest reason."""
 
@@ -137,8 +137,7 @@ def exit_code(reasons: Iterable[Reason]) -> int:
     return next((code for code in _GRAVEST_FIRST if code in codes), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Purged:
+class Purged(msgspec.Struct, frozen=True):
     """What a purge did. reasons: why it may not have deleted all that is due. released: in an
     office, what was held until its holds ended."""
 

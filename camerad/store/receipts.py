@@ -18,8 +18,9 @@ import logging
 import os
 import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.bounded_wait import wait_until
@@ -46,8 +47,7 @@ FileVersion = tuple[int, int, int, int]
 """Which file, and what has become of it: inode, size, and times of its content and of itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedRecording:
+class CopiedRecording(msgspec.Struct, frozen=True):
     """A recording's copy. final: SHA-256 of its last statement. sha256, bytes: of the whole
     file."""
 
@@ -57,8 +57,7 @@ class CopiedRecording:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What a device or an office signs. device: whose recordings they are. kid: the key that signs.
     directory: id of the office's directory. head: of the device's ledger; where the office signs,
     of its copy of that. boot_id, clock: when, by the machine that signs."""
@@ -72,8 +71,7 @@ class Receipt:
     clock: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class FiledReceipt:
+class FiledReceipt(msgspec.Struct, frozen=True):
     """A receipt in its file. sha256: of its token."""
 
     path: str

@@ -26,9 +26,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, storage_errors
 from camerad.base.clock import Clock
@@ -93,8 +95,7 @@ class RepairOutcome(StrEnum):
     """The storage refused; the next start tries again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(msgspec.Struct, frozen=True):
     """What became of one file. id: of the recording, as the file is named. text: why, for people.
 
     header, end, final (SHA-256 of the end): where they are known. torn_bytes: how long the tail

@@ -12,8 +12,9 @@ camerad cannot read all of a ledger, nothing is deleted at all.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import DAY, Moment
 from camerad.ledger.ledger_state import LedgerState
@@ -24,8 +25,7 @@ WARNING_US: Final = 2 * DAY
 """The holder of a flagged recording is warned so long before it is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A recording that may be deleted. age_us: how old it is at the least."""
 
     known: RecordingState

@@ -7,9 +7,9 @@ later than what is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, Moment
 from camerad.container.gaps import HOLE_US, FootageEnd, Gap, gaps_until
@@ -27,8 +27,7 @@ from camerad.container.statements import (
 from camerad.stream.sound_messages import REASONS
 
 
-@dataclass(frozen=True, slots=True)
-class UnwrittenEnd:
+class UnwrittenEnd(msgspec.Struct, frozen=True):
     """What is known of it.
 
     until_us: media time up to which footage was wanted, in the boot in which the recording was made

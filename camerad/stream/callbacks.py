@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from camerad.container.gaps import Gap
 from camerad.stream.sound_messages import SoundNews
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
+class Callbacks(msgspec.Struct, frozen=True):
     """What the link has to say; called from its thread, so they must not block.
 
     on_up: the camera delivers, for the first time or again; with the HELLO of its process.

@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from camerad.stream import wire
 
@@ -35,8 +36,7 @@ _TUNABLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StampState:
+class StampState(msgspec.Struct, frozen=True):
     """What the stamp shows beside time and camera.
 
     pre: whether pictures are from before a recording. trusted: whether something vouches for the

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+
+import msgspec
 
 from camerad.base.errors import RingError
 from camerad.stream.capture_process import QUIET, SoundOrder, StampState
@@ -22,8 +23,7 @@ from camerad.stream.sound_link import not_on
 from camerad.stream.wire import SoundMode
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What is wanted at one instant, as `DesiredState` says it.
 
     epoch, sound_epoch: those that are armed, if any. key: the next picture is to be a key frame.

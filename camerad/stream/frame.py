@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 MAGIC: Final = 0x31_56_46_43  # "CFV1"
 SLOTS: Final = 3
@@ -28,8 +29,7 @@ NUMBER_AT: Final = GEOMETRY.size
 TIMES_AT: Final = NUMBER_AT + 8
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(msgspec.Struct, frozen=True):
     """width, height: pixels; stride: bytes from one row of luma to the next."""
 
     width: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.errors import WireError
@@ -18,8 +19,7 @@ _LONGEST_CONFIG: Final = 64
 """Bytes; the AudioSpecificConfig of AAC-LC has two, and five with an extension of its syntax."""
 
 
-@dataclass(frozen=True, slots=True)
-class SoundFormat:
+class SoundFormat(msgspec.Struct, frozen=True):
     """How sound is encoded: AAC-LC (ISO/IEC 14496-3).
 
     rate: samples per second. samples: of each channel, per access unit. config: the
@@ -37,8 +37,7 @@ class SoundFormat:
         return round(units * self.samples * SECOND / self.rate)
 
 
-@dataclass(frozen=True, slots=True)
-class SoundNews:
+class SoundNews(msgspec.Struct, frozen=True):
     """The microphone does something else since `at_us` (media time); why: in words, if it fails."""
 
     state: SoundState

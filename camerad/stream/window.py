@@ -23,7 +23,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from camerad.container.gaps import RING_FULL, Gap, add_frames, join_gaps
 from camerad.stream.groups import ByteRun, Cursor, Group, Taken

@@ -12,8 +12,9 @@ in any order. One sector that keeps its place is old or new, as far as the card 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files
 from camerad.base.safe_read import read_plain
@@ -26,8 +27,7 @@ PARTITIONS: Final = {"A": 2, "B": 3}
 """The card's partitions that the firmware starts a slot from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Autoboot:
+class Autoboot(msgspec.Struct, frozen=True):
     """primary: the slot that starts by default. The other one starts when it is on trial."""
 
     primary: str

@@ -27,9 +27,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
 from camerad.base.message_ids import MessageId
@@ -75,8 +77,7 @@ _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class SystemWrites:
+class SystemWrites(msgspec.Struct, frozen=True):
     """How often a system was written, or begun to be, for bundles from the dock. by: the version
     that ran."""
 

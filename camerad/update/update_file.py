@@ -11,8 +11,10 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import asdict
 
 from camerad.base import durable_files, storage_errors
 from camerad.base.message_ids import MessageId
@@ -34,8 +36,7 @@ _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateOutcome:
+class UpdateOutcome(msgspec.Struct, frozen=True):
     """What the ledger is to say. outcome: a phase that was reached. before: the version that ran
     when the update began."""
 
@@ -51,8 +52,7 @@ class UpdateOutcome:
         return {field: value for field, value in asdict(self).items() if field != "id"}
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRecord:
+class UpdateRecord(msgspec.Struct, frozen=True):
     """The file."""
 
     state: UpdateState = NONE

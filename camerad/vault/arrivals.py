@@ -13,8 +13,9 @@ import hashlib
 import os
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import storage_errors
 from camerad.store.verified_copy import CopyError, Digest
@@ -84,8 +85,7 @@ class Arrivals:
                 os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class CameContent:
+class CameContent(msgspec.Struct, frozen=True):
     """What came of an upload: as `arrivals` knows, or, without them, `read`."""
 
     arrivals: Arrivals | None

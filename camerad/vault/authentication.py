@@ -7,10 +7,10 @@ know, once its signature holds: nobody else hears whether a camera was withdrawn
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 from aiohttp import hdrs, web
 
 from camerad.base.clock import Clock
@@ -51,8 +51,7 @@ _WITHDRAWN: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Whose request it is. kid: thumbprint of the key that signed it. digest: SHA-256 that the body
     must have; None if there is none."""
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.clock import ClockSource, Moment
@@ -45,8 +47,7 @@ SHORTEST: Final = 200
 FILES: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class LastShift:
+class LastShift(msgspec.Struct, frozen=True):
     """wearer: the id that was assigned. source: "badge" or "control". began_us, ended_us: wall time
     as the camera knew it, None where it did not; ended: whether it is over."""
 
@@ -57,8 +58,7 @@ class LastShift:
     ended_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CameraCourse:
+class CameraCourse(msgspec.Struct, frozen=True):
     """as_of_us: when the last entry was written that the office has, None if it has none, or the
     camera did not know the time. docked: whether it was in its dock then, None if nothing says so.
     docked_us: since when that is so. shift: the last one, None if none is known."""

@@ -7,9 +7,10 @@ What a camera has not said since its last check-in nobody knows: it may be out, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import DAY
 from camerad.base.text import count
@@ -80,8 +81,7 @@ class OfferedUpdateState(Enum):
     RUNNING = "running"
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateOverview:
+class UpdateOverview(msgspec.Struct, frozen=True):
     """How a camera stands with an update. version: of what is offered, "" if nothing is. text: why
     it refused it."""
 
@@ -95,8 +95,7 @@ class UpdateOverview:
         return f"{self.version} {self.state.value}{why}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class NotReady:
+class NotReady(msgspec.Struct, frozen=True):
     """Why a camera is not to be handed out. code: a word for programs: that of a condition, or
     "never_seen", "silent" (for so many days), "no_press", "percent" (of its battery), "left" (so
     many recordings), "doctor", "settings_refused", "withdrawn" or "register". text: for people.
@@ -108,8 +107,7 @@ class NotReady:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CameraOverview:
+class CameraOverview(msgspec.Struct, frozen=True):
     """One camera. last: its last check-in, None if it was never seen. why_not: why it is not to be
     handed out; nothing if it is ready, as far as it has said. withdrawn: None if it was not."""
 

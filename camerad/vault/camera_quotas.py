@@ -17,8 +17,9 @@ already may still be put apart: for that it is moved, and needs no more room. Un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.text import room
 
@@ -26,8 +27,7 @@ GIB: Final = 1 << 30
 _LOOK: Final = "have the office look at office/apart/{kid}, and take away what is there"
 
 
-@dataclass(frozen=True, slots=True)
-class CameraQuotas:
+class CameraQuotas(msgspec.Struct, frozen=True):
     """camera: bytes of one camera that are not taken over yet. files: how many of one camera lie
     apart. apart: bytes of all cameras that lie apart."""
 
@@ -39,16 +39,14 @@ class CameraQuotas:
 DEFAULT_QUOTAS: Final = CameraQuotas()
 
 
-@dataclass(frozen=True, slots=True)
-class PutApart:
+class PutApart(msgspec.Struct, frozen=True):
     """What lies apart. bytes: of all files."""
 
     files: int = 0
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CameraHere:
+class CameraHere(msgspec.Struct, frozen=True):
     """What lies of one camera and is not taken over. declared: bytes of its uploads when they will
     be complete; came: of these, what is here. apart: what was put apart of it, apart_of_all: of all
     cameras."""

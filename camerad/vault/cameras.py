@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from camerad.base import storage_errors
 from camerad.base.errors import EX_NOPERM, CameradError
@@ -27,13 +28,12 @@ class UnregisteredError(CameradError, PermissionError):
     exit_code = EX_NOPERM
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """The register in the form in which it is asked. former: names of cameras, by keys that they
     had before."""
 
-    cameras: Mapping[str, tuple[RegisteredCamera, PublicKey]] = field(default_factory=dict)
-    former: Mapping[str, str] = field(default_factory=dict)
+    cameras: Mapping[str, tuple[RegisteredCamera, PublicKey]] = msgspec.field(default_factory=dict)
+    former: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Cameras:

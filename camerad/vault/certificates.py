@@ -10,10 +10,10 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -44,16 +44,14 @@ class CertificateError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPairFiles:
+class KeyPairFiles(msgspec.Struct, frozen=True):
     """A certificate and its private key, both files in PEM."""
 
     certificate: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(msgspec.Struct, frozen=True):
     """A certificate authority that can sign."""
 
     certificate: x509.Certificate

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -54,8 +53,7 @@ class KeyFinder(Protocol):
         """The camera itself. Raises UnregisteredError."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivedCheckIn:
+class ArrivedCheckIn(msgspec.Struct, frozen=True):
     """arrived_us: when, microseconds since 1970 by the server's clock. said: what the camera
     signed."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from camerad.config.fields import Matches, Range
 from camerad.config.settings_reader import SettingsReader
@@ -21,8 +22,7 @@ _ENDS_IN_A_NUMBER: Final = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)\.?$", re.ASCI
 """What browsers take for an address of IPv4 (WHATWG URL, 3.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeskSettings:
+class DeskSettings(msgspec.Struct, frozen=True):
     """The page for people, on a port of its own, which the docks' network need not reach."""
 
     url: Annotated[

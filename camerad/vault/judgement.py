@@ -8,8 +8,9 @@ one form only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import CameradError
 from camerad.base.text import printable
@@ -36,8 +37,7 @@ class UnfitError(CameradError, ValueError):
         self.written: Final = written
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """A file that is fit. device: the name of that which recorded it. written: what the file
     contains."""
 

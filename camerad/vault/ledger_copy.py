@@ -14,8 +14,9 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import CameradError
@@ -57,8 +58,7 @@ class StageFullError(CameradError):
     """Error raised when a camera brings more than any ledger has."""
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptResult:
+class AdoptResult(msgspec.Struct, frozen=True):
     """missing: names of files that are not there with the SHA-256 that was named; then nothing was
     done. problems: what a person has to look at, as `mirror_ledger` says it."""
 

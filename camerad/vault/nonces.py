@@ -26,8 +26,9 @@ import heapq
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
@@ -55,12 +56,11 @@ class NoncesFullError(CameradError, MemoryError):
     in twice."""
 
 
-@dataclass(slots=True)
-class _Remembered:
+class _Remembered(msgspec.Struct):
     """Digests of nonces that were used, each with a time up to which it may come again."""
 
-    keys: set[bytes] = field(default_factory=set)
-    order: list[tuple[int, bytes, str]] = field(default_factory=list)
+    keys: set[bytes] = msgspec.field(default_factory=set)
+    order: list[tuple[int, bytes, str]] = msgspec.field(default_factory=list)
 
     def add(self, until: int, key: bytes, kid: str) -> None:
         self.keys.add(key)

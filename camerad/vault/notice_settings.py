@@ -7,9 +7,10 @@ user may read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
+
+import msgspec
 
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
 from camerad.config.settings_reader import SettingsReader
@@ -22,8 +23,7 @@ _ADDRESS: Final = Matches(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpSettings:
+class SmtpSettings(msgspec.Struct, frozen=True):
     """The mail server that notices are given to."""
 
     host: Annotated[str, "The mail server's name, as its certificate has it.", _HOST]
@@ -48,8 +48,7 @@ class SmtpSettings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookSettings:
+class WebhookSettings(msgspec.Struct, frozen=True):
     """An address that notices are posted to, as JSON."""
 
     url: Annotated[
@@ -79,8 +78,7 @@ class WebhookSettings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotifySettings:
+class NotifySettings(msgspec.Struct, frozen=True):
     """What people are told, when, and how."""
 
     language: Annotated[Literal["en", "de"], "Of mails and messages."] = "en"
@@ -107,8 +105,7 @@ class NotifySettings:
     webhook: Annotated[WebhookSettings | None, "By a webhook. Left out: none."] = None
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsSettings:
+class MetricsSettings(msgspec.Struct, frozen=True):
     """Where Prometheus asks for metrics: plain HTTP, away from the cameras' network."""
 
     host: Annotated[str, "Address to listen at.", _HOST] = "127.0.0.1"

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import ConfigError, StorageError
@@ -46,8 +47,7 @@ _NO_CERTIFICATE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ListenSettings:
+class ListenSettings(msgspec.Struct, frozen=True):
     """Where the server listens."""
 
     host: Annotated[
@@ -58,8 +58,7 @@ class ListenSettings:
     port: Annotated[int, "Port of TCP.", Range(1, 65535)] = DEFAULT_PORT
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
+class TlsSettings(msgspec.Struct, frozen=True):
     """How cameras know this server."""
 
     certificate: Annotated[
@@ -68,8 +67,7 @@ class TlsSettings:
     key: Annotated[Path, "The certificate's private key; PEM.", ABSOLUTE_PATH]
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiveSettings:
+class ReceiveSettings(msgspec.Struct, frozen=True):
     """What the server takes."""
 
     uploads: Annotated[
@@ -96,8 +94,7 @@ class ReceiveSettings:
     ] = 7
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeFile:
+class OfficeFile(msgspec.Struct, frozen=True):
     """The whole file."""
 
     directory: Annotated[Path, "The office's directory, with all recordings.", ABSOLUTE_PATH]

@@ -7,10 +7,11 @@ in the settings themselves; a file beside them has it, which only the server's u
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 from camerad.base.text import is_plain
 from camerad.config.fields import ABSOLUTE_PATH, Matches, Range
@@ -23,8 +24,7 @@ this."""
 _LONGEST_LABEL: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class OpenidSettings:
+class OpenidSettings(msgspec.Struct, frozen=True):
     """Sign-in by the city's account, beside passkeys. Whoever has a role without `administrator`
     may use it, once they have connected their account by a link."""
 

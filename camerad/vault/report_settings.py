@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Range
 from camerad.office.report.camera_readings import MONTHS
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSettings:
+class ReportSettings(msgspec.Struct, frozen=True):
     """What reports are made of."""
 
     keep_months: Annotated[

@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
@@ -26,8 +27,7 @@ from camerad.vault.directory_locks import DirectoryLocks, NamedLocks
 from camerad.vault.offer_kinds import LOCK_SECONDS, offer_path, take_back, taken_away
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsOffer:
+class SettingsOffer(msgspec.Struct, frozen=True):
     """An `camerad.vault.offer_kinds.OfferContent`. content: as it is fetched; sha256: of that.
     file: SHA-256 of the settings file in it, "" if there is none in it."""
 

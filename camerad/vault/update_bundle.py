@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import configparser
 import os
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import is_plain
@@ -32,8 +33,7 @@ class BundleError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class BundleManifest:
+class BundleManifest(msgspec.Struct, frozen=True):
     """compatible: which systems it is for. version: of the system in it."""
 
     compatible: str

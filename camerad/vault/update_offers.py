@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -57,8 +56,7 @@ class BundleTooLargeError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedUpdate:
+class OfferedUpdate(msgspec.Struct, frozen=True):
     """What a camera is offered. sha256, bytes: of the bundle. compatible, version: as it says
     itself."""
 
@@ -68,8 +66,7 @@ class OfferedUpdate:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateContent:
+class UpdateContent(msgspec.Struct, frozen=True):
     """An `camerad.vault.offer_kinds.OfferContent`. path: of the bundle."""
 
     path: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Range
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateSettings:
+class UpdateSettings(msgspec.Struct, frozen=True):
     """How updates are sent to cameras."""
 
     at_once: Annotated[

@@ -18,7 +18,6 @@ import logging
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -46,8 +45,7 @@ _MARK: Final = b"camerad1"
 _CHECK_BYTES: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(msgspec.Struct, frozen=True):
     """What a camera says that it will bring. recording: its id. final: SHA-256 of its last
     statement, in hexadecimal. bytes: length of its file."""
 
@@ -56,8 +54,7 @@ class Declaration:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class UploadProgress:
+class UploadProgress(msgspec.Struct, frozen=True):
     """How far an upload is. offset: bytes that count. wall_us: when the last of them came,
     microseconds since 1970. number: of the record that says so."""
 

@@ -12,8 +12,9 @@ nothing for longer than a day.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from camerad.base.text import room
 from camerad.vault.apart import measure_apart
@@ -34,8 +35,7 @@ from camerad.vault.upload_errors import (
 from camerad.vault.upload_files import Declaration
 
 
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
+class UploadLimits(msgspec.Struct, frozen=True):
     """What the office takes. largest: bytes of a recording. reserve: bytes that stay free on the
     file system. unfinished: uploads of one camera at once. complete: those that are not taken over
     yet, besides. unfinished_days: how long an upload waits for its next part, or for its camera's

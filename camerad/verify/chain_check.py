@@ -6,8 +6,10 @@ the device made it next, whatever lies between them in the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.container.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
 from camerad.container.severity import Severity
@@ -31,8 +33,7 @@ MOST_WAITING: Final = 8
 MISPLACED: Final = "is not in its place, or there twice"
 
 
-@dataclass(frozen=True, slots=True)
-class _Jump:
+class _Jump(msgspec.Struct, frozen=True):
     """A signed commit that came too early, and the position at which it came."""
 
     place: ChainPosition

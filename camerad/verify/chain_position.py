@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from camerad.container.statements import FragmentFacts
 
 
-@dataclass(slots=True)
-class ChainPosition:
+class ChainPosition(msgspec.Struct):
     """Where in the chain the next statement belongs.
 
     next: sequence of the next commit. previous: digest of the statement right before, None if that

@@ -18,9 +18,10 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from camerad.base import process
 from camerad.base.errors import CameradError
@@ -35,8 +36,7 @@ WORTH_BYTES: Final = 32 << 20
 """Fewer bytes are checked before processes for them are made."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOrder:
+class CheckOrder(msgspec.Struct, frozen=True):
     """One file to be checked. final, begun: as for `camerad.verify.judge.verify`."""
 
     path: str

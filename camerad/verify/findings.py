@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import ClockSource
 from camerad.container.chain import HEADER_NAME, INIT_NAME
@@ -80,8 +82,7 @@ class FindingKind(StrEnum):
     """Time without sound that no gap states, and that the states of sound explain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What is wrong, or worth knowing.
 
     first, last: the members affected, with all between them in the order of a recording; "" if no
@@ -98,16 +99,14 @@ class Finding:
     to_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A piece of the recording, in its microseconds."""
 
     from_us: int
     to_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedCommit:
+class JudgedCommit(msgspec.Struct, frozen=True):
     """What a commit with a good signature says.
 
     fragment, init: SHA-256 of the fragment and of the initialisation segment; None if the bytes
@@ -213,8 +212,7 @@ def _place(name: str) -> int:
     return {HEADER_NAME: 0, INIT_NAME: 1}.get(name, -(1 << 62))
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """All that the members say.
 
     kid: the key that signed, None if no statement could be read. proven: pieces that are authentic
@@ -243,19 +241,19 @@ class Result:
     header_linked: bool = False
     unlinked_commits: int = 0
     unlinked_frames: int = 0
-    findings: Findings = field(default_factory=Findings)
-    proven: list[Span] = field(default_factory=list)
-    signed: list[Span] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
+    findings: Findings = msgspec.field(default_factory=Findings)
+    proven: list[Span] = msgspec.field(default_factory=list)
+    signed: list[Span] = msgspec.field(default_factory=list)
+    gaps: list[Gap] = msgspec.field(default_factory=list)
     units: int = 0
-    sound_gaps: list[Gap] = field(default_factory=list)
-    sound_states: list[SoundChange] = field(default_factory=list)
-    marks: list[int] = field(default_factory=list)
-    stages: list[StageChange] = field(default_factory=list)
-    rates: list[RateChange] = field(default_factory=list)
-    clock_sources: list[ClockSource] = field(default_factory=list)
-    clock_steps: list[tuple[int, int]] = field(default_factory=list)
-    slow_syncs: list[tuple[int, int]] = field(default_factory=list)
+    sound_gaps: list[Gap] = msgspec.field(default_factory=list)
+    sound_states: list[SoundChange] = msgspec.field(default_factory=list)
+    marks: list[int] = msgspec.field(default_factory=list)
+    stages: list[StageChange] = msgspec.field(default_factory=list)
+    rates: list[RateChange] = msgspec.field(default_factory=list)
+    clock_sources: list[ClockSource] = msgspec.field(default_factory=list)
+    clock_steps: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    slow_syncs: list[tuple[int, int]] = msgspec.field(default_factory=list)
 
     @property
     def authentic(self) -> bool:

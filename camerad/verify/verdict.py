@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND, ClockSource
 from camerad.base.text import count, printable
@@ -46,8 +47,7 @@ _CLOCK: Final = {
 }
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """A check of one recording.
 
     path, bytes: the file. result: what its members say; None if there is no recording, and then
@@ -59,7 +59,7 @@ class Report:
     bytes: int
     result: Result | None = None
     problem: str | None = None
-    ledger: list[tuple[Severity, str]] = field(default_factory=list)
+    ledger: list[tuple[Severity, str]] = msgspec.field(default_factory=list)
     output: str | None = None
     written: tuple[Span, ...] = ()
 

@@ -12,9 +12,10 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import fields
 
 from camerad.base.errors import EX_CONFIG
 from camerad.office.sheet_page import PAGE

@@ -15,13 +15,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
 import numpy as np
 import pyrage
+from msgspec.structs import asdict
 
 from camerad.base import durable_files, process
 from camerad.base.clock import SECOND, ManualClock

@@ -16,11 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from msgspec.structs import replace
 from postgresql import PostgreSQL
 from sqlalchemy import func, insert, literal, select
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from desk_helpers import BOOT, KEY, ONE, SHORT, TWO
+from msgspec.structs import replace
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page
 from sealed_helpers import LOCKED, PASSPHRASE, at, flipped, made, pack, sealed, signed, some_closing

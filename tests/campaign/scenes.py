@@ -224,7 +224,8 @@ class Stage:
         self.camera.pass_time(max(0.0, (at_us - now_us()) / 1e6))
 
     def _recover(self, sequence: sequences.Sequence, seen: Seen) -> None:
-        for body in sequences.heal(sequence):
+        happened = {one.name for one in seen.faults}
+        for body in sequences.heal(sequence, happened):
             assert self.camera.ask("POST", "/api/fault", body).status == 200, body
         seen.healed_us = now_us()
         seen.faults = [

@@ -7,7 +7,7 @@ the seed says all the rest: the scene, the instants, what else goes wrong meanwh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -161,10 +161,11 @@ def _fault(random: Random, name: str, at: float) -> Fault:
     return Fault(at, body, lasts)
 
 
-def heal(sequence: Sequence) -> Iterator[dict[str, Any]]:
-    """What ends each of its faults that may still hold."""
+def heal(sequence: Sequence, happened: Container[str]) -> Iterator[dict[str, Any]]:
+    """What ends each of its faults that may still hold. happened: those that the simulator took;
+    some cannot happen to this camera, such as a dock's network to one without an office."""
     for fault in sequence.faults:
-        if fault.lasts is None:
+        if fault.lasts is None or fault.name not in happened:
             continue
         if fault.name == "clock_step":
             # One synchronisation sets right whatever was wrong with the clocks.

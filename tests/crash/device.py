@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Final, NoReturn, TypeVar
+
+from msgspec.structs import replace
 
 from camerad import config
 from camerad.base.clock import SECOND, ManualClock

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from desk_helpers import KEY
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, ClockSource, Moment
 from camerad.container.keys import SigningKey

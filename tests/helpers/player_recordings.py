@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from typing import Any, Final
 
 from evidence_helpers import FPS, HEIGHT, NOMINAL_US, ORIGIN_US, WIDTH, footage
+from msgspec.structs import replace
 from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
 from sound_helpers import MICROPHONE, RATE, SAMPLES, UNIT_US, sound, sound_format
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
 import pyrage
 from evidence_helpers import (
     FPS,
@@ -21,6 +21,7 @@ from evidence_helpers import (
     Packet,
     footage,
 )
+from msgspec.structs import replace
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.container import ustar
@@ -117,8 +118,7 @@ def some_closing(frames: int, at_us: int, reason: str = "stop") -> Closing:
     return Closing(reason, frames, at_us, (), (), (), BOOT, at(at_us), None, None)
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """A recording: its members in order, and the footage before it was sealed."""
 
     header: Header

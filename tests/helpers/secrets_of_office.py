@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from evidence_helpers import FPS, HEIGHT, MICROSECOND, NOMINAL_US, WIDTH, Packet, time_of
+from msgspec.structs import replace
 from sealed_helpers import (
     Made,
     a_header,

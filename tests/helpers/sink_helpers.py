@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evidence_helpers import (
     seconds_of_footage,
     time_of,
 )
+from msgspec.structs import replace
 
 from camerad.container.encryption import Sealer
 from camerad.container.gaps import Gap

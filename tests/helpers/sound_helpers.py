@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -22,6 +21,7 @@ from evidence_helpers import (
     seconds_of_footage,
     time_of,
 )
+from msgspec.structs import replace
 from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
 
 from camerad.container.gaps import Gap

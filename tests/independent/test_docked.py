@@ -4,11 +4,11 @@ alone and `camerad evidence verify` come to the same verdict, whatever becomes o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera, open_office
+from msgspec.structs import replace
 from sealed_helpers import WALL_US
 from vault_helpers import OFFICE_KEY, Vault
 from verifier_statements import load_keys

@@ -16,7 +16,6 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +25,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from hw_mocks.contact import NEW, WORN, swings
 from hw_mocks.sim.gauges import Gauges
+from msgspec.structs import replace
 
 from camerad.base import process
 from camerad.base.async_utils import EventLoop

@@ -14,13 +14,13 @@ import itertools
 import os
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hw_mocks.sim.gauges import Gauges
+from msgspec.structs import replace
 
 from camerad.base import durable_files, process
 from camerad.base.async_utils import EventLoop

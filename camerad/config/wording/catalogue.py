@@ -6,8 +6,9 @@ it is named with its line. Names in braces are put in when the text is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.config.fields import Matches
 
@@ -42,8 +43,7 @@ def _cause() -> Matches:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DisplayWording:
+class DisplayWording(msgspec.Struct, frozen=True):
     """The texts of the front display.
 
     Causes stand in the status, in large letters: what is the matter, and what the officer does. A

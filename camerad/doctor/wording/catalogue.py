@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from camerad.doctor.check_results import CheckResult, FindingId, Level
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(msgspec.Struct, frozen=True):
     """A plain sentence, and what to do about it; "" where nothing is to be done.
 
     Names in braces are values of the result, put in by ``str.format``.
@@ -20,8 +20,7 @@ class Sentence:
     cure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorWording:
+class DoctorWording(msgspec.Struct, frozen=True):
     """A language's texts.
 
     checks: what a person calls each check; `name` has the rest. states: what "on" and "off" are

@@ -21,7 +21,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -60,8 +59,7 @@ class Line(msgspec.Struct, frozen=True):
     statement: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A check-in that counts. kid: thumbprint of the camera's key. arrived_us: when it came,
     microseconds since 1970 by the server's clock. said: what the camera signed. token: as it signed
     it."""

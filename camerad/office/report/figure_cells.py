@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
+
+import msgspec
 
 from camerad.office.report.figures import Cell, Why
 from camerad.office.report.intervals import poisson_interval, share_interval
@@ -19,8 +20,7 @@ LEAST_TAIL: Final = 20
 """Values that a median, and any other quantile, needs at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class FigureCells:
+class FigureCells(msgspec.Struct, frozen=True):
     """first, last: the days. A `why` that is given goes before everything else."""
 
     first: date

@@ -6,9 +6,10 @@ Nothing here knows a person, a camera's name or a time of day. `figure_maker` ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+
+import msgspec
 
 from camerad.ledger.entries import Head
 from camerad.office.report.report_days import ReportPeriod
@@ -58,8 +59,7 @@ class Why(StrEnum):
     """It is more than the greatest bound that is counted by."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """A figure of some months. first, last: its days. value: None if it is not shown. low, high:
     its interval of 95 %, or of a median the bounds that it lies between. count: how many it rests
     on. base: what it is of (hours, or a number); None if it is a mere count."""
@@ -74,8 +74,7 @@ class Cell:
     why: Why = Why.SHOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True):
     """code: its name in tables and texts. part: of what is divided, a word for `code`'s parts, or
     what somebody typed; "" for none. total: of the period. runs: of its months, as far as they are
     shown; none if it is given for the period alone."""
@@ -102,8 +101,7 @@ class PeopleFrom(StrEnum):
     """No shift names anybody, so by the number of cameras that were out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """What the figures rest on. head: the office's ledger as of the period's last entry; None if
     nothing of it is covered. epochs: how many of it. missing: how many of those between are not
     covered. unknown: entries that this version cannot read. unread: recordings whose files were
@@ -121,8 +119,7 @@ class Coverage:
     resets: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFigures:
+class ReportFigures(msgspec.Struct, frozen=True):
     """All of a report but its words. runs: months that are shown together, each by its first and
     last day; none if nothing that people did may be shown. surveys: as they were typed in."""
 

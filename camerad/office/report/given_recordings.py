@@ -12,8 +12,9 @@ are of counts in a tally (`TalliedDay.events`):
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from camerad.ledger.entries import Entry
 from camerad.ledger.people_entries import DownloadedEntry, ViewedEntry
@@ -33,13 +34,12 @@ ENDED_UNSEEN: Final = "ended_unseen"
 """Recordings that were deleted, and were never given to anybody."""
 
 
-@dataclass(slots=True)
-class GivenRecordings:
+class GivenRecordings(msgspec.Struct):
     """What entries say, epoch by epoch. first: sequence number of the first one; 0 before any was
     read. ids: of the recordings that somebody was given."""
 
     first: int = 0
-    ids: set[str] = field(default_factory=set)
+    ids: set[str] = msgspec.field(default_factory=set)
 
     def read(self, entries: Iterable[Entry]) -> None:
         """Go on with the entries of an epoch."""

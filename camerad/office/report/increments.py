@@ -15,12 +15,12 @@ What a camera counted before its first reading does not count: nobody knows when
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from itertools import pairwise
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from camerad.base.clock import SECOND
@@ -51,8 +51,7 @@ class Reset(Enum):
     LEAPT = "leapt"
 
 
-@dataclass(frozen=True, slots=True)
-class Increment:
+class Increment(msgspec.Struct, frozen=True):
     """What a camera counted up to a reading. day: of that reading. counts: by name, none negative.
     out: whether it was used. battery: percent at the last check-in before it was taken, None if it
     was not, or has no gauge. reset: None if all only grew."""

@@ -8,8 +8,9 @@ this version has is reported as *not recorded by this version*, never as 0.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import KINDS
@@ -24,8 +25,7 @@ WITNESS_REFUSALS: Final = "witness_refusals"
 WITHDRAWALS: Final = "cameras_withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerIndicator:
+class LedgerIndicator(msgspec.Struct, frozen=True):
     """name: in the report. kinds: of entries that it counts. part: field that says which part of it
     an entry is, or `KIND`; "" for none. only: the one part that it counts; "" for all."""
 

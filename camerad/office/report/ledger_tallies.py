@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from camerad.base import durable_files, file_status
 from camerad.base.clock import SECOND
@@ -60,8 +61,7 @@ class TakenReadingsError(CameradError):
     exit_code = EX_TEMPFAIL
 
 
-@dataclass(frozen=True, slots=True)
-class _Worn:
+class _Worn(msgspec.Struct, frozen=True):
     """Who wore a camera, and on which day that began."""
 
     wearer: str

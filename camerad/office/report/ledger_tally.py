@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container import jws
@@ -48,8 +49,7 @@ LATE_DELAY_US: Final = DAY
 """What takes longer to come to the office is reported as late."""
 
 
-@dataclass(frozen=True, slots=True)
-class TalliedDay:
+class TalliedDay(msgspec.Struct, frozen=True):
     """A day's numbers. day: ``2026-11-24``. head: the ledger's last entry of the day that is in
     this epoch.
 
@@ -79,8 +79,7 @@ class TalliedDay:
     events: tuple[Count, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTally:
+class LedgerTally(msgspec.Struct, frozen=True):
     """A closed epoch's numbers, as the office signs them.
 
     kid: the key that signs. directory: id of the office's directory. epoch: its number. first:
@@ -104,29 +103,27 @@ class LedgerTally:
     wearers: int
 
 
-@dataclass(slots=True)
-class _Day:
+class _Day(msgspec.Struct):
     """A day that is being added up."""
 
     head: Head
-    delays_us: list[int] = field(default_factory=list)
-    read: list[RecordingInfo] = field(default_factory=list)
-    numbers: Counter[str] = field(default_factory=Counter)
+    delays_us: list[int] = msgspec.field(default_factory=list)
+    read: list[RecordingInfo] = msgspec.field(default_factory=list)
+    numbers: Counter[str] = msgspec.field(default_factory=Counter)
     largest_us: int = 0
-    events: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 FindInfo = Callable[[str], RecordingInfo | None]
 """What a recording's file says of itself; None if it is not there, or cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntriesBefore:
+class EntriesBefore(msgspec.Struct, frozen=True):
     """What the epochs before say. released_us: when holds on recordings were released, by wall
     time. given: which were given to somebody; it goes on with the epoch that is added up."""
 
-    released_us: Mapping[str, int] = field(default_factory=dict)
-    given: GivenRecordings = field(default_factory=GivenRecordings)
+    released_us: Mapping[str, int] = msgspec.field(default_factory=dict)
+    given: GivenRecordings = msgspec.field(default_factory=GivenRecordings)
 
 
 def tally_days(

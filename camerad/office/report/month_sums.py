@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.stages import Stage
@@ -23,17 +24,16 @@ HOUR_US: Final = 3600 * SECOND
 _LED: Final = f"{counted.LASTED}{Stage.SELF_VIEW.value}>{Stage.RECORDING.value}/"
 
 
-@dataclass(slots=True)
-class Month:
+class Month(msgspec.Struct):
     """What is known of a month. counts: of all cameras, by `increments`. out: which were used.
     back: on how many days they came back used, of all cameras. numbers: of the tallies. wearers: at
     least so many people wore cameras."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    out: set[str] = field(default_factory=set)
-    back: set[tuple[str, date]] = field(default_factory=set)
-    batteries: list[int] = field(default_factory=list)
-    days: list[TalliedDay] = field(default_factory=list)
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+    out: set[str] = msgspec.field(default_factory=set)
+    back: set[tuple[str, date]] = msgspec.field(default_factory=set)
+    batteries: list[int] = msgspec.field(default_factory=list)
+    days: list[TalliedDay] = msgspec.field(default_factory=list)
     wearers: int = 0
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 
@@ -33,8 +34,7 @@ def week_until(last: date) -> date:
     return max(last - timedelta(days=WEEK - 1), last.replace(day=1))
 
 
-@dataclass(frozen=True, slots=True)
-class ReportPeriod:
+class ReportPeriod(msgspec.Struct, frozen=True):
     """first, last: days that belong to it."""
 
     first: date

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
+
+import msgspec
 
 from camerad import __version__
 from camerad.base.errors import EX_USAGE, CameradError
@@ -36,8 +37,7 @@ class ReportRequestError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
+class ReportRequest(msgspec.Struct, frozen=True):
     """What is asked for. language: one of `LANGUAGES`. earlier: what an earlier report says, to be
     compared with."""
 

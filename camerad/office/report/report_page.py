@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from camerad.office.cover_sheet import escape
 from camerad.office.report import report_numbers as said
@@ -29,8 +30,7 @@ _COMPARED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Imprint:
+class Imprint(msgspec.Struct, frozen=True):
     """What the page says of itself. kid: of the office's key. csv, csv_sha256: the table beside it.
     software: camerad's version."""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL, CameradError
@@ -35,8 +36,7 @@ class NotYetError(CameradError, ValueError):
     exit_code = EX_TEMPFAIL
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSources:
+class ReportSources(msgspec.Struct, frozen=True):
     """readings: how many are of the period, of how many cameras, and the SHA-256 of all of them in
     order. found: what cameras counted, also before and after. tallies: of the period."""
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base import durable_files, file_status
 from camerad.base.errors import CameradError
@@ -39,16 +41,14 @@ class NoReportError(CameradError, ValueError):
     exit_code = 3  # as where `camerad evidence verify` finds nothing to judge
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFile:
+class ReportedFile(msgspec.Struct, frozen=True):
     """A file of the report, and the SHA-256 of all of it."""
 
     name: str
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportStatement:
+class ReportStatement(msgspec.Struct, frozen=True):
     """What the office signs. kid: its key. directory: id of its directory. first, last: days of the
     period, in the time zone `zone`. language: of the page. head: the office's ledger as of the
     period's last entry, None if nothing of it is covered. readings, readings_sha256: how many
@@ -72,8 +72,7 @@ class ReportStatement:
         return ReportPeriod(date.fromisoformat(self.first), date.fromisoformat(self.last))
 
 
-@dataclass(frozen=True, slots=True)
-class ReportCheck:
+class ReportCheck(msgspec.Struct, frozen=True):
     """What a check of a report found. problems: what is wrong, file by file. remarks: what the
     office's directory says otherwise by now. statement: None if nothing vouches for it."""
 
@@ -139,8 +138,7 @@ def check_signed(path: str, content: bytes, token: bytes, keys: KeyRing) -> Repo
     return said
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeRecords:
+class OfficeRecords(msgspec.Struct, frozen=True):
     """What a report is compared with. root: the office's directory. ledger: its own ledger there.
     keys: the office's. day_of: in its time zone."""
 

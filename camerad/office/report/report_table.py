@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
+
+import msgspec
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.office.report.figures import Cell, Figure, ReportFigures
@@ -32,8 +33,7 @@ class ReportTableError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierFigures:
+class EarlierFigures(msgspec.Struct, frozen=True):
     """What an earlier report says of its whole period. cells: by `Figure.key`."""
 
     first: date

@@ -7,11 +7,11 @@ mapping lacks is shown as it is; the tests see to it that all languages have the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class ReportTexts:
+class ReportTexts(msgspec.Struct, frozen=True):
     """A language's texts.
 
     code: ISO 639-1. decimal, thousands: signs of numbers. months: their names. groups, figures:

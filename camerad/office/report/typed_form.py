@@ -7,9 +7,10 @@ in. Numbers are of the whole period; those from 1 to 4 are not shown, like any o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.base.errors import ConfigError
 from camerad.config.document import parse_document, read_bytes
@@ -21,8 +22,7 @@ _TEXT: Final = r"[^\x00-\x1f]{1,200}"
 _HINT: Final = "; 'camerad office report --form' prints an empty one"
 
 
-@dataclass(frozen=True, slots=True)
-class CountedByHand:
+class CountedByHand(msgspec.Struct, frozen=True):
     """What happened in some time."""
 
     hours: Annotated[int | None, "Hours of duty that this covers.", _NUMBER] = None
@@ -36,8 +36,7 @@ class CountedByHand:
 NOTHING_COUNTED: Final = CountedByHand()
 
 
-@dataclass(frozen=True, slots=True)
-class Occasions:
+class Occasions(msgspec.Struct, frozen=True):
     """How often a camera was used at which occasion."""
 
     by_name: Annotated[
@@ -45,14 +44,13 @@ class Occasions:
         "An occasion, and how often a camera was used.",
         Named(_TEXT, "a name of one line"),
         _NUMBER,
-    ] = field(default_factory=dict)
+    ] = msgspec.field(default_factory=dict)
 
 
 NO_OCCASIONS: Final = Occasions()
 
 
-@dataclass(frozen=True, slots=True)
-class TypedForm:
+class TypedForm(msgspec.Struct, frozen=True):
     """The whole form."""
 
     wearers: Annotated[

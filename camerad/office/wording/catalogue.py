@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class ReportWording:
+class ReportWording(msgspec.Struct, frozen=True):
     """A language's texts.
 
     Names in braces are put in by ``str.format``. Mappings translate the words that the records use:

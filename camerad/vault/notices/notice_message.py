@@ -8,9 +8,10 @@ held, or why, and repeats no sentence that came from a camera.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from camerad.base.clock import SECOND
 from camerad.base.text import Number, printable
@@ -22,8 +23,7 @@ MOST_FOR_PROGRAMS: Final = 500
 """Notices of all kinds that a message has for a program."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeMessage:
+class NoticeMessage(msgspec.Struct, frozen=True):
     """What a channel sends. lines: each notice as a sentence, in the order of `notices`."""
 
     subject: str
@@ -54,8 +54,7 @@ class NoticeMessage:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(msgspec.Struct, frozen=True):
     """A language. titles, remedies: by kind. sentences: by kind, or kind and detail. others: of the
     notices that are counted only. Names in braces are filled in by ``str.format``; ``number`` is a
     `Number`."""

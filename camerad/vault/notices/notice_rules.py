@@ -34,9 +34,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY
 from camerad.base.text import room
@@ -109,8 +111,7 @@ LOGGED_ELSEWHERE: Final = frozenset(
 _GRAVITY: Final = {kind: number for number, kind in enumerate(NoticeKind)}
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """One thing to be told.
 
     about: what it is about, within its kind; part of its key. state: told again if it is another
@@ -142,8 +143,7 @@ class Notice:
         return self.kind in AT_ONCE
 
 
-@dataclass(frozen=True, slots=True)
-class DatedRecording:
+class DatedRecording(msgspec.Struct, frozen=True):
     """A recording and its legal end, or the end of its hold. camera: its name, "" if nobody vouches
     for it."""
 
@@ -152,8 +152,7 @@ class DatedRecording:
     due_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFacts:
+class StoreFacts(msgspec.Struct, frozen=True):
     """What a complete look at the store found.
 
     wall_us: when. here, held, overdue: numbers of recordings. bytes: of all files. deleted: by this
@@ -176,8 +175,7 @@ class StoreFacts:
     reasons: tuple[tuple[ReasonKind, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSeen:
+class CameraSeen(msgspec.Struct, frozen=True):
     """A registered camera. seen_us: when anything last came of it, None if never. known_us: when
     the register got to know it, None if it does not say."""
 
@@ -187,8 +185,7 @@ class CameraSeen:
     known_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OfficeFacts:
+class OfficeFacts(msgspec.Struct, frozen=True):
     """Everything that is looked at. trusted: whether wall time is.
 
     store: the last complete look, None if there was none yet; since_look_us: how long ago that was,

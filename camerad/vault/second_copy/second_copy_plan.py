@@ -16,23 +16,22 @@ read all of it, nothing is deleted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.vault.second_copy.second_copy import CopyInStore, Lock, name_of, parse_name
 
 
-@dataclass(frozen=True, slots=True)
-class LocalCopy:
+class LocalCopy(msgspec.Struct, frozen=True):
     """A recording's file in the office's directory."""
 
     path: str
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class SecondCopyPlan:
+class SecondCopyPlan(msgspec.Struct, frozen=True):
     """delete: names of what the ledger calls deleted. secure: what has to have its lock and hold.
     make: what has no second copy, or one of another length, with the office's own copy. strange:
     names that the ledger does not know. gone: what is not in the office's directory, and has a
@@ -42,7 +41,7 @@ class SecondCopyPlan:
     secure: tuple[tuple[str, RecordingState], ...] = ()
     make: tuple[tuple[str, RecordingState, LocalCopy], ...] = ()
     strange: tuple[str, ...] = ()
-    gone: tuple[str, ...] = field(default_factory=tuple)
+    gone: tuple[str, ...] = msgspec.field(default_factory=tuple)
 
 
 def plan(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
+
+import msgspec
 
 from camerad.base import file_status
 from camerad.base.errors import StorageError
@@ -16,8 +17,7 @@ from camerad.vault.second_copy.second_copy_credentials import read_credentials
 SECTION: Final = "second_copy"
 
 
-@dataclass(frozen=True, slots=True)
-class S3Settings:
+class S3Settings(msgspec.Struct, frozen=True):
     """A bucket with Object Lock."""
 
     endpoint: Annotated[
@@ -49,8 +49,7 @@ class S3Settings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SecondCopySettings:
+class SecondCopySettings(msgspec.Struct, frozen=True):
     """Where the second copies lie. Without either there are none."""
 
     s3: Annotated[S3Settings | None, "A bucket with Object Lock."] = None

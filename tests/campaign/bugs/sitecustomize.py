@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 PIECE = 32
 BUG = os.environ.get("CAMERAD_TEST_BUG")

@@ -9,10 +9,10 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from camerad.base import wall_clock
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment, SystemClock

@@ -7,10 +7,11 @@ Each check returns what is wrong with a transition, or None. They are written ag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Final, TypeAlias
+
+from msgspec.structs import fields, replace
 
 from camerad.behaviour import signals, stages
 from camerad.behaviour.signals import Detail, Pattern, Rhythm

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, product
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Effect, Event, IllegalEvent, Intent, Rules, State

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.battery import Battery, GaugeReading, Limits, Meter, step

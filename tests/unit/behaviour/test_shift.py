@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from camerad.behaviour import shift
 from camerad.behaviour.badge import PREFIX, badge, is_wearer, wearer_on

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from camerad.behaviour import outcomes, signals, stages, state, tables
 from camerad.behaviour.stages import (

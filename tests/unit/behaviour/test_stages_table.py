@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import (

@@ -7,11 +7,12 @@ with a boot loader that does what Raspberry Pi's does.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from camerad.behaviour import update
 from camerad.behaviour.update import (

@@ -43,8 +43,8 @@ def test_every_scene_is_over_before_half_a_minute_and_no_battery_ends_the_camera
 def test_everything_that_lasts_is_healed() -> None:
     for number in range(1, 301):
         sequence = sequences.of(SEED, number)
-        healed = [body["name"] for body in sequences.heal(sequence)]
+        healed = [body["name"] for body in sequences.heal(sequence, sequence.names)]
         lasting = [fault.name for fault in sequence.faults if fault.lasts is not None]
         # A step of the clock ends with a synchronisation, which ends every fault of the clock.
         assert [{"clock_step": "clock_unset"}.get(name, name) for name in lasting] == healed
-        assert all(body["seconds"] == 0 for body in sequences.heal(sequence))
+        assert all(body["seconds"] == 0 for body in sequences.heal(sequence, sequence.names))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, facts_of, recording
+from msgspec.structs import replace
 from sealed_helpers import WALL_US, Made, pack, sealed, signed, some_closing
 
 from camerad.base.clock import DAY, SECOND

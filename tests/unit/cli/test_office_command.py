@@ -9,12 +9,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, Camera
 from hw_mocks.free_port import free_port
+from msgspec.structs import replace
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing, SigningKey

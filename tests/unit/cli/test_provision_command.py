@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import re
 import shutil
@@ -15,6 +14,7 @@ import pyrage
 import pytest
 import yaml
 from authority import authority
+from msgspec.structs import replace
 
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.config.provisioning import NAME
@@ -925,7 +925,7 @@ def test_a_new_file_names_the_office_s_server_and_who_hands_over_to_it(
     given = (*given, "--office-server-key", tmp_path / "server.jwk")
     with_key = made(desk, tmp_path / "08", "camera-08", *given) / NAME
     other = provisioning_files.parse_file(NAME, with_key.read_bytes()).settings.office
-    assert other == dataclasses.replace(found.office, key=provisioning_files.encode_key(own))
+    assert other == replace(found.office, key=provisioning_files.encode_key(own))
     # And so do those that are made from it.
     table = tmp_path / "cameras.csv"
     table.write_text("device.id\ncamera-02\n")

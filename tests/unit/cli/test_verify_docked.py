@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
+from msgspec.structs import replace
 from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.container.keys import KeyRing, SigningKey

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
 from typing import Annotated
+
+import msgspec
 
 from camerad.config.fields import Key, Range, Setting, settings_of
 
 
-@dataclass(frozen=True)
-class Inner:
+class Inner(msgspec.Struct, frozen=True):
     """What is
     inside."""
 
     plain: int
 
 
-@dataclass(frozen=True)
-class Outer:
+class Outer(msgspec.Struct, frozen=True):
     """A section of the test."""
 
     number: Annotated[int, "A number.", Range(1, 9, "pixels"), Key("named")] = 3
     maybe: Annotated[str | None, "Text, or none."] = None
-    inner: Inner = field(default_factory=lambda: Inner(1))
+    inner: Inner = msgspec.field(default_factory=lambda: Inner(1))
 
 
 def test_a_field_says_everything_of_its_setting() -> None:
@@ -33,7 +31,7 @@ def test_a_field_says_everything_of_its_setting() -> None:
     assert (maybe.kind, maybe.optional, maybe.default) == (str, True, None)
     assert (inner.kind, inner.about, inner.fallback()) == (Inner, "What is inside.", Inner(1))
     (plain,) = settings_of(Inner)
-    assert plain == Setting("plain", "plain", int, "", False, dataclasses.MISSING, ())
+    assert plain == Setting("plain", "plain", int, "", False, msgspec.NODEFAULT, ())
     assert plain.required and not number.required
 
 

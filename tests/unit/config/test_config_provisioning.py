@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import yaml
 from generators import settings_schema as schema
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from camerad.base.errors import ConfigError
 from camerad.config import Settings, load
@@ -94,7 +94,7 @@ def test_the_configuration_made_of_it_is_read_to_the_very_settings(
     path.write_text(found.config, encoding="utf-8")
 
     def plain(settings: Settings) -> Settings:
-        return dataclasses.replace(settings, path=Path("x"))
+        return replace(settings, path=Path("x"))
 
     assert plain(load(path)) == plain(found.settings)
 

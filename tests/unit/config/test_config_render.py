@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
@@ -79,10 +79,13 @@ def test_every_setting_that_there_is_is_shown(write: Write) -> None:
     assert set(shown) == set(types)
     for section, kind in types.items():
         # Presets of buttons are written out, and each button has a name of its own.
-        if not is_dataclass(kind) or kind is ButtonsEntry:
+        if (
+            not (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+            or kind is ButtonsEntry
+        ):
             continue
         effective = getattr(settings, section, None)
-        for key in (field.name for field in fields(kind)):
+        for key in kind.__struct_fields__:
             # What is shown is what holds; only what is left open is left out.
             assert key in shown[section] or getattr(effective, key) is None, f"{section}.{key}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from camerad.config import Settings, check_file, load, policies
 from camerad.config.fields import Named, is_list, is_section, item_of, settings_of
@@ -24,7 +24,7 @@ TEXT = PATH.read_text(encoding="utf-8")
 
 
 def plain(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, path=Path("c.yaml"))
+    return replace(settings, path=Path("c.yaml"))
 
 
 def keys(kind: type) -> set[str]:

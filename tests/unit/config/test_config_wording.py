@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from pathlib import Path
 from re import fullmatch
 from typing import get_type_hints
 
 import pytest
+from msgspec.structs import asdict, fields
 
 from camerad.behaviour.scene import GRAVITY
 from camerad.behaviour.stages import REFUSES_START, Condition

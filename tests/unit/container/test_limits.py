@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import pytest
 from evidence_helpers import MOMENT, a_header
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 from sink_helpers import KEY, a_closing, a_facts
 
 from camerad.base.clock import DAY, SECOND
@@ -51,7 +51,7 @@ def header(**changes: object) -> Header:
     ],
 )
 def test_what_is_in_bounds_is_read(change: dict[str, object]) -> None:
-    found = dataclasses.asdict(header(**change))
+    found = asdict(header(**change))
     assert {name: found[name] for name in change} == change
 
 
@@ -156,7 +156,7 @@ def test_what_people_wrote_into_a_ledger_stays_an_entry() -> None:
 
 
 def test_a_ledger_entry_that_says_what_cannot_be_is_none() -> None:
-    moment = dataclasses.replace(MOMENT, wall_us=10**30)
+    moment = replace(MOMENT, wall_us=10**30)
     entry = entries.sign_entry(KEY, entries.NOTHING, "boot", moment, Uptime())
     with pytest.raises(jws.JwsError, match="wall_us is beyond"):
         entries.parse_entry(entry.token, KEYS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from evidence_helpers import a_header, seconds_of_footage, time_of
+from msgspec.structs import replace
 from sink_helpers import DESK, a_closing, a_facts, fragments
 
 from camerad.base.clock import DAY, SECOND, ManualClock

@@ -133,5 +133,5 @@ def test_nothing_is_imported_before_a_press_is_remembered_that_only_the_daemon_n
     """Importing an event loop or the lights would make whoever presses at once wait for it."""
     code = "import sys, camerad.cli.main, camerad.daemon.early_start; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    later = {"asyncio", "aiohttp", "av", "msgspec", "numpy", "camerad.hardware.lights"}
+    later = {"asyncio", "aiohttp", "av", "numpy", "camerad.hardware.lights"}
     assert later & set(done.stdout.split()) == set()

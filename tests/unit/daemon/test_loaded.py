@@ -37,10 +37,11 @@ NOT_IN_CAPTURE: Final = {
     "asyncio",
     "cryptography",
     "gpiozero",
-    "msgspec",
+    "typing_extensions",
     "pyrage",
     "yaml",
 }
+NOT_IN_SELFVIEW: Final = NOT_IN_CAPTURE - {"cv2"} | {"av", "picamera2"}
 """Each takes from 1 to 12 MB (docs/architecture.md)."""
 
 RUN: Final = """
@@ -112,6 +113,14 @@ def test_the_capture_process_has_loaded_no_more_than_it_needs() -> None:
     loaded = set(done.stdout.split())
     assert {"picamera2", "av", "numpy"} <= loaded
     assert not NOT_IN_CAPTURE & loaded
+
+
+def test_the_selfview_process_has_loaded_no_more_than_it_needs() -> None:
+    code = "import sys, camerad.selfview.serving\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "cv2" in loaded
+    assert not NOT_IN_SELFVIEW & loaded
 
 
 def test_what_is_kept_out_can_be_loaded_afterwards() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, ClockSource, ManualClock
 from camerad.behaviour import scene as scenes

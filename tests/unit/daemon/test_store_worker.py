@@ -8,12 +8,12 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evidence_helpers import a_header, seconds_of_footage, time_of
+from msgspec.structs import replace
 from sink_helpers import DESK, a_closing, a_facts, abandon, fragments
 
 from camerad.base import durable_files, storage_errors

@@ -4,12 +4,12 @@ the others from being shown."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from desk_helpers import ONE
+from msgspec.structs import replace
 
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey

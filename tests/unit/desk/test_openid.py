@@ -13,7 +13,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -21,6 +20,7 @@ import msgspec
 import pytest
 from city_provider import CityProvider, Lies, known_key, send
 from joserfc import jwt
+from msgspec.structs import replace
 
 from camerad.container.keys import encode_base64url
 from camerad.desk.challenges import Challenges

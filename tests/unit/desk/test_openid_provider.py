@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import city_provider
 import pytest
 from city_provider import DISCOVERY, CityProvider, Lies, send
+from msgspec.structs import replace
 
 from camerad.base.clock import ManualClock
 from camerad.desk import openid_provider

@@ -6,11 +6,12 @@ import hashlib
 import random
 import ssl
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from authority import Authority, authority
+from msgspec.structs import replace
 from small_office import SmallOffice
 
 from camerad.base.clock import SystemClock

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 import yaml
 from authority import Authority
 from evidence_helpers import a_header, seconds_of_footage, time_of
+from msgspec.structs import replace
 from sink_helpers import DESK, a_closing, a_facts, fragments
 from small_office import Fault, SmallOffice
 

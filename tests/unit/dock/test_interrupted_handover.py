@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from small_office import CuttingWire, Fault
 
 from camerad.base.errors import CameradError

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from check_in_helpers import token
 from hw_mocks.fleet.cards import Card
 from hw_mocks.fleet.endless_film import EndlessFilm, noise
 from hw_mocks.free_port import free_port
+from msgspec.structs import replace
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, ManualClock, SystemClock

@@ -13,7 +13,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 from authority import Authority, authority
 from hw_mocks.free_port import free_port
+from msgspec.structs import replace
 
 from camerad.base.clock import SystemClock
 from camerad.behaviour.dock_progress import HandoverTrouble

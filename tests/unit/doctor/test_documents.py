@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import runpy
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 import yaml
 from generators import operations_tables as handbook
+from msgspec.structs import asdict
 
 from camerad.behaviour import gestures, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage, State

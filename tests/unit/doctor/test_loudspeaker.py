@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hw_mocks.sound import Beside, Silence
+from msgspec.structs import replace
 
 from camerad.config import Settings
 from camerad.doctor import daemon, loudspeaker, tone

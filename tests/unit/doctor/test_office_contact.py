@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from authority import Authority, authority
+from msgspec.structs import replace
 from small_office import Fault, SmallOffice
 
 from camerad.config import Settings, load

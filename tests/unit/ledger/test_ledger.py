@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, failing, notes_in
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.base.errors import StorageError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.base.errors import StorageError
@@ -163,7 +163,7 @@ def test_a_checkpoint_that_does_not_fit_its_neighbours_is_found(book: Book) -> N
     path = book.path / "000002.checkpoint"
     checkpoint = log_segments.parse_checkpoint(path.read_bytes(), KEYS)
     other = log_segments.Checkpoint(
-        **{name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
+        **{name: getattr(checkpoint, name) for name in checkpoint.__struct_fields__}
         | {"previous": "0" * 64}
     )
     path.write_bytes(jws.sign(KEY, log_segments.CHECKPOINT, other))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera
 from ledger_helpers import found_in
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container import jws

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from sealed_helpers import BOOT, a_header, at
 
 from camerad.base.clock import SECOND, ClockSource, Moment

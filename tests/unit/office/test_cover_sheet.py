@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
 
 from camerad.base.clock import SECOND, ClockSource
@@ -110,7 +110,7 @@ def test_the_end_is_counted_from_the_press() -> None:
 @BOTH
 def test_both_languages_say_the_same_things(words: ReportWording) -> None:
     """Every text is there, and what has a name put into it takes the same names."""
-    for name in ReportWording.__dataclass_fields__:
+    for name in ReportWording.__struct_fields__:
         one, other = getattr(words, name), getattr(ENGLISH, name)
         if isinstance(one, str):
             assert one

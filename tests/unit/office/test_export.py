@@ -14,7 +14,6 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import pyrage
 import pytest
 from desk_helpers import KEY, KEYS, ONE, Camera, office, recording
 from evidence_helpers import decoded, expected
+from msgspec.structs import replace
 from sealed_helpers import altered, flipped, pack
 
 from camerad.base.clock import SECOND

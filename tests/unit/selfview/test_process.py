@@ -551,7 +551,7 @@ def test_a_display_that_fails_later_is_said_too(device: Path, shared: Shared) ->
     [
         (b"show\n", "not JSON"),
         (b'{"show":1}\n', "unknown command"),
-        (b'{"show":{"scene":"mirror","zoom":2}}\n', "unexpected keyword argument 'zoom'"),
+        (b'{"show":{"scene":"mirror","zoom":2}}\n', "nexpected keyword argument 'zoom'"),
         (b"[]\n", "unknown command"),
         (b"x" * 5000, "more than 4096 bytes"),
     ],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera, open_office
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY
 from camerad.container.keys import SigningKey

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import BOOT, KEY, KEYS, ONE, TWO
+from msgspec.structs import replace
 
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock

@@ -11,12 +11,12 @@ import os
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from evidence_helpers import BOOT_ID, MOMENT, a_header, decoded, expected, time_of
+from msgspec.structs import replace
 from repair_helpers import CLOCK, blocks, fix, interrupted, is_right, offsets, unsynchronised
 from sink_helpers import (
     END,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_helpers import DAYS, Book, ended
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, ClockSource, ManualClock, Moment
 from camerad.ledger.ledger_state import LedgerState

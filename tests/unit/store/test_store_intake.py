@@ -4,11 +4,11 @@ stops it."""
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, open_office, recording
+from msgspec.structs import replace
 from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment

@@ -4,11 +4,11 @@ again as soon as its directory is another one."""
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, THREE, TWO, Camera, open_office
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError

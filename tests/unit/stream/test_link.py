@@ -15,7 +15,6 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import capture_child
 import numpy as np
 import pytest
 from capture_child import footage
+from msgspec.structs import replace
 
 from camerad.base.clock import SystemClock
 from camerad.behaviour.supervision import Budget

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from check_in_helpers import LATER_BOOT, WALL_US, said, token
 from desk_helpers import KEY
+from msgspec.structs import replace
 from vault_helpers import KID, NAME, Vault
 
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment

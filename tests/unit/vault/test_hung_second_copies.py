@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, Camera
+from msgspec.structs import replace
 
 from camerad.office.holdings import directory_id
 from camerad.vault import office_server

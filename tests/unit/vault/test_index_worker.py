@@ -6,11 +6,11 @@ import logging
 import sqlite3
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.container.keys import KeyRing

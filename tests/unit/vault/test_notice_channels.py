@@ -8,11 +8,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from authority import Authority, authority
+from msgspec.structs import replace
 from notice_helpers import (
     HOST,
     NOW_US,

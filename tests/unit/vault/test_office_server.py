@@ -11,13 +11,13 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from desk_helpers import KEY, ONE, TWO, Camera
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND
 from camerad.container.keys import KeyRing, SigningKey

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from camerad.base.errors import ConfigError
 from camerad.vault import office_settings
@@ -53,7 +53,7 @@ def test_the_example_s_limits_are_the_defaults(settings: OfficeFile, tmp_path: P
 
 
 def vars_of(receive: ReceiveSettings) -> dict[str, int]:
-    return {name: getattr(receive, name) for name in receive.__dataclass_fields__}
+    return {name: getattr(receive, name) for name in receive.__struct_fields__}
 
 
 def test_a_directory_with_an_odd_name_is_quoted(settings: OfficeFile, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from authority import authority
 from desk_helpers import KEY, ONE, TWO, Camera
+from msgspec.structs import replace
 from notice_helpers import HOST, MailServer, WebhookReceiver
 from prometheus_client.parser import text_string_to_metric_families
 

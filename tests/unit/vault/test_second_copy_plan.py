@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from desk_helpers import ONE, TWO
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, ClockSource, Moment
 from camerad.ledger.ledger_state import LedgerState

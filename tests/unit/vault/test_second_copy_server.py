@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
 from hw_mocks.free_port import free_port
+from msgspec.structs import replace
 from s3_engines import S3Engine
 
 from camerad.cli.main import main

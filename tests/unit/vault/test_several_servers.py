@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import logging
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import CameradError
@@ -34,7 +34,7 @@ PART = 3_000
 @pytest.fixture
 def scene(tmp_path: Path) -> OfficeScene:
     made = OfficeScene(tmp_path)
-    made.settings = dataclasses.replace(made.settings, several_servers=True)
+    made.settings = replace(made.settings, several_servers=True)
     return made
 
 
@@ -158,8 +158,8 @@ def test_what_a_server_left_that_ended_is_taken_over_by_another_one(
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_whoever_expects_no_other_server_gets_none(scene: OfficeScene, shared: bool) -> None:
-    one = dataclasses.replace(scene.settings, several_servers=shared)
-    other = dataclasses.replace(scene.settings, several_servers=not shared)
+    one = replace(scene.settings, several_servers=shared)
+    other = replace(scene.settings, several_servers=not shared)
     with (
         Running(Vault(one, scene.clock)),
         pytest.raises(OccupiedError, match="several_servers: true"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY
+from msgspec.structs import replace
 
 from camerad.vault import standstill
 from camerad.vault.notice_settings import (

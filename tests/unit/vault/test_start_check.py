@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, Camera
+from msgspec.structs import replace
 
 from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL

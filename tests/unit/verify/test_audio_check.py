@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evidence_helpers import decoded, expected, ffmpeg_is_silent, time_of
 from msgspec import UNSET
+from msgspec.structs import replace
 from script_helpers import verified_by_script
 from sealed_helpers import (
     KEYS,

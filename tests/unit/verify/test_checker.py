@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evidence_helpers import FPS
 from msgspec import UNSET
+from msgspec.structs import replace
 from script_helpers import verified_by_script
 from sealed_helpers import (
     KEY,

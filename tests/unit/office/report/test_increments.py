@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date
 
 import pytest
 from check_in_helpers import WALL_US, said
+from msgspec.structs import replace
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.control.check_in_report import counters_of
@@ -35,7 +35,7 @@ def counters(hours: int, recordings: int, shifts: int | None = 0) -> Counters:
     if shifts is None:  # of an earlier version
         earlier = {
             name: getattr(found, name)
-            for name in Counters.__dataclass_fields__
+            for name in Counters.__struct_fields__
             if name not in ("shifts", "handover_failures")
         }
         return Counters(**earlier)

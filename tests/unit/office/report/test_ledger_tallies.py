@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, THREE, TWO, Camera
+from msgspec.structs import replace
 from vault_helpers import OFFICE_KEY, Vault
 
 from camerad.base import durable_files

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import fields
 
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.behaviour.stages import Condition

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY
+from msgspec.structs import replace
 from vault_helpers import OFFICE_KEY
 
 from camerad.base.clock import DAY
