@@ -283,6 +283,13 @@ def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
     assert (status, answer["gpio"]) == (200, 17)
     sim.reaches("self_view")
 
+    def is_open() -> bool:
+        edges = sim.ask("GET", "/api/edges?after=-1")[1]
+        return not [edge for edge in edges if edge["name"] == "main"][-1]["on"]
+
+    # Until it comes loose, it cannot be pressed.
+    until(is_open)
+
 
 @pytest.mark.parametrize(
     ("path", "body", "words"),

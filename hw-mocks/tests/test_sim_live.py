@@ -43,7 +43,9 @@ def test_a_page_is_told_everything_at_first_and_then_what_is_new(sim: Sim) -> No
             assert values["history"][-1]["stage"] == "idle"
             assert values["faults"] == {}
             assert values["desk"] == {"busy": None, "findings": {}}
-            assert [one["id"] for one in await one.hears("recordings")] == ["r1"]
+            # The list may have been had for an earlier page.
+            listed = values["recordings"] or await one.hears("recordings")
+            assert [one["id"] for one in listed] == ["r1"]
             told = await press(sim)
             # Pins and daemon speak for themselves: which is heard first is not said.
             heard = await one.hears_each(

@@ -39,9 +39,9 @@ AUTHENTICATOR: Final = {
 }
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    with office(tmp_path_factory.mktemp("desk")) as made_scene:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with office(tmp_path) as made_scene:
         made_scene.add("a.admin", DeskRole.ADMINISTRATOR)
         made_scene.add("lead", DeskRole.SHIFT_LEAD)
         made_scene.add("dpo", DeskRole.DATA_PROTECTION)

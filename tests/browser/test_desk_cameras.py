@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,12 +41,11 @@ KEYS = (KEY, *(SigningKey.generate() for _ in range(6)))
 NAMES = tuple(f"camera-0{number}" for number in range(1, 8))
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
     """Seven cameras: one never seen, one with faults, one that refused its settings, one with an
     update on offer, one ready, one out, one stolen."""
-    root = tmp_path_factory.mktemp("desk")
-    with DeskScene(root, origin=free_origin()) as made:
+    with DeskScene(tmp_path, origin=free_origin()) as made:
         made.add("admin", DeskRole.ADMINISTRATOR)
         made.add("lead", DeskRole.SHIFT_LEAD)
         signed_by = OFFICE.public.thumbprint
@@ -78,7 +78,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         text = "provision.serial is not above that of the last file"
         refused = RefusedOffer(sha256_of(offer), "settings", "old", text)
         checks_in(2, refused_offers=(refused,))
-        bundle = root / "new.raucb"
+        bundle = tmp_path / "new.raucb"
         bundle.write_bytes(a_bundle())
         kids = [KEYS[3].public.thumbprint]
         UpdateOffers(made.directory).put(str(bundle), kids, reserve=0)

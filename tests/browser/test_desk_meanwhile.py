@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, THREE, TWO
@@ -22,9 +23,9 @@ CASES = re.compile(r"/api/cases\?")
 """A page of the list."""
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    with office(tmp_path_factory.mktemp("meanwhile")) as made_scene:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with office(tmp_path) as made_scene:
         made_scene.add("clerk", DeskRole.DESK)
         made_scene.add("boss", DeskRole.SUPERVISOR)
         made_scene.add("admin", DeskRole.ADMINISTRATOR)

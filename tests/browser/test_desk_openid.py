@@ -4,6 +4,7 @@ the provider is at another site, and the cookies are sent to no page but the des
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,9 +21,9 @@ from tests.unit.desk.openid_scene import desk_and_city
 FLAGS = ("--ignore-certificate-errors",)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DeskScene, CityProvider]]:
-    with desk_and_city(tmp_path_factory.mktemp("openid"), free_origin()) as made:
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[DeskScene, CityProvider]]:
+    with desk_and_city(tmp_path, free_origin()) as made:
         made[0].add("k.clerk", DeskRole.SHIFT_LEAD)
         yield made
 

@@ -21,9 +21,9 @@ from tests.unit.desk.desk_scene import DeskScene
 __all__ = ["FLAGS"]
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    with office(tmp_path_factory.mktemp("pages")) as made_scene:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with office(tmp_path) as made_scene:
         made_scene.add("clerk", DeskRole.DESK)
         yield made_scene
 

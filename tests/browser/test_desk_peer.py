@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -40,11 +41,10 @@ LEFT_ALONE = LEFT_ALONE_US / SECOND + 1
 """Seconds after which it asks a provider again that did not answer."""
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DeskOffice, Lemonldap]]:
-    root = tmp_path_factory.mktemp("peer")
-    office = DeskOffice(root / "desk")
-    provider = Lemonldap(root / "provider", office.origin + RETURN_PATH)
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[DeskOffice, Lemonldap]]:
+    office = DeskOffice(tmp_path / "desk")
+    provider = Lemonldap(tmp_path / "provider", office.origin + RETURN_PATH)
     settings = yaml.safe_load(office.server.config.read_text())
     settings["desk"]["openid"] = {
         "issuer": provider.issuer,
@@ -194,9 +194,9 @@ def test_a_provider_that_changes_its_key_keeps_nobody_out(
     chromium: Browser, both: tuple[DeskOffice, Lemonldap]
 ) -> None:
     """Twice at once, so that neither of the keys that the desk knows is used."""
-    _office, provider = both
-    with at_the_desk(chromium, both, both[0].origin, "keys") as one:
-        goes_to_provider(one)
+    office, provider = both
+    with at_the_desk(chromium, both, office.add("k.clerk", "desk"), "keys") as one:
+        connects(one)
         logs_in(one, "dwho")
         is_in(one)
         signs_out(one)
@@ -223,7 +223,13 @@ def test_a_provider_that_is_down_is_said_and_comes_back(
         if exchange.path.startswith(f"{RETURN_PATH}?"):
             provider.stop()
 
-    with at_the_desk(chromium, both, office.origin, "down", f"{REFUSED} 503") as one:
+    link = office.add("k.clerk", "desk")
+    with at_the_desk(chromium, both, link, "down", f"{REFUSED} 503") as one:
+        connects(one)
+        logs_in(one, "dwho")
+        is_in(one)
+        signs_out(one)
+        one.page.context.clear_cookies(domain=urlsplit(provider.issuer).hostname)
         office.between.lie = goes_down
         goes_to_provider(one)
         logs_in(one, "dwho")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -70,11 +71,10 @@ APART: Final = """async ([later, ms]) => {
 }""".replace("VIDEOS", VIDEOS)
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    root = tmp_path_factory.mktemp("incident")
-    with DeskScene(root, origin=free_origin()) as scene:
-        camera = Camera(root / "camera")
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path, origin=free_origin()) as scene:
+        camera = Camera(tmp_path / "camera")
         for recording, later in zip((ONE, TWO, THREE), LATER, strict=True):
             more = {"marks": (3_000_000,)} if recording == TWO else {}
             one = made(

@@ -53,21 +53,16 @@ SENDS = b'  const stolen = found.join("");\n  %s;\n  return found;'
 """What a changed module does with the key, once it is open."""
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("lying")
-
-
-@pytest.fixture(scope="module")
-def way(root: Path) -> Iterator[Between]:
-    between = make_between(root)
+@pytest.fixture
+def way(tmp_path: Path) -> Iterator[Between]:
+    between = make_between(tmp_path)
     yield between
     between.close()
 
 
-@pytest.fixture(scope="module")
-def scene(root: Path, way: Between) -> Iterator[DeskScene]:
-    with office(root / "office", origin=way.origin, port=0) as made_scene:
+@pytest.fixture
+def scene(tmp_path: Path, way: Between) -> Iterator[DeskScene]:
+    with office(tmp_path / "office", origin=way.origin, port=0) as made_scene:
         way.desk = made_scene.port
         made_scene.add("clerk", DeskRole.DESK)
         yield made_scene

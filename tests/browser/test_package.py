@@ -105,9 +105,9 @@ TAKES_IT: Final = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    with office_with_two(tmp_path_factory.mktemp("package")) as desk:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with office_with_two(tmp_path / "office") as desk:
         yield desk
 
 

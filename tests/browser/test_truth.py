@@ -90,7 +90,7 @@ FINGERS: Final = """() => {
 """Writes down when a finger comes and goes, and what the page is told of it."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def network(camera: BodyCamera) -> Iterator[Gate]:
     with gate(camera.url) as made:
         yield made

@@ -81,7 +81,7 @@ def untested(results: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def board() -> Iterator[Board]:
+def healthy() -> Iterator[Board]:
     # In memory: whether the card is fast must not depend on what else this machine writes.
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     root = Path(tempfile.mkdtemp(prefix="doctor-", dir=memory))
@@ -92,6 +92,17 @@ def board() -> Iterator[Board]:
         yield Board(root, config)
     finally:
         shutil.rmtree(root)
+
+
+@pytest.fixture
+def board(healthy: Board) -> Iterator[Board]:
+    """The board, whose key and settings are afterwards as they were before."""
+    key, config = healthy.card / "identity.pem", healthy.config
+    before = [(one, one.read_bytes(), one.stat().st_mode) for one in (key, config)]
+    yield healthy
+    for path, content, mode in before:
+        path.write_bytes(content)
+        path.chmod(mode)
 
 
 def test_a_running_daemon_is_asked_and_what_it_keeps_to_itself_is_said(board: Board) -> None:
@@ -198,8 +209,7 @@ def test_planted_faults_are_found_each_with_its_cure(board: Board) -> None:
 
 
 def test_other_faults_of_the_same_parts_are_told_apart_from_those(board: Board) -> None:
-    key, aside = board.card / "identity.pem", board.card / "aside.pem"
-    key.rename(aside)
+    (board.card / "identity.pem").unlink()
     document = yaml.safe_load(board.config.read_text())
     changed = {"recipients": [], "announcements": {"device": "nowhere"}}
     board.config.write_text(yaml.safe_dump(document | changed))

@@ -29,11 +29,10 @@ from .desk_scene import MINUTE, Browser, DeskScene
 THERE = f"/api/recordings/{ONE}"
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
-    root = tmp_path_factory.mktemp("desk")
-    with DeskScene(root) as made:
-        camera = Camera(root / "camera")
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[DeskScene]:
+    with DeskScene(tmp_path) as made:
+        camera = Camera(tmp_path / "camera")
         camera.put(ONE, marks=(1,))
         camera.put(TWO)
         with camera.open() as store:

@@ -8,7 +8,7 @@ from http.client import IncompleteRead
 from typing import Any
 
 import pytest
-from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad.desk import sealed_answer, viewing_requests
 from camerad.desk.desk_ledger import BusyError, DeskLedger
@@ -32,6 +32,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskScene]:
         with camera.open() as store:
             store.reconcile()
             offload(OwnedDevice(store, KEY, KEYS), scene.directory, Silent(), same_disk=True)
+        with open_office(scene.office.directory, scene.office.office_key, camera.clock) as store:
+            store.reconcile()
         scene.add("desk", DeskRole.DESK)
         scene.add("root", DeskRole.ADMINISTRATOR)
         for one in ("boss", "boss2"):
