@@ -32,11 +32,11 @@ DESKTOP: Final = (1920, 1080)
 PHONE: Final = (360, 740)
 AHEAD_MS: Final = 9_000
 """How long self-view shows, so that the recording has something from before the press."""
-TOP: Final[Any] = {"x": 0, "y": 0, "width": 1280, "height": 760}
+TOP: Final[Any] = {"x": 0, "y": 0, "width": 1280, "height": 850}
 """Of a page that is mostly empty."""
 TAKEN: Final = {
-    "day-en-clerk-6-held.png": "desk-held.png",
-    "day-en-clerk-12-later.png": "desk-later.png",
+    "day-en-clerk-6-held.jpg": "desk-held.png",
+    "day-en-clerk-12-later.jpg": "desk-later.png",
 }
 """Steps of the day, and what their pictures are called in the documents."""
 LENGTH: Final = 8
