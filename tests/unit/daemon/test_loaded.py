@@ -123,13 +123,30 @@ def test_the_selfview_process_has_loaded_no_more_than_it_needs() -> None:
     assert not NOT_IN_SELFVIEW & loaded
 
 
+def test_a_camera_asks_for_no_list_of_pin_libraries_before_it_remembers_a_press() -> None:
+    code = (
+        "import sys\n"
+        "from camerad.base.backports import without_backports\n"
+        "with without_backports():\n"
+        "    import camerad.cli.main, camerad.config, camerad.daemon.early_start\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "gpiozero.devices" in loaded
+    assert not {"importlib.metadata", "importlib_metadata", "zipfile", "email"} & loaded
+
+
 def test_what_is_kept_out_can_be_loaded_afterwards() -> None:
     code = (
         "import sys\n"
         "from camerad.base.backports import BACKPORTS, without_backports\n"
         "with without_backports():\n"
         "    import msgspec\n"
-        "    assert not {name for name in BACKPORTS if sys.modules[name] is not None}\n"
+        "    assert sys.modules['typing_extensions'] is None\n"
+        "    from importlib_metadata import entry_points\n"
+        "    names = {one.name for one in entry_points(group='gpiozero_pin_factories')}\n"
+        "    assert {'lgpio', 'simulated'} <= names\n"
         "assert not set(BACKPORTS) & set(sys.modules)\n"
         "sys.modules['typing_extensions'] = sys\n"
         "with without_backports():\n"
