@@ -20,6 +20,7 @@ TOGETHER: Final = (
     "tests/system/test_doctor.py",
     "tests/browser/test_page.py",
     "tests/browser/test_training.py",
+    "hw-mocks/tests/test_picamera2_on_mocks.py",
 )
 """Files whose tests share what takes long to make; one worker makes it once."""
 LONGEST: Final = (
@@ -39,6 +40,7 @@ LONGEST: Final = (
     "tests/browser/test_training.py",
     "tests/browser/test_page.py",
     "tests/browser/test_office_day.py",
+    "hw-mocks/tests/test_picamera2_on_mocks.py",
     "tests/system/test_doctor.py",
     "tests/system/test_real_card.py",
     "tests/system/test_sound.py",
