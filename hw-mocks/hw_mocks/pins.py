@@ -81,11 +81,11 @@ class Press:
     @property
     def up_us(self) -> int | None:
         """When the contact opened for good, but for its bounce; None if something keeps it."""
+        if not self.edges or self.edges[-1].closed:
+            return None
         opened = [edge.at_us for edge in self.edges if not edge.closed]
         # A finger that leaves while the contact is open in a bounce makes no edge of its own.
-        return next(
-            (at_us for at_us in opened if at_us >= self.until_us), max(opened, default=None)
-        )
+        return next((at_us for at_us in opened if at_us >= self.until_us), max(opened))
 
     def message(self) -> Message:
         """What is reported to the world when all is over."""

@@ -226,6 +226,15 @@ def test_a_press_that_ends_without_an_edge_of_its_own_is_answered(
     assert all(edge.at_us < press.until_us for edge in press.edges)
 
 
+def test_a_press_whose_button_sticks_has_no_end(factory: SimulatedFactory) -> None:
+    press = factory.press(17, 0.1)
+    until(lambda: factory.closed(17))
+    factory.stick(17, now_us() + 60_000_000)
+    assert press.wait(DEADLINE)
+    assert press.down_us is not None
+    assert press.up_us is None
+
+
 def test_two_buttons_are_pressed_at_once(factory: SimulatedFactory) -> None:
     with Button(17, pin_factory=factory), Button(27, pin_factory=factory):
         long, short = factory.press(17, 0.2), factory.press(27, 0.02)

@@ -20,6 +20,8 @@ from typing import Any, Final
 from tests.system import judge, sealed
 
 PERIOD_US: Final = 1_000_000 / 30
+_ON_GRID: Final = 0.001
+"""Periods by which the time of an exposure may differ from its place: microseconds are whole."""
 SUFFIX: Final = ".tar"
 _NUMBER: Final = re.compile(r"-(\d{6,18})-[0-9a-f]{8}\.tar$")
 
@@ -74,7 +76,7 @@ def film(path: Path, epoch_us: int, workspace: Path) -> Film:
     finally:
         os.unlink(mp4)
     stated = [
-        (_frame(gap["from_us"], epoch_us), _frame(gap["to_us"], epoch_us))
+        (frame_number(gap["from_us"], epoch_us), frame_number(gap["to_us"], epoch_us))
         for gap in read.gaps
         if gap["from_us"] is not None and gap["to_us"] is not None
     ]
@@ -86,7 +88,7 @@ def film(path: Path, epoch_us: int, workspace: Path) -> Film:
     if sum(commit["facts"]["frames"] for commit in read.commits) != len(verdict.frames):
         findings.append(f"{path.name}: the commits count other pictures than there are")
     numbers = verdict.numbers
-    if numbers[0] != _frame(read.header["origin_us"], epoch_us):
+    if numbers[0] != frame_number(read.header["origin_us"], epoch_us):
         findings.append(f"{path.name}: begins with picture {numbers[0]}, not where it says")
     return Film(
         *said,
@@ -97,8 +99,15 @@ def film(path: Path, epoch_us: int, workspace: Path) -> Film:
     )
 
 
-def _frame(at_us: int, epoch_us: int) -> int:
-    return round((at_us - epoch_us) / PERIOD_US)
+def frame_number(at_us: float, epoch_us: int) -> int:
+    """The number that the simulated sensor gives a frame which it exposes then.
+
+    At 20 frames a second every other one lies halfway between two numbers, and has the even one
+    (`hw_mocks.pacing`), also where its time in whole microseconds is a little less than half.
+    """
+    place = (at_us - epoch_us) / PERIOD_US
+    halves = round(2 * place) / 2
+    return round(halves if abs(halves - place) < _ON_GRID else place)
 
 
 def device_key(state: Path, to: Path) -> Path:

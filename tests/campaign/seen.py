@@ -62,7 +62,7 @@ class Film:
     epoch_us: int
 
     def number(self, at_us: float) -> int:
-        return round((at_us - self.epoch_us) / judging.PERIOD_US)
+        return judging.frame_number(at_us, self.epoch_us)
 
     def at_us(self, number: int) -> float:
         return self.epoch_us + number * judging.PERIOD_US

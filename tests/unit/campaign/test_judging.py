@@ -7,10 +7,12 @@ import hashlib
 import io
 import json
 import tarfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hw_mocks.pacing import NANOSECONDS, Pace
 
 from tests.campaign import judging
 from tests.system import sealed
@@ -66,3 +68,14 @@ def test_a_recording_has_ended_when_all_of_its_end_is_there(tmp_path: Path) -> N
 def test_a_commit_of_which_a_part_is_there_is_none(kept: int, tmp_path: Path) -> None:
     found = sealed.read(cut(tmp_path / "recording.tar", COMMIT, kept))
     assert (found.commits, found.fragments, found.end) == ((), (), None)
+
+
+@pytest.mark.parametrize("rate", [30, 20, 15])
+def test_a_frame_has_the_number_that_the_sensor_gave_it(rate: int) -> None:
+    epoch_us = 5_401_621_781
+    full, thinned = (Fraction(NANOSECONDS, one) for one in (30, rate))
+    pace = Pace(epoch_us * 1000, full, epoch_us * 1000)
+    pace.change(thinned)
+    for _ in range(3_000):
+        assert judging.frame_number(pace.at_ns // 1000, epoch_us) == pace.number
+        pace.advance()
