@@ -52,7 +52,7 @@ MADE: Final = (
 )
 """Patterns of paths that no package lists and that are made while a root is built, by whom."""
 
-_CACHED: Final = re.compile(r"(.*/)__pycache__/([^/]+)\.cpython-\d+\.pyc")
+_CACHED: Final = re.compile(r"(.*/)__pycache__/([^/]+)\.cpython-\d+(?:\.opt-2)?\.pyc")
 _MERGED: Final = re.compile(r"^(bin|sbin|lib)/")
 
 

@@ -21,13 +21,19 @@ def test_a_file_that_came_from_nowhere_is_named_and_no_other(tmp_path: Path) -> 
         "usr/bin/sh",
         "usr/lib/shell.py",
         "usr/lib/__pycache__/shell.cpython-313.pyc",
+        "usr/lib/__pycache__/shell.cpython-313.opt-2.pyc",
         "opt/camerad/bin/one",
         "opt/camerad/lib/python3.13/site-packages/one/__init__.py",
         "opt/camerad/lib/python3.13/site-packages/one/__pycache__/__init__.cpython-313.pyc",
         "etc/passwd",
         "etc/systemd/system/multi-user.target.wants/camerad.service",
     ]
-    strange = ["usr/bin/backdoor", "usr/lib/__pycache__/other.cpython-313.pyc", "etc/passwd.old"]
+    strange = [
+        "usr/bin/backdoor",
+        "usr/lib/__pycache__/other.cpython-313.opt-2.pyc",
+        "usr/lib/__pycache__/other.cpython-313.pyc",
+        "etc/passwd.old",
+    ]
     for name in [*known, *strange]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("")
