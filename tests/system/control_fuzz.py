@@ -28,6 +28,8 @@ from typing import Final
 PACE_SECONDS: Final = 0.055
 """Between two requests, so that they are answered: the daemon takes 20 in a second of one user."""
 ANSWER_SECONDS: Final = 5.0
+SHOWN: Final = 2_000
+"""Bytes of a request and of its answer in a finding."""
 STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3}) ")
 """The server answers in the version that it was asked in, if there is such a one or not."""
 LINE: Final = re.compile(rb"[A-Za-z]+ /[^ ]* HTTP/")
@@ -241,7 +243,8 @@ def main() -> int:
                 findings.append("somebody who is not in the group is let in")
             wrong = found(asked, answer, roles)
             if wrong:
-                findings.append(f"seed {options.seed}: {asked.kind}: {wrong}: {answer[:200]!r}")
+                said = f"{asked.data[:SHOWN]!r} was answered {answer[:SHOWN]!r}"
+                findings.append(f"seed {options.seed}: {asked.kind}: {wrong}: {said}")
             for status in STATUS.findall(answer)[:1] or [b"nothing"]:
                 counts[status.decode()] += 1
         time.sleep(PACE_SECONDS)
