@@ -33,6 +33,8 @@ LARGER: Final = 1.5
 """How tesseract is shown it. Of 360 stamps it misreads six at twice the size ("9+" as "94+"), at
 three times one of a larger film, and of 1,920 none at this."""
 PRE: Final = "PRE"
+NEVER: Final = "@"
+"""No stamp has it, and tesseract took the 0 of a name for one."""
 # Where there is a space between characters tesseract has to guess.
 _TIME: Final = " ?".join(r"\d" if one == "0" else re.escape(one) for one in "0000-00-0000:00:00")
 _OFFSET: Final = r" ?[+-] ?\d ?\d ?: ?\d ?\d"
@@ -73,7 +75,8 @@ def read(pictures: Iterable[NDArray[np.uint8]]) -> list[Stamp]:
         pages = os.path.join(folder, "pages.txt")
         Path(pages).write_text("".join(f"{strip}\n" for strip in strips))
         done = subprocess.run(
-            ["tesseract", pages, "-", "--psm", "7"],  # one line of text in each
+            # One line of text in each.
+            ["tesseract", pages, "-", "--psm", "7", "-c", f"tessedit_char_blacklist={NEVER}"],
             capture_output=True,
             timeout=60 + len(strips),
             check=True,
