@@ -45,6 +45,14 @@ def test_gpiozero_finds_it_under_its_name() -> None:
     assert group["simulated"].load() is SimulatedFactory
 
 
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WorldThread]:
+    """What every factory made from now on is connected with."""
+    with WorldThread(tmp_path / "world") as made:
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        yield made
+
+
 def test_a_press_is_seen_with_its_bounce_and_its_length(factory: SimulatedFactory) -> None:
     edges: list[tuple[bool, int]] = []
     button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
@@ -262,118 +270,104 @@ def test_a_worn_button_bounces_more(factory: SimulatedFactory) -> None:
     assert len(press.edges) >= 34  # 17 at make, 17 at break, at least
 
 
-def test_the_world_presses_and_hears_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with WorldThread(tmp_path / "world") as world:
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
-        made = SimulatedFactory()
-        assert world.wait_connected("pins")["pid"] == os.getpid()
-        light = DigitalOutputDevice(23, pin_factory=made)
-        button = Button(17, pin_factory=made)
-        button.when_pressed = light.on
-        world.tell("pins", {"press": {"gpio": 17, "seconds": 0.02, "bounce": True, "id": "a"}})
-        answer = world.wait_for(lambda _, m: m.get("pressed") == "a")
-        assert answer["up_us"] - answer["down_us"] >= 20_000
-        lit = world.wait_for(lambda _, m: m.get("pin") == 23 and m["level"] == 1)
-        # Measured inside the process: from the edge to the light, without the bus.
-        assert 0 <= lit["at_us"] - answer["down_us"] < 50_000
-        light.close()
-        button.close()
-        made.close()
-        given_up = world.wait_for(lambda _, m: m.get("pin") == 23 and not m["output"])
-        assert given_up["at_us"] >= lit["at_us"]
+def test_the_world_presses_and_hears_of_it(world: WorldThread) -> None:
+    made = SimulatedFactory()
+    assert world.wait_connected("pins")["pid"] == os.getpid()
+    light = DigitalOutputDevice(23, pin_factory=made)
+    button = Button(17, pin_factory=made)
+    button.when_pressed = light.on
+    world.tell("pins", {"press": {"gpio": 17, "seconds": 0.02, "bounce": True, "id": "a"}})
+    answer = world.wait_for(lambda _, m: m.get("pressed") == "a")
+    assert answer["up_us"] - answer["down_us"] >= 20_000
+    lit = world.wait_for(lambda _, m: m.get("pin") == 23 and m["level"] == 1)
+    # Measured inside the process: from the edge to the light, without the bus.
+    assert 0 <= lit["at_us"] - answer["down_us"] < 50_000
+    light.close()
+    button.close()
+    made.close()
+    given_up = world.wait_for(lambda _, m: m.get("pin") == 23 and not m["output"])
+    assert given_up["at_us"] >= lit["at_us"]
 
 
-def test_a_button_held_in_the_world_reads_as_pressed_at_the_first_look(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    with WorldThread(tmp_path / "world") as world:
-        world.tell("pins", {"hold": {"gpio": 17, "down": True, "id": 1}}, keep="hold 17")
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
-        made = SimulatedFactory()
-        with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
-            assert button.is_active
-            world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 2}})
-            answer = world.wait_for(lambda _, m: m.get("held") == 2)
-            assert answer["at_us"] is not None
-            until(lambda: not button.is_active)
-            # Nothing to let go any more: answered at once, with no edge.
-            world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 3}})
-            assert world.wait_for(lambda _, m: m.get("held") == 3)["at_us"] is None
-        made.close()
+def test_a_button_held_in_the_world_reads_as_pressed_at_the_first_look(world: WorldThread) -> None:
+    world.tell("pins", {"hold": {"gpio": 17, "down": True, "id": 1}}, keep="hold 17")
+    made = SimulatedFactory()
+    with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
+        assert button.is_active
+        world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 2}})
+        answer = world.wait_for(lambda _, m: m.get("held") == 2)
+        assert answer["at_us"] is not None
+        until(lambda: not button.is_active)
+        # Nothing to let go any more: answered at once, with no edge.
+        world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 3}})
+        assert world.wait_for(lambda _, m: m.get("held") == 3)["at_us"] is None
+    made.close()
 
 
 def test_a_press_that_began_before_the_program_lasts_for_the_rest_of_its_time(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: WorldThread,
 ) -> None:
-    with WorldThread(tmp_path / "world") as world:
-        began_us = now_us()
-        press = {"gpio": 17, "seconds": 1.0, "bounce": True, "id": 1}
-        world.tell("pins", {"press": press, "until_us": began_us + 1_000_000}, keep="press 1")
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
-        made = SimulatedFactory()
-        with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
-            assert button.is_active
-            answer = world.wait_for(lambda _, m: m.get("pressed") == 1)
-            assert answer["down_us"] is None
-            assert 1_000_000 <= answer["up_us"] - began_us < 2_000_000
-            until(lambda: not button.is_active)
-        made.close()
+    began_us = now_us()
+    press = {"gpio": 17, "seconds": 1.0, "bounce": True, "id": 1}
+    world.tell("pins", {"press": press, "until_us": began_us + 1_000_000}, keep="press 1")
+    made = SimulatedFactory()
+    with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
+        assert button.is_active
+        answer = world.wait_for(lambda _, m: m.get("pressed") == 1)
+        assert answer["down_us"] is None
+        assert 1_000_000 <= answer["up_us"] - began_us < 2_000_000
+        until(lambda: not button.is_active)
+    made.close()
 
 
-def test_faults_of_buttons_come_from_the_world(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    with WorldThread(tmp_path / "world") as world:
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
-        made = SimulatedFactory()
-        with Button(17, pin_factory=made) as button:
-            end_us = now_us() + 100_000
-            world.tell("pins", {"fault": "button_stuck", "gpio": 17, "until_us": end_us})
-            until(lambda: button.is_pressed)
-            # A contact bounces for 5 ms at most when it opens; then it rests.
-            until(lambda: now_us() >= end_us + 50_000 and not button.is_pressed)
-            worn = {"fault": "button_bounce", "gpio": 17, "until_us": now_us() + 9_000_000}
-            world.tell("pins", worn)
-            world.tell("pins", {"press": {"gpio": 17, "seconds": 0.05, "id": "b"}})
-            answer = world.wait_for(lambda _, m: m.get("pressed") == "b")
-            assert len(answer["edges"]) >= 34
-        made.close()
+def test_faults_of_buttons_come_from_the_world(world: WorldThread) -> None:
+    made = SimulatedFactory()
+    with Button(17, pin_factory=made) as button:
+        end_us = now_us() + 100_000
+        world.tell("pins", {"fault": "button_stuck", "gpio": 17, "until_us": end_us})
+        until(lambda: button.is_pressed)
+        # A contact bounces for 5 ms at most when it opens; then it rests.
+        until(lambda: now_us() >= end_us + 50_000 and not button.is_pressed)
+        worn = {"fault": "button_bounce", "gpio": 17, "until_us": now_us() + 9_000_000}
+        world.tell("pins", worn)
+        world.tell("pins", {"press": {"gpio": 17, "seconds": 0.05, "id": "b"}})
+        answer = world.wait_for(lambda _, m: m.get("pressed") == "b")
+        assert len(answer["edges"]) >= 34
+    made.close()
 
 
 def test_a_line_that_is_shorted_stays_low_and_comes_back_when_the_short_is_gone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: WorldThread,
 ) -> None:
-    with WorldThread(tmp_path / "world") as world:
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
-        made = SimulatedFactory()
-        with DigitalOutputDevice(22, pin_factory=made) as light:
-            light.on()
-            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
-            until(lambda: light.value == 0)
-            light.on()
-            assert light.value == 0
-            # Whoever looks at the light sees it go out, once.
-            assert outputs(made, 22) == [0, 1, 0]
-            with DigitalOutputDevice(23, pin_factory=made) as other:
-                other.on()
-                assert other.value == 1
-            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
-            until(lambda: light.value == 1)
-            # Nobody had to drive it again, and whoever looks sees it come back.
-            until(lambda: outputs(made, 22) == [0, 1, 0, 1])
-            # A short that ends by itself is no other.
-            until_us = now_us() + 50_000
-            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": until_us})
-            until(lambda: outputs(made, 22) == [0, 1, 0, 1, 0, 1])
-            assert made.history[-1].at_us >= until_us
-            # Switched off meanwhile, it stays off.
-            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
-            until(lambda: light.value == 0)
-            light.off()
-            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
-            until(lambda: not made.shorted(22))
-            assert light.value == 0
-        made.close()
+    made = SimulatedFactory()
+    with DigitalOutputDevice(22, pin_factory=made) as light:
+        light.on()
+        world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
+        until(lambda: light.value == 0)
+        light.on()
+        assert light.value == 0
+        # Whoever looks at the light sees it go out, once.
+        assert outputs(made, 22) == [0, 1, 0]
+        with DigitalOutputDevice(23, pin_factory=made) as other:
+            other.on()
+            assert other.value == 1
+        world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
+        until(lambda: light.value == 1)
+        # Nobody had to drive it again, and whoever looks sees it come back.
+        until(lambda: outputs(made, 22) == [0, 1, 0, 1])
+        # A short that ends by itself is no other.
+        until_us = now_us() + 50_000
+        world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": until_us})
+        until(lambda: outputs(made, 22) == [0, 1, 0, 1, 0, 1])
+        assert made.history[-1].at_us >= until_us
+        # Switched off meanwhile, it stays off.
+        world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
+        until(lambda: light.value == 0)
+        light.off()
+        world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
+        until(lambda: not made.shorted(22))
+        assert light.value == 0
+    made.close()
 
 
 def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,17 +406,13 @@ def test_reset_forgets_everything(factory: SimulatedFactory) -> None:
     DigitalOutputDevice(23, pin_factory=factory)
 
 
-def test_the_world_hears_from_when_on_edges_reach_the_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with WorldThread(tmp_path / "world.sock") as world:
-        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world.sock"))
-        factory = SimulatedFactory()
-        try:
-            before_us = now_us()
-            button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
-            button.when_activated = lambda: None
-            report = world.wait_for(lambda _, message: message.get("watched") == 17, 5.0)
-            assert before_us <= report["at_us"] <= now_us()
-        finally:
-            factory.close()
+def test_the_world_hears_from_when_on_edges_reach_the_program(world: WorldThread) -> None:
+    factory = SimulatedFactory()
+    try:
+        before_us = now_us()
+        button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
+        button.when_activated = lambda: None
+        report = world.wait_for(lambda _, message: message.get("watched") == 17, 5.0)
+        assert before_us <= report["at_us"] <= now_us()
+    finally:
+        factory.close()
