@@ -53,6 +53,7 @@ static struct timespec spec(int64_t t) {
     }
 REAL(clock_gettime)
 REAL(clock_nanosleep)
+REAL(setitimer)
 REAL(ppoll)
 REAL(pselect)
 REAL(epoll_pwait)
@@ -218,6 +219,44 @@ int usleep(useconds_t microseconds) {
 unsigned sleep(unsigned seconds) {
     struct timespec t = {seconds, 0}, rest = {0, 0};
     return nanosleep(&t, &rest) ? (unsigned)rest.tv_sec : 0;
+}
+
+static _Atomic int64_t rings; /* when an alarm is due, in the world's time */
+
+static int rings_in(int64_t t, struct itimerval *before) {
+    int64_t us = t / 1000 + 1;
+    struct itimerval timer = {{0, 0}, {us / 1000000, us % 1000000}};
+    return find_setitimer()(ITIMER_REAL, &timer, before);
+}
+
+/* In the place of the kernel, which ends a process that does nothing about its alarm. */
+static void ring(int number) {
+    int was = errno;
+    Page *p = atomic_load(&page);
+    int64_t more = p ? left(p, atomic_load(&rings)) : 0;
+    if (more > 0) {
+        rings_in(more, NULL);
+        errno = was;
+        return;
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* The kernel's alarm goes by the machine's time. One that is to end this process waits for the
+ * world's; one that it handles itself is for whoever watches over the world, and does not. */
+int setitimer(__itimer_which_t which, const struct itimerval *timer, struct itimerval *before) {
+    Page *p = atomic_load(&page);
+    struct sigaction does;
+    int64_t t = timer->it_value.tv_sec * SECOND + timer->it_value.tv_usec * 1000LL;
+    int once = timer->it_interval.tv_sec == 0 && timer->it_interval.tv_usec == 0;
+    if (!p || which != ITIMER_REAL || t <= 0 || !once || sigaction(SIGALRM, NULL, &does) != 0 ||
+        (does.sa_handler != SIG_DFL && does.sa_handler != ring))
+        return find_setitimer()(which, timer, before);
+    atomic_store(&rings, world_now(p) + t);
+    struct sigaction ours = {.sa_handler = ring, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &ours, NULL);
+    return rings_in(t, before);
 }
 
 /* Repeats CALL, which waits for `span` of the machine's time, until it has something or the world

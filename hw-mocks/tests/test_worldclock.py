@@ -135,6 +135,26 @@ def test_a_wait_lasts_until_the_world_has_got_so_far(page: Page, wait: str) -> N
         assert 0.1 <= float(program.stdout.readline()) < STILL_SECONDS
 
 
+@pytest.mark.parametrize("busy", ["time.sleep(30)", "libc.pause()"])
+def test_an_alarm_ends_nobody_before_the_world_has_got_so_far(page: Page, busy: str) -> None:
+    page.tell(0)
+    program = (
+        "import ctypes, signal, time\n"
+        "libc = ctypes.PyDLL(None)\n"  # holds Python up: no handler of Python's would run
+        "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "print('begun', flush=True)\n"
+        f"while True: {busy}\n"
+    )
+    with page.start(program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(STILL_SECONDS)
+        page.tell(FOR_GOOD_NS)
+        assert process.wait(10) == -signal.SIGALRM
+
+
 def test_every_clock_stands_still_and_goes_on_together(page: Page) -> None:
     clocks = ", ".join(f"time.CLOCK_{name}" for name in CLOCKS)
     program = (

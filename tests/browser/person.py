@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +68,18 @@ KEYS_OF: Final = """(table) => {
   return keysOf(table);
 }"""
 """What a table of words has words for, and of what kind."""
+
+STAGE: Final = "name => document.getElementById('stage').textContent === name"
+"""Whether the page says that the camera is in a stage."""
+WATCHES_NOTES: Final = """async () => {
+  const { words } = await import("/page/words.js");
+  const hint = document.getElementById("hint");
+  window.unfelt = () => [words().notPressed, words().tooLate].includes(hint.textContent);
+  const count = () => { window.unfelts += window.unfelt(); };
+  new MutationObserver(count).observe(hint, { childList: true });
+}"""
+"""Counts how often the simulator's page says that the camera did not feel a press."""
+PRESSES: Final = 10
 
 _LOG: Final = SCREENSHOTS / f"chromium-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 """What this process's browser says, for when a page crashes."""
@@ -137,7 +149,7 @@ class Person:
 
     def waits_for_stage(self, name: str) -> None:
         """Wait until the page says that the camera is in a stage."""
-        self.waits("name => document.getElementById('stage').textContent === name", name)
+        self.waits(STAGE, name)
 
     def waits_for_light(self, name: str, *, on: bool) -> None:
         """Wait until a light is lit, or dark."""
@@ -163,6 +175,28 @@ class Person:
             }"""
         )
         assert brightness > 20
+
+    def presses(
+        self,
+        down: Callable[[], None],
+        expression: str,
+        argument: Any = None,
+        *,
+        up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Press a button of the camera until an expression holds in the page. Where the page says
+        that the camera did not feel it, do it once more: a browser that is left no processor may
+        tell of it too late, or lose its connection."""
+        self.page.evaluate(WATCHES_NOTES)
+        for _ in range(PRESSES):
+            self.waits("() => !window.unfelt()")
+            self.page.evaluate("window.unfelts = 0")
+            down()
+            self.waits(f"argument => window.unfelts > 0 || ({expression})(argument)", argument)
+            up()
+            if self.page.evaluate("window.unfelts") == 0:
+                return
+        raise AssertionError(f"the camera felt none of {PRESSES} presses")
 
     def tabs_to(self, selector: str, *, back: bool = False) -> None:
         """Move the focus with the Tab key until it is on an element."""

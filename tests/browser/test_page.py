@@ -14,7 +14,7 @@ from camerad.behaviour.dock_progress import HandoverState, HandoverTrouble
 from camerad.behaviour.signals import Rhythm
 from camerad.behaviour.stages import REFUSES_START, Condition, Intent, Stage
 from tests.breadth import breadth
-from tests.browser.person import KEYS_OF, NARROW, WIDE, Person, person
+from tests.browser.person import KEYS_OF, NARROW, STAGE, WIDE, Person, person
 from tests.system.harness import UNHURRIED, BodyCamera, body_camera, of_make_run
 
 pytestmark = pytest.mark.system
@@ -94,8 +94,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.sees("idle")
         in_every_dress(one, "idle")
 
-        big.click(delay=80)
-        one.waits_for_stage("Self-view")
+        one.presses(lambda: big.click(delay=80), STAGE, "Self-view")
         one.waits_for_moving_display()
         # The buffer fills, and the timeline shows it as what will be overwritten.
         filled = "/run-up: ([3-9]|10) of/"  # of ten seconds, which it stays at; rounded
@@ -103,8 +102,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
         one.sees("self-view")
 
-        big.click(delay=80)
-        one.waits_for_stage("Recording")
+        one.presses(lambda: big.click(delay=80), STAGE, "Recording")
         one.waits_for_light("red", on=True)
         one.waits_for_light("green", on=False)
         # What was held is kept now, and the press that did it lies within.
@@ -164,14 +162,23 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         chromium, camera.url, "keyboard", size=NARROW, scheme="dark", language="de-DE"
     ) as one:
         keyboard = one.page.keyboard
+
+        def down() -> None:
+            keyboard.down("Space")
+
+        def up() -> None:
+            keyboard.up("Space")
+
+        def tap_and_down() -> None:
+            keyboard.press("Space", delay=TAP_MS)
+            down()
+
         one.waits_for_stage("Bereit")
         one.sees("idle")
 
         # Held for a second in idle, the button records at once; nobody watches the clock.
         one.tabs_to("#button-main")
-        keyboard.down("Space")
-        one.waits_for_stage("Aufzeichnung")
-        keyboard.up("Space")
+        one.presses(down, STAGE, "Aufzeichnung", up=up)
         one.waits_for_light("red", on=True)
         one.sees("recording")
 
@@ -179,10 +186,12 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.tabs_to("#button-display")
         one.waits("() => document.getElementById('elapsed').textContent.endsWith('mit Ton')")
         for words, silent in (("Ton ausgeschaltet", True), ("mit Ton", False)):
-            keyboard.press("Space", delay=TAP_MS)
-            keyboard.down("Space")
-            one.waits("w => document.getElementById('elapsed').textContent.endsWith(w)", words)
-            keyboard.up("Space")
+            one.presses(
+                tap_and_down,
+                "w => document.getElementById('elapsed').textContent.endsWith(w)",
+                words,
+                up=up,
+            )
             one.waits(SILENT_NOW, silent)
 
         switch = "[aria-labelledby='group-camera fault-camera_stall']"
@@ -196,9 +205,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.waits("() => document.getElementById('conditions').textContent === ''")
 
         one.tabs_to("#button-main", back=True)
-        keyboard.down("Space")
-        one.waits_for_stage("Bereit")
-        keyboard.up("Space")
+        one.presses(down, STAGE, "Bereit", up=up)
         recording = newest(camera)
         assert recording["gaps"]
 

@@ -17,7 +17,7 @@ from camerad.behaviour.budget import END_SECONDS
 from camerad.behaviour.signals import Rhythm
 from camerad.daemon.power_monitor import POWER_OFF
 from tests.breadth import CAMPAIGN, breadth
-from tests.browser.person import WIDE, Person, person
+from tests.browser.person import STAGE, WIDE, Person, person
 from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, BodyCamera, now_us
 from tests.waiting import until
@@ -284,11 +284,9 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         page.evaluate(FEELS)
         big = page.locator("#button-main")
         for _ in range(breadth(1, 2)):
-            big.click(delay=80)
-            one.waits_for_stage("Self-view")
+            one.presses(lambda: big.click(delay=80), STAGE, "Self-view")
             feels(one, "done")
-            big.click(delay=80)
-            one.waits_for_stage("Recording")
+            one.presses(lambda: big.click(delay=80), STAGE, "Recording")
             feels(one, "it records")
             # Heard as it is said, and read.
             page.get_by_text("Achtung, die Kamera zeichnet jetzt Bild und Ton auf.").wait_for()

@@ -16,13 +16,17 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
-from hw_mocks.sound import decode
+from hw_mocks.sound import Values
 from numpy.typing import NDArray
 
 FLAGS: Final = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 """A camera that nobody has, and somebody who lets every page use it."""
 PICTURES_A_SECOND: Final = 20.0
-BEEP_LOUDNESS: Final = 0.05
+SILENCE: Final = 0.05
+BEEP_LOUDNESS: Final = 0.5
+"""Both of 1, which is as loud as can be."""
+BEEP_BLOCKS: Final = 5
+"""Hundredths of a second that a beep lasts at most, once encoded and wherever it begins in one."""
 _CLOCK: Final = (slice(26, 78), slice(84, 470))
 """Where the clock lies in a picture of 1280x720, below the numbers of the simulated sensor."""
 _SAID: Final = re.compile(r"^(\d):(\d\d):(\d\d):(\d{3})\s*(\d+)$")
@@ -45,15 +49,24 @@ def pictures(film: Path, every: int) -> list[NDArray[np.uint8]]:
         ]
 
 
-def beeps(film: Path) -> list[float]:
-    """When the fake microphone's beeps begin in a film, in seconds. It beeps twice a second for a
-    50th of a second, and is silent between."""
-    samples, rate = decode(film)
-    block = rate // 100
-    loudness = np.abs(samples[: len(samples) // block * block]).reshape(-1, block).max(axis=1)
-    loud = loudness > BEEP_LOUDNESS
-    begins = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
-    return [float(one) / 100 for one in begins]
+def beeping(samples: Values, rate: int) -> float:
+    """The share of whole seconds in which a fake microphone beeps, and nothing else is heard.
+
+    It beeps twice a second, as loudly as can be for a 50th of a second, and is silent between,
+    which nobody is who speaks. How far the beeps are apart says nothing: what such a microphone
+    gives while the body camera's time stands still is left out.
+    """
+    blocks = np.abs(samples[: len(samples) // rate * rate]).reshape(-1, rate // 100).max(axis=1)
+    return float(np.mean([_only_beeps(second) for second in blocks.reshape(-1, 100)]))
+
+
+def _only_beeps(loudness: Values) -> bool:
+    """Whether hundredths of a second have sounds, and each of them is loud, and short."""
+    edges = np.flatnonzero(np.diff(loudness > SILENCE, prepend=False, append=False))
+    return len(edges) > 0 and all(
+        end - begin <= BEEP_BLOCKS and loudness[begin:end].max() > BEEP_LOUDNESS
+        for begin, end in edges.reshape(-1, 2)
+    )
 
 
 def clocks(shown: Iterable[NDArray[np.uint8]], scratch: Path) -> list[tuple[float, int]]:
