@@ -73,14 +73,17 @@ def test_every_frame_is_on_the_grid_and_none_is_missing() -> None:
 
 
 def test_a_frame_is_there_soon_after_its_instant() -> None:
-    """Half of the frames within 10 ms; a frame lasts 33 ms."""
-    late_ms = []
+    """Half of the frames within 5 ms, and what this process works for one, which on a slow machine
+    takes longer; a frame lasts 33 ms."""
+    late_ms, idle_ms = [], []
     with running() as app:
         for _ in range(20):
+            began_ns = time.process_time_ns()
             frame = app.frames(1)[-1]
             late_ms.append((boottime_ns() - frame.at_ns) / 1e6)
+            idle_ms.append(late_ms[-1] - (time.process_time_ns() - began_ns) / 1e6)
     assert min(late_ms) >= 0
-    assert sorted(late_ms)[10] < 10
+    assert sorted(idle_ms)[10] < 5
 
 
 def test_pacing_costs_little() -> None:
