@@ -49,8 +49,9 @@ from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
 _log = logging.getLogger(__name__)
 
-FIRST_US: Final = 150_000
-"""Footage in the first fragment; what happened at the press is on the disk soon after."""
+FIRST_US: Final = 66_000
+"""Footage in the first fragment, two pictures at 30 a second: what happened at the press is on the
+disk soon after."""
 DRAIN: Final = 4
 """A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
 time for every synchronisation then drains it faster."""
