@@ -49,9 +49,9 @@ from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
 _log = logging.getLogger(__name__)
 
-FIRST_US: Final = 66_000
-"""Footage in the first fragment, two pictures at 30 a second: what happened at the press is on the
-disk soon after."""
+FIRST_US: Final = 60_000
+"""Footage in the first fragment at least, and two pictures: what happened at the press is on the
+disk soon after. At 30 pictures a second two are enough, though they come a bit unevenly."""
 DRAIN: Final = 4
 """A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
 time for every synchronisation then drains it faster."""
@@ -246,7 +246,9 @@ class Recorder:
             if not self._writing.begun:
                 longest_us, shortest_us = plan.fragment_us, 0
             elif not self._writing.commits:
-                longest_us, shortest_us = plan.fragment_us, FIRST_US - self._cutter.nominal_us
+                # The second picture is whole once the third is there, however few a second.
+                longest_us = plan.fragment_us
+                shortest_us = max(1, FIRST_US - self._cutter.nominal_us)
             else:
                 longest_us, shortest_us = self._longest_us(stop), plan.fragment_us
             course.turn()

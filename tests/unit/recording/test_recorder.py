@@ -6,6 +6,7 @@ a test moves it.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,36 @@ def test_the_first_fragment_is_written_with_two_pictures(bench: Bench) -> None:
     until(lambda: recorder.first_durable_us is not None)
     (commit,) = bench.facts()
     assert commit["end_us"] == time_of(2)
+
+
+@pytest.mark.parametrize("fps", [30, 25, 15, 10, 5])
+def test_it_waits_for_the_third_picture_however_few_a_second(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fps: int
+) -> None:
+    takes = []
+    take = RingReader.take
+
+    def counted(reader: RingReader, *arguments: Any) -> Lease | None:
+        takes.append(arguments)
+        return take(reader, *arguments)
+
+    monkeypatch.setattr(RingReader, "take", counted)
+    packets = [
+        (info._replace(pts_us=time_of(0) + number * 1_000_000 // fps), data)
+        for number, (info, data) in enumerate(seconds_of_footage(1)[:3])
+    ]
+    recorder = bench.start(plan(0, fps=fps))
+    feed(bench.ring, packets[:1])
+    until(lambda: bool(bench.opened))
+    feed(bench.ring, packets[1:2])
+    until(lambda: len(takes) >= 2)
+    time.sleep(0.05)  # in which one that does not wait would ask a thousand times
+    assert len(takes) <= 4
+    assert recorder.first_durable_us is None
+    feed(bench.ring, packets[2:])
+    until(lambda: recorder.first_durable_us is not None)
+    (commit,) = bench.facts()
+    assert commit["end_us"] == packets[2][0].pts_us
 
 
 def test_fragments_are_about_as_long_as_planned(bench: Bench) -> None:
