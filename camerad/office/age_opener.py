@@ -16,12 +16,12 @@ from __future__ import annotations
 import contextlib
 import hmac
 import re
-from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyrage
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -29,17 +29,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from camerad.office.identity_file import Identities
 
+_KEY: Final = rb"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"
+"""32 bytes in base64, in the one spelling that they have without padding."""
+_LAST_LINE: Final = (
+    rb"(?:[A-Za-z0-9+/]{4}){0,15}"
+    rb"(?:[A-Za-z0-9+/][AQgw]|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048])?"
+)
+"""Of a body: less than 64 digits, so spelled too."""
+_X25519: Final = re.compile(rb"^-> X25519 (%b)\n(%b)\n" % (_KEY, _KEY), re.MULTILINE)
+"""The ephemeral share, and the file key as it is wrapped for one recipient."""
 _HEADER: Final = re.compile(
     rb"age-encryption\.org/v1\n"
-    rb"((?:-> (?:X25519|[\x21-\x7e]*-grease)(?: [\x21-\x7e]+)*\n"
-    rb"(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+)"
-    rb"--- ([A-Za-z0-9+/]{43})\n"
+    rb"((?:-> X25519 %b\n%b\n"
+    rb"|-> [\x21-\x7e]*-grease(?: [\x21-\x7e]+)*\n(?:[A-Za-z0-9+/]{64}\n)*%b\n)+)"
+    rb"--- (%b)\n" % (_KEY, _KEY, _LAST_LINE, _KEY)
 )
-"""The stanzas, and the MAC. Of the whole file this is the beginning."""
-_X25519: Final = re.compile(
-    rb"^-> X25519 ([A-Za-z0-9+/]{43})\n([A-Za-z0-9+/]{43})\n(?=-> |\Z)", re.MULTILINE
-)
-"""The ephemeral share, and the file key as it is wrapped for one recipient."""
+"""The stanzas, and the MAC; of the whole file this is the beginning. Where a stanza is not well
+formed, pyrage decides: age refuses a file for one, though another stanza would open it."""
 _NONCE: Final = 16
 _CHUNK: Final = 64 << 10
 _TAG: Final = 16
@@ -57,19 +63,23 @@ class AgeOpener:
 
     def __init__(self, identities: Identities) -> None:
         self._identities: Final = identities
-        self._keys: Final = [_private_key(str(identity)) for identity in identities]
-        self._publics: Final = [key.public_key().public_bytes_raw() for key in self._keys]
+        self._keys: Sequence[tuple[X25519PrivateKey, bytes]] = ()
+        """Each with its public half; none where OpenSSL may not use such keys, as under FIPS."""
+        with contextlib.suppress(UnsupportedAlgorithm):
+            keys = [_private_key(str(identity)) for identity in identities]
+            self._keys = [(key, key.public_key().public_bytes_raw()) for key in keys]
 
     def open(self, sealed: bytes) -> bytes | bytearray:
         """What is in it. Raises pyrage.DecryptError."""
-        with contextlib.suppress(ValueError, InvalidTag):
+        with contextlib.suppress(ValueError, InvalidTag, UnsupportedAlgorithm):
             if IN_PLACE:
                 return self._opened(sealed)
         plain: bytes = pyrage.decrypt(sealed, self._identities)
         return plain
 
     def _opened(self, sealed: bytes) -> bytearray:
-        """The same. Raises ValueError or InvalidTag for whatever is not as expected."""
+        """The same. Raises ValueError or InvalidTag for whatever is not as expected, and
+        UnsupportedAlgorithm where OpenSSL may not decrypt it."""
         found = _HEADER.match(sealed)
         if found is None:
             raise ValueError("the header is of another kind")
@@ -88,10 +98,10 @@ class AgeOpener:
 
     def _file_keys(self, stanzas: bytes) -> Iterator[bytes]:
         """The file's key, as the first stanza that is for one of the keys has it."""
-        for share_text, body_text in _X25519.findall(stanzas):
-            share, body = _decoded(share_text), _decoded(body_text)
+        for found in _X25519.finditer(stanzas):
+            share, body = map(_decoded, found.groups())
             ephemeral = X25519PublicKey.from_public_bytes(share)
-            for key, public in zip(self._keys, self._publics, strict=True):
+            for key, public in self._keys:
                 wrap = _derived(
                     key.exchange(ephemeral), share + public, b"age-encryption.org/v1/X25519"
                 )
@@ -122,11 +132,8 @@ def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
 
 
 def _decoded(text: bytes) -> bytes:
-    """Raises ValueError for another spelling of the same bytes."""
-    data = b64decode(text + b"=", validate=True)
-    if b64encode(data)[:-1] != text:
-        raise ValueError("this is not canonical base64")
-    return data
+    """The 32 bytes of a `_KEY`."""
+    return b64decode(text + b"=", validate=True)
 
 
 def _private_key(text: str) -> X25519PrivateKey:

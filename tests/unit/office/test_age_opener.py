@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64encode
 from collections.abc import Callable
 
 import pyrage
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_helpers import office
@@ -63,6 +67,20 @@ def test_with_an_older_library_everything_is_pyrage_s(monkeypatch: pytest.Monkey
     monkeypatch.setattr(age_opener, "IN_PLACE", False)
     monkeypatch.setattr(age_opener.AgeOpener, "_opened", None)
     assert AgeOpener([DESK]).open(sealed(PLAIN)) == PLAIN
+
+
+def test_where_openssl_may_not_everything_is_pyrage_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under FIPS, which knows neither X25519 nor ChaCha20."""
+
+    def refuse(*_: object) -> None:
+        raise UnsupportedAlgorithm("not here")
+
+    piece = sealed(PLAIN)
+    with monkeypatch.context() as patched:
+        patched.setattr(age_opener, "ChaCha20Poly1305", refuse)
+        assert AgeOpener([DESK]).open(piece) == PLAIN
+    monkeypatch.setattr(age_opener, "_private_key", refuse)
+    assert AgeOpener([DESK]).open(piece) == PLAIN
 
 
 def _header_end(piece: bytes) -> int:
@@ -131,19 +149,101 @@ def test_an_empty_chunk_behind_another_is_refused_though_its_tag_is_right() -> N
         age_opener._payload(cipher, memoryview(first + last))
 
 
+def _stanza(key: bytes) -> bytes:
+    """The key of a file, wrapped for the desk."""
+    opener = AgeOpener([DESK])
+    ((_, public),) = opener._keys
+    ephemeral = X25519PrivateKey.generate()
+    share = ephemeral.public_key().public_bytes_raw()
+    shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
+    wrap = age_opener._derived(shared, share + public, b"age-encryption.org/v1/X25519")
+    body = age_opener.ChaCha20Poly1305(wrap).encrypt(bytes(12), key, None)
+    return b"-> X25519 %b\n%b\n" % (_digits(share), _digits(body))
+
+
+def _digits(data: bytes) -> bytes:
+    return b64encode(data).rstrip(b"=")
+
+
+KEY = bytes(range(16))
+FOR_THE_DESK = _stanza(KEY)
+SHARE = _digits(bytes(range(32)))
+
+
+def _file(*stanzas: bytes) -> bytes:
+    """A file as whoever seals can write it: its MAC is right, whatever the stanzas are."""
+    head = b"age-encryption.org/v1\n" + b"".join(stanzas) + b"---"
+    mac = hmac.digest(age_opener._derived(KEY, None, b"header"), head, "sha256")
+    cipher = age_opener.ChaCha20Poly1305(age_opener._derived(KEY, bytes(16), b"payload"))
+    content = cipher.encrypt(bytes(11) + b"\x01", b"footage", None)
+    return head + b" " + _digits(mac) + b"\n" + bytes(16) + content
+
+
+def _both_say(piece: bytes) -> bytes:
+    """What both make of it: its content, or what is wrong."""
+    answers = []
+    for open_it in (AgeOpener([DESK]).open, lambda one: pyrage.decrypt(one, [DESK])):
+        try:
+            answers.append(bytes(open_it(piece)))
+        except pyrage.DecryptError as error:
+            answers.append(str(error).encode())
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("other", [b"", b"-> a-grease\n\n", b"-> -grease x y\nAAA\n", FOR_THE_DESK])
+def test_a_file_that_is_well_formed_is_opened_without_pyrage(other: bytes) -> None:
+    assert AgeOpener([DESK]).open(_file(other, FOR_THE_DESK)) == b"footage"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FOR_THE_DESK.replace(b"\n", b" more\n", 1),
+        b"-> X25519\n%b\n" % SHARE,
+        b"-> X25519 %b\n%b\n" % (SHARE, _digits(bytes(16))),
+        b"-> X25519 %b\n%b\n\n" % (SHARE, _digits(bytes(48))),
+        b"-> X25519 %b\n%b\n" % (_digits(bytes(31)), SHARE),
+        b"-> X25519 %b\n%b\n" % (SHARE, SHARE[:-1] + b"9"),
+        b"-> a-grease\nAB\n",
+        b"-> a-grease\nA\n",
+        b"-> a-grease\nAAAAA\n",
+        b"-> a-grease\nAAB\n",
+        b"-> a-grease\n" + b"A" * 64 + b"\n",
+    ],
+)
+def test_a_file_with_one_bad_stanza_is_left_to_pyrage(other: bytes) -> None:
+    """Though another stanza would open it. pyrage itself looks at some of them only where they come
+    first."""
+    for stanzas in ((other, FOR_THE_DESK), (FOR_THE_DESK, other)):
+        with pytest.raises(ValueError, match="another kind"):
+            AgeOpener([DESK])._opened(_file(*stanzas))
+        _both_say(_file(*stanzas))
+
+
+_WORDS = st.sampled_from(["X25519", "a-grease", "-grease", "X25519-grease", "ssh-rsa", "->", "A"])
+_BASE64 = st.text("AQgwEZaz09+/Bx", max_size=66)
+_STANZAS = st.builds(
+    lambda words, lines: ("-> " + " ".join(words) + "\n" + "\n".join(lines) + "\n").encode(),
+    st.lists(_WORDS | _BASE64, min_size=1, max_size=4),
+    st.lists(_BASE64 | st.just("A" * 64), max_size=3),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(_STANZAS, max_size=2), st.booleans())
+def test_no_stanza_makes_a_difference_between_the_two(others: list[bytes], before: bool) -> None:
+    _both_say(_file(*others, FOR_THE_DESK) if before else _file(FOR_THE_DESK, *others))
+
+
 @settings(max_examples=150)
 @given(st.integers(0, len(SHORT) - 1), st.integers(0, 7))
 def test_no_flipped_bit_makes_a_difference_between_the_two(at: int, bit: int) -> None:
     """Anywhere in the header, the nonce, or the content of a short piece."""
     piece = bytearray(SHORT)
     piece[at] ^= 1 << bit
-    answers = []
-    for open_it in (AgeOpener([DESK]).open, lambda one: pyrage.decrypt(one, [DESK])):
-        try:
-            answers.append(bytes(open_it(bytes(piece))))
-        except pyrage.DecryptError as error:
-            answers.append(str(error).encode())
-    assert answers[0] == answers[1]
+    _both_say(bytes(piece))
 
 
 def test_what_a_camera_seals_is_as_pyrage_opens_it() -> None:
