@@ -55,6 +55,8 @@ _RETRY_WIPE_US: Final = 20_000
 _ASK_KEY_EVERY_US: Final = 500_000
 _TURN_US: Final = round(TURN_SECONDS * SECOND)
 _MESSAGES_AT_ONCE: Final = 64
+_ROUNDS: Final = 16
+"""Of so many messages before a wipe: ten times what a rest leaves in the socket."""
 
 
 class CaptureLink:
@@ -108,7 +110,6 @@ class CaptureLink:
         self._fed_us: int | None = None
         """Media time of the last packet that was taken in at once."""
         self._rest = Rest(ring, self._budget.frame_age_us, sound)
-        self._picture = False
         self.turned_us = self._clock.now_us()
         """When the thread last began a turn; it never waits for longer than a second."""
         for one in (ring,) if sound is None else (ring, sound):
@@ -244,9 +245,9 @@ class CaptureLink:
         if wanted.wipes:
             self._intake.arm(None)
             self._intake.arm_sound(None)
-            if process is not None and self._listening:
+            if process is not None:
                 # What lies in the socket is footage too.
-                self._receive(process, now_us)
+                self._empty(process, now_us)
             try:
                 wiped = self.wanted.overwrite()
             except RingError:
@@ -261,11 +262,10 @@ class CaptureLink:
             process.tell_fps(wanted.fps)
             sound = self._sounds.bearable(sound)
             process.tell(epoch, wanted.view, now_us + self._budget.frame_age_us, sound)
-            self._picture = self._picture or wanted.view
             if wanted.key:
                 process.ask_key_frame(now_us)
         elif not wanted.view:
-            self._erase()
+            frame.erase(self._frame_fd)
         if wiped is not None:
             for future in wanted.wipes:
                 future.set_result(wiped)
@@ -283,6 +283,12 @@ class CaptureLink:
         if not more:
             process.emptied_us, self._ring.lies_since_us = now_us, None
         return more
+
+    def _empty(self, process: CaptureProcess, now_us: int) -> None:
+        """Take in all that has arrived, unless a process sends without end."""
+        for _ in range(_ROUNDS):
+            if not (self._listening and self._receive(process, now_us)):
+                break
 
     def _take_in(self, process: CaptureProcess, now_us: int) -> bool:
         try:
@@ -328,6 +334,7 @@ class CaptureLink:
         if self._listening:
             self._listening = False
             self._poll.unregister(process.socket)
+            process.socket.close()  # and what lies in it is gone
 
     def _hear(self, process: CaptureProcess) -> None:
         """Pass on what a library or the interpreter says in the process."""
@@ -340,8 +347,7 @@ class CaptureLink:
 
     def _exited(self, process: CaptureProcess, now_us: int) -> None:
         # What it sent before it died is still in the socket.
-        while self._listening and self._receive(process, now_us):
-            pass
+        self._empty(process, now_us)
         self._hear(process)
         code = process.exit_code()
         self._let_go(process)
@@ -349,7 +355,7 @@ class CaptureLink:
         self._callbacks.on_exit()
         self._intake.end()
         if not self.wanted.view:
-            self._erase()
+            frame.erase(self._frame_fd)
         if self.wanted.stop_us is None:
             self._advance(supervision.Exited(now_us, EX_OSERR if code is None else code))
 
@@ -363,12 +369,6 @@ class CaptureLink:
         self._poll.unregister(process.pidfd)
         self._process = None
         process.close()
-
-    def _erase(self) -> None:
-        """Take the last picture of a process that is gone out of the shared memory."""
-        if self._picture:
-            self._picture = False
-            frame.erase(self._frame_fd)
 
     # Starting and ending
 
@@ -415,6 +415,6 @@ class CaptureLink:
             self._let_go(process)
         self._intake.arm(None)
         self._intake.arm_sound(None)
-        self._erase()
+        frame.erase(self._frame_fd)
         self._wake_fd = None
         self.wanted.detach()

@@ -73,12 +73,16 @@ class SoundLink:
 
     def expire(self, now_us: int) -> None:
         """Let go of sound that is too old."""
-        if self._ring is not None and self._ring.bytes_held and now_us >= self._age_us:
+        due_us = self.due_us
+        if self._ring is not None and due_us is not None and now_us >= due_us:
             self._age_us = now_us + _AGE_EVERY_US
             self._ring.expire(now_us)
 
     @property
     def due_us(self) -> int | None:
-        """When `expire` is due; None while there is nothing that could grow old."""
-        held = self._ring is not None and self._ring.bytes_held
-        return self._age_us if held else None
+        """When `expire` is due; None while there is nothing that could grow old. What comes tells
+        the ring the time by itself."""
+        ring = self._ring
+        if ring is None or ring.leaves_us is None:
+            return None
+        return max(self._age_us, (ring.last_pts_us or 0) + _AGE_EVERY_US)

@@ -443,6 +443,47 @@ def test_a_wipe_ends_the_rest_and_empties_the_socket(rig: Rig, resting: CaptureL
     until(lambda: lying(resting) == 0)
 
 
+def test_wiped_is_told_when_nothing_lies_in_the_socket_however_much_it_was(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    fast = {"do": "play", "interval": 0.002, "beats": False}
+    running = rig.run([HELLO, {"do": "armed"}, fast], GOOD, budget=PATIENT)
+    running.wanted.arm()
+    until(lambda: lying(running) > 150 * 2_000)
+    pid = running.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    left: list[int] = []
+    running.wanted.wipe().add_done_callback(lambda _: left.append(lying(running)))
+    until(lambda: bool(left))
+    os.kill(pid, signal.SIGCONT)
+    assert left == [0]
+
+
+def test_of_a_process_that_is_not_understood_nothing_lies_in_the_socket(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it does not die, as one whose driver hangs."""
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    kills: list[CaptureProcess] = []
+
+    def survive(process: CaptureProcess) -> None:
+        kills.append(process)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CaptureProcess, "kill", survive)
+        script = [HELLO, {"do": "armed"}, A_SECOND, {"do": "garbage"}, A_SECOND, {"do": "hang"}]
+        running = rig.run(script, GOOD, budget=PATIENT)
+        running.wanted.arm()
+        until(lambda: lying(running) > FOOTAGE)
+        running.wanted.request_key_frame()  # which ends the rest
+        until(lambda: bool(kills))
+        assert running.wanted.wipe().result(PATIENCE) > 0
+        assert lying(running) == 0
+    kills[0].kill()
+
+
 def test_what_comes_after_a_wipe_and_an_arm_in_one_breath_begins_at_once(
     rig: Rig, resting: CaptureLink
 ) -> None:
@@ -836,7 +877,7 @@ def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) ->
     link = rig.run([HELLO, {"do": "beat"}, {"do": "hang"}])
     link.wanted.set_view(True)
     rig.wait_for("up")
-    until(lambda: link._picture)
+    until(lambda: link._process is not None and link._process.told_view)
     writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     for _ in range(3):
         writer.put(np.full((12, 16), 77, np.uint8), 1)
@@ -849,7 +890,7 @@ def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) ->
 def test_the_last_picture_goes_with_the_link(rig: Rig) -> None:
     link = rig.run(GOOD)
     link.wanted.set_view(True)
-    until(lambda: link._picture)
+    until(lambda: link._process is not None and link._process.told_view)
     writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     writer.put(np.full((12, 16), 77, np.uint8), 1)
     link.stop(CLOCK.now_us() + 1_000_000)
