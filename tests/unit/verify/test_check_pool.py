@@ -170,8 +170,11 @@ def test_a_number_of_jobs_that_is_none_is_refused(
 
 
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from camerad.verify.check_pool import CheckOrder, CheckPool
+
+# Whoever began these tests in the background ignores it, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def check(order):
     print(os.getpid(), flush=True)
