@@ -36,6 +36,7 @@
 #define FOREVER INT64_MAX
 #define DEAD (60 * SECOND)
 #define AGAIN (SECOND / 500) /* from one look to the next, while time stands still */
+#define RING_AGAIN (SECOND / 50) /* the same for an alarm, which interrupts what its process waits for */
 
 static _Atomic(Page *) page;
 
@@ -235,7 +236,7 @@ static void ring(int number) {
     Page *p = atomic_load(&page);
     int64_t more = p ? left(p, atomic_load(&rings)) : 0;
     if (more > 0) {
-        rings_in(more, NULL);
+        rings_in(more < RING_AGAIN ? RING_AGAIN : more, NULL);
         errno = was;
         return;
     }
@@ -244,7 +245,8 @@ static void ring(int number) {
 }
 
 /* The kernel's alarm goes by the machine's time. One that is to end this process waits for the
- * world's; one that it handles itself is for whoever watches over the world, and does not. */
+ * world's; one that it handles itself is for whoever watches over the world, and does not. So does
+ * alarm(2), and a timer that has been carried over exec: no program in a world has one. */
 int setitimer(__itimer_which_t which, const struct itimerval *timer, struct itimerval *before) {
     Page *p = atomic_load(&page);
     struct sigaction does;
