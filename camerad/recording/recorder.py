@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 FIRST_US: Final = 60_000
 """Footage in the first fragment at least, and two pictures: what happened at the press is on the
-disk soon after. At 30 pictures a second two are enough, though they come a bit unevenly."""
+disk soon after. At 30 pictures a second two are enough, even if they come a bit unevenly."""
 DRAIN: Final = 4
 """A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
 time for every synchronisation then drains it faster."""

@@ -246,7 +246,6 @@ class CaptureLink:
             self._intake.arm(None)
             self._intake.arm_sound(None)
             if process is not None:
-                # What lies in the socket is footage too.
                 self._empty(process, now_us)
             try:
                 wiped = self.wanted.overwrite()
@@ -285,7 +284,7 @@ class CaptureLink:
         return more
 
     def _empty(self, process: CaptureProcess, now_us: int) -> None:
-        """Take in all that has arrived, unless a process sends without end."""
+        """Take in all that lies in the socket, which is footage too; not what comes without end."""
         for _ in range(_ROUNDS):
             if not (self._listening and self._receive(process, now_us)):
                 break
@@ -347,7 +346,8 @@ class CaptureLink:
 
     def _exited(self, process: CaptureProcess, now_us: int) -> None:
         # What it sent before it died is still in the socket.
-        self._empty(process, now_us)
+        while self._listening and self._receive(process, now_us):
+            pass
         self._hear(process)
         code = process.exit_code()
         self._let_go(process)
