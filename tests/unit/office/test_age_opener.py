@@ -192,7 +192,23 @@ def _both_say(piece: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("other", [b"", b"-> a-grease\n\n", b"-> -grease x y\nAAA\n", FOR_THE_DESK])
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        b"-> a-grease\n\n",
+        b"-> -grease x y\nAAA\n",
+        b"-> a-grease -> X25519 %b\n%b\n" % (SHARE, SHARE),
+        FOR_THE_DESK,
+    ],
+    ids=[
+        "no",
+        "empty",
+        "one with arguments",
+        "one that looks like a stanza",
+        "another for the desk",
+    ],
+)
 def test_a_file_that_is_well_formed_is_opened_without_pyrage(other: bytes) -> None:
     assert AgeOpener([DESK]).open(_file(other, FOR_THE_DESK)) == b"footage"
 
@@ -211,6 +227,19 @@ def test_a_file_that_is_well_formed_is_opened_without_pyrage(other: bytes) -> No
         b"-> a-grease\nAAAAA\n",
         b"-> a-grease\nAAB\n",
         b"-> a-grease\n" + b"A" * 64 + b"\n",
+    ],
+    ids=[
+        "an argument more",
+        "no share",
+        "a short body",
+        "a long body",
+        "a short share",
+        "a body in another spelling",
+        "two digits in another spelling",
+        "one digit",
+        "five digits",
+        "three digits in another spelling",
+        "no last line",
     ],
 )
 def test_a_file_with_one_bad_stanza_is_left_to_pyrage(other: bytes) -> None:
