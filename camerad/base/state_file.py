@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files, file_status, typed_json
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -63,7 +63,7 @@ def read_json(path: str, kind: type[_T], what: str, largest: int, remedy: str) -
             f"{path}: the {what} cannot be read: it is empty, or is no plain file; {remedy}"
         )
     try:
-        return msgspec.json.decode(content, type=kind)
+        return typed_json.decode(content, kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise StateFileError(f"{path}: the {what} cannot be read: {error}; {remedy}") from error
 

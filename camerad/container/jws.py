@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.errors import CameradError
 from camerad.base.text import printable
 from camerad.container import limits
@@ -169,7 +170,7 @@ def known_part(
     """As `in_one_spelling`, for JSON that may have more fields than `kind`, at any depth, as a
     later version may write it. Returns what `kind` has of it, and whether there is more."""
     try:
-        facts = msgspec.json.decode(raw, type=kind)
+        facts = typed_json.decode(raw, kind)
         # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
         more = canonical(facts) != raw
         spelled = not more or _has_more(raw, facts)

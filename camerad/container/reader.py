@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.text import printable
 from camerad.container import jws, sparse, ustar
 from camerad.container.chain import END_NAME, HEADER_NAME
@@ -359,7 +360,7 @@ def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
     try:
         member = ustar.parse(source.at(end, ustar.BLOCK))
         token = source.at(end + ustar.BLOCK, min(member.size, jws.LONGEST))
-        hint = msgspec.json.decode(jws.parse(token).payload, type=_CommitHint)
+        hint = typed_json.decode(jws.parse(token).payload, _CommitHint)
     except (ValueError, RecursionError):
         # Nobody vouches for this yet: it may be anything, and msgspec's errors are ValueErrors.
         return None

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import asdict
 
+from camerad.base import typed_json
 from camerad.base.errors import CameradError, StorageError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ async def parse_body(request: web.Request, kind: Any) -> Any:
     said = ""
     for one in kinds:
         try:
-            return msgspec.json.decode(data, type=one)
+            return typed_json.decode(data, one)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             said = str(error)
     raise web.HTTPBadRequest(text=f"this request needs another body: {said}")

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import STALLED_SECONDS
@@ -157,7 +158,7 @@ class Heartbeat:
         """What is noted of it in this boot; None if nothing is that can be believed."""
         try:
             with open(self._path(recording), "rb") as file:
-                note = msgspec.json.decode(file.read(_LONGEST), type=WantedNote)
+                note = typed_json.decode(file.read(_LONGEST), WantedNote)
         except (OSError, msgspec.DecodeError):
             return None
         this_boot = note.boot_id == self._clock.boot_id

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.clock import Clock
 from camerad.desk import cases as changes
 from camerad.desk.cases import CasePage, Cases
@@ -214,7 +215,7 @@ class CaseRoutes:
 def _read_question(asked: dict[str, str], kind: type[_Question]) -> _Question:
     """What an address asks; refused if it makes no sense."""
     try:
-        return msgspec.convert(asked, kind, strict=False)
+        return typed_json.convert(asked, kind, strict=False)
     except msgspec.ValidationError:
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.clock import DAY, Clock
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
@@ -74,7 +75,7 @@ class EntryRoutes:
 
     async def _entries(self, visit: Visit) -> Entries:
         try:
-            said = msgspec.convert(dict(visit.request.query), _Asked, strict=False)
+            said = typed_json.convert(dict(visit.request.query), _Asked, strict=False)
         except msgspec.ValidationError:
             raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
         query = EntryQuery(**msgspec.structs.asdict(said), limit=PAGE + 1)

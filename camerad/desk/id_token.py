@@ -19,6 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError
 
@@ -95,7 +96,7 @@ class TokenKeys:
     sign no token, and too short ones, none is taken. Raises ValueError if it is none such."""
 
     def __init__(self, published: bytes) -> None:
-        keys = msgspec.json.decode(published, type=_KeySet).keys
+        keys = typed_json.decode(published, _KeySet).keys
         if len(keys) > MOST_KEYS:
             raise ValueError(f"there are more than {MOST_KEYS} keys")
         self._keys = [key for one in keys if (key := _read_key(one)) is not None]
@@ -164,7 +165,7 @@ def _verified(token: str, keys: TokenKeys) -> _Claims:
             )
         key = keys.find(kid, algorithm)
         said = jws.deserialize_compact(encoded, key, registry=_REGISTRY)
-        return msgspec.json.decode(said.payload, type=_Claims)
+        return typed_json.decode(said.payload, _Claims)
     except msgspec.ValidationError as error:
         raise IdTokenError(f"the token does not say what it has to: {error}") from error
     except (JoseError, ValueError, TypeError, RecursionError) as error:

@@ -23,6 +23,7 @@ from urllib.parse import SplitResult, quote_plus, urlencode, urlsplit
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import read_plain
@@ -154,7 +155,7 @@ class OpenidProvider:
         settings = self.settings
         content = await self._ask("GET", settings.issuer.rstrip("/") + _DISCOVERY)
         try:
-            document = msgspec.json.decode(content, type=_Document)
+            document = typed_json.decode(content, _Document)
         except (ValueError, RecursionError) as error:
             raise self._away(f"its discovery document is none: {error}") from error
         if document.issuer != settings.issuer:
@@ -199,7 +200,7 @@ class OpenidProvider:
             said |= {"client_id": client, "client_secret": secret}
         content = await self._ask("POST", document.token_endpoint, said, headers)
         try:
-            return msgspec.json.decode(content, type=_Tokens).id_token
+            return typed_json.decode(content, _Tokens).id_token
         except (ValueError, RecursionError) as error:
             raise self._away("it gives no ID token") from error
 
@@ -263,7 +264,7 @@ class OpenidProvider:
     def _refuse_code(self, content: bytes) -> None:
         """Raises what an answer of the token endpoint says, if it is one (RFC 6749, 5.2)."""
         try:
-            error = msgspec.json.decode(content, type=_Refusal).error
+            error = typed_json.decode(content, _Refusal).error
         except (ValueError, RecursionError):
             return
         if error == "invalid_grant":

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.container.keys import decode_base64url
 from camerad.desk.people import DeskPerson
 
@@ -35,7 +36,7 @@ class BrowserAnswer(msgspec.Struct, frozen=True):
     def challenge(self) -> bytes:
         """What was asked, as the browser says. Raises ValueError, RecursionError and
         MemoryError."""
-        said = msgspec.json.decode(decode_base64url(self.response.client_data), type=_ClientData)
+        said = typed_json.decode(decode_base64url(self.response.client_data), _ClientData)
         return decode_base64url(said.challenge)
 
     def for_library(self) -> dict[str, Any]:

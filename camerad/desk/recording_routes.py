@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from aiohttp import web
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import FragmentFacts, RecordingInfo, StageChange
@@ -217,7 +218,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_query(asked: dict[str, str]) -> RecordingQuery:
     """The question that an address asks; refused if it makes no sense."""
     try:
-        said = msgspec.convert(asked, _Asked, strict=False)
+        said = typed_json.convert(asked, _Asked, strict=False)
     except msgspec.ValidationError:
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
     fields = msgspec.structs.asdict(said)

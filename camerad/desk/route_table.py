@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
+from camerad.base import typed_json
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
@@ -185,7 +186,7 @@ async def _read(request: web.Request, kind: type[Any], most: int) -> Any:
             body = await request.read()
         if len(body) > most:
             raise refused(DeskRefusal.NOT_UNDERSTOOD)
-        return msgspec.json.decode(body, type=kind)
+        return typed_json.decode(body, kind)
     except (ValueError, RecursionError, OverflowError, MemoryError, TimeoutError):
         raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
 

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
 
+from camerad.base import typed_json
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
@@ -305,7 +306,7 @@ def read_mark(mark: str) -> tuple[int, str, str]:
     try:
         padded = mark.encode("ascii") + b"=" * (-len(mark) % 4)
         content = base64.b64decode(padded, altchars=b"-_", validate=True)
-        number, recording, place = msgspec.json.decode(content, type=tuple[int, str, str])
+        number, recording, place = typed_json.decode(content, tuple[int, str, str])
     except (ValueError, RecursionError):
         raise QueryError(
             "this is no mark of a page: ask for the first page again, without --after"

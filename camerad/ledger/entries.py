@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.clock import SECOND, Moment
 from camerad.container import jws, limits
 from camerad.container.keys import KeyRing, SigningKey
@@ -122,7 +123,7 @@ def facts_of_kind(kind: str, fields: dict[str, Any]) -> Fact:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
     try:
-        facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
+        facts = typed_json.decode(jws.canonical(KINDS[kind](**fields)), KINDS[kind])
         limits.check_limits(facts, _FREE)
     except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.store.verified_copy import Digest
@@ -37,7 +38,7 @@ def read_reason(path: str) -> str:
     """Why, or `UNKNOWN` if there is no such file, or none that can be understood. Raises
     StorageError."""
     try:
-        return msgspec.json.decode(read_plain(path, "reason", _LARGEST), type=_Reason).why
+        return typed_json.decode(read_plain(path, "reason", _LARGEST), _Reason).why
     except StorageError as error:
         if error.errno == errno.ENOENT:
             return UNKNOWN

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files, file_status, typed_json
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
@@ -82,9 +82,7 @@ def read(path: str, *, made: bool = False) -> Register:
             f"{path}: there is no such register; name the one that 'camerad provision collect' made"
         )
     try:
-        return msgspec.json.decode(
-            read_plain(path, "register", _LARGEST, linked=True), type=Register
-        )
+        return typed_json.decode(read_plain(path, "register", _LARGEST, linked=True), Register)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RegisterError(f"{path}: this is no register: {error}; name another file") from None
 
@@ -133,7 +131,7 @@ def read_card(directory: str) -> PublishedDevice:
             "the file, and start the camera with this card again"
         )
     try:
-        device = msgspec.json.decode(content, type=PublishedDevice)
+        device = typed_json.decode(content, PublishedDevice)
         _ = device.key  # raises if it is another one than it says
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None

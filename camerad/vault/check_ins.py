@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files, file_status, typed_json
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
@@ -112,7 +112,7 @@ class CheckIns:
             return None
         content = read_plain(path, "check-in", _LARGEST)
         try:
-            kept = msgspec.json.decode(content, type=Line)
+            kept = typed_json.decode(content, Line)
             token = kept.statement.encode("ascii")
             said = check_in.parse(token, keys)
         except (JwsError, ValueError) as error:

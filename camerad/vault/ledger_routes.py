@@ -17,6 +17,7 @@ from typing import Final, ParamSpec, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
+from camerad.base import typed_json
 from camerad.base.errors import CameradError
 from camerad.vault import bodies
 from camerad.vault.authentication import CALLER
@@ -151,7 +152,7 @@ class LedgerRoutes:
 def _files_in(body: bytes) -> dict[str, str]:
     """The files that a request names. Raises RefusedRequestError."""
     try:
-        return msgspec.json.decode(body, type=_Files).files
+        return typed_json.decode(body, _Files).files
     except (ValueError, RecursionError) as error:
         # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
         raise RefusedRequestError(

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files, file_status, typed_json
 from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
@@ -99,7 +99,7 @@ class UploadFiles:
                 return None  # it was removed just now
             raise
         try:
-            return msgspec.json.decode(content, type=Declaration)
+            return typed_json.decode(content, Declaration)
         except msgspec.MsgspecError as error:
             raise StorageError(
                 f"{self._declaration}: this is no declaration: {printable(error)}; remove "

@@ -120,6 +120,19 @@ def test_no_class_is_made_by_the_standard_librarys_dataclasses() -> None:
     assert not [name for name, path in SOURCES.items() if imported.search(path.read_text())]
 
 
+def test_json_of_a_type_is_read_in_one_place() -> None:
+    """Threads that ask msgspec for one type at once end the process (`camerad.base.typed_json`)."""
+    for name, path in SOURCES.items():
+        if name == "camerad.base.typed_json":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            asked = ast.unparse(call.func)
+            typed = any(keyword.arg == "type" for keyword in call.keywords)
+            assert asked != "msgspec.json.decode" or not typed, name
+            assert asked not in ("msgspec.convert", "msgspec.json.Decoder"), name
+
+
 def test_no_two_modules_have_one_name_but_for_those_that_their_folder_explains() -> None:
     """A file of the command or of the doctor is called what it is about; each room may have its
     errors, and each catalogue its languages."""

@@ -26,7 +26,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files, file_status
+from camerad.base import durable_files, file_status, typed_json
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
@@ -212,7 +212,7 @@ def _lines(path: str) -> list[bytes]:
 def _reading_of(line: bytes, key: PublicKey) -> Reading | None:
     """The reading that a line is; None if the camera with this key did not sign it."""
     try:
-        kept = msgspec.json.decode(line, type=Line)
+        kept = typed_json.decode(line, Line)
         token = kept.statement.encode("ascii")
         return Reading(
             key.thumbprint, kept.arrived_us, check_in.parse(token, KeyRing([key])), token

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from camerad.base import typed_json
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain
@@ -46,7 +47,7 @@ def last_seen_us(root: str, kid: str, holdings: Iterable[Holding]) -> int | None
 
 def _checked_in(path: str) -> Iterator[int]:
     try:
-        yield msgspec.json.decode(read_plain(path, "check-in", _LARGEST), type=_Arrived).arrived_us
+        yield typed_json.decode(read_plain(path, "check-in", _LARGEST), _Arrived).arrived_us
     except StorageError as error:
         if error.errno != errno.ENOENT:
             raise

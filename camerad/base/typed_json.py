@@ -1,0 +1,41 @@
+"""JSON of a type that is known, from any thread.
+
+msgspec works out what a type consists of when it is first asked to read one, and shows other
+threads what it has before it is whole: two that read the first JSON of a type at once end the
+process (SIGSEGV in msgspec 0.22, `StructInfo`). So one thread at a time works it out, here, and
+whoever reads afterwards finds all of it. In camerad nobody else asks msgspec for a type.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
+_lock: Final = threading.Lock()
+_decoders: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
+"""By type; each is whole. There are as many as camerad has types that it reads."""
+
+
+def decode(content: bytes | bytearray | memoryview | str, kind: type[_T]) -> _T:
+    """What JSON says, as a `kind`. Raises msgspec.DecodeError, or its msgspec.ValidationError if it
+    is JSON of another type."""
+    found: _T = _decoder(kind).decode(content)
+    return found
+
+
+def convert(value: object, kind: type[_T], *, strict: bool = True) -> _T:
+    """What was read already, as a `kind`. strict: as of `msgspec.convert`. Raises
+    msgspec.ValidationError."""
+    _decoder(kind)
+    return msgspec.convert(value, kind, strict=strict)
+
+
+def _decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
+    found = _decoders.get(kind)
+    if found is None:
+        with _lock:
+            found = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+    return found
