@@ -60,6 +60,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
+from camerad.base import http_expectations
 from camerad.base.errors import CameradError, ControlError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
@@ -238,7 +239,7 @@ class Control:
             auto_decompress=False,
         )
         try:
-            await self._runner.setup()
+            await http_expectations.set_up(self._runner, http_expectations.in_json)
             self._server = await asyncio.get_running_loop().create_unix_server(
                 self._protocol, sock=entrance.listener, backlog=BACKLOG
             )

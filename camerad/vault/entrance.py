@@ -21,6 +21,7 @@ from typing import Final
 
 from aiohttp import web
 
+from camerad.base import http_expectations
 from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 
@@ -107,10 +108,7 @@ async def open_entrance(
 ) -> Entrance:
     """Accept connections for what `runner` runs. context: as of `Entrance`. The others: as of
     `Connection`."""
-    await runner.setup()
-    server = runner.server
-    if server is None:
-        raise RuntimeError("aiohttp has set up no server")
+    server = await http_expectations.set_up(runner, refuse)
     entrance = Entrance(
         server,
         listener,

@@ -14,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from camerad.base import http_expectations
 from camerad.vault.entrance import Entrance, ListenError
 from camerad.vault.notice_settings import MetricsSettings
 
@@ -56,10 +57,8 @@ class MetricsListener:
                 "office's settings"
             ) from error
         self.port = listener.getsockname()[1]
-        await self._runner.setup()
-        if self._runner.server is None:
-            raise RuntimeError("aiohttp has set up no server")
-        self._entrance = Entrance(self._runner.server, listener, None, _MOST, _MOST)
+        server = await http_expectations.set_up(self._runner, http_expectations.in_json)
+        self._entrance = Entrance(server, listener, None, _MOST, _MOST)
         self._entrance.open()
 
     async def close(self) -> None:

@@ -194,6 +194,23 @@ def test_raw_bytes_harm_nothing(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("path", [b"/status", b"/nothing"])
+@pytest.mark.parametrize("expected", [b"100\xb7\xd3-continue", b"200-ok", b"100-continue, more"])
+def test_nothing_can_be_expected_but_100_continue(
+    tmp_path: Path, path: bytes, expected: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(_daemon: StandIn, control: Control, _http: aiohttp.ClientSession) -> None:
+        reader, writer = await asyncio.open_unix_connection(control.path)
+        writer.write(b"GET %b HTTP/1.1\r\nHost: camera\r\nExpect: %b\r\n\r\n" % (path, expected))
+        answer = await reader.read()  # to the end: the connection is closed
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 417 ")
+        assert b'{"error": "nothing can be expected here but 100-continue"}' in answer
+
+    play(tmp_path, scene)
+    assert caplog.messages == []
+
+
 def test_a_mistake_of_ours_answers_500_and_the_server_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

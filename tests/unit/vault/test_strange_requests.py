@@ -107,20 +107,29 @@ def test_bytes_of_any_kind_leave_the_server_as_it_is(
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [b"\0\1\2\r\n\r\n", b"FOO BAR\r\n\r\n", b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n"],
-    ids=["bytes", "line", "long"],
+    ("sent", "status"),
+    [
+        (b"\0\1\2\r\n\r\n", 400),
+        (b"FOO BAR\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA: " + b"x" * 9000 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: office\r\nExpect: 100\xb7\xd3-continue\r\n\r\n", 417),
+        (b"POST /v1/uploads HTTP/1.1\r\nHost: office\r\nExpect: 200-ok\r\n\r\n", 417),
+    ],
+    ids=["bytes", "line", "long", "expectation that is no ASCII", "other expectation"],
 )
-def test_what_is_no_http_is_answered_in_our_words(client: DockClient, sent: bytes) -> None:
+def test_what_is_no_http_is_answered_in_our_words(
+    client: DockClient, caplog: pytest.LogCaptureFixture, sent: bytes, status: int
+) -> None:
     connection = client.connect()
     connection.connect()
     connection.sock.sendall(sent)
     said = HTTPResponse(connection.sock)
     said.begin()
-    assert (said.status, said.headers["Server"]) == (400, "camerad")
+    assert (said.status, said.headers["Server"]) == (status, "camerad")
     assert json.loads(said.read()) == {"error": "these bytes are no request that is read here"}
     assert connection.sock.recv(1) == b"", "the connection is closed"
     connection.close()
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 def test_no_request_left_anything_outside_of_the_uploads(scene: OfficeScene) -> None:
