@@ -177,7 +177,9 @@ from camerad.verify.check_pool import CheckOrder, CheckPool
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def check(order):
-    print(os.getpid(), flush=True)
+    # Where Python buffers nothing, print writes a line in two pieces, and the other process may
+    # come between them.
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(600)
 
 with CheckPool([CheckOrder("a"), CheckOrder("b")], check, 2) as pool:
