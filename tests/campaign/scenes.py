@@ -94,6 +94,7 @@ class Stage:
         self._told = Told(camera.url)
         self._closed: dict[Path, tuple[int, int]] = {}
         self._read: dict[Path, int] = {}
+        self._threads_waited: dict[Path, float] = {}
         self._logged = 0
         until(lambda: self._told.all, 10, "the first state is told")
 
@@ -114,8 +115,7 @@ class Stage:
             watch.close()
         seen.ended_us = now_us()
         seen.busy = (self._pressure() - pressure) / (seen.ended_us - seen.began_us)
-        (was, before), (now, after) = waited, self._waited()
-        seen.waited = after - before if was == now else after
+        seen.waited = self._waited() - waited
         seen.said = self._told.all[first:]
         # Lights that were on before are told by the edges before.
         seen.edges = [e for e in self.camera.ask("GET", "/api/edges").body if e["name"]]
@@ -146,14 +146,13 @@ class Stage:
         """Process id of the daemon that runs now, or ran last."""
         return int(json.loads((self.camera.state_dir / "sim.json").read_text())["daemon_pid"])
 
-    def _waited(self) -> tuple[int, float]:
-        """The daemon's process id, and the seconds for which its threads were ready to run and did
-        not since its start."""
-        pid, waited_ns = self._daemon(), 0
-        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+    def _waited(self) -> float:
+        """Seconds for which threads of the daemon were ready to run and did not; those of one that
+        has ended are what was seen of them last."""
+        for thread in Path(f"/proc/{self._daemon()}/task").glob("*/schedstat"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                waited_ns += int(thread.read_text().split()[1])
-        return pid, waited_ns / 1e9
+                self._threads_waited[thread] = int(thread.read_text().split()[1]) / 1e9
+        return sum(self._threads_waited.values())
 
     # ------------------------------------------------------------------ acting
 
@@ -166,6 +165,7 @@ class Stage:
             while True:
                 last = over.wait(LOOK_SECONDS)
                 before_us, looked_us = looked_us, now_us()
+                self._waited()
                 for line in watch.changes():
                     name = line.rpartition(":")[0]
                     seen.changed.append((self._changed_us(name, before_us), name))
