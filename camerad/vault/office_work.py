@@ -126,8 +126,6 @@ class OfficeWork:
         if copies is not None:
             self._second = SecondCopyWorker(directory, copies, cameras, key.public, clock)
             elsewhere = self._second.list_recordings
-            self._add_work("second-copies", self._second.look, LEAST_PAUSE_SECONDS)
-            self._add_work("copying", self._second.copy, LEAST_PAUSE_SECONDS)
         retention = RetentionWorker(
             directory, cameras, key, clock, looked=looked, elsewhere=elsewhere
         )
@@ -140,12 +138,22 @@ class OfficeWork:
         index = IndexWorker(url, directory, key.public, register, retention.record_loss)
         self._index = index
 
-        def purge() -> float:
-            index.wait_for_first()
-            return retention.look()
+        def by_whole_ledger(job: Callable[[], float]) -> Callable[[], float]:
+            """What the index misses in the ledger is written into it before the job deletes by it,
+            or ends a hold."""
+
+            def waiting() -> float:
+                index.wait_for_first()
+                return job()
+
+            return waiting
 
         self._add_work("index", index.look)
-        self._add_work(RETENTION, purge, LEAST_PAUSE_SECONDS)
+        self._add_work(RETENTION, by_whole_ledger(retention.look), LEAST_PAUSE_SECONDS)
+        if self._second is not None:
+            look = by_whole_ledger(self._second.look)
+            self._add_work("second-copies", look, LEAST_PAUSE_SECONDS)
+            self._add_work("copying", self._second.copy, LEAST_PAUSE_SECONDS)
         if tidy is not None:
             self._add_work("desk", tidy, LEAST_PAUSE_SECONDS)
         self._add_channels(watch)

@@ -23,6 +23,7 @@ from camerad.ledger.ledger import read_state
 from camerad.store.locations import office_place
 from camerad.vault import office_server
 from camerad.vault.entrance import ListenError
+from camerad.vault.index_worker import IndexWorker
 from camerad.vault.notice_settings import (
     MetricsSettings,
     NotifySettings,
@@ -30,9 +31,13 @@ from camerad.vault.notice_settings import (
     WebhookSettings,
 )
 from camerad.vault.office_server import Vault
+from camerad.vault.retention_worker import RetentionWorker
+from camerad.vault.second_copy.second_copy_settings import SecondCopySettings
+from camerad.vault.second_copy.second_copy_worker import SecondCopyWorker
 from camerad.vault.start_check import NotMountedError
 from camerad.vault.upload_files import Declaration
 from tests.unit.vault.office_scene import DEADLINE, DockClient, OfficeScene, Running
+from tests.waiting import until
 
 
 class Scene(OfficeScene):
@@ -257,3 +262,41 @@ def test_while_the_storage_is_not_mounted_nothing_is_made_in_its_place(
             assert client.receipt(TWO).status == 200
     (notice,) = receiver.posts[0].said["data"]["notices"]
     assert (notice["kind"], notice["detail"]) == ("storage_fails", "storage")
+
+
+def test_nothing_is_deleted_and_no_hold_ended_before_the_index_has_looked_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It alone sees that the ledger was cut, or put back from a backup, and writes so into it."""
+    second = scene.root / "second"
+    second.mkdir()
+    scene.settings = replace(scene.settings, second_copy=SecondCopySettings(directory=second))
+    done: list[str] = []
+    looked = threading.Event()
+
+    def noted(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        def noting(self: object) -> float:
+            if kind is IndexWorker:
+                looked.wait(DEADLINE)
+            done.append(kind.__name__)
+            return float(real(self))
+
+        monkeypatch.setattr(kind, name, noting)
+
+    real_wait = IndexWorker.wait_for_first
+
+    def waiting(self: IndexWorker) -> None:
+        done.append("waits")
+        if done.count("waits") == 2:
+            looked.set()
+        real_wait(self)
+
+    monkeypatch.setattr(IndexWorker, "wait_for_first", waiting)
+    noted(IndexWorker, "look")
+    noted(SecondCopyWorker, "look")
+    noted(RetentionWorker, "look")
+    with scene.serving():
+        until(lambda: {"SecondCopyWorker", "RetentionWorker"} <= set(done), DEADLINE, "both look")
+    assert done[:3] == ["waits", "waits", "IndexWorker"]
