@@ -59,6 +59,22 @@ def lock(descriptor: int, path: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
+def try_lock(descriptor: int, path: str) -> bool:
+    """Claim the file until the descriptor is closed; False if a recorder, or a repair, has it.
+
+    Waits for nobody but whoever asks `is_locked` just then. Raises StorageError.
+    """
+    with storage_errors.explaining("lock the file", path):
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if is_locked(descriptor):
+                    return False
+            else:
+                return True
+
+
 def is_locked(descriptor: int) -> bool:
     """Whether a recorder, or a repair, has claimed the file. Raises OSError."""
     try:

@@ -43,10 +43,9 @@ from camerad.container.recording_files import (
     ID,
     SUFFIX,
     UNREADABLE,
-    is_locked,
     list_names,
-    lock,
     number_of,
+    try_lock,
 )
 from camerad.container.skeleton import (
     ChainProgress,
@@ -186,9 +185,9 @@ def repair(
 def _repair(path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None) -> Repaired:
     descriptor = durable_files.open_existing(path)
     try:
-        if _runs(descriptor, path):
+        # In one step: a recorder may claim it just now, and nobody waits for its end.
+        if not try_lock(descriptor, path):
             return _result(path, RepairOutcome.RUNNING, "it is being recorded")
-        lock(descriptor, path)
         return _Repair(descriptor, path, key, clock, unwritten).run()
     finally:
         durable_files.close(descriptor, path)
@@ -399,8 +398,3 @@ def _result(path: str, outcome: RepairOutcome, text: str) -> Repaired:
 
 def _ended(result: Repaired, ended: SignedEnd) -> Repaired:
     return replace(result, end=ended.end, final=ended.sha256)
-
-
-def _runs(descriptor: int, path: str) -> bool:
-    with storage_errors.explaining("lock the file", path):
-        return is_locked(descriptor)
