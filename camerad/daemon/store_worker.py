@@ -178,7 +178,8 @@ class StoreWorker:
         container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
         self.note("opened", id=header.id, header=container.header_sha256)
-        self._named.pop(threading.get_ident(), None)
+        with self._naming:
+            self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
 
     def follow(self, running: WantedRecording) -> None:

@@ -151,6 +151,23 @@ def recorded(scene: Scene, *, ended: bool = True, marks: tuple[int, ...] = ()) -
     return sink.path
 
 
+def test_names_are_given_and_let_go_of_by_one_thread_at_a_time(scenes: Any) -> None:
+    """One recorder makes its file while another one looks for a name."""
+    scene = scenes()
+    until(lambda: scene.kept, WAIT, "the first housekeeping")
+
+    class Names(dict[int, str]):
+        def pop(self, *key: Any) -> Any:
+            assert scene.keeping._naming.locked()
+            return super().pop(*key)
+
+    scene.keeping._named = Names()
+    scene.keeping.new_id(scene.clock.wall_us())
+    assert scene.keeping._named
+    recorded(scene)
+    assert not scene.keeping._named
+
+
 def test_a_first_start_makes_identity_and_ledger(scenes: Any, tmp_path: Path) -> None:
     scene = scenes()
     assert scene.kinds()[-1] == "start"
