@@ -79,7 +79,7 @@ class BadgeProcess:
             while line := await reader.readline():
                 self._on_wearer(str(json.loads(line)["wearer"]))
             return f"its process ended with {await _end(process, LEAVE_SECONDS)}"
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             return f"its process talks nonsense: {error}"
         except OSError as error:
             return f"its process went away: {error}"

@@ -179,9 +179,13 @@ class _Player:
             self._timer = None
 
     def close(self) -> None:
+        """Switch it off and release its line; if that fails, the others are switched off still."""
         self._cancel()
         self._drive(on=False)
-        self._device.close()
+        try:
+            self._device.close()
+        except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
+            self._tell(str(error) or type(error).__name__)
 
 
 class Indicators:

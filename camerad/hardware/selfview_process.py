@@ -149,7 +149,7 @@ class SelfViewProcess:
                     self._tell(SLOW if answer.get("slow") else None)
         except TimeoutError:
             fault = f"the display has not answered for {self._patience:g} s"
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             fault = f"the self-view process talks nonsense: {error}"
         except OSError as error:
             log.debug(

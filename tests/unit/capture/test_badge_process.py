@@ -14,7 +14,7 @@ import pytest
 
 from camerad.base.clock import SystemClock
 from camerad.behaviour.badge import badge
-from camerad.hardware import badges
+from camerad.hardware import badges, frame_process
 from camerad.hardware.badges import BadgeProcess
 from camerad.stream.frame import create
 from camerad.stream.newest import FrameWriter
@@ -108,6 +108,33 @@ def test_a_killed_process_is_started_again_and_one_that_hangs_is_ended(
 
     bench.plays(scene)
     assert "no badge can be read: its process ended with -9" in caplog.text
+
+
+@pytest.mark.parametrize("line", [b"%%%", b"7", b"{}", b"[" * 4000, b"x" * 70_000])
+def test_whatever_it_says_it_ends_nothing_but_itself(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    line: bytes,
+) -> None:
+    """It decodes what strangers hold before the camera."""
+    script = tmp_path / "reader"
+    script.write_text(
+        f"#!{sys.executable}\nimport socket, sys\n"
+        'control = socket.socket(fileno=int(sys.argv[sys.argv.index("--control-fd") + 1]))\n'
+        f"control.sendall({line!r} + b'\\n')\ncontrol.recv(1)\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(frame_process, "sys", type("Sys", (), {"executable": str(script)}))
+
+    async def scene(one: Bench) -> None:
+        one.reader.look(True)
+        while "talks nonsense" not in caplog.text:
+            await asyncio.sleep(0.01)
+
+    bench.plays(scene)
+    assert not bench.seen
 
 
 def test_the_exit_status_of_a_process_that_ended_by_itself_is_known(

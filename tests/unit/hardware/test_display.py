@@ -28,8 +28,8 @@ if mode == "late":
 for line in control.makefile("rb"):
     if mode == "hangs":
         time.sleep(600)
-    if mode in ("nonsense", "number"):
-        control.sendall(b"7\\n" if mode == "number" else b"%%%\\n")
+    if nonsense := {"nonsense": b"%%%", "number": b"7", "deep": b"[" * 4000}.get(mode):
+        control.sendall(nonsense + b"\\n")
         continue
     with open(os.environ["HEARD"], "ab") as heard:
         heard.write(line)
@@ -122,6 +122,7 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
         ("fails", "no panel"),
         ("nonsense", "talks nonsense"),
         ("number", "talks nonsense"),
+        ("deep", "talks nonsense"),
     ],
 )
 def test_whatever_it_does_it_is_news_and_show_returns_at_once(

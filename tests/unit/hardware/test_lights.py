@@ -252,6 +252,26 @@ def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("name", ["green", "red", "amber", "vibration", "buzzer"])
+def test_a_line_that_cannot_be_released_leaves_no_other_on(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def scene() -> None:
+        faults: list[tuple[str, str | None]] = []
+        lights = Indicators(OUTPUTS, lambda *fault: faults.append(fault))
+        lights.show(Indication(green=ON, red=ON, amber=ON))
+
+        def refuse() -> None:
+            raise LibraryError("another program has the line")
+
+        monkeypatch.setattr(lights._players[name]._device, "close", refuse)
+        lights.close()
+        assert [pins.pin(one.gpio).state for one in OUTPUTS[:3]] == [0, 0, 0]
+        assert faults == [(name, "another program has the line")]
+
+    asyncio.run(scene())
+
+
 def test_a_line_that_does_not_follow_is_found_by_switching_it(simulated: SimulatedFactory) -> None:
     async def scene() -> None:
         lights = Indicators(PASSIVE, no_fault)
