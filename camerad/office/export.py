@@ -27,6 +27,7 @@ no files without a name (`camerad.office.decrypt`), or in the instant between th
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shlex
@@ -378,17 +379,42 @@ def _is_locked(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def _temporary(package: str) -> Iterator[str]:
-    """A directory of a temporary name, which is removed unless it was renamed."""
+    """A directory of a temporary name, which is this export's alone, and is removed unless it was
+    renamed."""
     directory = package + TEMPORARY
     if not file_status.is_directory(os.path.dirname(package), linked=True):
         durable_files.make_directory(os.path.dirname(package), linked=True)
     try:
         if file_status.is_directory(directory):
-            shutil.rmtree(directory)  # left by an export that was killed
+            with _claimed(directory):
+                shutil.rmtree(directory)  # left by an export that was killed
         os.mkdir(directory, _DIRECTORY_MODE)
+        claim = _claimed(directory)
+    except BlockingIOError:
+        raise storage_errors.FileExistsAlreadyError(
+            f"{package}: somebody exports this recording just now; wait until that has ended"
+        ) from None
     except OSError as error:
         raise storage_errors.explain("make the directory", directory, error) from error
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with claim:
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _claimed(directory: str) -> contextlib.ExitStack:
+    """Claim a directory until what is returned is closed, on a file system that has locks. Raises
+    BlockingIOError if another export has it, or had it meanwhile, and OSError."""
+    with contextlib.ExitStack() as claim:
+        descriptor = file_status.open_directory(directory)
+        claim.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return claim.pop_all()
+        if not file_status.is_named(descriptor, directory):
+            raise BlockingIOError
+        return claim.pop_all()

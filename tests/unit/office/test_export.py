@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -353,6 +354,49 @@ def test_what_a_killed_export_left_is_replaced(original: Path) -> None:
     package = Path(run(order).path or "")
     assert sorted(os.listdir(package)) == WHOLE
     assert left(order) == [f"{ONE}-export"]
+
+
+def test_of_two_exports_of_one_recording_at_once_the_second_is_refused(original: Path) -> None:
+    order = an_order(original)
+
+    def meanwhile(recording: str) -> Hold:
+        with pytest.raises(FileExistsAlreadyError, match="somebody exports this recording"):
+            run(order)
+        return held(recording)
+
+    package = Path(export(order, meanwhile, lambda _: TOKENS).path or "")
+    assert sorted(os.listdir(package)) == WHOLE
+    assert left(order) == [f"{ONE}-export"]
+
+
+def test_an_export_whose_directory_another_one_took_for_a_dead_one_ends(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of its directory and its claim to it; the other one goes on."""
+    order = an_order(original)
+    place = Path(order.directory, f"{ONE}-export.part")
+    real = fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        place.rmdir()
+        place.mkdir()
+        real(descriptor, how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", late)
+        with pytest.raises(FileExistsAlreadyError):
+            run(order)
+    assert left(order) == [f"{ONE}-export.part"]
+
+
+def test_where_a_file_system_has_no_locks_it_exports_still(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    assert sorted(os.listdir(Path(run(an_order(original)).path or ""))) == WHOLE
 
 
 def test_a_marked_recording_lists_its_marks(tmp_path: Path) -> None:
