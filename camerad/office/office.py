@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.base.text import printable
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
@@ -44,7 +46,8 @@ class OfficeKeyError(CameradError, ValueError):
 
 
 def load_or_create_key(path: str) -> tuple[SigningKey, bool]:
-    """The office's key in a file, PKCS #8 in PEM, and whether it was just made.
+    """The office's key in a file, PKCS #8 in PEM, and whether it was just made. Of several who make
+    it at once, all have the one that is in the file afterwards.
 
     Raises OfficeKeyError if it is no such key or others may read it, and StorageError.
     """
@@ -54,7 +57,16 @@ def load_or_create_key(path: str) -> tuple[SigningKey, bool]:
     path = os.path.abspath(path)
     durable_files.make_directory(os.path.dirname(path), 0o700, linked=True)
     key = SigningKey.generate()
-    durable_files.publish(path, key.pem, mode=_MODE)
+    own = f"{path}.{secrets.token_hex(8)}"
+    durable_files.publish(own, key.pem, mode=_MODE)
+    try:
+        durable_files.move(own, path)
+    except FileExistsAlreadyError:
+        durable_files.remove(own)
+        found = load_key(path)
+        if found is None:
+            raise
+        return found, False
     return key, True
 
 
