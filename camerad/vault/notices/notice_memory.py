@@ -112,7 +112,8 @@ def after_telling(
 def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:
     """Whether the day's message is still to be sent. daily_at: ``HH:MM``, local time."""
     hour, _, minute = daily_at.partition(":")
-    now = datetime.fromtimestamp(now_us / SECOND).astimezone()
+    # Without a zone, so that yesterday's time has the offset that it had yesterday.
+    now = datetime.fromtimestamp(now_us / SECOND)
     point = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
     if point > now:
         point -= timedelta(days=1)

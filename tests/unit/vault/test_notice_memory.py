@@ -141,7 +141,8 @@ def test_the_day_on_which_clocks_are_set_has_one_message_too(berlin: None) -> No
     """29 March 2026 has 23 hours, 25 October has 25."""
     for day in (datetime(2026, 3, 29), datetime(2026, 10, 25)):
         sent = 0
-        memory = NoticeMemory(daily_us=round(day.timestamp() * SECOND) - 12 * HOUR)
+        before = datetime(day.year, day.month, day.day - 1, 7, 0, 30)
+        memory = NoticeMemory(daily_us=round(before.timestamp()) * SECOND)
         for minutes in range(0, 26 * 60, 10):
             now_us = round(day.timestamp() * SECOND) + minutes * 60 * SECOND
             local = datetime.fromtimestamp(now_us / SECOND)
