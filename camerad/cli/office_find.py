@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
             f"--from {printable(options.since)} is not before --to {printable(options.until)}: "
             "exchange them"
         )
+    for name in ("camera", "wearer"):
+        _check_name(f"--{name}", getattr(options, name))
     index = office_reindex.open_index(options.config)
     from camerad.index.recording_query import RecordingQuery  # noqa: PLC0415 - slow to import
 
@@ -101,6 +103,16 @@ def run(options: argparse.Namespace) -> int:
         if page.next is not None:
             desk.say(f"there are more: --after {page.next}")
     return code
+
+
+def _check_name(option: str, text: str | None) -> None:
+    """A byte of a command line that is no UTF-8 becomes half of a pair (PEP 383), which no database
+    takes. Raises DeskError."""
+    if text is not None and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise desk.DeskError(
+            f"{option} {printable(text)}: this is not UTF-8: set the terminal to UTF-8, and type "
+            "it anew"
+        )
 
 
 def moment_us(text: str, *, utc: bool) -> int:

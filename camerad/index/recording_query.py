@@ -311,6 +311,6 @@ def read_mark(mark: str) -> tuple[int, str, str]:
         raise QueryError(
             "this is no mark of a page: ask for the first page again, without --after"
         ) from None
-    if "\0" in recording + place:
+    if "\0" in recording + place or not -(1 << 63) <= number < 1 << 63:
         raise QueryError("this is no mark of a page")
     return number, recording, place

@@ -103,6 +103,13 @@ def test_a_mark_that_is_none_is_refused(desk: Desk, directory: Path) -> None:
     assert (said.code, "first page" in said.err) == (EX_USAGE, True)
 
 
+@pytest.mark.parametrize("option", ["--camera", "--wearer"])
+def test_a_name_that_is_not_utf_8_is_refused(desk: Desk, directory: Path, option: str) -> None:
+    said = desk("office", "find", option, "M\udcfcller")
+    assert said.code == EX_USAGE
+    assert f"{option} M\\udcfcller: this is not UTF-8: set the terminal to UTF-8" in said.err
+
+
 def test_reindex_makes_it_anew(desk: Desk, directory: Path) -> None:
     before = desk("office", "find", "--json").out
     path = directory / "office" / "index.sqlite"

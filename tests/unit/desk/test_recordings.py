@@ -17,6 +17,7 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk import package_routes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
+from camerad.index.recording_query import spell_mark
 from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import Ledger
@@ -117,11 +118,15 @@ def test_the_ledger_s_camera_is_asked_for_as_the_list_s(scene: DeskScene, tab: B
     assert boss.ask("GET", "/api/entries?camera=of-nobody").said["rows"] == []
 
 
+FAR = spell_mark(1 << 63, ONE, "")
+"""A mark that no page has: no database has such a number."""
+
+
 @pytest.mark.parametrize(
     "query",
     [
         *("limit=0", "limit=51", "limit=x", "from_us=-1", "to_us=x", "flagged=maybe"),
-        *("nothing=1", "camera=a%00b", "after=%F0%9F%98%80"),
+        *("nothing=1", "camera=a%00b", "after=%F0%9F%98%80", f"after={FAR}"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(tab: Browser, query: str) -> None:
