@@ -299,6 +299,9 @@ def _known(state: ShiftState, known: ShiftKnown) -> Result:
         return state, ()  # a newer one, while the ledger could not be opened
     if known.began_us is None:
         return state, (ShiftOver(ShiftEndReason.UNKNOWN_TIME),)
+    if state.docked and known.began_us < 0:
+        # It was docked while it was off, or as it started: whoever takes it out is another one.
+        return state, (ShiftOver(ShiftEndReason.DOCKED),)
     shift = Shift(known.wearer, known.began_us, known.source)
     return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
 

@@ -162,6 +162,28 @@ def test_one_of_an_unknown_age_is_over(life: Life) -> None:
     assert life.state.shift is None
 
 
+@pytest.mark.parametrize("docked_first", [True, False])
+def test_a_camera_that_starts_in_its_dock_has_no_wearer_any_more(
+    life: Life, docked_first: bool
+) -> None:
+    """Whichever is known first, the dock or the ledger."""
+    said = life.does(ShiftLook(1), DOCKED) if docked_first else []
+    said += life.does(
+        ShiftKnown(2, "W-1", Source.BADGE, -2 * HOUR), DOCKED if docked_first else IDLE
+    )
+    said += life.does(ShiftLook(3), DOCKED)
+    assert ShiftOver(ShiftEndReason.DOCKED) in said
+    assert life.state.shift is None
+    life.does(ShiftLook(4), IDLE)
+    assert life.state.looking
+
+
+def test_a_shift_that_was_given_in_the_dock_outlives_a_restart_of_the_daemon(life: Life) -> None:
+    life.does(ShiftLook(1), DOCKED)
+    assert life.does(ShiftKnown(HOUR, "W-1", Source.CONTROL, HOUR // 2), DOCKED) == []
+    assert life.state.shift == Shift("W-1", HOUR // 2, Source.CONTROL)
+
+
 def test_what_the_ledger_knows_late_is_older_than_a_shift_that_runs(life: Life) -> None:
     life.does(BeginShift(5, "W-2"))
     assert life.does(ShiftKnown(6, "W-1", Source.BADGE, 1)) == []
