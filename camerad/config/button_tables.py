@@ -74,7 +74,7 @@ def _bindings(
     entries: tuple[GestureEntry, ...], where: str, reader: SettingsReader
 ) -> tuple[Binding, ...]:
     """The meanings of one button's gestures; empty if there is any mistake in them."""
-    taken: dict[tuple[Gesture, float | None, Stage], int] = {}
+    taken: dict[tuple[Gesture, int, Stage], int] = {}
     for index, entry in enumerate(entries):
         here = f"{where}[{index}]"
         word = entry.gesture.value
@@ -88,7 +88,7 @@ def _bindings(
             stages = ", ".join(stage.value for stage in Stage)
             reader.add_mistake(f"{here}.in", f"the list is empty; name stages: {stages}")
         for stage in (stage for stage in Stage if stage in entry.stages):
-            first = taken.setdefault((entry.gesture, entry.seconds, stage), index)
+            first = taken.setdefault((entry.gesture, _hold_us(entry), stage), index)
             if first != index:
                 line = reader.line_of(f"{where}[{first}]")
                 text = f"{word} in {stage.value} has a meaning already (line {line})"
@@ -98,9 +98,12 @@ def _bindings(
     if not reader.is_sound(where):
         return ()
     return tuple(
-        Binding(entry.gesture, entry.intent, entry.stages, round((entry.seconds or 0) * SECOND))
-        for entry in entries
+        Binding(entry.gesture, entry.intent, entry.stages, _hold_us(entry)) for entry in entries
     )
+
+
+def _hold_us(entry: GestureEntry) -> int:
+    return round((entry.seconds or 0) * SECOND)
 
 
 def _check_ways(buttons: list[Button], reader: SettingsReader) -> None:

@@ -125,6 +125,11 @@ CASES = {
         "c.yaml:9: buttons.trigger.gestures[3].in: press in recording has a meaning already "
         "(line 6); remove recording from one of the two",
     ),
+    "two_meanings_of_one_length": (
+        f"{STOP}      - {{gesture: hold, seconds: 2.5000001, in: [recording], intent: mark}}\n",
+        "c.yaml:9: buttons.trigger.gestures[3].in: hold in recording has a meaning already "
+        "(line 8); remove recording from one of the two",
+    ),
     "unknown_gesture": (
         f"{STOP}      - {{gesture: doublepress, in: [recording], intent: mark}}\n",
         'c.yaml:9: buttons.trigger.gestures[3].gesture: found the text "doublepress"; '
