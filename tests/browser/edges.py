@@ -91,6 +91,8 @@ def unusual() -> Iterator[Change]:
         yield edge(f"a statement of {size} bytes", pack(long))
     many = [(f"a{number}.b", b"") for number in range(1_100)]
     yield edge("more findings than are kept", pack([*plain[:2], *many, *plain[2:]]))
+    marks = with_value(plain, "000003.jws", ("facts", "marks"), [0] * 150_000)
+    yield edge("more marks than fit into one call", pack(marks))
     deep: list[Any] = []
     for _ in range(400):
         deep = [deep]

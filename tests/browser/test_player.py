@@ -51,6 +51,7 @@ def recordings() -> dict[str, bytes]:
         "forged": pack(forged),
         "shortened": pack(without(long.members, "000020.m4s.age", "000020.jws")),
         "jump": made(SECOND * 2 + "." * 75 + "P" * 15 + SECOND).file,
+        "no-init": pack(altered(long.members, "init.mp4.age", lambda data: flipped(data, 300))),
         "nothing": b"nothing" * 1000,
     }
 
@@ -304,6 +305,17 @@ def test_another_cameras_recording_and_what_is_none_are_told_apart(
         assert one.page.is_hidden("form")
     with viewer(chromium, server, "nothing") as one:
         assert verdict(one) == "Not a recording"
+
+
+def test_the_verdict_comes_though_no_picture_can_be_had(
+    chromium: Browser, server: PlayerServer
+) -> None:
+    """Where the key is open already, the check waits for the first picture."""
+    with viewer(chromium, server, "long") as one:
+        opens_key(one)
+        is_playable(one)
+        one.page.evaluate("() => { window.next('no-init'); }")
+        assert verdict(one) == "NOT authentic"
 
 
 def test_a_forgotten_key_takes_with_it_what_it_had_opened(

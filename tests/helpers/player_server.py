@@ -52,14 +52,21 @@ const bytes = Uint8Array.from(parameters.get("key").match(/../g), (pair) => pars
 window.viewed = [];
 window.identity = new HeldKey();
 window.began = performance.now();
-window.player = mountPlayer(document.getElementById("player"), {{
-  source: extents ? new ExtentSource(source, statements()) : source,
-  key: bytes,
-  identity: window.identity,
-  words: wordsOf(document.documentElement.lang),
-  registered: parameters.get("registered") ?? "",
-  onViewed: (piece) => window.viewed.push(piece),
-}});
+function mount(source) {{
+  window.player = mountPlayer(document.getElementById("player"), {{
+    source,
+    key: bytes,
+    identity: window.identity,
+    words: wordsOf(document.documentElement.lang),
+    registered: parameters.get("registered") ?? "",
+    onViewed: (piece) => window.viewed.push(piece),
+  }});
+}}
+mount(extents ? new ExtentSource(source, statements()) : source);
+window.next = (name) => {{
+  window.player.close();
+  mount(new RangeSource(`/recordings/${{name}}`));
+}};
 """
 
 

@@ -83,6 +83,16 @@ export class Feed extends EventTarget {
    */
   async start(at) {
     this.#arrived = this.#recording.hurry();
+    try {
+      await this.#begin(at);
+    } catch (error) {
+      // Whoever waits for the check is kept from it by no picture that never comes.
+      this.#arrived();
+      throw error;
+    }
+  }
+
+  async #begin(at) {
     const [init] = await Promise.all([
       this.#recording.init().then((sealed) => this.#key.decrypt(sealed)),
       this.#attach(),

@@ -276,6 +276,8 @@ class Player {
     this.#isRefused = false;
     this.#view.form.say(this.#words.forgotten);
     this.#view.asks(!this.#isBad || this.#asked);
+    // Its first picture may not have come; the check waited for that.
+    this.#check();
   };
 
   async #start(at) {

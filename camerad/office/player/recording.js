@@ -101,8 +101,10 @@ export class ProvenRecording extends EventTarget {
   #take() {
     const { commits, end } = this.#opened;
     const more = commits.slice(this.commits.length);
-    this.commits.push(...more);
-    for (const { facts } of more) this.timeline.add(facts);
+    for (const one of more) {
+      this.commits.push(one);
+      this.timeline.add(one.facts);
+    }
     if (end !== null && this.closing === null) {
       this.closing = end.closing;
       this.timeline.close(end.closing);

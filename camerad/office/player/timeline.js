@@ -64,12 +64,11 @@ export class Timeline {
   }
 
   #note(said) {
-    this.marks.push(...said.marks.map((at) => this.us(at)));
+    for (const at of said.marks) this.marks.push(this.us(at));
     for (const { at_us: at, stage, display } of said.stages) {
       this.stages.push({ at: this.us(at), stage, display });
     }
-    const gaps = said.gaps.map((gap) => [gap, false]);
-    gaps.push(...(said.sound?.gaps ?? []).map((gap) => [gap, true]));
+    const gaps = [...said.gaps.map((gap) => [gap, false]), ...(said.sound?.gaps ?? []).map((gap) => [gap, true])];
     for (const [{ from_us: from, to_us: to, reason, frames }, sound] of gaps) {
       this.gaps.push({
         from: from === null ? -Infinity : this.us(from),

@@ -132,13 +132,13 @@ export class Result {
 
   /** @param {FragmentFacts | Closing} facts @param {number} mediaUs */
   #addFacts(facts, mediaUs) {
-    this.gaps.push(...facts.gaps);
-    this.marks.push(...facts.marks);
-    this.stages.push(...facts.stages);
-    this.rates.push(...(facts.rates ?? []));
+    addAll(this.gaps, facts.gaps);
+    addAll(this.marks, facts.marks);
+    addAll(this.stages, facts.stages);
+    addAll(this.rates, facts.rates ?? []);
     if (facts.sound !== undefined) {
-      this.soundGaps.push(...facts.sound.gaps);
-      this.soundStates.push(...facts.sound.states);
+      addAll(this.soundGaps, facts.sound.gaps);
+      addAll(this.soundStates, facts.sound.states);
     }
     this.addSource(facts.clock.source);
     if (facts.clock_step_us !== null) {
@@ -146,4 +146,13 @@ export class Result {
     }
     if (facts.sync_us !== null) this.slowSyncs.push([this.recordingUs(mediaUs), facts.sync_us]);
   }
+}
+
+/**
+ * One by one: as arguments of one call a hundred thousand would not fit, and a statement may say
+ * that many.
+ * @template T @param {T[]} all @param {Iterable<T>} more
+ */
+function addAll(all, more) {
+  for (const one of more) all.push(one);
 }
