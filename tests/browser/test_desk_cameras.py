@@ -116,7 +116,7 @@ def at_cameras(chromium: Browser, scene: DeskScene, who: str, **how: Any) -> Ite
 
 
 def test_an_administrator_sees_what_is_wrong_and_does_something_about_it(
-    chromium: Browser, scene: DeskScene
+    chromium: Browser, scene: DeskScene, tmp_path: Path
 ) -> None:
     with at_cameras(chromium, scene, "admin", size=WIDE, scheme="light", language="de-DE") as one:
         page = one.page
@@ -135,6 +135,15 @@ def test_an_administrator_sees_what_is_wrong_and_does_something_about_it(
         content = document(6, "# changed\n", camera=KEYS[4].public.thumbprint, device=NAMES[4])
         page.get_by_role("button", name="Einstellungen anbieten").click()
         one.sees("offer-settings")
+        gone = tmp_path / "camerad-provision.yaml"
+        for label in ("Einstellungen (camerad", "Signatur (camerad"):
+            gone.write_bytes(content)
+            page.get_by_label(label).set_input_files(gone)
+        gone.unlink()
+        offer = page.get_by_role("button", name="Anbieten", exact=True)
+        offer.click()
+        expect(page.get_by_role("alert")).to_contain_text("seit sie gewählt wurde")
+        expect(offer).to_be_enabled()
         for label, name, data in (
             ("Einstellungen (camerad", "camerad-provision.yaml", content),
             ("Signatur (camerad", "camerad-provision.jws", b"{}"),

@@ -25,6 +25,7 @@ __all__ = ["FLAGS"]
 def scene(tmp_path: Path) -> Iterator[DeskScene]:
     with office(tmp_path) as made_scene:
         made_scene.add("clerk", DeskRole.DESK)
+        made_scene.add("officer", DeskRole.DATA_PROTECTION)
         yield made_scene
 
 
@@ -570,6 +571,37 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         expect(part).to_have_attribute("data-there", "before")
         expect(part.get_by_role("checkbox").first).to_be_checked()
         expect(more).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("who", "what", "field"),
+    [("clerk", "recordings", "camera"), ("officer", "entries", "who"), ("clerk", "cases", "said")],
+)
+def test_more_answers_what_the_rows_above_it_answer(
+    chromium: Browser, scene: DeskScene, who: str, what: str, field: str
+) -> None:
+    """Whatever stands in the form by then, for which nobody has pressed the button."""
+    asked: list[str] = []
+    said = scene.signed_in(who).ask("GET", f"/api/{what}").said
+
+    def endless(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(json=said | {"next": 1 if what == "entries" else "1"})
+
+    with at_desk(chromium, scene, f"more-{what}") as one:
+        page = one.page
+        signed_in(one, scene, who)
+        page.route(re.compile(rf"/api/{what}(\?(?!flagged)|$)"), endless)
+        page.goto(f"{scene.origin}/#{what}")
+        more = page.get_by_role("button", name="Mehr", exact=True)
+        expect(more).to_be_visible()
+        page.locator(f"main [name={field}]").evaluate("(field) => { field.value = 'cam-7'; }")
+        asked.clear()
+        with page.expect_response(re.compile(rf"/api/{what}\?")):
+            more.click()
+        (question,) = asked
+        assert "cam-7" not in question
+        expect(page.get_by_role("main")).not_to_contain_text("cam-7")
 
 
 def test_a_late_answer_is_not_drawn_over_the_next_question(

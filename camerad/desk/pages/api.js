@@ -44,6 +44,16 @@ export async function file(path, content) {
   }
 }
 
+/** What a chosen file says. Throws RefusedError where it was changed or taken away since. */
+export async function textOf(chosen) {
+  try {
+    return await chosen.text();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw new RefusedError("file_changed", 0);
+  }
+}
+
 /** Asks for bytes. Throws RefusedError. */
 export async function bytes(path, headers) {
   const answer = await reach(path, { headers });

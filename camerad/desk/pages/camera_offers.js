@@ -1,7 +1,7 @@
 // What cameras are offered through their docks: their settings, signed elsewhere, and updates. The
 // server judges what is sent, and says why it offers something to nobody.
 
-import { file, post } from "./api.js";
+import { file, post, textOf } from "./api.js";
 import { ask, askToDo, attempt, field, make, tell } from "./dom.js";
 import { say } from "./words.js";
 
@@ -64,7 +64,7 @@ export async function askForSettings(again) {
   ];
   let answer = null;
   const said = await ask(say("offer_settings"), say("offer_settings_text"), fields, say("offer"), say("cancel"), async ({ settings, signature }) => {
-    answer = await post("/api/offers/settings", { settings: await settings.text(), signature: await signature.text() });
+    answer = await post("/api/offers/settings", { settings: await textOf(settings), signature: await textOf(signature) });
     return null;
   });
   if (said !== null) await attempt(() => offered(answer, again));

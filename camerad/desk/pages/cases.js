@@ -48,7 +48,7 @@ async function drawCases(page, { unreadable, lost }, number, said) {
   const none = make("p", { role: "status", hidden: true });
   const more = make("button", { class: "more", hidden: true, onclick: () => attempt(() => load(false)) }, say("more"));
   const wanted = make("input", { name: "said", type: "search", maxlength: 60, autocomplete: "off", value: said });
-  let next = null;
+  let [next, question] = [null, ""];
   redraw(
     page.main,
     make("h1", {}, say("cases")),
@@ -71,14 +71,16 @@ async function drawCases(page, { unreadable, lost }, number, said) {
   }
 
   async function load(anew) {
+    // More of what is there, whatever stands in the form by now.
+    const typed = anew ? wanted.value.trim() : question;
     const asked = new URLSearchParams();
-    if (wanted.value.trim() !== "") asked.set("said", wanted.value.trim());
+    if (typed !== "") asked.set("said", typed);
     if (!anew && next !== null) asked.set("after", next);
     const found = await newest(list, get(`/api/cases?${asked}`));
     if (found === null) return;
     if (anew) list.replaceChildren();
     list.append(...found.rows.map(drawCard));
-    next = found.next;
+    [next, question] = [found.next, typed];
     more.hidden = next === null;
     none.hidden = list.children.length > 0;
     fill(none, none.hidden ? null : say(asked.has("said") ? "no_case_found" : "no_cases"));

@@ -130,8 +130,15 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
       event.preventDefault();
       working = button.disabled = true;
       wrong.hidden = true;
-      const said = await attempted();
-      working = button.disabled = false;
+      let said;
+      try {
+        said = await attempted();
+      } catch (error) {
+        if (!dialog.isConnected) settle(null);
+        throw error;
+      } finally {
+        working = button.disabled = false;
+      }
       if (!dialog.isConnected) {
         if (said !== null) tell(said, "wrong");
         settle(said === null ? typed() : null);

@@ -30,6 +30,8 @@ export async function showEntries({ main }) {
   );
   let next = null;
   let rows = [];
+  // What the rows answer: the form may say something else by the time that more of them are wanted.
+  let question = new URLSearchParams();
   fill(
     main,
     make("h1", {}, say("entries")),
@@ -53,7 +55,8 @@ export async function showEntries({ main }) {
   }
 
   async function load(anew) {
-    const asked = questionOf(form, ["who", "kind", "recording", "camera", "wearer"]);
+    const wanted = anew ? questionOf(form, ["who", "kind", "recording", "camera", "wearer"]) : question;
+    const asked = new URLSearchParams(wanted);
     if (!anew && next !== null) asked.set("before", String(next));
     let page;
     try {
@@ -67,7 +70,7 @@ export async function showEntries({ main }) {
     rows = anew ? page.rows : [...rows, ...page.rows];
     if (anew) body.replaceChildren();
     body.append(...page.rows.map((row) => draw(row, called)));
-    next = page.next;
+    [next, question] = [page.next, wanted];
     more.hidden = next === null;
   }
 }

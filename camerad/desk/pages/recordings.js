@@ -67,6 +67,8 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   );
   const chosen = new Set();
   let [rows, marked, next] = [[], [], null];
+  // What the rows answer: the form may say something else by the time that more of them are wanted.
+  let question = { asked: new URLSearchParams(), said: [] };
   const before = left.who === me.id && left.spoken === spoken ? left : { pages: 1, opened: "" };
   let mine = { who: me.id, spoken, pages: 0, opened: "" };
   left = mine;
@@ -96,11 +98,17 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     await load(true);
   }
 
-  /** Comes to whether it drew what the server answered. */
-  async function load(anew) {
+  function questionNow() {
     const asked = questionOf(form, ["camera", "wearer", "state"], FLAGS.map(([name]) => name));
     const id = spelledId(form.elements.ids.value);
     if (id !== "") asked.set(WHOLE_ID.test(id) ? "ids" : "id", id);
+    return { asked, said: wordsOf(form) };
+  }
+
+  /** Comes to whether it drew what the server answered. */
+  async function load(anew) {
+    const wanted = anew ? questionNow() : question;
+    const asked = new URLSearchParams(wanted.asked);
     if (!anew && next !== null) asked.set("after", next);
     try {
       const got = await newest(list, Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]));
@@ -112,12 +120,12 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
         fill(names, page.cameras.map((value) => make("option", { value })));
       }
       rows = anew ? page.rows : [...rows, ...page.rows];
-      [marked, next] = [first, page.next];
+      [marked, next, question] = [first, page.next, wanted];
       mine.pages += 1;
       markPeriod(periods, form);
       const count = new Set(rows.map(({ id }) => id)).size;
       const many = next === null ? (count === 1 ? "found_one" : "found") : "found_first";
-      fill(found, [count === 0 ? null : say(many, { count }), ...wordsOf(form)].filter(Boolean).join(" · "));
+      fill(found, [count === 0 ? null : say(many, { count }), ...wanted.said].filter(Boolean).join(" · "));
       if (anew) draw();
       else add(page.rows);
       return true;

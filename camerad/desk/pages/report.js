@@ -1,6 +1,6 @@
 // The report: choose a period, type in what no camera counts, look at it, print it, take it along.
 
-import { post, RefusedError } from "./api.js";
+import { post, RefusedError, textOf } from "./api.js";
 import { field, fill, make, tell } from "./dom.js";
 import { language, say, sentence } from "./words.js";
 
@@ -91,7 +91,7 @@ function typedIn(said) {
 async function chosen(said) {
   const [table, signature] = [said.get("table"), said.get("signature")];
   if (table.size === 0 && signature.size === 0) return null;
-  return { name: table.name, table: await table.text(), signature: await signature.text() };
+  return { name: table.name, table: await textOf(table), signature: await textOf(signature) };
 }
 
 async function makeOne(form, button, made) {

@@ -557,6 +557,7 @@ export const DE = {
   refused_report_not_yet: "Der letzte Tag ist nicht vorbei oder noch nicht zusammengezählt. Wählen Sie einen früheren, oder versuchen Sie es morgen.",
   refused_report_form: "Etwas Eingetipptes ist keine Zahl von 0 bis 10 Millionen oder länger als eine Zeile mit 200 Zeichen.",
   refused_report_earlier: "Der frühere Bericht ist nicht so, wie dieses Amt ihn unterschrieb, oder die Unterschrift fehlt. Wählen Sie beide Dateien.",
+  refused_file_changed: "Diese Datei wurde geändert oder entfernt, seit sie gewählt wurde. Wählen Sie sie neu.",
   refused_offline: "Der Server antwortet nicht. Ist das Netz da?",
   refused_cancelled: "Es wurde nichts getan.",
   refused_no_passkey: "Sie sind nicht angemeldet. Auf diesem Rechner ist kein Passkey von Ihnen, oder Sie haben abgebrochen.",

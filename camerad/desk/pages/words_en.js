@@ -557,6 +557,7 @@ export const EN = {
   refused_report_not_yet: "The last day is not over, or not added up yet. Choose an earlier one, or try again tomorrow.",
   refused_report_form: "Something that was typed in is no number from 0 to 10 million, or longer than a line of 200 characters.",
   refused_report_earlier: "The earlier report is not as this office signed it, or its signature is missing. Choose both of its files.",
+  refused_file_changed: "This file was changed or taken away since it was chosen. Choose it again.",
   refused_offline: "The server does not answer. Is the network there?",
   refused_cancelled: "Nothing was done.",
   refused_no_passkey: "You are not signed in. There is no passkey of yours on this computer, or you cancelled.",
