@@ -46,6 +46,7 @@ from camerad.store.locations import (
     Place,
     PlaceKind,
 )
+from camerad.store.newest_copy import with_newest_copies
 from camerad.verify.judge import MayRun, never_runs
 
 ONLY_OWN_KEYS: Final = (
@@ -243,7 +244,7 @@ def holds_on_cameras(
         own = office_keys(options, place)
         keys = office_store.camera_keys(place, trusted or KeyRing())
         state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
-        for holding in place.holdings:
+        for holding in with_newest_copies(place, keys).holdings:
             part = Place(place.kind, place.root, (holding,), place.unread)
             with contextlib.nullcontext() if unread is None else unread.take():
                 for recording, holds in camera_holds.pending(part, state, own, keys).items():

@@ -33,6 +33,7 @@ from camerad.office.camera_register import Register
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
 from camerad.store.locations import Holding, Place, holding_stem
+from camerad.store.newest_copy import with_newest_copies
 
 REGISTERED: Final = "registered"
 """Standing of a camera that may hand over."""
@@ -126,7 +127,7 @@ class KnowledgeReader:
         pending: dict[str, tuple[Hold, ...]] = {}
         versions: list[object] = [now, sorted(self.trusted), repr(self.register)]
         seen = {}
-        for one in place.holdings:
+        for one in with_newest_copies(place, self.trusted).holdings:
             camera = self._read_camera(one)
             part = Place(place.kind, place.root, (one,), place.unread)
             there = sorted(name for name in camera.held if part.files_of(name))

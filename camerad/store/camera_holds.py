@@ -34,6 +34,7 @@ from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
+from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
@@ -95,7 +96,7 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
     What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
     those that may end one.
     """
-    place = store.place
+    place = with_newest_copies(store.place, keys)
     for holding in _with_ledger(place):
         part = Place(place.kind, place.root, (holding,), place.unread)
         try:

@@ -37,13 +37,11 @@ _PLACE_AGAIN = (
 class DoubtfulLedger(msgspec.Struct, frozen=True):
     """A copy that cannot be relied on.
 
-    device: how the names of the camera's directories begin. recordings: the directory whose
-    recordings it is about. text: what is wrong and what to do. hides: it may hide holds. error: of
-    the storage, if that is it.
+    device: how the names of the camera's directories begin. text: what is wrong and what to do.
+    hides: it may hide holds. error: of the storage, if that is it.
     """
 
     device: str
-    recordings: str
     text: str
     hides: bool = True
     error: StorageError | None = None
@@ -72,12 +70,13 @@ def devices_here(state: LedgerState) -> set[str]:
     return {device_stem(one.device) for one in state.recordings.values() if one.here}
 
 
-def stays(candidate: Candidate, paths: Sequence[str], doubtful: Sequence[DoubtfulLedger]) -> bool:
-    """Whether a recording that is due stays because holds on it may be hidden. paths: its files."""
+def stays(candidate: Candidate, doubtful: Sequence[DoubtfulLedger]) -> bool:
+    """Whether a recording that is due stays because holds on it may be hidden, by whichever copy of
+    its camera's ledger: one that got another key has several."""
     if candidate.age_us >= 2 * candidate.known.retention_days * DAY:
         return False
-    directories = {os.path.dirname(path) for path in paths}
-    return any(one.hides and one.recordings in directories for one in doubtful)
+    device = device_stem(candidate.known.device)
+    return any(one.hides and one.device == device for one in doubtful)
 
 
 def _keys(place: Place, trusted: KeyRing) -> KeyRing:
@@ -101,12 +100,12 @@ def _doubt(holding: Holding, keys: KeyRing) -> DoubtfulLedger | None:
                 f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
                 "whether recordings are: offload the camera once more"
             )
-            return DoubtfulLedger(device, holding.recordings, text, hides=False)
+            return DoubtfulLedger(device, text, hides=False)
         found = read_ledger(holding.ledger, keys)[1]
     except StorageError as error:
-        return DoubtfulLedger(device, holding.recordings, str(error), error=error)
+        return DoubtfulLedger(device, str(error), error=error)
     damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
     if damage is None:
         return None
     text = f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}; {_PLACE_AGAIN}"
-    return DoubtfulLedger(device, holding.recordings, text)
+    return DoubtfulLedger(device, text)

@@ -95,8 +95,10 @@ class Deleter:
         """
         deleted: list[Deletion] = []
         errors: list[StorageError] = []
-        for one in self.complete_deletions(copies, errors):
-            if not one.alarm:  # what is left there is in `errors`
+        left: list[StorageError] = []
+        """Of what has its tombstone, and is here still: the epoch that names it goes on."""
+        for one in self.complete_deletions(copies, left):
+            if not one.alarm:  # what is left there is in `left`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
         whereabouts = Whereabouts(place)
         for candidate in list_due(
@@ -107,7 +109,7 @@ class Deleter:
                 paths = copies.files_of(known)
                 if self._stays_as_changed(candidate, paths):
                     continue
-                if camera_ledgers.stays(candidate, paths, doubtful):
+                if camera_ledgers.stays(candidate, doubtful):
                     continue
                 if paths:
                     deletable.check_deletable(known, paths)
@@ -125,10 +127,10 @@ class Deleter:
                 deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
                 text = f"{known.id} is deleted by the ledger, and still here: {error}"
-                errors.append(_again(error, text))
+                left.append(_again(error, text))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
-        if not errors and self._kind is PlaceKind.OFFICE:
+        if not left and self._kind is PlaceKind.OFFICE:
             recordings = self.ledger.state.recordings.values()
             gone = {one.id for one in recordings if one.deleted is not None}
             for holding in place.holdings:
@@ -139,7 +141,7 @@ class Deleter:
             self.ledger.rotate_if_due()
         if self._kind is PlaceKind.OFFICE:
             self.ledger.expire_years()  # whatever else could not be deleted
-        return deleted, errors
+        return deleted, left + errors
 
     def expire_missing(self, copied: Container[str]) -> list[str]:
         """Append the tombstones of what is due, has no file in this store any more, and has copies

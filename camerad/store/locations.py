@@ -92,18 +92,20 @@ class Holding(msgspec.Struct, frozen=True):
     root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
     listed: the directory of the recordings is there and could be looked into. broken: something
     else than a directory, such as a symbolic link, lies where one of its directories should be.
-    Then nothing in it is read, written or removed, and it is not listed.
+    Then nothing in it is read, written or removed, and it is not listed. newest: the root of the
+    holding whose copy goes on from this one's ledger (`camerad.store.newest_copy`); "" for its own.
     """
 
     root: str
     recordings: str
     listed: bool = True
     broken: bool = False
+    newest: str = ""
 
     @property
     def ledger(self) -> str:
         """The device's ledger, or a copy of it."""
-        return os.path.join(self.root, LEDGER)
+        return os.path.join(self.newest or self.root, LEDGER)
 
     @property
     def earlier_ledger(self) -> str:

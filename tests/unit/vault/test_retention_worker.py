@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
@@ -337,3 +339,26 @@ def test_a_year_of_the_ledger_that_an_rtc_ends_stays_and_that_is_said(
     office.worker.look()
     assert not set(before[:1]) & set(ledger.glob("*.jws"))
     assert looked[-1].reasons == ()
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_epoch_of_the_ledger_open(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a directory that came to belong to root. Nothing is called deleted that is not."""
+    office.take(ONE, TWO)
+    office.worker.look()
+    real = os.access
+
+    def closed(path: str, mode: int, **how: Any) -> bool:
+        return real(path, mode, **how) and not (mode & os.W_OK and "recordings" in str(path))
+
+    monkeypatch.setattr(os, "access", closed)
+    for _ in range(2 * DAYS):
+        office.clock.advance(DAY + 1)
+        try:
+            office.worker.look()
+        except WorkFailedError as error:
+            assert "cannot" in str(error)
+    assert office.there == {ONE, TWO}
+    place = office_place(str(office.directory))
+    assert len(list(Path(place.ledger).glob("*.jws"))) > DAYS

@@ -1,0 +1,118 @@
+"""A camera that got another key has two directories at the office, and one ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from desk_helpers import DAYS, KEY, ONE, Camera
+from vault_helpers import KID, NAME, Vault, register
+
+from camerad.base.clock import DAY
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import read_lines
+from camerad.ledger.ledger import Ledger
+from camerad.office.office_store import camera_keys, open_office_store
+from camerad.store.locations import place_of
+from camerad.store.newest_copy import with_newest_copies
+from camerad.store.store import Store
+
+
+class Pair:
+    """A camera, which gets another key, and its office. before: whether the new directory's name
+    sorts before the former one's."""
+
+    def __init__(self, root: Path, *, before: bool) -> None:
+        self.camera = Camera(root / "camera")
+        self.vault = Vault(root / "archive")
+        self.camera.put(ONE)
+        self.key = SigningKey.generate()
+        while (self.key.public.thumbprint[:8] < KID[:8]) != before:
+            self.key = SigningKey.generate()
+
+    def get_new_key(self) -> None:
+        register(self.vault.register, (NAME, self.key.public, (KID,)))
+        self.vault.restart()
+        ledger = str(self.camera.root / "ledger")
+        Ledger.open(ledger, self.key, self.camera.clock, KeyRing([KEY.public])).close()
+
+    def on_camera(self) -> Store:
+        """With the new key."""
+        return Store.open(self.camera.place, self.key, self.camera.clock, KeyRing([KEY.public]))
+
+    def comes(self) -> None:
+        self.vault.bring_ledger(self.camera, self.key.public.thumbprint)
+
+    def look(self) -> bool:
+        """A look of the server's; whether the recording is held then."""
+        place = place_of(str(self.vault.root))
+        trusted = KeyRing([KEY.public, self.key.public])
+        with open_office_store(
+            place, self.vault.key, self.camera.clock, trusted, lambda _: None
+        ) as store:
+            store.purge()
+            return store.ledger.state.recordings[ONE].held
+
+    @property
+    def there(self) -> list[str]:
+        return [path.stem for path in self.vault.root.glob("*/recordings/*.tar")]
+
+    def kinds(self) -> Counter[str]:
+        """What the office's ledger says, by kind."""
+        keys = KeyRing([self.vault.key.public])
+        content = b"".join(
+            path.read_bytes()
+            for path in sorted(Path(place_of(str(self.vault.root)).ledger).glob("*.jws"))
+        )
+        return Counter(line.entry.kind for line in read_lines(content, keys) if line.entry)
+
+
+@pytest.fixture(params=[False, True], ids=["behind", "before"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
+    return Pair(tmp_path, before=request.param)
+
+
+def test_what_was_held_before_the_new_key_and_released_after_it_goes_in_time(pair: Pair) -> None:
+    with pair.camera.open() as store:
+        store.hold(ONE, "Az 9", "Meier")
+    pair.vault.dock(pair.camera)
+    assert pair.look()
+    pair.get_new_key()
+    with pair.on_camera() as store:
+        store.release(ONE, "Meier")
+    pair.comes()
+    assert [pair.look() for _ in range(4)] == [False] * 4
+    kinds = pair.kinds()
+    assert (kinds["hold"], kinds["release"]) == (1, 1)
+    pair.camera.clock.advance(DAYS * DAY + DAY)
+    pair.look()
+    assert pair.there == []
+
+
+def test_what_is_held_after_the_new_key_stays_though_it_was_made_before(pair: Pair) -> None:
+    pair.vault.dock(pair.camera)
+    assert not pair.look()
+    pair.get_new_key()
+    with pair.on_camera() as store:
+        store.hold(ONE, "Az 9", "Meier")
+    pair.comes()
+    assert pair.look()
+    pair.camera.clock.advance(DAYS * DAY + DAY)
+    assert pair.look()
+    assert pair.there == [ONE]
+
+
+def test_the_older_copy_is_known_and_one_that_cannot_be_read_is_nobody_s(pair: Pair) -> None:
+    pair.vault.dock(pair.camera)
+    pair.get_new_key()
+    pair.comes()
+    place = place_of(str(pair.vault.root))
+    keys = camera_keys(place, KeyRing([KEY.public, pair.key.public]))
+    (new,) = (one for one in place.holdings if pair.key.public.thumbprint[:8] in one.root)
+    (old,) = (one for one in place.holdings if one.root != new.root)
+    newest = {one.root: one.newest for one in with_newest_copies(place, keys).holdings}
+    assert newest == {old.root: new.root, new.root: ""}
+    for path in Path(new.ledger).glob("*.jws"):
+        path.write_bytes(b"x" * 200)
+    assert not any(one.newest for one in with_newest_copies(place, keys).holdings)
