@@ -148,12 +148,13 @@ class _Page:
                 fragments=Number(result.commits),
             ),
         )
-        pre_event_us = max(0, min(header.trigger_us - header.origin_us, result.end_us))
+        before_us = header.trigger_us - header.origin_us
+        pre_event_us = max(0, min(before_us, result.end_us))
         yield (
             words.pre_event,
             words.pre_event_value.format(
                 time=self._time(pre_event_us),
-                begin=self._local(header.started_wall_us - pre_event_us, words.time_format),
+                begin=self._local(header.started_wall_us - before_us, words.time_format),
             )
             if pre_event_us
             else words.no_pre_event,
@@ -247,7 +248,7 @@ class _Page:
 
     def _checks(self) -> Iterable[str]:
         words, sheet, result = self._words, self._sheet, self._result
-        bad = {finding.kind for finding in result.findings}
+        bad = result.findings.kinds
         statements = 1 + result.commits + (result.closing is not None)
         signed = not bad & {FindingKind.FORGED, FindingKind.UNKNOWN_KEY, FindingKind.CONTRADICTION}
         linked = not bad & {
@@ -256,6 +257,7 @@ class _Page:
             FindingKind.EXTRA,
             FindingKind.FOREIGN,
             FindingKind.LOST,
+            FindingKind.UNCLOSED,
         }
         whole = not bad & {
             FindingKind.CHANGED,

@@ -124,13 +124,14 @@ class Findings:
     """What was found, in its order. At most `MOST` findings are kept, further ones are counted.
 
     Neighbours of one kind become one if their members follow one another. list: the findings.
-    dropped: how many are not in it. damage: whether any of them is damage.
+    dropped: how many are not in it. damage: whether any of all is damage.
     """
 
     def __init__(self) -> None:
         self.list: Final[list[Finding]] = []
         self.dropped = 0
         self.damage = False
+        self._dropped_kinds: Final[set[FindingKind]] = set()
         self._open: list[int] = []
         """Indices of findings whose time ends where the next signed fragment begins."""
 
@@ -146,6 +147,12 @@ class Findings:
             self.list.append(found)
         else:
             self.dropped += 1
+            self._dropped_kinds.add(found.kind)
+
+    @property
+    def kinds(self) -> set[FindingKind]:
+        """Those of all findings, also of those that are only counted."""
+        return {one.kind for one in self.list} | self._dropped_kinds
 
     def say(
         self,

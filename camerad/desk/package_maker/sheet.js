@@ -17,6 +17,7 @@ const RECOVERED = "recovered";
 const UNSIGNED = [FindingKind.FORGED, FindingKind.UNKNOWN_KEY, FindingKind.CONTRADICTION];
 const BROKEN = [
   FindingKind.UNLINKED, FindingKind.MISSING, FindingKind.EXTRA, FindingKind.FOREIGN, FindingKind.LOST,
+  FindingKind.UNCLOSED,
 ];
 const INCOMPLETE = [
   FindingKind.CHANGED, FindingKind.MISSING, FindingKind.UNCOMMITTED, FindingKind.ARCHIVE, FindingKind.LOST,
@@ -133,7 +134,8 @@ class Page {
   }
 
   #before(us) {
-    const begin = new LocalTime(this.header.started_wall_us - us, this.sheet.zone);
+    const { started_wall_us: pressed, trigger_us: trigger, origin_us: origin } = this.header;
+    const begin = new LocalTime(pressed + origin - trigger, this.sheet.zone);
     return format(this.words.pre_event_value, {
       time: this.#time(us),
       begin: begin.strftime(this.words.time_format),
@@ -201,7 +203,7 @@ class Page {
 
   #checks() {
     const { words, sheet, result } = this;
-    const bad = new Set(result.findings.list.map((one) => one.kind));
+    const bad = result.findings.kinds;
     const isFree = (kinds) => !kinds.some((kind) => bad.has(kind));
     const statements = 1 + result.commits + (result.closing === null ? 0 : 1);
     const isWhole = sheet.exit < Exit.NOT_AUTHENTIC;

@@ -29,7 +29,7 @@ from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 from camerad.recording import recorder
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.stream.sound_messages import REASONS as SILENT_REASONS
-from camerad.verify.findings import Finding, FindingKind, Result, Span
+from camerad.verify.findings import MOST, Finding, FindingKind, Result, Span
 from camerad.verify.verdict import Report
 
 LENGTH_US = 4 * 3600 * SECOND
@@ -181,6 +181,28 @@ def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: Repor
     assert f"{words.check_ledger}: {words.failed}" in text
     assert "000001.m4s.age" in text
     assert f"0:01{words.decimal}000" in text
+
+
+@BOTH
+def test_no_check_passes_that_failed_or_that_nobody_can_tell(words: ReportWording) -> None:
+    chain, signatures = words.check_chain, words.check_signatures.format(statements=28_802)
+    cut = a_result()
+    cut.findings.add(Finding(FindingKind.UNCLOSED, Severity.DAMAGE, "x"))
+    assert f"{chain}: {words.failed}" in text_of(render(a_sheet(cut), words))
+    many = a_result()
+    for number in range(MOST):
+        many.findings.add(Finding(FindingKind.EXTRA, Severity.DAMAGE, f"x {number}", f"{number}"))
+    assert f"{signatures}: {words.passed}" in text_of(render(a_sheet(many), words))
+    many.findings.add(Finding(FindingKind.FORGED, Severity.DAMAGE, "x", "000003.jws"))
+    assert many.findings.dropped == 1
+    assert f"{signatures}: {words.failed}" in text_of(render(a_sheet(many), words))
+
+
+def test_the_film_begins_where_it_does_though_the_camera_failed_before_the_press() -> None:
+    """All footage is from before the press: 3 s of it, the first 30 s before."""
+    text = text_of(render(a_sheet(a_result(end_us=3 * SECOND)), ENGLISH))
+    assert "16:29:30" in text
+    assert "0:03.000" in text
 
 
 @BOTH

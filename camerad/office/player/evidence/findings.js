@@ -88,7 +88,9 @@ export class Findings {
     this.list = [];
     /** How many are not in the list. */
     this.dropped = 0;
-    /** Whether any is damage. */
+    /** @type {Set<string>} */
+    this.droppedKinds = new Set();
+    /** Whether any of all is damage. */
     this.damage = false;
     /**
      * @type {number[]} indices of findings whose time ends where the next signed fragment begins
@@ -103,7 +105,15 @@ export class Findings {
     const one = last === undefined ? null : joined(last, found);
     if (one !== null) this.list[this.list.length - 1] = one;
     else if (this.list.length < MOST) this.list.push(found);
-    else this.dropped += 1;
+    else {
+      this.dropped += 1;
+      this.droppedKinds.add(found.kind);
+    }
+  }
+
+  /** The kinds of all findings, also of those that are only counted. @returns {Set<string>} */
+  get kinds() {
+    return new Set([...this.list.map((one) => one.kind), ...this.droppedKinds]);
   }
 
   /**
