@@ -47,6 +47,7 @@ from camerad.dock.office_check_in import CheckInMemory
 from camerad.dock.office_client import OfficeClient
 from camerad.dock.progress_teller import NoReport, ProgressReport
 from camerad.dock.request_bodies import FilePart
+from camerad.store import receipts
 
 log = logging.getLogger(__name__)
 
@@ -401,6 +402,8 @@ class Handover:
                 extra=MessageId.HANDED_OVER.extra,
             )
             self._tell(self._doing)
+        elif (said := receipts.said_of(token, one.id)) is not None and said.final != one.final:
+            raise RecordingRefusedError("it has this recording with another end")
 
     def _tell(self, doing: str) -> None:
         """Say how far it is. doing: what is done now, in words."""

@@ -102,6 +102,12 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
     return receipt
 
 
+def said_of(token: bytes, recording: str) -> CopiedRecording | None:
+    """What a receipt says of a recording, whoever signed it. Raises JwsError if it is none."""
+    said = jws.decode(jws.parse(token), RECEIPT, Receipt).recordings
+    return next((one for one in said if one.id == recording), None)
+
+
 def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
     """The receipts in a directory, in their order.
 

@@ -250,6 +250,18 @@ def test_a_receipt_that_is_not_the_office_s_acknowledges_nothing(scene: Scene) -
     assert set(found.failed) == {"one"}
 
 
+def test_a_receipt_for_another_end_is_told_and_nothing_is_called_handed_over(scene: Scene) -> None:
+    """A card that was put back: what was recorded was repaired to another end."""
+    made = scene.record("one", SIZE)
+    scene.run()
+    scene.daemon.acknowledged.clear()
+    scene.daemon.recordings = [type(made)(made.id, made.path, "0" * 64)]
+    found = scene.run()
+    assert found.acknowledged == ()
+    assert set(found.refused) == {"one"}
+    assert "another end" in found.refused["one"]
+
+
 def test_a_receipt_that_is_too_long_is_none(scene: Scene) -> None:
     scene.record("one", SIZE)
     scene.office.faults = [Fault("GET", "/v1/recordings/one", 200, body=b"a" * 20_000)]
