@@ -131,7 +131,12 @@ def _coverage(sources: ReportSources, period: ReportPeriod) -> Coverage:
         epochs=len(numbers),
         missing=_missing(numbers),
         unknown=sum(tally.unknown for tally in sources.tallies),
-        unread=sum(day.unread for tally in sources.tallies for day in tally.days),
+        unread=sum(
+            day.unread
+            for tally in sources.tallies
+            for day in tally.days
+            if date.fromisoformat(day.day) in period
+        ),
         readings=sources.readings,
         cameras=sources.cameras,
         readings_sha256=sources.readings_sha256,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,13 @@ from camerad.office.report.ledger_tally import (
     sign_tally,
 )
 from camerad.office.report.report_days import ReportPeriod, days_in
-from camerad.office.report.report_sources import NotYetError, check_closed
+from camerad.office.report.report_sources import (
+    NotYetError,
+    ReportSources,
+    check_closed,
+    make_figures,
+)
+from camerad.office.report.typed_form import TypedForm
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 from camerad.vault.readings_worker import AGAIN_SECONDS, LOOK_SECONDS, ReadingsWorker
@@ -250,6 +256,11 @@ def test_a_recording_without_a_file_is_unread_and_without_a_clock_undated(office
     office.make()
     (day,) = office.read()[0].days
     assert (day.received, day.unread, day.undated) == (3, 4, 3)  # one was given besides
+    that = date.fromisoformat(day.day)
+    sources = ReportSources(0, 0, "", (), tuple(office.read()))
+    for first, unread in ((that, 4), (that + timedelta(days=1), 0)):  # each day's are its own
+        period = ReportPeriod(first, first)
+        assert make_figures(sources, period, "UTC", TypedForm()).coverage.unread == unread
     assert "given_first" not in counts(office)
 
 
