@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from camerad.base.clock import SECOND
 from camerad.container.severity import Severity
-from camerad.container.statements import FragmentFacts, FragmentSound, Header, Microphone, SoundEnd
+from camerad.container.statements import (
+    FragmentFacts,
+    FragmentSound,
+    Header,
+    Microphone,
+    SoundChange,
+    SoundEnd,
+)
 from camerad.verify.coverage import AHEAD_US, UNSTATED_US, Holes, lasts_us
 from camerad.verify.findings import FindingKind, Result, Span
 
@@ -84,8 +92,9 @@ class AudioCheck:
         sound. Only the pieces that neither covers are reported: a gap that touches a silence
         explains no more than it covers.
         """
+        changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         for hole, bare in self._holes.unstated(self._result.sound_gaps):
-            pieces = self._by_state(hole, bare)
+            pieces = _by_state(hole, bare, changes)
             unexplained = [piece for state, piece in pieces if state == _ON]
             if lasts_us(unexplained) > UNSTATED_US:
                 for piece in unexplained:
@@ -103,22 +112,6 @@ class AudioCheck:
             from_us=self._result.recording_us(piece.from_us),
             to_us=self._result.recording_us(piece.to_us),
         )
-
-    def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:
-        """The pieces of `hole` that no gap covers, each with the state of sound in it. They are cut
-        where the state changed."""
-        changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
-        edges = [
-            (hole.from_us, _ON),
-            *((min(max(one.at_us, hole.from_us), hole.to_us), one.state) for one in changes),
-            (hole.to_us, _ON),
-        ]
-        return [
-            (state, Span(max(one.from_us, at_us), min(one.to_us, upto_us)))
-            for (at_us, state), (upto_us, _) in pairwise(edges)
-            for one in bare
-            if max(one.from_us, at_us) < min(one.to_us, upto_us)
-        ]
 
     def _alone(self, facts: FragmentFacts, last: FragmentFacts | None, name: str) -> None:
         """A fragment without a picture must have sound, and say where the picture before it
@@ -168,3 +161,28 @@ class AudioCheck:
         if isinstance(microphone, Microphone) and microphone.pre_event:
             return header.origin_us
         return max(header.origin_us, header.trigger_us)
+
+
+def _by_state(
+    hole: Span, bare: Sequence[Span], changes: Sequence[SoundChange]
+) -> list[tuple[str, Span]]:
+    """The pieces of `hole` that no gap covers, ascending, each with the state of sound in it. They
+    are cut where the state changed. changes: of all the recording, ascending."""
+    before = bisect_right(changes, hole.from_us, key=lambda one: one.at_us)
+    behind = bisect_left(changes, hole.to_us, key=lambda one: one.at_us)
+    edges = [
+        (hole.from_us, changes[before - 1].state if before else _ON),
+        *((one.at_us, one.state) for one in changes[before:behind]),
+        (hole.to_us, _ON),
+    ]
+    pieces = []
+    index = 0
+    for (at_us, state), (upto_us, _) in pairwise(edges):
+        while index < len(bare) and bare[index].from_us < upto_us:
+            from_us, to_us = max(bare[index].from_us, at_us), min(bare[index].to_us, upto_us)
+            if from_us < to_us:
+                pieces.append((state, Span(from_us, to_us)))
+            if bare[index].to_us > upto_us:
+                break  # it goes on with the next state
+            index += 1
+    return pieces

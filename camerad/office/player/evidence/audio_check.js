@@ -1,7 +1,7 @@
 // Judges what signed statements say about sound (camerad.verify.audio_check); fed by
 // chain_check.js.
 
-import { AHEAD_US, Holes, UNSTATED_US, lastsUs } from "./coverage.js";
+import { AHEAD_US, Holes, UNSTATED_US, firstBeyond, lastsUs } from "./coverage.js";
 import { FindingKind, Severity, Span } from "./findings.js";
 import { SECOND } from "./statements.js";
 
@@ -92,8 +92,9 @@ export class AudioCheck {
    * reported.
    */
   report() {
+    const changes = [...this.result.soundStates].sort((one, other) => one.at_us - other.at_us);
     for (const { hole, bare } of this.holes.unstated(this.result.soundGaps)) {
-      const pieces = this.#byState(hole, bare);
+      const pieces = byState(hole, bare, changes);
       const unexplained = pieces.filter(({ state }) => state === ON).map(({ piece }) => piece);
       if (lastsUs(unexplained) > UNSTATED_US) {
         for (const piece of unexplained) {
@@ -114,33 +115,6 @@ export class AudioCheck {
       fromUs: this.result.recordingUs(piece.fromUs),
       toUs: this.result.recordingUs(piece.toUs),
     });
-  }
-
-  /**
-   * The pieces of `hole` that no gap covers, each with the state of sound in it. They are cut where
-   * the state changed.
-   * @param {Span} hole
-   * @param {Span[]} bare
-   */
-  #byState(hole, bare) {
-    const changes = [...this.result.soundStates].sort((one, other) => one.at_us - other.at_us);
-    const within = (/** @type {number} */ us) => Math.min(Math.max(us, hole.fromUs), hole.toUs);
-    const edges = [
-      { atUs: hole.fromUs, state: ON },
-      ...changes.map((one) => ({ atUs: within(one.at_us), state: one.state })),
-      { atUs: hole.toUs, state: ON },
-    ];
-    /** @type {{state: string, piece: Span}[]} */
-    const pieces = [];
-    for (let index = 0; index + 1 < edges.length; index++) {
-      const { atUs, state } = edges[index];
-      const uptoUs = edges[index + 1].atUs;
-      for (const one of bare) {
-        const piece = new Span(Math.max(one.fromUs, atUs), Math.min(one.toUs, uptoUs));
-        if (piece.fromUs < piece.toUs) pieces.push({ state, piece });
-      }
-    }
-    return pieces;
   }
 
   /**
@@ -204,4 +178,34 @@ export class AudioCheck {
     if (header.microphone?.pre_event) return header.origin_us;
     return Math.max(header.origin_us, header.trigger_us);
   }
+}
+
+/**
+ * The pieces of `hole` that no gap covers, ascending, each with the state of sound in it. They are
+ * cut where the state changed.
+ * @param {Span} hole
+ * @param {Span[]} bare
+ * @param {import("./statements.js").SoundChange[]} changes of all the recording, ascending
+ */
+function byState(hole, bare, changes) {
+  const before = firstBeyond(changes, hole.fromUs, (one) => one.at_us);
+  const edges = [{ atUs: hole.fromUs, state: before > 0 ? changes[before - 1].state : ON }];
+  for (let at = before; at < changes.length && changes[at].at_us < hole.toUs; at++) {
+    edges.push({ atUs: changes[at].at_us, state: changes[at].state });
+  }
+  edges.push({ atUs: hole.toUs, state: ON });
+  /** @type {{state: string, piece: Span}[]} */
+  const pieces = [];
+  let next = 0;
+  for (let index = 0; index + 1 < edges.length; index++) {
+    const { atUs, state } = edges[index];
+    const uptoUs = edges[index + 1].atUs;
+    while (next < bare.length && bare[next].fromUs < uptoUs) {
+      const piece = new Span(Math.max(bare[next].fromUs, atUs), Math.min(bare[next].toUs, uptoUs));
+      if (piece.fromUs < piece.toUs) pieces.push({ state, piece });
+      if (bare[next].toUs > uptoUs) break; // it goes on with the next state
+      next += 1;
+    }
+  }
+  return pieces;
 }

@@ -35,31 +35,66 @@ export class Holes {
    * @returns {Generator<{hole: Span, bare: Span[]}>}
    */
   *unstated(gaps) {
+    const covered = union(gaps);
     for (const hole of this.found) {
-      const bare = uncovered(hole, gaps);
+      const bare = bareOf(hole, covered, firstBeyond(covered, hole.fromUs, ([, toUs]) => toUs));
       if (lastsUs(bare) > UNSTATED_US) yield { hole, bare };
     }
   }
 }
 
 /**
- * The pieces of a hole that no gap covers, in their order. A gap without a beginning or an end
- * reaches beyond the hole. Gaps may overlap and be in any order.
- * @param {Span} hole in media time
+ * What any gap covers, ascending, in media time. Gaps may overlap and be in any order; one without a
+ * beginning or an end reaches beyond everything, and one that ends before it begins covers nothing.
  * @param {Gap[]} gaps
  */
-export function uncovered(hole, gaps) {
-  const covered = gaps.map((gap) => [gap.from_us ?? hole.fromUs, gap.to_us ?? hole.toUs]);
-  covered.sort(([one, ends], [other, otherEnds]) => one - other || ends - otherEnds);
+export function union(gaps) {
+  /** @type {[number, number][]} */
+  const times = gaps.map((gap) => [gap.from_us ?? -Infinity, gap.to_us ?? Infinity]);
+  // Two infinities have no difference to sort by.
+  const order = (/** @type {number} */ one, /** @type {number} */ other) => Number(one > other) - Number(one < other);
+  times.sort((one, other) => order(one[0], other[0]) || order(one[1], other[1]));
+  /** @type {[number, number][]} */
+  const found = [];
+  for (const [fromUs, toUs] of times) {
+    const last = found.at(-1);
+    if (last !== undefined && fromUs <= last[1]) last[1] = Math.max(last[1], toUs);
+    else if (fromUs <= toUs) found.push([fromUs, toUs]);
+  }
+  return found;
+}
+
+/**
+ * The first of what is ascending that is beyond a time: its index, or how many there are.
+ * @template T @param {T[]} all @param {number} us @param {(one: T) => number} timeOf
+ */
+export function firstBeyond(all, us, timeOf) {
+  let [low, high] = [0, all.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (timeOf(all[middle]) > us) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/**
+ * The pieces of a hole that nothing covers, in their order.
+ * @param {Span} hole in media time
+ * @param {[number, number][]} covered
+ * @param {number} first what of it is the first that ends behind the hole's beginning
+ */
+function bareOf(hole, covered, first) {
   /** @type {Span[]} */
   const left = [];
   let atUs = hole.fromUs;
-  for (const [fromUs, toUs] of covered) {
-    if (fromUs > atUs) left.push(new Span(atUs, Math.min(fromUs, hole.toUs)));
-    atUs = Math.min(Math.max(atUs, toUs), hole.toUs);
+  for (let index = first; index < covered.length && covered[index][0] < hole.toUs; index++) {
+    const [fromUs, toUs] = covered[index];
+    if (fromUs > atUs) left.push(new Span(atUs, fromUs));
+    atUs = Math.min(toUs, hole.toUs);
   }
-  left.push(new Span(atUs, hole.toUs));
-  return left.filter((one) => one.toUs > one.fromUs);
+  if (atUs < hole.toUs) left.push(new Span(atUs, hole.toUs));
+  return left;
 }
 
 /** Sum of the lengths of these pieces, microseconds. @param {Span[]} spans */
