@@ -15,6 +15,7 @@ import errno
 import fcntl
 import logging
 import os
+import secrets
 import stat
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +23,7 @@ from typing import Final
 from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.storage_errors import explain, explaining
+from camerad.base.storage_errors import FileExistsAlreadyError, explain, explaining
 
 _log = logging.getLogger(__name__)
 
@@ -321,6 +322,27 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
         raise
     close(descriptor, temporary)
     rename(temporary, path)
+
+
+def publish_new(path: str, content: Buffer, *, mode: int = MODE) -> None:
+    """Put a whole file into place, durably, if nothing has its name; else FileExistsAlreadyError.
+    Of several who do it at once, one has done it."""
+    descriptor = create_unnamed(_directory_of(path), mode)
+    if descriptor is None:
+        own = f"{path}.{secrets.token_hex(8)}"
+        publish(own, content, mode=mode)
+        try:
+            move(own, path)
+        except FileExistsAlreadyError:
+            discard(own)
+            raise
+        return
+    try:
+        write(descriptor, [content], 0, path)
+        sync(descriptor, path)
+        link_unnamed(descriptor, path)
+    finally:
+        close(descriptor, path)
 
 
 def remove_unpublished(directory: str, *, linked: bool = False) -> None:

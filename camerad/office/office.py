@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 from typing import Final
 
 import msgspec
@@ -57,12 +56,9 @@ def load_or_create_key(path: str) -> tuple[SigningKey, bool]:
     path = os.path.abspath(path)
     durable_files.make_directory(os.path.dirname(path), 0o700, linked=True)
     key = SigningKey.generate()
-    own = f"{path}.{secrets.token_hex(8)}"
-    durable_files.publish(own, key.pem, mode=_MODE)
     try:
-        durable_files.move(own, path)
+        durable_files.publish_new(path, key.pem, mode=_MODE)
     except FileExistsAlreadyError:
-        durable_files.remove(own)
         found = load_key(path)
         if found is None:
             raise

@@ -21,13 +21,16 @@ def test_it_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["office.pem"]
 
 
+@pytest.mark.parametrize("unnamed", [True, False])
 def test_of_two_who_make_it_at_once_both_have_the_one_that_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unnamed: bool
 ) -> None:
     """The other one comes when this one has seen that there is none, and before it has put its own
-    into place."""
+    into place. unnamed: whether the file system has files without a name."""
     path = str(tmp_path / "office.pem")
-    publish, others = durable_files.publish, []
+    publish, others = durable_files.publish_new, []
+    if not unnamed:
+        monkeypatch.setattr(durable_files, "create_unnamed", lambda *_: None)
 
     def late(*arguments: object, **how: object) -> None:
         if not others:
@@ -35,7 +38,7 @@ def test_of_two_who_make_it_at_once_both_have_the_one_that_stays(
             others.append(load_or_create_key(path)[0])
         publish(*arguments, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(durable_files, "publish", late)
+    monkeypatch.setattr(durable_files, "publish_new", late)
     mine, made = load_or_create_key(path)
     kept = load_key(path)
     assert kept is not None
