@@ -93,14 +93,16 @@ class Shift(msgspec.Struct, frozen=True):
 class ShiftState(msgspec.Struct, frozen=True):
     """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
     badges are looked for until then, None: they are not. to_look: they are to be, from the next
-    idle on. docked: as it was when last looked at. reminded_us: since when the camera is not ready,
-    or when that was last said; None: nothing is to be said."""
+    idle on. docked: as it was when last looked at. was_docked: whether it ever was since the start.
+    reminded_us: since when the camera is not ready, or when that was last said; None: nothing is to
+    be said."""
 
     shift: Shift | None = None
     due: ShiftEndReason | None = None
     looking_until_us: int | None = None
     to_look: bool = True
     docked: bool = False
+    was_docked: bool = False
     reminded_us: int | None = None
 
     @property
@@ -218,9 +220,10 @@ def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> R
     if docked and not state.docked and state.shift is not None:
         state = replace(state, due=ShiftEndReason.DOCKED)
     elif state.docked and not docked:
-        # Who undocks in mid-recording goes on wearing it.
-        state = replace(state, due=None, to_look=True)
-    state = replace(state, docked=docked)
+        # Who undocks in mid-recording goes on wearing it; who had stopped it has brought it back.
+        due = None if camera.stage is Stage.RECORDING else state.due
+        state = replace(state, due=due, to_look=True)
+    state = replace(state, docked=docked, was_docked=state.was_docked or docked)
     state, ended = _over(state, at_us, camera, rules)
     return _whether_to_look(state, at_us, camera, rules), ended
 
@@ -299,8 +302,8 @@ def _known(state: ShiftState, known: ShiftKnown) -> Result:
         return state, ()  # a newer one, while the ledger could not be opened
     if known.began_us is None:
         return state, (ShiftOver(ShiftEndReason.UNKNOWN_TIME),)
-    if state.docked and known.began_us < 0:
-        # It was docked while it was off, or as it started: whoever takes it out is another one.
+    if state.was_docked and (known.began_us < 0 or known.source is Source.BADGE):
+        # Whoever takes it out is another one. Only a program gives a shift in the dock.
         return state, (ShiftOver(ShiftEndReason.DOCKED),)
     shift = Shift(known.wearer, known.began_us, known.source)
     return replace(state, shift=shift, looking_until_us=None, to_look=False), ()

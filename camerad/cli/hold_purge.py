@@ -149,7 +149,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     going = [
         one
         for one in list_due(state, boot_id, now)
-        if one.known.id not in held and not stays(one, doubtful)
+        if one.known.id not in held and not stays(one, place.files_of(one.known.id), doubtful)
     ]
     lines = [_said_of(one) for one in ended]
     lines += [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]

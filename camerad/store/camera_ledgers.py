@@ -21,7 +21,7 @@ from camerad.base import file_status
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
-from camerad.container.recording_files import list_names
+from camerad.container.recording_files import SUFFIX, list_names
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
@@ -58,7 +58,7 @@ def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[D
     devices, keys = devices_here(state), _keys(place, trusted)
     found = []
     for holding in place.holdings:
-        if holding.listed and _device(holding) in devices:
+        if holding.listed and (_device(holding) in devices or _has_recordings(holding)):
             doubt = _doubt(holding, keys)
             if doubt is not None:
                 found.append(doubt)
@@ -70,13 +70,16 @@ def devices_here(state: LedgerState) -> set[str]:
     return {device_stem(one.device) for one in state.recordings.values() if one.here}
 
 
-def stays(candidate: Candidate, doubtful: Sequence[DoubtfulLedger]) -> bool:
+def stays(candidate: Candidate, paths: Sequence[str], doubtful: Sequence[DoubtfulLedger]) -> bool:
     """Whether a recording that is due stays because holds on it may be hidden, by whichever copy of
-    its camera's ledger: one that got another key has several."""
+    its camera's ledger: one that got another key has several, and one that was renamed has the
+    directory of its former name. paths: its files."""
     if candidate.age_us >= 2 * candidate.known.retention_days * DAY:
         return False
-    device = device_stem(candidate.known.device)
-    return any(one.hides and one.device == device for one in doubtful)
+    roots = {os.path.dirname(os.path.dirname(path)) for path in paths}
+    devices = {holding_stem(os.path.basename(root)) for root in roots}
+    devices.add(device_stem(candidate.known.device))
+    return any(one.hides and one.device in devices for one in doubtful)
 
 
 def _keys(place: Place, trusted: KeyRing) -> KeyRing:
@@ -89,6 +92,14 @@ def _keys(place: Place, trusted: KeyRing) -> KeyRing:
 
 def _device(holding: Holding) -> str:
     return holding_stem(os.path.basename(holding.root))
+
+
+def _has_recordings(holding: Holding) -> bool:
+    """Those of a camera that was renamed lie there too."""
+    try:
+        return any(name.endswith(SUFFIX) for name in list_names(holding.recordings))
+    except StorageError:
+        return True
 
 
 def _doubt(holding: Holding, keys: KeyRing) -> DoubtfulLedger | None:

@@ -109,7 +109,7 @@ class Deleter:
                 paths = copies.files_of(known)
                 if self._stays_as_changed(candidate, paths):
                     continue
-                if camera_ledgers.stays(candidate, doubtful):
+                if camera_ledgers.stays(candidate, paths, doubtful):
                     continue
                 if paths:
                     deletable.check_deletable(known, paths)

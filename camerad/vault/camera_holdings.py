@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from camerad.base import file_status
@@ -104,18 +105,24 @@ class CameraHoldings:
     def ledger_keys(self, kid: str) -> KeyRing:
         """The keys by which this camera's ledger is read: its own, and those that the register says
         it had before, where an office's directory still has them."""
-        camera = self._cameras.find(kid)
-        keys = [self.key(kid)]
-        if camera.former:
-            endings = tuple(holding_ending(one) for one in camera.former)
-            for one in office_place(self.root, endings).holdings:
-                try:
-                    key = read_public_key(one.key)
-                except KeyFileError:
-                    continue  # a check of the directory says so
-                if key.thumbprint in camera.former:
-                    keys.append(key)
-        return KeyRing(keys)
+        return KeyRing([self.key(kid), *(key for _, key in self._former(kid))])
+
+    def list_former(self, kid: str) -> list[Holding]:
+        """The holdings of the keys that the camera had before."""
+        return [one for one, _ in self._former(kid)]
+
+    def _former(self, kid: str) -> Iterator[tuple[Holding, PublicKey]]:
+        former = self.former(kid)
+        if not former:
+            return
+        endings = tuple(holding_ending(one) for one in former)
+        for one in office_place(self.root, endings).holdings:
+            try:
+                key = read_public_key(one.key)
+            except KeyFileError:
+                continue  # a check of the directory says so
+            if key.thumbprint in former:
+                yield one, key
 
     def ledger_state(self, kid: str) -> LedgerState | None:
         """What the copy of the camera's ledger says; None if there is no copy yet."""

@@ -79,6 +79,9 @@ class LostRecordings:
                 if file_status.exists(os.path.join(holding.recordings, one + SUFFIX))
             }
             there |= self._takeover.found_receipts.named(holding.receipts, names)
+        for holding in self._holdings.list_former(kid):
+            # What another key signed would not be taken over: nothing of it is asked for.
+            there |= self._takeover.found_receipts.named(holding.receipts, wanted)
         return wanted - there
 
     def _is_wanted(self, kid: str, recording: str, state: LedgerState) -> bool:

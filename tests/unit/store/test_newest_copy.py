@@ -17,6 +17,8 @@ from camerad.office.office_store import camera_keys, open_office_store
 from camerad.store.locations import place_of
 from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import Store
+from camerad.vault.camera_holdings import CameraHoldings
+from camerad.vault.lost_recordings import LostRecordings
 
 
 class Pair:
@@ -116,3 +118,18 @@ def test_the_older_copy_is_known_and_one_that_cannot_be_read_is_nobody_s(pair: P
     for path in Path(new.ledger).glob("*.jws"):
         path.write_bytes(b"x" * 200)
     assert not any(one.newest for one in with_newest_copies(place, keys).holdings)
+
+
+def test_what_it_had_handed_over_before_is_not_asked_for_again(pair: Pair) -> None:
+    """By its new key it would not be taken over, but put apart, and lie there twice."""
+
+    def lacks(kid: str) -> list[str]:
+        holdings = CameraHoldings(str(pair.vault.root), pair.vault.cameras)
+        return LostRecordings(holdings, pair.vault.takeover, pair.vault.uploads).find(kid)
+
+    assert pair.vault.dock(pair.camera) == [ONE]
+    pair.look()
+    assert lacks(KID) == []
+    pair.get_new_key()
+    pair.comes()
+    assert lacks(pair.key.public.thumbprint) == []
