@@ -46,31 +46,3 @@ def test_a_daemon_has_ended_though_what_it_has_started_holds_its_output(tmp_path
             daemon._process._transport.close()  # type: ignore[union-attr]
 
     asyncio.run(run())
-
-
-def test_a_board_that_reboots_is_not_said_to_be_off_before(tmp_path: Path) -> None:
-    """What its daemon has left holds its output, so the end is told later than it can be seen."""
-    first = tmp_path / "first"
-    script = f"[ -e {first} ] && exec sleep 3600; touch {first}; sleep 0.3 & exit 75"
-    codes: list[int] = []
-
-    async def run() -> None:
-        def ended(code: int) -> None:
-            codes.append(code)
-            if len(codes) == 1:
-                daemon.revive(0.0, lambda: None)
-
-        daemon = DaemonProcess(["sh", "-c", script], dict(os.environ), ended)
-        await daemon.start()
-        before = daemon.pid
-        try:
-            async with asyncio.timeout(20):
-                while (pid := daemon.pid) in (before, None):
-                    assert pid is not None or daemon.comes_back
-                    await asyncio.sleep(0.001)
-        finally:
-            await daemon.stop()
-            daemon._process._transport.close()  # type: ignore[union-attr]
-
-    asyncio.run(run())
-    assert codes == [75, -signal.SIGTERM]

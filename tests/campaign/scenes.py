@@ -37,6 +37,8 @@ NEWEST: Final = 16
 SPREAD: Final = 16
 """Packets that are looked for in the daemon's memory: the last ones, and some of all others."""
 LOOK_SECONDS: Final = 0.05
+REBOOT_SECONDS: Final = 3.0
+"""What is off for longer does not come back by itself."""
 CLOSED_SECONDS: Final = HOUSEKEEPING_SECONDS + 10
 """After which what a failing card left without an end has been given one: the daemon looks for such
 recordings every so often."""
@@ -233,12 +235,19 @@ class Stage:
             for one in seen.faults
         ]
 
+        off: list[int] = []
+
         def rests() -> bool:
             state = self.camera.state
             stage = state["stage"]
             if stage == "off":
+                # So is a board for an instant that is about to reboot.
+                off.append(now_us())
+                if now_us() - off[0] < REBOOT_SECONDS * 1e6:
+                    return False
                 seen.ended = "the daemon has ended and does not come back"
                 return True
+            off.clear()
             if stage == "recording" and state["recording"] and state["recording"]["id"]:
                 self.camera.ask("POST", "/api/press", {"button": "main", "seconds": 2.2})
             elif stage == "self_view":

@@ -51,8 +51,6 @@ class DaemonProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._revival: asyncio.Task[None] | None = None
-        self._told = False
-        """Whether its end has been told: who is told may start it again."""
         self.started_us: int | None = None
         """Media time of the newest start."""
 
@@ -64,8 +62,8 @@ class DaemonProcess:
 
     @property
     def comes_back(self) -> bool:
-        """Whether it is about to be started again; also while that is not decided yet."""
-        return self._revival is not None or (self.exit_code is not None and not self._told)
+        """Whether it was killed and is about to be started again."""
+        return self._revival is not None
 
     @property
     def exit_code(self) -> int | None:
@@ -75,7 +73,6 @@ class DaemonProcess:
     async def start(self) -> None:
         """Start it, in a session of its own: Ctrl-C in a terminal is for the simulator alone."""
         self.started_us = now_us()
-        self._told = False
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             env=self._environment,
@@ -105,7 +102,6 @@ class DaemonProcess:
         code = await self._process.wait()
         # What it had to say last comes before the news that it has ended.
         await asyncio.wait(self._tasks[:1], timeout=0.5)
-        self._told = True
         if self._revival is None:
             self._on_end(code)
 

@@ -119,7 +119,7 @@ class Daemon(Protocol):
 
     @property
     def comes_back(self) -> bool:
-        """Whether it is about to be started again; also while that is not decided yet."""
+        """Whether it has ended, but is about to be started again."""
 
     @property
     def exit_code(self) -> int | None:
