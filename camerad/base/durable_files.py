@@ -324,9 +324,10 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     rename(temporary, path)
 
 
-def publish_new(path: str, content: Buffer, *, mode: int = MODE) -> None:
-    """Put a whole file into place, durably, if nothing has its name; else FileExistsAlreadyError.
-    Of several who do it at once, one has done it."""
+def publish_new(path: str, content: Buffer, *, mode: int) -> None:
+    """Put a whole file into place, durably, and replace nothing: raises FileExistsAlreadyError if
+    anything has its name. Of several who do it at once, one has done it. mode: the file stays its
+    maker's, also where root makes it."""
     descriptor = create_unnamed(_directory_of(path), mode)
     if descriptor is None:
         own = f"{path}.{secrets.token_hex(8)}"

@@ -79,6 +79,12 @@ def printable(text: object) -> str:
     )
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it has no half of a pair. A byte of a command line that is no UTF-8 becomes one
+    (PEP 383), and neither a statement nor a database takes it."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def count(number: int, one: str, more: str | None = None) -> str:
     """``1 gap``, ``2 gaps``. more: the word for several, where it is not `one` with an s."""
     return f"{number} {one if number == 1 else more or one + 's'}"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import CameradError
-from camerad.base.text import printable
+from camerad.base.text import is_unicode, printable
 from camerad.cli import desk, list_show, office_reindex, times
 
 if TYPE_CHECKING:
@@ -106,9 +106,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_name(option: str, text: str | None) -> None:
-    """A byte of a command line that is no UTF-8 becomes half of a pair (PEP 383), which no database
-    takes. Raises DeskError."""
-    if text is not None and any("\ud800" <= letter <= "\udfff" for letter in text):
+    """Raises DeskError for what no database takes."""
+    if text is not None and not is_unicode(text):
         raise desk.DeskError(
             f"{option} {printable(text)}: this is not UTF-8: set the terminal to UTF-8, and type "
             "it anew"

@@ -95,8 +95,8 @@ class Deleter:
         """
         deleted: list[Deletion] = []
         errors: list[StorageError] = []
+        # Of what has its tombstone, and is here still: the epoch that names it goes on.
         left: list[StorageError] = []
-        """Of what has its tombstone, and is here still: the epoch that names it goes on."""
         for one in self.complete_deletions(copies, left):
             if not one.alarm:  # what is left there is in `left`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from camerad.base.clock import Moment
 from camerad.base.errors import EX_USAGE, CameradError
-from camerad.base.text import LONGEST, is_plain, looks_empty, printable
+from camerad.base.text import LONGEST, is_plain, is_unicode, looks_empty, printable
 from camerad.container.limits import GREATEST
 from camerad.container.recording_files import ID, UNREADABLE
 from camerad.container.statements import rfc3339
@@ -167,8 +167,7 @@ def one_line(what: str, text: str) -> str:
         return text
     if len(text) > LONGEST:
         why = f"it takes at most {LONGEST} characters, and these are {len(text)}"
-    elif any("\ud800" <= letter <= "\udfff" for letter in text):
-        # A byte of a command line that is no UTF-8 becomes half of a pair (PEP 383).
+    elif not is_unicode(text):
         why = "it is not UTF-8: set the terminal to UTF-8, and type it anew"
     else:
         why = "it has line breaks or other characters that do not print: type it anew"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -24,7 +24,7 @@ from camerad.office.report.figure_maker import FigureMaker
 from camerad.office.report.figures import Coverage, ReportFigures
 from camerad.office.report.increments import Increment, increments
 from camerad.office.report.ledger_tallies import LedgerTallies
-from camerad.office.report.ledger_tally import LedgerTally
+from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.month_sums import sum_months
 from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.typed_form import TypedForm
@@ -53,13 +53,13 @@ class ReportSources(msgspec.Struct, frozen=True):
 
     def head(self, period: ReportPeriod) -> Head | None:
         """The office's ledger as of its last entry of the period."""
-        found = [
-            day.head
-            for tally in self.tallies
-            for day in tally.days
-            if date.fromisoformat(day.day) in period
-        ]
+        found = [day.head for day in self.days(period)]
         return found[-1] if found else None
+
+    def days(self, period: ReportPeriod) -> Iterator[TalliedDay]:
+        """The days of the period; a tally, of an epoch, may have others besides."""
+        for tally in self.tallies:
+            yield from (one for one in tally.days if date.fromisoformat(one.day) in period)
 
 
 def read_sources(root: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> ReportSources:
@@ -131,12 +131,7 @@ def _coverage(sources: ReportSources, period: ReportPeriod) -> Coverage:
         epochs=len(numbers),
         missing=_missing(numbers),
         unknown=sum(tally.unknown for tally in sources.tallies),
-        unread=sum(
-            day.unread
-            for tally in sources.tallies
-            for day in tally.days
-            if date.fromisoformat(day.day) in period
-        ),
+        unread=sum(day.unread for day in sources.days(period)),
         readings=sources.readings,
         cameras=sources.cameras,
         readings_sha256=sources.readings_sha256,
