@@ -266,8 +266,8 @@ def test_a_press_while_the_last_recording_is_still_written_loses_no_picture(tmp_
     feed(bench.ring, packets[95:250])
     storage.go_on.set()
     assert first.join(DEADLINE)
-    feed(bench.ring, packets[250:])
     second.stop(time_of(260), deadline=1)
+    feed(bench.ring, packets[250:])
     assert second.join(DEADLINE)
     assert bench.failed == []
     old, new = bench.closed

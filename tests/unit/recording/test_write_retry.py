@@ -63,8 +63,8 @@ def test_a_card_that_comes_back_leaves_no_hole_and_is_told_at_once(
     recorder.mark(time_of(80))
     card.number = None
     until(lambda: bench.troubles == [error, None])
-    feed(bench.ring, film[90:])
     recorder.stop(time_of(110), deadline=1)
+    feed(bench.ring, film[90:])
     info = bench.finish()
     assert decoded(unsealed_file(info.path)) == expected(range(111))
     ffmpeg_is_silent(unsealed_file(info.path))
