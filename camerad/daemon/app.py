@@ -38,7 +38,7 @@ from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
 from camerad.control.on_demand import ControlOnDemand
-from camerad.daemon.announcer import Announcer, make_announcer
+from camerad.daemon.announcer import make_announcer
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
@@ -59,6 +59,7 @@ from camerad.daemon.reboot_log import RebootLog
 from camerad.daemon.recorders import import_recorder
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
+from camerad.daemon.shift_note import ShiftNote
 from camerad.daemon.shutdown import ShutdownSequence
 from camerad.daemon.status_reporter import StatusReporter
 from camerad.daemon.watchdog import Watchdog
@@ -116,7 +117,12 @@ class App:
         self._hands = ButtonInput(core, settings.button_tables)
         core.dispatcher.keep_time(self._hands)
         self._shifts = ShiftManager(
-            core, settings.shift_rules, note, play=self._play, on_change=self._shift_changed
+            core,
+            settings.shift_rules,
+            note,
+            remember=ShiftNote(str(settings.device.runtime_dir), clock).write,
+            play=self._play,
+            on_change=self._shift_changed,
         )
         self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
         levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
@@ -194,7 +200,7 @@ class App:
                 core.dispatcher.rules = from_settings.unarmed(core.dispatcher.rules)
             parts.push_async_callback(self._shutdown.close_recordings)
             if settings.policy.announcement:
-                announcer = self._make_announcer()
+                announcer = make_announcer(self._core, settings, self._recordings.note)
                 parts.push_async_callback(announcer.close)
                 self._presentation.announcer = announcer
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
@@ -241,8 +247,7 @@ class App:
             beats = Watchdog(
                 self._clock, self._signs, lambda _parts: self._shutdown.give_up(EX_SOFTWARE)
             )
-            watches = (self._recordings.watch_storage(), beats.run(), self._lights.watch())
-            for watching in watches:
+            for watching in (self._recordings.watch_storage(), beats.run(), self._lights.watch()):
                 parts.callback(watched(watching).cancel)
             self._core.loop.background(self._camera.note_reboot())
             log.info(
@@ -262,8 +267,7 @@ class App:
         return self._shutdown.exit_code
 
     def _signs(self) -> tuple[liveness.Sign, ...]:
-        link = liveness.Sign(Part.LINK, self._link.turned_us)
-        return (link, *self._recordings.signs())
+        return (liveness.Sign(Part.LINK, self._link.turned_us), *self._recordings.signs())
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
@@ -319,9 +323,6 @@ class App:
             office=settings.office,
             provision_dir=device.provision_dir,
         )
-
-    def _make_announcer(self) -> Announcer:
-        return make_announcer(self._core, self._settings, self._recordings.note)
 
     def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:
         if self._settings.self_view.driver == "none":

@@ -26,7 +26,6 @@ def make(
     note: WantedNote,
     settings: Settings,
     *,
-    wearer: str | None,
     key: SigningKey,
     sealer: Sealer,
     clock: Clock,
@@ -34,7 +33,7 @@ def make(
     """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
     header. Raises StorageError; then there is no file, or one without an end, which repair closes.
 
-    note: what is known of it, in this boot. wearer: whoever was on a shift then.
+    note: what is known of it, in this boot.
     """
     from camerad.container.skeleton import ChainProgress  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
@@ -47,7 +46,7 @@ def make(
         note.until_us if note.trigger_us is None else note.trigger_us,
         pre_event=False,
         continues=note.continues,
-        wearer=wearer,
+        wearer=note.wearer,
     )
     header = wanted.header(
         lambda _: recording,

@@ -86,8 +86,8 @@ class WantedRecording(Protocol):
 class WantedNote(msgspec.Struct, frozen=True):
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
-    trigger, trigger_us: what started it, and when; continues: which recording it goes on from. As
-    long as it has no file; else None.
+    trigger, trigger_us: what started it, and when; continues: which recording it goes on from;
+    wearer: who was on a shift. As long as it has no file; else None.
     """
 
     boot_id: str
@@ -97,6 +97,7 @@ class WantedNote(msgspec.Struct, frozen=True):
     trigger: str | None = None
     trigger_us: int | None = None
     continues: str | None = None
+    wearer: str | None = None
 
 
 class Heartbeat:
@@ -194,6 +195,7 @@ class Heartbeat:
                     trigger=plan.trigger,
                     trigger_us=plan.trigger_us,
                     continues=plan.continues,
+                    wearer=plan.wearer,
                 )
                 self._write(name, note)
             elif info.id not in self._over:

@@ -22,8 +22,10 @@ from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
+from camerad.daemon import shift_note
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.shift_manager import KeptShift
+from camerad.daemon.shift_note import NotedShift
 from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
@@ -96,10 +98,13 @@ def open_books(
     clock: Clock,
     mending: CrashRecovery,
     on_time_known: Callable[[KnownTime], None],
+    *,
+    noted: NotedShift | None,
 ) -> Books:
     """Open them, in the daemon's directory `root`. Raises StorageError, and may be tried again.
 
-    on_time_known: told what the ledger knows of right time.
+    on_time_known: told what the ledger knows of right time. noted: the shift, as the daemon before
+    noted it.
     """
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
     from camerad.container.encryption import Sealer  # noqa: PLC0415
@@ -143,6 +148,7 @@ def open_books(
         identity.confirm(root, found)
         # What the ledger says last about the stage, before this start says more.
         before = ledger.state
+        shift_note.settle(ledger, noted)
         _tell_of_start(ledger, settings)
         told.write_to(ledger)
         told.settle_offer()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from camerad.base.clock import SECOND, Moment
 from camerad.base.message_ids import MessageId
@@ -19,6 +20,7 @@ from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftRules, Source
 from camerad.daemon.core import Core, Note
+from camerad.daemon.shift_note import Worn
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,8 @@ class KeptShift(msgspec.Struct, frozen=True):
 class ShiftManager:
     """The present shift, and the one timer that it needs.
 
-    note: has the ledger say so. play: plays a cue. on_change: who wears the camera is another; or
-    badges are looked for, or no longer.
+    note: has the ledger say so. remember: as `camerad.daemon.shift_note.ShiftNote.write`. play:
+    plays a cue. on_change: who wears the camera is another; or badges are looked for, or no longer.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class ShiftManager:
         rules: ShiftRules,
         note: Note,
         *,
+        remember: Callable[[Worn | None, str | None], None],
         play: Callable[[stages.CueKind], None],
         on_change: Callable[[], None],
     ) -> None:
         self._core = core
         self._note = note
+        self._remember = remember
         self._play = play
         self._on_change = on_change
         self._rules = rules
@@ -133,26 +137,25 @@ class ShiftManager:
     def _step(self, event: shift.Event) -> str | None:
         before = self._state
         self._state, effects = shift.step(before, event, self._core.state, self._rules)
-        refused: str | None = None
+        refused = over = worn = None
         for effect in signals.told_once(effects, self._core.state, self._core.detail):
             match effect:
                 case shift.ShiftBegan(begun):
                     log.info("a shift begins", extra=MessageId.SHIFT.extra)
                     self._begun += 1
-                    self._note(
-                        "shift_begun",
-                        wearer=begun.wearer,
-                        source=begun.source.value,
-                        began=self._moment_of(begun.began_us),
-                        began_boot=self._clock.boot_id,
-                    )
+                    began = self._moment_of(begun.began_us)
+                    worn = Worn(begun.wearer, begun.source.value, began)
+                    self._note("shift_begun", **asdict(worn), began_boot=self._clock.boot_id)
                 case shift.ShiftOver(why):
                     log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
-                    self._note("shift_ended", why=why.value)
+                    over = why.value
+                    self._note("shift_ended", why=over)
                 case shift.ShiftRefused(why_not):
                     refused = why_not.value
                 case stages.Cue(kind):
                     self._play(kind)
+        if worn is not None or over is not None:
+            self._remember(worn, over)
         self._reschedule()
         if _shown(before) != _shown(self._state):
             self._on_change()

@@ -42,6 +42,7 @@ from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote, WantedRecording
 from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
+from camerad.daemon.shift_note import ShiftNote
 from camerad.recording.write_retry import PASSING
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class StoreWorker:
         self._stopping = False
         self._interrupted = True
         self._heartbeat = heartbeat
+        # Of the daemon before: this one has noted nothing yet.
+        self._shift = ShiftNote(str(settings.device.runtime_dir), clock).read()
         self._naming = threading.Lock()
         self._named: dict[int, str] = {}
         """Names of recordings that may have no file yet, by the thread that makes it."""
@@ -136,8 +139,7 @@ class StoreWorker:
 
     def note(self, kind: str, **facts: Any) -> None:
         """Have the ledger say so (`camerad.ledger.entry_types`), and that it happened now, whenever
-        it
-        can be written; returns at once."""
+        it can be written; returns at once."""
         note = (kind, self._clock.moment(), facts)
         self._jobs.put(lambda: self._take(note))
 
@@ -359,7 +361,12 @@ class StoreWorker:
         from camerad.update.update_outbox import UpdateOutbox  # noqa: PLC0415 - slow to import
 
         books = open_store.open_books(
-            self._root, self._settings, self._clock, self._mending, self._on_time_known
+            self._root,
+            self._settings,
+            self._clock,
+            self._mending,
+            self._on_time_known,
+            noted=self._shift,
         )
         self._sealer, self._key, self._store = books.sealer, books.key, books.store
         self._updates = UpdateOutbox(self._settings.device.provision_dir, self._root)
@@ -404,12 +411,8 @@ class StoreWorker:
         store, key, sealer = self._store, self._key, self._sealer
         if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
-        shift = store.ledger.state.shift
-        wearer = None if shift is None else shift.wearer
         at, settings, clock = self._recordings_dir, self._settings, self._clock
-        header = fileless.make(
-            at, recording, note, settings, wearer=wearer, key=key, sealer=sealer, clock=clock
-        )
+        header = fileless.make(at, recording, note, settings, key=key, sealer=sealer, clock=clock)
         store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:

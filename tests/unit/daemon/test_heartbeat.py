@@ -26,7 +26,7 @@ class Recorded:
     def __init__(self, clock: ManualClock, recording: str | None = ID) -> None:
         self._clock = clock
         begun = {"trigger": "button:main", "trigger_us": clock.now_us(), "continues": None}
-        self.plan: Any = SimpleNamespace(**begun)
+        self.plan: Any = SimpleNamespace(**begun, wearer="W-0815")
         self.info: Any = None if recording is None else SimpleNamespace(id=recording)
         self.stopped_for: str | None = None
         self.stop_us: int | None = None
@@ -114,7 +114,12 @@ def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_by_its_trigger(
     names."""
     made = Recorded(clock, None)
     made.plan.continues = OTHER
-    pressed = {"trigger": "button:main", "trigger_us": clock.now_us(), "continues": OTHER}
+    pressed = {
+        "trigger": "button:main",
+        "trigger_us": clock.now_us(),
+        "continues": OTHER,
+        "wearer": "W-0815",
+    }
     name = f"triggered-{clock.now_us()}"
     heartbeat.follow(made)
     made.pending_us = clock.now_us()

@@ -92,7 +92,12 @@ class Scene:
         rules = ShiftRules(longest_us=3600 * SECOND, reminder_us=60 * SECOND, badge_us=60 * SECOND)
         self.cues: list[stages.CueKind] = []
         self.shifts = ShiftManager(
-            core, rules, note_nothing, play=self.cues.append, on_change=lambda: None
+            core,
+            rules,
+            note_nothing,
+            remember=lambda present, over: None,
+            play=self.cues.append,
+            on_change=lambda: None,
         )
         self.clock_monitor = ClockMonitor(core, None, note_nothing)
         self.handover = HandoverMonitor(

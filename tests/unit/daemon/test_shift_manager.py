@@ -13,6 +13,7 @@ from camerad.behaviour import signals
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Condition, CueKind
 from camerad.daemon.shift_manager import KeptShift, ShiftManager
+from camerad.daemon.shift_note import Worn
 from tests.unit.core_helpers import end_recording, idle_core, lives, record
 
 HOUR = 3600 * SECOND
@@ -26,10 +27,16 @@ class Bench:
         self.clock = ManualClock(1000 * SECOND)
         self.core = idle_core(self.clock)
         self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.remembered: list[tuple[Worn | None, str | None]] = []
         self.cues: list[CueKind] = []
         self.changes = 0
         self.shifts = ShiftManager(
-            self.core, RULES, self._note, play=self.cues.append, on_change=self._changed
+            self.core,
+            RULES,
+            self._note,
+            remember=lambda present, over: self.remembered.append((present, over)),
+            play=self.cues.append,
+            on_change=self._changed,
         )
         self.core.dispatcher.listen(self.shifts.stepped)
 
@@ -64,8 +71,27 @@ def test_a_shift_is_in_the_ledger_with_who_and_when(bench: Bench) -> None:
             {"wearer": "W-0815", "source": "control", "began": moment, "began_boot": boot},
         )
     ]
+    assert bench.remembered == [(Worn("W-0815", "control", moment), None)]
     assert bench.cues == [CueKind.SHIFT_BEGUN]
     assert bench.shifts.wearer == "W-0815"
+
+
+def test_each_change_is_remembered_once_and_for_whoever_wears_the_camera_then(bench: Bench) -> None:
+    def scene(one: Bench) -> None:
+        one.shifts.begin("W-0815")
+        one.shifts.look()
+        one.shifts.begin("W-0816")
+        one.shifts.end()
+        one.shifts.end()
+
+    bench.plays(scene)
+    told = [(present and present.wearer, over) for present, over in bench.remembered]
+    assert told == [("W-0815", None), ("W-0816", "relieved"), (None, "ended")]
+
+
+def test_a_shift_of_unknown_age_is_over_for_the_next_daemon_too(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.known(KeptShift("W-0815", "badge", None)))
+    assert bench.remembered == [(None, "unknown_time")]
 
 
 def test_it_ends_by_itself_after_its_hours_though_nothing_happens(bench: Bench) -> None:
@@ -168,7 +194,12 @@ def test_with_all_codes_the_reminder_says_the_cause_too(bench: Bench) -> None:
     core = replace(bench.core, detail=signals.Detail.FULL)
     cues: list[CueKind] = []
     shifts = ShiftManager(
-        core, RULES, lambda kind, **facts: None, play=cues.append, on_change=lambda: None
+        core,
+        RULES,
+        lambda kind, **facts: None,
+        remember=lambda present, over: None,
+        play=cues.append,
+        on_change=lambda: None,
     )
 
     def scene(one: Bench) -> None:

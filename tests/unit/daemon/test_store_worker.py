@@ -33,6 +33,7 @@ from camerad.daemon.crash_recovery import RESUME_US
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
+from camerad.daemon.shift_note import ShiftNote, Worn
 from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, StoreWorker
 from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.ledger import read_ledger
@@ -57,7 +58,8 @@ class Scene:
     def __init__(
         self, directory: Path, clock: ManualClock, recipients: list[str], **sections: Any
     ) -> None:
-        sections.setdefault("device", {"state_dir": str(directory)})
+        device = {"state_dir": str(directory), "runtime_dir": str(directory / "run")}
+        sections["device"] = device | sections.get("device", {})
         settings = load(configuration(directory, recipients=recipients, **sections))
         os.makedirs(directory / "recordings", exist_ok=True)
         self.directory = directory
@@ -502,7 +504,7 @@ def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as
     pressed_us = clock.now_us()
     clock.advance(4 * SECOND)
     pressed = {"trigger": "button:main", "trigger_us": pressed_us, "why": NO_ANSWER}
-    before = {"continues": "20261124T152900Z-000001-00000000"}
+    before = {"continues": "20261124T152900Z-000001-00000000", "wearer": "W-0815"}
     died_us = leave_note(tmp_path, clock, PRESSED.format(pressed_us), **pressed, **before)
     if made == "an empty file":
         (tmp_path / "recordings" / f"{ID}.tar").touch()
@@ -522,7 +524,8 @@ def test_a_recording_that_a_slow_card_never_gave_a_file_goes_on_and_is_stated_as
     path = tmp_path / "recordings" / f"{opened.resume}.tar"
     header = skeleton.header_of(str(path))
     assert (header.trigger, header.trigger_us) == ("button:main", pressed_us)
-    assert header.continues == before["continues"]
+    # Whoever wore it then, not whoever does when the file is made.
+    assert (header.continues, header.wearer) == (before["continues"], before["wearer"])
     found = judge.verify(str(path), identity.key_ring(str(tmp_path)))
     assert found.verdict is Verdict.QUALIFIED
     assert second.kinds().count("recovered") == 1
@@ -1221,6 +1224,96 @@ def test_after_a_reboot_without_a_trusted_clock_a_shift_is_of_unknown_age(scenes
     second = scenes(clock)
     assert opened(second).shift == KeptShift("W-0815", "badge", None)
     second.end()
+
+
+class Shifts:
+    """The shift as the daemon tells the ledger of it and notes it (`camerad.daemon.shift_note`)."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.note = ShiftNote(str(scene.directory / "run"), scene.clock)
+
+    def begins(self, wearer: str, over: str | None = None) -> int:
+        if over is not None:
+            self._scene.keeping.note("shift_ended", why=over)
+        began = self._scene.clock.moment()
+        self.note.write(Worn(wearer, "badge", began), over)
+        return begin_shift(self._scene, wearer)
+
+    def ends(self, why: str = "ended") -> None:
+        self.note.write(None, why)
+        self._scene.keeping.note("shift_ended", why=why)
+
+
+def told_of_shifts(scene: Scene) -> list[tuple[str, str]]:
+    """What the ledger says of shifts, in its order."""
+    return [
+        (kind, facts.wearer if kind == "shift_begun" else facts.why)
+        for kind, facts in scene.entries()
+        if kind in {"shift_begun", "shift_ended"}
+    ]
+
+
+@pytest.mark.parametrize("relieved", [False, True], ids=["ended", "relieved"])
+def test_a_shift_that_is_over_while_the_card_takes_nothing_is_over_for_the_next_daemon_too(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch, relieved: bool
+) -> None:
+    first = scenes()
+    opened(first)
+    shifts = Shifts(first)
+    shifts.begins("W-0815")
+    first.kinds()
+    first.clock.advance(3600 * SECOND)
+    ledger = Ledger(monkeypatch, errno.EIO)
+    if relieved:
+        began_us = shifts.begins("W-0816", "relieved")
+    else:
+        shifts.ends()
+    ledger.asked_again()
+    assert not first.keeping.close(WAIT)
+    ledger.fails = False
+    first.clock.advance(3 * SECOND)
+    second = scenes(first.clock)
+    now_on = [("shift_begun", "W-0816")] if relieved else []
+    assert opened(second).shift == (KeptShift("W-0816", "badge", began_us) if relieved else None)
+    why = "relieved" if relieved else "ended"
+    expected = [("shift_begun", "W-0815"), ("shift_ended", why), *now_on]
+    assert told_of_shifts(second) == expected
+    # It happened when it was noted, not when it was written.
+    (over,) = [one for one in second.written() if one.kind == "shift_ended"]
+    assert over.clock.boot_us - over.happened.boot_us == 3 * SECOND
+    second.end()
+    # What the ledger knows is not told again.
+    assert told_of_shifts(scenes(first.clock)) == expected
+
+
+def test_a_shift_that_began_before_the_ledger_could_be_opened_is_the_one_that_counts(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scenes()
+    opened(first)
+    Shifts(first).begins("W-0815")
+    first.end()
+    ledger = Ledger(monkeypatch, errno.EIO)
+    second = scenes(first.clock)
+    began_us = Shifts(second).begins("W-0816")
+    ledger.asked_again()
+    second.keeping.close(WAIT)
+    ledger.fails = False
+    third = scenes(first.clock)
+    assert opened(third).shift == KeptShift("W-0816", "badge", began_us)
+    assert told_of_shifts(third)[1:] == [("shift_ended", "relieved"), ("shift_begun", "W-0816")]
+
+
+def test_what_was_noted_of_a_shift_in_another_boot_counts_for_nothing(scenes: Any) -> None:
+    first = scenes()
+    opened(first)
+    shifts = Shifts(first)
+    shifts.begins("W-0815")
+    first.end()
+    shifts.note.write(None, "ended")
+    first.clock.reboot()
+    assert opened(scenes(first.clock)).shift is not None
 
 
 # ---------------------------------------------------------------------------------------- updates
