@@ -142,7 +142,10 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _confirm(options: argparse.Namespace) -> int:
-    from camerad.update.errors import TrialFailedError  # noqa: PLC0415 - slow to import
+    from camerad.update.errors import (  # noqa: PLC0415 - slow to import
+        TrialFailedError,
+        UpdateNotNowError,
+    )
     from camerad.update.image_version import image_version  # noqa: PLC0415
     from camerad.update.running_system import running_slot  # noqa: PLC0415
 
@@ -151,7 +154,7 @@ def _confirm(options: argparse.Namespace) -> int:
         phase = updates.confirm_trial(
             running_slot(options.cmdline), image_version() or "", options.ready_seconds
         )
-    except TrialFailedError:
+    except (TrialFailedError, UpdateNotNowError):
         raise
     except Exception as error:
         # A system whose own commands fail is not kept. The machine starts the other slot then,

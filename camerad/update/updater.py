@@ -127,7 +127,8 @@ class Updater:
         If this system is as good as the one before, and is the one that was judged when it was
         installed, it starts by default from then on. slot, version: of the running system. Returns
         the phase of the update; for a system that is not on trial nothing is done. Raises
-        TrialFailedError: then the machine is to start the system before.
+        TrialFailedError: then the machine is to start the system before. Or UpdateNotNowError, if
+        that has to be left to its next start, because somebody uses the camera.
         """
         state = self._kept.state
         if state.phase is not UpdatePhase.TRYING or state.slot != slot:
@@ -137,7 +138,7 @@ class Updater:
         known = faults or ()
         if ready and version != state.version:
             # A stick may give RAUC one bundle to look at, and another one to install.
-            raise TrialFailedError(
+            raise self._failed(
                 f"version {version!r} runs in the place of {state.version}, which was to be "
                 "installed: do not use that stick again"
             )
@@ -146,7 +147,7 @@ class Updater:
             effects = self._carry_out(judged)
         except CameradError as error:
             # It cannot be committed: as on a card that the new system cannot mount.
-            raise TrialFailedError(f"version {state.version} cannot be kept: {error}") from error
+            raise self._failed(f"version {state.version} cannot be kept: {error}") from error
         if Effect.REBOOT in effects:
             silent = "the doctor has no report" if ready else "its daemon does not answer"
             why = ", ".join(update.new_faults(state, known)) or silent
@@ -156,7 +157,7 @@ class Updater:
                 why,
                 extra=MessageId.UPDATE_FAILED.extra,
             )
-            raise TrialFailedError(f"version {state.version} does not work here: {why}")
+            raise self._failed(f"version {state.version} does not work here: {why}")
         log.info(
             "version %s works, and starts by default from now on",
             state.version,
@@ -174,6 +175,18 @@ class Updater:
             raise UpdateNotNowError(
                 f"the camera is not changed now, because {why}: put it into its dock"
             )
+
+    def _failed(self, why: str) -> UpdateError:
+        """What becomes of a trial that failed. Somebody may have taken the camera out of its dock
+        meanwhile, and may be recording."""
+        camera = self._ask()
+        use = None if camera is None else update.hindrance(camera)
+        if use is None:
+            return TrialFailedError(why)
+        return UpdateNotNowError(
+            f"{why}. The camera does not start anew now, because {use}; its next start is one of "
+            "the version before"
+        )
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -25,6 +25,7 @@ from camerad.base.errors import (
 from camerad.behaviour.update import CameraStatus, UpdatePhase
 from camerad.cli import update
 from camerad.update import image_version
+from camerad.update.errors import UpdateNotNowError
 from camerad.update.updater import Updater
 from camerad_image import updates
 from tests.unit.answering import Answering, served
@@ -142,6 +143,19 @@ def test_a_command_that_fails_in_a_trial_fails_the_trial_and_outside_of_one_rebo
     # Which slot starts by default cannot be told.
     shutil.rmtree(scene.root / "boot")
     assert desk("update", "confirm", *where).code == code
+
+
+def test_a_trial_that_fails_while_somebody_uses_the_camera_ends_with_a_code_that_reboots_nothing(
+    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def used(_updates: Updater, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
+        raise UpdateNotNowError("the camera does not start anew now")
+
+    scene.install()
+    monkeypatch.setattr(Updater, "confirm_trial", used)
+    (scene.root / "cmdline").write_text("rauc.slot=B")
+    said = desk("update", "confirm", *places(scene), "--socket", socket)
+    assert (said.code, "does not start anew now" in said.err) == (EX_TEMPFAIL, True)
 
 
 def test_the_unit_reboots_for_a_failed_trial_and_for_nothing_else_that_the_command_says() -> None:

@@ -103,6 +103,30 @@ def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_o
     assert scene.start("A", OLD) == "fell_back"
 
 
+@pytest.mark.parametrize(
+    "camera",
+    [
+        CameraStatus("idle", ()),
+        CameraStatus("recording", ()),
+        CameraStatus("recording", ("docked",)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("version", [NEW, "0.1.5-3"])
+def test_a_trial_that_fails_reboots_no_camera_that_somebody_uses(
+    scene: Scene, camera: CameraStatus, version: str
+) -> None:
+    """It was taken out of its dock while the doctor looked, and may be recording."""
+    scene.install()
+    scene.updates.begin_trial()
+    scene.start("B", version)
+    scene.camera, scene.faults = camera, ("camera: camera_dark",)
+    with pytest.raises(UpdateNotNowError, match=r"\. The camera does not start anew now, because"):
+        scene.updates.confirm_trial(scene.slot, scene.version)
+    assert scene.card.primary == "A"
+    assert scene.start("A", OLD) == "fell_back"
+
+
 def test_another_version_than_was_judged_is_not_kept(scene: Scene) -> None:
     """A stick that gives one bundle to be looked at, and another one to be installed."""
     scene.install()
