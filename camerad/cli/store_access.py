@@ -127,7 +127,7 @@ def open_store(
             desk.clock_of(options, place),
             _enrolled(options, place),
             desk.say,
-            about=about,
+            about=None if about is None else [about],
             replace=options.new_office_key,
             differs=_say_difference,
         ) as store:

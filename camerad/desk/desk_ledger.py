@@ -19,6 +19,7 @@ from camerad.base.errors import CameradError
 from camerad.container.keys import SigningKey
 from camerad.desk.desk_locks import WAITING
 from camerad.office.office_store import open_office_store
+from camerad.store import deletable
 from camerad.store.disk import TakenError
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -61,17 +62,21 @@ class DeskLedger:
 
         self._with_store(write)
 
-    def give(self, kind: str, recording: str, **facts: Any) -> None:
-        """Write that somebody is given a recording, which has to be here. kind: of the entry.
+    def give(self, kind: str, given: Sequence[Mapping[str, Any]]) -> None:
+        """Write that somebody is given recordings. kind: of the entries. given: the facts of each,
+        the recording's id among them. None is written unless all recordings are here.
 
         Raises NotThereError, BusyError and StorageError.
         """
+        recordings = [facts["id"] for facts in given]
 
         def write(store: Store) -> None:
-            store.place.find(recording)
-            store.ledger.append(kind, id=recording, **facts)
+            for one in recordings:
+                deletable.find_kept(store.place, store.ledger.state, one)
+            for facts in given:
+                store.ledger.append(kind, **facts)
 
-        self._with_store(write, about=recording)
+        self._with_store(write, about=recordings)
 
     def hold(
         self, recording: str, reason: str, who: str, until_us: int | None, ground: str
@@ -80,18 +85,18 @@ class DeskLedger:
         BusyError and StorageError."""
         self._with_store(
             lambda store: store.hold(recording, reason, who, until_us=until_us, ground=ground),
-            about=recording,
+            about=[recording],
         )
 
     def release(self, recording: str, who: str) -> None:
         """End all holds on a recording. Raises HoldError, BusyError and StorageError."""
-        self._with_store(lambda store: store.release(recording, who), about=recording)
+        self._with_store(lambda store: store.release(recording, who), about=[recording])
 
     def end(self) -> None:
         """Have whoever still waits for the store give up."""
         self._ended.set()
 
-    def _with_store(self, work: Callable[[Store], _T], *, about: str | None = None) -> _T:
+    def _with_store(self, work: Callable[[Store], _T], *, about: Sequence[str] | None = None) -> _T:
         until = self._clock.now_us() + PATIENCE_US
         place = office_place(self._directory)
         with self._in_turn():

@@ -156,7 +156,11 @@ class Guard:
             person = None
             if route.asked is not Open.TO_ANYONE:
                 person = await asyncio.to_thread(self._check_person, secret, route.asked)
-            body = None if route.body is None else await _read(request, route.body, route.most)
+            body = None
+            if route.body is not None:
+                body = await _read(request, route.body, route.most)
+                if person is not None:  # it may have come slowly: who may not any more does not
+                    person = await asyncio.to_thread(self._check_person, secret, route.asked)
             answer = await route.answer(Visit(request, person, secret, body))
             if isinstance(answer, web.StreamResponse):
                 return answer

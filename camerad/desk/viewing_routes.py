@@ -193,17 +193,15 @@ class ViewingRoutes:
                 self._requests.ask([one for one, _, request in waiting if request is None], now)
                 return (), sum(len(one.recordings) for one, _, _ in waiting)
             check_room(self._grants, visit.who, now, len(wanted))
-            for request, _, there in asked:
-                for recording in request.recordings:
-                    self._ledger.give(
-                        _KINDS[purpose],
-                        recording,
-                        who=visit.who,
-                        role=_role(visit),
-                        reason=reason,
-                        case=case,
-                        approved_by="" if there is None else there.approved_by,
-                    )
+            given = {"who": visit.who, "role": _role(visit), "reason": reason, "case": case}
+            self._ledger.give(
+                _KINDS[purpose],
+                [
+                    {"id": recording, "approved_by": there.approved_by if there else "", **given}
+                    for request, _, there in asked
+                    for recording in request.recordings
+                ],
+            )
             for _, name, there in asked:
                 if there is not None:
                     self._requests.use_up(name)

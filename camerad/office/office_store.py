@@ -7,7 +7,7 @@ server.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from camerad.base.clock import Clock
 from camerad.container.keys import KeyFileError, KeyRing, SigningKey
@@ -27,7 +27,7 @@ def open_office_store(
     trusted: KeyRing,
     say: Callable[[str], None],
     *,
-    about: str | None = None,
+    about: Sequence[str] | None = None,
     compared: bool = True,
     replace: bool = False,
     differs: Callable[[Discrepancy], None] = lambda _: None,
@@ -37,7 +37,7 @@ def open_office_store(
     It is compared with its files before, new recordings are taken over, and so are the cameras'
     holds. key: signs the office's ledger. trusted: keys of cameras whose recordings are taken over.
     say: is told which holds of cameras are taken over. differs: is given each difference, which the
-    store has logged. about: id of the one recording that it is about; then only that is compared,
+    store has logged. about: ids of the recordings that it is about; then only those are compared,
     and what is new. compared: False for whoever only writes down what people did; then no file is
     looked at, and nothing is taken over. replace: `key` comes in the place of another one.
 
@@ -51,7 +51,7 @@ def open_office_store(
         if not compared:
             yield store
             return
-        for difference in store.reconcile() if about is None else store.reconcile_for(about):
+        for difference in store.reconcile() if about is None else store.reconcile_for(*about):
             differs(difference)
         for text in camera_holds.take_over(store, camera_keys(place, trusted), trusted):
             say(text)

@@ -26,7 +26,9 @@ from camerad.container import jws
 from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, readable_skeleton
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
+from camerad.store.locations import NotThereError, Place
 
 
 class NotTheRecordingError(StorageError):
@@ -73,6 +75,21 @@ def check_plain(path: str) -> None:
     if read_only or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
         refused = OSError(number, os.strerror(number))
         raise explain("remove the recording", path, refused)
+
+
+def find_kept(place: Place, state: LedgerState, recording: str) -> str:
+    """The file of a recording that is here and stays; as `Place.find`.
+
+    state: what the place's ledger says. Raises NotThereError also where it says that the recording
+    is deleted, and only its file is not removed yet, as after a loss of power; and StorageError.
+    """
+    path = place.find(recording)
+    known = state.recordings.get(recording)
+    if known is None or known.deleted is None:
+        return path
+    if not any(is_another(known, one) for one in place.files_of(recording)):
+        raise NotThereError(f"{recording} was deleted, and its file is about to be removed")
+    return path
 
 
 def is_another(known: RecordingState, path: str) -> bool:

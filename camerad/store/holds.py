@@ -22,6 +22,7 @@ from camerad.container.statements import rfc3339
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
+from camerad.store import deletable
 from camerad.store.locations import NotThereError, Place, PlaceKind
 
 MOST_HOLDS: Final = 100
@@ -84,7 +85,7 @@ def place_hold(
         raise NotThereError(
             f"{printable(recording)} is no recording's id; list what there is, and hold that"
         )
-    place.find(recording)
+    deletable.find_kept(place, ledger.state, recording)
     known = ledger.state.recordings.get(recording)
     hold = Hold(reason, who) if until_us is None else Hold(reason, who, until_us)
     if known is not None and hold in known.holds:

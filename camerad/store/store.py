@@ -197,11 +197,11 @@ class Store:
         self.unread = (*directories, *failed, *comparison.unread, *left)
         return _logged(found)
 
-    def reconcile_for(self, recording: str) -> list[Discrepancy]:
-        """Compare one recording, and those that the ledger does not know yet. Otherwise as
+    def reconcile_for(self, *recordings: str) -> list[Discrepancy]:
+        """Compare these recordings, and those that the ledger does not know yet. Otherwise as
         `reconcile`.
 
-        For whoever asks about that recording alone: no other file is read.
+        For whoever asks about those recordings alone: no other file is read.
         """
         known = self.ledger.state.recordings
         place = self.place
@@ -209,7 +209,7 @@ class Store:
         new = {stem for name in there if (stem := name.removesuffix(SUFFIX)) != name} - set(known)
         infos = []
         failed = []
-        for path in (path for one in sorted(new | {recording}) for path in place.files_of(one)):
+        for path in (path for one in sorted(new.union(recordings)) for path in place.files_of(one)):
             try:
                 infos.append(seen_in(place, read_info(path)))
             except StorageError as error:

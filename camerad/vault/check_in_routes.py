@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -42,8 +42,9 @@ _STATUS: Final = {
 
 
 class CheckInRoutes:
-    """offers: of every kind. turns: of cameras, for what takes a thread. refusals: where the log
-    says what a registered camera was refused. clock: the server's."""
+    """offers: of every kind. still: raises RefusedRequestError if the camera of a request was
+    withdrawn since. turns: of cameras, for what takes a thread. refusals: where the log says what a
+    registered camera was refused. clock: the server's."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class CheckInRoutes:
         lost: LostRecordings,
         offers: Sequence[OfferKind],
         *,
+        still: Callable[[web.Request], Awaitable[None]],
         turns: CameraTurns,
         refusals: RefusalLog,
         clock: Clock,
@@ -58,6 +60,7 @@ class CheckInRoutes:
         self._check_ins = check_ins
         self._lost = lost
         self._offers = offers
+        self._still = still
         self._turns = turns
         self._refusals = refusals
         self._clock = clock
@@ -72,6 +75,7 @@ class CheckInRoutes:
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"a check-in is of Content-Type {TYPE}"
             )
         token = await bodies.read_signed(request, check_in.LONGEST)
+        await self._still(request)
         caller = request[CALLER]
         async with self._turns.of(caller.kid):
             try:

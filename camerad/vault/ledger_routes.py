@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final, ParamSpec, TypeVar
@@ -53,15 +53,21 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LedgerRoutes:
     """on_adopted: is told, on the event loop, of a camera whose ledger was taken over, by its key.
     What waits for that ledger can be taken then (`camerad.vault.takeover.Takeover.pending`).
-    refusals: where the log says what a registered camera was refused. Whoever made it calls
+    refusals: where the log says what a registered camera was refused. still: raises
+    RefusedRequestError if the camera of a request was withdrawn since. Whoever made it calls
     `close`."""
 
     def __init__(
-        self, copies: LedgerCopies, on_adopted: Callable[[str], None], refusals: RefusalLog
+        self,
+        copies: LedgerCopies,
+        on_adopted: Callable[[str], None],
+        refusals: RefusalLog,
+        still: Callable[[web.Request], Awaitable[None]],
     ) -> None:
         self._copies = copies
         self._on_adopted = on_adopted
         self._refusals = refusals
+        self._still = still
         self._busy: set[str] = set()
         self._threads = ThreadPoolExecutor(THREADS, "ledger")
 
@@ -100,10 +106,12 @@ class LedgerRoutes:
             sha256.update(piece)
             await asyncio.to_thread(staged.write, piece)
         bodies.check_digest(request, sha256.digest())
+        await self._still(request)
         await self._carry_out(staged.finish)
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         body = await bodies.read_signed(request, _LARGEST_LIST)
+        await self._still(request)
         kid = request[CALLER].kid
         with self._turn(request):
             adopted = await self._carry_out(self._copies.adopt, kid, _files_in(body))

@@ -222,6 +222,7 @@ class Vault:
             CheckIns(directory, cameras, self._clock),
             LostRecordings(CameraHoldings(directory, cameras), takeover, uploads),
             offers,
+            still=guard.check_not_withdrawn,
             turns=turns,
             refusals=refusals,
             clock=self._clock,
@@ -230,6 +231,7 @@ class Vault:
             LedgerCopies(directory, cameras, uploads.has_room),
             lambda kid: self._ledger_came(takeover, queue, kid),
             refusals,
+            guard.check_not_withdrawn,
         )
         self._ledgers.add_to(app.router)
         await self._listen(app, context)

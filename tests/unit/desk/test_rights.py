@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
 
+from camerad.desk.people import DeskPerson
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole, RolesError, read_roles
 from camerad.desk.route_table import HEADERS, Open
+from camerad.desk.sessions import COOKIE, Session, Sessions
 
-from .desk_scene import DEADLINE, MINUTE, Browser, DeskScene
+from .desk_scene import DEADLINE, MINUTE, ORIGIN, Browser, DeskScene
 
 PAGE = (Path(__file__).parents[3] / "docs/desk.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(GET|POST) (\S+)` \| (.+) \|$", re.MULTILINE)
@@ -154,6 +157,42 @@ def test_other_roles_and_withdrawal_end_every_session(scene: DeskScene) -> None:
     tab = scene.signed_in("leaves")
     assert admin.ask("POST", "/api/people/withdraw", {"id": "leaves"}).status == 200
     assert tab.ask("GET", "/api/recordings").why == "not_signed_in"
+
+
+def test_whoever_is_withdrawn_while_they_still_send_a_request_does_nothing_by_it(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may send its last byte whenever they like, within half a minute."""
+    scene.add("rogue", DeskRole.ADMINISTRATOR)
+    admin, tab = scene.signed_in("is-administrator"), scene.signed_in("rogue")
+    looked, find = threading.Event(), Sessions.find
+
+    def seen(sessions: Sessions, secret: str) -> tuple[Session, DeskPerson] | None:
+        found = find(sessions, secret)
+        if secret == tab.cookie:
+            looked.set()
+        return found
+
+    monkeypatch.setattr(Sessions, "find", seen)
+    body = json.dumps({"id": "door", "name": "Door", "roles": ["administrator"]}).encode()
+    head = (
+        f"POST /api/people/add HTTP/1.1\r\nHost: localhost:8444\r\nOrigin: {ORIGIN}\r\n"
+        f"Content-Type: application/json\r\nCookie: {COOKIE}={tab.cookie}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with (
+        socket.create_connection(("127.0.0.1", scene.port), DEADLINE) as plain,
+        scene.tls.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(head.encode() + body[:-1])
+        assert looked.wait(DEADLINE)
+        assert admin.ask("POST", "/api/people/withdraw", {"id": "rogue"}).status == 200
+        connection.sendall(body[-1:])
+        said = HTTPResponse(connection)
+        said.begin()
+        answer = json.loads(said.read())
+    assert (said.status, answer) == (401, {"error": "not_signed_in"})
+    assert scene.people.find("door") is None
 
 
 def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: DeskScene) -> None:

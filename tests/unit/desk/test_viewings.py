@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import IncompleteRead
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +254,27 @@ def test_a_viewing_names_a_case_that_there_is(scene: DeskScene) -> None:
     assert ask(scene.signed_in("desk"), case="never").why == "no_such_case"
 
 
+def test_of_several_recordings_nothing_is_written_unless_all_of_them_can_be_given(
+    tmp_path: Path,
+) -> None:
+    """An entry says for years that somebody took a recording along."""
+    with DeskScene(tmp_path / "desk") as scene:
+        camera = Camera(tmp_path / "camera")
+        camera.put(ONE)
+        camera.put(TWO)
+        camera.offload(tmp_path / "desk" / "archive")
+        scene.add("desk", DeskRole.DESK)
+        tab = scene.signed_in("desk")
+        wanted = {"recordings": [ONE, TWO], "reason": "1 Js 1/26", "purpose": "download"}
+        (path,) = Path(scene.directory).glob(f"*/recordings/{TWO}.tar")
+        path.rename(tmp_path / "away")
+        assert tab.ask("POST", "/api/viewings", wanted).why == "not_there"
+        assert scene.kinds("downloaded") == []
+        (tmp_path / "away").rename(path)
+        assert len(tab.ask("POST", "/api/viewings", wanted).said["viewings"]) == 2
+        assert [one.id for one in scene.kinds("downloaded")] == [ONE, TWO]
+
+
 def test_a_busy_store_uses_up_no_approval(
     scene: DeskScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,10 +299,10 @@ def test_an_approval_that_comes_while_one_is_used_does_not_come_back(
     giving, go_on = threading.Event(), threading.Event()
     give = DeskLedger.give
 
-    def slowly(ledger: DeskLedger, kind: str, recording: str, **facts: Any) -> None:
+    def slowly(ledger: DeskLedger, kind: str, given: Sequence[Mapping[str, Any]]) -> None:
         giving.set()
         assert go_on.wait(10)
-        give(ledger, kind, recording, **facts)
+        give(ledger, kind, given)
 
     monkeypatch.setattr(DeskLedger, "give", slowly)
     answers: list[Answer] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,23 @@ def test_only_what_is_here_can_be_held_and_only_what_is_held_released(camera: Ca
             store.hold(TWO, "prosecutor", "Desk")
         with pytest.raises(HoldError, match="not held"):
             store.release(ONE, "Desk")
+
+
+def test_what_has_its_tombstone_can_not_be_held_though_its_file_is_still_here(
+    camera: Camera,
+) -> None:
+    """As when the power went between the two: whoever was told *held* would lose it."""
+    path = camera.put(ONE)
+    with camera.open() as store:
+        store.reconcile()
+        final = store.ledger.state.recordings[ONE].final
+        store.ledger.append("deleted", id=ONE, final=final, why="expired", age_us=0)
+        assert os.path.exists(path)
+        with pytest.raises(NotThereError, match="was deleted"):
+            store.hold(ONE, "prosecutor", "Desk")
+        assert not store.ledger.state.recordings[ONE].held
+        store.reconcile()
+        assert not os.path.exists(path)
 
 
 def test_a_camera_s_hold_has_no_end(camera: Camera) -> None:

@@ -299,6 +299,43 @@ class DockClient:
         raise AssertionError("it is checked for ever")
 
 
+class HalfRequest:
+    """A signed request the rest of whose body comes later. more: further fields; with them the
+    first half is not sent either."""
+
+    def __init__(
+        self,
+        client: DockClient,
+        method: str,
+        path: str,
+        body: bytes,
+        fields: dict[str, str],
+        **more: str,
+    ) -> None:
+        headers = client.sign(method, path, body, fields)
+        client.nonce = ""
+        self._rest = body[len(body) // 2 :]
+        self.connection = client.connect()
+        self.connection.putrequest(method, path)
+        more = {name.replace("_", "-"): value for name, value in more.items()}
+        for name, value in (headers | more | {"Content-Length": str(len(body))}).items():
+            self.connection.putheader(name, value)
+        self.connection.endheaders(None if more else body[: len(body) // 2])
+
+    def end(self) -> int:
+        """Send the rest; the answer's status."""
+        self.connection.send(self._rest)
+        return self.status()
+
+    def status(self) -> int:
+        """That of the answer."""
+        with self.connection.getresponse() as got:
+            return got.status
+
+    def close(self) -> None:
+        self.connection.close()
+
+
 def metadata(recording: str, final: str) -> str:
     values = (("recording", recording), ("final", final))
     return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values)

@@ -97,7 +97,11 @@ class Server:
             due_in=lambda _kid, _declaration: self.due_in,
         ).add_to(app.router)
         refusals = RefusalLog(self.vault.clock)
-        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals)
+
+        async def still(_request: web.Request) -> None:
+            """No camera is withdrawn."""
+
+        ledgers = LedgerRoutes(self.vault.copies, self.adopted.append, refusals, still)
         ledgers.add_to(app.router)
         try:
             async with TestClient(TestServer(app)) as client:

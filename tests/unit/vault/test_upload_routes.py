@@ -27,6 +27,7 @@ from tests.unit.vault.office_scene import (
     ID,
     PART,
     DockClient,
+    HalfRequest,
     OfficeScene,
     metadata,
 )
@@ -52,31 +53,9 @@ def number(count: int) -> str:
     return f"20261128T120000Z-{count:06d}-0123abcd"
 
 
-class HalfPart:
+def half_part(client: DockClient, body: bytes, recording: str = ID, **more: str) -> HalfRequest:
     """A part whose rest comes later."""
-
-    def __init__(self, client: DockClient, body: bytes, recording: str = ID, **more: str) -> None:
-        path = f"/v1/uploads/{recording}"
-        headers = client.sign("PATCH", path, body, FIELDS)
-        client.nonce = ""
-        self._rest = body[len(body) // 2 :]
-        self.connection = client.connect()
-        self.connection.putrequest("PATCH", path)
-        more = {name.replace("_", "-"): value for name, value in more.items()}
-        for name, value in (headers | more | {"Content-Length": str(len(body))}).items():
-            self.connection.putheader(name, value)
-        self.connection.endheaders(None if more else body[: len(body) // 2])
-
-    def end(self) -> int:
-        self.connection.send(self._rest)
-        return self.status()
-
-    def status(self) -> int:
-        with self.connection.getresponse() as got:
-            return got.status
-
-    def close(self) -> None:
-        self.connection.close()
+    return HalfRequest(client, "PATCH", f"/v1/uploads/{recording}", body, FIELDS, **more)
 
 
 def when(client: DockClient, scene: OfficeScene, size: int) -> None:
@@ -276,7 +255,7 @@ def test_one_camera_has_two_parts_at_once(tmp_path: Path) -> None:
     with OfficeScene(tmp_path).serving() as client:
         for count in (1, 2, 3):
             assert client.declare(10, number(count)).status == 201
-        halves = [HalfPart(client, b"0123456789", number(count)) for count in (1, 2)]
+        halves = [half_part(client, b"0123456789", number(count)) for count in (1, 2)]
         pause = threading.Event()
         for _ in range(round(DEADLINE / 0.01)):
             said = client.patch(0, b"0123456789", number(3))
@@ -303,8 +282,8 @@ def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(
 ) -> None:
     for count in (1, 2, 3):
         client.declare(10, number(count))
-    first = HalfPart(client, b"0123456789", number(1))
-    second = HalfPart(client, b"0123456789", number(2))
+    first = half_part(client, b"0123456789", number(1))
+    second = half_part(client, b"0123456789", number(2))
     try:
         pause = threading.Event()
         for _ in range(round(DEADLINE / 0.01)):
@@ -329,7 +308,7 @@ def test_a_part_that_is_just_coming_does_not_count_once_its_camera_is_withdrawn(
     client: DockClient, scene: OfficeScene
 ) -> None:
     client.declare()
-    half = HalfPart(client, b"0123456789")
+    half = half_part(client, b"0123456789")
     until(lambda: client.patch(5, b"5").status == 423, what="it is coming")
     withdrawn = WithdrawnCameras(str(scene.directory))
     withdrawn.put(client.key.public.thumbprint, Withdrawal(1, "w", "stolen", "r"))
@@ -345,7 +324,7 @@ def test_who_goes_silent_is_cut_off(
 ) -> None:
     monkeypatch.setattr(bodies, "SILENT_SECONDS", 0.1)
     client.declare()
-    half = HalfPart(client, b"0123456789")
+    half = half_part(client, b"0123456789")
     assert half.status() == 408
     half.close()
     when(client, scene, 0)
@@ -376,10 +355,10 @@ def test_who_drips_is_cut_off_too(client: DockClient, monkeypatch: pytest.Monkey
 
 def test_a_part_is_asked_for_only_once_its_signature_holds(client: DockClient) -> None:
     client.declare()
-    refused = HalfPart(client, b"0123456789", Expect="100-continue", Upload_Length="1")
+    refused = half_part(client, b"0123456789", Expect="100-continue", Upload_Length="1")
     assert refused.status() == 401
     refused.close()
-    wanted = HalfPart(client, b"0123456789", Expect="100-continue")
+    wanted = half_part(client, b"0123456789", Expect="100-continue")
     line = wanted.connection.sock.recv(100)
     assert line == b"HTTP/1.1 100 Continue\r\n\r\n"
     wanted.connection.send(b"01234")
