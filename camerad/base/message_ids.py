@@ -36,6 +36,8 @@ class MessageId(Enum):
     """The end took too long, or a part did not end."""
     PRIORITY = "a599d4f9dc954d43a9152bc3dc37c7f6"
     """The daemon may not go before other programs."""
+    ACCESS = "cb89e9b4aba4436095aa9174b6157e1a"
+    """Somebody who is to have rights is not on this machine."""
     RECORDING_OPENED = "cfef67aa3b5a498eb2e6dfc9c1a7200d"
     """A recording is being kept."""
     RECORDING_CLOSED = "d724f655fe534593a5ccb8c2f18ef1ad"

@@ -298,8 +298,6 @@ def refusal(
         return f"its version {offer.version} is below the minimum, which is {running.minimum}"
     if running.slot != running.primary or state.phase is UpdatePhase.TRYING:
         return "the running system is on trial itself"
-    if state.phase is UpdatePhase.INSTALLING:
-        return "another one is being installed; if that was ended, start the camera anew"
     if offer.version == running.version:
         return f"version {offer.version} is running"
     if state.version == offer.version and not again:

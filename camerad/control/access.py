@@ -20,7 +20,6 @@ from typing import Final
 
 import msgspec
 
-from camerad.base.errors import ControlError
 from camerad.base.message_ids import MessageId
 from camerad.config.control_section import Access
 
@@ -113,8 +112,8 @@ class Permissions:
 
     group: name of the socket's group, None if it has none of its own; who may read and press unless
     `access` names others. A user that hands recordings over is in that group to read, and does not
-    press for it: what speaks with a network has no hand on the buttons. Raises ControlError if
-    there is no such user or group.
+    press for it: what speaks with a network has no hand on the buttons. A user or group that this
+    machine does not have gets no rights, and the log says so.
     """
 
     def __init__(self, access: Access, group: str | None) -> None:
@@ -152,9 +151,14 @@ def _numbers(key: str, names: Iterable[str]) -> tuple[frozenset[int], frozenset[
             else:
                 groups.add(grp.getgrnam(name).gr_gid)
         except KeyError:
-            raise ControlError(
-                f"there is no {kind} {name!r} for access.{key}: make it, or name another"
-            ) from None
+            # Whoever is not there has no rights. A camera that does not start would be worse.
+            log.error(
+                "access.%s: there is no %s %r on this camera: make it, or name another",
+                key,
+                kind,
+                name,
+                extra=MessageId.ACCESS.extra,
+            )
     return frozenset(users), frozenset(groups)
 
 

@@ -44,7 +44,7 @@ def claim_socket(runtime_dir: str, group: str | None, access: Access) -> Control
     """Make the socket, for `group` and nobody else besides the daemon's own user and root.
 
     Raises ControlError if the directory cannot be written, if another daemon listens there, or if
-    there is no such group, or none of those whom `access` names.
+    there is no such group.
     """
     path = os.path.join(runtime_dir, SOCKET_NAME)
     permissions = Permissions(access, group) if _known(group, path) else Permissions(access, None)

@@ -48,6 +48,8 @@ class FindingId(StrEnum):
     """Of any check that has not come to its end in its time."""
 
     DAEMON_RUNS = "daemon_runs", _OK
+    DAEMON_REFUSES = "daemon_refuses", _FAIL
+    """It runs, and a press would not record."""
     DAEMON_STOPPED = "daemon_stopped", _OK
     DAEMON_SILENT = "daemon_silent", _FAIL
     DAEMON_FORBIDDEN = "daemon_forbidden", _NOT
@@ -113,6 +115,8 @@ class FindingId(StrEnum):
     OFFICE_NONE = "office_none", _NOT
     OFFICE_NOT_DOCKED = "office_not_docked", _NOT
     """A camera that is worn has no network, and is ready without one."""
+    OFFICE_NO_NETWORK = "office_no_network", _NOT
+    """As where systemd runs the doctor: that has no network."""
     OFFICE_UNSIGNED = "office_unsigned", _NOT
     OFFICE_NO_ADDRESS = "office_no_address", _WARN
     OFFICE_UNREACHED = "office_unreached", _WARN

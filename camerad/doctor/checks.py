@@ -34,7 +34,7 @@ BUTTON: Final = "button_"
 DEADLINE_SECONDS: Final = 20.0
 """What a check may take before it is given up, unless it is one of these."""
 DEADLINES: Final = {
-    "daemon": 30.0,  # which has ten to begin to answer, and five for each answer
+    "daemon": 60.0,  # which has ten to begin to answer, twenty to have its camera, five an answer
     "ledger": 30.0,
     "hardening": 30.0,  # systemd-analyze has twenty
     "office": 40.0,  # whose server has fifteen, and the daemon ten to sign

@@ -11,7 +11,7 @@ import msgspec
 
 from camerad.base import storage_errors
 from camerad.base.errors import CameradError, ControlError, NoDaemonError
-from camerad.behaviour.stages import Condition
+from camerad.behaviour.stages import ARMABLE, REFUSES_START, Stage
 from camerad.config import Settings
 from camerad.control.client import request
 from camerad.doctor import camera
@@ -80,6 +80,10 @@ def find_owner(directory: str, socket: str) -> PartsOwner:
             values = {"why": f"nobody listens at {socket}"}
             return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
         time.sleep(_PAUSE_SECONDS)
+    end = time.monotonic() + camera.OPENING_SECONDS
+    while running.status.get("stage") == Stage.STARTING.value and time.monotonic() < end:
+        time.sleep(_PAUSE_SECONDS)
+        running = ask_daemon(socket) or running
     return running
 
 
@@ -102,7 +106,7 @@ def ask_daemon(socket: str) -> PartsOwner | None:
     except CameradError as error:
         return PartsOwner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": str(error)}))
     return PartsOwner(
-        CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": status.get("stage")}),
+        judge_readiness(status),
         health=health,
         status=status,
         key=identity.get("thumbprint") if found == HTTP_OK else None,
@@ -112,10 +116,23 @@ def ask_daemon(socket: str) -> PartsOwner | None:
 # ------------------------------------------------------------------------------ what it says
 
 
+def judge_readiness(status: Mapping[str, Any]) -> CheckResult:
+    """Whether a press would record, by the daemon's word."""
+    values = {"stage": status.get("stage")}
+    armable = {stage.value for stage in ARMABLE}
+    if values["stage"] not in armable or status.get("ready") is not False:
+        return CheckResult("daemon", FindingId.DAEMON_RUNS, values)
+    refusing = {condition.value for condition in REFUSES_START}
+    matter = [one for one in status.get("conditions", ()) if one in refusing]
+    return CheckResult("daemon", FindingId.DAEMON_REFUSES, {"conditions": ", ".join(matter)})
+
+
 def judge_camera(owner: PartsOwner, settings: Settings) -> CheckResult:
-    """The camera, by the daemon's word."""
+    """The camera, by the daemon's word: it may take fewer pictures than are configured, because it
+    is hot or the supply is weak, or none in idle."""
     wanted, seen = settings.camera, camera.CameraObservation((owner.health or {})["camera"])
-    slowed = Condition.HOT.value in owner.status.get("conditions", ())
+    rests = settings.idle == "none" and owner.status.get("stage") == Stage.IDLE.value
+    slowed = rests or owner.status.get("fps", wanted.fps) < wanted.fps
     return camera.judge(seen, wanted.width, wanted.height, wanted.fps, slowed=slowed)
 
 

@@ -33,6 +33,9 @@ _FAILED: Final[Mapping[str, FindingId]] = {
 }
 """What the doctor's one question cannot find, by the daemon's word. The other troubles it asks for
 itself, so that of those its own answer is the newer one."""
+_UNREACHED: Final = (FindingId.OFFICE_UNREACHED, FindingId.OFFICE_NO_ADDRESS)
+_INTERFACES: Final = "/proc/self/net/dev"
+"""This process's network interfaces, each in a line behind two lines of heading (proc(5))."""
 OFFICE_SECONDS: Final = 15.0
 """What the office's server may take for everything."""
 _LARGEST_KEY: Final = 64 * 1024
@@ -43,6 +46,17 @@ def is_docked(settings: Settings, status: Mapping[str, Any]) -> bool:
     if "conditions" in status:
         return Condition.DOCKED.value in status["conditions"]
     return power.read_power(settings.battery.power_supply).external
+
+
+def has_network() -> bool:
+    """Whether there is an interface but the machine's own. Under systemd's PrivateNetwork= there is
+    none; where that cannot be told, there may be."""
+    try:
+        with open(_INTERFACES, encoding="ascii") as file:
+            names = [line.partition(":")[0].strip() for line in file.readlines()[2:]]
+    except (OSError, ValueError):
+        return True
+    return any(name != "lo" for name in names)
 
 
 def check_office(
@@ -75,6 +89,8 @@ def check_office(
     finally:
         timer.cancel()
         connection.close()
+    if found.finding in _UNREACHED and not has_network():
+        return _result(FindingId.OFFICE_NO_NETWORK, office)
     told = _FAILED.get(str((status.get("handover") or {}).get("trouble")))
     if found.finding is FindingId.OFFICE_OK and told is not None:
         return _result(told, office)

@@ -248,7 +248,8 @@ def _finish(
         return ApplyOutcome.LEFT
     done = _BY_DOCK if decision.offer else _REMOVED
     said = (_ANOTHER if another else done, *_without_effect(decision, programs))
-    if _report(card, CardReport(decision, None, said, left=decision.left, scrubbed=scrubbed)):
+    told = _report(card, CardReport(decision, None, said, left=decision.left, scrubbed=scrubbed))
+    if told or decision.offer:  # the dock is told by `tell_offer`, and may bring the next one
         kept.mark_carried_out()
     _log.info(
         "set up as %s by the office's key %s",

@@ -72,7 +72,6 @@ NOT_WRITTEN: Final = "not_written"
 FELL_BACK: Final = "fell_back"
 """Words of `JudgedBundle.why`; the last is of a trial."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_UNDER_WAY: Final = (UpdatePhase.INSTALLING, UpdatePhase.TRYING)
 _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
@@ -142,7 +141,7 @@ class OfferedBundles:
         if known and standing(known, state, running.version) is not BundleStanding.OPEN:
             self._remove(bundle)
             raise UpdateNotNowError(f"{bundle}: this was decided before")
-        if running.slot != running.primary or state.phase in _UNDER_WAY:
+        if running.slot != running.primary or state.phase is UpdatePhase.TRYING:
             raise UpdateNotNowError("another update is under way: this one is judged after it")
         failures = known.failures if known and known.by == running.version else 0
         judged = JudgedBundle(sha256, running.version, failures=failures)
@@ -185,7 +184,7 @@ class OfferedBundles:
             raise
         except BundleRefusedError as error:
             self._count(running.version, writes)  # it is judged before anything is written
-            if self._kept.state.phase in _UNDER_WAY:
+            if self._kept.state.phase is UpdatePhase.TRYING:
                 self._note(judged)  # by hand, just now
                 raise UpdateNotNowError(str(error)) from error
             self._refuse(bundle, judged, UNSUITABLE, str(error))

@@ -11,6 +11,7 @@ from typing import Final
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import update
+from camerad.behaviour.stages import Stage
 from camerad.behaviour.update import CameraStatus, Effect, RunningVersion, UpdatePhase
 from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import (
@@ -25,8 +26,8 @@ from camerad.update.update_file import UpdateFile
 log = logging.getLogger(__name__)
 
 READY_SECONDS: Final = 240.0
-"""How long a daemon on trial has to answer: it starts within `camerad.service`'s time, and once
-more if its first start fails."""
+"""How long a daemon on trial has to answer and to have its camera: it starts within
+`camerad.service`'s time, and once more if its first start fails."""
 LOOK_SECONDS: Final = 1.0
 
 Ask = Callable[[], CameraStatus | None]
@@ -55,6 +56,9 @@ class Updater:
             self._install(bundle, running, rauc, again=again)
 
     def _install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
+        if self._kept.state.phase is UpdatePhase.INSTALLING:
+            # Whoever did that was killed, as when the stick is pulled out: the lock is free.
+            self._carry_out(update.NotInstalled())
         self._refuse_unless_idle()
         if not os.path.isfile(bundle):
             raise BundleRefusedError(f"{bundle}: there is no such file")
@@ -190,11 +194,11 @@ class Updater:
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while self._ask() is None:
+        while (camera := self._ask()) is None or camera.stage == Stage.STARTING.value:
             if time.monotonic() > deadline:
-                return False
+                break
             time.sleep(LOOK_SECONDS)
-        return True
+        return camera is not None
 
     def _carry_out(self, event: update.Event) -> tuple[Effect, ...]:
         state, effects = update.step(self._kept.state, event)

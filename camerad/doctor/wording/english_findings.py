@@ -34,6 +34,11 @@ FINDINGS: Final = {
     FindingId.DAEMON_RUNS: Sentence(
         "The daemon is running ({stage}). The doctor asked it about the camera's parts.",
     ),
+    FindingId.DAEMON_REFUSES: Sentence(
+        "The daemon is running, but a press would not record: {conditions}.",
+        "docs/operations.md has cause and cure of each of these conditions. The log says more: "
+        "journalctl -u camerad",
+    ),
     FindingId.DAEMON_STOPPED: Sentence("No daemon runs; the parts were tested directly."),
     FindingId.DAEMON_SILENT: Sentence(
         "Another process uses the recordings and does not answer: {why}",

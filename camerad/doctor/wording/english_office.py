@@ -19,6 +19,11 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "The camera is not in its dock, so it has no network.",
         "To check whether it reaches the office, put it into its dock.",
     ),
+    FindingId.OFFICE_NO_NETWORK: Sentence(
+        "The doctor has no network here, so it did not ask the office.",
+        "At its start the camera runs the doctor without a network. To ask the office, run it by "
+        "hand: sudo camerad doctor --only office. If it says this again, check the dock's cable.",
+    ),
     FindingId.OFFICE_UNSIGNED: Sentence(
         "The doctor cannot ask the office in this camera's name: {why}",
         "Run camerad doctor with sudo, and while the daemon runs.",

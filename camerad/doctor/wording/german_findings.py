@@ -36,6 +36,12 @@ FINDINGS: Final = {
     FindingId.DAEMON_RUNS: Sentence(
         "Das Hauptprogramm läuft ({stage}). Es hat Auskunft über die Teile der Kamera gegeben.",
     ),
+    FindingId.DAEMON_REFUSES: Sentence(
+        "Das Hauptprogramm läuft, aber ein Druck auf die Taste würde nicht aufzeichnen: "
+        "{conditions}.",
+        "Ursache und Abhilfe jedes dieser Zustände stehen in docs/operations.md. Mehr sagt das "
+        "Journal: journalctl -u camerad",
+    ),
     FindingId.DAEMON_STOPPED: Sentence(
         "Das Hauptprogramm läuft nicht; die Teile wurden direkt geprüft.",
     ),

@@ -22,6 +22,12 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "Die Kamera steckt nicht im Dock und hat darum kein Netz.",
         "Um zu prüfen, ob sie die Dienststelle erreicht, die Kamera ins Dock setzen.",
     ),
+    FindingId.OFFICE_NO_NETWORK: Sentence(
+        "Hier gibt es kein Netz, darum wurde die Dienststelle nicht gefragt.",
+        "Beim Start der Kamera läuft diese Prüfung ohne Netz. Um die Dienststelle zu fragen, von "
+        "Hand aufrufen: sudo camerad doctor --only office. Steht das dann wieder hier, das Kabel "
+        "des Docks prüfen.",
+    ),
     FindingId.OFFICE_UNSIGNED: Sentence(
         "Die Dienststelle kann nicht im Namen dieser Kamera gefragt werden: {why}",
         "camerad doctor mit sudo aufrufen, und während das Hauptprogramm läuft.",

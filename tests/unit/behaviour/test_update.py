@@ -292,13 +292,6 @@ NOW = RunningVersion("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
         (Offer("camerad-debian-all", "0.2.0-3"), replace(NOW, slot="B"), NONE, True, "on trial"),
         (Offer("camerad-debian-all", "0.2.0-3"), NOW, at(UpdatePhase.TRYING), True, "on trial"),
         (
-            Offer("camerad-debian-all", "0.2.0-3"),
-            NOW,
-            at(UpdatePhase.INSTALLING),
-            True,
-            "another one",
-        ),
-        (
             Offer("camerad-debian-all", NEW.version),
             replace(NOW, version="0.1.0-9"),
             NEW,

@@ -11,6 +11,7 @@ import gpiozero
 import numpy as np
 import pytest
 from hw_mocks.pins import SimulatedFactory
+from msgspec.structs import replace
 
 from camerad.config import Settings
 from camerad.doctor import camera, daemon, display, io_checks, microphone
@@ -18,6 +19,7 @@ from camerad.doctor.camera import CameraObservation
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.daemon import PartsOwner
 from camerad.doctor.microphone import SoundLevels
+from camerad.doctor.wording import LANGUAGES
 
 REPORT = {
     "camera": "imx708",
@@ -328,17 +330,50 @@ HEALTH: dict[str, Any] = {
 }
 
 
-def running(*conditions: str, **camera_differs: Any) -> PartsOwner:
+def running(
+    *conditions: str, fps: int = 30, stage: str = "idle", **camera_differs: Any
+) -> PartsOwner:
     health = HEALTH | {"camera": REPORT | camera_differs}
-    status = {"conditions": list(conditions)}
+    # What lowers the rate, the daemon says by the rate itself.
+    status = {"conditions": list(conditions), "stage": stage, "fps": fps}
     return PartsOwner(CheckResult("daemon", FindingId.DAEMON_RUNS), health=health, status=status)
 
 
 def test_a_camera_that_is_hot_takes_fewer_pictures_and_is_not_broken(settings: Settings) -> None:
     assert daemon.judge_camera(running(), settings).finding is FindingId.CAMERA_OK
     assert daemon.judge_camera(running(rate=20.0), settings).finding is FindingId.CAMERA_RATE
-    assert daemon.judge_camera(running("hot", rate=20.0), settings).finding is FindingId.CAMERA_OK
-    assert daemon.judge_camera(running("hot", rate=40.0), settings).finding is FindingId.CAMERA_RATE
+    for conditions in (["hot"], []):  # hot, or a supply that is too weak
+        slow, fast = (running(*conditions, fps=20, rate=rate) for rate in (20.0, 40.0))
+        assert daemon.judge_camera(slow, settings).finding is FindingId.CAMERA_OK
+        assert daemon.judge_camera(fast, settings).finding is FindingId.CAMERA_RATE
+
+
+def test_a_camera_that_takes_no_picture_in_idle_is_not_broken(settings: Settings) -> None:
+    rests = replace(settings, idle="none")
+    for stage, finding in (("idle", FindingId.CAMERA_OK), ("self_view", FindingId.CAMERA_RATE)):
+        assert daemon.judge_camera(running(stage=stage, rate=0.0), rests).finding is finding
+    assert daemon.judge_camera(running(rate=0.0), settings).finding is FindingId.CAMERA_RATE
+
+
+@pytest.mark.parametrize(
+    ("stage", "ready", "finding"),
+    [
+        ("idle", False, FindingId.DAEMON_REFUSES),
+        ("self_view", False, FindingId.DAEMON_REFUSES),
+        ("idle", True, FindingId.DAEMON_RUNS),
+        ("recording", False, FindingId.DAEMON_RUNS),
+        ("starting", False, FindingId.DAEMON_RUNS),
+    ],
+)
+def test_a_camera_that_would_refuse_a_press_is_not_well(
+    stage: str, ready: bool, finding: FindingId
+) -> None:
+    status = {"stage": stage, "ready": ready, "conditions": ["docked", "hot", "ledger_failed"]}
+    found = daemon.judge_readiness(status)
+    assert found.finding is finding
+    for wording in LANGUAGES.values():
+        assert ("ledger_failed" in wording.sentence(found)) is (finding is FindingId.DAEMON_REFUSES)
+        assert "docked" not in wording.sentence(found)
 
 
 def test_what_the_daemon_says_is_judged_as_what_is_tried(settings: Settings) -> None:

@@ -122,6 +122,34 @@ def test_a_name_that_nobody_knows(camera: Settings) -> None:
     assert found.finding is FindingId.OFFICE_NO_ADDRESS
 
 
+@pytest.mark.parametrize(
+    ("interfaces", "finding"),
+    [
+        ("    lo: 0 0\n", FindingId.OFFICE_NO_NETWORK),
+        ("    lo: 0 0\n  eth0: 0 0\n", FindingId.OFFICE_UNREACHED),
+        (None, FindingId.OFFICE_UNREACHED),
+    ],
+    ids=["none", "one", "unknown"],
+)
+def test_without_a_network_of_its_own_the_doctor_blames_nobody(
+    camera: Settings,
+    scene: Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    interfaces: str | None,
+    finding: FindingId,
+) -> None:
+    """As in its unit, whose report would send people to look for a cable."""
+    file = tmp_path / "dev"
+    if interfaces is not None:
+        file.write_text(f"Inter-| Receive\n face |bytes\n{interfaces}")
+    monkeypatch.setattr(office_contact, "_INTERFACES", str(file))
+    assert ask(camera).finding is FindingId.OFFICE_OK
+    scene.office.stop()
+    assert ask(camera).finding is finding
+
+
 def test_a_server_that_says_nothing_is_given_up(
     camera: Settings, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from camerad.base.errors import ControlError, NoDaemonError
 from camerad.behaviour.stages import Intent
 from camerad.control import client
 from camerad.control.server import Control
-from camerad.doctor import daemon
+from camerad.doctor import camera, daemon
 from camerad.doctor.check_results import FindingId
 from camerad.store import disk
 
@@ -116,6 +116,30 @@ def test_a_daemon_that_is_about_to_listen_is_waited_for(
     claim = disk.claim(str(store))
     assert daemon.find_owner(str(store), socket).result.finding is FindingId.DAEMON_RUNS
     assert len(tries) == 3
+    os.close(claim)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_daemon_that_is_about_to_have_its_camera_is_waited_for(
+    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch, *, comes: bool
+) -> None:
+    tries: list[float] = []
+    real = daemon.request
+
+    def starting(path: str, method: str, what: str) -> Any:
+        code, said = real(path, method, what)
+        if what == "/status" and (not comes or len(tries) < 3):
+            said = {**said, "stage": "starting"}
+        return code, said
+
+    monkeypatch.setattr(daemon, "request", starting)
+    monkeypatch.setattr(time, "sleep", tries.append)
+    if not comes:
+        monkeypatch.setattr(camera, "OPENING_SECONDS", 0.05)
+    claim = disk.claim(str(store))
+    owner = daemon.find_owner(str(store), socket)
+    assert owner.result.values == {"stage": "idle" if comes else "starting"}
+    assert len(tries) == 3 if comes else tries
     os.close(claim)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base import storage_errors
 from camerad.container.keys import SigningKey, encode_base64url
 from camerad.provisioning import offered_settings, settings_offer, signing
 from camerad.provisioning.apply import ApplyOutcome, apply
@@ -90,6 +92,24 @@ def test_a_newer_file_of_the_office_holds_from_the_next_start_on(dock: Dock, sce
     assert not Path(settings_offer.offer_path(str(scene.state))).exists()
     assert "through the dock" in scene.report
     assert scene.orders[-1].outcome == "applied"
+
+
+def test_a_card_that_takes_no_report_keeps_no_later_settings_out(
+    dock: Dock, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a partition that is read-only, or is not mounted: the office is told by the dock."""
+
+    def refuse(_card: BootPartition, name: str, _content: bytes) -> None:
+        raise storage_errors.explain("write", name, OSError(errno.EROFS, "read-only"))
+
+    monkeypatch.setattr(BootPartition, "write", refuse)
+    for serial, fps in ((2, 25), (3, 20)):
+        assert dock.take(offer_of(newer(serial, f"camera: {{fps: {fps}}}\n"))) is None
+        assert dock.start() is ApplyOutcome.APPLIED
+        assert f"fps: {fps}" in scene.config
+    status = dock.daemon.status()
+    assert status.waiting is None and status.running is not None
+    assert status.running.serial == 3
 
 
 def test_the_same_file_again_is_nothing_new(dock: Dock, scene: Scene) -> None:

@@ -3,6 +3,7 @@ left it there wrote, and at whatever instant the power goes."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -315,15 +316,18 @@ def test_an_update_by_hand_in_the_same_moment_refuses_no_bundle(dock: Dock) -> N
     rauc = dock.machine.rauc()
     told = rauc.info
 
+    by_hand = contextlib.ExitStack()
+
     def begun_by_hand(bundle: str) -> Offer:
+        by_hand.enter_context(dock.machine.kept.lock())
         state = UpdateState(UpdatePhase.INSTALLING, "B", "0.3.0-1", OLD)
         dock.machine.kept.write(state, tell=False)
         return told(bundle)
 
     dock.hand_in()
-    with pytest.MonkeyPatch.context() as patched:
+    with by_hand, pytest.MonkeyPatch.context() as patched:
         patched.setattr(rauc, "info", begun_by_hand)
-        with pytest.raises(UpdateNotNowError, match="another one is being installed"):
+        with pytest.raises(UpdateNotNowError, match="another command installs an update"):
             dock.install(rauc)
     assert (dock.judged.why, dock.judged.failures) == ("", 0)
     dock.machine.start("A", OLD)
@@ -344,7 +348,7 @@ def test_what_was_written_whole_before_something_went_wrong_is_installed(dock: D
 
 def test_nothing_is_judged_while_another_update_is_under_way(dock: Dock) -> None:
     dock.hand_in()
-    dock.machine.kept.write(UpdateState(UpdatePhase.INSTALLING, "B", "0.3.0-1", OLD), tell=False)
+    dock.machine.kept.write(UpdateState(UpdatePhase.TRYING, "B", "0.3.0-1", OLD), tell=False)
     with pytest.raises(UpdateNotNowError, match="another update"):
         dock.install()
     dock.machine.start("A", OLD)

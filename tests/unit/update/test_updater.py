@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from camerad.base.errors import EX_REBOOT, StorageError
-from camerad.behaviour.update import CameraStatus, UpdatePhase, other
+from camerad.behaviour.update import Begun, CameraStatus, UpdatePhase, other
 from camerad.update import updater
 from camerad.update.boot_selection import NAME, PARTITIONS, SIZE, Autoboot
 from camerad.update.errors import (
@@ -21,6 +22,7 @@ from camerad.update.errors import (
 )
 from camerad.update.rauc import Rauc
 from camerad.update.update_file import MOST, PENDING, open_update_file
+from camerad.update.updater import Updater
 from tests.unit.update.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
 
@@ -31,6 +33,11 @@ def scene(tmp_path: Path) -> Scene:
 
 def outcomes(scene: Scene) -> list[str]:
     return [fact.outcome for fact in scene.kept.read().facts]
+
+
+def begun_only(carry_out: Callable[..., Any]) -> Callable[..., Any]:
+    """As `Updater._carry_out` of a process that is killed in the middle."""
+    return lambda self, event: carry_out(self, event) if isinstance(event, Begun) else ()
 
 
 def pending(scene: Scene) -> bool:
@@ -152,6 +159,27 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
     assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_the_camera_of_a_daemon_on_trial_is_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, comes: bool
+) -> None:
+    """The doctor would find it missing, while it is still being opened."""
+    scene.install()
+    scene.updates.begin_trial()
+    scene.start("B", NEW)
+    scene.camera, scene.faults = CameraStatus("starting", ("docked",)), ("camera: camera_down",)
+
+    def passes(_seconds: float) -> None:
+        scene.camera, scene.faults = DOCKED, ()
+
+    monkeypatch.setattr(updater.time, "sleep", passes)
+    if comes:
+        assert scene.updates.confirm_trial(scene.slot, scene.version) is UpdatePhase.CONFIRMED
+        return
+    with pytest.raises(UpdateNotNowError, match="camera: camera_down"):
+        scene.updates.confirm_trial(scene.slot, scene.version, ready_seconds=-1)
+
+
 def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
     scene.faults = ("display: display_dark",)
     scene.install()
@@ -227,6 +255,27 @@ def test_an_installation_ends_when_the_camera_is_taken(scene: Scene) -> None:
     assert scene.kept.state.phase is UpdatePhase.IDLE
     assert not pending(scene)
     assert scene.start("A", OLD) == "idle"
+
+
+def test_an_installation_that_was_killed_keeps_no_other_from_beginning(scene: Scene) -> None:
+    """Whoever pulls out the stick has systemd end the command, which says nothing any more."""
+
+    class Killed(BaseException):
+        """As SIGKILL: nothing behind it runs."""
+
+    rauc = scene.rauc()
+
+    def killed() -> None:
+        raise Killed
+
+    rauc.meanwhile = killed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Updater, "_carry_out", begun_only(Updater._carry_out))
+        with pytest.raises(Killed):
+            scene.install(rauc)
+    assert scene.kept.state.phase is UpdatePhase.INSTALLING
+    scene.install()
+    assert scene.kept.state.phase is UpdatePhase.TO_TRY
 
 
 def test_of_two_sticks_at_once_one_is_installed(scene: Scene) -> None:
