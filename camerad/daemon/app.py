@@ -286,7 +286,7 @@ class App:
             from_settings.capture(self._settings),
             frame_fd,
             Callbacks(
-                on_up=safe(self._camera_up),
+                on_up=safe(camera.up),
                 on_down=safe(camera.down),
                 on_gap=safe(camera.gap),
                 on_error=safe(camera.error),
@@ -295,6 +295,7 @@ class App:
                 on_sound=safe(self._microphone_says),
                 on_exit=safe(self._capture_ended),
                 on_steady=safe(camera.steady),
+                on_hello=safe(self._camera_opened),
             ),
             clock=self._clock,
             sound=self._rings.sound,
@@ -379,11 +380,10 @@ class App:
         self._counting.handover(progress)
         self._show_change()
 
-    def _camera_up(self, hello: dict[str, Any]) -> None:
+    def _camera_opened(self, hello: dict[str, Any]) -> None:
         if self._microphone is not None and hello.get("sound") is None:
             self._microphone.unknown()
         self._recordings.encoder = str(hello.get("encoder", "unknown"))
-        self._camera.up(hello)
 
     def _microphone_says(self, news: SoundNews) -> None:
         if self._microphone is not None:

@@ -19,7 +19,8 @@ class Callbacks(msgspec.Struct, frozen=True):
     on_error: something went wrong, for the log. on_fatal: only a reboot can help; why; said
     again as long as there is none. on_broken: a mistake of ours has ended the link. on_sound: the
     microphone does something else. on_exit: the capture process has ended; nothing is heard of it
-    any more. on_steady: it has worked for long.
+    any more. on_steady: it has worked for long. on_hello: a process has opened the camera, after a
+    quick restart too; with its HELLO, before any picture of it.
     """
 
     on_up: Callable[[dict[str, Any]], None]
@@ -31,3 +32,4 @@ class Callbacks(msgspec.Struct, frozen=True):
     on_sound: Callable[[SoundNews], None] = lambda _: None
     on_exit: Callable[[], None] = lambda: None
     on_steady: Callable[[], None] = lambda: None
+    on_hello: Callable[[dict[str, Any]], None] = lambda _: None

@@ -324,6 +324,7 @@ class CaptureLink:
                 self._hello = self._intake.body
                 self.vitals.hello(self._hello)
                 self._sounds.hello(self._hello)
+                self._callbacks.on_hello(self._hello)
             case MessageKind.SOUND_STATE:
                 self._sounds.news(self._intake.body)
             case MessageKind.ERROR:
@@ -407,8 +408,7 @@ class CaptureLink:
         self._advance(supervision.ProcessStarted(self._clock.now_us()))
 
     def _end(self) -> None:
-        process = self._process
-        if process is not None:
+        if (process := self._process) is not None:
             process.kill()
             select.select([process.pidfd], [], [], KERNEL_SECONDS)
             process.exit_code()

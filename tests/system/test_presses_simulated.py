@@ -41,6 +41,7 @@ from camerad.daemon.recording_manager import CONTINUED
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.recording import recorder
 from camerad.store import disk
+from camerad.stream.sound_messages import SoundNews
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
@@ -70,7 +71,18 @@ class Link:
         self.wiping = 0
 
     def start(self) -> None:
-        self._callbacks.on_up({"encoder": "none"})
+        hello = {"encoder": "none"}
+        self._callbacks.on_hello(hello)
+        self._callbacks.on_up(hello)
+
+    def restart(self, hello: dict[str, Any]) -> None:
+        """Another process delivers before the camera counts as down."""
+        self._callbacks.on_exit()
+        self._callbacks.on_hello(hello)
+
+    def hear(self, news: SoundNews) -> None:
+        """The microphone does something else."""
+        self._callbacks.on_sound(news)
 
     def arm(self) -> int:
         assert not self.wiping, "armed before the wipe was answered"

@@ -84,7 +84,9 @@ class Camera(Link):
                 case supervision.Start():
                     self._launch()
                 case supervision.Up():
-                    self._callbacks.on_up({"encoder": "none"})
+                    hello = {"encoder": "none"}
+                    self._callbacks.on_hello(hello)
+                    self._callbacks.on_up(hello)
                 case supervision.Down(reason):
                     self._callbacks.on_down(reason)
                 case supervision.Reboot(reason):

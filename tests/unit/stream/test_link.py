@@ -80,6 +80,7 @@ class Rig:
                 *(self.log(name) for name in ("up", "down", "gap", "error", "fatal", "broken")),
                 on_steady=lambda: self.log("steady")(None),
                 on_exit=lambda: self.log("exit")(None),
+                on_hello=self.log("hello"),
             ),
             argv=options.pop("argv", (sys.executable, capture_child.__file__)),
             budget=options.pop("budget", BUDGET),
@@ -222,6 +223,20 @@ def test_the_process_is_told_how_many_pictures_once_and_each_new_one_again(rig: 
     first, again = rig.commands()[2:4]
     assert (again["command"], again["fps"]) == ("rate", 15)
     assert again["pid"] != first["pid"]
+
+
+def test_each_process_says_what_it_has_opened_though_the_camera_was_never_down(rig: Rig) -> None:
+    said = [{"do": "say", "encoder": encoder} for encoder in ("hardware", "software")]
+    link = rig.run([said[0], PLAY], [said[1], PLAY])
+    link.wanted.arm()
+    rig.take(rig.follow(), 1)
+    assert link.pid is not None
+    os.kill(link.pid, signal.SIGKILL)
+    rig.wait_for("hello", 2)
+    rig.take(rig.follow(), 50)
+    assert [hello["encoder"] for hello in rig.all("hello")] == ["hardware", "software"]
+    told = [name for name, _ in rig.happened if name in ("up", "down", "hello")]
+    assert told == ["hello", "up", "hello"]
 
 
 def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
@@ -817,7 +832,8 @@ def test_a_camera_that_cannot_be_opened_is_down_until_it_can(rig: Rig) -> None:
     assert "exit code 69" in rig.wait_for("down")
     rig.wait_for("up")
     told = [kind for kind, _ in rig.happened]
-    assert [kind for kind in told if kind != "exit"] == ["error", "down", "error", "up"]
+    judged = [kind for kind in told if kind not in ("exit", "hello")]
+    assert judged == ["error", "down", "error", "up"]
     assert told.count("exit") == 2, "each process that ended"
 
 
