@@ -61,12 +61,18 @@ class HeatReading(msgspec.Struct, frozen=True):
 
 class Heat(msgspec.Struct, frozen=True):
     """step: index into `SHARES`. cause: of the last change. hot: it is too hot. held_us: when the
-    step was last called for."""
+    step was last called for. lowered: why each step that holds was taken, the first one first."""
 
     step: int = 0
     cause: Cause = Cause.COOLED
     hot: bool = False
     held_us: int = 0
+    lowered: tuple[Cause, ...] = ()
+
+    @property
+    def lasting(self) -> Cause:
+        """Why there are fewer pictures than configured; COOLED where there are not."""
+        return self.lowered[-1] if self.lowered else Cause.COOLED
 
 
 def step(heat: Heat, reading: HeatReading, hot_celsius: float) -> Heat:
@@ -83,12 +89,13 @@ def step(heat: Heat, reading: HeatReading, hot_celsius: float) -> Heat:
     wanted = LAST if throttled else called
     if wanted > heat.step:
         cause = Cause.HEAT if called == wanted else Cause.THROTTLED
-        return Heat(wanted, cause, hot=hot, held_us=at_us)
+        lowered = heat.lowered + (cause,) * (wanted - heat.step)
+        return Heat(wanted, cause, hot=hot, held_us=at_us, lowered=lowered)
     if throttled or _steps(reading.celsius, hot_celsius, COOLER_CELSIUS) >= heat.step:
         return replace(heat, hot=hot, held_us=at_us)
     if at_us - heat.held_us < HOLD_US:
         return replace(heat, hot=hot)
-    return Heat(heat.step - 1, Cause.COOLED, hot=hot, held_us=at_us)
+    return Heat(heat.step - 1, Cause.COOLED, hot=hot, held_us=at_us, lowered=heat.lowered[:-1])
 
 
 def fps(heat: Heat, nominal: int) -> int:

@@ -410,9 +410,9 @@ class App:
     def _play(self, kind: stages.CueKind) -> None:
         self._presentation.play(kind)
 
-    def _set_fps(self, fps: int, reason: str) -> None:
+    def _set_fps(self, fps: int, reason: str, lasting: str) -> None:
         self._link.wanted.set_fps(fps)
-        self._recordings.rate(fps, reason)
+        self._recordings.rate(fps, reason, lasting)
 
     def _health(self) -> dict[str, Any]:
         camera = self._link.vitals.report(self._clock.now_us())

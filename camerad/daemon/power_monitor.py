@@ -73,13 +73,13 @@ class Levers(msgspec.Struct, frozen=True):
     """What heat, battery and memory lead to.
 
     note(kind, **facts): has the ledger say so. slow_syncs: how often the storage was slow since the
-    start. set_fps(fps, reason): so many pictures per second from now on. shut_down(reason): ends
-    the daemon in order.
+    start. set_fps(fps, reason, lasting): so many pictures per second from now on; why that changes,
+    and why there are fewer than configured. shut_down(reason): ends the daemon in order.
     """
 
     note: Note
     slow_syncs: Callable[[], int]
-    set_fps: Callable[[int, str], None]
+    set_fps: Callable[[int, str, str], None]
     shut_down: Callable[[str], None]
 
 
@@ -312,7 +312,7 @@ class PowerMonitor:
                 self.heat.cause.value,
                 extra=MessageId.HEAT.extra,
             )
-            self._levers.set_fps(self.fps, self.heat.cause.value)
+            self._levers.set_fps(self.fps, self.heat.cause.value, self.heat.lasting.value)
         self._core.conditions.set(Condition.HOT, holds=self.heat.hot)
         self._fault(UNDER_VOLTAGE, bool(warmth.under_voltage))
         short = MEMORY_LOW in self._faults

@@ -223,8 +223,8 @@ class RecordingManager:
         self._keeping.follow(recorder)
         self._soundtracks.runs(number, sound)
         if self._rate is not None:
-            since_us, fps, reason = self._rate
-            self._tell_rate(since_us, settings.camera.fps, fps, reason)
+            since_us, fps, lasting = self._rate
+            self._tell_rate(since_us, settings.camera.fps, fps, lasting)
         if before is not None:
             now_us = self._clock.now_us()
             for intent in before.decisions(settings.rules):
@@ -249,11 +249,11 @@ class RecordingManager:
         if self._recorders.newest is not None:
             self._recorders.newest.mark(at_us)
 
-    def rate(self, fps: int, reason: str) -> None:
-        """The camera takes so many pictures per second from now on."""
+    def rate(self, fps: int, reason: str, lasting: str) -> None:
+        """The camera takes so many pictures per second from now on. lasting: as `Heat.lasting`."""
         before = self._rate[1] if self._rate is not None else self._settings.camera.fps
         now_us = self._clock.now_us()
-        self._rate = (now_us, fps, reason)
+        self._rate = (now_us, fps, lasting)
         self._tell_rate(now_us, before, fps, reason)
 
     def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:

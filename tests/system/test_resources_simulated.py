@@ -208,6 +208,20 @@ def test_heat_takes_pictures_in_steps_and_the_recording_says_so(
     assert over[0] >= 480
 
 
+def test_a_recording_that_begins_one_step_cooler_says_what_took_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
+) -> None:
+    def around(world: World) -> None:
+        zone = world.gauges.zone / "temp"
+        when(world, 20, lambda: zone.write_text("76000\n") and None)
+        when(world, 60, lambda: zone.write_text("68000\n") and None)
+
+    hands = holding(200 * SECOND_US, 220 * SECOND_US, until_us=5 * MINUTE_US)
+    world, _ = run(tmp_path, monkeypatch, 0, hands, around=around)
+    (change,) = world.recorders[0].rates
+    assert (change.from_fps, change.to_fps, change.reason) == (30, 20, "heat")
+
+
 def test_a_recording_that_begins_in_heat_begins_with_that_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
 ) -> None:

@@ -80,6 +80,28 @@ def test_heat_that_throttles_is_heat() -> None:
     assert (heat.cause, heat.hot) == (Cause.THROTTLED, True)
 
 
+@pytest.mark.parametrize(
+    ("celsius", "throttled", "lasting"),
+    [
+        ((76.0,), False, Cause.HEAT),
+        ((40.0,), True, Cause.THROTTLED),
+        # The second step was the firmware's; what is left is the heat's.
+        ((72.0, 72.0), True, Cause.HEAT),
+    ],
+)
+def test_one_step_cooler_there_are_fewer_pictures_for_the_reason_that_took_the_step_left(
+    celsius: tuple[float, ...], throttled: bool, lasting: Cause
+) -> None:
+    *warm, last = celsius
+    heat = after(after(Heat(), *warm), last, throttled=throttled)
+    while heat.step > 1:
+        heat = after(heat, *[40.0] * 6)
+    assert (heat.cause, heat.lasting) == (Cause.COOLED, lasting)
+    while heat.step:
+        heat = after(heat, *[40.0] * 6)
+    assert heat.lasting is Cause.COOLED
+
+
 def test_without_a_word_of_either_nothing_changes() -> None:
     heat = after(Heat(), 76.0)
     blind = after(heat, *[None] * 30)

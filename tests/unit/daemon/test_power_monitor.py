@@ -54,12 +54,12 @@ class Pulled:
     def __init__(self) -> None:
         self.notes: list[tuple[str, bool]] = []
         self.slow = 0
-        self.fps: list[tuple[int, str]] = []
+        self.fps: list[tuple[int, str, str]] = []
         self.ended: list[str] = []
         self.levers = Levers(
             self._note,
             lambda: self.slow,
-            lambda fps, reason: self.fps.append((fps, reason)),
+            lambda *told: self.fps.append(told),
             self.ended.append,
         )
 
@@ -291,7 +291,7 @@ def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
     scene.gauges.show("hot")
     scene.live(15)
     # 78 °C are past both steps: half of the 30 that are configured.
-    assert scene.pulled.fps == [(15, "heat")]
+    assert scene.pulled.fps == [(15, "heat", "heat")]
     assert scene.conditions == {Condition.HOT}
     assert scene.watch.report() == {
         "battery": {"percent": 87, "minutes_left": 123, "docked": False},
