@@ -32,6 +32,12 @@ class Step(msgspec.Struct, frozen=True):
     after: stages.State
     effects: tuple[stages.Effect, ...]
 
+    @property
+    def restaged(self) -> bool:
+        """Whether it has led to another stage, or has switched the display."""
+        before, after = self.before, self.after
+        return (before.stage, before.display_on) != (after.stage, after.display_on)
+
 
 Listener = Callable[[Step], None]
 

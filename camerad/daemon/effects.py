@@ -2,7 +2,8 @@
 the recordings, and on what an officer feels and hears.
 
 Effects that concern footage keep their order, wipes included: whatever comes while footage is being
-overwritten waits until that is done. Used on the event loop, which waits for none of it.
+overwritten waits until that is done. So does what a recording is told of the camera's stages: it
+hears of its own first. Used on the event loop, which waits for none of it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ _FOOTAGE: Final = (
     stages.StopRecording,
     stages.Mark,
     stages.Mute,
+    Step,
 )
-"""Effects that concern footage."""
+"""What concerns footage, effects and steps."""
 
 
 class Effects:
@@ -52,7 +54,7 @@ class Effects:
         self._play = play
         self._overwritten = overwritten
         self._end = end
-        self._after_wipe: list[stages.Effect] | None = None
+        self._after_wipe: list[stages.Effect | Step] | None = None
 
     @property
     def wiping(self) -> bool:
@@ -63,9 +65,11 @@ class Effects:
         """Carry out what follows from it, in its order."""
         for effect in signals.told_once(step.effects, step.after, self._core.detail):
             self.carry_out(effect)
+        if step.restaged:
+            self.carry_out(step)
 
-    def carry_out(self, effect: stages.Effect) -> None:
-        """Do it, or see to it that it is done in its turn."""
+    def carry_out(self, effect: stages.Effect | Step) -> None:
+        """Do it, or see to it that it is done in its turn. Of a step a recording is told."""
         if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
             self._after_wipe.append(effect)
             return
@@ -92,6 +96,8 @@ class Effects:
                 self._play(kind)
             case stages.End():
                 self._end()
+            case Step(event, _, after):
+                self._recordings.tell_stage(event.at_us, after)
 
     def _wipe(self, *, answer: bool) -> None:
         self._after_wipe = []

@@ -25,7 +25,7 @@ from camerad.base.text import count
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
-from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.behaviour.stages import Condition, Intent, Stage, State
 from camerad.config import Settings
 from camerad.daemon.audio_manager import AudioManager
 from camerad.daemon.buffers import Buffers
@@ -73,7 +73,7 @@ class RecordingManager:
         self._kept: OpenedStore | None = None
         self._continues: str | None = None
         self._goes_on: OpenedStore | None = None
-        self._rate: tuple[int, int, str] | None = None
+        self._rate = (0, settings.camera.fps, "")
         self._card = StorageMonitor(
             core,
             settings,
@@ -222,9 +222,8 @@ class RecordingManager:
         self._card.expect()
         self._keeping.follow(recorder)
         self._soundtracks.runs(number, sound)
-        if self._rate is not None:
-            since_us, fps, lasting = self._rate
-            self._tell_rate(since_us, settings.camera.fps, fps, lasting)
+        since_us, fps, lasting = self._rate
+        self._tell_rate(since_us, settings.camera.fps, fps, lasting)
         if before is not None:
             now_us = self._clock.now_us()
             for intent in before.decisions(settings.rules):
@@ -232,8 +231,7 @@ class RecordingManager:
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
-        recorder = self._recorders.newest
-        if recorder is None:
+        if (recorder := self._recorders.newest) is None:
             return  # it has failed; that answer is on its way
         post_event_us = 0
         if reason == "stop":
@@ -251,8 +249,7 @@ class RecordingManager:
 
     def rate(self, fps: int, reason: str, lasting: str) -> None:
         """The camera takes so many pictures per second from now on. lasting: as `Heat.lasting`."""
-        before = self._rate[1] if self._rate is not None else self._settings.camera.fps
-        now_us = self._clock.now_us()
+        now_us, before = self._clock.now_us(), self._rate[1]
         self._rate = (now_us, fps, lasting)
         self._tell_rate(now_us, before, fps, reason)
 
@@ -287,15 +284,16 @@ class RecordingManager:
         self._soundtracks.hear(news)
 
     def stepped(self, step: Step) -> None:
-        """The camera's state is another: the ledger hears of stages and faults, and the running
-        recording of stages."""
+        """The camera's state is another: the ledger hears of stages and faults."""
         for condition, holds in changes(step):
             self.note("fault", condition=condition.value, holds=holds)
-        before, after = step.before, step.after
-        if (before.stage, before.display_on) != (after.stage, after.display_on):
-            self.note("stage", stage=after.stage.value, display=after.display_on)
-            if self._recorders.newest is not None:
-                self._recorders.newest.stage(step.event.at_us, after.stage.value, after.display_on)
+        if step.restaged:
+            self.note("stage", stage=step.after.stage.value, display=step.after.display_on)
+
+    def tell_stage(self, at_us: int, state: State) -> None:
+        """The running recording hears in what stage the camera is from `at_us` on."""
+        if self._recorders.newest is not None:
+            self._recorders.newest.stage(at_us, state.stage.value, state.display_on)
 
     # ------------------------------------------------------------------ what the recorder says
 
@@ -342,7 +340,9 @@ class RecordingManager:
                 "%s; it goes on as a new recording", error, extra=MessageId.RECORDING_GOES_ON.extra
             )
             self._continues = self._core.state.recording_id
-            self.start(CONTINUED, self._clock.now_us(), pre_event=True)
+            now_us = self._clock.now_us()
+            self.start(CONTINUED, now_us, pre_event=True)
+            self.tell_stage(now_us, self._core.state)
             return
         log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
         if recording and not newest:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.behaviour import stages
-from camerad.behaviour.stages import Closed, Condition, Failed, Opened, Stage, State
+from camerad.behaviour.stages import Closed, Condition, Failed, Intent, Opened, Stage, State
 from camerad.config import load
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.conditions import Conditions
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Dispatcher
+from camerad.daemon.effects import Effects
 from camerad.daemon.recording_manager import CONTINUED, RecordingManager
 from camerad.recording import recorder
 from camerad.recording.fragment_muxer import ParametersChangedError
+from camerad.stream.desired_state import DesiredState
 from tests.system.harness import configuration
-from tests.unit.core_helpers import AtOnce
+from tests.unit.core_helpers import RULES, AtOnce, idle_core, lives
 
 NOW_US = 100 * SECOND
 
@@ -58,6 +62,9 @@ class Recorder:
 
     def mark(self, at_us: int) -> None:
         self.told.append(("mark", at_us))
+
+    def stage(self, at_us: int, stage: str, display: bool) -> None:
+        self.told.append((stage, (at_us, display)))
 
 
 class Told(Dispatcher):
@@ -237,5 +244,64 @@ def test_a_recording_whose_pictures_change_goes_on_beside_an_earlier_one(camera:
     camera.press()
     camera.stop()
     camera.press().on_failed(ParametersChangedError("the encoder has changed"))
-    assert camera.recorders[-1].plan.trigger == CONTINUED
-    assert camera.events == []
+    goes_on = camera.recorders[-1]
+    assert (goes_on.plan.trigger, camera.events) == (CONTINUED, [])
+    # It is told its own stage, which no step leads to.
+    assert goes_on.told == [("recording", (goes_on.plan.trigger_us, False))]
+
+
+class Wiping(DesiredState):
+    """What is wanted of a link whose wipe is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.wiped: Future[int] = Future()
+
+    def arm(self) -> int:
+        return 1
+
+    def set_view(self, on: bool) -> None: ...
+
+    def wipe(self) -> Future[int]:
+        return self.wiped
+
+
+@pytest.mark.parametrize("wiping", [False, True])
+def test_a_recording_is_told_its_own_stage_first_though_it_waits_for_a_wipe(
+    camera: Camera, wiping: bool
+) -> None:
+    rules = replace(RULES, display_in_recording=True)
+    camera.recordings._core = core = idle_core(camera.clock, rules=rules)
+    wanted = Wiping()
+
+    def overwritten(_answer: bool) -> None:
+        core.post(stages.Wiped(camera.clock.now_us()))
+
+    effects = Effects(core, camera.recordings, lambda kind: None, overwritten, lambda: None)
+    effects.wanted = wanted
+    core.dispatcher.listen(effects.stepped, camera.recordings.stepped)
+
+    def want(*intents: Intent) -> None:
+        for intent in intents:
+            camera.clock.advance(SECOND)
+            assert core.dispatcher.intend(intent, "button:main") is None
+
+    def scene() -> None:
+        want(Intent.ESCALATE, Intent.DE_ESCALATE)
+        if not wiping:
+            wanted.wiped.set_result(0)
+        want(Intent.RECORD, Intent.TOGGLE_SELF_VIEW, Intent.STOP, Intent.RECORD)
+        if wiping:
+            assert camera.recorders == []
+            wanted.wiped.set_result(0)
+
+    lives(camera.clock, scene)
+    first, second = camera.recorders
+    pressed, hidden, stopped, again = (NOW_US + seconds * SECOND for seconds in (3, 4, 5, 6))
+    assert (first.plan.trigger_us, second.plan.trigger_us) == (pressed, again)
+    assert first.told[:4] == [
+        ("recording", (pressed, True)),
+        ("recording", (hidden, False)),
+        ("stop", stopped + 20 * SECOND),
+        ("stopping", (stopped, False)),
+    ]
+    assert second.told == [("recording", (again, True))]
