@@ -47,10 +47,6 @@ _BLOCKS_A_SECOND: Final = 50
 """Devices give from 32 to some thousand samples at a time; they are dealt with in blocks."""
 
 
-class SoundBytes(bytearray):
-    """An access unit on its way out; known by its class to what forgets sound."""
-
-
 class AudioDevice(Protocol):
     """An open microphone."""
 
@@ -141,8 +137,10 @@ class MicrophoneReader:
     # Commands
 
     def tell(self, mode: SoundMode, epoch: int) -> None:
-        """Read, encode, or neither, from now on; what was not sent yet is forgotten.
+        """Read, encode, or neither, from now on; what is not encoded yet is forgotten.
 
+        What is encoded waits for nothing but the socket, and was heard before: it is sent, as the
+        recording that it belongs to still wants it. A wipe forgets that too, whoever sent it.
         Returns without waiting for the device.
         """
         with self._changed:
@@ -167,7 +165,6 @@ class MicrophoneReader:
     def _forget(self) -> None:
         self._encoder.forget()
         self._drop_waiting()
-        self._outbox.forget(SoundBytes)
 
     def _drop_waiting(self) -> None:
         for index, block in enumerate(self._waiting):
@@ -186,7 +183,7 @@ class MicrophoneReader:
         self._outbox.send(wire.message(wire.MessageKind.SOUND_STATE, body))
 
     def _send(self, unit: memoryview, number: int, at_us: int) -> None:
-        body = memoryview(SoundBytes(unit))
+        body = memoryview(bytearray(unit))
         overwrite(unit)
         if not self._outbox.has_room(wire.HEADER.size + len(body)):
             # The number of the next one will tell.

@@ -148,17 +148,15 @@ class Outbox:
         except BaseException as error:  # noqa: BLE001 - a thread never fails silently
             self._on_failure(error)
 
-    def forget(self, kind: type = object) -> None:
-        """Overwrite the packets that wait, which is whatever waits in writable memory; of these
-        only such as lie in an object of the class `kind`.
+    def forget(self) -> None:
+        """Overwrite the packets that wait, which is whatever waits in writable memory.
 
         Headers and JSON messages stay, and a packet is still sent, as zeros: the other end goes
         by the lengths in the headers, and throws away packets of an epoch that is over.
         """
         with self._lock:
             for part in self._queue:
-                if isinstance(part.obj, kind):
-                    overwrite(part)
+                overwrite(part)
 
     def flush(self, seconds: float) -> bool:
         """Wait until everything is sent, at most `seconds`; tells whether it is."""
