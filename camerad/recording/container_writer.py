@@ -174,15 +174,17 @@ class ContainerWriter:
         """Seal and add a fragment, and commit it; it is durable when this returns.
 
         Raises StorageError; what was added before stays, and only `retry` or `close` may follow.
-        Raises FileGoneError, now and then, if the file was removed, and then nothing stays;
-        ValueError if `facts` are those of another fragment than the next one.
+        Raises FileGoneError, now and then, if the file has its name no more; then nothing is added.
+        Raises ValueError if `facts` are those of another fragment than the next one.
         """
-        self._open_descriptor()
+        descriptor = self._open_descriptor()
         if self._failed:
             raise StorageError(f"{self.path}: takes nothing more after an error; close it")
         sequence = self._chain.commits
         if facts.sequence != sequence:
             raise ValueError(f"fragment {sequence} comes next, not {facts.sequence}")
+        if (sequence + 1) % _LOOK_EVERY == 0:  # before: what is committed is never said to be lost
+            self._look_for(descriptor)
         sealed = self._sealer.seal(fragment)
         before = self._chain.previous
         token = self._chain.commit(chain.content_of(sealed), facts, self._init)
@@ -217,8 +219,6 @@ class ContainerWriter:
         self._sealed_bytes += pending.sealed_bytes
         self._sealed_bytes += 0 if self._init is None else self._init.bytes
         self._init = None
-        if self._chain.commits % _LOOK_EVERY == 0:
-            self._look_for(descriptor)
 
     def close(self, closing: Closing) -> str:
         """Add the end, cut the file to its size and close it; returns the SHA-256 of the end.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from evidence_helpers import (
+    FPS,
     decoded,
     expected,
     feed,
@@ -18,18 +19,23 @@ from evidence_helpers import (
     time_of,
 )
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
-from sink_helpers import open_sink, unsealed_file
+from sink_helpers import KEY, open_sink, unsealed_file
 
+from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.container.gaps import HOLE_US
+from camerad.container.keys import KeyRing
 from camerad.container.recording_files import new_id
 from camerad.container.statements import Closing, FragmentFacts, RecordingInfo
+from camerad.recording.container_writer import FileGoneError
 from camerad.recording.fragment_muxer import FragmentError, ParametersChangedError
 from camerad.recording.pending_events import SLOW_SYNC_US
 from camerad.recording.recorder import Recorder
 from camerad.recording.write_retry import LONGEST_US
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
+from camerad.verify.judge import verify
+from camerad.verify.verdict import Verdict
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -176,7 +182,7 @@ def test_changed_encoder_settings_end_the_recording(bench: Bench) -> None:
     feed(bench.ring, footage("IPPPPPPPPP"))
     bench.ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
     feed(bench.ring, footage("IPPPPPPPPP", first=40, epoch=2, preset="veryfast"))
-    recorder.stop(time_of(45), deadline=1)
+    bench.clock.advance(time_of(50) - time_of(0) + HOLE_US + 1)
     assert recorder.join(DEADLINE)
     (error,) = bench.failed
     assert isinstance(error, ParametersChangedError)
@@ -199,6 +205,30 @@ def test_settings_that_change_at_the_beginning_of_a_fragment_end_it_too(bench: B
     assert list_recordings(bench.directory)[0].gaps == (
         Gap(CAPTURE_RESTARTED, None, time_of(9), time_of(40)),
     )
+
+
+def test_a_recording_that_is_renamed_meanwhile_has_an_end_that_agrees_with_its_commits(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Whoever moves it changes nothing of it, and it can get its name back."""
+    recorder = bench.start(plan(0))
+    film = seconds_of_footage(20)
+    feed(bench.ring, film[:60])
+    until(lambda: recorder._writing.commits > 1)
+    (path,) = Path(bench.directory).glob("*.tar")
+    moved = path.rename(tmp_path / "elsewhere.tar")
+    for number in range(60, len(film), 15):
+        feed(bench.ring, film[number : number + 15])
+        due_us = film[number][0].pts_us - SECOND // 2
+        until(lambda at=due_us: recorder.join(0) or recorder._writing.until_us >= at)
+    assert recorder.join(DEADLINE)
+    assert isinstance(bench.failed[0], FileGoneError)
+    moved.rename(path)
+    report = verify(str(path), KeyRing([KEY.public]))
+    assert report.verdict is Verdict.QUALIFIED
+    (info,) = list_recordings(bench.directory)
+    assert info.frames >= 9 * FPS
+    assert len(decoded(unsealed_file(info.path))) == info.frames
 
 
 def test_pictures_of_another_size_are_refused(bench: Bench) -> None:
