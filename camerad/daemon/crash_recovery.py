@@ -99,6 +99,10 @@ class CrashRecovery:
             and not self._is_there(recording)
         }
 
+    def note_of(self, recording: str | None) -> WantedNote | None:
+        """What the daemon before has noted of it; None: nothing."""
+        return None if recording is None else self._behind.get(recording)
+
     def _name(self, name: str | None, recording: str) -> None:
         if name is not None and self._heartbeat is not None:
             self._heartbeat.rename(name, recording)

@@ -79,6 +79,10 @@ class WantedRecording(Protocol):
     def refused(self) -> bool:
         """Whether the storage refuses what it is to take."""
 
+    @property
+    def muted_us(self) -> int | None:
+        """Since when the wearer wants no sound of it."""
+
     def join(self, timeout: float | None = None) -> bool:
         """Whether it has ended."""
 
@@ -86,6 +90,7 @@ class WantedRecording(Protocol):
 class WantedNote(msgspec.Struct, frozen=True):
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
+    muted_us: media time since when the wearer wanted no sound of it, None if they did.
     trigger, trigger_us: what started it, and when; continues: which recording it goes on from;
     wearer: who was on a shift. As long as it has no file; else None.
     """
@@ -94,6 +99,7 @@ class WantedNote(msgspec.Struct, frozen=True):
     until_us: int
     why: str = CUT_OFF
     stopped: str | None = None
+    muted_us: int | None = None
     trigger: str | None = None
     trigger_us: int | None = None
     continues: str | None = None
@@ -107,7 +113,7 @@ class Heartbeat:
         self._directory: Final = os.path.join(runtime_dir, DIRECTORY)
         self._clock = clock
         self._lock = threading.Lock()
-        self._new: queue.SimpleQueue[WantedRecording] = queue.SimpleQueue()
+        self._new: queue.SimpleQueue[WantedRecording | None] = queue.SimpleQueue()
         self._running: list[WantedRecording] = []
         self._over: set[str] = set()
         self._nameless: set[str] = set()
@@ -122,6 +128,10 @@ class Heartbeat:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
             self._thread.start()
+
+    def hurry(self) -> None:
+        """Note what is so now, and not with the next beat only. For the loop."""
+        self._new.put(None)
 
     # From any thread but the loop's
 
@@ -170,7 +180,8 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             with contextlib.suppress(queue.Empty):
-                self._running.append(self._new.get(timeout=BEAT_SECONDS if self._running else None))
+                new = self._new.get(timeout=BEAT_SECONDS if self._running else None)
+                self._running += () if new is None else (new,)
             with self._lock:
                 self._beat()
 
@@ -180,7 +191,12 @@ class Heartbeat:
             self._over.clear()
         nameless = set()
         for running in self._running:
-            note = WantedNote(self._clock.boot_id, running.wanted_us, stopped=running.stopped_for)
+            note = WantedNote(
+                self._clock.boot_id,
+                running.wanted_us,
+                stopped=running.stopped_for,
+                muted_us=running.muted_us,
+            )
             pending_us = running.pending_us
             if running.refused:
                 note = replace(note, why=NOT_STORED)

@@ -163,6 +163,9 @@ def open_books(
     opened = OpenedStore(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
     if resume in before.recordings:
         opened = replace(opened, display=before.display, muted_us=before.muted_us)
+    wanted = mending.note_of(resume)
+    if wanted is not None:  # the card may have kept it from the ledger
+        opened = replace(opened, muted_us=wanted.muted_us)
     sealer = Sealer(settings.recipients) if settings.recipients else None
     return Books(store, found.key, sealer, opened)
 

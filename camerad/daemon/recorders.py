@@ -6,7 +6,7 @@ Pure bookkeeping, used on the event loop only; each recorder has a thread of its
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from camerad.behaviour.budget import STOP_SECONDS
 
@@ -38,9 +38,11 @@ class Recorders:
         """The recorder of that recording runs."""
         self._running[number] = recorder
 
-    def remove(self, number: int) -> None:
-        """The recorder of that recording has ended."""
-        self._ended_slow_syncs += self._running.pop(number).slow_syncs
+    def remove(self, number: int) -> Recorder:
+        """The recorder of that recording has ended; returns it."""
+        ended = self._running.pop(number)
+        self._ended_slow_syncs += ended.slow_syncs
+        return ended
 
     @property
     def newest(self) -> Recorder | None:
@@ -52,6 +54,11 @@ class Recorders:
         for recorder in self._running.values():
             if recorder.wanted_us >= now_us:
                 recorder.stop(now_us, STOP_SECONDS, reason)
+
+    def stop_as(self, ended: Recorder) -> None:
+        """End the newest one as that one was to end, should a stop have come just then."""
+        if self.newest is not None and ended.stopped_for is not None:
+            self.newest.stop(ended.wanted_us, STOP_SECONDS, ended.stopped_for)
 
     @property
     def slow_syncs(self) -> int:
@@ -69,6 +76,18 @@ class Recorders:
         """Since when the storage has had something that it has not yet taken; None: it has not."""
         pending = (recorder.pending_us for recorder in self._running.values())
         return min((one for one in pending if one is not None), default=None)
+
+    def present(self) -> dict[str, Any] | None:
+        """The running recording, ready for JSON: seconds that are safe, and what started it."""
+        recorder = self.newest
+        if recorder is None:
+            return None
+        info = recorder.info
+        return {
+            "seconds": info.seconds if info is not None else 0.0,
+            "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
+            "trigger": recorder.plan.trigger,
+        }
 
     @property
     def bits_per_second(self) -> float | None:

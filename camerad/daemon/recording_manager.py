@@ -22,7 +22,6 @@ from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
-from camerad.base.wall_clock import KnownTime
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage, State
@@ -43,6 +42,8 @@ from camerad.stream.sound_messages import SoundFormat, SoundNews
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
     from camerad.container.statements import RecordingInfo
+    from camerad.recording.recorder import Recorder
+    from camerad.recording.remainder import Remainder
     from camerad.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -85,14 +86,15 @@ class RecordingManager:
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
+        self._heartbeat = Heartbeat(str(settings.device.runtime_dir), clock)
         self._keeping = StoreWorker(
             settings,
             clock,
             on_opened=core.loop.threadsafe(self._keeping_opened),
             on_trouble=core.loop.threadsafe(self._keeping_troubled),
             on_broken=core.loop.threadsafe(raise_error),
-            on_time_known=self._time_known,
-            heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
+            on_time_known=lambda known: self._known.time(known),  # noqa: PLW0108 - set by `open`
+            heartbeat=self._heartbeat,
         )
 
     # ------------------------------------------------------------------ life
@@ -110,9 +112,6 @@ class RecordingManager:
         self._soundtracks.open(rings, sound_format)
         check_setup(self._core.conditions, self._settings)
         self._keeping.start()
-
-    def _time_known(self, known: KnownTime) -> None:
-        self._known.time(known)
 
     def close(self, seconds: float) -> bool:
         """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
@@ -175,11 +174,13 @@ class RecordingManager:
 
     # ------------------------------------------------------------------ effects
 
-    def start(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
+    def start(
+        self, trigger: str, at_us: int, *, pre_event: bool, begins: Remainder | None = None
+    ) -> None:
         """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`.
 
         What is still being closed goes on beside it; it needs no pictures after this recording's
-        first any more.
+        first any more. begins: as for `camerad.recording.recorder.Recorder`.
         """
         from camerad.recording.recorder import Recorder  # noqa: PLC0415 - slow to import
         from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
@@ -216,11 +217,12 @@ class RecordingManager:
             on_failed=self._core.loop.threadsafe(partial(self._failed, number)),
             on_trouble=self._core.loop.threadsafe(partial(self._stalled, number)),
             sound=sound,
+            begins=begins,
         )
         recorder.start()
         self._recorders.add(number, recorder)
         self._card.expect()
-        self._keeping.follow(recorder)
+        self._heartbeat.follow(recorder)
         self._soundtracks.runs(number, sound)
         since_us, fps, lasting = self._rate
         self._tell_rate(since_us, settings.camera.fps, fps, lasting)
@@ -264,9 +266,9 @@ class RecordingManager:
         """As `Recorders.slow_syncs`."""
         return self._recorders.slow_syncs
 
-    def _end_recorder(self, number: int) -> None:
-        self._recorders.remove(number)
+    def _end_recorder(self, number: int) -> Recorder:
         self._soundtracks.runs(number, None)
+        return self._recorders.remove(number)
 
     @property
     def has_sound(self) -> bool:
@@ -278,6 +280,7 @@ class RecordingManager:
         log.info("sound %s", "off" if on else "on", extra=MessageId.SOUND_SWITCHED.extra)
         self.note("mute", on=on, at_us=at_us)
         self._soundtracks.mute(on, at_us)
+        self._heartbeat.hurry()
 
     def hear(self, news: SoundNews) -> None:
         """The microphone does something else."""
@@ -330,20 +333,14 @@ class RecordingManager:
             self._tell_end()
 
     def _failed(self, number: int, error: Exception) -> None:
-        from camerad.recording.fragment_muxer import ParametersChangedError  # noqa: PLC0415
-
-        self._end_recorder(number)
+        ended = self._end_recorder(number)
         recording = self._core.state.stage is Stage.RECORDING
         newest = number == self._recorders.newest_number
-        if isinstance(error, ParametersChangedError) and recording and newest:
-            log.warning(
-                "%s; it goes on as a new recording", error, extra=MessageId.RECORDING_GOES_ON.extra
-            )
-            self._continues = self._core.state.recording_id
-            now_us = self._clock.now_us()
-            self.start(CONTINUED, now_us, pre_event=True)
-            self.tell_stage(now_us, self._core.state)
-            return
+        if ended.remainder is not None:
+            if newest and self._core.state.keeping:
+                self._go_on(ended, ended.remainder, error)
+                return
+            ended.remainder.close()
         log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
         if recording and not newest:
             return  # repair closes it, and what the card takes now the running one finds out
@@ -354,6 +351,16 @@ class RecordingManager:
             return
         self._failure = str(error)
         self._tell_end()
+
+    def _go_on(self, ended: Recorder, begins: Remainder, why: Exception) -> None:
+        """What could not go into the recording that has ended becomes one of its own."""
+        log.warning(
+            "%s; it goes on as a new recording", why, extra=MessageId.RECORDING_GOES_ON.extra
+        )
+        self._continues = self._core.state.recording_id
+        self.start(CONTINUED, begins.at_us, pre_event=False, begins=begins)
+        self.tell_stage(begins.at_us, self._core.state)
+        self._recorders.stop_as(ended)
 
     def _tell_end(self) -> None:
         """Say so once no recording is open any more."""
@@ -377,16 +384,8 @@ class RecordingManager:
         )
 
     def present(self) -> dict[str, Any] | None:
-        """The running recording, ready for JSON: seconds that are safe, and what started it."""
-        recorder = self._recorders.newest
-        if recorder is None:
-            return None
-        info = recorder.info
-        return {
-            "seconds": info.seconds if info is not None else 0.0,
-            "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
-            "trigger": recorder.plan.trigger,
-        }
+        """As `Recorders.present`."""
+        return self._recorders.present()
 
     @property
     def expiring(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
 from camerad.daemon import fileless, open_store
 from camerad.daemon.crash_recovery import CrashRecovery
-from camerad.daemon.heartbeat import Heartbeat, WantedNote, WantedRecording
+from camerad.daemon.heartbeat import Heartbeat, WantedNote
 from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_note import ShiftNote
@@ -183,11 +183,6 @@ class StoreWorker:
         with self._naming:
             self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
-
-    def follow(self, running: WantedRecording) -> None:
-        """From now on it is noted up to when its footage is wanted; returns at once."""
-        if self._heartbeat is not None:
-            self._heartbeat.follow(running)
 
     def new_id(self, wall_us: int) -> str:
         """A name for the recording that this thread makes. Raises StorageError."""

@@ -67,7 +67,8 @@ class AudioTrack:
         self._until_us: int | None = None
         self._kept_us: int | None = None
         self._state = SoundChange(0, SoundState.OFF, None)
-        self._muted = False
+        self.muted_us: int | None = None
+        """Media time since when nothing is kept; None: it is. For any thread."""
         self._pending: deque[SoundChange] = deque()
         """Not yet in a commit."""
         self._new: deque[SoundChange] = deque()
@@ -79,14 +80,14 @@ class AudioTrack:
         """The microphone does something else; the next commit says so, unless it is muted."""
         why = None if news.why is None else printable(news.why)[:LONGEST]
         self._state = SoundChange(news.at_us, news.state.value, why)
-        if not self._muted:
+        if self.muted_us is None:
             self._note(self._state)
 
     def mute(self, on: bool, at_us: int) -> None:
         """Keep no sound from this media time on, or keep it again; the next commit says so."""
-        if on is self._muted:
+        if on is (self.muted_us is not None):
             return
-        self._muted = on
+        self.muted_us = at_us if on else None
         state = self._state
         self._note(SoundChange(at_us, MUTED, None) if on else replace(state, at_us=at_us))
 
@@ -96,9 +97,15 @@ class AudioTrack:
 
     # The recorder's thread
 
-    def follow(self, from_us: int | None) -> None:
-        """Begin to follow the ring: from its oldest sound on, or from the first at `from_us`."""
-        self._reader = self._ring.follow(from_us)
+    def follow(self, from_us: int | None, reader: RingReader | None = None) -> None:
+        """Begin to follow the ring: from its oldest sound on, from the first at `from_us`, or from
+        where another track has left its `reader`."""
+        self._reader = self._ring.follow(from_us) if reader is None else reader
+
+    def leave(self) -> RingReader | None:
+        """Follow the ring no longer; returns the reader for the track that goes on from here."""
+        reader, self._reader = self._reader, None
+        return reader
 
     def begin(self, origin_us: int, from_us: int) -> Microphone:
         """The file is made; what its header says. Without a known format there is no sound track.
@@ -153,7 +160,7 @@ class AudioTrack:
             cutter.end_us is not None
             and cutter.end_us < until_us
             and self._state.state == SoundState.ON
-            and not self._muted
+            and self.muted_us is None
         )
         with self.take(until_us, _ALL_US, LAST_S if expected else 0.0) as heard:
             if heard.runs or heard.gaps:
@@ -204,6 +211,6 @@ class AudioTrack:
 
     def close(self) -> None:
         """Let the ring go. Raises RingError while sound is taken."""
-        reader, self._reader = self._reader, None
+        reader = self.leave()
         if reader is not None:
             reader.close()

@@ -60,8 +60,12 @@ class ParametersChangedError(FragmentError):
     """Error raised when a key frame brings other parameter sets than the recording began with.
 
     A recording has one initialisation segment, so footage encoded with other settings belongs into
-    a recording of its own.
+    a recording of its own. at_us: media time of that key frame.
     """
+
+    def __init__(self, text: str, at_us: int) -> None:
+        super().__init__(text)
+        self.at_us: Final = at_us
 
 
 def _units_of(unit: Buffer) -> list[NalUnit]:
@@ -171,7 +175,8 @@ class FragmentMaker:
             if sets and sets != self._parameter_sets:
                 raise ParametersChangedError(
                     f"the encoder changed its settings at {info.pts_us} us (frame {info.frame}): "
-                    "its parameter sets are not those that the recording began with"
+                    "its parameter sets are not those that the recording began with",
+                    info.pts_us,
                 )
         pieces: list[Buffer] = []
         for one in found:

@@ -33,9 +33,9 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SHORT
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
+from camerad.recording import fragment_length
 from camerad.recording.assembly import Made, assemble
 from camerad.recording.audio_track import ALONE_US, NOTHING_HEARD, AudioTrack
 from camerad.recording.course import RecorderCourse, StopOrder
@@ -43,21 +43,12 @@ from camerad.recording.fragment_muxer import FragmentMaker, ParametersChangedErr
 from camerad.recording.pending_events import PendingEvents
 from camerad.recording.recording_file import OpenSink, RecordingFile
 from camerad.recording.recording_spec import RecordingSpec
+from camerad.recording.remainder import Remainder
 from camerad.recording.segmenter import Chunk, Segmenter
 from camerad.recording.write_retry import WriteRetry
 from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
 _log = logging.getLogger(__name__)
-
-FIRST_US: Final = 60_000
-"""Footage in the first fragment at least, and two pictures: what happened at the press is on the
-disk soon after. At 30 pictures a second two are enough, even if they come a bit unevenly."""
-DRAIN: Final = 4
-"""A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
-time for every synchronisation then drains it faster."""
-KEEP_UP: Final = 2
-"""A slow storage gets so many times what comes while it is busy, so that it keeps up."""
-COMBINED_US: Final = round(COMBINED_SECONDS * SECOND)
 
 STILL_FILLING: Final = "the pre-event buffer had not filled yet"
 BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
@@ -79,12 +70,13 @@ class Recorder:
     file. Both are called from the recording's thread, once the first key frame is there.
     on_opened(id): the file is there. on_closed(info): the recording ended as it should; None if
     not a single picture came, and then there is no file. on_failed(error): it could not be made or
-    could not go on; what was committed stays and plays. A StorageError is the storage's fault; a
-    ParametersChangedError says that the rest belongs into a recording of its own.
+    could not go on; what was committed stays and plays. A StorageError is the storage's fault;
+    where there is a `remainder`, that belongs into a recording of its own.
     on_trouble(error): the storage takes nothing just now, and the recording goes on in memory
     (`camerad.recording.write_retry`); on_trouble(None): that is over.
 
-    sound: its sound; None where none is wanted.
+    sound: its sound; None where none is wanted. begins: what it begins with, where it goes on from
+    a recorder that has left it; its trigger is of that media time.
     """
 
     def __init__(
@@ -100,8 +92,13 @@ class Recorder:
         on_failed: Callable[[Exception], None],
         on_trouble: Callable[[StorageError | None], None] = lambda _: None,
         sound: AudioTrack | None = None,
+        begins: Remainder | None = None,
     ) -> None:
+        self.remainder: Remainder | None = None
+        """What the encoder delivers with other settings, unless the stop had come; for whoever is
+        told by `on_failed`."""
         self.plan: Final = plan
+        self._begins = begins
         self._ring = ring
         self._clock = clock
         self._on_closed = on_closed
@@ -136,12 +133,14 @@ class Recorder:
 
     def start(self) -> None:
         """Begin to follow the rings, and return. Whoever else follows them goes on."""
-        from_us = None if self.plan.pre_event_wanted_us else self.plan.trigger_us
+        plan, sound, begins = self.plan, self._sound, self._begins
         self._started_us = self._clock.now_us()
-        self._reader = self._course.reader = self._ring.follow(from_us)
-        sound = self._sound
+        from_us = None if plan.pre_event_wanted_us else plan.trigger_us
+        reader = self._ring.follow(from_us) if begins is None else begins.pictures
+        self._reader = self._course.reader = reader
         if sound is not None:
-            sound.follow(None if sound.wanted.pre_event else self.plan.trigger_us)
+            from_us = None if sound.wanted.pre_event else plan.trigger_us
+            sound.follow(from_us, None if begins is None else begins.sound)
         self._thread.start()
 
     def mark(self, at_us: int) -> None:
@@ -204,6 +203,11 @@ class Recorder:
         return None if stop is None else stop.reason
 
     @property
+    def muted_us(self) -> int | None:
+        """Media time since when the wearer wants no sound of it; None: they do, or it has none."""
+        return None if self._sound is None else self._sound.muted_us
+
+    @property
     def slow_syncs(self) -> int:
         """How many fragments the storage was slow over."""
         return self._notes.slow_syncs
@@ -232,6 +236,9 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  (it goes to whoever started the recording)
             if not isinstance(error, CameradError):
                 _log.error("the recorder failed", exc_info=error, extra=MessageId.MISTAKE.extra)
+            if self.remainder is not None and not isinstance(error, ParametersChangedError):
+                self.remainder.close()
+                self.remainder = None
             self._give_up(error)
             _tell(self._on_failed, error)
         else:
@@ -239,18 +246,19 @@ class Recorder:
 
     def _follow(self) -> StopOrder:
         """Record up to the stop; returns it."""
-        plan, course = self.plan, self._course
+        course = self._course
         while True:
             stop = course.stop
             until_us = None if stop is None else stop.at_us
-            if not self._writing.begun:
-                longest_us, shortest_us = plan.fragment_us, 0
-            elif not self._writing.commits:
-                # The second picture is whole once the third is there, however few a second.
-                longest_us = plan.fragment_us
-                shortest_us = max(1, FIRST_US - self._cutter.nominal_us)
+            usual_us = shortest_us = self.plan.fragment_us
+            if self._writing.commits:
+                longest_us = fragment_length.longest_us(
+                    usual_us, self._notes.slow_us, stopping=stop is not None
+                )
             else:
-                longest_us, shortest_us = self._longest_us(stop), plan.fragment_us
+                longest_us, shortest_us = fragment_length.first_bounds_us(
+                    usual_us, self._cutter.nominal_us, begun=self._writing.begun
+                )
             course.turn()
             now_us = course.turned_us
             late = stop is not None and now_us >= stop.limit_us
@@ -271,16 +279,6 @@ class Recorder:
                 return stop
             elif quiet:
                 self._store(self._make(self._cutter.flush(), ALONE_US))
-
-    def _longest_us(self, stop: StopOrder | None) -> int:
-        """How much of a backlog goes into one fragment. A storage that is slow over each of them is
-        given more at once; when the stop has come, which it has little time for, whatever waits."""
-        usual_us = DRAIN * self.plan.fragment_us
-        slow_us = self._notes.slow_us
-        if slow_us is None:
-            return usual_us
-        wanted_us = COMBINED_US if stop is not None else KEEP_UP * slow_us
-        return max(usual_us, min(wanted_us, COMBINED_US))
 
     def _record(self, lease: Lease, final: bool) -> None:
         with lease:
@@ -304,10 +302,19 @@ class Recorder:
         self._maker = FragmentMaker(plan.width, plan.height, unit, form)
 
     def _make(self, chunk: Chunk | None, alone_us: int | None = None) -> Made | None:
-        """The fragments of a chunk, with the sound that is there.
+        """The fragments of a chunk, with the sound that is there. What does not fit is left to
+        another recorder, as long as this one still has hold of it.
 
         alone_us: without a chunk, take so much sound or more; None: then take none.
         """
+        made = self._assemble(chunk, alone_us)
+        if made is not None and made.changed is not None and self._course.stop is None:
+            at_us, sound = made.changed.at_us, self._sound
+            left = None if sound is None else sound.leave()
+            self.remainder = Remainder(at_us, self._ring.follow(at_us), left)
+        return made
+
+    def _assemble(self, chunk: Chunk | None, alone_us: int | None) -> Made | None:
         maker, sound = self._maker, self._sound
         if maker is None or (chunk is None and alone_us is None):
             return None
@@ -390,7 +397,7 @@ class Recorder:
         """End it where it is. Footage was wanted up to now, so what no commit holds is a gap; only
         a recording that another one goes on from at once misses nothing."""
         reason, at_us, lost = SETTINGS_CHANGED, self._writing.until_us, None
-        if not isinstance(error, ParametersChangedError):
+        if self.remainder is None:
             reason, at_us = FAILED, self.wanted_us
             lost = NOT_STORED if isinstance(error, StorageError) else FAILED
         try:

@@ -35,6 +35,7 @@ from camerad.recording.audio_track import AudioSpec, AudioTrack
 from camerad.recording.container_writer import Sink
 from camerad.recording.recorder import Recorder
 from camerad.recording.recording_spec import RecordingSpec
+from camerad.recording.remainder import Remainder
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import Ring
 from camerad.stream.sound_messages import SoundFormat
@@ -89,8 +90,9 @@ class Bench:
         what: RecordingSpec,
         make: Callable[[str, Header, bytes], Sink] = open_sink,
         stop_at: int | None = None,
+        begins: Remainder | None = None,
     ) -> Recorder:
-        """stop_at: the last picture wanted, known from the beginning."""
+        """stop_at: the last picture wanted, known from the beginning. begins: as for `Recorder`."""
         recorder = Recorder(
             self.ring,
             what,
@@ -102,6 +104,7 @@ class Bench:
             on_failed=self.failed.append,
             on_trouble=self.troubles.append,
             sound=self.track,
+            begins=begins,
         )
         self.recorder = recorder
         if stop_at is not None:

@@ -32,6 +32,7 @@ class Recorded:
         self.stop_us: int | None = None
         self.pending_us: int | None = None
         self.refused = False
+        self.muted_us: int | None = None
         self.ended = False
 
     @property
@@ -92,6 +93,23 @@ def test_what_the_card_does_meanwhile_is_the_reason(
     noted(heartbeat, clock, why=NO_ANSWER)
     running.refused = True
     noted(heartbeat, clock, why=NOT_STORED)
+
+
+def test_a_mute_is_noted_at_once(
+    heartbeat: Heartbeat, clock: ManualClock, running: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon may die before the next beat, and the ledger may wait for its card."""
+    noted(heartbeat, clock, why=CUT_OFF)
+    monkeypatch.setattr("camerad.daemon.heartbeat.BEAT_SECONDS", 10 * WAIT)
+    heartbeat.hurry()  # from now on a beat is a long time
+    running.muted_us = clock.now_us()
+    heartbeat.hurry()
+    noted(heartbeat, clock, muted_us=running.muted_us)
+    running.muted_us = None
+    heartbeat.hurry()
+    noted(heartbeat, clock, muted_us=None)
+    monkeypatch.undo()
+    heartbeat.hurry()
 
 
 def test_two_recordings_at_a_time_have_a_note_each(

@@ -25,6 +25,7 @@ from camerad.daemon.effects import Effects
 from camerad.daemon.recording_manager import CONTINUED, RecordingManager
 from camerad.recording import recorder
 from camerad.recording.fragment_muxer import ParametersChangedError
+from camerad.recording.remainder import Remainder
 from camerad.stream.desired_state import DesiredState
 from tests.system.harness import configuration
 from tests.unit.core_helpers import RULES, AtOnce, idle_core, lives
@@ -49,6 +50,9 @@ class Recorder:
     wanted_us: int = 2**62
     stopped_for: str | None = None
     refused: bool = False
+    muted_us: int | None = None
+    begins: Remainder | None = None
+    remainder: Remainder | None = None
     ended: bool = False
     told: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -243,11 +247,44 @@ def test_a_recorder_that_hangs_is_seen_though_a_newer_one_lives(camera: Camera) 
 def test_a_recording_whose_pictures_change_goes_on_beside_an_earlier_one(camera: Camera) -> None:
     camera.press()
     camera.stop()
-    camera.press().on_failed(ParametersChangedError("the encoder has changed"))
+    pressed = camera.press()
+    at_us = camera.clock.advance(SECOND)
+    pressed.remainder = Remainder(at_us, camera.rings.pictures.follow(at_us), None)
+    camera.clock.advance(SECOND)
+    pressed.on_failed(ParametersChangedError("the encoder has changed", at_us))
     goes_on = camera.recorders[-1]
-    assert (goes_on.plan.trigger, camera.events) == (CONTINUED, [])
+    # From where it changed, and from nothing before, whatever the ring still holds.
+    assert goes_on.begins is pressed.remainder
+    spec = goes_on.plan
+    assert (spec.trigger, spec.trigger_us, spec.continues) == (CONTINUED, at_us, "R1")
+    assert spec.pre_event_wanted_us == 0
+    assert camera.events == []
     # It is told its own stage, which no step leads to.
-    assert goes_on.told == [("recording", (goes_on.plan.trigger_us, False))]
+    assert goes_on.told == [("recording", (at_us, False))]
+
+
+def test_a_stop_that_comes_while_it_changes_ends_what_goes_on(camera: Camera) -> None:
+    pressed = camera.press()
+    at_us = camera.clock.now_us()
+    pressed.remainder = Remainder(at_us, camera.rings.pictures.follow(at_us), None)
+    camera.stop()
+    pressed.stopped_for, pressed.wanted_us = "stop", at_us + SECOND
+    pressed.on_failed(ParametersChangedError("the encoder has changed", at_us))
+    goes_on = camera.recorders[-1]
+    assert goes_on.begins is pressed.remainder
+    assert goes_on.told[-1] == ("stop", at_us + SECOND)
+    assert camera.events == [], "it is over when this one is closed too"
+
+
+def test_what_an_earlier_recording_left_is_let_go(camera: Camera) -> None:
+    earlier = camera.press()
+    reader = camera.rings.pictures.follow(0)
+    earlier.remainder = Remainder(0, reader, None)
+    camera.press()
+    earlier.on_failed(ParametersChangedError("the encoder has changed", 0))
+    assert len(camera.recorders) == 2
+    assert reader.take(0) is None
+    assert not camera.rings.pictures._window.cursors
 
 
 class Wiping(DesiredState):

@@ -453,6 +453,18 @@ def test_up_to_when_the_daemon_that_died_recorded_is_in_the_end_that_the_next_on
     assert os.listdir(tmp_path / "run" / "wanted") == []
 
 
+@pytest.mark.parametrize(("told", "noted"), [(None, 12), (12, None), (5, 12)])
+def test_what_the_wearer_wanted_last_of_the_sound_holds_though_the_card_never_took_it(
+    scenes: Any, tmp_path: Path, told: int | None, noted: int | None
+) -> None:
+    clock = died(scenes, "recording", muted_us=told)
+    leave_note(tmp_path, clock, muted_us=noted)
+    clock.advance(SECOND)
+    second = scenes(clock)
+    until(lambda: second.opened, WAIT, "recordings can be kept")
+    assert (second.opened[0].resume, second.opened[0].muted_us) == (ID, noted)
+
+
 def test_what_the_wearer_stopped_does_not_go_on_though_the_card_never_took_its_end(
     scenes: Any, tmp_path: Path
 ) -> None:
