@@ -53,10 +53,11 @@ class DeskLedger:
         self.append_all([(kind, facts)])
 
     def append_all(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Write several, kinds and facts, one after the other; none if somebody else works with
-        the store. Raises BusyError and StorageError."""
+        """Write several, kinds and facts, one after the other, of one moment and in one epoch; none
+        if somebody else works with the store. Raises BusyError and StorageError."""
 
         def write(store: Store) -> None:
+            store.ledger.at = store.ledger.now()
             for kind, facts in entries:
                 store.ledger.append(kind, **facts)
 

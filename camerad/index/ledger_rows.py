@@ -239,13 +239,22 @@ def _reason(facts: Fact | None) -> str | None:
 
 
 def _hand_overs(read: list[Entry]) -> Iterator[Row]:
-    """What was handed over in an epoch: the last time of each recording."""
+    """What was handed over in an epoch: the last time of each recording. The entry about the case
+    itself comes last, in the same epoch: without it the hand-over failed."""
+    begun: dict[tuple[str, str], list[tuple[str, int]]] = {}
     last: dict[tuple[str, int], int] = {}
     for entry in read:
         facts = entry.facts
-        if isinstance(facts, CaseEntry) and facts.what == HANDED_OVER:
-            key = plain(facts.recording), entry.epoch
-            last[key] = max(last.get(key, 0), entry.when.wall_us)
+        if not isinstance(facts, CaseEntry):
+            continue
+        one = facts.case, facts.sha256
+        if facts.what == HANDED_OVER:
+            left = plain(facts.recording), entry.when.wall_us
+            begun.setdefault(one, []).append(left)
+        elif facts.what == "handed_over":
+            for recording, handed_us in begun.pop(one, []):
+                key = recording, entry.epoch
+                last[key] = max(last.get(key, 0), handed_us)
     for (recording, epoch), handed_us in sorted(last.items()):
         yield {"recording": recording, "epoch": epoch, "handed_us": handed_us}
 

@@ -105,6 +105,8 @@ class Ledger:
         self.repairs: tuple[str, ...] = ()
         self.lossy = False
         self.by_years = False
+        self.at: tuple[str, Moment] | None = None
+        """Boot and moment of all that is written, where it belongs together in one epoch."""
 
     @classmethod
     def open(
@@ -161,7 +163,7 @@ class Ledger:
 
     def now(self) -> tuple[str, Moment]:
         """Boot and moment of the present, as the next entry would have them."""
-        return self._clock.boot_id, self._clock.moment()
+        return self.at or (self._clock.boot_id, self._clock.moment())
 
     def append(self, kind: str, /, *, happened: Moment | None = None, **facts: Any) -> Entry:
         """Write an entry; it is durable when this returns.
@@ -196,11 +198,8 @@ class Ledger:
         )
 
     def rotate(self) -> None:
-        """Begin the next epoch.
-
-        Raises StorageError. Then either the epoch goes on, or the next one has begun and the next
-        entry makes it durable.
-        """
+        """Begin the next epoch. Raises StorageError: then either the epoch goes on, or the next one
+        has begun and the next entry makes it durable."""
         with self._lock:
             self._begin(self._state, self._state.head.epoch + 1, [])
 

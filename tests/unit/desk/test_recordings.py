@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,12 +13,14 @@ import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
 from camerad import __version__
+from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.desk import package_routes
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import DeskRole
 from camerad.index.recording_query import spell_mark
+from camerad.ledger.calendar_years import year_of
 from camerad.ledger.entries import LedgerLine, parse_entry, read_lines
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.ledger import Ledger
@@ -288,6 +291,55 @@ def test_what_left_the_office_is_found_and_says_with_which_case(
     ]
     for query in ("has_gaps=true", "recovered=true", "due_from_us=0&due_before_us=1"):
         assert tab.ask("GET", f"/api/recordings?{query}").said["rows"] == []
+
+
+def test_a_hand_over_that_failed_half_way_is_none(
+    scene: DeskScene, tab: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post(what: str, **said: str) -> int:
+        return tab.ask("POST", f"/api/cases/{what}", {"number": "14"} | said).status
+
+    def handed_over() -> list[str]:
+        scene.index.refresh()
+        rows = tab.ask("GET", "/api/recordings?handed_over=true").said["rows"]
+        return [one["id"] for one in rows]
+
+    assert [post("open"), post("add", recording=ONE), post("add", recording=TWO)] == [200] * 3
+    for written in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "append", fails_behind(written))
+            assert post("hand-over", text="1 Js 14/26") == 503
+        assert scene.kinds("case")[-1].what == "recording_handed_over"
+        assert handed_over() == []
+    assert post("hand-over", text="1 Js 14/26") == 200
+    assert handed_over() == [TWO, ONE]
+
+
+def test_a_hand_over_at_the_turn_of_the_year_is_one(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year begins an epoch of the ledger, though not between entries that belong together."""
+    year = year_of(scene.clock.wall_us())
+    new_year_us = round(datetime(year + 1, 1, 1).astimezone().timestamp()) * SECOND
+    scene.clock.advance(new_year_us - 2 * SECOND - scene.clock.wall_us())
+    tab, append = scene.signed_in("desk"), Ledger.append
+
+    def slowly(ledger: Ledger, kind: str, **facts: Any) -> Any:
+        written = append(ledger, kind, **facts)
+        scene.clock.advance(SECOND)
+        return written
+
+    for what, said in (
+        *(("open", {}), ("add", {"recording": ONE}), ("add", {"recording": TWO})),
+        ("hand-over", {"text": "1 Js 15/26"}),
+    ):
+        if what == "hand-over":
+            monkeypatch.setattr(Ledger, "append", slowly)
+        assert tab.ask("POST", f"/api/cases/{what}", {"number": "15"} | said).status == 200
+    assert year_of(scene.clock.wall_us()) == year + 1
+    scene.index.refresh()
+    rows = tab.ask("GET", "/api/recordings?handed_over=true").said["rows"]
+    assert [one["id"] for one in rows] == [TWO, ONE]
 
 
 def fails_behind(count: int) -> Any:

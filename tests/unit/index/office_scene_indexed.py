@@ -95,9 +95,15 @@ class IndexedOffice:
 
     def hand_over(self, recording: str) -> None:
         """It leaves the office with a case, as the desk writes it down."""
+        self.begin_hand_over(recording)
         facts = {"case": "1/26", "who": "desk", "reason": "1 Js 1/26", "sha256": "0" * 64}
         with self.store() as store:
             store.ledger.append("case", what="handed_over", recording="", **facts)
+
+    def begin_hand_over(self, recording: str, sha256: str = "0" * 64) -> None:
+        """The same, but for the entry that says that it happened."""
+        facts = {"case": "1/26", "who": "desk", "reason": "1 Js 1/26", "sha256": sha256}
+        with self.store() as store:
             store.ledger.append("case", what=HANDED_OVER, recording=recording, **facts)
 
     def case_path(self, number: str) -> Path:

@@ -124,6 +124,22 @@ def test_days_of_two_years_are_in_epochs_of_their_own(office: OfficeLedger) -> N
     assert office.ledger.head.epoch == before + 1
 
 
+def test_what_belongs_together_is_of_one_year_and_in_one_epoch(office: OfficeLedger) -> None:
+    office.until(2026, 12, 31, 23, 59, 59)
+    office.look()
+    office.ledger.at = office.ledger.now()
+    first = office.ledger.append("signed", who="first", what="in", how="passkey")
+    office.until(2027, 1, 1, 0, 0, 1)
+    second = office.ledger.append("signed", who="second", what="in", how="passkey")
+    assert (second.epoch, second.clock) == (first.epoch, first.clock)
+    office.ledger.at = None
+    office.signs_in("third")
+    assert office.ledger.head.epoch == first.epoch + 1
+    office.until(2028, 1, 1, 1)
+    office.look()
+    assert office.there() == {"third"}
+
+
 def test_an_epoch_that_has_two_years_all_the_same_is_kept_for_the_later_one(
     office: OfficeLedger,
 ) -> None:
