@@ -174,14 +174,16 @@ class CameraReadings:
         return directory
 
     def _last_line(self, directory: str, key: PublicKey) -> Reading | None:
-        """The last reading of a camera; None if there is none, or if what is there is no
-        reading."""
-        for name in reversed(_month_files(directory)):
-            for line in reversed(_lines(os.path.join(directory, name))):
-                reading = _reading_of(line, key)
-                if reading is not None:
-                    return reading
-        return None
+        """The newest reading of a camera, in whatever month's file the server's clock had it put;
+        None if there is none, or if what is there is no reading."""
+        newest: Reading | None = None
+        for name in _month_files(directory):
+            lines = reversed(_lines(os.path.join(directory, name)))
+            readings = (_reading_of(line, key) for line in lines)
+            last = next((one for one in readings if one is not None), None)
+            if last is not None and (newest is None or follows(last.said, newest.said)):
+                newest = last
+        return newest
 
     def _append(self, path: str, readings: list[Reading]) -> None:
         content = b"".join(

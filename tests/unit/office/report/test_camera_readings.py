@@ -92,6 +92,32 @@ def test_one_that_only_lies_in_its_dock_has_one_a_month(office: Office) -> None:
     assert office.kept() == [first, second]
 
 
+@pytest.mark.parametrize("days", [62, -62])
+def test_a_clock_that_was_wrong_for_a_while_has_no_more_kept(office: Office, days: int) -> None:
+    def lines() -> int:
+        files = office.file.parent.glob("*.jsonl")
+        return sum(path.read_bytes().count(b"\n") for path in files)
+
+    office.dock(0)
+    office.vault.clock.step_wall(days * DAY)
+    for _ in range(3):
+        office.dock(0)
+    office.vault.clock.step_wall(-days * DAY)
+    for _ in range(3):
+        office.dock(0)
+    assert lines() == 3  # one for each time that the month was another one
+    office.dock(1)
+    for _ in range(3):
+        office.dock(1)
+    assert lines() == 5
+    office.vault.clock.advance(days * DAY if days > 0 else 0)  # that month really comes
+    for _ in range(3):
+        office.dock(1)
+    assert lines() == (6 if days > 0 else 5)
+    last = office.dock(2)
+    assert office.kept()[-1] == last
+
+
 def test_an_old_or_a_repeated_statement_adds_nothing(office: Office) -> None:
     old = office.dock(0)
     office.dock(1)
