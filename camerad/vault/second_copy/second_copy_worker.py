@@ -143,17 +143,22 @@ class SecondCopyWorker:
         return max(SOON_SECONDS, LOOK_SECONDS - taken) if complete else SOON_SECONDS
 
     def _plan(self) -> tuple[LedgerState, SecondCopyPlan] | None:
-        """What is to be done now; None if nothing was ever taken over."""
+        """What is to be done now; None if nothing was ever taken over.
+
+        A file is here before its second copy is made, and goes behind its tombstone. So what counts
+        of the ledger is read after the store and the directory, and what comes or goes meanwhile is
+        not missing.
+        """
         place = office_place(self._directory)
-        state = self._ledger(place)
-        if state is None:
+        if self._ledger(place) is None:
             return None
         self._copies.probe()
-        local = _local_copies(place)
         listed = self._store.list_copies()
         self._copies.store_answered()
         self._recordings = frozenset(one.name.partition("/")[0] for one in listed)
-        return state, plan(state, listed, local)
+        local = _local_copies(place)
+        state = self._ledger(place)
+        return None if state is None else (state, plan(state, listed, local))
 
     def _look(self, problems: set[str]) -> bool:
         planned = self._plan()
@@ -311,7 +316,13 @@ class SecondCopyWorker:
         def make(name: str) -> bool:
             if self._clock.now_us() >= until_us:
                 return True  # the next time
-            return self._make_one(name, *todo[name], state, keys)
+            known, own = todo[name]
+            try:
+                return self._make_one(name, known, own, state, keys)
+            except CameradError:
+                if not self._tombstones.has(known.id, known.final, known.header):
+                    raise
+                return True  # it was deleted since the ledger was read
 
         return self._try_each(tuple(todo), make, problems)
 

@@ -306,6 +306,70 @@ def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
     assert office.copied == set()
 
 
+def once_behind(monkeypatch: pytest.MonkeyPatch, there: Any, name: str, work: Any) -> None:
+    """Have something happen behind the next call of a function, as another thread may do it."""
+    real, left = getattr(there, name), [work]
+
+    def call(*what: Any) -> Any:
+        found = real(*what)
+        if left:
+            left.pop()()
+        return found
+
+    monkeypatch.setattr(there, name, call)
+
+
+@pytest.mark.parametrize("step", ["probe", "list_copies", "_local_copies", "ledger_keys"])
+def test_what_comes_or_goes_during_a_look_is_not_missing(
+    office: Office, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    office.take(ONE)
+    office.look()
+    office.clock.advance(IN_A_MONTH)
+    copies = SecondCopies(office.store, office.clock, str(office.directory))
+    other = SecondCopyWorker(
+        str(office.directory), copies, office.cameras, OFFICE.public, office.clock
+    )
+
+    def meanwhile() -> None:
+        office.take(TWO)
+        office.hold(TWO)
+        office.retention.look()
+        other.copy()
+        assert (office.there, office.copied) == ({TWO}, {ONE, TWO})
+
+    where = {
+        "probe": office.copies,
+        "list_copies": office.store,
+        "_local_copies": second_copy_worker,
+        "ledger_keys": second_copy_worker.office,
+    }
+    once_behind(monkeypatch, where[step], step, meanwhile)
+    assert office.worker.look() == LOOK_SECONDS
+    assert not office.worker.fails
+    office.look()
+    assert (office.there, office.copied) == ({TWO}, {TWO})
+
+
+@pytest.mark.parametrize("step", ["camera_keys", "readable_skeleton", "check_recording"])
+def test_what_is_deleted_before_its_copy_is_made_needs_none(
+    office: Office, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    office.take(ONE)
+    office.retention.look()
+    office.clock.advance(end_us(office, ONE) - office.clock.wall_us() - SECOND)
+
+    def meanwhile() -> None:
+        office.clock.advance(2 * SECOND)
+        office.retention.look()
+        assert office.there == set()
+
+    once_behind(monkeypatch, second_copy_worker, step, meanwhile)
+    office.worker.copy()
+    assert not office.worker.fails
+    assert office.copied == set()
+
+
 def test_what_cannot_be_deleted_yet_is_said_once_and_tried_until_it_is_gone(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
