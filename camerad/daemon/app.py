@@ -38,7 +38,7 @@ from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
 from camerad.control.on_demand import ControlOnDemand
-from camerad.daemon.announcer import make_announcer
+from camerad.daemon.announcer import Announcer, make_announcer
 from camerad.daemon.buffers import make_rings
 from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
@@ -116,13 +116,9 @@ class App:
         self._lights = LightMonitor(core, note, play=self._play)
         self._hands = ButtonInput(core, settings.button_tables)
         core.dispatcher.keep_time(self._hands)
+        noted = ShiftNote(str(settings.device.runtime_dir), clock).write
         self._shifts = ShiftManager(
-            core,
-            settings.shift_rules,
-            note,
-            remember=ShiftNote(str(settings.device.runtime_dir), clock).write,
-            play=self._play,
-            on_change=self._shift_changed,
+            core, settings.shift_rules, note, noted, play=self._play, on_change=self._shift_changed
         )
         self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
         levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
@@ -200,7 +196,7 @@ class App:
                 core.dispatcher.rules = from_settings.unarmed(core.dispatcher.rules)
             parts.push_async_callback(self._shutdown.close_recordings)
             if settings.policy.announcement:
-                announcer = make_announcer(self._core, settings, self._recordings.note)
+                announcer = self._make_announcer()
                 parts.push_async_callback(announcer.close)
                 self._presentation.announcer = announcer
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
@@ -324,6 +320,9 @@ class App:
             office=settings.office,
             provision_dir=device.provision_dir,
         )
+
+    def _make_announcer(self) -> Announcer:
+        return make_announcer(self._core, self._settings, self._recordings.note)
 
     def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:
         if self._settings.self_view.driver == "none":

@@ -48,8 +48,8 @@ class ShiftManager:
         core: Core,
         rules: ShiftRules,
         note: Note,
-        *,
         remember: Callable[[Worn | None, str | None], None],
+        *,
         play: Callable[[stages.CueKind], None],
         on_change: Callable[[], None],
     ) -> None:

@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from camerad.base import process
 from camerad.base.async_utils import EventLoop
-from camerad.base.clock import ManualClock
+from camerad.base.clock import Clock, ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
 from camerad.behaviour.scene import Scene
@@ -163,6 +163,7 @@ class Recorder:
 
     closed = False
     pending_us = None
+    remainder = None
 
     @property
     def wanted_us(self) -> int:
@@ -213,8 +214,6 @@ class Keeping:
     def note(self, kind: str, **facts: Any) -> None:
         self._world.notes.append((self._world.clock.now_us(), kind, facts))
 
-    def follow(self, running: Recorder) -> None: ...
-
     def new_id(self, wall_us: int) -> str:
         raise AssertionError("the stand-in for the recorder needs no name")
 
@@ -224,6 +223,16 @@ class Keeping:
 
     def close(self, seconds: float) -> bool:
         return True
+
+
+class Heartbeat:
+    """In place of the notes that outlive the daemon: nobody reads them here."""
+
+    def __init__(self, _runtime_dir: str, _clock: Clock) -> None: ...
+
+    def follow(self, running: Recorder) -> None: ...
+
+    def hurry(self) -> None: ...
 
 
 class Daemon(app.App):
@@ -442,6 +451,7 @@ def _live(
     monkeypatch.setattr(app, "SelfViewProcess", display)
     monkeypatch.setattr(recorder, "Recorder", record)
     monkeypatch.setattr(recording_manager, "StoreWorker", keep)
+    monkeypatch.setattr(recording_manager, "Heartbeat", Heartbeat)
     monkeypatch.setattr(disk, "prepare", lambda directory: None)
     monkeypatch.setattr(disk, "usable", lambda directory: None)
     monkeypatch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))

@@ -43,7 +43,7 @@ class Scene:
                 core,
                 SHIFT_RULES,
                 lambda kind, **facts: None,
-                remember=lambda present, over: None,
+                lambda present, over: None,
                 play=lambda kind: None,
                 on_change=lambda: None,
             ),

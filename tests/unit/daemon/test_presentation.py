@@ -95,7 +95,7 @@ class Scene:
             core,
             rules,
             note_nothing,
-            remember=lambda present, over: None,
+            lambda present, over: None,
             play=self.cues.append,
             on_change=lambda: None,
         )

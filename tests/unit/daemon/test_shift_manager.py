@@ -34,7 +34,7 @@ class Bench:
             self.core,
             RULES,
             self._note,
-            remember=lambda present, over: self.remembered.append((present, over)),
+            lambda present, over: self.remembered.append((present, over)),
             play=self.cues.append,
             on_change=self._changed,
         )
@@ -197,7 +197,7 @@ def test_with_all_codes_the_reminder_says_the_cause_too(bench: Bench) -> None:
         core,
         RULES,
         lambda kind, **facts: None,
-        remember=lambda present, over: None,
+        lambda present, over: None,
         play=cues.append,
         on_change=lambda: None,
     )
