@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from camerad.base import file_status
+from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import LONGEST
@@ -27,8 +28,8 @@ from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.audit import entries_about
 from camerad.ledger.entries import Entry, parse_entry
-from camerad.ledger.entry_types import Carried
-from camerad.ledger.ledger import read_state
+from camerad.ledger.entry_types import Carried, Fact
+from camerad.ledger.ledger import Ledger, read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Hold, RecordingState
@@ -101,7 +102,7 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
         part = Place(place.kind, place.root, (holding,), place.unread)
         try:
             held = pending(part, store.ledger.state, store.ledger.keys, keys)
-            ended = list(_released(holding, store.ledger.state, keys, trusted))
+            ended = list(_released(holding, store.ledger, keys, trusted))
         except StorageError as error:
             store.unread += (error,)
             continue
@@ -197,10 +198,12 @@ def _placed_by(entry: Entry) -> Iterator[tuple[str, Hold]]:
         yield from ((one.id, hold) for one in facts.recordings for hold in one.holds)
 
 
-def _about_holds(content: bytes, keys: KeyRing) -> Iterator[Entry]:
-    """The signed entries in a file that may say something about holds; no other is taken apart."""
+def _about_holds(content: bytes, keys: KeyRing, recording: str = "") -> Iterator[Entry]:
+    """The signed entries in a file that may say something about holds, of that recording, or of any
+    (""); no other is taken apart."""
+    spelled = jws.spellings(jws.canonical(recording)[1:-1]) if recording else (b"",)
     for token in content.split(b"\n"):
-        if any(one in token for one in _ABOUT_HOLDS):
+        if any(one in token for one in spelled) and any(one in token for one in _ABOUT_HOLDS):
             entry = _signed(token, keys)
             if entry is not None:
                 yield entry
@@ -251,45 +254,50 @@ def _already_ours(place: Place, own: KeyRing, recording: str) -> set[Hold]:
     """The holds on it that the office's ledger has, also those that were released in the office.
     What was placed before a release by the camera is none of them: that may have come again."""
     found = set[Hold]()
-    if not file_status.is_directory(place.ledger):
-        return found
-    for entry in entries_about(place.ledger, own, recording):
-        if isinstance(entry.facts, HoldPlaced):
-            found.add(Hold(entry.facts.reason, entry.facts.who))
-        elif isinstance(entry.facts, HoldReleased) and entry.facts.who.startswith(ON_CAMERA):
-            found.clear()
+    for content in _contents(place.ledger):
+        for entry in _about_holds(content, own, recording):
+            found.update(hold for held, hold in _placed_by(entry) if held == recording)
+            match entry.facts:
+                case HoldReleased(id=released, who=who) if released == recording:
+                    found = set() if who.startswith(ON_CAMERA) else found
     return found
 
 
-def _is_same(theirs: RecordingState, ours: RecordingState) -> bool:
-    """Whether both are about one recording: an id is its camera's choice."""
-    return (theirs.final is not None and theirs.final == ours.final) or (
-        bool(theirs.header) and theirs.header == ours.header
-    )
+def _is_same(theirs: RecordingState | Fact | None, ours: RecordingState) -> bool:
+    """Whether a camera's ledger, or an entry of it, is about this recording: an id is its camera's
+    choice."""
+    final, header = getattr(theirs, "final", None), getattr(theirs, "header", "")
+    return (final is not None and final == ours.final) or (bool(header) and header == ours.header)
+
+
+def _only_by_camera(known: RecordingState, now: Moment) -> bool:
+    """Whether nobody else holds it, but for holds with an end that is over."""
+    standing = [
+        hold
+        for hold in known.holds
+        if hold.end_us is None or not now.trusted or hold.end_us > now.wall_us
+    ]
+    return bool(standing) and all(hold.reason.startswith(ON_CAMERA) for hold in standing)
 
 
 def _released(
-    holding: Holding, state: LedgerState, keys: KeyRing, trusted: KeyRing
+    holding: Holding, ledger: Ledger, keys: KeyRing, trusted: KeyRing
 ) -> Iterator[tuple[str, str]]:
     """What the office holds only because its camera held it, and the camera's ledger has released:
-    the id, and who released it."""
-    ours = [
-        one
-        for one in state.recordings.values()
-        if one.held and all(hold.reason.startswith(ON_CAMERA) for hold in one.holds)
-    ]
+    the id, and who released it. ledger: the office's. The camera may have forgotten the recording
+    since: its earlier epochs have not."""
+    _, now = ledger.now()
+    ours = [one for one in ledger.state.recordings.values() if _only_by_camera(one, now)]
     if not ours or not file_status.is_directory(holding.ledger):
         return
     theirs = read_state(holding.ledger, trusted).recordings
     still = held_in(holding, keys)
     for one in ours:
-        known = theirs.get(one.id)
-        if known is None or one.id in still or not _is_same(known, one):
+        if one.id in still:
             continue
-        entries = [
-            entry.facts
-            for entry in entries_about(holding.ledger, trusted, one.id)
-            if isinstance(entry.facts, HoldPlaced | HoldReleased)
-        ]
-        if entries and isinstance(entries[-1], HoldReleased):
-            yield one.id, entries[-1].who
+        entries = [entry.facts for entry in entries_about(holding.ledger, trusted, one.id)]
+        if not any(_is_same(said, one) for said in (theirs.get(one.id), *entries)):
+            continue
+        holds = [said for said in entries if isinstance(said, HoldPlaced | HoldReleased)]
+        if holds and isinstance(holds[-1], HoldReleased):
+            yield one.id, holds[-1].who

@@ -167,3 +167,53 @@ def test_a_release_by_hand_is_for_good_also_behind_one_by_the_camera(tmp_path: P
     for step in (hold, "sync", "release", "sync", hold, "sync", "office-release", "sync"):
         pair.do(step)
     assert pair.held() == set()
+
+
+def test_a_release_that_comes_when_the_camera_has_forgotten_the_recording_counts(
+    tmp_path: Path,
+) -> None:
+    """As of a camera that comes back months later: by then its newest epochs do not name it."""
+    pair = Pair(tmp_path)
+    for step in ("hold Az 9", "sync"):
+        pair.do(step)
+    assert pair.held() == {"on the camera: Az 9"}
+    pair.do("release")
+    pair.camera.clock.advance((DAYS + 1) * DAY)
+    with pair.camera.open() as store:
+        assert [one.id for one in store.purge()] == [ONE]
+        store.ledger.rotate()
+        store.ledger.rotate()
+        assert ONE not in store.ledger.state.recordings
+    pair.do("sync")
+    assert pair.held() == set()
+
+
+def test_a_hold_of_the_office_s_that_is_over_keeps_no_release_of_the_camera_s_out(
+    tmp_path: Path,
+) -> None:
+    pair = Pair(tmp_path)
+    for step in ("hold Az 9", "sync"):
+        pair.do(step)
+    with pair.desk() as store:
+        store.hold(ONE, "Az 10", WHO, until_us=store.ledger.now()[1].wall_us + DAY)
+    pair.do("release")
+    pair.do("sync")
+    assert pair.held() == {"on the camera: Az 9", "Az 10"}
+    pair.camera.clock.advance(2 * DAY)
+    assert pair.held() == set()
+
+
+def test_a_hold_that_was_released_at_the_desk_years_later_does_not_come_back(
+    tmp_path: Path,
+) -> None:
+    """By then the entry that placed it has expired, and each epoch has only carried it over."""
+    pair = Pair(tmp_path)
+    for step in ("hold Az 9", "sync"):
+        pair.do(step)
+    for _ in range(3):
+        pair.camera.clock.advance(400 * DAY)
+        with pair.desk() as store:
+            store.ledger.rotate_and_expire(1)
+    for step in ("office-release", "sync"):
+        pair.do(step)
+    assert pair.held() == set()
