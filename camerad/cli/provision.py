@@ -90,14 +90,13 @@ def _apply(options: argparse.Namespace) -> int:
     from camerad.provisioning.apply import ApplyOutcome, apply, camera_thumbprint  # noqa: PLC0415
     from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415
     from camerad.provisioning.provisioning_state import ProvisioningState  # noqa: PLC0415
+    from camerad.provisioning.publishing import publish_anew  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
-    outcome = apply(
-        BootPartition(options.boot),
-        ProvisioningState(options.data),
-        camera_thumbprint(options.state),
-        offer=_offer(options.state),
-    )
+    card, kept = BootPartition(options.boot), ProvisioningState(options.data)
+    camera = camera_thumbprint(options.state)
+    outcome = apply(card, kept, camera, offer=_offer(options.state))
+    publish_anew(card, kept, camera)
     return {ApplyOutcome.REFUSED: EX_CONFIG, ApplyOutcome.LEFT: EX_IOERR}.get(outcome, 0)
 
 

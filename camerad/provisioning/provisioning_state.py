@@ -119,14 +119,18 @@ class ProvisioningState:
 
     def mark_carried_out(self) -> None:
         """The decision is carried out, and the card is told once the camera runs."""
-        self._put(PUBLISH, b"", _PUBLIC)
+        self.ask_to_publish()
         durable_files.rename(self._path(PENDING), self._path(ACCEPTED))
+
+    def ask_to_publish(self) -> None:
+        """The card is told once the camera runs (`camerad.provisioning.publishing`)."""
+        self._put(PUBLISH, b"", _PUBLIC)
 
     def refuse(self, order: LedgerOrder, why: str) -> None:
         """Nothing is changed; it is said why."""
         orders.add_order(self.directory, order)
         self.mark_refused(why)
-        self._put(PUBLISH, b"", _PUBLIC)
+        self.ask_to_publish()
 
     def mark_refused(self, why: str) -> None:
         """Have the camera show that something is the matter with what lies on the card."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from camerad import __version__
-from camerad.base import durable_files
+from camerad.base import durable_files, typed_json
 from camerad.base.errors import EX_TEMPFAIL, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import PublicKey
@@ -101,6 +101,22 @@ def publish(
     card.write(DEVICE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     durable_files.remove(os.path.join(kept.directory, PUBLISH), missing_ok=True)
     return found
+
+
+def publish_anew(card: BootPartition, kept: ProvisioningState, camera: str | None) -> None:
+    """Have it left on the card at this start, if the card names another key than the camera's.
+
+    camera: thumbprint of that, None if it has none. So it is at the start after the daemon has made
+    another key: the technician would collect the former one. Raises StorageError where the camera's
+    own directory cannot be written; a card that cannot be read is no such case.
+    """
+    try:
+        content = card.read(DEVICE, _LARGEST)
+        named = None if content is None else typed_json.decode(content, PublishedDevice).thumbprint
+    except (StorageError, msgspec.MsgspecError, RecursionError):
+        return
+    if None not in (camera, named) and camera != named:
+        kept.ask_to_publish()
 
 
 def _key(

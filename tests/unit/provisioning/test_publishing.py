@@ -21,6 +21,7 @@ from camerad.provisioning.publishing import (
     NoKeyYetError,
     PublishedDevice,
     publish,
+    publish_anew,
 )
 from camerad.store import identity
 from tests.unit.provisioning.scene import OFFICE, Scene
@@ -133,3 +134,33 @@ def test_a_thumbprint_that_is_not_the_key_s_is_found() -> None:
     device = PublishedDevice(1, "camerad", "x", "A" * 43, key.jwk, None, None, None, None)
     with pytest.raises(ValueError, match="not that of the key"):
         _ = device.key
+
+
+def test_a_camera_with_another_key_leaves_it_on_its_card_at_its_next_start(scene: Scene) -> None:
+    """The technician collects it there: the former one would stay in the register."""
+    scene.set_up()
+    first = carry_out(scene)
+    left(scene)
+    marker = scene.data / PUBLISH
+    card, kept = BootPartition(str(scene.boot)), ProvisioningState(str(scene.data))
+    publish_anew(card, kept, first.thumbprint)
+    assert not marker.exists()
+    for path in scene.state.glob("identity*"):
+        path.unlink()
+    second = carry_out(scene)
+    assert second != first
+    publish_anew(card, kept, second.thumbprint)
+    assert marker.exists()
+    assert left(scene).thumbprint == second.thumbprint
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[" * 1000, b"{}"])
+def test_a_card_that_names_no_key_asks_for_nothing(scene: Scene, content: bytes | None) -> None:
+    """A card without the file has the unit publish anyway, and what is damaged a person deletes."""
+    if content is not None:
+        (scene.boot / DEVICE).write_bytes(content)
+    card, kept = BootPartition(str(scene.boot)), ProvisioningState(str(scene.data))
+    for camera in ("x" * 43, None):
+        publish_anew(card, kept, camera)
+    assert not (scene.data / PUBLISH).exists()
