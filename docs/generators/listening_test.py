@@ -23,6 +23,7 @@ makes a lost stroke as likely to this listener as it is: 2 · 0.3² · ln 9.
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,14 +185,20 @@ def distances(told: str, other: str) -> Array:
 
 def confusion(vocabulary: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """What each rhythm of a vocabulary is taken for, and how often; by name, NOTHING last."""
+    return _confusion(tuple(vocabulary.items()))
+
+
+@functools.cache
+def _confusion(vocabulary: tuple[tuple[str, str], ...]) -> dict[str, dict[str, float]]:
+    names, codes = [name for name, _ in vocabulary], [code for _, code in vocabulary]
     found = {}
-    for name, code in vocabulary.items():
-        far = np.stack([distances(code, one) for one in vocabulary.values()])
+    for name, code in vocabulary:
+        far = np.stack([distances(code, one) for one in codes])
         nearest = far <= far.min(axis=0) + TIE
         nearest[:, np.isinf(far).all(axis=0)] = False
         each = weights(code) / np.maximum(1, nearest.sum(axis=0))
         shares = list(map(float, nearest @ each))
-        found[name] = dict(zip([*vocabulary, NOTHING], [*shares, 1 - sum(shares)], strict=True))
+        found[name] = dict(zip([*names, NOTHING], [*shares, 1 - sum(shares)], strict=True))
     return found
 
 
