@@ -50,6 +50,8 @@ from camerad.store.locations import (
     office_place,
 )
 from camerad.store.receipts import CopiedRecording, FiledReceipt
+from camerad.verify.judge import verify
+from camerad.verify.verdict import Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -239,7 +241,8 @@ class _Offload:
                 self._acknowledge(holding, infos[-1].device, copied)
 
     def _copy(self, holding: Holding, info: RecordingInfo) -> CopiedRecording | None:
-        """A copy that has been compared with its source; None if that is gone meanwhile."""
+        """A copy that has been compared with its source; None if that is gone meanwhile, or another
+        one than the office has, whole: a card that fails must not take that with it."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
         if file_status.is_file(target) and file_status.exists(info.path):
@@ -247,6 +250,13 @@ class _Offload:
             source = verified_copy.digest(info.path, self._watcher.advance)
             if there == source:
                 return CopiedRecording(info.id, info.final or "", *there)
+            if verify(target, self._device.keys).verdict <= Verdict.QUALIFIED:
+                self._done.problems.append(
+                    f"{info.id}: it was not copied: the office has it whole, and its file on the "
+                    "device is not the same any more. The office's copy stays. Verify both; the "
+                    "device's card may be failing"
+                )
+                return None
         try:
             found = verified_copy.copy(info.path, target, self._watcher.advance)
         except StorageError:

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
 from ledger_helpers import damage_in
+from vault_helpers import Vault
 
 from camerad.base.clock import DAY, SECOND
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
 from camerad.office.offload import offload
 from camerad.store import receipts, verified_copy
 from camerad.store.device_client import OffloadError, OwnedDevice, accept_receipt
@@ -249,6 +251,26 @@ def test_a_copy_that_has_rotted_is_made_again(camera: Camera, office: Path) -> N
     copy.write_bytes(copy.read_bytes()[:-512])
     assert camera.offload(office).copied == [ONE]
     assert copy.read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_has_rotted_on_the_device_replaces_no_copy_that_is_whole(
+    camera: Camera, tmp_path: Path
+) -> None:
+    """As one that came by the dock: no receipt of a server's counts for the device's own."""
+    path = camera.put(ONE)
+    vault = Vault(tmp_path / "archive")
+    vault.dock(camera)
+    copy = Path(vault.holding.recordings, f"{ONE}.tar")
+    whole, rotten = copy.read_bytes(), bytearray(path.read_bytes())
+    last = skeleton(str(path)).last
+    assert last is not None
+    rotten[last.fragment.data_offset + 1] ^= 1
+    path.write_bytes(rotten)
+    done = camera.offload(vault.root)
+    assert (done.copied, done.acknowledged) == ([], [])
+    (problem,) = done.problems
+    assert f"{ONE}: it was not copied: the office has it whole" in problem
+    assert copy.read_bytes() == whole
 
 
 def test_a_file_that_ends_otherwise_than_its_receipt_is_not_copied(
