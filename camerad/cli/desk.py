@@ -35,6 +35,7 @@ from camerad.base.wall_clock import KnownTime, TimeKeeper, office_clock
 from camerad.cli.options import config_home
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
+from camerad.container.skeleton import header_of
 from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
@@ -274,16 +275,27 @@ def ledgers_of(
         yield place.ledger, own
 
 
+def names_of(path: str) -> tuple[str, ...]:
+    """By which ids a ledger may know the recording in a file: the file's name, and the id in its
+    header, where that is another one and can be read. A copy may have any name."""
+    stem = os.path.basename(path).removesuffix(SUFFIX)
+    try:
+        return tuple(dict.fromkeys((stem, header_of(path).id)))
+    except (CameradError, ValueError, ArithmeticError):
+        return (stem,)  # whoever checks the file says so
+
+
 def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
-    """SHA-256 of a recording's end as the ledgers at hand name it; None if none does. Raises
-    StorageError if any of them cannot be read."""
-    recording = os.path.basename(path).removesuffix(SUFFIX)
-    final = None
+    """SHA-256 of a recording's end as the ledgers at hand name it, under the file's own name before
+    any other (`names_of`); None if none does. Raises StorageError if any of them cannot be read."""
+    finals: dict[str, str] = {}
+    names = names_of(path)
     for directory, readers in ledgers_of(options, place, path, keys):
-        known = read_state(directory, readers).recordings.get(recording)
-        if known is not None and known.final is not None:
-            final = known.final
-    return final
+        recordings = read_state(directory, readers).recordings
+        for known in (recordings.get(name) for name in names):
+            if known is not None and known.final is not None:
+                finals[known.id] = known.final
+    return next((finals[name] for name in names if name in finals), None)
 
 
 # ---------------------------------------------------------------------------------------- time

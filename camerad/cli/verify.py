@@ -71,10 +71,13 @@ def run(options: argparse.Namespace) -> int:
     filed = dict(_with_named(target, filed, ledgers, summary))
     finals = _receipted(filed) | _finals(ledgers)
     begun = _begun(ledgers)
-    stems = [os.path.basename(path).removesuffix(SUFFIX) for path in paths]
     orders = [
-        CheckOrder(path, finals.get(stem), stem in begun)
-        for path, stem in zip(paths, stems, strict=True)
+        CheckOrder(
+            path,
+            next((finals[name] for name in names if name in finals), None),
+            not begun.isdisjoint(names),
+        )
+        for path, names in ((path, desk.names_of(path)) for path in paths)
     ]
     for report in _checked(orders, keys, desk.may_run(target.place, keys), options.jobs):
         summary.reports.append(report)
@@ -249,7 +252,7 @@ def _receipts(
     place, file = target.place, target.file
     if place.kind is not PlaceKind.OFFICE:
         return
-    about = "" if file is None else os.path.basename(file).removesuffix(SUFFIX)
+    about = _only_name(file) or ""
     for holding in place.holdings if file is None else desk.holdings_of(place, file):
         if holding.broken:
             continue  # which is said with what lies in the place of its directories
@@ -261,12 +264,18 @@ def _receipts(
             summary.differences.append((Severity.DAMAGE, str(error)))
 
 
+def _only_name(file: str | None) -> str | None:
+    """The only id by which a file's recording is known; None: there are several, or no file."""
+    names = () if file is None else desk.names_of(file)
+    return names[0] if len(names) == 1 else None
+
+
 def _with_named(
     target: Target, filed: _Filed, ledgers: Sequence[CheckedLedger], summary: Summary
 ) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """The receipts, and those by other keys that the device's own ledger names: it accepted them,
     and nobody else can have others with these hashes. They are no witness of that ledger."""
-    about = None if target.file is None else os.path.basename(target.file).removesuffix(SUFFIX)
+    about = _only_name(target.file)
     for holding, counted in filed.items():
         named = {
             one.acknowledged

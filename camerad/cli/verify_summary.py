@@ -91,13 +91,14 @@ def as_text(summary: Summary, keys: KeyRing, *, whole: bool) -> Iterator[str]:
 
 
 def _copies(reports: Sequence[Report]) -> list[Report]:
-    """Those that are one more file of a recording with the same verdict: it counts once. What has
-    its own name comes first."""
-    seen: set[tuple[str, Verdict]] = set()
+    """Those that are one more file of a recording with the same end and verdict: it counts once.
+    What has its own name comes first."""
+    seen: set[tuple[str, str | None, Verdict]] = set()
     found = []
     for one in sorted(reports, key=lambda one: not is_id(_stem(one))):
         header = one.result.header if one.result is not None else None
-        its = (_stem(one) if header is None else header.id, one.verdict)
+        final = one.result.final if one.result is not None else None
+        its = (_stem(one) if header is None else header.id, final, one.verdict)
         if its in seen:
             found.append(one)
         seen.add(its)
