@@ -144,8 +144,8 @@ class _Page:
             words.length,
             words.length_value.format(
                 time=self._time(result.end_us),
-                frames=Number(result.frames),
-                fragments=Number(result.commits),
+                frames=Number(result.frames - result.unlinked_frames),
+                fragments=Number(result.commits - result.unlinked_commits),
             ),
         )
         before_us = header.trigger_us - header.origin_us

@@ -127,10 +127,12 @@ class ChainCheck:
         elif commits < at.next:
             text = f"says that there are {commits} fragments, and there are {at.next}"
             self._found.say(FindingKind.CONTRADICTION, text, name)
-        self._result.end_linked = previous == at.previous
-        if self._result.end_linked and at.linked:
+        follows = previous == at.previous
+        # What it follows may itself be linked to nothing.
+        self._result.end_linked = follows and at.linked
+        if self._result.end_linked:
             self._result.header_linked = True
-        if not self._result.end_linked:
+        if not follows:
             text = "signed, and nothing links it to the statements before it"
             self._found.say(FindingKind.UNLINKED, text, name)
             at.linked = False

@@ -226,13 +226,14 @@ class Result(msgspec.Struct):
     and complete. signed: pieces that are signed, but linked to nothing. origin_us: media time of
     second 0: the header's, or else the first signed picture's. end_us: where the last signed
     fragment ends. units: access units of sound; sound_gaps, sound_states: as in `FragmentSound`.
-    final: SHA-256 of a signed end; end_linked: the chain leads to it. clock_sources: where wall
-    time came from, in the order of first use; clock_steps: (time, how far). slow_syncs: (time, how
-    long).
+    closing, final: what a signed end says, and its SHA-256; end_linked: an unbroken chain leads to
+    it from the header. clock_sources: where wall time came from, in the order of first use;
+    clock_steps: (time, how far). slow_syncs: (time, how long).
 
     What only unlinked statements say is not a fact about this recording. Their fragments and
     pictures are counted, also by themselves (unlinked_commits, unlinked_frames), and nothing else
-    of them is here. header_linked: footage, or the end, is linked to the header.
+    of them is here but `closing` and `final`: `end_linked` says whether these are this recording's.
+    header_linked: footage, or the end, is linked to the header.
     """
 
     header: Header | None = None

@@ -139,7 +139,7 @@ class Report(msgspec.Struct):
             "frames": result.frames,
             "unlinked_fragments": result.unlinked_commits,
             "unlinked_frames": result.unlinked_frames,
-            "reason": None if closing is None else closing.reason,
+            "reason": closing.reason if closing is not None and result.end_linked else None,
             "end_linked": result.end_linked,
             "final": result.final,
             "gaps": [self._gap(gap) for gap in result.gaps],

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page
-from sealed_helpers import KEY, altered, made, pack
+from sealed_helpers import KEY, altered, made, pack, spliced
 from sound_helpers import made_with_sound
 
 from camerad.base.text import is_plain, printable
@@ -31,7 +31,7 @@ from camerad.container.keys import KeyRing, decode_base64url
 from camerad.container.members import StopReason, Walk
 from camerad.container.statements import Commit, Header, RecordingEnd
 from tests.breadth import breadth
-from tests.browser.edges import bounds, large, many_commits, unusual
+from tests.browser.edges import bounds, edge, large, many_commits, unusual
 from tests.browser.judged import (
     by_browser,
     by_camerad,
@@ -592,6 +592,28 @@ def test_what_is_proven_behind_damage_is_read_after_the_whole_judgement(
         path=path,
     )
     assert changed == ["NotProvenError", *found[1:]]
+
+
+def test_what_another_recordings_end_says_is_not_said_of_this_one(
+    page: Page, shelf: Shelf, tmp_path: Path
+) -> None:
+    data = pack(spliced())
+    assert set(both_agree(page, shelf, [edge("another's end", data)], tmp_path)) == {2}
+    shown = within(
+        page,
+        """
+        const { ProvenRecording } = await import("/player/recording.js");
+        const source = new BlobSource(await (await fetch(path)).blob());
+        const recording = await ProvenRecording.open(source, { key: raw });
+        const { state, endLinked } = await recording.check();
+        const { length, marks, gaps, stages } = recording.timeline;
+        return { state, endLinked, closing: recording.closing, length, marks, gaps, stages };
+        """,
+        path=shelf.put(data),
+    )
+    nothing: dict[str, Any] = {"marks": [], "gaps": [], "stages": [], "closing": None}
+    length_us = made().facts[1].end_us - made().header.origin_us
+    assert shown == {"state": "unclosed", "endLinked": False, "length": length_us, **nothing}
 
 
 def test_many_commits_are_linked_in_their_order_and_none_behind_a_forged_one(

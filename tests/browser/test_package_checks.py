@@ -13,14 +13,27 @@ from desk_helpers import BOOT, KEY, ONE, SHORT, TWO
 from msgspec.structs import replace
 from player_recordings import made_with_holes
 from playwright.sync_api import Browser, Page
-from sealed_helpers import LOCKED, PASSPHRASE, at, flipped, made, pack, sealed, signed, some_closing
+from sealed_helpers import (
+    LOCKED,
+    PASSPHRASE,
+    at,
+    flipped,
+    made,
+    pack,
+    sealed,
+    signed,
+    some_closing,
+    spliced,
+)
 
 from camerad.container import jws
+from camerad.container.gaps import CUT_OFF
 from camerad.container.keys import SigningKey
 from camerad.ledger.entries import NOTHING, Head, facts_of_kind, sign_entry
 from camerad.ledger.entry_types import Carried, Fact
 from camerad.ledger.recording_changes import newly_named
 from camerad.ledger.timeline import Timeline
+from camerad.office.wording import ENGLISH
 from tests.browser.test_desk import FLAGS as DESK_FLAGS
 from tests.browser.test_desk import at_desk
 from tests.unit.desk.desk_scene import DeskScene, free_origin
@@ -311,6 +324,16 @@ def test_words_that_every_object_has_are_shown_as_the_camera_said_them(page: Pag
     assert "constructor; deleted after 14 days unless held" in lines
     assert [it for it in lines if it.startswith("__proto__; ")] != []
     assert [it for it in lines if it.endswith("; toString")] != []
+
+
+def test_what_only_unlinked_statements_say_is_no_fact_on_the_sheet(page: Page) -> None:
+    given = [base64.b64encode(it).decode() for it in (pack(spliced()), KEY.public.raw)]
+    text = page.evaluate(SHEET, given)
+    lines = [it for it in text.splitlines() if it]
+    assert lines[lines.index(ENGLISH.length) + 1] == "0:01.000, 30 pictures in 2 pieces"
+    assert lines[lines.index(ENGLISH.marks) + 1] == ENGLISH.none
+    assert ENGLISH.end_reasons["shutdown"] not in text
+    assert ENGLISH.gap_reasons[CUT_OFF] not in text
 
 
 def test_no_script_reads_the_key_and_its_bytes_are_overwritten(page: Page) -> None:

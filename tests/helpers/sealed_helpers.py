@@ -35,9 +35,16 @@ from camerad.container.chain import (
     content_of,
     fragment_name,
 )
-from camerad.container.gaps import FRAMES_LOST, Gap
+from camerad.container.gaps import CUT_OFF, FRAMES_LOST, Gap
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.statements import RECOVERED, Closing, FragmentFacts, Header, RateChange
+from camerad.container.statements import (
+    RECOVERED,
+    Closing,
+    FragmentFacts,
+    Header,
+    RateChange,
+    StageChange,
+)
 from camerad.recording.fragment_muxer import FragmentMaker
 
 BOOT: Final = "00000000-0000-4000-8000-000000000001"
@@ -242,6 +249,27 @@ def signed(
     if closing is not None:
         members.append((END_NAME, chain.end(closing, None if torn is None else content_of(torn))))
     return members
+
+
+@functools.cache
+def spliced() -> Members:
+    """`made` with its first two fragments; behind them what follows in another recording by the
+    same device, with its end: that has a mark, a gap, a stage, a step of a clock, slow storage.
+    """
+    it, other = made(), made(identity="20261124T160000Z-000002-00000002", first=7)
+    last = other.facts[-1]
+    closing = replace(
+        some_closing(sum(one.frames for one in other.facts), last.end_us, "shutdown"),
+        marks=(last.first_us,),
+        gaps=(Gap(CUT_OFF, 7, last.last_us, last.end_us),),
+        stages=(StageChange(last.first_us, "recording", display=True),),
+        clock=at(last.end_us, ClockSource.RTC),
+        clock_step_us=-1,
+        sync_us=1,
+    )
+    theirs = signed(other.header, [sealed(one) for one in other.plain], other.facts, closing)
+    behind = [name for name, _ in theirs].index(fragment_name(2))
+    return [*it.members[:behind], *theirs[behind:]]
 
 
 def without(members: Members, *names: str) -> Members:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sealed_helpers import KEYS, Made, made
 
+from camerad.container.jws import digest
 from camerad.container.severity import Severity
 from camerad.verify.findings import Finding
 from camerad.verify.judge import verify
@@ -85,6 +86,8 @@ def complaint(mutation: Mutation, report: Report, it: Made | None) -> str | None
         return f"named wrongly: {[(str(f.kind), f.first, f.last) for f in damage]}"
     if it is None:
         return None
+    if report.state in ("closed", "recovered") and result.final != digest(it.content("end.jws")):
+        return "closed by another end"
     claimed = [number for number in mutation.spoiled if is_proven(report, it, number)]
     if claimed:
         return f"called proven: {claimed}"

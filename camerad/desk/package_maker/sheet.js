@@ -107,7 +107,9 @@ class Page {
       [
         words.length,
         format(words.length_value, {
-          time: this.#time(result.endUs), frames: result.frames, fragments: result.commits,
+          time: this.#time(result.endUs),
+          frames: result.frames - result.unlinkedFrames,
+          fragments: result.commits - result.unlinkedCommits,
         }),
       ],
       [words.pre_event, before > 0 ? this.#before(before) : words.no_pre_event],

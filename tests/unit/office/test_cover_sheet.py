@@ -12,9 +12,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
-from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
+from sealed_helpers import (
+    KEY,
+    KEYS,
+    ORIGIN_US,
+    WALL_US,
+    a_header,
+    pack,
+    some_closing,
+    spliced,
+)
 
 from camerad.base.clock import SECOND, ClockSource
+from camerad.base.text import Number
 from camerad.behaviour.heat import Cause
 from camerad.capture import pictures
 from camerad.container import gaps
@@ -30,6 +40,7 @@ from camerad.recording import recorder
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.stream.sound_messages import REASONS as SILENT_REASONS
 from camerad.verify.findings import MOST, Finding, FindingKind, Result, Span
+from camerad.verify.judge import verify
 from camerad.verify.verdict import Report
 
 LENGTH_US = 4 * 3600 * SECOND
@@ -224,6 +235,24 @@ def test_a_salvaged_one_says_what_is_damaged_and_what_is_in_the_video(words: Rep
         assert contained < text.index(said) < remarks
     assert words.check_opened not in text
     assert f"{words.check_opened_partly}: {words.passed}" in text
+
+
+@BOTH
+def test_what_only_unlinked_statements_say_is_no_fact_on_it(
+    words: ReportWording, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{a_header().id}.tar"
+    path.write_bytes(pack(spliced()))
+    report = verify(str(path), KEYS)
+    assert report.result is not None
+    text = text_of(render(a_sheet(report.result, report=report), words))
+    length = words.length_value.format(
+        time=f"0:01{words.decimal}000", frames=Number(30), fragments=Number(2)
+    )
+    assert f"{words.length} {length} " in text
+    assert f"{words.marks} {words.none} " in text
+    assert words.end_reasons["shutdown"] not in text
+    assert words.gap_reasons[gaps.CUT_OFF] not in text
 
 
 @pytest.mark.parametrize(

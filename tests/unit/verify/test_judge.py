@@ -28,6 +28,7 @@ from sealed_helpers import (
     pack,
     signed,
     some_closing,
+    spliced,
     without,
 )
 
@@ -238,6 +239,23 @@ def test_what_a_ledger_says_counts(tmp_path: Path) -> None:
     report.ledger.append((Severity.DAMAGE, "deleted according to the ledger"))
     assert report.verdict is Verdict.NOT_AUTHENTIC
     assert "damage     deleted according to the ledger" in report.text()
+
+
+def test_what_another_recordings_end_says_is_not_said_of_this_one(tmp_path: Path) -> None:
+    """Its chain is whole, and leads to its own header."""
+    report = check(tmp_path, pack(spliced()))
+    assert (report.verdict, report.state) == (Verdict.NOT_AUTHENTIC, "unclosed")
+    said = report.as_json()
+    assert (said["reason"], said["end_linked"], said["clock_sources"]) == (
+        None,
+        False,
+        ["synchronised"],
+    )
+    for facts in ("gaps", "marks", "stages", "clock_steps", "slow_syncs"):
+        assert said[facts] == []
+    lines = report.text().splitlines()
+    assert "  length     1.000 s: 30 pictures in 2 fragments" in lines
+    assert "  state      unclosed" in lines
 
 
 def test_a_running_recording_is_told_from_one_that_was_cut(tmp_path: Path) -> None:

@@ -139,9 +139,11 @@ export class ChainCheck {
       const text = `says that there are ${commits} fragments, and there are ${at.next}`;
       this.found.say(FindingKind.CONTRADICTION, text, name);
     }
-    result.endLinked = previous === at.previous;
-    if (result.endLinked && at.linked) result.headerLinked = true;
-    if (!result.endLinked) {
+    const follows = previous === at.previous;
+    // What it follows may itself be linked to nothing.
+    result.endLinked = follows && at.linked;
+    if (result.endLinked) result.headerLinked = true;
+    if (!follows) {
       const text = "signed, and nothing links it to the statements before it";
       this.found.say(FindingKind.UNLINKED, text, name);
       at.linked = false;

@@ -55,7 +55,7 @@ export { NotProvenError, openProven, readChecked } from "./opened.js";
  * @property {boolean} headerLinked something leads back to it
  * @property {Committed[]} commits
  * @property {import("./statements.js").RecordingEnd | null} end
- * @property {boolean} endLinked the chain leads to it
+ * @property {boolean} endLinked an unbroken chain leads to it from the header
  * @property {number} proven how many commits are proven
  * @property {Report} report all of it; `report.asJson()` is the command's
  */

@@ -33,7 +33,7 @@ export class Result {
     this.endUs = 0;
     /** SHA-256 of a signed end. @type {string | null} */
     this.final = null;
-    /** The chain leads to the end. */
+    /** An unbroken chain leads from the header to the end. */
     this.endLinked = false;
     /** Footage, or the end, is linked to the header. */
     this.headerLinked = false;

@@ -120,7 +120,7 @@ export class Report {
       frames: count(result.frames),
       unlinked_fragments: result.unlinkedCommits,
       unlinked_frames: count(result.unlinkedFrames),
-      reason: result.closing?.reason ?? null,
+      reason: result.endLinked ? (result.closing?.reason ?? null) : null,
       end_linked: result.endLinked,
       final: result.final,
       sound_units: count(result.units),
