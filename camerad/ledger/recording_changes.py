@@ -110,7 +110,8 @@ def _after_end(
         return known, timeline  # it was placed when it was heard of first
     ended = facts.ended
     # What another machine signed says nothing about the boots of those that write this ledger.
-    run = None if known.device else timeline.latest_run(known.ended_boot)
+    others = bool(known.device) or isinstance(facts, Received)
+    run = None if others else timeline.latest_run(known.ended_boot)
     if ended is not None and run is not None:
         instant = Instant(run.number, ended.boot_us)
         known = replace(known, instant=instant, stated_us=None)

@@ -9,7 +9,7 @@ go early, and stays no longer than that.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.container import jws
@@ -19,6 +19,10 @@ from camerad.container.members import NotARecordingError
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RECOVERED
 from camerad.ledger.recording_state import RecordingState
+
+NO_DEVICE: Final = "it names no camera that recorded it"
+"""Every camera has a name. A ledger has "" for whoever writes it, and what that recorded tells the
+time of its own boots."""
 
 
 def reason_for_doubt(said: Skeleton, keys: KeyRing) -> str:
@@ -33,6 +37,8 @@ def reason_for_doubt(said: Skeleton, keys: KeyRing) -> str:
             jws.check(statement, keys)
     except jws.JwsError as error:
         return str(error)
+    if not said.header.device:
+        return NO_DEVICE
     days = said.header.retention_days
     if not 1 <= days <= MOST_DAYS:
         return f"it says that it is kept for {days} days, which no policy allows"

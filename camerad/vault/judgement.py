@@ -18,6 +18,7 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.severity import Severity
 from camerad.container.whole_file import WholeFile
 from camerad.store import verified_copy
+from camerad.store.trust import NO_DEVICE
 from camerad.store.verified_copy import Digest
 from camerad.vault.upload_files import Declaration
 from camerad.verify.judge import verify
@@ -77,6 +78,8 @@ def _device_of(report: Report, declared: Declaration, written: Digest, known: st
         why = "it has no end: only whole recordings are taken over"
     elif header is None:
         why = "it has no header"
+    elif not header.device:
+        why = NO_DEVICE
     elif header.id != declared.recording:
         why = f"it is another recording than was declared: {header.id}"
     elif result.final != declared.final:
