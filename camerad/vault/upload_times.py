@@ -2,14 +2,17 @@
 
 An upload's age is what wall time says since its last part, if that is trusted. One of which
 something came since this object was made has to be as old by boot time besides, which never steps.
+What was noted by a clock that was ahead counts from the first look by one that is trusted.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 
 from camerad.base.clock import DAY, Clock, Moment
-from camerad.vault.upload_files import UploadProgress
+from camerad.vault.upload_claims import claim_there
+from camerad.vault.upload_files import UploadFiles, UploadProgress
 from camerad.vault.upload_limits import UploadLimits
 
 _Name = tuple[str, str]
@@ -35,6 +38,25 @@ class UploadTimes:
     def keep_only(self, names: Collection[_Name]) -> None:
         """Forget all others."""
         self._seen = {name: at_us for name, at_us in self._seen.items() if name in names}
+
+    def progress(self, name: _Name, files: UploadFiles, now: Moment) -> UploadProgress:
+        """How far an upload is. If its last part is noted as later than now, it is noted again as
+        of now, and counts from there. now: whose wall time is trusted.
+
+        Raises UploadBusyError if somebody else just works on such an upload, NoUploadError and
+        StorageError.
+        """
+        progress = files.progress()
+        if progress.wall_us <= now.wall_us:
+            return progress
+        claimed = claim_there(files, name[1])
+        try:
+            progress = files.progress()
+            files.note(progress, progress.offset, now.wall_us)
+            self.touch(name)
+            return files.progress()
+        finally:
+            os.close(claimed)
 
     def end_us(self, progress: UploadProgress) -> int:
         """Wall time at which an upload is removed if nothing comes."""

@@ -285,7 +285,7 @@ class Uploads:
         for name in names:
             with _told(), contextlib.suppress(NoUploadError, UploadBusyError):
                 files, declared = self._there(*name)
-                progress = files.progress()
+                progress = self._times.progress(name, files, now)
                 if self._times.is_over(name, progress, declared.bytes, now):
                     self.remove(*name)
                     removed.append(ExpiredUpload(*name, came=progress.offset > 0))
