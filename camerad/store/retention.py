@@ -2,7 +2,8 @@
 
 A recording's age is the largest of the lower bounds that the ledger proves
 (`camerad.ledger.timeline`). It is *due* when that age reaches its retention, unless it is held.
-What the office acknowledged may be deleted before, to make room. Nothing else is ever deleted.
+What the office acknowledged may be deleted before, to make room, unless its file was changed since:
+then it shows what the office's copy does not. Nothing else is ever deleted.
 
 If a ledger has lost entries, holds may be lost too. Then nothing is deleted before the recording's
 retention has passed once more since that was noticed (`LedgerState.counted_us`). If this version of
@@ -81,8 +82,8 @@ def list_due(
 
 
 def list_removable(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
-    """What may be deleted to make room, oldest first: the office has it, nobody holds it, and there
-    was time to place a lost hold again."""
+    """What may be deleted to make room, oldest first: the office has it as it is here, nobody holds
+    it, and there was time to place a lost hold again."""
     if state.unread:
         return ()
     ages = state.ages(boot_id, now)
@@ -92,6 +93,7 @@ def list_removable(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candi
         for known in state.recordings.values()
         if known.here
         and known.acknowledged is not None
+        and known.changed is None
         and not known.held
         and (lost_us is None or lost_us >= known.retention_days * DAY)
     )

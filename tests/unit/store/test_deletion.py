@@ -95,6 +95,23 @@ def test_room_is_made_of_what_the_office_has_oldest_first_and_no_more_than_is_ne
         assert [one.info.id for one in store.recordings()] == [ONE]
 
 
+@pytest.mark.parametrize("rest", [-1024, 0])
+def test_what_was_changed_since_the_office_had_it_makes_no_room_and_goes_by_its_own_days(
+    camera: Camera, rest: int
+) -> None:
+    """Its file is what shows that somebody changed it. rest: where it was cut off."""
+    path = camera.put(ONE)
+    camera.offload(camera.root.parent / "office")
+    path.write_bytes(path.read_bytes()[:rest])
+    with camera.open() as store:
+        store.reconcile()
+        assert store.ledger.state.recordings[ONE].changed is not None
+        assert store.make_room(1 << 40) == []
+        assert path.exists()
+        camera.clock.advance(DAYS * DAY)
+        assert [(one.id, one.why) for one in store.purge()] == [(ONE, EXPIRED)]
+
+
 def test_what_no_office_has_makes_no_room(camera: Camera) -> None:
     camera.put(ONE)
     with camera.open() as store:

@@ -102,6 +102,21 @@ def test_an_acknowledged_recording_may_make_room_unless_held(book: Book) -> None
     assert due(book) == []
 
 
+def test_what_was_changed_since_the_office_had_it_makes_no_room_until_it_is_as_it_was(
+    book: Book,
+) -> None:
+    book.record("cut", "spoilt")
+    for name in ("cut", "spoilt"):
+        acknowledge(book, name)
+    book.ledger.append("changed", id="cut", final="another")
+    book.ledger.append("changed", id="spoilt", final=None)
+    assert room(book) == []
+    book.ledger.append("changed", id="cut", final="final of cut")
+    assert room(book) == ["cut"]
+    book.clock.advance(DAYS * DAY)
+    assert due(book) == ["cut", "spoilt"], "it goes by its own days"
+
+
 def test_what_makes_room_goes_oldest_first(book: Book) -> None:
     for name in "ba":
         book.record(name)
