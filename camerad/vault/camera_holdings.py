@@ -156,6 +156,10 @@ class Turns:
         """The same, without waiting for it; yields whether it is this one's turn."""
         return self._locks.try_hold(self._name(kid))
 
+    def try_of_key(self, thumbprint: str) -> contextlib.AbstractContextManager[bool]:
+        """The same for a key that the register need not have any more."""
+        return self._locks.try_hold(f"{self._what}-{thumbprint}")
+
     def _name(self, kid: str) -> str:
         return f"{self._what}-{self._holdings.key(kid).thumbprint}"
 

@@ -3,7 +3,9 @@
 The camera brings what changed; what it brought is staged in ``office/incoming/KID/ledger``, where
 nothing counts, and only if it can be part of that ledger (`camerad.vault.ledger_file_check`). With
 the list of all its files it says what the ledger is. If all of them are there, the copy goes on
-with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is emptied.
+with them, as at an offload (`camerad.office.ledger_mirror`), and the stage is emptied. So is one to
+which nothing comes any more, since it says who wore a camera, and what was held: the camera has it,
+and brings it again.
 """
 
 from __future__ import annotations
@@ -13,18 +15,20 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 import msgspec
 
 from camerad.base import durable_files, file_status
-from camerad.base.errors import CameradError
+from camerad.base.clock import DAY, Moment
+from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import sha256_plain
 from camerad.base.storage_errors import explaining
 from camerad.base.text import printable
 from camerad.container.jws import SHA256
+from camerad.container.keys import THUMBPRINT
 from camerad.ledger import log_segments
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store.locations import LEDGER, OFFICE
@@ -32,6 +36,7 @@ from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, s
 from camerad.vault.directory_locks import claim_file
 from camerad.vault.ledger_file_check import LedgerFileError, check_ledger_file
 from camerad.vault.upload_errors import NoRoomError
+from camerad.vault.upload_files import list_directories
 from camerad.vault.uploads import INCOMING
 
 _log = logging.getLogger(__name__)
@@ -197,10 +202,7 @@ class LedgerCopies:
             ]
             if missing:
                 return AdoptResult(missing=tuple(sorted(missing)))
-            for name in os.listdir(stage):
-                path = os.path.join(stage, name)
-                if name not in files and not _is_coming(path):
-                    durable_files.discard(path)
+            _discard_all(stage, but=files)
             for name, sha256 in files.items():
                 if staged.get(name) != sha256:
                     _borrow(holding.ledger, stage, name)
@@ -209,11 +211,35 @@ class LedgerCopies:
             else:
                 problems = mirror_ledger(stage, holding, self._holdings.ledger_keys(kid))
             self._tell(kid, problems)
-            for name in _names(stage):
-                durable_files.discard(os.path.join(stage, name))
+            _discard_all(stage)
             # A camera is not told how this machine's directories are called.
             root = self._holdings.root + os.sep
             return AdoptResult(problems=tuple(one.replace(root, "") for one in problems))
+
+    def expire(self, days: int, now: Moment) -> list[str]:
+        """Empty the stages to which nothing came for so many days; returns the keys of their
+        cameras, which the register need not have any more. now: whose wall time has to be trusted,
+        else nothing is done.
+
+        What came by a clock that was ahead counts from now. A stage that is somebody's turn is left
+        for the next time. One that cannot be read stays, and the log says so. Raises StorageError.
+        """
+        if not now.trusted:
+            return []
+        incoming = os.path.join(self._office, INCOMING)
+        for path in (self._office, incoming):
+            file_status.check_directory(path)
+        expired = []
+        for kid in list_directories(incoming, THUMBPRINT.fullmatch):
+            stage = os.path.join(incoming, kid, LEDGER)
+            try:
+                with self._turns.try_of_key(kid) as own:
+                    if own and _is_left(stage, days * DAY, now):
+                        _discard_all(stage)
+                        expired.append(kid)
+            except StorageError as error:
+                _log.warning("%s", printable(error), extra=MessageId.STORAGE.extra)
+        return expired
 
     def _stage(self, kid: str) -> str:
         """Where a camera's files are staged; nothing on the way is a link. Raises
@@ -233,6 +259,31 @@ class LedgerCopies:
                 printable(problem),
                 extra=MessageId.LEDGER.extra,
             )
+
+
+def _is_left(stage: str, idle_us: int, now: Moment) -> bool:
+    """Whether something is staged, and nothing came to it for so long: a directory's time is that
+    of its last new name. If that is later than now, it is now from here on."""
+    file_status.check_directory(stage)
+    if not file_status.exists(stage):
+        return False
+    with explaining("look at what is staged", stage):
+        if not os.listdir(stage):
+            return False
+        came_us = os.lstat(stage).st_mtime_ns // 1000
+        if came_us > now.wall_us:
+            os.utime(stage, ns=(now.wall_us * 1000, now.wall_us * 1000))
+    return now.wall_us - came_us >= idle_us
+
+
+def _discard_all(stage: str, but: Container[str] = ()) -> None:
+    """Remove what is staged, except for these names, and for what is just coming."""
+    with explaining("list what is staged", stage):
+        names = os.listdir(stage)
+    for name in names:
+        path = os.path.join(stage, name)
+        if name not in but and not _is_coming(path):
+            durable_files.discard(path)
 
 
 def _is_coming(path: str) -> bool:

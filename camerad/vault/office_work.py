@@ -3,8 +3,9 @@
 ==============================  ==================================================================
 `retention`, every 15 min       takes new recordings into the office's ledger, compares the store
                                 with it, and deletes what is due; soon after a take-over as well
-`expiry`, every hour            removes uploads to which nothing comes, and queues those that are
-                                complete: what was left by a server that ended is taken over
+`expiry`, every hour            removes uploads to which nothing comes, and ledgers that did not
+                                come whole, and queues the uploads that are complete: what was left
+                                by a server that ended is taken over
 `second-copies`, every 15 min   deletes, locks and holds second copies as the ledger has them, if
                                 there are any
 `copying`, every 15 min         makes those that are missing, for ten minutes
@@ -31,6 +32,7 @@ from camerad.index.index_settings import url_of
 from camerad.vault.cameras import Cameras
 from camerad.vault.certificates import read_certificate
 from camerad.vault.index_worker import IndexWorker
+from camerad.vault.ledger_copy import LedgerCopies
 from camerad.vault.notices import notice_memory
 from camerad.vault.notices.channel_setup import make_channels
 from camerad.vault.notices.notice_delivery import NoticeDelivery
@@ -129,7 +131,10 @@ class OfficeWork:
         retention = RetentionWorker(
             directory, cameras, key, clock, looked=looked, elsewhere=elsewhere
         )
-        self._add_work("expiry", lambda: _expire(uploads, queue, clock), LEAST_PAUSE_SECONDS)
+        ledgers = LedgerCopies(directory, cameras)
+        self._add_work(
+            "expiry", lambda: _expire(uploads, ledgers, queue, clock), LEAST_PAUSE_SECONDS
+        )
         readings = ReadingsWorker(directory, cameras, key, clock, settings.report)
         self._add_work("readings", readings.look, LEAST_PAUSE_SECONDS)
         self._add_work(WATCH, watch.look, away=True)
@@ -210,9 +215,14 @@ class OfficeWork:
             self._wake(WATCH if event is TakeoverEvent.APART else RETENTION)
 
 
-def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: Clock) -> float:
-    """Look for uploads to which nothing comes, and for those that are complete; returns after how
-    many seconds to look again."""
+def _expire(
+    uploads: Uploads,
+    ledgers: LedgerCopies,
+    queue: Callable[[str, Declaration], None],
+    clock: Clock,
+) -> float:
+    """Look for uploads to which nothing comes, for those that are complete, and for ledgers that
+    did not come whole; returns after how many seconds to look again."""
     uploads.tidy()  # what the storage did not let go when it was to be removed
     for one in uploads.expire(clock.moment()):
         if one.came:
@@ -233,4 +243,13 @@ def _expire(uploads: Uploads, queue: Callable[[str, Declaration], None], clock: 
             )
     for kid, declaration in list(uploads.complete()):
         queue(kid, declaration)
+    days = uploads.limits.unfinished_days
+    for kid in ledgers.expire(days, clock.moment()):
+        log.info(
+            "the ledger of the camera %s did not come whole for %d days, so what was there of it "
+            "was removed",
+            kid,
+            days,
+            extra=MessageId.UPLOAD.extra,
+        )
     return EXPIRY_SECONDS
