@@ -84,7 +84,7 @@ def restate_holds(state: LedgerState, parts: Iterable[Carried]) -> tuple[HoldPla
 def _is_needed(state: LedgerState, known: RecordingState, ages: Ages) -> bool:
     if known.deleted is not None:
         return known.deleted.epoch == state.head.epoch
-    return not (known.missing and state.is_due(known, ages))
+    return not state.is_given_up(known, ages)
 
 
 def _chunks(items: Iterable[_T]) -> list[tuple[_T, ...]]:

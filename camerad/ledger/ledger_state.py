@@ -195,6 +195,11 @@ class LedgerState(msgspec.Struct, frozen=True):
         counted = self.counted_us(known, ages)
         return counted is not None and not known.held and counted >= known.retention_days * DAY
 
+    def is_given_up(self, known: RecordingState, ages: Ages) -> bool:
+        """Whether a recording's file has vanished, and it would have been deleted by now: the next
+        epoch knows nothing of it."""
+        return known.missing and self.is_due(known, ages)
+
     def may_run(self, header: Header, boot_id: str) -> bool:
         """Whether, by a device's ledger, the recording is being made in the boot `boot_id`.
 

@@ -131,8 +131,13 @@ class Deleter:
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         if not left and self._kind is PlaceKind.OFFICE:
-            recordings = self.ledger.state.recordings.values()
-            gone = {one.id for one in recordings if one.deleted is not None}
+            state = self.ledger.state
+            ages = state.ages(*self.ledger.now())
+            gone = {
+                one.id
+                for one in state.recordings.values()
+                if one.deleted is not None or state.is_given_up(one, ages)
+            }
             for holding in place.holdings:
                 try:
                     receipts.remove(holding.receipts, gone)

@@ -4,7 +4,8 @@ A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNN
 nine digits; they are in the order of their numbers, and the last about a recording counts. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
 whether that ledger was put back. It is written durably where the copies are, before the device's
-ledger calls them acknowledged. It is removed when its recordings are deleted there.
+ledger calls them acknowledged. It is removed when its recordings are deleted there, or would have
+been, if they are lost.
 
 The device signs what was copied by stick or card, the office what came through the dock. Both count
 alike. The office's key vouches for receipts alone: never for a recording, nor for a device's

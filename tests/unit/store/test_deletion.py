@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEYS, ONE, THREE, TWO, Camera
+from desk_helpers import DAYS, KEYS, ONE, THREE, TWO, Camera, open_office
 
 from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, ClockSource
 from camerad.base.errors import StorageError
+from camerad.container.keys import SigningKey
+from camerad.container.recording_files import SUFFIX
 from camerad.ledger.ledger import HeldError, read_ledger
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 
@@ -124,3 +126,26 @@ def test_a_tombstone_for_what_is_held_is_refused(camera: Camera) -> None:
         store.hold(ONE, "prosecutor", "Desk")
         with pytest.raises(HeldError):
             store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
+
+
+def test_the_receipt_of_a_lost_recording_goes_on_its_day_unless_that_is_held(
+    camera: Camera, tmp_path: Path
+) -> None:
+    """Before that it shows that the recording was lost."""
+    for name in (ONE, TWO):
+        camera.put(name)
+    camera.offload(tmp_path / "office")
+    with open_office(tmp_path / "office", SigningKey.generate(), camera.clock) as store:
+        store.reconcile()
+        store.hold(TWO, "prosecutor", "Desk")
+        (holding,) = store.place.holdings
+        for name in (ONE, TWO):
+            os.unlink(os.path.join(holding.recordings, name + SUFFIX))
+        store.reconcile()
+        camera.clock.advance((DAYS - 1) * DAY)
+        assert store.purge() == []
+        assert sorted(os.listdir(holding.receipts)) == ["0001.jws", "0002.jws"]
+        camera.clock.advance(DAY)
+        assert store.purge() == []
+        assert set(store.ledger.state.recordings) == {TWO}
+        assert os.listdir(holding.receipts) == ["0002.jws"]
