@@ -204,7 +204,7 @@ class _Offload:
         if info.state in (RECORDING, INTERRUPTED) or info.final is None:
             self._done.open.append(info.id)
             return False
-        if info.id in self._deleted:
+        if (info.id, info.final) in self._deleted:
             return False  # the office had it, and deleted it in time
         known = self._state.recordings.get(info.id)
         if known is None or known.final != info.final:
@@ -320,8 +320,9 @@ def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
         )
 
 
-def _deleted_in(target: str) -> frozenset[str]:
-    """Recordings that the office's ledger calls deleted, so far as it can be read.
+def _deleted_in(target: str) -> frozenset[tuple[str, str]]:
+    """Recordings that the office's ledger calls deleted, so far as it can be read: their ids and
+    ends, since another camera may have drawn the same id.
 
     The ledger's keys are those beside it: a false tombstone could only keep a recording on the
     device, and that without an acknowledgement. Raises ForbiddenError: what the office deleted must
@@ -338,7 +339,11 @@ def _deleted_in(target: str) -> frozenset[str]:
             "%s: no ledger of the office is read: %s", office, error, extra=MessageId.DETAIL.extra
         )
         return frozenset()
-    return frozenset(known.id for known in state.recordings.values() if known.deleted is not None)
+    return frozenset(
+        (known.id, known.final)
+        for known in state.recordings.values()
+        if known.deleted is not None and known.final is not None
+    )
 
 
 @contextlib.contextmanager

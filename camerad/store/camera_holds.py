@@ -92,7 +92,8 @@ def not_ours(
 
 
 def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
-    """Take the holds of an office's cameras over into its store; yields a sentence on each change.
+    """Take the holds of an office's cameras over into its store; yields a sentence on each change,
+    for the log: who holds what and why stands in the ledger alone.
 
     What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
     those that may end one.
@@ -111,10 +112,10 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
             room = MOST_HOLDS - (len(ours.holds) if ours is not None else 0)
             for one in holds[:room]:  # it is held by the others, too
                 store.ledger.append("hold", id=recording, reason=one.reason, who=one.who)
-                yield f"{recording}: it is held {one.reason} ({one.who})"
+                yield f"{recording}: a hold of its camera's counts here too"
         for recording, who in ended:
             store.ledger.append("release", id=recording, who=_on_camera(who))
-            yield f"{recording}: it was held on the camera, which released it ({who})"
+            yield f"{recording}: its camera has released it, and so it is here"
 
 
 def _as_ours(hold: Hold) -> Hold:

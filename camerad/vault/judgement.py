@@ -16,8 +16,10 @@ from camerad.base.errors import CameradError
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.severity import Severity
+from camerad.container.skeleton import readable_skeleton
 from camerad.container.whole_file import WholeFile
 from camerad.store import verified_copy
+from camerad.store.locations import office_place
 from camerad.store.trust import NO_DEVICE
 from camerad.store.verified_copy import Digest
 from camerad.vault.upload_files import Declaration
@@ -62,6 +64,18 @@ def check_recording(path: str, declared: Declaration, key: PublicKey, known: str
     else:
         written = Digest(whole.sha256, whole.bytes)
     return Judged(_device_of(report, declared, written, known), written)
+
+
+def has_anothers(root: str, declared: Declaration, placed: str | None) -> bool:
+    """Whether the office's directory `root` has another recording of this id than the declared one:
+    whoever asks by the id would not know which of them. placed: the camera's own file, if there is
+    one, which is compared by itself. Raises StorageError."""
+    for path in office_place(root).files_of(declared.recording):
+        said = None if path == placed else readable_skeleton(path)
+        closed = None if said is None else said.closed_by
+        if closed is not None and closed.sha256 != declared.final:
+            return True
+    return False
 
 
 def _device_of(report: Report, declared: Declaration, written: Digest, known: str) -> str:

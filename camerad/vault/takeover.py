@@ -47,7 +47,7 @@ from camerad.store.verified_copy import Digest
 from camerad.vault.apart import Apart
 from camerad.vault.arrivals import CameContent
 from camerad.vault.camera_holdings import CameraHoldings, KnownCameras, Turns, size_of
-from camerad.vault.judgement import UnfitError, check_recording
+from camerad.vault.judgement import UnfitError, check_recording, has_anothers
 from camerad.vault.start_check import check_directory
 from camerad.vault.takeover_events import TakeoverEvent, TakeoverListener, nobody
 from camerad.vault.tombstones import Tombstones
@@ -69,6 +69,10 @@ BRANCHED: Final = (
 DELETED: Final = "the office had this recording, and deleted it in its time"
 _OTHER: Final = (
     "the office has another file under this recording's id, which is not replaced: compare both"
+)
+
+_ANOTHERS: Final = (
+    "the office has another camera's recording of this id, which is drawn at random: look at both"
 )
 
 
@@ -227,6 +231,9 @@ class Takeover:
         except UnfitError as error:
             came.compare(source, error.written)
             self._put_apart(kid, declared, source, error.written, str(error))
+            return
+        if has_anothers(self._root, declared, placed):
+            self._put_apart(kid, declared, source, judged.written, _ANOTHERS)
             return
         other = placed is not None and not _is_same_file(source, placed)
         target = self._place(self._holdings.make(kid), recording, source, placed)

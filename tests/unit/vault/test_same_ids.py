@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, SHORT, Camera, facts_of
+from desk_helpers import DAYS, KEY, ONE, SHORT, Camera, Silent, facts_of
 from sealed_helpers import WALL_US, made
 from vault_helpers import KID, OFFICE_KEY, Vault, register
 
@@ -18,7 +18,9 @@ from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import office
+from camerad.office.offload import offload
 from camerad.store import camera_holds
+from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import place_of
 from camerad.store.store import Store
 from camerad.vault.takeover import DELETED
@@ -126,6 +128,29 @@ def test_a_deletion_that_was_interrupted_is_completed(two: Two) -> None:
     os.link(two.one.recordings / f"{ONE}.tar", holding / "recordings" / f"{ONE}.tar")
     with two.desk():
         assert two.files() == []
+
+
+def test_of_one_id_the_office_takes_one_camera_s_recording_over(tmp_path: Path) -> None:
+    """Else whoever has the key of one could take the place of another's, by a name before it."""
+    two = Two(tmp_path)
+    register(two.vault.register, ("cam-1", KEY.public, ()), ("a-cam", OTHER.public, ()))
+    two.vault.restart()
+    two.one.put()
+    assert two.vault.dock(two.one) == [ONE]
+    assert two.hand_over_other() is None
+    assert two.files() == ["cam-1"]
+    (why,) = two.vault.root.glob("office/apart/**/*.json")
+    assert "another camera's recording of this id" in why.read_text()
+    with two.desk() as store:
+        assert store.ledger.state.recordings[ONE].changed is None
+
+
+def test_a_stick_brings_what_another_one_s_tombstone_does_not_name(two: Two) -> None:
+    two.other.put()
+    with two.other.open() as store:
+        client = OwnedDevice(store, OTHER, KeyRing([OTHER.public]))
+        done = offload(client, str(two.vault.root), Silent(), same_disk=True)
+    assert done.copied == [ONE]
 
 
 def test_another_cameras_release_ends_no_hold(tmp_path: Path) -> None:
