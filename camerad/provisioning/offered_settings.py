@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files
+from camerad.base.erasing import erase
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.state_file import StateFileError, read_json, write_json
@@ -98,6 +99,8 @@ class OfferedSettings:
             return self._refuse(offer, verdict.why.value, ADVICE[verdict.why])
         if isinstance(verdict, FileAccepted):
             durable_files.make_directory(self._directory)
+            if waiting is not None:
+                self._let_go()
             durable_files.publish(settings_offer.offer_path(self._state_dir), offer)
             _log.info(
                 "the office's settings file of serial %d came through the dock; it takes effect at "
@@ -139,8 +142,15 @@ class OfferedSettings:
             return offer
         if done.why is not None:
             self._refuse(offer, done.why, _advice(done.why))
-        durable_files.remove(settings_offer.offer_path(self._state_dir), missing_ok=True)
+        self._let_go()
         return None
+
+    def _let_go(self) -> None:
+        """Overwrite and remove what waited: it may have a wireless network's passphrase. It loses
+        its name first, so that zeros are never taken for an offer."""
+        path = settings_offer.offer_path(self._state_dir)
+        durable_files.rename(path, path + durable_files.TEMPORARY)
+        erase(path + durable_files.TEMPORARY)
 
     def _refused(self) -> tuple[RefusedOffer, ...]:
         path = os.path.join(self._directory, _REFUSED)

@@ -39,6 +39,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from camerad.base import durable_files, file_status, state_file, storage_errors
+from camerad.base.erasing import erase
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
@@ -268,13 +269,7 @@ def _destroy(path: str) -> None:
         path,
         extra=MessageId.IDENTITY_CHANGED.extra,
     )
-    descriptor = durable_files.open_existing(path)
-    try:
-        durable_files.write(descriptor, [bytes(os.fstat(descriptor).st_size)], 0, path)
-        durable_files.sync(descriptor, path)
-    finally:
-        durable_files.close(descriptor, path)
-    durable_files.remove(path)
+    erase(path)
 
 
 def _set_aside(path: str, what: str) -> None:

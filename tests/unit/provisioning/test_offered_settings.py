@@ -112,6 +112,23 @@ def test_a_card_that_takes_no_report_keeps_no_later_settings_out(
     assert status.running.serial == 3
 
 
+def test_what_waited_leaves_nothing_of_its_passphrase_on_the_card(dock: Dock, scene: Scene) -> None:
+    """Neither when a start has decided about it, nor when a newer one takes its place."""
+    path = settings_offer.offer_path(str(scene.state))
+    for serial, then in ((2, "newer"), (3, "decided")):
+        assert dock.take(offer_of(newer(serial, WIFI))) is None
+        with open(path, "rb") as blocks:  # as whoever looks at the card's free room
+            assert any(blocks.read())
+            if then == "newer":
+                assert dock.take(offer_of(newer(3, WIFI))) is None
+            else:
+                assert dock.start() is ApplyOutcome.APPLIED
+                dock.daemon.status()
+                assert list(Path(path).parent.iterdir()) == []
+            blocks.seek(0)
+            assert not any(blocks.read())
+
+
 def test_the_same_file_again_is_nothing_new(dock: Dock, scene: Scene) -> None:
     offer = offer_of(newer())
     assert dock.take(offer) is None
