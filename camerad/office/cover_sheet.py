@@ -109,7 +109,7 @@ class _Page:
             checks_title=escape(words.checks),
             checks="".join(self._checks()),
             gaps_title=escape(words.gaps),
-            gaps=self._list(self._gaps(), words.no_gaps),
+            gaps=self._list(self._gaps(), self._no_gaps()),
             damages=self._section(words.damages, self._findings(Severity.DAMAGE)),
             remarks=self._section(words.remarks, self._findings(Severity.NOTE)),
             contained=self._section(words.contained, self._contained()),
@@ -296,6 +296,13 @@ class _Page:
         pictures = [self._gap(gap, "{}", words.pictures) for gap in self._result.gaps]
         sound = [self._gap(gap, words.no_sound, words.units) for gap in self._result.sound_gaps]
         return pictures + sound
+
+    def _no_gaps(self) -> str:
+        """Where no gap is stated. The footage is called continuous only if it was found so."""
+        words = self._words
+        bare = {FindingKind.UNSTATED, FindingKind.SILENT, FindingKind.QUIET}
+        damaged = self._sheet.report.verdict >= Verdict.NOT_AUTHENTIC
+        return words.no_gaps if damaged or bare & self._result.findings.kinds else words.continuous
 
     def _gap(self, gap: Gap, form: str, count: str) -> str:
         words = self._words

@@ -22,6 +22,7 @@ const BROKEN = [
 const INCOMPLETE = [
   FindingKind.CHANGED, FindingKind.MISSING, FindingKind.UNCOMMITTED, FindingKind.ARCHIVE, FindingKind.LOST,
 ];
+const BARE = [FindingKind.UNSTATED, FindingKind.SILENT, FindingKind.QUIET];
 const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
 
 /** Text for a page of HTML, without whatever would reorder or break its lines. @param {string} text */
@@ -73,7 +74,7 @@ class Page {
       checks_title: escape(words.checks),
       checks: this.#checks().join(""),
       gaps_title: escape(words.gaps),
-      gaps: this.#list(this.#gaps(), words.no_gaps),
+      gaps: this.#list(this.#gaps(), this.#noGaps()),
       damages: this.#section(words.damages, this.#findings(Severity.DAMAGE)),
       remarks: this.#section(words.remarks, this.#findings(Severity.NOTE)),
       contained: "",
@@ -232,6 +233,13 @@ class Page {
     const { words, result } = this;
     const pictures = result.gaps.map((gap) => this.#gap(gap, "{}", words.pictures));
     return [...pictures, ...result.soundGaps.map((gap) => this.#gap(gap, words.no_sound, words.units))];
+  }
+
+  /** Where no gap is stated. The footage is called continuous only if it was found so. */
+  #noGaps() {
+    const { words, result, sheet } = this;
+    const isBare = BARE.some((kind) => result.findings.kinds.has(kind));
+    return isBare || sheet.exit >= Exit.NOT_AUTHENTIC ? words.no_gaps : words.continuous;
   }
 
   #gap(gap, form, count) {

@@ -15,8 +15,9 @@ class ReportWording(msgspec.Struct, frozen=True):
     policies, kinds (`findings.Kind`). A word that is missing there is shown as it is. button: what
     a trigger ``button:NAME`` becomes.
     decimal: the decimal sign; date_format, day_format, time_format: for ``strftime``. hold_reason:
-    of the hold that an export places, which goes into the ledger. sealed_only, check_not_opened: of
-    a package without a video, which a browser's tab makes of what is not authentic.
+    of the hold that an export places, which goes into the ledger. no_gaps: where no gap is stated;
+    continuous: where none was found either. sealed_only, check_not_opened: of a package without a
+    video, which a browser's tab makes of what is not authentic.
     """
 
     code: str
@@ -85,6 +86,7 @@ class ReportWording(msgspec.Struct, frozen=True):
 
     gaps: str
     no_gaps: str
+    continuous: str
     more: str
     from_to: str
     the_beginning: str

@@ -151,6 +151,29 @@ def test_gaps_and_remarks_are_listed_and_the_rest_is_counted(words: ReportWordin
 
 
 @BOTH
+def test_no_sheet_says_continuous_of_what_was_found_otherwise(words: ReportWording) -> None:
+    """Whether a gap is stated is one thing, whether the check found any another."""
+    plain, continuous = f"{words.gaps} {words.no_gaps}", words.continuous
+    assert continuous.startswith(f"{words.no_gaps} ")
+    note, damage = Severity.NOTE, Severity.DAMAGE
+    for kind, severity, whole in (
+        (FindingKind.RECOVERED, note, True),
+        (FindingKind.UNSTATED, note, False),
+        (FindingKind.SILENT, note, False),
+        (FindingKind.QUIET, note, False),
+        (FindingKind.MISSING, damage, False),
+    ):
+        result = a_result()
+        result.findings.add(Finding(kind, severity, "x", "", "", SECOND, 2 * SECOND))
+        text = text_of(render(a_sheet(result), words))
+        assert plain in text, kind
+        assert (continuous in text) is whole, kind
+    replaced = Report("x.tar", 1, a_result(), ledger=[(damage, "another end")])
+    assert continuous not in text_of(render(a_sheet(a_result(), report=replaced), words))
+    assert continuous in text_of(render(a_sheet(a_result()), words))
+
+
+@BOTH
 def test_fewer_pictures_in_heat_are_on_the_sheet(words: ReportWording) -> None:
     assert words.rates not in text_of(render(a_sheet(a_result()), words))
     changes = [
