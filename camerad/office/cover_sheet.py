@@ -197,8 +197,7 @@ class _Page:
         # What repair closed did not end when repair wrote that.
         if closing.boot_id != self._header.boot_id or closing.reason == RECOVERED:
             return reason
-        ended_us = self._header.started_wall_us + self._result.end_us
-        ended_us += self._header.origin_us - self._header.trigger_us
+        ended_us = self._header.started_wall_us + closing.at_us - self._header.trigger_us
         return f"{self._zoned(ended_us)}; {reason}"
 
     def _rates(self) -> str:

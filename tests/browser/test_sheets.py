@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, Page
 from sealed_helpers import KEY, KEYS, Members, made, pack, sealed, signed, some_closing, without
 
-from camerad.container.gaps import FRAMES_LOST
+from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import CoverSheet, render
 from camerad.office.wording import ENGLISH
@@ -26,6 +26,22 @@ from tests.browser.test_package_checks import SHEET
 from tests.unit.desk.desk_scene import DeskScene, free_origin
 
 FLAGS: Final = DESK_FLAGS
+FACTS: Final = """async ([spelled, key]) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
+  const { BlobSource } = await import("/page/player/evidence/source.js");
+  const { FactsView } = await import("/page/player/facts_view.js");
+  const { judge } = await import("/page/player/evidence/judge.js");
+  const { Timeline } = await import("/page/player/timeline.js");
+  const { LANGUAGES } = await import("/page/player/words.js");
+  const found = await judge(new BlobSource(new Blob([bytes(spelled)])), { key: bytes(key) });
+  const timeline = new Timeline(found.header);
+  for (const commit of found.commits) timeline.add(commit.facts);
+  timeline.close(found.end.closing);
+  const view = new FactsView(LANGUAGES.en);
+  view.draw(timeline, found.end.closing);
+  return [...view.element.children].map((one) => one.textContent);
+}"""
+"""What player.html says of a recording below its picture: names and values by turns."""
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +53,31 @@ def page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def recordings() -> dict[str, Members]:
-    """Recordings of which it matters what the sheet says of their gaps."""
+    """Recordings of which it matters what the sheet says of their gaps, and of their end."""
     whole, torn = made(SHORT), made(SHORT + "." * 60 + SHORT)
     facts = [replace(one, gaps=()) for one in torn.facts]
     closing = some_closing(sum(one.frames for one in facts), torn.facts[-1].end_us)
+    sealed_whole = [sealed(it) for it in whole.plain]
+    last, stopped_us = whole.facts[-1], whole.facts[-1].end_us + 30_000_000
+    stopped = some_closing(len(whole.numbers), stopped_us)
+    stopped = replace(stopped, gaps=(Gap(STOPPED_SHORT, None, last.last_us, stopped_us),))
     return {
         "whole": whole.members,
+        "stopped": signed(whole.header, sealed_whole, whole.facts, stopped),
         "stated": torn.members,
         "unstated": signed(torn.header, [sealed(it) for it in torn.plain], facts, closing),
         "cut": without(whole.members, "000001.m4s.age", "000001.jws"),
     }
 
 
+def spelled(file: bytes) -> list[str]:
+    """A file and the key that it is judged by, for a page."""
+    return [base64.b64encode(it).decode() for it in (file, KEY.public.raw)]
+
+
 def by_tab(page: Page, file: bytes) -> list[str]:
     """The texts of the sheet that the tab makes."""
-    given = [base64.b64encode(it).decode() for it in (file, KEY.public.raw)]
-    lines: list[str] = page.evaluate(SHEET, given).splitlines()
+    lines: list[str] = page.evaluate(SHEET, spelled(file)).splitlines()
     return lines
 
 
@@ -91,3 +116,18 @@ def test_both_call_footage_continuous_only_where_it_is(
     assert said["whole"] == ENGLISH.continuous
     assert ENGLISH.gap_reasons[FRAMES_LOST] in said["stated"]
     assert said["unstated"] == said["cut"] == ENGLISH.no_gaps
+
+
+def test_the_end_is_the_stop_and_the_length_that_of_the_footage(
+    page: Page, recordings: dict[str, Members], tmp_path: Path
+) -> None:
+    for name in ("whole", "stopped", "stated", "unstated"):
+        file = pack(recordings[name])
+        tab, command = by_tab(page, file), by_command(tmp_path, file)
+        assert row(tab, ENGLISH.ended) == row(command, ENGLISH.ended), name
+        length = row(tab, ENGLISH.length).partition(", ")[0]
+        facts = page.evaluate(FACTS, spelled(file))
+        assert row(facts, ENGLISH.length) == length, name
+        if name == "stopped":
+            stop = f"24 November 2026, 15:30:30 UTC; {ENGLISH.end_reasons['stop']}"
+            assert (row(tab, ENGLISH.ended), length) == (stop, "0:01.000")

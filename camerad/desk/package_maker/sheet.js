@@ -154,12 +154,12 @@ class Page {
 
   #ended() {
     const { words, header } = this;
-    const { closing, endLinked, endUs } = this.result;
+    const { closing, endLinked } = this.result;
     if (closing === null || !endLinked) return words.unknown;
     const reason = wordFor(words.end_reasons, closing.reason);
     // What repair closed did not end when repair wrote that.
     if (closing.boot_id !== header.boot_id || closing.reason === RECOVERED) return reason;
-    const ended = header.started_wall_us + endUs + header.origin_us - header.trigger_us;
+    const ended = header.started_wall_us + (closing.at_us - header.trigger_us);
     return `${this.#zoned(ended)}; ${reason}`;
   }
 

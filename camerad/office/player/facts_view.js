@@ -22,14 +22,14 @@ export class FactsView {
     const time = (/** @type {number} */ at) => recordingTime(at, decimal);
     const day = (/** @type {number} */ wall) => timeOfDay(wall, locale);
     const begun = header.started_wall_us;
-    const pre = Math.min(Math.max(0, timeline.trigger), timeline.length);
+    const pre = Math.min(Math.max(0, timeline.trigger), timeline.end);
     const reason = closing === null ? report.unknown : wordFor(report.end_reasons, closing.reason);
     const rows = [
       [report.recording, header.id],
       [report.device, header.device],
       [report.begun, `${day(begun)}; ${report.clock[header.clock.source] ?? header.clock.source}`],
       [report.ended, reason],
-      [report.length, time(timeline.length)],
+      [report.length, time(timeline.end)],
       [report.pre_event, pre > 0 ? time(pre) : report.no_pre_event],
       [report.marks, timeline.marks.map(time).join(", ") || report.none],
       [report.wearer, header.wearer ?? report.no_wearer],

@@ -118,6 +118,18 @@ def test_the_end_is_counted_from_the_press() -> None:
     assert "24 November 2026, 20:29:30" in render(a_sheet(a_result()), ENGLISH)
 
 
+def test_the_end_is_when_it_was_stopped_not_the_last_picture() -> None:
+    """The camera delivered nothing any more in the last half minute."""
+    short = a_result(end_us=LENGTH_US - 30 * SECOND)
+    assert "24 November 2026, 20:29:30" in render(a_sheet(short), ENGLISH)
+    assert "3:59:30.000, 432000 pictures" in render(a_sheet(short), ENGLISH)
+    late = some_closing(432_000, ORIGIN_US + LENGTH_US, RECOVERED)
+    other_boot = replace(some_closing(432_000, ORIGIN_US + LENGTH_US), boot_id="another")
+    for closing in (late, other_boot):
+        text = text_of(render(a_sheet(a_result(closing=closing)), ENGLISH))
+        assert f"{ENGLISH.ended} {ENGLISH.end_reasons[closing.reason]} {ENGLISH.length}" in text
+
+
 @BOTH
 def test_both_languages_say_the_same_things(words: ReportWording) -> None:
     """Every text is there, and what has a name put into it takes the same names."""
