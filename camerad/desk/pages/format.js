@@ -45,13 +45,13 @@ export function age(us, now) {
   return new Intl.RelativeTimeFormat(spelling()).format(-Math.floor(value), unit);
 }
 
-/** A length in seconds as h:mm:ss or m:ss. */
+/** A length in seconds as h:mm:ss or m:ss; behind a sign if it is a time before the first picture. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  const whole = Math.round(seconds);
+  const whole = Math.round(Math.abs(seconds));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   const two = (number) => String(number).padStart(2, "0");
-  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
+  return `${seconds < 0 && whole > 0 ? "−" : ""}${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
 }
 
 /** The zone that times are shown in, by the city that it is called after. */

@@ -132,7 +132,7 @@ function facts(said, key, row, called) {
   const gap = (one) => `${duration(one.from)}–${duration(one.to)} (${wordFor(called.gap_reasons, one.reason)})`;
   const list = [
     ["began", moment(said.began_us, said.clock)],
-    ["press", say("press_at", { at: duration(said.trigger_at) })],
+    ["press", say(said.trigger_at < 0 ? "press_before" : "press_at", { at: duration(Math.abs(said.trigger_at)) })],
     ["length", duration(said.seconds)],
     ["ended_by", wordFor(called.end_reasons, said.reason) ?? "–"],
     ["camera", said.device],

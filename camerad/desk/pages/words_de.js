@@ -168,6 +168,7 @@ export const DE = {
   began: "Beginn",
   press: "Tastendruck",
   press_at: "{at} nach dem Beginn",
+  press_before: "{at} vor dem ersten Bild",
   ended_by: "Ende",
   marks: "Marken",
   gaps: "Lücken",

@@ -168,6 +168,7 @@ export const EN = {
   began: "Begin",
   press: "Press",
   press_at: "{at} after the begin",
+  press_before: "{at} before the first picture",
   ended_by: "End",
   marks: "Marks",
   gaps: "Gaps",

@@ -19,9 +19,10 @@ export function nearestSecond(us) {
 
 /** How long something is: 3.2 s, or minutes and seconds. @param {number} us @param {string} decimal */
 export function duration(us, decimal) {
-  if (us < 60 * SECOND) return `${(us / SECOND).toFixed(1).replace(".", decimal)} s`;
-  const minutes = Math.floor(us / (60 * SECOND));
-  return `${minutes} min ${Math.round((us - minutes * 60 * SECOND) / SECOND)} s`;
+  const tenths = Math.round((us / SECOND) * 10);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1).replace(".", decimal)} s`;
+  const seconds = Math.round(us / SECOND);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /**
