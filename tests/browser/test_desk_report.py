@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -18,8 +20,18 @@ from report_year import SyntheticYear
 from camerad.container.keys import KeyRing
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
-from camerad.office.report.report_days import days_in
+from camerad.office.report.figures import (
+    Cell,
+    Coverage,
+    Figure,
+    FigureGroup,
+    PeopleFrom,
+    ReportFigures,
+    Unit,
+)
+from camerad.office.report.report_days import ReportPeriod, days_in
 from camerad.office.report.report_statement import OfficeRecords, check_report
+from camerad.office.report.report_table import write_table
 from camerad.store.locations import office_place
 from tests.browser.person import NARROW, SCREENSHOTS, WIDE, person
 from tests.unit.desk.desk_scene import DeskScene, free_origin
@@ -143,3 +155,26 @@ def test_it_fits_a_phone_in_the_dark_and_says_what_is_wrong(
         page.get_by_role("button", name="Make the report").press("Enter")
         expect(page.locator("#told")).to_contain_text("not as this office signed it")
         assert json.loads(page.evaluate("JSON.stringify(window.frames.length)")) == 0
+
+
+def test_its_table_is_guarded_as_the_desk_s_own_are(chromium: Browser, scene: DeskScene) -> None:
+    parts = ["=1", "stop;=1", "a,  +1", "a\t@x", "a|-1", 'a;"=1', "'=1", " \t=1", "\r=1", "\n"]
+    parts += ["a;\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "a;\ufeff=1", "Az. 7-2", "a;b", "a,b"]
+    first = last = date(2025, 1, 31)
+    one = Cell(first, last, 9.0, count=9)
+    group, code = FigureGroup.RECORDINGS, "recordings_by_reason"
+    figures = tuple(Figure(group, code, Unit.COUNT, one, (), part) for part in parts)
+    covers = Coverage(None, 0, 0, 0, 0, 0, 0, "", {})
+    table = write_table(
+        ReportFigures(ReportPeriod(first, last), "UTC", (), PeopleFrom.SHIFTS, figures, covers)
+    )
+    with person(
+        chromium, scene.origin, "desk-report-table", size=WIDE, scheme="light", language="de-DE"
+    ) as officer:
+        said = officer.page.evaluate(
+            "async (rows) => (await import('/page/csv.js')).csvOf(['part'], rows)",
+            [{"part": one} for one in parts],
+        )
+    _, *desk_s = csv.reader(io.StringIO(said.removeprefix("\ufeff"), newline=""))
+    _, *report_s = csv.reader(io.StringIO(table.decode(), newline=""))
+    assert [row[2] for row in report_s] == [row[0] for row in desk_s]

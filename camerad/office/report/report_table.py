@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Final
@@ -24,7 +25,9 @@ COLUMNS: Final = (
 PERIOD: Final = "period"
 MONTHS: Final = "months"
 _DECIMALS: Final = 6
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r"""(^|[;,|\t\r\n])(?=[\s\ufeff"']*[=+\-@\uff0b\uff0d\uff1d\uff20])""")
+"""A cell begins here, whichever separator a program goes by, and what follows may be a formula.
+``camerad/desk/pages/csv.js`` has the same."""
 
 
 class ReportTableError(CameradError, ValueError):
@@ -44,7 +47,7 @@ class EarlierFigures(msgspec.Struct, frozen=True):
 def write_table(report: ReportFigures) -> bytes:
     """The table."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for figure in report.figures:
         writer.writerow(_row(figure, figure.total, PERIOD))
@@ -99,5 +102,6 @@ def _number(number: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """A text in which no spreadsheet finds a formula, whatever separates its cells."""
+    safe = f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
+    return _FORMULA.sub(r"\1'", safe)

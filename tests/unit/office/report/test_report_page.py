@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import re
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from camerad.behaviour.dock_progress import HandoverTrouble
 from camerad.behaviour.stages import Condition
@@ -186,6 +188,36 @@ def test_the_table_reads_back_as_it_was_written() -> None:
     for figure in report.figures:
         if figure.total.value is not None and not figure.part.startswith("="):
             assert found.cells[figure.key].value == pytest.approx(figure.total.value, abs=1e-4)
+
+
+def table_with(*parts: str) -> bytes:
+    """The table of a report whose figures have these parts."""
+    one = Cell(PERIOD.first, PERIOD.last, 9.0, count=9)
+    group, code = FigureGroup.RECORDINGS, "recordings_by_reason"
+    figures = tuple(Figure(group, code, Unit.COUNT, one, (), part) for part in parts)
+    return write_table(replace(report_of(BUSY), figures=figures))
+
+
+def test_no_spreadsheet_finds_a_formula_wherever_it_begins_a_cell() -> None:
+    parts = ["=1", "stop;=1", "a,  +1", "a\t@x", "a|-1", 'a;"=1', "'=1", "\t=1", "a;\uff1d1"]
+    parts += [f"{sign}1" for sign in "+-@\uff0b\uff0d\uff20"]
+    text = table_with(*parts).decode()
+    begun = [one.lstrip('" ') for one in re.split(r"[;,|\t\r\n]", text)]
+    assert [one for one in begun if one.startswith(tuple("=+-@\uff0b\uff0d\uff1d\uff20"))] == []
+    kept = ["stop", "Az. 7-2", "a;b", 'say "it", it\'s']
+    rows = list(csv.reader(io.StringIO(table_with(*kept).decode())))
+    assert [row[2] for row in rows[1:]] == kept
+    assert all(line[0] == line[-1] == '"' for line in text.splitlines())
+
+
+def test_the_table_of_an_earlier_version_is_read() -> None:
+    """It quoted only what had to be quoted."""
+    table = table_with("stop", "stop,now")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(csv.reader(io.StringIO(table.decode())))
+    earlier = text.getvalue().encode()
+    assert earlier.startswith(b"group,") and b',"stop,now",' in earlier
+    assert read_table(earlier, "r.csv") == read_table(table, "r.csv")
 
 
 @pytest.mark.parametrize(
