@@ -45,8 +45,8 @@ class ConflictError(CameradError, ValueError):
 
 
 class RegisteredCamera(msgspec.Struct, frozen=True):
-    """One camera. former: thumbprints of keys that went with its name before. collected: when, as
-    RFC 3339. The rest is as in `PublishedDevice`."""
+    """One camera. former: thumbprints of keys that went before with its name, or with a name that
+    it had. collected: when, as RFC 3339. The rest is as in `PublishedDevice`."""
 
     name: str
     thumbprint: str
@@ -177,7 +177,6 @@ def with_camera(
         )
     other = register.by_key(device.thumbprint)
     same = register.by_name(name)
-    former: tuple[str, ...] = () if same is None else same.former
     if name not in replacing:
         if same is not None and same.thumbprint != device.thumbprint:
             raise ConflictError(
@@ -196,8 +195,8 @@ def with_camera(
                 f"of {device.serial}: this is an older copy of its card, or somebody wrote one "
                 f"back. If you know why, add --replace {name}"
             )
-    if same is not None and same.thumbprint != device.thumbprint:
-        former = (*former, same.thumbprint)
+    # It may have had others under the name that it had before.
+    keys = [key for one in (same, other) if one for key in (*one.former, one.thumbprint)]
     made = RegisteredCamera(
         name=name,
         thumbprint=device.thumbprint,
@@ -207,7 +206,7 @@ def with_camera(
         office=device.office,
         doctor=device.doctor,
         collected=collected,
-        former=former,
+        former=tuple(key for key in dict.fromkeys(keys) if key != device.thumbprint),
     )
     rest = [one for one in register.cameras if one not in (same, other)]
     return replace(register, cameras=tuple(sorted([*rest, made], key=lambda one: one.name)))
