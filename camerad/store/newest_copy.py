@@ -1,16 +1,15 @@
 """Which copy of a camera's ledger is the newest, where the camera has several directories here.
 
-A camera that got another key, after a reset or since its key was damaged, goes on with the same
-ledger. Its recordings since come into a directory named after the new key, and its ledger with
-them; the directory of the former key keeps the copy that it had. What that one says of holds is
-old: each may have been released since, and others were placed, on recordings of both directories.
+A camera that got another key, after a reset or since its key was damaged, or another name, goes on
+with the same ledger. Its recordings since come into a directory named after the new key or name,
+and its ledger with them; the former directory keeps the copy that it had. What that one says of
+holds is old: each may have been released since, and others were placed, on recordings of both
+directories.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections import defaultdict
 
 from msgspec.structs import replace
 
@@ -20,7 +19,8 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.ledger import log_segments
 from camerad.ledger.entries import parse_entry
-from camerad.store.locations import Holding, Place, PlaceKind, holding_stem
+from camerad.store.camera_directories import by_camera
+from camerad.store.locations import Holding, Place, PlaceKind
 
 
 def with_newest_copies(place: Place, keys: KeyRing) -> Place:
@@ -31,12 +31,11 @@ def with_newest_copies(place: Place, keys: KeyRing) -> Place:
     """
     if place.kind is not PlaceKind.OFFICE:
         return place
-    by_camera: dict[str, list[Holding]] = defaultdict(list)
-    for one in place.holdings:
-        if not one.broken and file_status.is_directory(one.ledger):
-            by_camera[holding_stem(os.path.basename(one.root))].append(one)
+    with_copy = [
+        one for one in place.holdings if not one.broken and file_status.is_directory(one.ledger)
+    ]
     newest: dict[str, str] = {}
-    for several in by_camera.values():
+    for several in by_camera(with_copy):
         if len(several) > 1:
             newest |= _newest_of(several, keys)
     return replace(

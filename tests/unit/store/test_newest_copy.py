@@ -1,7 +1,8 @@
-"""A camera that got another key has two directories at the office, and one ledger."""
+"""A camera that got another key or name has two directories at the office, and one ledger."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from vault_helpers import KID, NAME, Vault, register
 from camerad.base.clock import DAY
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import read_lines
-from camerad.ledger.ledger import Ledger
+from camerad.office.holdings import make_holding
 from camerad.office.office_store import camera_keys, open_office_store
-from camerad.store.locations import place_of
+from camerad.store.locations import holding_name, place_of
 from camerad.store.newest_copy import with_newest_copies
 from camerad.store.store import Store
 from camerad.vault.camera_holdings import CameraHoldings
@@ -22,25 +23,28 @@ from camerad.vault.lost_recordings import LostRecordings
 
 
 class Pair:
-    """A camera, which gets another key, and its office. before: whether the new directory's name
-    sorts before the former one's."""
+    """A camera and its office, before and after a change. another_key: the camera gets one; before:
+    which sorts before its former one. name: what it is called since."""
 
-    def __init__(self, root: Path, *, before: bool) -> None:
+    def __init__(self, root: Path, *, another_key: bool, before: bool, name: str) -> None:
         self.camera = Camera(root / "camera")
         self.vault = Vault(root / "archive")
         self.camera.put(ONE)
-        self.key = SigningKey.generate()
-        while (self.key.public.thumbprint[:8] < KID[:8]) != before:
+        self.name = name
+        self.key = SigningKey.generate() if another_key else KEY
+        while another_key and (self.key.public.thumbprint[:8] < KID[:8]) != before:
             self.key = SigningKey.generate()
 
-    def get_new_key(self) -> None:
-        register(self.vault.register, (NAME, self.key.public, (KID,)))
+    def change(self) -> None:
+        """Its next offload by stick makes the directory of its new name; or its next docking."""
+        former = () if self.key is KEY else (KID,)
+        register(self.vault.register, (self.name, self.key.public, former))
         self.vault.restart()
-        ledger = str(self.camera.root / "ledger")
-        Ledger.open(ledger, self.key, self.camera.clock, KeyRing([KEY.public])).close()
+        make_holding(str(self.vault.root), self.name, self.key.public)
+        self.on_camera().close()
 
     def on_camera(self) -> Store:
-        """With the new key."""
+        """With its present key."""
         return Store.open(self.camera.place, self.key, self.camera.clock, KeyRing([KEY.public]))
 
     def comes(self) -> None:
@@ -70,17 +74,31 @@ class Pair:
         return Counter(line.entry.kind for line in read_lines(content, keys) if line.entry)
 
 
-@pytest.fixture(params=[False, True], ids=["behind", "before"])
+@pytest.fixture(
+    params=[
+        (True, False, NAME),
+        (True, True, NAME),
+        (True, False, "camera-99"),
+        (True, True, "body-99"),
+        (False, False, "camera-99"),
+        (False, False, "body-99"),
+    ],
+    ids=[
+        *("key behind", "key before", "key and name behind", "key and name before"),
+        *("name behind", "name before"),
+    ],
+)
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
-    return Pair(tmp_path, before=request.param)
+    another_key, before, name = request.param
+    return Pair(tmp_path, another_key=another_key, before=before, name=name)
 
 
-def test_what_was_held_before_the_new_key_and_released_after_it_goes_in_time(pair: Pair) -> None:
+def test_what_was_held_before_the_change_and_released_after_it_goes_in_time(pair: Pair) -> None:
     with pair.camera.open() as store:
         store.hold(ONE, "Az 9", "Meier")
     pair.vault.dock(pair.camera)
     assert pair.look()
-    pair.get_new_key()
+    pair.change()
     with pair.on_camera() as store:
         store.release(ONE, "Meier")
     pair.comes()
@@ -92,10 +110,10 @@ def test_what_was_held_before_the_new_key_and_released_after_it_goes_in_time(pai
     assert pair.there == []
 
 
-def test_what_is_held_after_the_new_key_stays_though_it_was_made_before(pair: Pair) -> None:
+def test_what_is_held_after_the_change_stays_though_it_was_made_before(pair: Pair) -> None:
     pair.vault.dock(pair.camera)
     assert not pair.look()
-    pair.get_new_key()
+    pair.change()
     with pair.on_camera() as store:
         store.hold(ONE, "Az 9", "Meier")
     pair.comes()
@@ -107,11 +125,14 @@ def test_what_is_held_after_the_new_key_stays_though_it_was_made_before(pair: Pa
 
 def test_the_older_copy_is_known_and_one_that_cannot_be_read_is_nobody_s(pair: Pair) -> None:
     pair.vault.dock(pair.camera)
-    pair.get_new_key()
+    pair.change()
+    with pair.on_camera() as store:
+        store.hold(ONE, "Az 9", "Meier")
     pair.comes()
     place = place_of(str(pair.vault.root))
     keys = camera_keys(place, KeyRing([KEY.public, pair.key.public]))
-    (new,) = (one for one in place.holdings if pair.key.public.thumbprint[:8] in one.root)
+    new_name = holding_name(pair.name, pair.key.public)
+    (new,) = (one for one in place.holdings if os.path.basename(one.root) == new_name)
     (old,) = (one for one in place.holdings if one.root != new.root)
     newest = {one.root: one.newest for one in with_newest_copies(place, keys).holdings}
     assert newest == {old.root: new.root, new.root: ""}
@@ -130,6 +151,6 @@ def test_what_it_had_handed_over_before_is_not_asked_for_again(pair: Pair) -> No
     assert pair.vault.dock(pair.camera) == [ONE]
     pair.look()
     assert lacks(KID) == []
-    pair.get_new_key()
+    pair.change()
     pair.comes()
     assert lacks(pair.key.public.thumbprint) == []
