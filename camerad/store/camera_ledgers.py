@@ -25,6 +25,7 @@ from camerad.container.recording_files import SUFFIX, list_names
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
+from camerad.store.camera_directories import by_camera
 from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
 from camerad.store.retention import Candidate
 
@@ -37,11 +38,11 @@ _PLACE_AGAIN = (
 class DoubtfulLedger(msgspec.Struct, frozen=True):
     """A copy that cannot be relied on.
 
-    device: how the names of the camera's directories begin. text: what is wrong and what to do.
+    devices: how the names of the camera's directories begin. text: what is wrong and what to do.
     hides: it may hide holds. error: of the storage, if that is it.
     """
 
-    device: str
+    devices: frozenset[str]
     text: str
     hides: bool = True
     error: StorageError | None = None
@@ -57,11 +58,13 @@ def find_doubtful(place: Place, state: LedgerState, trusted: KeyRing) -> tuple[D
         return ()
     devices, keys = devices_here(state), _keys(place, trusted)
     found = []
-    for holding in place.holdings:
-        if holding.listed and (_device(holding) in devices or _has_recordings(holding)):
-            doubt = _doubt(holding, keys)
-            if doubt is not None:
-                found.append(doubt)
+    for several in by_camera(place.holdings):
+        theirs = frozenset(_device(one) for one in several)
+        listed = [one for one in several if one.listed]
+        if theirs.isdisjoint(devices) and not any(map(_has_recordings, listed)):
+            continue
+        doubts = (_doubt(one, theirs, keys) for one in listed)
+        found += [one for one in doubts if one is not None]
     return tuple(found)
 
 
@@ -72,14 +75,13 @@ def devices_here(state: LedgerState) -> set[str]:
 
 def stays(candidate: Candidate, paths: Sequence[str], doubtful: Sequence[DoubtfulLedger]) -> bool:
     """Whether a recording that is due stays because holds on it may be hidden, by whichever copy of
-    its camera's ledger: one that got another key has several, and one that was renamed has the
-    directory of its former name. paths: its files."""
+    its camera's ledger: one that got another key or name has several. paths: its files."""
     if candidate.age_us >= 2 * candidate.known.retention_days * DAY:
         return False
     roots = {os.path.dirname(os.path.dirname(path)) for path in paths}
     devices = {holding_stem(os.path.basename(root)) for root in roots}
     devices.add(device_stem(candidate.known.device))
-    return any(one.hides and one.device in devices for one in doubtful)
+    return any(one.hides and not one.devices.isdisjoint(devices) for one in doubtful)
 
 
 def _keys(place: Place, trusted: KeyRing) -> KeyRing:
@@ -102,21 +104,20 @@ def _has_recordings(holding: Holding) -> bool:
         return True
 
 
-def _doubt(holding: Holding, keys: KeyRing) -> DoubtfulLedger | None:
+def _doubt(holding: Holding, devices: frozenset[str], keys: KeyRing) -> DoubtfulLedger | None:
     """What is wrong with a copy; None if nothing is."""
-    device = _device(holding)
     try:
         if not (file_status.is_directory(holding.ledger) and list_names(holding.ledger)):
             text = (
                 f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
                 "whether recordings are: offload the camera once more"
             )
-            return DoubtfulLedger(device, text, hides=False)
+            return DoubtfulLedger(devices, text, hides=False)
         found = read_ledger(holding.ledger, keys)[1]
     except StorageError as error:
-        return DoubtfulLedger(device, str(error), error=error)
+        return DoubtfulLedger(devices, str(error), error=error)
     damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
     if damage is None:
         return None
     text = f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}; {_PLACE_AGAIN}"
-    return DoubtfulLedger(device, text)
+    return DoubtfulLedger(devices, text)

@@ -282,7 +282,7 @@ def _by_device_ledgers(state: LedgerState, doubtful: Iterable[DoubtfulLedger]) -
     is told of also when all of its camera went just now; of others whoever reads them tells."""
     devices = devices_here(state)
     for one in doubtful:
-        if (one.hides and one.error is None) or one.device in devices:
+        if (one.hides and one.error is None) or not one.devices.isdisjoint(devices):
             yield reason_of_error(one.error) if one.error else reason_of_damage(one.text)
 
 

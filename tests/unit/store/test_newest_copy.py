@@ -123,6 +123,24 @@ def test_what_is_held_after_the_change_stays_though_it_was_made_before(pair: Pai
     assert pair.there == [ONE]
 
 
+def test_while_the_newest_copy_is_damaged_what_was_made_before_stays_twice_its_days(
+    pair: Pair,
+) -> None:
+    """The damage may hide a hold on that too."""
+    pair.vault.dock(pair.camera)
+    pair.change()
+    pair.comes()
+    new = pair.vault.root / holding_name(pair.name, pair.key.public)
+    with max(new.glob("ledger/*.jws")).open("ab") as file:
+        file.write(b"x" * 300 + b"\n")
+    pair.camera.clock.advance(DAYS * DAY + DAY)
+    pair.look()
+    assert pair.there == [ONE]
+    pair.camera.clock.advance(DAYS * DAY)
+    pair.look()
+    assert pair.there == []
+
+
 def test_the_older_copy_is_known_and_one_that_cannot_be_read_is_nobody_s(pair: Pair) -> None:
     pair.vault.dock(pair.camera)
     pair.change()
