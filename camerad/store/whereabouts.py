@@ -1,9 +1,9 @@
 """Whether a recording that has no file in an office is gone, or only away with its directory.
 
-A camera has a directory for each key that it had. Its name alone does not say in which of them a
-recording was; what came with the recordings does: the receipts, and the copy of the camera's
-ledger. Where no directory that is there has ever had it, that which had it may be on a disk that is
-not mounted, and nothing can be said.
+A camera has a directory for each key and each name that it had. A name alone does not say in which
+of them a recording was; what came with the recordings does: the receipts, and the copy of the
+camera's ledger. Where no directory that is there has ever had it, that which had it may be on a
+disk that is not mounted, and nothing can be said.
 
 What came with 20,000 recordings takes a second of a processor to read. So it is read once for all
 that is asked in one look, and again if the directory or a part of it is another one than it was,
@@ -23,6 +23,7 @@ from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.ledger.ledger import read_state
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
+from camerad.store.camera_directories import by_camera
 from camerad.store.locations import Holding, Place, PlaceKind, device_stem, holding_stem
 
 
@@ -41,12 +42,17 @@ class Whereabouts:
         if not known.device:
             return not (self._place.holdings or self._unread)
         stem = device_stem(known.device)
-        if stem in self._unread:
+        theirs = self._directories.get(stem, [])
+        if not self._unread.isdisjoint({stem, *map(_stem, theirs)}):
             return False  # it may well be there
-        theirs = (
-            one for one in self._place.holdings if holding_stem(os.path.basename(one.root)) == stem
-        )
         return not any(known.id in self._named(one) for one in theirs)
+
+    @cached_property
+    def _directories(self) -> dict[str, list[Holding]]:
+        """All of a camera's, by what the names of any of them begin with."""
+        return {
+            _stem(one): several for several in by_camera(self._place.holdings) for one in several
+        }
 
     @cached_property
     def _unread(self) -> set[str]:
@@ -62,6 +68,10 @@ class Whereabouts:
         if had is None or had.state != state:
             had = self._had[holding.root] = _Had(state, _named(holding))
         return had.named
+
+
+def _stem(holding: Holding) -> str:
+    return holding_stem(os.path.basename(holding.root))
 
 
 class _Had(NamedTuple):

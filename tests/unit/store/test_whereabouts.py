@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
-from desk_helpers import ONE, THREE, TWO, Camera, open_office
+from desk_helpers import KEY, ONE, THREE, TWO, Camera, open_office
 from msgspec.structs import replace
+from vault_helpers import NAME, Vault, register
 
 from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
 from camerad.ledger.recording_state import RecordingState
+from camerad.office.holdings import make_holding
 from camerad.store import receipts, whereabouts
 from camerad.store.locations import Holding, UnreadPlace, device_place, office_place
 from camerad.store.whereabouts import Whereabouts
@@ -155,3 +157,35 @@ def test_what_cannot_be_read_names_nothing_and_so_nothing_is_called_gone(
 
     monkeypatch.setattr(receipts, "named_recordings", fail)
     assert Whereabouts(office_place(str(root))).is_away(known[ONE])
+
+
+def test_what_a_renamed_camera_brought_may_have_been_in_any_of_its_directories(
+    tmp_path: Path,
+) -> None:
+    """Two was made before, and says the former name, but was handed over under the new one."""
+    camera, vault = Camera(tmp_path / "camera"), Vault(tmp_path / "archive")
+    camera.put(ONE)
+    assert vault.dock(camera) == [ONE]
+    register(vault.register, ("camera-99", KEY.public, ()))
+    vault.restart()
+    there = make_holding(str(vault.root), "camera-99", KEY.public)
+    camera.put(TWO)
+    assert vault.dock(camera) == [TWO]
+    with open_office(vault.root, vault.key, camera.clock) as store:
+        store.reconcile()
+        known = store.ledger.state.recordings[TWO]
+    assert known.device == NAME
+    Path(there.recordings, f"{TWO}.tar").unlink()
+    place = office_place(str(vault.root))
+    asked = Whereabouts(place)
+    assert not asked.is_away(known)
+    with open_office(vault.root, vault.key, camera.clock) as store:
+        store.reconcile()
+        assert store.ledger.state.recordings[TWO].missing
+    shut = UnreadPlace(there.recordings, StorageError("nobody may look"))
+    elsewhere = replace(known, id=THREE)
+    assert asked.is_away(elsewhere)
+    assert not Whereabouts(replace(place, unread=(shut,))).is_away(elsewhere), "it may be there"
+    os.rename(there.root, tmp_path / "away")
+    assert asked.is_away(known)
+    assert Whereabouts(office_place(str(vault.root))).is_away(known)
