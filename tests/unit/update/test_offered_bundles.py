@@ -335,6 +335,22 @@ def test_an_update_by_hand_in_the_same_moment_refuses_no_bundle(dock: Dock) -> N
     assert dock.stands is BundleStanding.WAITING
 
 
+def test_an_update_by_hand_that_is_about_to_be_tried_refuses_no_bundle(dock: Dock) -> None:
+    rauc = dock.machine.rauc()
+    told = rauc.info
+
+    def tried_by_hand(bundle: str) -> Offer:
+        dock.machine.kept.write(UpdateState(UpdatePhase.TRYING, "B", "0.3.0-1", OLD), tell=False)
+        return told(bundle)
+
+    dock.hand_in()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rauc, "info", tried_by_hand)
+        with pytest.raises(UpdateNotNowError, match="on trial itself"):
+            dock.install(rauc)
+    assert (dock.judged.why, dock.judged.failures) == ("", 0)
+
+
 def test_what_was_written_whole_before_something_went_wrong_is_installed(dock: Dock) -> None:
     class Late(PlayedRauc):
         def install(self, bundle: str, hindrance: Callable[[], str | None]) -> None:
