@@ -86,7 +86,7 @@ class FigureMaker:
     # ------------------------------------------------------------------ what may be shown
 
     def _people(self, month: Month) -> int:
-        found = month.wearers if self.people is PeopleFrom.SHIFTS else len(month.out)
+        found = month.wearers if self.people is PeopleFrom.SHIFTS else month.cameras
         typed = self._form.wearers
         return found if typed is None else min(found, typed)
 
@@ -97,7 +97,7 @@ class FigureMaker:
             run.recordings,
             abs(run.self_views - run.recordings),
             run.shifts,
-            len(run.back),
+            run.camera_days,
             run.received,
             run.deleted,
         )
@@ -117,7 +117,7 @@ class FigureMaker:
     def _exposure(self) -> Iterator[Figure]:
         group, whole, cells = FigureGroup.EXPOSURE, self._whole, self._cells
         yield Figure(group, "cameras_available", Unit.COUNT, cells.free(self._cameras))
-        yield self._count_by_run(group, "camera_days_out", lambda run: len(run.back))
+        yield self._count_by_run(group, "camera_days_out", lambda run: run.camera_days)
         yield self._count_by_run(group, "shifts", lambda run: run.shifts)
         yield self._by_run(
             group, "shift_hours", Unit.HOURS, lambda cells, run: cells.shown(run.hours)

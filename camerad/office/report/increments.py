@@ -52,11 +52,12 @@ class Reset(Enum):
 
 
 class Increment(msgspec.Struct, frozen=True):
-    """What a camera counted up to a reading. day: of that reading. counts: by name, none negative.
-    out: whether it was used. battery: percent at the last check-in before it was taken, None if it
-    was not, or has no gauge. reset: None if all only grew."""
+    """What a camera counted up to a reading. device: what it calls itself. day: of that reading.
+    counts: by name, none negative. out: whether it was used. battery: percent at the last check-in
+    before it was taken, None if it was not, or has no gauge. reset: None if all only grew."""
 
     kid: str
+    device: str
     day: date
     counts: Mapping[str, int]
     out: bool
@@ -74,7 +75,8 @@ def increments(readings: Iterable[Reading], day_of: DayOf) -> Iterator[Increment
         out = was_out(old, new) if reset is not Reset.BEGUN_ANEW else _was_used(counts)
         docked = Condition.DOCKED.value in before.said.conditions
         battery = before.said.battery if out and docked else None
-        yield Increment(after.kid, day_of(after.wall_us), counts, out, battery, reset)
+        day = day_of(after.wall_us)
+        yield Increment(after.kid, after.said.device, day, counts, out, battery, reset)
 
 
 def _was_used(counts: Mapping[str, int]) -> bool:

@@ -6,7 +6,7 @@ Pure. Months can be put together; nothing is in a sum that is not in its months.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import date
 from typing import Final
 
@@ -20,8 +20,16 @@ from camerad.office.report.increments import Increment
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
 from camerad.office.report.report_days import ReportPeriod, week_until
 
+Named = tuple[str, str]
+"""A camera, by the thumbprint of its key and by what it calls itself."""
 HOUR_US: Final = 3600 * SECOND
 _LED: Final = f"{counted.LASTED}{Stage.SELF_VIEW.value}>{Stage.RECORDING.value}/"
+
+
+def count_cameras(found: Collection[tuple[Hashable, Hashable]]) -> int:
+    """At least so many cameras are these, each a `Named`. One that was set back has another key and
+    the same name, and one that was renamed another name and the same key: neither is two."""
+    return min(len({key for key, _ in found}), len({name for _, name in found}))
 
 
 class Month(msgspec.Struct):
@@ -30,11 +38,21 @@ class Month(msgspec.Struct):
     least so many people wore cameras."""
 
     counts: Counter[str] = msgspec.field(default_factory=Counter)
-    out: set[str] = msgspec.field(default_factory=set)
-    back: set[tuple[str, date]] = msgspec.field(default_factory=set)
+    out: set[Named] = msgspec.field(default_factory=set)
+    back: set[tuple[Named, date]] = msgspec.field(default_factory=set)
     batteries: list[int] = msgspec.field(default_factory=list)
     days: list[TalliedDay] = msgspec.field(default_factory=list)
     wearers: int = 0
+
+    @property
+    def cameras(self) -> int:
+        """How many were used."""
+        return count_cameras(self.out)
+
+    @property
+    def camera_days(self) -> int:
+        """Days on which one came back used, of all cameras."""
+        return count_cameras([((key, day), (name, day)) for (key, name), day in self.back])
 
     @property
     def self_views(self) -> int:
@@ -98,8 +116,8 @@ def sum_months(
             month = months[period.month_of(one.day)]
             month.counts.update(one.counts)
             if one.out:
-                month.out.add(one.kid)
-                month.back.add((one.kid, one.day))
+                month.out.add((one.kid, one.device))
+                month.back.add(((one.kid, one.device), one.day))
             if one.battery is not None:
                 month.batteries.append(one.battery)
     for tally in tallies:

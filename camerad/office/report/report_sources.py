@@ -25,7 +25,7 @@ from camerad.office.report.figures import Coverage, ReportFigures
 from camerad.office.report.increments import Increment, increments
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.ledger_tally import LedgerTally, TalliedDay
-from camerad.office.report.month_sums import sum_months
+from camerad.office.report.month_sums import Named, count_cameras, sum_months
 from camerad.office.report.report_days import DayOf, ReportPeriod
 from camerad.office.report.typed_form import TypedForm
 
@@ -66,7 +66,8 @@ def read_sources(root: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) 
     """All of a period. root: the office's directory. keys: the office's. Raises StorageError."""
     readings = CameraReadings(root)
     digest = hashlib.sha256()
-    counted, cameras = 0, set()
+    counted = 0
+    cameras: set[Named] = set()
     found: list[Increment] = []
     for kid in readings.cameras():
         theirs = list(readings.read(kid))
@@ -74,14 +75,15 @@ def read_sources(root: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) 
             if day_of(one.wall_us) in period:
                 digest.update(one.token + b"\n")
                 counted += 1
-                cameras.add(kid)
+                cameras.add((kid, one.said.device))
         found += increments(theirs, day_of)
     tallies = tuple(
         tally
         for tally, _ in LedgerTallies(root, day_of).read(keys)
         if any(date.fromisoformat(day.day) in period for day in tally.days)
     )
-    return ReportSources(counted, len(cameras), digest.hexdigest(), tuple(found), tallies)
+    there = count_cameras(cameras)
+    return ReportSources(counted, there, digest.hexdigest(), tuple(found), tallies)
 
 
 def check_closed(ledger: str, keys: KeyRing, period: ReportPeriod, day_of: DayOf) -> None:

@@ -321,7 +321,7 @@ def test_the_number_of_people_that_is_typed_in_can_only_hide(
 def test_a_period_of_one_person_in_a_month_joins_others(year: SyntheticYear) -> None:
     """The roster says that only one person was out: the month is no run by itself."""
     months = [month_of(30, 9, {f"kid-{n}" for n in range(6)}) for _ in range(4)]
-    months[2].out = {"kid-1"}
+    months[2].out = {("kid-1", "kid-1")}
     maker = make(months)
     assert maker.people is PeopleFrom.CAMERAS
     assert [(first.month, last.month) for first, last in maker.runs] == [(1, 1), (2, 2), (3, 4)]
@@ -340,10 +340,11 @@ def month_of(self_views: int, led: int, out: set[str], direct: int = 7) -> Month
             f"{counted.LASTED}self_view>recording/3": led,
         }
     )
-    back = {(kid, date(2026, 1, 1)) for kid in out} | {
-        ("x", date(2026, 1, d)) for d in (1, 2, 3, 4, 5)
+    cameras = {(kid, kid) for kid in out}
+    back = {(one, date(2026, 1, 1)) for one in cameras} | {
+        (("x", "x"), date(2026, 1, d)) for d in (1, 2, 3, 4, 5)
     }
-    return Month(counts, set(out), back)
+    return Month(counts, cameras, back)
 
 
 def make(
@@ -519,9 +520,9 @@ def test_people_of_another_month_or_of_before_the_period_count_for_nothing() -> 
 
 
 def test_increments_outside_of_the_period_count_for_nothing() -> None:
-    inside = Increment("kid", PERIOD.last, {"entered/self_view": 3}, True, 80, None)
+    inside = Increment("kid", "cam", PERIOD.last, {"entered/self_view": 3}, True, 80, None)
     outside = Increment(
-        "kid", PERIOD.last + timedelta(days=1), {"entered/self_view": 9}, True, 9, None
+        "kid", "cam", PERIOD.last + timedelta(days=1), {"entered/self_view": 9}, True, 9, None
     )
     months = sum_months(PERIOD, (inside, outside), ())
     assert sum(one.self_views for one in months) == 3
