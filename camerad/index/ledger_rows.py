@@ -79,6 +79,8 @@ def put_epochs(
     """Bring the tables to what the ledger's files say; returns the recordings whose tombstone,
     hand-over or verdict may be another one. before, now: versions of these files as the index has
     them, and as they are. lost: is told of entries that are gone. Raises StorageError."""
+    if not before:  # tables of an earlier version: nobody knows what their rows were made from
+        before = dict.fromkeys(map(_name_of, _epochs_of(connection)), "")
     other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     touched: set[str] = set()
     had: dict[int, list[str]] = {}
@@ -102,7 +104,7 @@ def put_epochs(
             touched |= _named_in(connection, number)
     newest = max(map(number_of, now), default=0)
     for number, known in had.items():
-        name = f"{LEDGER}/{log_segments.epoch_name(number)}"
+        name = _name_of(number)
         # Of what expired a checkpoint is left; of what is damaged the ledger itself tells.
         if lost is not None and (name in now or number > newest):
             there = set(_entries_of(connection, number))
@@ -110,6 +112,11 @@ def put_epochs(
             if not there.issuperset(known[:-1]):
                 lost(len(set(known) - there), os.path.join(ledger, os.path.basename(name)))
     return touched
+
+
+def _epochs_of(connection: Connection) -> list[int]:
+    """The epochs of which the table has anything."""
+    return list(connection.execute(select(entries.c.epoch).distinct()).scalars())
 
 
 def _entries_of(connection: Connection, epoch: int) -> list[str]:
@@ -203,6 +210,11 @@ class LastWords:
 def number_of(name: str) -> int:
     """The epoch of a ledger's file, by its name in `sources`."""
     return int(os.path.basename(name).partition(".")[0])
+
+
+def _name_of(number: int) -> str:
+    """What the file with an epoch's entries is called in `sources`."""
+    return f"{LEDGER}/{log_segments.epoch_name(number)}"
 
 
 def _row_of_entry(entry: Entry) -> Row:

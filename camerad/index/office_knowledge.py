@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -41,6 +41,10 @@ REPLACED: Final = "replaced"
 """Standing of a key that a registered camera had before."""
 UNKNOWN: Final = "unknown"
 """Standing of a key that only lies beside recordings."""
+
+
+_Brought = Sequence[tuple[Holding, PublicKey]]
+"""Holdings, each with the key that came with its recordings."""
 
 
 class OfficeFiles(msgspec.Struct, frozen=True):
@@ -99,6 +103,8 @@ class KnowledgeReader:
         self._last = ledger_rows.LastWords()
         self.register = Register()
         """The cameras, as they were read last; none if nobody can tell."""
+        self.camera_rows: Mapping[str, Row] = {}
+        """The table `cameras`, by thumbprint."""
         self.version = ""
         """Of everything that `read` returned last."""
         self.sources: dict[str, str] = {}
@@ -115,7 +121,8 @@ class KnowledgeReader:
         """
         self.register = self._read_register()
         brought = _brought(place)
-        self.trusted = KeyRing([*_keys(self.register), *brought.values()])
+        self.trusted = KeyRing([*_keys(self.register), *(key for _, key in brought)])
+        self.camera_rows = _rows_of_cameras(brought, self.register)
         keys = self.office_keys = office.ledger_keys(place, self._files.key).ring
         now = ledger_rows.epoch_versions(place.ledger, keys)
         before = {name: sources[name] for name in sources if name.startswith(f"{LEDGER}/")}
@@ -182,7 +189,7 @@ class KnowledgeReader:
             return Register()  # whoever takes recordings over by it says so
 
 
-def rows_of_cameras(place: Place, register: Register) -> dict[str, Row]:
+def _rows_of_cameras(brought: _Brought, register: Register) -> dict[str, Row]:
     """The table `cameras`, by thumbprint: those of the register, and whose recordings are here."""
     found: dict[str, Row] = {}
 
@@ -195,10 +202,8 @@ def rows_of_cameras(place: Place, register: Register) -> dict[str, Row]:
     for camera in register.cameras:
         for thumbprint in camera.former:
             add(thumbprint, camera.name, REPLACED)
-    for holding in place.holdings:
-        with contextlib.suppress(KeyFileError):
-            thumbprint = holding_key(holding).thumbprint
-            add(thumbprint, holding_stem(os.path.basename(holding.root)), UNKNOWN)
+    for holding, key in brought:
+        add(key.thumbprint, holding_stem(os.path.basename(holding.root)), UNKNOWN)
     return found
 
 
@@ -210,9 +215,9 @@ def _keys(register: Register) -> Iterable[PublicKey]:
                 yield key
 
 
-def _brought(place: Place) -> KeyRing:
+def _brought(place: Place) -> _Brought:
     found = []
     for holding in place.holdings:
         with contextlib.suppress(KeyFileError):
-            found.append(holding_key(holding))
-    return KeyRing(found)
+            found.append((holding, holding_key(holding)))
+    return found

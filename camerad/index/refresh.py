@@ -49,7 +49,6 @@ from camerad.index.office_knowledge import (
     OfficeFiles,
     digest,
     list_versions,
-    rows_of_cameras,
 )
 from camerad.index.recording_rows import (
     Knowledge,
@@ -129,12 +128,13 @@ class Refresher:
         sure = known.touched is not None
         others = known.differs_from(last.known) if last is not None and sure else None
         written: set[_Key] = set()
-        files, same = dict[str, str](), set[str]()
+        files, same, changed = dict[str, str](), set[str](), False
         listed = (one for one in place.holdings if one.listed)
         holdings = [_HoldingPart(place, one, self._reader, before) for one in listed]
         parts: list[_Part] = [*holdings, _ApartPart(place, self._reader)]
         for part in parts:
             self._go_on()
+            changed |= before.get(part.name) != part.version
             if last is not None and others is not None and last.files.get(part.name) == part.own:
                 same.add(part.name)
             elif before.get(part.name) != part.version:
@@ -148,9 +148,11 @@ class Refresher:
         there = {row.part for row in connection.execute(select(recordings.c.part).distinct())}
         for name in there - set(now) - {LEDGER}:
             written |= _put(connection, _stored(connection, name), ())
-        now[LEDGER] = digest(self._reader.version, sorted(map(str, place.unread)))
+        unread = sorted(map(str, place.unread))
+        now[LEDGER] = digest(self._reader.version, self._reader.camera_rows, unread)
         unfiled = known_unfiled(connection) if last is None else last.unfiled
-        if written or before.get(LEDGER) != now[LEDGER]:
+        # Also what is no recording has to do with it: where it is, none is missing.
+        if written or changed or before.get(LEDGER) != now[LEDGER]:
             among = None
             if last is not None and others is not None:
                 stated = known.stated | last.known.stated
@@ -160,7 +162,7 @@ class Refresher:
             gone = unfiled if among is None else among
             unfiled = (unfiled - gone) | {row["id"] for row in rows}
             _put_table(connection, holds, rows_of_holds(known))
-            _put_table(connection, cameras, rows_of_cameras(place, self._reader.register).values())
+            _put_table(connection, cameras, self._reader.camera_rows.values())
         if before != now:
             _put_table(
                 connection, sources, ({"name": one, "version": now[one]} for one in sorted(now))
@@ -319,6 +321,7 @@ class _ApartPart:
         try:
             return read_reason(os.path.join(self._root, kid, stem + ENDING))
         except StorageError:
+            self.version = ""  # as above
             return UNKNOWN
 
 
