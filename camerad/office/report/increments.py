@@ -4,9 +4,10 @@ Counters only grow, so the difference of two readings is what happened between t
 smaller than before, counters were reset, and what was lost is never made up:
 
 - *Begun anew*: the camera counts from 0 since, on a new card or because its file was damaged. What
-  it has counted by now fits into the time between the two readings, so all of it counts.
+  it has counted by now fits into the time between the two readings, and more is lost than a loss of
+  power costs, so all of it counts.
 - *Stepped back*: a loss of power cost what was counted since it was saved last, an hour at most.
-  What is above the reading before counts, and no more.
+  What is above the reading before counts, and no more. So it is also where it may be either.
 - *Leapt*: more time was counted than has passed. No camera does that: nothing of it counts.
 
 What a camera counted before its first reading does not count: nobody knows when that was.
@@ -108,7 +109,7 @@ def difference(
     time lies between them."""
     most_us = passed_us + SLACK_US
     if any(new.get(name, 0) < count for name, count in old.items()):
-        if new[RUNNING] <= most_us:
+        if new[RUNNING] <= most_us and new[RUNNING] < old[RUNNING] - SLACK_US:
             return dict(new), Reset.BEGUN_ANEW
         grown = {name: max(0, count - old.get(name, 0)) for name, count in new.items()}
         return _known(grown, old), Reset.STEPPED_BACK

@@ -81,6 +81,23 @@ def test_a_camera_that_lost_an_hour_counts_no_more_than_is_above() -> None:
     assert one.counts["shifts"] == 4
 
 
+@pytest.mark.parametrize(
+    ("hours", "reset", "recordings"),
+    [(15, Reset.BEGUN_ANEW, 18), (16, Reset.STEPPED_BACK, 0), (20, Reset.STEPPED_BACK, 0)],
+)
+def test_a_young_camera_that_lost_an_hour_is_none_that_begins_anew(
+    hours: int, reset: Reset, recordings: int
+) -> None:
+    """All that it has ever counted fits into the days in between. It was counted before."""
+    first, second = found_in(
+        reading(0, counters(0, 0)), reading(2, counters(17, 20)), reading(5, counters(hours, 18))
+    )
+    assert first.counts["entered/recording"] == 20
+    assert second.reset is reset
+    assert second.counts["entered/recording"] == recordings
+    assert second.counts["running_us"] == (hours if recordings else max(0, hours - 17)) * HOUR
+
+
 def test_more_time_than_passed_counts_for_nothing() -> None:
     (one,) = found_in(reading(0, counters(5, 300)), reading(1, counters(400, 900)))
     assert (one.reset, dict(one.counts)) == (Reset.LEAPT, {})
