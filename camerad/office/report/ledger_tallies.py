@@ -29,7 +29,6 @@ from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
-from camerad.ledger.recording_entries import HoldReleased
 from camerad.office import office
 from camerad.office.holdings import directory_id
 from camerad.office.office_store import camera_keys
@@ -37,6 +36,7 @@ from camerad.office.report.camera_readings import MONTHS, READINGS
 from camerad.office.report.given_recordings import GivenRecordings
 from camerad.office.report.ledger_tally import (
     EntriesBefore,
+    HoldEnds,
     LedgerTally,
     count_wearers,
     find_overdue,
@@ -215,11 +215,10 @@ def _go_on(given: GivenRecordings, ledger: str, name: str | None, keys: KeyRing)
 
 
 def _releases(reading: SegmentReading) -> dict[str, int]:
-    return {
-        entry.facts.id: entry.clock.wall_us
-        for _, entry in reading.entries
-        if isinstance(entry.facts, HoldReleased)
-    }
+    ends = HoldEnds({})
+    for _, entry in reading.entries:
+        ends.read(entry)
+    return ends.end_us
 
 
 def _info(place: Place, recording: str) -> RecordingInfo | None:

@@ -40,6 +40,7 @@ from camerad.office.report.given_recordings import (
 from camerad.office.report.indicator_kinds import name_of
 from camerad.office.report.quantiles import DELAYS, LENGTHS, count_in
 from camerad.office.report.report_days import DayOf
+from camerad.store import holds
 from camerad.store.check_in import Count
 
 TALLY: Final = "camerad-tally"
@@ -118,9 +119,30 @@ FindInfo = Callable[[str], RecordingInfo | None]
 """What a recording's file says of itself; None if it is not there, or cannot be read."""
 
 
+class HoldEnds:
+    """When recordings were held no longer, as entries say it that are read in their order. One that
+    the office released by itself was held until its last hold ended, however late that was entered.
+    end_us: of each that was released, by wall time."""
+
+    def __init__(self, end_us: Mapping[str, int]) -> None:
+        self.end_us: Final = dict(end_us)
+        self._until_us: dict[str, int] = {}
+
+    def read(self, entry: Entry) -> None:
+        """Go on with an entry."""
+        match entry.facts:
+            case HoldPlacedUntil(id=recording, until_us=until_us):
+                self._until_us[recording] = max(until_us, self._until_us.get(recording, until_us))
+            case HoldReleased(id=recording, who=who):
+                entered_us = entry.clock.wall_us
+                until_us = self._until_us.pop(recording, entered_us)
+                by_itself = who.startswith(holds.ENDED)
+                self.end_us[recording] = until_us if by_itself else entered_us
+
+
 class EntriesBefore(msgspec.Struct, frozen=True):
-    """What the epochs before say. released_us: when holds on recordings were released, by wall
-    time. given: which were given to somebody; it goes on with the epoch that is added up."""
+    """What the epochs before say. released_us: when recordings were held no longer (`HoldEnds`).
+    given: which were given to somebody; it goes on with the epoch that is added up."""
 
     released_us: Mapping[str, int] = msgspec.field(default_factory=dict)
     given: GivenRecordings = msgspec.field(default_factory=GivenRecordings)
@@ -135,7 +157,7 @@ def tally_days(
 ) -> tuple[TalliedDay, ...]:
     """Add up an epoch's entries. recordings: at its end."""
     days: dict[date, _Day] = {}
-    releases, given = dict(before.released_us), before.given
+    ends, given = HoldEnds(before.released_us), before.given
     begun: Moment | None = None
     for entry in entries:
         begun = begun or entry.clock
@@ -150,15 +172,14 @@ def tally_days(
         match entry.facts:
             case Received():
                 _add_received(day, entry, entry.facts, find_info)
-            case HoldReleased():
-                releases[entry.facts.id] = entry.clock.wall_us
             case Deleted():
-                _add_deleted(day, entry, entry.facts, recordings, releases)
+                _add_deleted(day, entry, entry.facts, recordings, ends.end_us)
                 _add_ended(day, recordings.get(entry.facts.id), given)
             case ViewedEntry() | DownloadedEntry() if entry.facts.id not in given.ids:
                 _add_given(day, entry.facts.id, find_info)
             case _:
                 pass
+        ends.read(entry)
         given.read([entry])
     return tuple(_summed(one, days[one]) for one in sorted(days))
 
@@ -197,12 +218,12 @@ def _add_deleted(
     entry: Entry,
     facts: Deleted,
     recordings: Mapping[str, RecordingState],
-    releases: Mapping[str, int],
+    released_us: Mapping[str, int],
 ) -> None:
     known = recordings.get(facts.id)
     beyond_us = 0 if known is None else facts.age_us - known.retention_days * DAY
-    if facts.id in releases:
-        beyond_us = min(beyond_us, max(0, entry.clock.wall_us - releases[facts.id]))
+    if facts.id in released_us:
+        beyond_us = min(beyond_us, max(0, entry.clock.wall_us - released_us[facts.id]))
     late = beyond_us > ON_TIME_US
     day.numbers["late" if late else "on_time"] += 1
     if late:
