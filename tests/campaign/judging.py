@@ -48,10 +48,10 @@ def recordings(directory: Path) -> list[Path]:
 
 
 def ended(path: Path) -> bool:
-    """Whether the recording has an end."""
+    """Whether the recording has an end; one whose file is only being made has none."""
     try:
         return sealed.read(path).end is not None
-    except (AssertionError, StopIteration, OSError):
+    except (AssertionError, OSError):
         return False
 
 

@@ -7,6 +7,7 @@ authentic is not judged here; but only what was committed is believed to be in i
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -83,19 +84,13 @@ def whole(token: bytes) -> bool:
 
 
 def members(path: str | Path) -> Iterator[tuple[str, bytes]]:
-    """The members of the archive, as far as it can be read: behind a recording that was killed
-    there may be anything."""
-    with tarfile.open(path, "r:") as archive:
-        while True:
-            try:
-                member = archive.next()
-                if member is None:
-                    return
-                file = archive.extractfile(member)
-                assert file is not None, f"{member.name} is no regular file"
-                content = file.read()
-            except tarfile.TarError:
-                return
+    """The members of the archive, as far as it can be read: a file that is only being made has
+    none, and behind a recording that was killed there may be anything."""
+    with contextlib.suppress(tarfile.TarError), tarfile.open(path, "r:") as archive:
+        while (member := archive.next()) is not None:
+            file = archive.extractfile(member)
+            assert file is not None, f"{member.name} is no regular file"
+            content = file.read()
             if len(content) != member.size:
                 return
             yield member.name, content
@@ -104,8 +99,8 @@ def members(path: str | Path) -> Iterator[tuple[str, bytes]]:
 def read(path: str | Path) -> Recording:
     """The recording, up to its last commit that is whole. It may be one that is being written."""
     found = members(path)
-    name, token = next(found)
-    assert name == "header.jws"
+    name, token = next(found, ("", b""))
+    assert name == "header.jws" and whole(token), f"{path} has no header yet"
     header, init, end = payload(token), b"", None
     fragments: list[bytes] = []
     commits: list[dict[str, Any]] = []

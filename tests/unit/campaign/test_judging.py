@@ -64,6 +64,20 @@ def test_a_recording_has_ended_when_all_of_its_end_is_there(tmp_path: Path) -> N
     assert sealed.read(path).end is None
 
 
+@pytest.mark.parametrize("room", [0, len(WHOLE)], ids=["grows", "has room"])
+def test_a_recording_that_is_only_being_made_has_not_ended(room: int, tmp_path: Path) -> None:
+    path = tmp_path / "recording.tar"
+    assert not judging.ended(path)
+
+    def is_ended(kept: int) -> bool:
+        path.write_bytes(WHOLE[:kept].ljust(room, b"\0"))
+        return judging.ended(path)
+
+    ends = WHOLE.index(END) + len(END)
+    assert [kept for kept in range(0, ends, 7) if is_ended(kept)] == []
+    assert is_ended(len(WHOLE))
+
+
 @pytest.mark.parametrize("kept", range(0, len(COMMIT), 7))
 def test_a_commit_of_which_a_part_is_there_is_none(kept: int, tmp_path: Path) -> None:
     found = sealed.read(cut(tmp_path / "recording.tar", COMMIT, kept))
