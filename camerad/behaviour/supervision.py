@@ -25,8 +25,10 @@ not delivered was a failed repair; the next waits as long as `back_off_us` says.
 down again and again is itself known to wedge its driver, so failures in a row are counted, and
 forgotten only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot
 is left. So it is when a killed process does not die, because the kernel holds it. If there is no
-reboot, trying goes on, but rarely: a camera that is missing must not empty the battery. And it is
-asked for again, every time that trying has failed: what stood in its way may be over by then.
+reboot, trying goes on: after a process that had delivered, as slowly as failed repairs do, since
+what it shows in between is footage; after one that had not, rarely, since a camera that is missing
+must not empty the battery. And it is asked for again, every time that trying has failed: what stood
+in its way may be over by then.
 
 The camera counts as *down*, and refuses to start recordings, only when that is true for a person: a
 repair has failed, or no frame has come for `down_us`. A gap shorter than that is a gap.
@@ -55,9 +57,10 @@ class Budget(msgspec.Struct, frozen=True):
     stop_us: what a stalled process gets to end by itself. kill_us: what the kernel gets to end it.
     down_us: silence after which the camera counts as failed; a first repair fits in.
     back_off_us: waits after a process without a frame, by the failures in a row; the last repeats.
-    failures_before_reboot: failures in a row. refused_us: wait before each further try, and before
-    a reboot is asked for again, if there was none. healthy_us: frames for this long forget
-    failures. steady_us: frames for this long show that a reboot has helped.
+    failures_before_reboot: failures in a row. refused_us: if there was no reboot, the wait before
+    each further try after a process without a frame, and before a reboot is asked for again for one
+    that is stuck. healthy_us: frames for this long forget failures. steady_us: frames for this long
+    show that a reboot has helped.
     """
 
     first_frame_us: int = 15_000_000
@@ -290,8 +293,10 @@ def _exited(state: RecoveryState, at_us: int, code: int, budget: Budget) -> Resu
         )
     wait_us = 0 if delivered else budget.wait_us(state.failures)
     if state.failures >= budget.failures_before_reboot:
-        actions += (Reboot(f"the camera failed {state.failures} times in a row"),)
-        wait_us = budget.refused_us
+        reason = f"the camera failed {state.failures} times in a row"
+        state, down = _down(state, reason)
+        actions += (Reboot(reason), *down)
+        wait_us = budget.wait_us(state.failures) if delivered else budget.refused_us
     return replace(state, phase=ProcessPhase.WAITING, since_us=at_us + wait_us), actions
 
 

@@ -33,10 +33,11 @@ def budget_seconds(seen: Seen) -> float:
     names = set(seen.sequence.names)
     if names & CAPTURING:
         # A process that began while nothing worked, its end, the pause, the next one; and a board
-        # that had been given up reboots.
+        # that had been given up reboots. What is not to reboot any more tries rarely.
         waits_us = ladder.first_frame_us + ladder.stop_us + ladder.back_off_us[-1]
         most += waits_us / 1e6 + START_SECONDS
         most += END_SECONDS + REBOOT_SECONDS + START_SECONDS if _rebooted(seen) else 0
+        most += ladder.refused_us / 1e6 + START_SECONDS if _refused_reboot(seen) else 0
     if names & CARD:
         most += SHUTDOWN_SECONDS + WATCH_SECONDS
     if "daemon_killed" in names:
@@ -48,3 +49,9 @@ def budget_seconds(seen: Seen) -> float:
 
 def _rebooted(seen: Seen) -> bool:
     return any(one["kind"] == "start" for one in seen.ledger)
+
+
+def _refused_reboot(seen: Seen) -> bool:
+    """Whether the camera was to reboot, and had done so too often without any use."""
+    reboots = [one["facts"]["count"] for one in seen.ledger if one["kind"] == "reboot"]
+    return None in reboots

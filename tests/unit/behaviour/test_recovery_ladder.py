@@ -192,10 +192,20 @@ def test_a_camera_that_fails_again_and_again_after_a_few_frames_asks_for_a_reboo
         camera.exit()
         camera.start()
         camera.deliver(SECOND)
-    assert camera.exit() == [Reboot("the camera failed 4 times in a row")]
-    # The reboot was refused: trying goes on, rarely.
+    failed = "the camera failed 4 times in a row"
+    assert camera.exit() == [Reboot(failed), Down(failed)]
+    # The reboot was refused: trying goes on, and what comes in between is footage.
+    assert camera.state.since_us == camera.now_us + BUDGET.back_off_us[-1]
+    assert camera.wait(BUDGET.back_off_us[-1]) == [Start()]
+    camera.take(ProcessStarted(camera.now_us))
+    assert camera.deliver(SECOND) == [Up()]
+    # The next try fails at once, so the one behind it comes rarely.
+    failed = "the camera failed 5 times in a row"
+    assert camera.exit() == [Reboot(failed), Down(failed)]
+    assert camera.wait(BUDGET.back_off_us[-1]) == [Start()]
+    assert camera.exit(69) == [Reboot("the camera failed 6 times in a row")]
     assert camera.state.since_us == camera.now_us + BUDGET.refused_us
-    assert camera.wait(30 * SECOND) == [Down("no frame for 4.5 s"), Start()]
+    assert camera.wait(BUDGET.refused_us) == [Start()]
     camera.take(ProcessStarted(camera.now_us))
     assert camera.deliver(BUDGET.healthy_us + SECOND) == [Up()]
     # All is forgotten; the next trouble begins at the bottom of the ladder, and has its own end.

@@ -368,3 +368,8 @@ def test_each_kind_of_fault_may_take_what_its_watchers_and_ladders_need() -> Non
     # A board that was given up reboots meanwhile.
     rebooted = seen("camera_gone", ledger=[{"kind": "start", "facts": {}}])
     assert readiness.budget_seconds(rebooted) > readiness.budget_seconds(seen("camera_gone")) + 15
+    # One that has rebooted in vain tries every half minute.
+    for count, more in ((3, 0), (None, 30 + 3 * 0.9)):
+        asked = [{"kind": "reboot", "facts": {"reason": "it failed", "count": count}}]
+        most = readiness.budget_seconds(seen("camera_gone", ledger=asked))
+        assert most - readiness.budget_seconds(seen("camera_gone")) == pytest.approx(more)
