@@ -580,8 +580,10 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
 def test_more_answers_what_the_rows_above_it_answer(
     chromium: Browser, scene: DeskScene, who: str, what: str, field: str
 ) -> None:
-    """Whatever stands in the form by then, for which nobody has pressed the button."""
+    """Whatever stands in the form by then, for which nobody has pressed the button. Once somebody
+    has, nobody has more of what is there: it would take the place of what was asked for."""
     asked: list[str] = []
+    held: list[Route] = []
     said = scene.signed_in(who).ask("GET", f"/api/{what}").said
 
     def endless(route: Route) -> None:
@@ -589,6 +591,7 @@ def test_more_answers_what_the_rows_above_it_answer(
         route.fulfill(json=said | {"next": 1 if what == "entries" else "1"})
 
     with at_desk(chromium, scene, f"more-{what}") as one:
+        one.forgives = ("Failed to load resource",)
         page = one.page
         signed_in(one, scene, who)
         page.route(re.compile(rf"/api/{what}(\?(?!flagged)|$)"), endless)
@@ -602,6 +605,20 @@ def test_more_answers_what_the_rows_above_it_answer(
         (question,) = asked
         assert "cam-7" not in question
         expect(page.get_by_role("main")).not_to_contain_text("cam-7")
+        for refused in (True, False):
+            page.route(re.compile(rf"/api/{what}\?"), holding(held), times=1)
+            with page.expect_request(re.compile(rf"/api/{what}\?.*cam-7")):
+                page.get_by_role("button", name="Suchen").click()
+            more.evaluate("(button) => button.click()")
+            if refused:
+                held.pop().abort()
+                expect(page.locator("#told")).to_contain_text("Der Server antwortet nicht")
+            else:
+                held.pop().fulfill(json=said | {"next": 1 if what == "entries" else "1"})
+            expect(more).to_be_enabled()
+        with page.expect_response(re.compile(rf"/api/{what}\?")):
+            more.click()
+        assert "cam-7" in asked[-1]
 
 
 def test_a_late_answer_is_not_drawn_over_the_next_question(

@@ -1,7 +1,7 @@
 // Cases: what belongs to a file of the office's, and what left it.
 
 import { get, post } from "./api.js";
-import { ask, askToDo, attempt, field, fill, make, newest, redraw, tell } from "./dom.js";
+import { ask, askToDo, attempt, field, fill, make, newest, redraw, tell, withoutMore } from "./dom.js";
 import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
 import { tags } from "./tags.js";
@@ -67,7 +67,7 @@ async function drawCases(page, { unreadable, lost }, number, said) {
     event.preventDefault();
     const typed = wanted.value.trim();
     history.replaceState(null, "", typed === "" ? "#cases" : `#cases//${encodeURIComponent(typed)}`);
-    await attempt(() => load(true));
+    await attempt(() => withoutMore(more, () => load(true)));
   }
 
   async function load(anew) {

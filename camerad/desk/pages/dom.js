@@ -36,6 +36,22 @@ export async function newest(place, question) {
   return questions.get(place) === question ? answer : null;
 }
 
+/** What each button for more waits for, the last of it. */
+const waits = new WeakMap();
+
+/** Does what puts something else into a list: until it is done nobody has more of what is there, which
+ * would come instead. more: the list's button for that. */
+export async function withoutMore(more, work) {
+  const mine = {};
+  waits.set(more, mine);
+  more.disabled = true;
+  try {
+    await work();
+  } finally {
+    if (waits.get(more) === mine) more.disabled = false;
+  }
+}
+
 /** Draws a page anew. What somebody has opened in it stays open, and what they are at keeps the focus. */
 export function redraw(main, ...children) {
   const opened = [...main.querySelectorAll("details[open] > summary")].map((one) => one.textContent);

@@ -2,7 +2,7 @@
 
 import { get, RefusedError } from "./api.js";
 import { csvOf } from "./csv.js";
-import { field, fill, make, newest, tell } from "./dom.js";
+import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
 import { kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
@@ -50,7 +50,7 @@ export async function showEntries({ main }) {
   function search(event) {
     event.preventDefault();
     const wrong = mistakeIn(form);
-    if (wrong === null) load(true);
+    if (wrong === null) withoutMore(more, () => load(true));
     else tell(wrong, "wrong");
   }
 

@@ -1,7 +1,7 @@
 // Recordings: the list, with what is asked for in the address, so that going back finds it again.
 
 import { get, RefusedError } from "./api.js";
-import { field, fill, make, newest, tell } from "./dom.js";
+import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
 import { DAYS, markPeriod, mistakeIn, periodFields, putInto, questionOf, spokenIn, usualPeriods, wordsOf } from "./filters.js";
 import { day, duration, idTime, moment, timeOf, zone } from "./format.js";
 import { holdAll, holdWords } from "./holds.js";
@@ -95,7 +95,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     mine = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
     left = mine;
     history.replaceState(null, "", mine.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(mine.spoken)}`);
-    await load(true);
+    await withoutMore(more, () => load(true));
   }
 
   function questionNow() {
@@ -175,7 +175,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     chosen.clear();
     for (const id of ids) chosen.add(id);
     draw();
-    await load(true);
+    await withoutMore(more, () => load(true));
   }
 }
 
