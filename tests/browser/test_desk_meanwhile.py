@@ -12,7 +12,7 @@ from desk_helpers import ONE, THREE, TWO
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from camerad.desk.roles import DeskRole
-from tests.browser.test_desk import FLAGS, at_desk, office, signed_in
+from tests.browser.test_desk import FLAGS, at_desk, gives_reason, office, signed_in
 from tests.browser.test_desk_pages import holding
 from tests.unit.desk.desk_scene import DeskScene
 
@@ -104,11 +104,23 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
     chromium: Browser, scene: DeskScene
 ) -> None:
     held: list[Route] = []
+    checks: list[Route] = []
+    drawn: list[bool] = []
+
+    def waits(route: Route) -> None:
+        if drawn:
+            route.continue_()
+        else:
+            checks.append(route)
+
     with at_desk(chromium, scene, "while-recording") as one:
         one.forgives = ("Failed to load resource: the server responded with a status of 4",)
         signed_in(one, scene, "boss")
         page = one.page
         page.goto(f"{scene.origin}/#recording/{ONE}")
+        page.route("**/content", waits)
+        with page.expect_request("**/content"):
+            gives_reason(one, "Prüfen und ansehen", "Az. 3")
         page.get_by_role("button", name="Vor Löschung schützen").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Wofür").select_option("etwas anderes")
@@ -120,6 +132,11 @@ def test_what_is_opened_at_a_recording_stays_open_and_what_was_typed_stays(
         held.pop().continue_()
         expect(page.get_by_role("button", name="Noch einmal schützen")).to_be_visible()
         expect(page.get_by_text("Wer sie öffnen kann")).to_be_visible()
+        # A verdict that comes only now says nothing else of it than what was done meanwhile.
+        drawn.append(True)
+        checks.pop().continue_()
+        expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
+        expect(page.locator("main > p > .tags")).to_have_text("geschützt")
         # What is refused is said where it was asked, and can be tried again there.
         page.get_by_role("button", name="Schutz aufheben").click()
         page.route("**/release", lambda route: route.fulfill(status=409, json={"error": "busy"}))

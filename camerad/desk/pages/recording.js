@@ -55,7 +55,7 @@ function lastFound(history) {
   return last && make("p", { class: last.reason === "not_authentic" ? "wrong" : "hint" }, say("judged_last", { when: moment(last.wall_us, last.clock), what: foundWords(last) }));
 }
 
-/** viewed: where it is just being viewed, which goes on. */
+/** viewed: where it is just being viewed, which goes on, and the row that is shown of it by now. */
 export async function showRecording({ main, me, go }, [id = ""], viewed = null) {
   if (viewed === null) closePlayer();
   let got = null;
@@ -70,10 +70,12 @@ export async function showRecording({ main, me, go }, [id = ""], viewed = null) 
   const { found, row, called, asked, beside } = got;
   const { said, unreadable, history, held, cases, key, handed_over: left } = found;
   const here = said !== null || unreadable;
-  const seen = viewed ?? make("section", { class: "seen", hidden: true });
-  const again = () => showRecording({ main, me, go }, [id], seen);
+  const shown = viewed ?? { seen: make("section", { class: "seen", hidden: true }) };
+  shown.row = row;
+  const { seen } = shown;
+  const again = () => showRecording({ main, me, go }, [id], shown);
   /** What the tab has just found is said above as well. */
-  const judged = (verdict) => row && fill(main.querySelector(".tags"), tags({ ...row, not_authentic_by: verdict === "not_authentic" ? me.id : null }));
+  const judged = (verdict) => shown.row && fill(main.querySelector(".tags"), tags({ ...shown.row, not_authentic_by: verdict === "not_authentic" ? me.id : null }));
   redraw(
     main,
     back(go, id),
