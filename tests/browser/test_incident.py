@@ -238,8 +238,18 @@ def test_more_of_that_time_than_a_page_is_said_and_comes_when_asked_for(
         {**its.columns, "id": f"20261124T153000Z-{number:06d}-0000000a", "camera": f"more-{number}"}
         for number in range(60)
     ]
+    # Of one that was deleted nobody knows more than when it began.
+    gone = {
+        **its.columns,
+        "id": "20261124T153005Z-000090-0000000b",
+        "at_us": its.columns["at_us"] + 5_000_000,
+        "state": "deleted",
+        "began_us": None,
+        "ended_us": None,
+        "length_us": None,
+    }
     with scene.index._database.writing() as connection:
-        connection.execute(insert(recordings), rows)
+        connection.execute(insert(recordings), [gone, *rows])
     how: Any = {"size": (1280, 900), "scheme": "light", "language": "en-GB"}
     with person(chromium, f"{scene.origin}/#%", "incident-more", **how) as one:
         one.origin = scene.origin
@@ -247,8 +257,11 @@ def test_more_of_that_time_than_a_page_is_said_and_comes_when_asked_for(
         more: Any = {"secure": True, "httpOnly": True, "sameSite": "Strict"}
         page = one.page
         page.context.add_cookies([cookie | more])
-        page.goto(f"{scene.origin}/#incident/{ONE}")
+        page.goto(f"{scene.origin}/#recording/{ONE}")
         page.reload()
+        beside = page.get_by_role("listitem").filter(has=page.locator(f"a[href$='{gone['id']}']"))
+        expect(beside).to_have_text(re.compile(r"^24/11/2026, \d\d:30:05 · cam-1 · – deleted$"))
+        page.goto(f"{scene.origin}/#incident/{ONE}")
         expect(page.get_by_text(re.compile("5[01] are shown. There are more"))).to_be_visible()
         chosen = page.get_by_role("checkbox", checked=True)
         expect(chosen).to_have_count(4)

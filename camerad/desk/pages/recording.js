@@ -5,7 +5,7 @@ import { askToDo, attempt, fill, make, newest, redraw } from "./dom.js";
 import { foundWords, kindWords, reasonWords, whyDeleted } from "./entry_words.js";
 import { day, duration, moment } from "./format.js";
 import { hold, holdsIn, holdWords } from "./holds.js";
-import { back } from "./recordings.js";
+import { back, lengthOf, link } from "./recordings.js";
 import { strip } from "./strip.js";
 import { tags } from "./tags.js";
 import { headed, smallId, titleOf } from "./titles.js";
@@ -27,7 +27,7 @@ async function alongside(row) {
     {},
     make("h2", {}, say("same_time")),
     make("p", {}, make("a", { href: `#incident/${encodeURIComponent(row.id)}` }, say("side_by_side_look"))),
-    make("ul", {}, others.map((one) => make("li", {}, make("a", { href: `#recording/${encodeURIComponent(one.id)}` }, moment(one.began_us, one.clock)), ` · ${one.camera ?? "–"} · ${duration(one.length_us / 1e6)} `, tags(one)))),
+    make("ul", {}, others.map((one) => make("li", {}, link(one), ` · ${one.camera ?? "–"} · ${lengthOf(one)} `, tags(one)))),
   );
 }
 

@@ -225,11 +225,13 @@ function drawCard(row, box) {
   );
 }
 
-function link(row) {
+/** A link to one, by when it began: as its id says it, where nothing else does. */
+export function link(row) {
   return make("a", { href: addressOf(row.id) }, moment(row.began_us ?? idTime(row.id) ?? row.at_us, row.clock));
 }
 
-function lengthOf(row) {
+/** How long it is, as far as that is known. */
+export function lengthOf(row) {
   return duration(row.length_us === null ? null : row.length_us / 1e6);
 }
 
