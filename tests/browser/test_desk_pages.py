@@ -336,6 +336,24 @@ def test_whoever_is_signed_out_comes_back_to_where_they_were(
         page.get_by_role("button", name="Schon einen Passkey? Anmelden").click()
         page.get_by_role("button", name="Anmelden", exact=True).click()
         expect(heading).to_have_text("Aufnahmen")
+        # Of a package that waited for a key nothing is left.
+        tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
+        for path, said in (("open", {}), ("add", {"recording": TWO})):
+            answer = tab.ask("POST", f"/api/cases/{path}", {"number": "6/26"} | said, own)
+            assert answer.status == 200
+        page.goto(f"{scene.origin}/#cases/6%2F26")
+        start = page.get_by_role("button", name="Paket für die Staatsanwaltschaft erstellen")
+        start.click()
+        page.locator("dialog button.main").click()
+        expect(page.locator("form.key")).to_be_visible()
+        with page.context.new_page() as other:
+            other.goto(scene.origin)
+            other.get_by_role("button", name="Abmelden").click()
+            expect(page.get_by_text("Sie sind in einem anderen Tab abgemeldet")).to_be_visible()
+        page.get_by_role("button", name="Anmelden", exact=True).click()
+        expect(heading).to_have_text("Vorgang 6/26")
+        expect(page.locator("form.key")).to_have_count(0)
+        expect(start).to_be_enabled()
 
 
 def test_a_case_that_is_there_is_found_and_what_undoes_asks_first(

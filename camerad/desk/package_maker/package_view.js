@@ -2,7 +2,7 @@
 // first byte), then the check, then the key, then the file. What is wrong is said before anything is
 // made; whoever leaves the case gives it up, and nothing half is left.
 
-import { get, post, RefusedError, SIGNED_OUT } from "../api.js";
+import { get, post, RefusedError } from "../api.js";
 import { ask, field, fill, make, tell } from "../dom.js";
 import { KeyError } from "../player/evidence/keys.js";
 import { NotProvenError } from "../player/evidence/opened.js";
@@ -12,7 +12,7 @@ import { KeyForm } from "../player/key_form.js";
 import { fingerprint } from "../player/package_files.js";
 import { wordsOf } from "../player/words.js";
 import { rowsOf, smallId, titleOf } from "../titles.js";
-import { keyOfTab, playerSheet } from "../viewing.js";
+import { keyOfTab, LET_GO, playerSheet } from "../viewing.js";
 import { language, say, sentence } from "../words.js";
 import { LedgerError } from "./ledger_words.js";
 import { Candidate, MissingPageError, NoFilmError, makePackage } from "./maker.js";
@@ -43,7 +43,7 @@ export async function packageOf(one, me, place) {
     stop.abort();
   };
   addEventListener("hashchange", leave, { signal: stop.signal });
-  document.addEventListener(SIGNED_OUT, () => stop.abort(), { signal: stop.signal });
+  document.addEventListener(LET_GO, () => stop.abort(), { signal: stop.signal });
   const making = new PackageMaking(one, me, place, stop);
   try {
     return await making.run();

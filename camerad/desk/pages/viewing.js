@@ -8,6 +8,10 @@ import { language, say } from "./words.js";
 
 const PIECE = 64 << 20;
 
+/** Event of `document`: nobody is signed in any more, or somebody else is. Whatever they had begun
+ * ends. */
+export const LET_GO = "let-go";
+
 /** The office's key, once opened: good for every recording of this tab, for a quarter of an hour. */
 let held = null;
 let player = null;
@@ -28,13 +32,15 @@ export function closePlayer() {
   player = null;
 }
 
-/** Ends what is shown, and forgets the key: nobody is signed in any more, or somebody else is. */
+/** Ends what is shown and what is being made, and forgets the key: nobody is signed in any more, or
+ * somebody else is. */
 export function letGo() {
   turn += 1;
   closePlayer();
   held?.forget();
   reasons.clear();
   held = null;
+  document.dispatchEvent(new Event(LET_GO));
 }
 
 /** The office's key of this tab, which whoever makes a package uses too. */
