@@ -93,3 +93,37 @@ def test_a_length_is_rounded_before_it_is_divided(chromium: Browser, scene: Desk
         *("0,0 s", "3,2 s", "59,9 s", "1 min 0 s", "1 min 0 s", "1 min 59 s", "2 min 0 s"),
         "60 min 0 s",
     ]
+
+
+TOLD: Final = """async (times) => {
+  const { moment, timeOf } = await import("/page/format.js");
+  return times.map((one) => Date.parse(one) * 1000).map((us) => [moment(us), timeOf(us)]);
+}"""
+
+
+def test_a_time_that_clocks_show_twice_says_which_of_them_it_is(
+    chromium: Browser, scene: DeskScene
+) -> None:
+    """They are set back by an hour at the most places, by half of one on Lord Howe Island."""
+    autumn = {
+        "2026-10-24T23:59:59Z": ["25.10.2026, 01:59:59", "01:59"],
+        "2026-10-25T00:30Z": ["25.10.2026, 02:30:00 GMT+02:00", "02:30 GMT+02:00"],
+        "2026-10-25T01:30Z": ["25.10.2026, 02:30:00 GMT+01:00", "02:30 GMT+01:00"],
+        "2026-10-25T02:00Z": ["25.10.2026, 03:00:00", "03:00"],
+    }
+    spring = {
+        "2026-03-29T00:59:59Z": ["29.03.2026, 01:59:59", "01:59"],
+        "2026-03-29T01:00Z": ["29.03.2026, 03:00:00", "03:00"],
+    }
+    half = {
+        "2026-04-04T14:15Z": ["05.04.2026, 01:15:00", "01:15"],
+        "2026-04-04T14:45Z": ["05.04.2026, 01:45:00 GMT+11:00", "01:45 GMT+11:00"],
+        "2026-04-04T15:15Z": ["05.04.2026, 01:45:00 GMT+10:30", "01:45 GMT+10:30"],
+        "2026-04-04T15:30Z": ["05.04.2026, 02:00:00", "02:00"],
+    }
+    zones = {"Europe/Berlin": autumn | spring, "Australia/Lord_Howe": half}
+    with at_desk(chromium, scene, "twice") as one:
+        session = one.page.context.new_cdp_session(one.page)
+        for zone, told in zones.items():
+            session.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+            assert one.page.evaluate(TOLD, list(told)) == list(told.values()), zone

@@ -5,19 +5,36 @@ import { language, say } from "./words.js";
 /** How dates are spelled: English ones with the day first, since no month is a day. */
 const spelling = () => (language() === "de" ? "de-DE" : "en-GB");
 
+const HALF_DAY_MS = 43_200_000;
+const MINUTE_MS = 60_000;
+
+/** Whether the clocks here show a time twice, since they are set back. */
+function isTwice(date) {
+  const behind = date.getTimezoneOffset();
+  return [-HALF_DAY_MS, HALF_DAY_MS].some((ms) => {
+    const other = new Date(date.getTime() + ms).getTimezoneOffset();
+    const same = new Date(date.getTime() + (other - behind) * MINUTE_MS);
+    return other !== behind && same.getTimezoneOffset() === other;
+  });
+}
+
+/** A wall time as the clocks here show it, with its difference from UTC if they show it twice. */
+function clockTime(us, parts) {
+  const date = new Date(us / 1000);
+  const more = isTwice(date) ? { timeZoneName: "longOffset" } : {};
+  return new Intl.DateTimeFormat(spelling(), { ...parts, hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(date);
+}
+
 /** A wall time in microseconds since 1970, with seconds; a remark if its clock was not confirmed. */
 export function moment(us, clock = null) {
   if (us === null || us === undefined) return say("not_known");
-  const text = new Intl.DateTimeFormat(spelling(), {
-    year: "numeric", month: "2-digit", day: "2-digit",
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-  }).format(new Date(us / 1000));
+  const text = clockTime(us, { year: "numeric", month: "2-digit", day: "2-digit", second: "2-digit" });
   return clock === "unknown" ? `${text} (${say("clock_unknown")})` : text;
 }
 
 /** A time of day in hours and minutes. */
 export function timeOf(us) {
-  return new Intl.DateTimeFormat(spelling(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(us / 1000));
+  return clockTime(us, {});
 }
 
 /** Its time, and its day if that is not today. */
