@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -573,6 +574,7 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         route.fulfill(json=said | {"rows": rows, "next": "1" if first else None})
 
     with at_desk(chromium, scene, f"more-{size[0]}", size=size) as one:
+        one.forgives = ("Failed to load resource: the server responded with a status of 409",)
         page = one.page
         page.route(re.compile(r"/api/recordings\?(?!flagged)|/api/recordings$"), in_two)
         signed_in(one, scene, "clerk")
@@ -589,6 +591,24 @@ def test_more_comes_below_what_is_there_and_leaves_that_alone(
         expect(part).to_have_attribute("data-there", "before")
         expect(part.get_by_role("checkbox").first).to_be_checked()
         expect(more).to_be_hidden()
+        # One that could not be kept from deletion is still there, and still chosen.
+        part.get_by_role("checkbox").last.check()
+        last = part.get_by_role("checkbox").last.get_attribute("value")
+        busy: Any = {"status": 409, "json": {"error": "busy"}}
+        page.route(f"**/{last}/hold", lambda route: route.fulfill(**busy))
+        page.get_by_role("button", name="Ausgewählte schützen").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
+        dialog.get_by_label("Grund").fill("Az. 13")
+        page.locator("dialog button.main").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("Der Server schreibt gerade anderes.")
+        with page.expect_response("**/api/recordings?after=1"):
+            dialog.get_by_role("button", name="Abbrechen").click()
+        expect(page.get_by_text("Vor Löschung geschützt: 1.")).to_be_visible()
+        expect(part.get_by_role("checkbox").first).not_to_be_checked()
+        expect(links).to_have_count(3)
+        expect(part.get_by_role("checkbox").last).to_be_checked()
+        expect(page.get_by_role("button", name="Ausgewählte schützen")).to_be_enabled()
 
 
 @pytest.mark.parametrize(

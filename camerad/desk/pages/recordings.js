@@ -73,8 +73,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
   let mine = { who: me.id, spoken, pages: 0, opened: "" };
   left = mine;
   drawAgain = draw;
-  await load(true);
-  while (mine.pages < before.pages && next !== null) if (!(await load(false))) break;
+  await loadPages(before.pages);
   return before.opened === "" ? null : [...list.querySelectorAll("a")].find((one) => one.hash === addressOf(before.opened)) ?? null;
 
   function clear() {
@@ -95,7 +94,7 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     mine = { who: me.id, spoken: spokenIn(form), pages: 0, opened: "" };
     left = mine;
     history.replaceState(null, "", mine.spoken === "" ? "#recordings" : `#recordings/${encodeURIComponent(mine.spoken)}`);
-    await withoutMore(more, () => load(true));
+    await withoutMore(more, () => loadPages(1));
   }
 
   function questionNow() {
@@ -103,6 +102,15 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     const id = spelledId(form.elements.ids.value);
     if (id !== "") asked.set(WHOLE_ID.test(id) ? "ids" : "id", id);
     return { asked, said: wordsOf(form) };
+  }
+
+  /** Asks anew, for so many pages. Of what was chosen stays so what is there then. */
+  async function loadPages(count) {
+    let drawn = await load(true);
+    while (drawn && mine.pages < count && next !== null) drawn = await load(false);
+    const there = [...marked, ...rows].map((row) => row.id);
+    for (const id of chosen) if (!there.includes(id)) chosen.delete(id);
+    keep.disabled = chosen.size === 0;
   }
 
   /** Comes to whether it drew what the server answered. */
@@ -114,14 +122,10 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
       const got = await newest(list, Promise.all([get(`/api/recordings?${asked}`), anew ? getMarked([...asked].length === 0) : marked]));
       if (got === null) return false;
       const [page, first] = got;
-      if (anew) {
-        const there = [...first, ...page.rows].map((row) => row.id);
-        for (const id of chosen) if (!there.includes(id)) chosen.delete(id);
-        fill(names, page.cameras.map((value) => make("option", { value })));
-      }
+      if (anew) fill(names, page.cameras.map((value) => make("option", { value })));
       rows = anew ? page.rows : [...rows, ...page.rows];
       [marked, next, question] = [first, page.next, wanted];
-      mine.pages += 1;
+      mine.pages = anew ? 1 : mine.pages + 1;
       markPeriod(periods, form);
       const count = new Set(rows.map(({ id }) => id)).size;
       const many = next === null ? (count === 1 ? "found_one" : "found") : "found_first";
@@ -170,12 +174,13 @@ export async function showRecordings({ main, me }, [spoken = ""]) {
     return new Map([...chosen].map((id) => [id, titleOf(id, [...marked, ...rows].find((row) => row.id === id))]));
   }
 
-  /** ids: of those that were chosen, which are left. What is chosen while the list comes stays so. */
+  /** ids: of those that were chosen, which are left, on whatever page. What is chosen while the list
+   * comes stays so. */
   async function again(ids) {
     chosen.clear();
     for (const id of ids) chosen.add(id);
     draw();
-    await withoutMore(more, () => load(true));
+    await withoutMore(more, () => loadPages(mine.pages));
   }
 }
 
