@@ -40,7 +40,7 @@ from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.office import office, office_store
+from camerad.office import office_store, own_key
 from camerad.store import camera_holds, identity
 from camerad.store.locations import (
     Holding,
@@ -128,12 +128,12 @@ def published_keys(place: Place) -> KeyRing:
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
-    return office.load_public_key(options.office_key)
+    return own_key.load_public_key(options.office_key)
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The keys that an office's ledger may be signed by: see `camerad.office.office`."""
-    return office.ledger_keys(place, office_key(options)).ring
+    """The keys that an office's ledger may be signed by: see `camerad.office.own_key`."""
+    return own_key.ledger_keys(place, office_key(options)).ring
 
 
 def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> KeyRing:
@@ -146,7 +146,7 @@ def receipt_keys(options: argparse.Namespace, place: Place, keys: KeyRing) -> Ke
     if own is None:
         return keys
     try:
-        found = office.ledger_keys(place, own)
+        found = own_key.ledger_keys(place, own)
     except StorageError:
         before = KeyRing()  # that the ledger cannot be read is told where that is checked
     else:
@@ -160,7 +160,7 @@ def unproven_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     if place.kind is not PlaceKind.OFFICE or office_key(options) is not None:
         return KeyRing()
     try:
-        return office.known_keys(place)
+        return own_key.known_keys(place)
     except StorageError:
         return KeyRing()  # that they cannot be read is told where the office's ledger is checked
 

@@ -144,9 +144,9 @@ def _desk_page(settings: OfficeFile, clock: Clock) -> Beside | None:
     if settings.desk is None:
         return None
     from camerad.desk.desk_server import Desk  # noqa: PLC0415 - slow to import
-    from camerad.office import office  # noqa: PLC0415
+    from camerad.office import own_key  # noqa: PLC0415
 
-    key = office.load_key(str(settings.office_key))
+    key = own_key.load_key(str(settings.office_key))
     if key is None:
         raise OfficeCommandError(f"{settings.office_key}: there is no key of the office")
     return Desk(settings, settings.desk, key, clock)

@@ -212,7 +212,7 @@ def _prepare_directory(settings: OfficeFile) -> Any:
     camera's, and StorageError.
     """
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.office import holdings, office  # noqa: PLC0415
+    from camerad.office import holdings, own_key  # noqa: PLC0415
     from camerad.store.locations import (  # noqa: PLC0415
         PlaceKind,
         check_directories,
@@ -228,23 +228,23 @@ def _prepare_directory(settings: OfficeFile) -> Any:
         )
     place = office_place(directory)
     check_directories(place, all_of_it=False)
-    if office.load_key(path) is None and office.known_keys(place):
-        raise office.OfficeKeyError(
+    if own_key.load_key(path) is None and own_key.known_keys(place):
+        raise own_key.OfficeKeyError(
             f"{path}: there is no key, but {directory} has a ledger that an office's key signed; "
             "name that key with --office-key"
         )
-    if office.load_key(path) is None and (signers := office.receipt_signers(place)):
-        raise office.OfficeKeyError(
+    if own_key.load_key(path) is None and (signers := own_key.receipt_signers(place)):
+        raise own_key.OfficeKeyError(
             f"{path}: there is no key, but {directory} has receipts that an office's key signed "
             f"({', '.join(sorted(signers))}): put that key back from its backup, since cameras "
             "believe no other one; or name it with --office-key"
         )
-    key, made = office.load_or_create_key(path)
+    key, made = own_key.load_or_create_key(path)
     if made:
         sys.stderr.write(f"camerad: made the office's own key: {printable(path)}; keep a copy\n")
-    found = office.ledger_keys(place, key.public)
+    found = own_key.ledger_keys(place, key.public)
     if found.problem:
-        raise office.OfficeKeyError(found.problem)
+        raise own_key.OfficeKeyError(found.problem)
     holdings.directory_id(directory)
     return key.public
 

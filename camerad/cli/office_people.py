@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from camerad.desk.people import People, PeopleError  # noqa: PLC0415
     from camerad.desk.roles import read_roles  # noqa: PLC0415
     from camerad.desk.sessions import Sessions  # noqa: PLC0415
-    from camerad.office import office  # noqa: PLC0415
+    from camerad.office import own_key  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.office_settings import load  # noqa: PLC0415
     from camerad.vault.start_check import check_directory  # noqa: PLC0415
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         raise OfficeCommandError(
             f"{options.config}: there is no desk to sign in at; name its address with desk.url"
         )
-    key = office.load_key(str(settings.office_key))
+    key = own_key.load_key(str(settings.office_key))
     if key is None:
         raise OfficeCommandError(f"{settings.office_key}: there is no key of the office")
     ledger = DeskLedger(directory, Cameras(str(settings.register)), key, clock)

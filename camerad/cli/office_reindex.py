@@ -69,7 +69,7 @@ def open_index(config: str) -> RecordingIndex:
             f"the library {error.name} is missing, which only an office's server needs: install "
             "camerad with its extra 'office', as docs/office.md says"
         ) from error
-    from camerad.office.office import load_public_key  # noqa: PLC0415
+    from camerad.office.own_key import load_public_key  # noqa: PLC0415
 
     directory = str(settings.directory)
     key = load_public_key(str(settings.office_key))

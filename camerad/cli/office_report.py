@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace, settings: OfficeFile) -> int:
-    from camerad.office.office import load_key  # noqa: PLC0415
+    from camerad.office.own_key import load_key  # noqa: PLC0415
     from camerad.office.report.report_days import ReportPeriod, days_in  # noqa: PLC0415
     from camerad.office.report.report_maker import (  # noqa: PLC0415
         ReportRequest,
@@ -154,7 +154,7 @@ def _check(path: str, settings: OfficeFile) -> int:
 
 def _office(settings: OfficeFile) -> tuple[Place, KeyRing]:
     """The office's directory, and its own keys. Raises ReportCommandError."""
-    from camerad.office.office import ledger_keys, load_public_key  # noqa: PLC0415
+    from camerad.office.own_key import ledger_keys, load_public_key  # noqa: PLC0415
     from camerad.store.locations import office_place  # noqa: PLC0415
 
     place = office_place(str(settings.directory))

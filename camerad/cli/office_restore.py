@@ -41,16 +41,16 @@ def run(options: argparse.Namespace) -> int:
     if (options.recording is None) != options.all:
         raise RestoreCommandError("name one recording, or --all")
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
-    from camerad.office import office  # noqa: PLC0415
+    from camerad.office import own_key  # noqa: PLC0415
     from camerad.vault import office_settings  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
     from camerad.vault.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
 
     settings = office_settings.load(options.config, with_files=False)
-    key = office.load_public_key(str(settings.office_key))
+    key = own_key.load_public_key(str(settings.office_key))
     if key is None:
-        raise office.OfficeKeyError(
+        raise own_key.OfficeKeyError(
             f"{settings.office_key}: there is no key; name the office's with office_key"
         )
     copies = open_second_copies(settings.second_copy, SystemClock(), str(settings.directory))

@@ -196,7 +196,7 @@ def _server(options: argparse.Namespace) -> Any:
 
 def _new(options: argparse.Namespace) -> int:
     from camerad.office import (  # noqa: PLC0415
-        office,
+        own_key,
         provisioning_files,
     )
 
@@ -212,7 +212,7 @@ def _new(options: argparse.Namespace) -> int:
     )
     provisioning_files.run_all(
         lambda: provisioning_files.check_no_file_in([options.output]),
-        lambda: office.load_key(options.office_key),
+        lambda: own_key.load_key(options.office_key),
         lambda: provisioning_files.new_file(provisioning_files.placeholder_key(), wanted),
     )
     key = provision_key.load_or_create(options)
@@ -227,13 +227,13 @@ def _new(options: argparse.Namespace) -> int:
 def _sign(options: argparse.Namespace) -> int:
     from camerad.base import durable_files  # noqa: PLC0415 - slow to import
     from camerad.office import (  # noqa: PLC0415
-        office,
+        own_key,
         provisioning_files,
     )
 
     content = _content(options.file)
     wanted = provisioning_files.office_key_of(options.file, content)
-    key = office.load_key(options.office_key)
+    key = own_key.load_key(options.office_key)
     if key is None:
         raise provision_key.key_missing_for(options, options.file, wanted)
     token = provisioning_files.sign_file(options.file, content, key, lies=options.office_key)
@@ -271,7 +271,7 @@ def _batch(options: argparse.Namespace) -> int:
         batch,
         camera_register,
         csv_table,
-        office,
+        own_key,
         provisioning_files,
     )
 
@@ -287,7 +287,7 @@ def _batch(options: argparse.Namespace) -> int:
                 "accepts such a file only as its first\n"
             )
     template = (options.template, _content(options.template))
-    key = office.load_key(options.office_key)
+    key = own_key.load_key(options.office_key)
     if key is None:
         named = batch.office_key_of_table(template, options.table, rows)
         if named is not None:

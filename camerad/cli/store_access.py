@@ -20,7 +20,7 @@ from camerad.base.safe_read import read_plain
 from camerad.cli import desk
 from camerad.cli.running import RunningDevice
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office, office_store
+from camerad.office import office_store, own_key
 from camerad.store import disk, identity
 from camerad.store.device_client import OwnedDevice
 from camerad.store.discrepancies import Discrepancy
@@ -118,7 +118,7 @@ def open_store(
     one recording that it is about; then only that is compared, and what is new."""
     check_store(place)
     if place.kind is PlaceKind.OFFICE:
-        key, made = office.load_or_create_key(options.office_key)
+        key, made = own_key.load_or_create_key(options.office_key)
         if made:
             desk.say(f"made the office's own key: {options.office_key}; keep a copy of it")
         with office_store.open_office_store(

@@ -9,7 +9,7 @@ import msgspec
 from camerad.base import file_status
 from camerad.cli import desk
 from camerad.ledger.ledger import read_state
-from camerad.office import office
+from camerad.office import own_key
 from camerad.store import receipts
 from camerad.store.locations import (
     MissingError,
@@ -79,7 +79,7 @@ def _named_by(place: Place, recording: str) -> str:
     known = None
     if file_status.is_directory(place.ledger):
         device = place.kind is PlaceKind.DEVICE
-        keys = desk.accompanying_keys(place) if device else office.ledger_keys(place, None).ring
+        keys = desk.accompanying_keys(place) if device else own_key.ledger_keys(place, None).ring
         known = read_state(place.ledger, keys).recordings.get(recording)
     if known is not None:
         return "the ledger" if known.deleted is None else ""

@@ -25,7 +25,7 @@ from camerad.container.severity import Severity
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger import LedgerFinding, Witnessed, read_ledger, read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.office import office
+from camerad.office import own_key
 from camerad.store import receipts
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
@@ -309,7 +309,7 @@ def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) ->
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
     """By which key the office's own ledger was checked, so far as that proves less than all."""
-    found = office.ledger_keys(place, desk.office_key(options))
+    found = own_key.ledger_keys(place, desk.office_key(options))
     if found.problem:
         yield Severity.DAMAGE, found.problem
     if found.remark:

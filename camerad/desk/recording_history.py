@@ -26,7 +26,7 @@ from camerad.ledger.audit import carried_about
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.state_memory import StateMemory
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.case_file import Case, CaseRecording, TakenOut
 from camerad.office.holdings import holding_key
 from camerad.office.office_store import brought_keys
@@ -148,7 +148,7 @@ def _ledgers(place: Place, own: PublicKey) -> Iterator[tuple[str, str, KeyRing]]
     """Those that are there: whose, where, and whose signatures count in it."""
     theirs = brought_keys(place)
     ledgers = [("camera", one.ledger, theirs) for one in place.holdings if one.root]
-    ledgers.append(("office", place.ledger, office.ledger_keys(place, own).ring))
+    ledgers.append(("office", place.ledger, own_key.ledger_keys(place, own).ring))
     return (one for one in ledgers if file_status.exists(one[1]))
 
 

@@ -29,7 +29,7 @@ from camerad.desk.desk_ledger import DeskLedger
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.roles import DeskRole
 from camerad.desk.route_table import Route, Visit
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.report.ledger_tallies import TakenReadingsError
 from camerad.office.report.report_days import ReportPeriod
 from camerad.office.report.report_maker import (
@@ -135,7 +135,7 @@ class ReportRoutes:
             raise refused(DeskRefusal.REPORT_BUSY)
         try:
             place = office_place(self._directory)
-            keys = office.ledger_keys(place, self._key.public).ring
+            keys = own_key.ledger_keys(place, self._key.public).ring
             period = ReportPeriod(body.first, body.last)
             asked = ReportRequest(period, body.language, form, _earlier(body.earlier, keys))
             files = make_report(place, self._key, keys, self._cameras.keys(), asked)

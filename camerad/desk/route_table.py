@@ -38,7 +38,7 @@ from camerad.desk.sessions import COOKIE, Sessions
 from camerad.index.database import IndexUnavailableError
 from camerad.index.recording_query import QueryError
 from camerad.office.camera_register import RegisterError
-from camerad.office.office import OfficeKeyError
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.holds import HoldEndError, HoldError, NotHeldError, TooManyHoldsError
 from camerad.store.locations import NotThereError
 from camerad.vault.cameras import UnregisteredError

@@ -1,6 +1,6 @@
 """What the ledgers in an office say about its recordings, read when they have changed.
 
-The office's own ledger is read as the desk reads it (`camerad.office.office.ledger_keys`); copies
+The office's own ledger is read as the desk reads it (`camerad.office.own_key.ledger_keys`); copies
 of cameras' ledgers with the keys that came with them and those of the register. Nothing is judged:
 that is for ``camerad evidence verify``.
 """
@@ -28,7 +28,7 @@ from camerad.index.recording_rows import Knowledge, Row, plain
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Hold
-from camerad.office import camera_register, office
+from camerad.office import camera_register, own_key
 from camerad.office.camera_register import Register
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
@@ -123,7 +123,7 @@ class KnowledgeReader:
         brought = _brought(place)
         self.trusted = KeyRing([*_keys(self.register), *(key for _, key in brought)])
         self.camera_rows = _rows_of_cameras(brought, self.register)
-        keys = self.office_keys = office.ledger_keys(place, self._files.key).ring
+        keys = self.office_keys = own_key.ledger_keys(place, self._files.key).ring
         now = ledger_rows.epoch_versions(place.ledger, keys)
         before = {name: sources[name] for name in sources if name.startswith(f"{LEDGER}/")}
         touched = ledger_rows.put_epochs(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from camerad.base.clock import Clock
 from camerad.container.keys import KeyFileError, KeyRing, SigningKey
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
 from camerad.store.discrepancies import Discrepancy
@@ -44,10 +44,10 @@ def open_office_store(
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
     """
-    former = office.admit_key(place, key, replace=replace)
-    had_one = bool(office.known_keys(place))
+    former = own_key.admit_key(place, key, replace=replace)
+    had_one = bool(own_key.known_keys(place))
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
-        office.remember_key(place, key.public)
+        own_key.remember_key(place, key.public)
         if not compared:
             yield store
             return

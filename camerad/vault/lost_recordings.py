@@ -17,7 +17,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.ledger_state import LedgerState
-from camerad.office.office import OfficeKeyError
+from camerad.office.own_key import OfficeKeyError
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.takeover import Takeover
 from camerad.vault.uploads import Uploads

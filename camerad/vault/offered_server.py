@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 
 from camerad.config.provisioning import Provisioning
 from camerad.container.keys import encode_base64url
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.provisioning_files import parse_file
 from camerad.vault.certificates import fingerprint, read_certificates
 from camerad.vault.offer_check import OfferRefusedError
@@ -71,7 +71,7 @@ def _differences(name: str, file: Provisioning, settings: OfficeFile) -> list[st
     found = []
     if named.url != settings.url:
         found.append(f"office.url is {named.url}, and this server's is {settings.url}")
-    key = office.load_key(str(settings.office_key))
+    key = own_key.load_key(str(settings.office_key))
     if key is not None and named.key != (own := encode_base64url(key.public.raw)):
         found.append(
             f"office.key (left out: provision.office_key) is {named.key}, and this server signs by "

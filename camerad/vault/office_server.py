@@ -38,8 +38,8 @@ from camerad.base.errors import EX_UNAVAILABLE, CameradError
 from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.text import count, room
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.locations import OFFICE, check_directories, office_place
 from camerad.vault.authentication import Authentication
 from camerad.vault.camera_holdings import CameraHoldings
@@ -153,7 +153,7 @@ class Vault:
     async def _open(self) -> None:
         settings = self._settings
         directory = str(settings.directory)
-        key = office.load_key(str(settings.office_key))
+        key = own_key.load_key(str(settings.office_key))
         if key is None:
             raise OfficeKeyError(
                 f"{settings.office_key}: there is no key; name the office's with office_key"

@@ -13,7 +13,7 @@ from camerad.base import file_status
 from camerad.base.clock import Clock
 from camerad.container.keys import SigningKey
 from camerad.ledger import log_segments
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.report.camera_readings import CameraReadings
 from camerad.office.report.ledger_tallies import LedgerTallies, TakenReadingsError
 from camerad.office.report.report_days import days_in
@@ -59,7 +59,7 @@ class ReadingsWorker:
         if now.trusted:
             months = self._settings.keep_months
             self._readings.expire(now.wall_us, months)
-            keys = office.ledger_keys(place, self._key.public).ring
+            keys = own_key.ledger_keys(place, self._key.public).ring
             self._tallies.expire(keys, now.wall_us, months, _epochs(place.ledger))
         return LOOK_SECONDS
 

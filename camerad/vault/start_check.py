@@ -19,8 +19,8 @@ from camerad.base.async_utils import call_within
 from camerad.base.errors import EX_TEMPFAIL, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.locations import DIRECTORY_ID, OFFICE, office_place
 from camerad.vault.certificates import CertificateError, read_certificate
 from camerad.vault.office_settings import KEY_GONE, NOT_MOUNTED, OfficeFile
@@ -58,10 +58,10 @@ def check_directory(directory: str) -> None:
 
 def _check_key(settings: OfficeFile) -> None:
     path = str(settings.office_key)
-    key = office.load_key(path)
+    key = own_key.load_key(path)
     if key is None:
         raise OfficeKeyError(f"{path}: the office's key is gone: {KEY_GONE}")
-    found = office.ledger_keys(office_place(str(settings.directory)), key.public)
+    found = own_key.ledger_keys(office_place(str(settings.directory)), key.public)
     if found.problem:
         raise OfficeKeyError(
             f"{found.problem}. If both are the office's, and this one is to go on: camerad "

@@ -18,8 +18,8 @@ from camerad.ledger import log_segments
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Carried
 from camerad.ledger.recording_entries import Deleted, FoundEntry, Received
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.locations import KEYS, LEDGER, OFFICE, office_place
 
 _Version = tuple[tuple[str, int, int], ...]
@@ -96,7 +96,7 @@ class Tombstones:
 
     def _read(self) -> _Words:
         place = office_place(self._root)
-        found = office.ledger_keys(place, self._key)
+        found = own_key.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is taken over until this is mended")
         if not file_status.is_directory(place.ledger):

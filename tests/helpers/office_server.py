@@ -23,7 +23,7 @@ from camerad.config.office_section import Office
 from camerad.container.keys import PublicKey
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.office import load_public_key
+from camerad.office.own_key import load_public_key
 from tests.waiting import DEADLINE
 
 PATIENCE: Final = DEADLINE

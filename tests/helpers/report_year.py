@@ -24,7 +24,7 @@ from camerad.control.metrics import BOUNDS, Histogram
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
 from camerad.ledger.entry_types import EpochBegun, ShiftBegun
 from camerad.ledger.ledger import Ledger
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.report.camera_readings import CameraReadings, Reading
 from camerad.office.report.ledger_tallies import LedgerTallies
 from camerad.office.report.report_days import days_in
@@ -295,7 +295,7 @@ class SyntheticYear:
         begun_us = clock.wall_us()
         (self.root / "office").mkdir(exist_ok=True)
         ledger = Ledger.open(place.ledger, self.key, clock)
-        office.remember_key(office_place(str(self.root)), self.key.public)
+        own_key.remember_key(office_place(str(self.root)), self.key.public)
         events = []
         for ended_us, recording in sorted(self._ends):
             taken_us = ended_us + self.random.randrange(1, 9) * HOUR * SECOND

@@ -29,7 +29,7 @@ from camerad.ledger.audit import entry_in, tokens_in
 from camerad.ledger.entries import parse_entry
 from camerad.ledger.entry_types import ShiftBegun
 from camerad.ledger.log_segments import SegmentReading
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.holdings import directory_id
 from camerad.office.office_store import camera_keys
 from camerad.office.report.camera_readings import MONTHS, READINGS
@@ -102,7 +102,7 @@ class LedgerTallies:
             os.close(claim)
 
     def _make(self, place: Place, key: SigningKey, cameras: KeyRing, wanted: list[int]) -> int:
-        keys = office.ledger_keys(place, key.public).ring
+        keys = own_key.ledger_keys(place, key.public).ring
         worn = list(_worn(place, camera_keys(place, cameras), self._day_of))
         identity = directory_id(self._root)
         made = 0

@@ -27,9 +27,9 @@ from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.ledger.state_memory import read_state
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
 from camerad.office.office_store import brought_keys
+from camerad.office.own_key import OfficeKeyError
 from camerad.store import verified_copy
 from camerad.store.disk import TakenError
 from camerad.store.locations import OFFICE, NotThereError, is_id, office_place
@@ -73,7 +73,7 @@ class Restorer:
         self._holdings = CameraHoldings(self._root, cameras)
         self._tombstones = Tombstones(self._root, key)
         self._place = office_place(self._root)
-        found = office.ledger_keys(self._place, key)
+        found = own_key.ledger_keys(self._place, key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; nothing is brought back until this is mended")
         there = file_status.is_directory(self._place.ledger)

@@ -29,9 +29,9 @@ from camerad.container.skeleton import readable_skeleton
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state_memory import read_state
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
 from camerad.office.office_store import camera_keys
+from camerad.office.own_key import OfficeKeyError
 from camerad.store.locations import Place, office_place
 from camerad.vault.camera_holdings import size_of
 from camerad.vault.cameras import Cameras
@@ -184,7 +184,7 @@ class SecondCopyWorker:
         return all(done)
 
     def _ledger(self, place: Place) -> LedgerState | None:
-        found = office.ledger_keys(place, self._key)
+        found = own_key.ledger_keys(place, self._key)
         if found.problem:
             raise OfficeKeyError(f"{found.problem}; second copies stay as they are")
         if not file_status.is_directory(place.ledger):

@@ -19,7 +19,7 @@ from camerad.container.keys import PublicKey
 from camerad.container.recording_files import SUFFIX
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.office import load_public_key
+from camerad.office.own_key import load_public_key
 
 from hw_mocks.free_port import free_port
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import yaml
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.office import load_public_key
+from camerad.office.own_key import load_public_key
 
 from hw_mocks.free_port import free_port
 from hw_mocks.sim import SimError

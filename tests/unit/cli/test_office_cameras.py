@@ -18,7 +18,7 @@ from camerad.config.provisioning import NAME as FILE
 from camerad.container.keys import SigningKey
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
-from camerad.office.office import load_public_key
+from camerad.office.own_key import load_public_key
 from camerad.office.server_section import ServerSpec, read_authority, section_text
 from camerad.provisioning import signing
 from camerad.provisioning.validation import digest

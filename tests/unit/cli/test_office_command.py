@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office.office import load_or_create_key
+from camerad.office.own_key import load_or_create_key
 from camerad.store import receipts
 from camerad.store.locations import PlaceKind, place_of
 from camerad.vault import office_settings

@@ -32,7 +32,7 @@ from camerad.dock.office_client import OfficeClient
 from camerad.dock.office_connection import OfficeConnection, trusting
 from camerad.dock.progress_teller import NoReport
 from camerad.dock.signers import KeySigner
-from camerad.office.office import load_public_key
+from camerad.office.own_key import load_public_key
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
 from camerad.store.store import Store

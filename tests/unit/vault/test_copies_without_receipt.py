@@ -12,7 +12,7 @@ from desk_helpers import KEY, KEYS, ONE, Camera, Silent, open_office
 from vault_helpers import KID, NAME, OFFICE_KEY, Vault, register
 
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.offload import offload
 from camerad.store import receipts
 from camerad.store.device_client import OwnedDevice, accept_receipt
@@ -142,7 +142,7 @@ def test_the_receipt_names_the_camera_as_the_register_does(vault: Vault) -> None
 def bury(vault: Vault, camera: Camera) -> None:
     """Another process writes its tombstone."""
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store, camera.open() as known:
-        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         final = known.ledger.state.recordings[ONE].final
         store.ledger.append("deleted", id=ONE, final=final, why="expired", age_us=1)
 

@@ -17,7 +17,7 @@ from camerad.base.clock import DAY, ManualClock
 from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.offload import offload
 from camerad.store import camera_holds
 from camerad.store.device_client import OwnedDevice
@@ -68,7 +68,7 @@ class Two:
         """The office's directory, compared with its ledger."""
         place = place_of(str(self.vault.root))
         with Store.open(place, OFFICE_KEY, self.one.clock, trusted=BOTH) as store:
-            office.remember_key(place, OFFICE_KEY.public)
+            own_key.remember_key(place, OFFICE_KEY.public)
             store.reconcile()
             yield store
 

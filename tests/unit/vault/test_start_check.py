@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from camerad.base import file_status
 from camerad.base.errors import EX_TEMPFAIL
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.office import office
+from camerad.office import own_key
 from camerad.office.holdings import directory_id
-from camerad.office.office import OfficeKeyError
 from camerad.office.office_store import open_office_store
+from camerad.office.own_key import OfficeKeyError
 from camerad.store import receipts
 from camerad.store.locations import office_place
 from camerad.store.store import Store
@@ -43,7 +43,7 @@ def settings(tmp_path: Path) -> OfficeFile:
     directory = tmp_path / "archive"
     directory.mkdir()
     directory_id(str(directory))
-    office.load_or_create_key(str(tmp_path / "office.pem"))
+    own_key.load_or_create_key(str(tmp_path / "office.pem"))
     authority = KeyPairFiles(str(tmp_path / "ca.pem"), str(tmp_path / "ca.key"))
     own = KeyPairFiles(str(tmp_path / "server.pem"), str(tmp_path / "server.key"))
     make_authority(authority, "an office", NOW)
@@ -100,14 +100,14 @@ def test_whoever_begins_the_ledger_has_the_key_of_the_receipts(
     camera = Camera(tmp_path / "camera")
     camera.put(ONE)
     camera.offload(settings.directory)
-    own = office.load_key(str(settings.office_key))
+    own = own_key.load_key(str(settings.office_key))
     assert own is not None
     place = office_place(str(settings.directory))
     (holding,) = place.holdings
     (filed,) = receipts.read(holding.receipts, KeyRing([KEY.public]))
     by_office = replace(filed.receipt, kid=own.public.thumbprint)
     receipts.write(holding.receipts, receipts.sign(own, by_office))
-    assert office.receipt_signers(place) == {own.public.thumbprint}
+    assert own_key.receipt_signers(place) == {own.public.thumbprint}
 
     def begin(key: SigningKey, *, replaced: bool = False) -> Store:
         with open_office_store(

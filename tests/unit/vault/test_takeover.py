@@ -22,8 +22,8 @@ from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
-from camerad.office import office
-from camerad.office.office import OfficeKeyError
+from camerad.office import own_key
+from camerad.office.own_key import OfficeKeyError
 from camerad.store import receipts, verified_copy
 from camerad.store.locations import place_of
 from camerad.vault import takeover
@@ -457,7 +457,7 @@ def test_a_receipt_by_a_stranger_in_the_directory_does_not_count(
         ),
     )
     receipts.write(vault.holding.receipts, forged)
-    office.remember_key(place_of(str(vault.root)), stranger.public)
+    own_key.remember_key(place_of(str(vault.root)), stranger.public)
     assert vault.takeover.receipt(KID, ONE) == genuine
 
 
@@ -465,7 +465,7 @@ def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, vault: V
     path = camera.put(ONE)
     vault.dock(camera)
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
@@ -482,7 +482,7 @@ def test_a_deletion_is_known_for_as_long_as_the_ledger_has_it(camera: Camera, va
     vault.dock(camera)
     assert vault.takeover.refusal(KID, ONE) is None
     with open_office(vault.root, OFFICE_KEY, camera.clock) as store:
-        office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+        own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         store.purge()
@@ -498,7 +498,7 @@ def test_an_office_whose_ledger_is_gone_takes_nothing_over(camera: Camera, vault
     """Nobody could tell what it had deleted."""
     path = camera.put(ONE)
     vault.bring_ledger(camera)
-    office.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
+    own_key.remember_key(place_of(str(vault.root)), OFFICE_KEY.public)
     declaration = vault.upload(path)
     with pytest.raises(OfficeKeyError, match="gone"):
         vault.takeover.take(KID, declaration)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base import durable_files
-from camerad.office.office import load_key, load_or_create_key
+from camerad.office.own_key import load_key, load_or_create_key
 
 
 def test_it_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
