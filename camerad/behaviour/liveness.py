@@ -37,7 +37,9 @@ class MarkSeen(msgspec.Struct, frozen=True):
 NOTHING = MarkSeen({}, {})
 
 
-def look(seen: MarkSeen, signs: tuple[Sign, ...], now_us: int) -> tuple[MarkSeen, tuple[Part, ...]]:
+def find_stuck(
+    seen: MarkSeen, signs: tuple[Sign, ...], now_us: int
+) -> tuple[MarkSeen, tuple[Part, ...]]:
     """What is known after a look at all parts, and which of them are stuck."""
     since, marks, stuck = {}, {}, []
     for sign in signs:

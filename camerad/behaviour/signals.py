@@ -58,7 +58,7 @@ class Pattern(msgspec.Struct, frozen=True):
 OFF: Final = Pattern((), repeat=False)
 ON: Final = Pattern(((True, 1000),), repeat=True)
 BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
-REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
+FLASH: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
 
 
 class Indication(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ ATTENTION: Final = frozenset(
 IN_DOCK: Final[Mapping[HandoverState, tuple[Pattern, Pattern]]] = {
     HandoverState.WAITING: (ON, BLINK),
     HandoverState.HANDING_OVER: (ON, BLINK),
-    HandoverState.HANDED_OVER: (REST, OFF),
+    HandoverState.HANDED_OVER: (FLASH, OFF),
     HandoverState.FAILED: (BLINK, OFF),
 }
 """Green and amber while the camera is docked and has an office to hand over to: a press records,
@@ -105,7 +105,7 @@ and as long as amber blinks it is to be left there. Only what is known to be han
 a camera that has nothing to do."""
 
 
-def look(state: State) -> Indication:
+def indication(state: State) -> Indication:
     """The lights in `state`. They are set before any effect of reaching it is carried out."""
     if state.ended:
         return Indication(OFF, OFF, OFF)
@@ -119,30 +119,30 @@ def look(state: State) -> Indication:
     return Indication(_ready(state), OFF, amber)
 
 
-def in_dock(look: Indication, handover: HandoverState | None) -> Indication:
+def in_dock(lights: Indication, handover: HandoverState | None) -> Indication:
     """The lights of a camera in its dock. handover: how handing over goes; None: there is none.
 
     Only where docked is all that they say: whatever else wants attention goes first.
     """
-    if handover is None or look.green is not REST:
-        return look
+    if handover is None or lights.green is not FLASH:
+        return lights
     green, amber = IN_DOCK[handover]
-    return replace(look, green=green, amber=amber)
+    return replace(lights, green=green, amber=amber)
 
 
-def on_shift(look: Indication, *, looking: bool) -> Indication:
+def on_shift(lights: Indication, *, looking: bool) -> Indication:
     """The lights of a camera that looks for a badge: the display asks for it.
 
     Green alone says so, and only where it is steady: a badge changes nothing about a promise that
     the camera cannot keep, nor about red.
     """
-    return replace(look, green=BLINK) if looking and look.green is ON else look
+    return replace(lights, green=BLINK) if looking and lights.green is ON else lights
 
 
 def _ready(state: State) -> Pattern:
     if state.conditions & ATTENTION:
         return BLINK
-    return REST if Condition.DOCKED in state.conditions else ON
+    return FLASH if Condition.DOCKED in state.conditions else ON
 
 
 # ------------------------------------------------------------------------------------------ cues

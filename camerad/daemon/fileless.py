@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from camerad.daemon.heartbeat import WantedNote
 
 
-def make(
+def make_missing_file(
     directory: str,
     recording: str,
     note: WantedNote,

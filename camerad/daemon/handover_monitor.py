@@ -65,10 +65,10 @@ class HandoverMonitor:
         self._heard = dock_progress.follow(self._heard, self._core.state, now_us)
         return dock_progress.shown(self._heard, now_us)
 
-    def lights(self, look: signals.Indication) -> signals.Indication:
+    def lights(self, lights: signals.Indication) -> signals.Indication:
         """The lights, with what they say of handing over."""
         progress = self.progress
-        return signals.in_dock(look, None if progress is None else progress.state)
+        return signals.in_dock(lights, None if progress is None else progress.state)
 
     def report(self) -> dict[str, Any] | None:
         """The same, ready for JSON."""

@@ -42,7 +42,7 @@ class LightMonitor:
     async def watch(self) -> None:
         """Look at them again and again, until cancelled."""
         while True:
-            self.indicators.look()
+            self.indicators.check_lines()
             await until_next(BEAT_SECONDS)
 
     def _judge(self) -> None:

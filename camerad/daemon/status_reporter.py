@@ -50,7 +50,7 @@ class StatusReporter:
 
     def lights(self, state: stages.State) -> signals.Indication:
         """What the lights are to show."""
-        return self._shifts.lights(self._handover.lights(signals.look(state)))
+        return self._shifts.lights(self._handover.lights(signals.indication(state)))
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""

@@ -402,12 +402,14 @@ class StoreWorker:
         self.expiring = tuple(known.id for known in soon)
 
     def _make_fileless(self, recording: str, note: WantedNote) -> None:
-        """As `camerad.daemon.fileless.make`."""
+        """As `camerad.daemon.fileless.make_missing_file`."""
         store, key, sealer = self._store, self._key, self._sealer
         if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         at, settings, clock = self._recordings_dir, self._settings, self._clock
-        header = fileless.make(at, recording, note, settings, key=key, sealer=sealer, clock=clock)
+        header = fileless.make_missing_file(
+            at, recording, note, settings, key=key, sealer=sealer, clock=clock
+        )
         store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:

@@ -44,7 +44,7 @@ class Watchdog:
         """Beat until a part is stuck, or cancelled."""
         seen = liveness.NOTHING
         while True:
-            seen, stuck = liveness.look(seen, self._signs(), self._clock.now_us())
+            seen, stuck = liveness.find_stuck(seen, self._signs(), self._clock.now_us())
             if stuck:
                 log.critical(
                     "stuck: %s; the daemon is given up",

@@ -141,7 +141,7 @@ class _Player:
             if self._unfollowed is None:
                 self._tell(None)
 
-    def look(self) -> None:
+    def check_line(self) -> None:
         """See whether the line is as it was driven last.
 
         One that did not follow is believed again once it does so in that same state: a light that
@@ -209,20 +209,20 @@ class Indicators:
                 self.close()
                 raise
 
-    def show(self, look: Indication) -> None:
+    def show(self, lights: Indication) -> None:
         """Switch the lights. A steady light has changed when this returns."""
         # Red first: it must never be later than what it announces.
-        self._players["red"].play(look.red)
-        self._players["green"].play(look.green)
-        self._players["amber"].play(look.amber)
+        self._players["red"].play(lights.red)
+        self._players["green"].play(lights.green)
+        self._players["amber"].play(lights.amber)
 
-    def look(self) -> None:
+    def check_lines(self) -> None:
         """See whether the lights' lines are as they were driven; to be called now and then.
 
         A line that is shorted takes every switch without a word.
         """
         for name in self.LIGHTS:
-            self._players[name].look()
+            self._players[name].check_line()
 
     @property
     def faulty(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ _LIGHTS: Final = {
     signals.OFF: "dark",
     signals.ON: "on",
     signals.BLINK: "blinks",
-    signals.REST: "flashes every three seconds",
+    signals.FLASH: "flashes every three seconds",
 }
 _TOLD_AT: Final = {
     "self_view": "self-view begins, a press is refused",
@@ -83,7 +83,7 @@ def _signals() -> str:
         for kind, says in _TELLS.items()
     }
     for condition in Condition:
-        look = signals.look(State(Stage.IDLE, 0, frozenset({condition})))
+        look = signals.indication(State(Stage.IDLE, 0, frozenset({condition})))
         lights = {"green": look.green, "amber": look.amber}
         shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lights.items() if pattern.steps]
         cue = stages.CUES.get(condition)
@@ -98,7 +98,7 @@ def _signals() -> str:
             "no" if condition in stages.REFUSES_START else "yes",
             "ends" if condition in stages.ENDS_RECORDING else "goes on",
         )
-    docked = signals.look(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
+    docked = signals.indication(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
     for handover in HandoverState:
         look = signals.in_dock(docked, handover)
         lit = {"green": look.green, "amber": look.amber}

@@ -232,24 +232,24 @@ def _lights() -> str:
     for condition in Condition:
         state = State(Stage.IDLE, 0, frozenset({condition}))
         rows.append((f"idle, {condition.value}", *_look(state)))
-    docked = signals.look(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
+    docked = signals.indication(State(Stage.IDLE, 0, frozenset({Condition.DOCKED})))
     for handover in HandoverState:
         shown = _patterns(signals.in_dock(docked, handover))
         rows.append((f"idle, docked, with an office: {handover.value}", *shown))
     down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
     rows.append(("recording, camera_down", *_look(down)))
-    idle = signals.look(State(Stage.IDLE, 0))
+    idle = signals.indication(State(Stage.IDLE, 0))
     seeking = signals.on_shift(idle, looking=True)
     rows.append(("idle, looking for a badge", *_patterns(seeking)))
     return markdown_table(("in", "green", "red", "amber"), rows)
 
 
 def _look(state: State) -> tuple[str, str, str]:
-    return _patterns(signals.look(state))
+    return _patterns(signals.indication(state))
 
 
-def _patterns(look: signals.Indication) -> tuple[str, str, str]:
-    return _pattern(look.green), _pattern(look.red), _pattern(look.amber)
+def _patterns(lights: signals.Indication) -> tuple[str, str, str]:
+    return _pattern(lights.green), _pattern(lights.red), _pattern(lights.amber)
 
 
 def _pattern(pattern: signals.Pattern) -> str:
@@ -257,7 +257,7 @@ def _pattern(pattern: signals.Pattern) -> str:
         signals.OFF: "-",
         signals.ON: "steady",
         signals.BLINK: "blinks",
-        signals.REST: "flashes now and then",
+        signals.FLASH: "flashes now and then",
     }
     return names[pattern]
 

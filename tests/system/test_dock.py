@@ -139,7 +139,7 @@ def test_the_lights_say_how_handing_over_goes(tmp_path: Path) -> None:
         docked(camera)
         until(lambda: handover(camera).get("state") == "handed_over", PATIENCE, "all")
         assert handed_over(camera, 1)
-        assert shows(camera, signals.REST)
+        assert shows(camera, signals.FLASH)
         # A press takes the word back before anything is written, and red is all that shows.
         camera.press("main", 1.3)
         camera.wait(stage="recording", lights={"red": True, "green": False, "amber": False})
@@ -169,7 +169,7 @@ def test_the_lights_say_so_all_through_a_transfer_of_many_seconds(tmp_path: Path
         until(lambda: handover(camera).get("state") == "handed_over", SLOW_SECONDS, "all of it")
         # 8 bits of each byte, at a million in a second.
         assert (now_us() - began_us) / 1e6 > recording.stat().st_size * 8 / 1e6 / 2
-        assert shows(camera, signals.REST)
+        assert shows(camera, signals.FLASH)
 
 
 def doctor_finds(camera: BodyCamera) -> str:

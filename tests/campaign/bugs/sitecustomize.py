@@ -59,7 +59,7 @@ def plant():  # type: ignore[no-untyped-def]
 
     stray = os.environ["CAMERAD_TEST_STRAY"]
     commit, overwrite, show = Ring.commit, Arena.overwrite, Indicators.show
-    look = Indicators.look
+    check_lines = Indicators.check_lines
     gesture, tell = ButtonInput._gesture, SelfViewProcess._tell
     append, close, put, sign = (
         ContainerWriter.append,
@@ -90,7 +90,7 @@ def plant():  # type: ignore[no-untyped-def]
     # P3.told: a light that does not shine is nobody's business.
     def unseeing(self):  # type: ignore[no-untyped-def]
         if not planted("P3.told"):
-            look(self)
+            check_lines(self)
 
     # P4: a copy in the clear, for a preview. P8: gaps make a bad impression.
     def adding(self, fragment, facts):  # type: ignore[no-untyped-def]
@@ -138,7 +138,7 @@ def plant():  # type: ignore[no-untyped-def]
         tell(self, fault)
 
     Ring.commit, Arena.overwrite, Indicators.show = spooling, forgetting, dark
-    ButtonInput._gesture, SelfViewProcess._tell, Indicators.look = late, telling, unseeing
+    ButtonInput._gesture, SelfViewProcess._tell, Indicators.check_lines = late, telling, unseeing
     ContainerWriter.append, ContainerWriter.close = adding, closing
     ContainerWriter._put, Chain.commit = seldom, unchained
 

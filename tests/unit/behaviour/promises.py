@@ -89,7 +89,7 @@ def p2(t: Transition) -> str | None:
 def p3(t: Transition) -> str | None:
     """Whenever footage is kept the red light is on, and a light that fails is told."""
     assert t.after is not None
-    shown = signals.look(t.after)
+    shown = signals.indication(t.after)
     red = shown.red
     kept = t.during.keeping or t.then.keeping
     if kept and not _steady(red):

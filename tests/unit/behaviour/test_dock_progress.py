@@ -28,7 +28,7 @@ from camerad.behaviour.scene import (
     handover_scene,
     scene,
 )
-from camerad.behaviour.signals import BLINK, OFF, ON, REST, Indication
+from camerad.behaviour.signals import BLINK, FLASH, OFF, ON, Indication
 from camerad.behaviour.stages import REFUSES_START, Condition, Stage, State
 
 ALL = HandoverProgress(HandoverState.HANDED_OVER, 3, 3)
@@ -92,7 +92,7 @@ def test_a_recording_makes_every_word_void_and_nothing_else_does(stage: Stage) -
 
 def test_only_all_handed_over_looks_done_and_at_work_looks_so() -> None:
     assert set(signals.IN_DOCK) == set(HandoverState)
-    done = {one for one, (green, _) in signals.IN_DOCK.items() if green is REST}
+    done = {one for one, (green, _) in signals.IN_DOCK.items() if green is FLASH}
     assert done == {HandoverState.HANDED_OVER}
     for at_work in (HandoverState.WAITING, HandoverState.HANDING_OVER):
         # A press would record, so green is steady; amber that blinks asks to wait.
@@ -108,7 +108,7 @@ def test_only_all_handed_over_looks_done_and_at_work_looks_so() -> None:
 def test_handing_over_gives_way_to_everything(stage: Stage, ending: bool) -> None:
     for handover, one, docked in product((None, *HandoverState), Condition, (False, True)):
         conditions = frozenset({one, *({Condition.DOCKED} if docked else ())})
-        plain = signals.look(State(stage, 0, conditions, ending=ending))
+        plain = signals.indication(State(stage, 0, conditions, ending=ending))
         seen = signals.in_dock(plain, handover)
         assert seen.red == plain.red
         alone = conditions == {Condition.DOCKED}
@@ -123,7 +123,7 @@ def test_handing_over_gives_way_to_everything(stage: Stage, ending: bool) -> Non
 
 
 def test_a_shift_in_its_dock_changes_none_of_it() -> None:
-    plain = signals.look(IN_DOCK)
+    plain = signals.indication(IN_DOCK)
     for handover in HandoverState:
         seen = signals.in_dock(plain, handover)
         assert signals.on_shift(seen, looking=False) == seen

@@ -13,7 +13,7 @@ RECORDER_US = round(PROOF_SECONDS[Part.RECORDER] * SECOND)
 
 def look(seen: MarkSeen, now_us: int, **marks: int | None) -> tuple[MarkSeen, tuple[Part, ...]]:
     signs = tuple(Sign(Part(name), mark) for name, mark in marks.items())
-    return liveness.look(seen, signs, now_us)
+    return liveness.find_stuck(seen, signs, now_us)
 
 
 def test_a_sign_that_changes_is_life_however_long_it_takes() -> None:

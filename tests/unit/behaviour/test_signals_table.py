@@ -13,9 +13,9 @@ from camerad.behaviour.signals import (
     BLINK,
     CODES,
     CUE_TABLE,
+    FLASH,
     OFF,
     ON,
-    REST,
     Detail,
     Indication,
     Pattern,
@@ -32,7 +32,7 @@ MUTABLE = stages.Rules(frozenset(), 60_000_000, may_mute=True)
 def look(
     stage: Stage, *conditions: Condition, ending: bool = False, wiping: bool = False
 ) -> Indication:
-    return signals.look(State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping))
+    return signals.indication(State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_there_are_six_states_of_lights_each_of_one_lamp() -> None:
     assert {lamp for lamp in lamps if lamp[1]} == {
         ("green", ON.steps),
         ("green", BLINK.steps),
-        ("green", REST.steps),
+        ("green", FLASH.steps),
         ("red", ON.steps),
         ("amber", ON.steps),
         ("amber", BLINK.steps),
@@ -115,7 +115,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
         ((Condition.LIGHT_DOWN,), BLINK),
         ((Condition.HOT,), BLINK),
         ((Condition.PROVISION_REFUSED,), BLINK),
-        ((Condition.DOCKED,), REST),
+        ((Condition.DOCKED,), FLASH),
         ((Condition.DOCKED, Condition.STORAGE_LOW), BLINK),
     ],
 )

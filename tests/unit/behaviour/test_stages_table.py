@@ -854,7 +854,7 @@ def test_a_camera_that_is_given_up_ends_a_recording_and_says_why() -> None:
     ]
     camera.closed()
     assert camera.stage is Stage.IDLE
-    assert signals.look(camera.state).red == signals.OFF
+    assert signals.indication(camera.state).red == signals.OFF
     assert REFUSED in camera.want(Intent.RECORD)
     assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.READY)], "it was tried on"
     camera.want(Intent.RECORD)

@@ -190,7 +190,7 @@ def test_the_lights_say_it_in_the_dock_alone() -> None:
     bench = Bench()
 
     def lights() -> tuple[signals.Pattern, signals.Pattern]:
-        look = bench.monitor.lights(signals.look(bench.core.state))
+        look = bench.monitor.lights(signals.indication(bench.core.state))
         return look.green, look.amber
 
     async def life() -> None:
@@ -198,7 +198,7 @@ def test_the_lights_say_it_in_the_dock_alone() -> None:
         bench.dock()
         assert lights() == (signals.ON, signals.BLINK)
         await bench.says(ALL)
-        assert lights() == (signals.REST, signals.OFF)
+        assert lights() == (signals.FLASH, signals.OFF)
 
     bench.live(life)
 

@@ -146,7 +146,7 @@ def test_a_source_that_a_newer_version_wrote_is_no_obstacle(bench: Bench) -> Non
 
 
 def test_a_badge_is_looked_for_for_a_minute_and_the_lights_say_so(bench: Bench) -> None:
-    plain = signals.look(bench.core.state)
+    plain = signals.indication(bench.core.state)
     bench.plays(lambda one: one.shifts.look(), 59)
     assert bench.shifts.looking
     assert bench.shifts.lights(plain).green is signals.BLINK
@@ -157,7 +157,7 @@ def test_a_badge_is_looked_for_for_a_minute_and_the_lights_say_so(bench: Bench) 
 
 
 def test_a_badge_begins_a_shift_and_is_acknowledged_by_vibration(bench: Bench) -> None:
-    plain = signals.look(bench.core.state)
+    plain = signals.indication(bench.core.state)
 
     def scene(one: Bench) -> None:
         one.shifts.look()

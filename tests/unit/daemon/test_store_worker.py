@@ -640,7 +640,7 @@ def test_a_file_that_the_card_refuses_to_a_recording_without_one_is_made_later(
         def refuse(*_: object, **__: object) -> str:
             raise StorageError("the card is away")
 
-        refusing.setattr(fileless, "make", refuse)
+        refusing.setattr(fileless, "make_missing_file", refuse)
         second = scenes(clock)
         housekept(second)
         assert list((tmp_path / "recordings").iterdir()) == []

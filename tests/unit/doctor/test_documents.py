@@ -146,7 +146,7 @@ COLOURS = {"green": ("grün", "green"), "red": ("rot", "red"), "amber": ("gelb",
 HOW = {
     signals.ON: ("", ""),
     signals.BLINK: (" blinkt", " blinks"),
-    signals.REST: (" blitzt alle 3 Sekunden", " flashes every 3 seconds"),
+    signals.FLASH: (" blitzt alle 3 Sekunden", " flashes every 3 seconds"),
 }
 NUMBER = list(CARDS)
 """Where a language stands in each pair above."""
@@ -185,7 +185,7 @@ def test_an_officers_card_has_every_light_that_a_camera_can_show(language: str) 
         COLOURS[colour][number] + HOW[pattern][number]
         for state in states
         for colour in COLOURS
-        if (pattern := getattr(signals.look(state), colour)) is not signals.OFF
+        if (pattern := getattr(signals.indication(state), colour)) is not signals.OFF
     }
     told = [bold(light) for light, _ in section(text(CARDS[language]), 2)]
     assert set(told) == seen
@@ -198,7 +198,7 @@ def test_a_card_promises_of_each_stage_what_its_lights_and_the_display_show(lang
     lights = [light for _, light, _ in section(text(CARDS[language]), 1)]
     shown = []
     for stage in (Stage.IDLE, Stage.SELF_VIEW, Stage.RECORDING):
-        look = signals.look(State(stage, 0))
+        look = signals.indication(State(stage, 0))
         shown += [COLOURS[one][number] for one in COLOURS if getattr(look, one) is signals.ON]
     assert lights == shown
     rules = Rules(frozenset(), 120_000_000)

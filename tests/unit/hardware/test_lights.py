@@ -298,20 +298,20 @@ def test_a_light_that_goes_out_by_itself_is_a_fault_until_it_is_seen_to_burn_aga
             Indication(green=OFF, red=OFF, amber=OFF),
         )
         lights.show(red)
-        lights.look()
+        lights.check_lines()
         assert faults == []
         simulated.short(23, 2**60)
-        lights.look()
-        lights.look()
+        lights.check_lines()
+        lights.check_lines()
         assert faults == [("red", True)]  # said once
         assert lights.lights_faulty
         # Off, a shorted light is as it should be: that says nothing about it.
         lights.show(dark)
-        lights.look()
+        lights.check_lines()
         lights.show(red)
         assert lights.faulty == ("red",)
         simulated.short(23, 0)
-        lights.look()
+        lights.check_lines()
         assert faults == [("red", True), ("red", False)]
         assert not lights.lights_faulty
         lights.close()
@@ -331,9 +331,9 @@ def test_a_line_that_cannot_be_read_is_a_fault(
         lights = Indicators(OUTPUTS, lambda output, what: faults.append((output, what)))
         with monkeypatch.context() as broken:
             broken.setattr(type(pins.pin(23)), "_get_state", refuse)
-            lights.look()
+            lights.check_lines()
         assert ("red", "the line is gone") in faults
-        lights.look()
+        lights.check_lines()
         assert ("red", None) in faults
         lights.close()
 
