@@ -1,7 +1,8 @@
 """The children that see through the camera. Each may be killed at any moment.
 
-Nobody imports them but their tests and the doctor: they are programs. They import `base` and
-`stream`; the badge reader imports `behaviour` as well.
+They are programs, which the daemon starts and does not import.
+
+Imported by `doctor`. Imports `base`, `behaviour` and `stream`.
 
 - `python -m camerad.capture` owns the camera: sensor, stamp, encoder, microphone. Begin with
   `__main__`, then `camera`; `stamp` writes date and time into each picture.

@@ -1,10 +1,13 @@
 """From a YAML file to typed settings; every mistake in it is named at once, with its line.
 
-Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, `controls`
-(buttons, lights, display) and `control_section` (the control socket), where the settings are
-declared, and with `loader`, which reads a file. The limits of the law are files,
-config/policies/NAME.yaml: `policy_file` declares what they may say, `policies` finds them and holds
-the settings against them. `provisioning` is the office's file that sets a camera up.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `hardware`, `index`, `office`,
+`provisioning`, `recording` and `vault`. Imports `base` and `behaviour`.
+
+Begin with `sections`, `controls` (buttons, lights, display), `control_section` (the control socket)
+and `office_section` (the office's server), where the settings are declared, and with `loader`,
+which reads a file. The limits of the law are files, config/policies/NAME.yaml: `policy_file`
+declares what they may say, `policies` finds them and holds the settings against them.
+`provisioning` is the office's file that sets a camera up.
 """
 
 from camerad.config.controls import Lights, OutputSettings, SelfViewSettings

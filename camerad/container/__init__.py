@@ -1,7 +1,9 @@
 """What a recording's file looks like: its statements, their signatures, their chain, the archive.
 
-Packages that write, keep or judge recordings import it; it imports only `base`. Begin with
-`chain`, which lists the members of a recording, then `statements` (what each says), `jws` (the one
-spelling), `encryption` (where a fragment is encrypted to the office's keys) and `ustar` (the
-archive). docs/evidence-format.md is the same for strangers.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `ledger`, `office`,
+`provisioning`, `recording`, `store`, `stream`, `vault` and `verify`. Imports `base`.
+
+Begin with `chain`, which lists the members of a recording, then `statements` (what each says),
+`jws` (the one spelling), `encryption` (where a fragment is encrypted to the office's keys) and
+`ustar` (the archive). docs/evidence-format.md is the same for strangers.
 """

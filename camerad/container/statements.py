@@ -1,4 +1,4 @@
-"""What is known about a recording. How its file looks is in `camerad.recording.container_writer`.
+"""What is known about a recording. How its file looks: `camerad.container.chain` and `ustar`.
 
 Statements are made of these Structs (`Header`, `Commit`, `RecordingEnd`), field by field: see
 `camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field that is `UNSET`

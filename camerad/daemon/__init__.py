@@ -1,7 +1,9 @@
 """The controller: the parts that make a camera, and how they are put together.
 
-The command and the doctor import it; it may import every package below, but it starts the children
-(`capture`, its `badge_reader`, `selfview`) as programs. Begin with `app`, which owns the parts;
-then `dispatcher`, where an event becomes a step and every listener hears of it in order. Parts
-stand on `core` and know no parent.
+Imported by `cli` and `doctor`. Imports `base`, `behaviour`, `config`, `container`, `control`,
+`hardware`, `ledger`, `provisioning`, `recording`, `store`, `stream`, `update` and `verify`.
+
+It starts the children (`capture`, its `badge_reader`, `selfview`) as programs. Begin with `app`,
+which owns the parts; then `dispatcher`, where an event becomes a step and every listener hears of
+it in order. Parts stand on `core` and know no parent.
 """

@@ -1,8 +1,12 @@
-"""The desk: one page on which an office does its evidence work, and which cannot see footage.
+"""The desk: the page on which an office does its evidence work. Its server cannot open footage.
 
-The command imports it, and runs it beside the office's server, on a port of its own. It imports
-`base`, `config`, `container`, `index`, `ledger`, `office`, `store` and `vault`. It has no key that
-opens footage: what is decrypted is decrypted in the browser's tab (`camerad/office/player`).
-Begin with `desk_server`, which lists the parts; `route_table` is the table of all that can be asked
-for, with who may. See docs/desk.md.
+The command runs it beside the office's server, on a port of its own.
+
+Imported by `cli`. Imports `base`, `behaviour`, `config`, `container`, `dock`, `index`, `ledger`,
+`office`, `provisioning`, `store` and `vault`.
+
+It has no key that opens footage: what is decrypted is decrypted in the browser's tab
+(`camerad/office/player`). Begin with `desk_server`, which lists the parts; `route_table` is the
+table of all that can be asked for, with who may. Two folders are for the browser: `pages` is the
+page, and `package_maker` makes packages for the prosecutor in the tab. See docs/desk.md.
 """

@@ -1,8 +1,10 @@
 """How a camera in its dock hands its recordings to the office, and how it signs its requests.
 
-The office's server imports it, for the signatures; it imports `base`, `behaviour`, `config`,
-`container`, `control`, `ledger` and `store`, and never `daemon`. Begin with `handover`, which is
-the procedure; `dock_watch` says when it runs, `office_client` what is asked, `office_connection`
-how it gets there; `request_signature` is what both ends have in common. docs/office-api.md is the
-same for strangers.
+Imported by `desk`, `doctor` and `vault`. Imports `base`, `behaviour`, `config`, `container`,
+`control`, `ledger`, `provisioning`, `store` and `update`.
+
+The office's server needs it for the signatures. Begin with `handover`, which is the procedure;
+`dock_watch` says when it runs, `office_client` what is asked, `office_connection` how it gets
+there; `request_signature` is what both ends have in common. docs/office-api.md is the same for
+strangers.
 """

@@ -1,6 +1,7 @@
 """The parts that the wearer touches, sees and hears, and the gauges: buttons, lights, loudspeaker,
 battery, temperature. It also starts the processes of the display and of the badge reader.
 
-The daemon and the doctor import it; it imports `base`, `behaviour` and `config`. Begin with
-`buttons` and `lights`; `from_settings` says which pin each is on.
+Imported by `daemon` and `doctor`. Imports `base`, `behaviour` and `config`.
+
+Begin with `buttons` and `lights`; `from_settings` says which pin each is on.
 """

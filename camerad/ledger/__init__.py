@@ -1,6 +1,9 @@
 """What happened to a device or at an office: signed entries, chained, in files that only grow.
 
-Packages that keep recordings import it; it imports `base` and `container`. Begin with `entry_types`
-and `recording_entries` (all that can be said), then `ledger` (the writer) and `ledger_state` (what
-all entries add up to). `audit` checks a ledger; `outbox` delivers what others leave for it.
+Imported by `cli`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`, `store`,
+`update` and `vault`. Imports `base` and `container`.
+
+Begin with `entry_types` and `recording_entries` (all that can be said), then `ledger` (the writer)
+and `ledger_state` (what all entries add up to). `audit` checks a ledger; `outbox` delivers what
+others leave for it.
 """

@@ -1,7 +1,11 @@
 """What an office does: take recordings over, open and export them, set cameras up.
 
-The command imports it. It imports nothing that needs a camera's libraries, and never `daemon`.
-Begin with `offload` and `export`; `decrypt` is the only place that sees footage in the clear.
-`provisioning_files` makes the file that sets a camera up, `camera_register` knows the office's
-cameras.
+Imported by `cli`, `desk`, `index` and `vault`. Imports `base`, `behaviour`, `config`, `container`,
+`control`, `ledger`, `provisioning`, `store`, `stream` and `verify`.
+
+It needs no camera's libraries. The office's server is not here but in `vault`. Begin with `offload`
+and `export`; `decrypt` opens recordings, with `age_opener` and `remux` under it: no other Python
+module at the office sees footage in the clear. `player` has the modules that open recordings in a
+browser's tab. `provisioning_files` makes the file that sets a camera up, `camera_register` knows
+the office's cameras, and `own_key` is the office's own key.
 """

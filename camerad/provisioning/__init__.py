@@ -1,6 +1,8 @@
 """How a camera takes over the one signed file that sets it up.
 
-The command, the daemon and the office import it; it imports `base`, `config`, `container`, `ledger`
-and `store`. Begin with `apply`, which runs before the daemon starts; `validation` says whether a
-file holds. What an office does is in `camerad.office`. See docs/provisioning.md.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `office` and `vault`. Imports `base`,
+`config`, `container`, `ledger` and `store`.
+
+Begin with `apply`, which runs before the daemon starts; `validation` says whether a file holds.
+What an office does is in `camerad.office`. See docs/provisioning.md.
 """

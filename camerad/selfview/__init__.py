@@ -1,7 +1,10 @@
 """The child that owns the front display. It may crash or hang without consequence.
 
-Nobody imports it: it is a program, `python -m camerad.selfview`. It imports `base`, `behaviour` and
-`stream`. Begin with `__main__`, then `serving`; `overlay` draws what stands over the picture.
+It is a program, `python -m camerad.selfview`, which the daemon starts.
+
+Imported by no other package. Imports `base`, `behaviour` and `stream`.
+
+Begin with `__main__`, then `serving`; `overlay` draws what stands over the picture.
 """
 
 from camerad.base.backports import without_backports

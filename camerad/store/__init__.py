@@ -1,8 +1,13 @@
 """What recordings are here, what may be deleted, and what a crash left behind.
 
-Packages that keep, show or ask for recordings import it; it imports `base`, `container`, `ledger`,
-`recording` and `stream`. Begin with `store`, which states its invariants. Its `Store.purge` and
-`Store.make_room` delete recordings, by `deletion`: the tombstone first, then the files. `retention`
-decides what may be deleted, `recovery` closes what was cut off, `reconcile` compares files and
-ledger, `locations` knows where things lie.
+Imported by `cli`, `control`, `daemon`, `desk`, `dock`, `doctor`, `index`, `office`, `provisioning`
+and `vault`. Imports `base`, `container`, `ledger`, `recording` and `stream`.
+
+Begin with `store`, which states its invariants. Its `Store.purge` and `Store.make_room` delete
+recordings, by `deletion`: the tombstone first, then the files. `Store.reconcile` unlinks the files
+and copies that a tombstone names and that are still there. `Store.expire_missing` writes the
+tombstone of a recording whose file vanished here; whoever has its copies removes them. `retention`
+lists what may be deleted: what is due by `ledger_state.LedgerState.is_due`, and what may make room.
+`holds` keeps a recording beyond its day. `recovery` closes what was cut off, `reconcile` compares
+files and ledger, `locations` knows where things lie.
 """

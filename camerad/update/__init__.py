@@ -1,6 +1,8 @@
 """Another version of the whole system: installed by RAUC, tried once, kept or given up.
 
-The command and the daemon import it, and `recording` for the software's version; it imports
-`base`, `behaviour` and `ledger`. What is decided is in `camerad.behaviour.update`. Begin with
-`updater`, which carries it out; docs/updates.md has the order in which things are written.
+Imported by `cli`, `control`, `daemon`, `dock` and `recording`. Imports `base`, `behaviour` and
+`ledger`.
+
+What is decided is in `camerad.behaviour.update`. Begin with `updater`, which carries it out;
+docs/updates.md has the order in which things are written.
 """

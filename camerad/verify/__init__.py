@@ -1,8 +1,10 @@
 """The judge: is this recording authentic and complete, by whose key, and what is missing?
 
-The office, the command and the daemon's crash recovery import it; it imports `base`, `container`
-and `stream`, and nothing that writes. Begin with `checker`. `chain_check` holds the statements
-together, `picture_check` and `audio_check` judge what they say about pictures and sound,
-`time_check` whether their times fit, `verdict` says it in words. `check_pool` has several
-recordings checked at once.
+Imported by `cli`, `daemon`, `office` and `vault`. Imports `base`, `container` and `stream`.
+
+It writes nothing. Begin with `judge`: its `verify` is given a file, reads it, and returns the
+report. `checker` decides about each member of the file, without reading anything itself. For it
+`chain_check` holds the statements together, `picture_check` and `audio_check` judge what they say
+about pictures and sound, `time_check` whether their times fit. `verdict` says it in words.
+`check_pool` has several recordings checked at once.
 """

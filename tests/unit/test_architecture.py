@@ -93,6 +93,37 @@ def test_no_floor_imports_from_a_higher_one(package: str) -> None:
     assert upwards == []
 
 
+def listed(names: set[str], everyone: set[str]) -> str:
+    """Packages as a docstring names them: by the alphabet, or none or all of the others."""
+    if not names:
+        return "no other package"
+    if names == everyone:
+        return "every other package"
+    *most, last = [f"`{name}`" for name in sorted(names)]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def imports_of_packages() -> dict[str, set[str]]:
+    """Which packages each package imports, lazily or for its types too."""
+    found: dict[str, set[str]] = {name: set() for floor in floors("camerad") for name in floor}
+    for module, others in every_import().items():
+        if (mine := room("camerad", module)) in found:
+            found[str(mine)] |= {str(room("camerad", other)) for other in others} & set(found)
+    return {name: others - {name} for name, others in found.items()}
+
+
+@pytest.mark.parametrize("package", [name for floor in floors("camerad") for name in floor])
+def test_the_docstring_of_each_package_says_who_imports_it_and_what_it_imports(
+    package: str,
+) -> None:
+    graph = imports_of_packages()
+    others = set(graph) - {package}
+    by = {name for name, imported in graph.items() if package in imported}
+    said = f"Imported by {listed(by, others)}. Imports {listed(graph[package], others)}."
+    docstring = ast.get_docstring(ast.parse(SOURCES[f"camerad.{package}"].read_text("utf-8")))
+    assert said in " ".join((docstring or "").split())
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Else it depends on who comes first whether it can be imported; and a reader goes in circles,
     even where only types ask for it."""
