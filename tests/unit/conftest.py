@@ -118,7 +118,7 @@ UNTRACED: Final = (
     "office/report/test_intervals.py::test_a_rate_s_interval",
     "office/report/test_intervals.py::test_a_share_s_interval",
     "office/report/test_ledger_tallies.py::test_what_somebody_was_given",
-    "office/report/test_report_figures.py::test_an_attacker_with_report",
+    "office/report/test_report_figures.py::test_o8_an_attacker_with_report",
     "office/report/test_report_figures.py::test_every_number_of_the_year_is_right",
     "office/report/test_report_figures.py::test_the_report_s_intervals",
     "office/report/test_report_figures.py::test_with_few_people_nothing_is_shown",

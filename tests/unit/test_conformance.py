@@ -1,4 +1,5 @@
-"""What docs/conformance.md names is there, and no row goes without a proof."""
+"""What docs/conformance.md names is there, and no row goes without a proof; likewise the office's
+promises in docs/office.md."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import pytest
 
 TREE = Path(__file__).parents[2]
 PAGE = TREE / "docs" / "conformance.md"
+OFFICE = TREE / "docs" / "office.md"
+PROMISE = re.compile(r"^\| (O\d) \|.*\| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 ONLY_ON_A_BOARD = re.compile(r"\*\*only on a board\*\*", re.IGNORECASE)
 
@@ -40,13 +43,26 @@ def functions_of(path: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-NAMES = sorted(set(NAMED.findall(PAGE.read_text())))
+NAMES = sorted({one for page in (PAGE, OFFICE) for one in NAMED.findall(page.read_text())})
 
 
 @pytest.mark.parametrize(("file", "test"), NAMES, ids=[" ".join(one) for one in NAMES])
 def test_what_shows_it_is_there(file: str, test: str) -> None:
     assert (TREE / file).is_file()
     assert not test or test in functions_of(TREE / file)
+
+
+def test_each_promise_of_the_office_names_a_test() -> None:
+    shown = dict(PROMISE.findall(OFFICE.read_text()))
+    assert sorted(shown) == [f"O{number}" for number in range(1, 9)]
+    assert [one for one, by in shown.items() if not NAMED.search(by)] == []
+
+
+def test_each_promise_of_the_office_has_tests_that_carry_its_number_and_no_other_has() -> None:
+    promises = {one.lower() for one, _ in PROMISE.findall(OFFICE.read_text())}
+    carried = re.compile(r"^def test_(o\d+)_", re.MULTILINE)
+    files = (TREE / "tests").rglob("test_*.py")
+    assert {one for path in files for one in carried.findall(path.read_text())} == promises
 
 
 def test_the_pages_that_it_names_are_there() -> None:

@@ -59,7 +59,7 @@ def tabs(scene: DeskScene) -> Iterator[tuple[str, Browser]]:
     yield "nobody", Browser(scene, "../../people/is-desk")
 
 
-def test_each_request_is_refused_to_whoever_may_not_make_it(scene: DeskScene) -> None:
+def test_o6_each_request_is_refused_to_whoever_may_not_make_it(scene: DeskScene) -> None:
     everybody = list(tabs(scene))
     sends = {(route.method, route.path): route.sends for route in scene.desk.routes()}
     for (method, pattern), who in stated().items():
@@ -206,7 +206,7 @@ def test_nobody_changes_their_own_roles_and_somebody_can_always_manage(scene: De
     assert other.ask("POST", "/api/people/restore", {"id": "is-administrator"}).status == 200
 
 
-def test_administration_and_footage_are_apart(scene: DeskScene) -> None:
+def test_o6_administration_and_footage_are_apart(scene: DeskScene) -> None:
     for role in WITH_FOOTAGE:
         with pytest.raises(RolesError, match="cannot also open recordings"):
             read_roles([DeskRole.ADMINISTRATOR, role])

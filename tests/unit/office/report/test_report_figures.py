@@ -140,7 +140,9 @@ def test_every_run_of_months_is_right(year: SyntheticYear, report: ReportFigures
             assert cell.value == sum(getattr(one, name) for one in inside), (key, cell.first)
 
 
-def test_a_rate_has_its_hours_and_its_interval(year: SyntheticYear, report: ReportFigures) -> None:
+def test_o8_a_rate_has_its_hours_and_its_interval(
+    year: SyntheticYear, report: ReportFigures
+) -> None:
     rate = by_key(report)["self_view_rate"]
     for cell in (rate.total, *rate.runs):
         assert cell.value is not None and cell.low is not None and cell.high is not None
@@ -180,7 +182,7 @@ def test_what_is_not_recorded_says_so(report: ReportFigures) -> None:
         assert figures[key].total.why is Why.UNRECORDED, key
 
 
-def test_nobody_and_no_camera_is_in_it(year: SyntheticYear, report: ReportFigures) -> None:
+def test_o8_nobody_and_no_camera_is_in_it(year: SyntheticYear, report: ReportFigures) -> None:
     table = write_table(report).decode()
     forbidden = [*year.wearers, "A. Person", "B. Person", "12/26"]
     forbidden += [one.key.public.thumbprint for one in year.cameras]
@@ -257,7 +259,7 @@ def attack(table: str, months: int = 12) -> set[tuple[str, int]]:
     return {cell for cell, number in index.items() if number in known}
 
 
-def test_an_attacker_with_report_and_roster_computes_no_small_number(
+def test_o8_an_attacker_with_report_and_roster_computes_no_small_number(
     year: SyntheticYear, report: ReportFigures
 ) -> None:
     truth = truths(year)
