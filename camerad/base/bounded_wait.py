@@ -1,7 +1,7 @@
-"""Waiting for what somebody else will let go of in a moment, and for no longer than that is true.
+"""Retries until something is free, with a deadline.
 
-For locks that the kernel gives out without saying when: they are asked for again and again. What is
-waited for is always the answer, never the time.
+For locks that somebody else will let go of in a moment, where the kernel does not say when. They
+are asked for again and again, at most a twentieth of a second apart.
 """
 
 from __future__ import annotations

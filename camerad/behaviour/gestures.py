@@ -7,8 +7,8 @@ Rules of this file
    taken for bounce, and the level is looked at again when that time is over. A level may be
    reported as often as one likes: what is known already changes nothing, and a report repairs an
    edge that was missed. A button that is down at the first report counts as pressed from then on.
-   A look at the line knows more than edges do that reached us one by one: a bounce of which only
-   the first half has been told is none that lasted, if the line reads otherwise.
+   A level that is read from the line now overrides an edge that was reported before: the edge was
+   the first half of a bounce, and its second half is still on the way.
 3. One press, or one double press, is one intent. Once decided, only a new press begins another:
    the hold that started a recording cannot stop it.
 
@@ -162,8 +162,9 @@ class _Button(msgspec.Struct, frozen=True):
     level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
     until then changes are bounce. stage, edge_us: those of the press that began the gesture.
     again_us: the edge of the second press. judged_us: until then it is known that more than one
-    outcome is left. released_us: the end of a press that may be followed by another. doubt_us: an
-    edge from before then belongs to the press whose end was concluded at that instant.
+    outcome is left. released_us: the end of a press that may be followed by another. ended_us: when
+    the end of the last press was concluded, since the button was up after the debounce time; a
+    press from before then that is reported later shows that this press went on.
     """
 
     level: bool = False
@@ -176,7 +177,7 @@ class _Button(msgspec.Struct, frozen=True):
     again_us: int = 0
     judged_us: int = 0
     released_us: int = 0
-    doubt_us: int = 0
+    ended_us: int = 0
 
 
 class GestureState(msgspec.Struct, frozen=True):
@@ -274,8 +275,8 @@ def _due(button: _Button, table: ButtonTable) -> int | None:
 def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
     """What was due at `at_us`."""
     if button.level != button.pressed and button.settle_us <= at_us:
-        doubt_us = button.settle_us if button.pressed else button.doubt_us
-        return _change(replace(button, doubt_us=doubt_us), table, at_us, stage)
+        ended_us = button.settle_us if button.pressed else button.ended_us
+        return _change(replace(button, ended_us=ended_us), table, at_us, stage)
     if button.phase is _Phase.BETWEEN:
         return _judge(button, table, _press(button, table), at_us)
     return _judge(button, table, _left(button, table, at_us), at_us)
@@ -297,7 +298,7 @@ def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Res
     if edge.pressed == button.level:
         return button, None
     button = replace(button, level=edge.pressed, level_us=edge.at_us)
-    if edge.pressed and edge.at_us < button.doubt_us:
+    if edge.pressed and edge.at_us < button.ended_us:
         return _resumed(button, table), None
     if edge.at_us < button.settle_us:
         return button, None

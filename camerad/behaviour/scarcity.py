@@ -18,20 +18,21 @@ from camerad.behaviour.budget import CALM_SECONDS, STALLED_SECONDS
 MEMORY_BYTES: Final = 48 * 1024 * 1024
 """Less than this available to programs is short. The smallest board has 512 MiB, of which a
 recording camera is known to leave more than 180 MiB."""
-ENOUGH: Final = 4 / 3
-"""It is over when there is so many times as much."""
+RECOVERS_AT: Final = 4 / 3
+"""Memory is short until there is `MEMORY_BYTES` times this, so that it does not change all the
+time."""
 SLOW_SYNCS: Final = 3
 SLOW_US: Final = 60 * SECOND
-"""So many slow synchronisations within this time: not one stall, but a card that stalls."""
-SWIFT_US: Final = 600 * SECOND
-"""Over when there was none for so long."""
+"""`SLOW_SYNCS` slow synchronisations within this time: not one stall, but a card that stalls."""
+SLOW_OVER_US: Final = 600 * SECOND
+"""A card stops to count as slow after this time without a slow synchronisation."""
 
 
 def memory_short(short: bool, available_bytes: int | None) -> bool:
     """Whether memory is short. short: whether it was; available_bytes: None if nobody knows."""
     if available_bytes is None:
         return short
-    return available_bytes < MEMORY_BYTES * (ENOUGH if short else 1.0)
+    return available_bytes < MEMORY_BYTES * (RECOVERS_AT if short else 1.0)
 
 
 class SlowCard(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ def card_step(card: SlowCard, at_us: int, slow_syncs: int) -> SlowCard:
     card = replace(card, seen=slow_syncs, times_us=times_us)
     if len(times_us) == SLOW_SYNCS and at_us - times_us[0] <= SLOW_US:
         return replace(card, slow=True)
-    if card.slow and at_us - times_us[-1] >= SWIFT_US:
+    if card.slow and at_us - times_us[-1] >= SLOW_OVER_US:
         return replace(card, slow=False)
     return card
 

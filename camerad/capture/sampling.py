@@ -45,8 +45,8 @@ WINDOW_SECONDS: Final = 1
 WINDOWS: Final = 64
 """Earliest arrivals kept: of each of the last 64 seconds."""
 SKEW_WINDOWS: Final = 10
-"""Earlier than this, the microphone is taken to run as before, at first as it should: in ten
-seconds it is wrong by 5 ms at most."""
+"""With fewer windows than this, the skew stays what it was last, 0 at first. In ten seconds that is
+wrong by 5 ms at most."""
 MAX_SKEW: Final = 500e-6
 """No crystal that works is further off: USB sound cards stay within 300 parts per million."""
 PULL: Final = 1000e-6
@@ -85,13 +85,14 @@ class SampleClock:
         self._least_late_us = 0.0
         """The least lateness of the blocks since then."""
         self._fresh = True
-        self._sure = 0
+        self._sure_from = 0
         """Number of the sample from which on the present line is known to hold."""
         self._waiting: list[tuple[int, float]] = []
         """Sample number of its first sample, and lateness of its end, of each block without a
         place."""
-        self._lows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
-        self._low_us = 0.0
+        self._earliest: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
+        """Sample number and lateness of the earliest arrival of each window."""
+        self._line_us = 0.0
         self._given: Placed | None = None
         self._given_start = 0
 
@@ -125,7 +126,7 @@ class SampleClock:
             if at_us - self._late_since_us < CERTAIN_US:
                 return []
             self._step()
-            self._sure = self._sure_after_loss()
+            self._sure_from = self._sure_after_loss()
         elif off_us < -STEP_US:
             self._step()
         else:
@@ -134,7 +135,7 @@ class SampleClock:
 
     def _step(self) -> None:
         """What is known of the time holds no longer; the blocks that wait say what holds now."""
-        self._lows.clear()
+        self._earliest.clear()
         self._fresh = True
         for end, late_us in self._ends():
             self._observe(end, late_us)
@@ -151,7 +152,7 @@ class SampleClock:
 
     def _place(self) -> list[Placed | None]:
         placed = [
-            None if start < self._sure else self._follow(start, self._line(start))
+            None if start < self._sure_from else self._follow(start, self._line(start))
             for start, _ in self._waiting
         ]
         self._late_since_us = None
@@ -176,21 +177,21 @@ class SampleClock:
 
     def _line(self, sample: int) -> float:
         """How late the end of a block before `sample` is at least."""
-        return self._low_us + self._skew_us * sample
+        return self._line_us + self._skew_us * sample
 
     def _observe(self, end: int, late_us: float) -> None:
         """Take a block's lateness into account, if it is the earliest of its second."""
-        lows = self._lows
-        if not lows or lows[-1][0] // self._window != end // self._window:
-            lows.append((end, late_us))
-        elif late_us - self._skew_us * end < lows[-1][1] - self._skew_us * lows[-1][0]:
-            lows[-1] = (end, late_us)
+        earliest = self._earliest
+        if not earliest or earliest[-1][0] // self._window != end // self._window:
+            earliest.append((end, late_us))
+        elif late_us - self._skew_us * end < earliest[-1][1] - self._skew_us * earliest[-1][0]:
+            earliest[-1] = (end, late_us)
         else:
             return
-        if len(lows) >= SKEW_WINDOWS:
+        if len(earliest) >= SKEW_WINDOWS:
             limit_us = MAX_SKEW * self._sample_us
-            self._skew_us = max(-limit_us, min(limit_us, _slope(list(lows))))
-        self._low_us = min(late - self._skew_us * sample for sample, late in lows)
+            self._skew_us = max(-limit_us, min(limit_us, _slope(list(earliest))))
+        self._line_us = min(late - self._skew_us * sample for sample, late in earliest)
 
 
 def _slope(points: list[tuple[int, float]]) -> float:

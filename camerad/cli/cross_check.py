@@ -102,8 +102,11 @@ class _Comparison:
         return bool(self._whole.files_of(recording))
 
     def _is_unseen(self, stem: str) -> bool:
-        """Whether recordings of the device whose directories' names begin so may be where nobody
-        could look; of no device ("") anywhere."""
+        """Whether recordings of a device may be in a directory into which nobody could look.
+
+        stem: what the names of the device's directories begin with; "" if the device is not known:
+        then whether there is any such directory.
+        """
         return stem in self._unseen or (not stem and bool(self._unseen))
 
     def _against_own_ledger(self) -> Iterator[Remark]:

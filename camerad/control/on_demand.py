@@ -36,9 +36,12 @@ takes it several times on its way to the red light, and each time waits for so l
 
 @contextlib.contextmanager
 def _making_way() -> Iterator[None]:
-    """What is imported meanwhile keeps the threads that carry a press to the red light as short as
-    can be. Looking through all objects for garbage, which importing sets off, is put off: it takes
-    longer than a press may, and what has been imported is none."""
+    """Keep an import in this context from holding up a press on its way to the red light.
+
+    The switch interval is short, so the threads of a press get the interpreter soon. Garbage
+    collection, which importing sets off, is switched off: it takes longer than a press may. What
+    has been imported is never garbage, so it is left out of later collections.
+    """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.disable()

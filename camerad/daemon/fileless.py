@@ -58,7 +58,8 @@ def make_missing_file(
         microphone=UNSET,
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
-    point = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
-    owed = UnwrittenEnd(note.until_us, note.why)
-    container.close(make_closing(header, point, owed, clock.boot_id, clock.moment()))
+    progress = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
+    unwritten_end = UnwrittenEnd(note.until_us, note.why)
+    closing = make_closing(header, progress, unwritten_end, clock.boot_id, clock.moment())
+    container.close(closing)
     return container.header_sha256

@@ -1,4 +1,4 @@
-"""Who may have the provider asked about a code now, so that no stranger keeps others from it.
+"""Limits how often the provider is asked about a code, so that no stranger keeps others from it.
 
 Anybody can begin a sign-in and come back with a code that is none; only the provider can tell, and
 it is asked with the office's secret. So whoever is known is told apart from strangers:
@@ -35,13 +35,13 @@ KNOWN_COOKIE: Final = "__Host-camerad-known"
 KNOWN_US: Final = 365 * 86_400 * SECOND
 """How long a browser is known after somebody signed in by it as a stranger."""
 MOST_KNOWN: Final = 8
-"""Codes at once of who is known;"""
+"""Codes of known browsers that the provider is asked about at once."""
 MOST_STRANGE: Final = 4
-"""of strangers;"""
+"""Codes of strangers that it is asked about at once."""
 MOST_OF_ONE: Final = 2
-"""of one browser, link or address."""
+"""Codes of one browser, link or address that it is asked about at once."""
 MOST_TRIES: Final = 10
-"""Codes of one in a minute that signed nobody in."""
+"""Codes of one browser, link or address in a minute that signed nobody in."""
 _MINUTE_US: Final = 60 * SECOND
 _NETWORK: Final = 64
 """Bits of an IPv6 address that say whose network it is (RFC 4291, 2.5.4): whoever has one has all
@@ -101,7 +101,7 @@ class Redeeming:
             yield
 
     def forgive(self, asker: Asker) -> None:
-        """That a try signed somebody in. For the event loop."""
+        """A code signed somebody in: it does not count as a try. For the event loop."""
         if self._tries[asker.name]:  # else a minute ended meanwhile
             self._tries[asker.name] -= 1
 

@@ -77,7 +77,8 @@ class _Player:
         self._pattern: Pattern = OFF
         self._on = False
         self._off_s = -math.inf
-        self._unfollowed: bool | None = None
+        self._faulty_state: bool | None = None
+        """Whether the line was driven on or off when it did not follow; None: it follows."""
         self._timer: asyncio.TimerHandle | None = None
         self._done: Callable[[], None] | None = None
         self.faulty = False
@@ -138,14 +139,14 @@ class _Player:
         except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
             self._tell(str(error) or type(error).__name__)
         else:
-            if self._unfollowed is None:
+            if self._faulty_state is None:
                 self._tell(None)
 
     def check_line(self) -> None:
         """See whether the line is as it was driven last.
 
-        One that did not follow is believed again once it does so in that same state: a light that
-        is shorted is dark as it should be when it is off.
+        A fault clears only in the state (on or off) in which it showed. A light that is shorted to
+        ground is dark while it is off, as it should be; that does not mend it.
         """
         fault = None
         try:
@@ -157,10 +158,10 @@ class _Player:
         except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
             fault = str(error) or type(error).__name__
         if fault is not None:
-            self._unfollowed = self._on
+            self._faulty_state = self._on
             self._tell(fault)
-        elif self._unfollowed is self._on:
-            self._unfollowed = None
+        elif self._faulty_state is self._on:
+            self._faulty_state = None
             self._tell(None)
 
     def _tell(self, fault: str | None) -> None:

@@ -22,7 +22,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
 from camerad.index.index_tables import HERE, cameras, holds, recordings
-from camerad.index.spoken_ids import BEHIND, LEAST, IdPart, ids_meant
+from camerad.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 
 MOST: Final = 1000
 """Rows of one page."""
@@ -256,7 +256,7 @@ def _few(query: RecordingQuery) -> list[ColumnElement[bool]]:
     table, part = recordings.c, query.id_part
     found: list[ColumnElement[bool]] = []
     if part is not None and part.tail is not None:
-        found += [table.tail >= part.tail, table.tail < part.tail + BEHIND]
+        found += [table.tail >= part.tail, table.tail < part.tail + AFTER_HEX]
     if part is not None and part.number is not None:
         found.append((_unindexed(table.number) if found else table.number) == part.number)
     if query.not_authentic:

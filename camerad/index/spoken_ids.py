@@ -22,8 +22,8 @@ _SAID: Final = re.compile(
     rf"(?:0*(?P<before>\d{{1,18}})-)?(?P<end>[0-9a-f]{{{LEAST},{_LETTERS}}})|0*(?P<number>\d{{1,18}})",
     re.ASCII,
 )
-BEHIND: Final = "g"
-"""Behind every letter that an id ends with."""
+AFTER_HEX: Final = "g"
+"""The letter after the last one of hexadecimal numbers: the upper bound of a search by prefix."""
 
 
 class IdPart(msgspec.Struct, frozen=True):

@@ -2,8 +2,8 @@
 
 A camera has a directory for each key and each name that it had. A name alone does not say in which
 of them a recording was; what came with the recordings does: the receipts, and the copy of the
-camera's ledger. Where no directory that is there has ever had it, that which had it may be on a
-disk that is not mounted, and nothing can be said.
+camera's ledger. If none of the directories that are there ever had the recording, then the one that
+had it may be on a disk that is not mounted, and nothing can be said.
 
 What came with 20,000 recordings takes a second of a processor to read. So it is read once for all
 that is asked in one look, and again if the directory or a part of it is another one than it was,
@@ -36,7 +36,7 @@ class Whereabouts:
 
     def is_away(self, known: RecordingState) -> bool:
         """Whether the directory in which it was is not in an office at all: then nobody can say
-        what became of it. Of one that nobody vouches for, whether no directory is there."""
+        what became of it. If its device is not known: whether no directory is there at all."""
         if self._place.kind is not PlaceKind.OFFICE:
             return False
         if not known.device:

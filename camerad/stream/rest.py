@@ -2,9 +2,9 @@
 
 Waking for a packet takes more processor time than taking it in. So while footage flows into the
 ring and nobody waits for it, the link *rests*: packets lie in the socket until the rest is over,
-and then come in one go. There is no rest while the ring lacks its key frame, and none goes beyond
-the media time of the packet that a reader waits for, of pictures or of sound; a reader that begins
-to wait for an earlier one ends the rest.
+and then come in one go. There is no rest while the ring lacks its key frame. A rest ends at the
+media time of the packet that a reader waits for, of pictures or of sound, at the latest. A reader
+that begins to wait for an earlier packet ends it at once.
 
 While nothing is armed there are beats only, which are needed no more often than the ladder judges
 by them: a process that lives is heard of once a second. There is no such rest for a while after
@@ -19,13 +19,13 @@ from typing import Final
 from camerad.stream.ring import Ring
 
 REST_US: Final = 480_000
-"""How long packets may lie in the socket: about fourteen pictures. What a rest saves is the waking;
-of that nine tenths are gone with this. It is at most two fifths of the silence that is taken for a
+"""How long packets may lie in the socket: about fourteen pictures. A rest saves wakes, and this
+length saves nine tenths of them. A rest is at most two fifths of the silence that is taken for a
 stalled camera."""
 REST_ROOM: Final = 3_800_000
 """Room in the socket for a whole rest: 25 Mbit/s, a key frame as large again, and the kernel's own.
-With less of it a rest is as much shorter, or the capture process would have to keep packets back,
-which die with it."""
+With less room a rest is shorter in proportion. Otherwise the capture process would have to keep
+packets back, which would be lost with the process."""
 CALM_US: Final = 1_000_000
 """How long nothing was wanted of the process before a rest among beats."""
 

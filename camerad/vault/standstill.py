@@ -1,4 +1,4 @@
-"""What lets a server start, and has it stand still: no camera may bring anything, or nothing fits.
+"""Settings with which the server starts, but takes nothing, or keeps its secrets from nobody.
 
 `camerad office config check` says it beside what `camerad.vault.start_check` finds, and so does the
 server when it starts. Units: bytes.

@@ -1,4 +1,5 @@
-"""Judges a recording; pure. It is given the members in their order.
+"""Decides what is wrong with a recording; pure. It is given the members in their order, which
+`camerad.verify.judge` has read and hashed.
 
 It trusts the keys that it is given, and nothing that the file brings. A finding names the members
 and the seconds that it affects. Seconds are *proven* if the bytes of their fragments are the signed

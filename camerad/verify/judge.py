@@ -1,7 +1,9 @@
-"""Checks a recording with nothing but the device's public key, and without decrypting it.
+"""The judge's entry: `verify` reads a recording's file and returns the report on it.
 
-One thread reads and hashes, and the caller's thread judges. So a check takes little more time than
-hashing the file. Memory is constant, however long the recording is.
+It needs nothing but the device's public key, and decrypts nothing. This module reads and hashes the
+file; `camerad.verify.checker` decides about what was read. One thread reads and hashes, and the
+caller's thread judges. So a check takes little more time than hashing the file. Memory is constant,
+however long the recording is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether the times of signed statements fit each other; pure, fed by
 `camerad.verify.chain_check`.
 
-What cannot be is a contradiction, and found there. Here are times that a camera does not state,
-though each could be: only all together show that one of them is not right.
+Contradictions are found in `chain_check`. Here are times that a camera does not state: each of them
+is possible by itself, and only together they show that one of them is wrong.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Closing, FragmentFacts, FragmentSound, Header
 from camerad.verify.findings import FindingKind, Result
 
-SPARED_US: Final = 2_000_000
-"""A loop that is late, and a time server that steers the clock, move times by less."""
+TOLERANCE_US: Final = 2_000_000
+"""A difference up to this is no finding: a loop that is late, and a time server that steers the
+clock, move times by less."""
 CLOSING_US: Final = 600_000_000
 """No recorder writes its end later than so after footage was wanted: the daemon of one whose card
 does not answer is given up after a minute or two."""
@@ -49,7 +50,7 @@ class TimeCheck:
 
     def end(self, closing: Closing, name: str) -> None:
         """What a linked end says."""
-        if closing.at_us < self._footage_us - SPARED_US:
+        if closing.at_us < self._footage_us - TOLERANCE_US:
             self._say("footage was wanted until before the last that is there", name)
         if closing.boot_id != self._boot_id:
             return
@@ -64,11 +65,11 @@ class TimeCheck:
         before = self._clock
         if before is None:
             return
-        if clock.boot_us < before.boot_us - SPARED_US:
+        if clock.boot_us < before.boot_us - TOLERANCE_US:
             self._say("its clock is behind that of the statement before", name)
         moved_us = (clock.wall_us - clock.boot_us) - (before.wall_us - before.boot_us)
         # Whoever repairs does not know how the clock was set meanwhile.
-        if not repaired and abs(moved_us - (step_us or 0)) > SPARED_US:
+        if not repaired and abs(moved_us - (step_us or 0)) > TOLERANCE_US:
             self._say("the wall clock moved otherwise than is stated", name)
 
     def _say(self, what: str, name: str) -> None:

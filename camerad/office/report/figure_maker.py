@@ -35,7 +35,7 @@ from camerad.office.report.typed_form import CountedByHand, TypedForm
 SIDES: Final = ("with_camera", "without_camera", "last_year")
 _BY_HAND: Final = ("announced", "persons", "assaults", "insults", "injuries")
 NOT_SAID: Final = "none"
-"""The part of what an earlier version counted without one."""
+"""The part of entries that name none, such as a hold without a ground."""
 HOUR_S: Final = 3600
 _CellOf = Callable[[FigureCells, Month], Cell]
 _NumberOf = Callable[[Month], int]

@@ -1,16 +1,16 @@
 // Whether the times of signed statements fit each other (camerad.verify.time_check).
 //
-// What cannot be is a contradiction, and found in chain_check.js. Here are times that a camera does
-// not state, though each could be. What is not linked to the statement before is not compared with
-// it.
+// Contradictions are found in chain_check.js. Here are times that a camera does not state: each of
+// them is possible by itself, and only together they show that one of them is wrong. What is not
+// linked to the statement before is not compared with it.
 
 import { FindingKind, Severity } from "./findings.js";
 import { RECOVERED } from "./statements.js";
 
 /** @typedef {import("./statements.js").Moment} Moment */
 
-/** A loop that is late, and a time server that steers the clock, move times by less. */
-export const SPARED_US = 2_000_000;
+/** Up to this it is no finding: a loop that is late, and a time server that steers the clock, move times by less. */
+export const TOLERANCE_US = 2_000_000;
 /** No recorder writes its end later than so after footage was wanted. */
 export const CLOSING_US = 600_000_000;
 
@@ -56,7 +56,7 @@ export class TimeCheck {
    * @param {string} name
    */
   end(closing, name) {
-    if (closing.at_us < this.footageUs - SPARED_US) {
+    if (closing.at_us < this.footageUs - TOLERANCE_US) {
       this.#say("footage was wanted until before the last that is there", name);
     }
     if (closing.boot_id !== this.bootId) return;
@@ -76,12 +76,12 @@ export class TimeCheck {
   #follows(clock, stepUs, name, repaired = false) {
     const before = this.clock;
     if (before === null) return;
-    if (clock.boot_us < before.boot_us - SPARED_US) {
+    if (clock.boot_us < before.boot_us - TOLERANCE_US) {
       this.#say("its clock is behind that of the statement before", name);
     }
     const offBy = ahead(clock) - ahead(before) - BigInt(stepUs ?? 0);
     // Whoever repairs does not know how the clock was set meanwhile.
-    if (!repaired && (offBy > SPARED_US || offBy < -SPARED_US)) {
+    if (!repaired && (offBy > TOLERANCE_US || offBy < -TOLERANCE_US)) {
       this.#say("the wall clock moved otherwise than is stated", name);
     }
   }
