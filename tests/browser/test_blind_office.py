@@ -106,7 +106,7 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             clerk.origin = office.origin
             page = clerk.page
             page.get_by_role("button", name="Einmal ohne Passkey anmelden").click()
-            page.get_by_role("link", name="Aufnahmen").wait_for()
+            page.get_by_role("link", name="Aufzeichnungen").wait_for()
             page.goto(f"{office.origin}/#recording/{TWO}")
             page.get_by_role("button", name="Ansehen").click()
             page.get_by_label("Grund").fill(REASON)
@@ -124,7 +124,7 @@ def test_o1_no_process_of_the_office_has_the_key_or_footage_in_the_clear(
             page.get_by_label("Wofür").select_option("Straftat oder Ordnungswidrigkeit")
             page.get_by_label("Grund").fill(REASON)
             page.locator("dialog button.main").click()
-            expect(page.get_by_text("Die Aufnahme ist vor Löschung geschützt.")).to_be_visible()
+            expect(page.get_by_text("Die Aufzeichnung ist vor Löschung geschützt.")).to_be_visible()
             page.get_by_role("link", name="Vorgänge").click()
             page.get_by_role("button", name="Vorgang anlegen").click()
             page.get_by_label("Aktenzeichen").fill("32-5/2026")

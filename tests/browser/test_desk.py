@@ -112,7 +112,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("button", name="Person hinzufügen").click()
         page.get_by_label("Kurzname").fill("k.clerk")
         page.get_by_label("Name", exact=True).fill("Kim Clerk")
-        page.get_by_label("Beweisstelle: Aufnahmen").check()
+        page.get_by_label("Beweisstelle: Aufzeichnungen").check()
         page.get_by_role("button", name="Hinzufügen", exact=True).click()
         link = page.get_by_role("textbox", name="Link für k.clerk").input_value()
         admin.sees("link")
@@ -126,9 +126,9 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         expect(page.get_by_text("Kim Clerk (k.clerk)")).to_be_visible()
         assert scene.origin + "/" == page.url, "the secret does not stay in the address"
         clerk.sees("link")
-        expect(page.get_by_label("Name des Passkeys")).to_have_value("Rechner im Amt")
+        expect(page.get_by_label("Name des Passkeys")).to_have_value("Rechner der Dienststelle")
         page.get_by_role("button", name="Passkey anlegen und anmelden").click()
-        expect(page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        expect(page.get_by_role("heading", name="Aufzeichnungen")).to_be_visible()
         page.get_by_role("button", name="Abmelden").click()
         page.get_by_role("button", name="Anmelden").click()
         # Its head; the marked one between two headings; all three.
@@ -138,7 +138,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
 
         # The marked one of that night. Nothing matches a slip, and the search is cleared.
         page.get_by_role("button", name="Letzte Nacht").click()
-        expect(page.get_by_text("Keine Aufnahme passt dazu.")).to_be_visible()
+        expect(page.get_by_text("Keine Aufzeichnung passt dazu.")).to_be_visible()
         expect(page.get_by_label("Von, Uhrzeit")).to_have_value("18:00")
         page.get_by_role("button", name="Suche zurücksetzen").click()
         expect(page.get_by_role("row")).to_have_count(1 + 3 + 3)
@@ -183,7 +183,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         opens_with_key(clerk)
         expect(page.locator(".camerad-player .verdict strong")).to_have_text("Echt und vollständig")
         expect(page.locator(".camerad-player .verdict p")).to_contain_text(
-            re.compile(r"hinzugefügt\. Der Schlüssel ist der von .+ \(Register des Amts\)\.$")
+            re.compile(r"hinzugefügt\. Der Schlüssel ist der .+ \(Register der Dienststelle\)\.$")
         )
         clerk.sees("viewed")
 
@@ -225,7 +225,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         page.get_by_role("link", name=title).click()
         expect(page.get_by_text("in einen Vorgang gelegt · k.clerk · 32-5/2026")).to_be_visible()
         page.get_by_role("link", name="32-5/2026").click()
-        more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference '32-5/2026'"
+        more = "--state DIENSTSTELLE --identity SCHLUESSEL --who k.clerk --reference '32-5/2026'"
         expect(page.locator("pre")).to_have_text(f"camerad evidence export {TWO} {more}")
         page.get_by_role("button", name="Die Technik hat das Paket gemacht").click()
         page.get_by_label("An wen").fill("Staatsanwaltschaft, 1 Js 2/26")
@@ -236,7 +236,7 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         clerk.sees("handed-over")
 
         # The two others are kept at once, for one reason.
-        page.get_by_role("link", name="Aufnahmen").click()
+        page.get_by_role("link", name="Aufzeichnungen").click()
         button = page.get_by_role("button", name="Ausgewählte schützen")
         expect(button).to_be_disabled()
         for recording in (THREE, ONE):
@@ -331,7 +331,7 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
         link = scene.sessions.make_link("other", "")
         page.evaluate("link => { location.hash = `link=${link}`; }", link)
         page.get_by_role("button", name="Einmal ohne Passkey anmelden").click()
-        expect(page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        expect(page.get_by_role("heading", name="Aufzeichnungen")).to_be_visible()
         page.evaluate("id => { location.hash = `recording/${id}`; }", TWO)
         gives_reason(one, "Ansehen", "Az. 3")
         expect(page.locator(".camerad-player form input[type=password]")).to_be_visible()
@@ -414,7 +414,7 @@ def test_one_asks_another_approves_and_the_file_is_taken_along(
             admin.page.get_by_role("link", name="Personen").click()
             card = admin.page.get_by_role("listitem").filter(has_text="desk")
             card.get_by_role("button", name="Rollen ändern").first.click()
-            admin.page.get_by_label("Beweisstelle: Aufnahmen").uncheck()
+            admin.page.get_by_label("Beweisstelle: Aufzeichnungen").uncheck()
             admin.page.get_by_role("button", name="Speichern").click()
             expect(admin.page.get_by_text("Wählen Sie mindestens eine Rolle.")).to_be_visible()
             admin.page.get_by_role("button", name="Abbrechen").click()
@@ -437,7 +437,7 @@ def test_whoever_clicks_away_while_the_player_comes_is_shown_none(
         one.page.route("**/player/player.js", holds)
         with one.page.expect_request("**/player/player.js"):
             gives_reason(one, "Ansehen", "Az. 8")
-        one.page.get_by_role("link", name="Aufnahmen").click()
+        one.page.get_by_role("link", name="Aufzeichnungen").click()
         expect(one.page.get_by_role("row").filter(has_text="cam-1").first).to_be_visible()
         held[0].continue_()
         # Once it is here, what waited for it has gone on.

@@ -78,7 +78,7 @@ def test_a_package_that_is_in_the_making_goes_on_when_its_case_is_drawn_anew(
         page.route("**/content", holding(held), times=1)
         with page.expect_request("**/content"):
             page.locator("dialog button.main").click()
-        state = page.get_by_text("Aufnahme 1 von 1 wird geprüft")
+        state = page.get_by_text("Aufzeichnung 1 von 1 wird geprüft")
         expect(state).to_be_visible()
         page.get_by_role("button", name="Notiz").click()
         page.get_by_role("textbox", name="Notiz").fill("Zweite")
@@ -202,13 +202,13 @@ def test_what_is_asked_ends_with_its_page_and_begins_on_no_other(
         for button in ("Zu einem Vorgang", "Übergeben"):
             with page.expect_request(CASES):
                 page.get_by_role("button", name=button, exact=True).click()
-            page.get_by_role("link", name="Aufnahmen").click()
-            expect(heading).to_have_text("Aufnahmen")
+            page.get_by_role("link", name="Aufzeichnungen").click()
+            expect(heading).to_have_text("Aufzeichnungen")
             with page.expect_response(CASES):
                 held.pop().continue_()
             all_has_come(page)
             expect(page.locator("dialog")).to_have_count(0)
-            expect(heading).to_have_text("Aufnahmen")
+            expect(heading).to_have_text("Aufzeichnungen")
             page.go_back()
             expect(heading).to_contain_text("cam-1")
 
@@ -288,7 +288,7 @@ def test_a_person_that_cannot_be_added_is_not_typed_again(
         dialog.get_by_label("Name", exact=True).fill("Carla Clerk")
         dialog.get_by_role("button", name="Hinzufügen").click()
         expect(dialog.get_by_role("alert")).to_have_text("Wählen Sie mindestens eine Rolle.")
-        dialog.get_by_label("Beweisstelle: Aufnahmen").check()
+        dialog.get_by_label("Beweisstelle: Aufzeichnungen").check()
         dialog.get_by_role("button", name="Hinzufügen").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Diesen Kurznamen hat")
         expect(dialog.get_by_label("Name", exact=True)).to_have_value("Carla Clerk")

@@ -54,17 +54,17 @@ def test_a_page_that_comes_late_is_not_drawn_over_the_next(
         page.route(f"**/api/recordings/{ONE}", holding(held))
         with page.expect_request(f"**/api/recordings/{ONE}"):
             page.locator("dialog button.main").click()
-        page.get_by_role("link", name="Aufnahmen").click()
+        page.get_by_role("link", name="Aufzeichnungen").click()
         heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         with page.expect_response(f"**/api/recordings/{ONE}"):
             held[0].continue_()
         # Whatever the answer led to has happened by then.
         page.evaluate("fetch('/api/me').then((answer) => answer.json())")
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         # A click on where she is draws it anew.
         with page.expect_response("**/api/recordings?*"):
-            page.get_by_role("link", name="Aufnahmen").click()
+            page.get_by_role("link", name="Aufzeichnungen").click()
 
 
 def test_a_dialog_and_what_was_wrong_end_with_their_page(
@@ -88,7 +88,7 @@ def test_a_dialog_and_what_was_wrong_end_with_their_page(
                 one.sees("asked")
             page.go_back()
             expect(page.locator("dialog")).to_have_count(0)
-            expect(title).to_have_text("Aufnahmen")
+            expect(title).to_have_text("Aufzeichnungen")
             page.go_forward()
             expect(title).to_contain_text("cam-1")
         assert not scene.kinds("viewed")
@@ -103,7 +103,7 @@ def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: D
         page.locator(f"a[href$='{TWO}']").first.click()
         for until, said in (
             ("2020-01-01", "Dieser Tag ist vorbei"),
-            ("", "Die Aufnahme ist vor Löschung geschützt."),
+            ("", "Die Aufzeichnung ist vor Löschung geschützt."),
         ):
             page.get_by_role("button", name="Vor Löschung schützen").click()
             dialog = page.get_by_role("dialog")
@@ -115,7 +115,7 @@ def test_what_is_done_while_its_page_is_left_is_said(chromium: Browser, scene: D
                 page.locator("dialog button.main").click()
             page.go_back()
             expect(page.locator("dialog")).to_have_count(0)
-            expect(page.get_by_role("heading", level=1)).to_have_text("Aufnahmen")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Aufzeichnungen")
             held.pop().continue_()
             expect(page.locator("#told")).to_contain_text(said)
             page.unroute_all()
@@ -130,7 +130,7 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         signed_in(one, scene, "clerk")
         page = one.page
         said = page.get_by_role("main").get_by_role("status")
-        expect(said).to_have_text("3 Aufnahmen")
+        expect(said).to_have_text("3 Aufzeichnungen")
         page.get_by_text("Suche", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-7")
         page.get_by_label("Wird gelöscht am").fill("2026-11-25")
@@ -157,7 +157,7 @@ def test_a_usual_period_asks_for_nothing_else_and_what_is_asked_is_said(
         page.get_by_text("Suche", exact=True).click()
         page.get_by_label("Kennung").fill(f" {TWO.lower()} ")
         page.get_by_role("button", name="Suchen").click()
-        expect(said).to_contain_text("1 Aufnahme · Kennung:")
+        expect(said).to_contain_text("1 Aufzeichnung · Kennung:")
         expect(page.locator(f"a[href$='{TWO}']")).to_have_count(1)
         one.sees("id")
         # Or a part of it: the number, or the last letters.
@@ -202,7 +202,7 @@ def test_what_a_tab_found_not_authentic_stands_in_the_list_with_whose_tab_it_was
             page.get_by_text("Suche", exact=True).click()
         page.get_by_label("Nur nicht echte (im Browser geprüft)").check()
         page.get_by_role("button", name="Suchen").click()
-        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("1 Aufnahme · ")
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("1 Aufzeichnung · ")
         expect(said).to_have_count(1)
         one.sees("list")
         page.locator(f"a[href$='{TWO}']").click()
@@ -288,12 +288,12 @@ def test_a_link_that_is_used_signs_nobody_out(chromium: Browser, scene: DeskScen
         signed_in(one, scene, "clerk")
         page = one.page
         heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         page.evaluate("() => { location.hash = 'link=bad'; }")
         told = page.locator("#told")
         expect(told).to_contain_text("Dieser Link ist verbraucht oder zu alt.")
         expect(told).to_contain_text("Sie bleiben angemeldet, als Clerk.")
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         # Somebody else's that is good says who is there.
         scene.add("k.meier", DeskRole.DESK)
         link = scene.sessions.make_link("k.meier", "")
@@ -314,7 +314,7 @@ def test_whoever_is_signed_out_comes_back_to_where_they_were(
         authority.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
         page.get_by_role("button", name="Passkey anlegen und anmelden").click()
         heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         page.goto(f"{scene.origin}/#recording/{TWO}")
         expect(heading).to_contain_text("cam-1")
         expect(page).to_have_title(re.compile(r"^cam-1, .+ – camerad$"))
@@ -336,7 +336,7 @@ def test_whoever_is_signed_out_comes_back_to_where_they_were(
         one.sees("used")
         page.get_by_role("button", name="Schon einen Passkey? Anmelden").click()
         page.get_by_role("button", name="Anmelden", exact=True).click()
-        expect(heading).to_have_text("Aufnahmen")
+        expect(heading).to_have_text("Aufzeichnungen")
         # Of a package that waited for a key nothing is left.
         tab, own = scene.signed_in("clerk"), {"Origin": scene.origin}
         for path, said in (("open", {}), ("add", {"recording": TWO})):
@@ -507,10 +507,10 @@ def test_the_list_and_a_recording_print_on_a4(chromium: Browser, scene: DeskScen
 def test_whoever_skips_comes_to_the_list(chromium: Browser, scene: DeskScene) -> None:
     with at_desk(chromium, scene, "skips") as one:
         signed_in(one, scene, "clerk")
-        expect(one.page.get_by_role("heading", name="Aufnahmen")).to_be_visible()
+        expect(one.page.get_by_role("heading", name="Aufzeichnungen")).to_be_visible()
         one.page.get_by_role("link", name="Zum Inhalt").focus()
         one.page.keyboard.press("Enter")
-        expect(one.page.get_by_role("region", name="Aufnahmen")).to_be_focused()
+        expect(one.page.get_by_role("region", name="Aufzeichnungen")).to_be_focused()
 
 
 def test_a_day_that_is_over_is_said_once_and_a_second_hold_is_named(
@@ -525,7 +525,7 @@ def test_a_day_that_is_over_is_said_once_and_a_second_hold_is_named(
             row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{recording}']"))
             row.get_by_role("checkbox").check()
         page.get_by_role("button", name="Ausgewählte schützen").click()
-        expect(dialog).to_contain_text("2 Aufnahmen werden nicht gelöscht")
+        expect(dialog).to_contain_text("2 Aufzeichnungen werden nicht gelöscht")
         dialog.get_by_label("Wofür").select_option("Abwehr einer Gefahr")
         dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 11")
         dialog.get_by_label("Geschützt bis").fill("2020-01-01")
@@ -553,7 +553,7 @@ def test_that_two_are_needed_is_said_before_and_what_waits_is_named(
             page.goto(f"{scene.origin}/#recording/{TWO}")
             page.get_by_role("button", name="Prüfen und ansehen").click()
             dialog = page.get_by_role("dialog")
-            expect(dialog).to_contain_text("Dieses Amt verlangt dafür zwei Personen")
+            expect(dialog).to_contain_text("Diese Dienststelle verlangt dafür zwei Personen")
             dialog.get_by_label("Aktenzeichen oder Grund").fill("Az. 5")
             dialog.get_by_role("button", name="Prüfen und ansehen").click()
             page.get_by_role("link", name="Ihre Anfrage läuft (Az. 5)").click()
@@ -667,7 +667,7 @@ def test_a_late_answer_is_not_drawn_over_the_next_question(
         signed_in(one, scene, "clerk")
         page = one.page
         said = page.get_by_role("main").get_by_role("status")
-        expect(said).to_have_text("3 Aufnahmen")
+        expect(said).to_have_text("3 Aufzeichnungen")
         page.route("**/api/recordings?*camera=cam-7*", holding(held))
         page.get_by_label("Kamera", exact=True).fill("cam-7")
         with page.expect_request("**/api/recordings?*camera=cam-7*"):
@@ -702,7 +702,7 @@ def test_a_search_that_is_opened_stays_open_whenever_the_list_comes(
         page.get_by_text("Suche", exact=True).click()
         page.get_by_label("Kamera", exact=True).fill("cam-1")
         held.pop().continue_()
-        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("3 Aufnahmen")
+        expect(page.get_by_role("main").get_by_role("status")).to_contain_text("3 Aufzeichnungen")
         expect(page.get_by_label("Kamera", exact=True)).to_be_visible()
         expect(page.get_by_label("Kamera", exact=True)).to_have_value("cam-1")
 
@@ -734,7 +734,7 @@ def test_a_list_that_cannot_be_had_to_where_it_was_left_says_so_and_is_not_asked
         broken.append("from now on")
         links.first.click()
         page.get_by_role("button", name="Zurück").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Aufnahmen")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Aufzeichnungen")
         expect(links).to_have_count(2)
         expect(page.locator("#told")).to_contain_text("Der Server antwortet nicht")
         assert len(broken) == 2

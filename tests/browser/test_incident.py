@@ -226,7 +226,7 @@ def test_a_page_is_left_and_nothing_is_shown_any_more(chromium: Browser, scene: 
         one.page.get_by_label("Nur übergebene").check()
         one.page.get_by_role("button", name="Suchen").click()
         expect(one.page.get_by_role("button", name="Suchen")).to_be_hidden()
-        expect(one.page.get_by_text("Keine Aufnahme passt dazu.")).to_be_visible()
+        expect(one.page.get_by_text("Keine Aufzeichnung passt dazu.")).to_be_visible()
         one.sees("nothing")
 
 

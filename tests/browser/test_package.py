@@ -247,7 +247,7 @@ def test_a_good_and_a_bad_recording_are_packed_checked_and_handed_over(
         assert judged == [(ONE, "k.clerk", "qualified"), (TWO, "k.clerk", "not_authentic")]
         gives_key(clerk)
         save = page.get_by_role("button", name="Paket speichern")
-        expect(page.get_by_text("Eine Aufnahme ist nicht echt.")).to_be_visible()
+        expect(page.get_by_text("Eine Aufzeichnung ist nicht echt.")).to_be_visible()
         clerk.sees("warned")
         save.click()
         expect(page.get_by_role("heading", name="Das Paket ist fertig")).to_be_visible()
@@ -343,7 +343,7 @@ def test_where_two_are_wanted_each_is_approved_and_a_browser_without_files_downl
         with at_desk(chromium, scene, "package-two", **narrow) as clerk:
             page = clerk.page
             begins(clerk, scene, "E 1", CHOOSES_NONE)
-            expect(page.get_by_text("für 2 Aufnahmen genehmigen")).to_be_visible()
+            expect(page.get_by_text("für 2 Aufzeichnungen genehmigen")).to_be_visible()
             assert scene.kinds("downloaded") == []
             boss, own = scene.signed_in("boss"), {"Origin": scene.origin}
             (one,) = boss.ask("GET", "/api/viewing-requests").said
@@ -393,7 +393,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         page.get_by_role("button", name="Kopieren").click()
         expect(page.get_by_text("Kopiert.")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
-        more = "--state AMT --identity SCHLUESSEL --who k.clerk --reference 'C 1'"
+        more = "--state DIENSTSTELLE --identity SCHLUESSEL --who k.clerk --reference 'C 1'"
         assert copied.splitlines() == [
             f"camerad evidence export {one} {more}" for one in (ONE, TWO)
         ]
@@ -407,7 +407,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_made(
         page.evaluate("location.hash = 'cases/D%201'")
         told_of = page.locator("#told", has_text="Abgebrochen. Es ist kein Paket entstanden.")
         expect(told_of).to_be_visible()
-        expect(page.get_by_text("Zum Übergeben zuerst eine Aufnahme")).to_be_visible()
+        expect(page.get_by_text("Zum Übergeben zuerst eine Aufzeichnung")).to_be_visible()
         assert page.evaluate(LIES) == "the server gives other bytes than before"
         is_read_by_others(page, tmp_path, 1)
     assert not [one for one in scene.kinds("hold") if one.reason.endswith("C 1")]

@@ -399,7 +399,7 @@ def test_the_verdict_says_what_a_clerk_need_not_judge_and_what_is_missing(
         one.origin = server.url
         assert verdict(one) == "Echt, mit den Hinweisen unten"
         said = one.page.inner_text(".verdict p")
-        assert "Der Schlüssel ist der von camera-03 (Register des Amts)." in said
+        assert "Der Schlüssel ist der von camera-03 (Register der Dienststelle)." in said
         assert "sofern" not in said
         assert one.page.evaluate(NOTED) == [
             "1,5 s ohne Bilder ab 0:02: Bilder gingen verloren.",

@@ -1,7 +1,7 @@
 // What the page in a package for the prosecutor says, in the two languages.
 
 const DE = {
-  title: "Aufnahme einer am Körper getragenen Kamera prüfen und ansehen",
+  title: "Aufzeichnung einer am Körper getragenen Kamera prüfen und ansehen",
   claim: "Diese Seite arbeitet ohne Netz: Nichts, was Sie hier öffnen, verlässt diesen Rechner.",
   other: "English",
   files: "1. Dateien des Pakets wählen",
@@ -13,7 +13,7 @@ const DE = {
   notAKey: "device-key.jwk ist kein Schlüssel einer Kamera.",
   compare: "2. Schlüssel mit dem Begleitblatt vergleichen",
   compareHow: (count) =>
-    `Auf dem gedruckten Begleitblatt steht unter „Kameraschlüssel“ eine lange Zeichenfolge. Tippen Sie hier ihre ersten ${count} Zeichen ab. Nehmen Sie das Blatt, das Ihnen übergeben wurde, nicht die Datei report.html aus diesem Ordner: Wer die Aufnahme fälschen kann, kann auch die Datei fälschen.`,
+    `Auf dem gedruckten Begleitblatt steht unter „Kameraschlüssel“ eine lange Zeichenfolge. Tippen Sie hier ihre ersten ${count} Zeichen ab. Nehmen Sie das Blatt, das Ihnen übergeben wurde, nicht die Datei report.html aus diesem Ordner: Wer die Aufzeichnung fälschen kann, kann auch die Datei fälschen.`,
   compareLabel: (count) => `Die ersten ${count} Zeichen`,
   same: "Das ist der Schlüssel vom Begleitblatt. Der ganze zum Vergleich:",
   different: "Der Schlüssel in diesem Ordner ist NICHT der vom Begleitblatt. Sind die Zeichen richtig abgetippt, so beweist dieser Ordner nichts: Fragen Sie die Stelle, von der er kommt.",
@@ -29,7 +29,7 @@ const DE = {
   asListed: "wie in SHA256SUMS; die Liste kann gefälscht sein, es zählt das Begleitblatt auf Papier",
   notListed: "ANDERS als in SHA256SUMS",
   unlisted: "nicht in SHA256SUMS",
-  sealed: "Das Original mit dem Schlüssel des Amts abspielen",
+  sealed: "Das Original mit dem Schlüssel der Dienststelle abspielen",
 };
 
 const EN = {

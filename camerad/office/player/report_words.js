@@ -29,7 +29,7 @@ export const REPORT_WORDS = {
     "files": "Übergebene Dateien",
     "file": "Datei",
     "sha256": "Fingerabdruck (SHA-256)",
-    "final": "Letzte Erklärung der Aufnahme",
+    "final": "Letzte Erklärung der Aufzeichnung",
     "with_sound": "mit Ton",
     "without_sound": "ohne Ton",
     "clock": {
@@ -52,7 +52,7 @@ export const REPORT_WORDS = {
       "storage failed": "die Karte nahm nichts mehr an",
       "storage did not answer": "die Karte antwortete nicht mehr",
       "cut off": "das Programm der Kamera endete, ehe es gespeichert war",
-      "failed": "die Aufnahme brach ab",
+      "failed": "die Aufzeichnung brach ab",
       "not delivered by the camera": "Bilder des Sensors kamen nicht an",
       "sensor time did not advance": "die Uhr des Sensors stand still",
       "dropped by the encoder": "der Encoder verwarf Bilder",
@@ -76,12 +76,12 @@ export const REPORT_WORDS = {
       "storage_read_only": "die Karte ließ sich nur noch lesen",
       "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
       "failed": "Speicher oder Kamera versagten",
-      "encoder settings changed": "als andere Aufnahme fortgesetzt: Einstellungen geändert"
+      "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert"
     },
     "triggers": {
       "button:main": "große Taste der Kamera",
       "control": "Befehl an der Steuerschnittstelle der Kamera",
-      "continued": "Fortsetzung einer anderen Aufnahme"
+      "continued": "Fortsetzung einer anderen Aufzeichnung"
     },
     "policies": {
       "generic": "allgemeine Regeln, kein besonderes Gesetz"
@@ -89,19 +89,19 @@ export const REPORT_WORDS = {
     "kinds": {
       "archive": "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
       "lost": "Bytes, die sich nicht lesen lassen",
-      "foreign": "ein Teil, den keine Aufnahme hat",
+      "foreign": "ein Teil, den keine Aufzeichnung hat",
       "extra": "ein Teil doppelt oder nicht an seinem Platz",
       "missing": "fehlt, obwohl die Kamera es als vorhanden signiert hat",
       "changed": "nach der Signatur verändert",
       "forged": "nicht mit dem Schlüssel der Kamera signiert",
       "unknown key": "mit einem Schlüssel signiert, dem nicht vertraut wird",
-      "unlinked": "signiert, aber mit dieser Aufnahme durch nichts verbunden",
-      "uncommitted": "ein Teil der Aufnahme, den keine signierte Erklärung nennt",
+      "unlinked": "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
+      "uncommitted": "ein Teil der Aufzeichnung, den keine signierte Erklärung nennt",
       "contradiction": "signierte Erklärungen, die sich widersprechen",
       "unclosed": "kein Ende: ob es mehr gab, lässt sich nicht belegen",
-      "misnamed": "die Datei trägt den Namen einer anderen Aufnahme",
-      "other end": "das Protokoll kennt ein anderes Ende dieser Aufnahme",
-      "running": "die Aufnahme lief noch",
+      "misnamed": "die Datei trägt den Namen einer anderen Aufzeichnung",
+      "other end": "das Protokoll kennt ein anderes Ende dieser Aufzeichnung",
+      "running": "die Aufzeichnung lief noch",
       "recovered": "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
       "torn": "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
       "unstated hole": "Zeit ohne Bilder, die die Kamera nicht erklärt hat",

@@ -29,27 +29,27 @@ GERMAN: Final = ReportWording(
     day_format="%d.%m.%Y",
     time_format="%H:%M:%S",
     hold_reason="exportiert am {day}",
-    title="Aufnahme einer am Körper getragenen Kamera",
+    title="Aufzeichnung einer am Körper getragenen Kamera",
     subtitle="Begleitblatt zum Beweismittel",
     authentic="Echt und vollständig",
     qualified="Echt, mit den Hinweisen unten",
     not_authentic="Als Ganzes NICHT echt: nur die belegten Teile wurden geöffnet",
-    authentic_text="Seit der Aufnahme wurde nichts verändert, entfernt oder hinzugefügt, "
+    authentic_text="Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, "
     "sofern der Schlüssel unten der für diese Kamera registrierte ist.",
-    qualified_text="Seit der Aufnahme wurde nichts verändert, sofern der Schlüssel unten der "
+    qualified_text="Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel unten der "
     "für diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
-    not_authentic_text="Teile dieser Aufnahme wurden verändert oder fehlen. Das Video enthält "
+    not_authentic_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das Video enthält "
     "nur, was Signaturen des Schlüssels unten belegen, sofern er der für diese Kamera registrierte "
     "ist; was betroffen ist, steht unten.",
     sealed_only="NICHT echt: kein Video, nur das verschlüsselte Original",
-    sealed_only_text="Teile dieser Aufnahme wurden verändert oder fehlen. Das zeigt die "
+    sealed_only_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das zeigt die "
     "Prüfung mit dem Schlüssel unten, sofern er der für diese Kamera registrierte ist. Darum wurde "
     "kein Video erstellt; was betroffen ist, steht unten.",
-    what_it_is="Die Kamera hat diese Aufnahme Stück für Stück so verschlüsselt, dass nur das "
-    "Amt sie öffnen kann, und jedes Stück mit ihrem eigenen Schlüssel signiert. Jede "
+    what_it_is="Die Kamera hat diese Aufzeichnung Stück für Stück so verschlüsselt, dass nur die "
+    "Dienststelle sie öffnen kann, und jedes Stück mit ihrem eigenen Schlüssel signiert. Jede "
     "Signatur schließt den Fingerabdruck des vorigen Stücks ein: Ohne diesen Schlüssel kann kein "
     "Stück unbemerkt verändert, weggelassen, verschoben oder eingefügt werden.",
-    facts="Die Aufnahme",
+    facts="Die Aufzeichnung",
     recording="Nummer",
     reference="Aktenzeichen",
     device="Kamera",
@@ -86,8 +86,8 @@ GERMAN: Final = ReportWording(
     check_opened="Entschlüsselung jedes Stücks; das Video enthält das Geprüfte und sonst nichts",
     check_opened_partly="Entschlüsselung nur der belegten Stücke; das Video enthält diese und "
     "sonst nichts",
-    check_not_opened="Entschlüsselung, weil die Aufnahme nicht echt ist",
-    check_ledger="Das Protokoll von Kamera oder Amt nennt denselben letzten Fingerabdruck",
+    check_not_opened="Entschlüsselung, weil die Aufzeichnung nicht echt ist",
+    check_ledger="Das Protokoll von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
     check_no_ledger="Abgleich mit einem Protokoll (keines lag vor)",
     check_hold="Vor Löschung geschützt: {reason} ({who})",
     check_no_hold="Vor Löschung geschützt (kein Bestand lag vor: dort bitte schützen)",
@@ -96,7 +96,7 @@ GERMAN: Final = ReportWording(
     open_question="nicht erfolgt",
     gaps="Von der Kamera festgehaltene Lücken",
     no_gaps="Keine.",
-    continuous="Keine. Die Aufnahme ist vom ersten bis zum letzten Bild durchgehend.",
+    continuous="Keine. Die Aufzeichnung ist vom ersten bis zum letzten Bild durchgehend.",
     more="und {count} weitere; alle stehen in {file}",
     from_to="von {begin} bis {end}",
     the_beginning="Anfang",
@@ -113,12 +113,12 @@ GERMAN: Final = ReportWording(
     file_video="Video, überall abspielbar",
     file_container="Original der Kamera, verschlüsselt und signiert",
     file_player="im Browser öffnen: prüft und spielt ab, ohne Netz",
-    final="Letzte Erklärung der Aufnahme",
+    final="Letzte Erklärung der Aufzeichnung",
     again="Erneute Prüfung ohne diese Software",
     again_text="Dateien vergleichen mit „sha256sum -c SHA256SUMS“. Das Original ist ein "
     "gewöhnliches tar-Archiv aus age-Dateien (age-encryption.org) und signierten Erklärungen "
     "(RFC 7515, Ed25519); {file} nennt die Befehle. Den Fingerabdruck des Schlüssels oben mit dem "
-    "vergleichen, den das Amt für diese Kamera führt: Der beiliegende Schlüssel belegt "
+    "vergleichen, den die Dienststelle für diese Kamera führt: Der beiliegende Schlüssel belegt "
     "für sich allein nichts.",
     handed_over="Übergeben von / an",
     made="Erstellt am {when} von {who} mit {software}.",
@@ -143,7 +143,7 @@ GERMAN: Final = ReportWording(
         NOT_STORED: "die Karte nahm nichts mehr an",
         NO_ANSWER: "die Karte antwortete nicht mehr",
         CUT_OFF: "das Programm der Kamera endete, ehe es gespeichert war",
-        "failed": "die Aufnahme brach ab",
+        "failed": "die Aufzeichnung brach ab",
         "not delivered by the camera": "Bilder des Sensors kamen nicht an",
         "sensor time did not advance": "die Uhr des Sensors stand still",
         "dropped by the encoder": "der Encoder verwarf Bilder",
@@ -167,31 +167,31 @@ GERMAN: Final = ReportWording(
         "storage_read_only": "die Karte ließ sich nur noch lesen",
         RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
         "failed": "Speicher oder Kamera versagten",
-        "encoder settings changed": "als andere Aufnahme fortgesetzt: Einstellungen geändert",
+        "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert",
     },
     triggers={
         "button:main": "große Taste der Kamera",
         "control": "Befehl an der Steuerschnittstelle der Kamera",
-        "continued": "Fortsetzung einer anderen Aufnahme",
+        "continued": "Fortsetzung einer anderen Aufzeichnung",
     },
     button="Taste „{name}“",
     policies={"generic": "allgemeine Regeln, kein besonderes Gesetz"},
     kinds={
         FindingKind.ARCHIVE: "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
         FindingKind.LOST: "Bytes, die sich nicht lesen lassen",
-        FindingKind.FOREIGN: "ein Teil, den keine Aufnahme hat",
+        FindingKind.FOREIGN: "ein Teil, den keine Aufzeichnung hat",
         FindingKind.EXTRA: "ein Teil doppelt oder nicht an seinem Platz",
         FindingKind.MISSING: "fehlt, obwohl die Kamera es als vorhanden signiert hat",
         FindingKind.CHANGED: "nach der Signatur verändert",
         FindingKind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
         FindingKind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
-        FindingKind.UNLINKED: "signiert, aber mit dieser Aufnahme durch nichts verbunden",
-        FindingKind.UNCOMMITTED: "ein Teil der Aufnahme, den keine signierte Erklärung nennt",
+        FindingKind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
+        FindingKind.UNCOMMITTED: "ein Teil der Aufzeichnung, den keine signierte Erklärung nennt",
         FindingKind.CONTRADICTION: "signierte Erklärungen, die sich widersprechen",
         FindingKind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
-        FindingKind.MISNAMED: "die Datei trägt den Namen einer anderen Aufnahme",
-        FindingKind.OTHER_END: "das Protokoll kennt ein anderes Ende dieser Aufnahme",
-        FindingKind.RUNNING: "die Aufnahme lief noch",
+        FindingKind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",
+        FindingKind.OTHER_END: "das Protokoll kennt ein anderes Ende dieser Aufzeichnung",
+        FindingKind.RUNNING: "die Aufzeichnung lief noch",
         FindingKind.RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start "
         "abgeschlossen",
         FindingKind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert "
@@ -246,7 +246,7 @@ Prüfung dieses Pakets ohne die Software, die es erstellt hat
 
        {final}
 
-4. Das Video ist das, was verschlüsselt wurde. Der private age-Schlüssel des Amts
+4. Das Video ist das, was verschlüsselt wurde. Der private age-Schlüssel der Dienststelle
    (https://age-encryption.org) öffnet jedes Stück; aneinandergehängt sind sie ein abspielbares
    Video:
 
@@ -254,7 +254,7 @@ Prüfung dieses Pakets ohne die Software, die es erstellt hat
 
    {video}
 
-5. {ledger} enthält, was die Protokolle über diese Aufnahme sagen: je Zeile eine
+5. {ledger} enthält, was die Protokolle über diese Aufzeichnung sagen: je Zeile eine
    signierte Erklärung, zu prüfen wie die obigen, mit dem Schlüssel, den die Zeile als "kid" nennt.
 
 Das Format ist vollständig beschrieben in docs/evidence-format.md von camerad.
@@ -263,5 +263,5 @@ Das Format ist vollständig beschrieben in docs/evidence-format.md von camerad.
    enthält dieselben Bild- und Tonpakete, zum Springen geordnet.""",
     video_joined="""{video}
    ist diese Datei, Byte für Byte: zu vergleichen mit "cmp".""",
-    video_none="In diesem Paket ist kein Video, weil die Aufnahme nicht echt ist.",
+    video_none="In diesem Paket ist kein Video, weil die Aufzeichnung nicht echt ist.",
 )
