@@ -327,7 +327,7 @@ class PowerMonitor:
             return
         (self._faults.add if holds else self._faults.discard)(name)
         log.warning(
-            "%s: %s", name, "it holds" if holds else "it is over", extra=MessageId.GAUGE.extra
+            "%s: %s", name, "it began" if holds else "it is over", extra=MessageId.GAUGE.extra
         )
         self._levers.note("fault", condition=name, holds=holds)
 

@@ -37,7 +37,7 @@ class ViewedEntry(msgspec.Struct, frozen=True):
 
 
 class DownloadedEntry(msgspec.Struct, frozen=True):
-    """The same, to take it along."""
+    """Somebody was given a recording, sealed as it is kept, to take it along."""
 
     id: str
     who: str
@@ -48,8 +48,9 @@ class DownloadedEntry(msgspec.Struct, frozen=True):
 
 
 class ViewingApprovedEntry(msgspec.Struct, frozen=True):
-    """A supervisor, who, approved that a person is given a recording once, to view it or to take it
-    along: with the reason and the case that the person said. It is written before it counts."""
+    """A supervisor (`who`) approved that `person` is given a recording once, to view it or to take
+    it along. It has the reason and the case that the person named, and is written before it
+    counts."""
 
     id: str
     who: str
@@ -59,9 +60,10 @@ class ViewingApprovedEntry(msgspec.Struct, frozen=True):
 
 
 class JudgedEntry(msgspec.Struct, frozen=True):
-    """The tab of somebody who was given a recording says what it found: verdict, as `camerad
-    evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256 of the end
-    that it saw, "" if there was none. The office vouches for none of it: it saw no tab."""
+    """The browser of somebody who was given a recording says what its check found. verdict: as
+    `camerad evidence verify` calls it; key: thumbprint of the key that it went by; final: SHA-256
+    of the end that it saw, "" if there was none. The office vouches for none of it: it saw no
+    tab."""
 
     id: str
     who: str
@@ -76,8 +78,8 @@ class JudgedEntry(msgspec.Struct, frozen=True):
 
 
 class HoldGroundEntry(msgspec.Struct, frozen=True):
-    """What the hold in the entry before it is for. ground: one of `GROUNDS`. The hold counts
-    without it."""
+    """The purpose of the hold in the entry before this one. ground: one of `GROUNDS`. The hold
+    counts without it."""
 
     id: str
     who: str

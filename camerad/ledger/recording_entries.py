@@ -92,8 +92,8 @@ class Replaced(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """A recording's file no longer ends as the ledger says, or does so again. The file is there.
-    final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
+    """The end of a recording's file differs from the ledger, or matches it again. The file is
+    there. final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
 
     id: str
     final: str | None
@@ -108,8 +108,9 @@ class HoldPlaced(msgspec.Struct, frozen=True):
 
 
 class HoldPlacedUntil(msgspec.Struct, frozen=True):
-    """The same until until_us, wall time, at which an office's server releases it. A kind of its
-    own: an older camerad that meets it deletes nothing. Only an office's ledger has it."""
+    """A recording is kept until `until_us` (wall time), when the office's server releases it. A
+    kind of its own: an older camerad that meets it deletes nothing. Only an office's ledger has
+    it."""
 
     id: str
     reason: str

@@ -56,7 +56,7 @@ _TOLD_AT: Final = {
 
 
 _TELLS: Final = {
-    CueKind.READY: "it is ready, or can record again",
+    CueKind.READY: "it can record, or can record again",
     CueKind.STARTED: "a recording began, or goes on",
     CueKind.STILL_RECORDING: "a recording began, or goes on",
     CueKind.STOPPED: "the recording has ended",
@@ -74,6 +74,13 @@ _TELLS: Final = {
     CueKind.NOT_READY: "on a shift it could not record",
 }
 """What is told by the cues that stand for no condition."""
+_HANDING_OVER: Final = {
+    HandoverState.WAITING: "handing over waits",
+    HandoverState.HANDING_OVER: "handing over is under way",
+    HandoverState.HANDED_OVER: "handing over is complete",
+    HandoverState.FAILED: "handing over does not work",
+}
+"""What the lights tell of handing over in the dock; it is no condition."""
 
 
 def _signals() -> str:
@@ -103,7 +110,7 @@ def _signals() -> str:
         look = signals.in_dock(docked, handover)
         lit = {"green": look.green, "amber": look.amber}
         shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lit.items() if pattern.steps]
-        says = f"in its dock, with an office: `{handover.value}`"
+        says = f"in its dock, with an office: {_HANDING_OVER[handover]}"
         rows["", says] = ("", ", ".join(shown), "", "yes", "goes on")
     order = sorted(rows, key=lambda row: (_ORDER.index(row[0]), row[1]))
     head = ("vibration", "says", "full", "in idle", "again when", "press records", "recording")

@@ -13,15 +13,25 @@ _STOP: Final = (
     "daemon again: sudo systemctl start camerad."
 )
 _TAKEN: Final = (
-    "End the program that uses this GPIO (gpioinfo names the program), or run the command with "
-    "sudo."
+    "Run the command with sudo. If that does not help, something else uses this GPIO: a part of "
+    "the camera (docs/hardware.md lists the pins), or, on a camera set up by hand, another program "
+    "(gpioinfo names it)."
 )
+_NEW_FILE: Final = "make a new file (docs/technician.md, step 11)"
+_SETTING: Final = f"To change a setting of a camera from the image, {_NEW_FILE}."
+_NEW_KEY: Final = (
+    "Then enter the camera's new public key at the desk. Camera from the image: start it once "
+    "more, then run camerad provision collect --replace NAME on its card. Set up by hand: sudo "
+    "camerad identity show --pem prints the key for the desk's trusted keys."
+)
+_NEW_CARD: Final = "update it, or replace its card (docs/technician.md, section 12)"
 
 FINDINGS: Final = {
     FindingId.CONFIGURATION_OK: Sentence("{file} is valid; policy {policy}."),
     FindingId.CONFIGURATION_WRONG: Sentence(
         "{mistakes}",
-        "Correct these lines, then check them: camerad config check {file}",
+        "Set up by hand: correct these lines, then check them: camerad config check {file}. Camera "
+        f"from the image: {_NEW_FILE}.",
     ),
     FindingId.CONFIGURATION_NEEDED: Sentence("This test needs a valid configuration."),
     FindingId.NO_ANSWER: Sentence(
@@ -50,49 +60,47 @@ FINDINGS: Final = {
         "Another program uses this part and does not say whether it works.",
     ),
     FindingId.RECIPIENTS_OK: Sentence(
-        "Recordings are locked for {count} key(s) of the office.",
+        "Recordings are encrypted for {count} key(s) of the office.",
     ),
     FindingId.RECIPIENTS_NONE: Sentence(
         "Nobody could open a recording, so the camera makes none.",
-        "Put the public keys of the evidence desk, its own and the spare one, under "
-        "'recipients' in {file}. The office makes them: camerad keys new",
+        f"Camera from the image: {_NEW_FILE}. It has to name the public keys of the evidence desk, "
+        "its own and the spare one. Set up by hand: put them under 'recipients' in {file}, then "
+        "restart: sudo systemctl restart camerad. The evidence desk makes the keys: camerad keys "
+        "new",
     ),
     FindingId.RECIPIENTS_WRONG: Sentence(
         "{why}",
-        "Correct 'recipients' in {file}: public keys begin with age1.",
+        f"Public keys begin with age1. Camera from the image: {_NEW_FILE}. Set up by hand: correct "
+        "'recipients' in {file}.",
     ),
     FindingId.KEY_OK: Sentence(
         "The key exists, only the camera can read it, and the ledger knows it: {thumbprint}",
     ),
     FindingId.KEY_NONE: Sentence(
         "The camera has no key yet: {path} is missing.",
-        "Start the daemon, which makes the key: sudo systemctl start camerad. Then take the "
-        "public key to the office; this prints it: camerad identity show --pem",
+        "Start the daemon, which makes the key: sudo systemctl start camerad. " + _NEW_KEY,
     ),
     FindingId.KEY_LOST: Sentence(
         "The private half of the key {thumbprint} is gone: {path}",
         "If somebody moved the file, put it back. If it is lost, start the daemon: it makes a "
-        "new key. Take the new public key to the office; this prints it: camerad identity show "
-        "--pem",
+        "new key. " + _NEW_KEY,
     ),
     FindingId.KEY_OPEN: Sentence(
         "Other users can read the private key (mode {mode}): {path}",
         "If you are sure that nobody copied the key, run sudo chmod 600 {path}. Otherwise "
-        "move the file away and start the daemon: it makes a new key. Take the new public key "
-        "to the office; this prints it: camerad identity show --pem",
+        "move the file away and start the daemon: it makes a new key. " + _NEW_KEY,
     ),
     FindingId.KEY_DAMAGED: Sentence(
         "The key's file is damaged: {path}: {why}",
-        "Start the daemon: it sets the file aside and makes a new key. Take the new public key "
-        "to the office; this prints it: camerad identity show --pem. If the card is old, "
-        "replace it.",
+        "If the card is old, replace it. Otherwise start the daemon: it sets the file aside and "
+        "makes a new key. " + _NEW_KEY,
     ),
     FindingId.KEY_OTHER: Sentence(
         "The camera's key is {thumbprint}, but the ledger knows {known}.",
         "If this card was copied from another camera, set the camera up with a card of its "
         "own. If the key was changed on purpose, start the daemon once, so that the ledger "
-        "knows the new key. Take the new public key to the office; this prints it: camerad "
-        "identity show --pem",
+        "knows the new key. " + _NEW_KEY,
     ),
     FindingId.KEY_CREDENTIAL: Sentence(
         "The ledger knows a key that is not on the card. Perhaps systemd passes it to the "
@@ -195,11 +203,11 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_NO_ROOM: Sentence(
         "The card has no room for the test.",
-        "First mend 'free space': camerad doctor --only space",
+        "Run sudo camerad doctor --only space first, and do what it says.",
     ),
     FindingId.CARD_MISSING: Sentence(
-        "There is no directory for recordings yet. First mend 'free space': camerad doctor "
-        "--only space",
+        "There is no directory for recordings yet.",
+        "Run sudo camerad doctor --only space first, and do what it says.",
     ),
     FindingId.CARD_BUSY: Sentence(
         "The camera is recording.",
@@ -216,13 +224,15 @@ FINDINGS: Final = {
     FindingId.HARDENING_WEAK: Sentence(
         "The service has too many rights: systemd rates its exposure {exposure:.1f} of 10 (0 is "
         "safest). At most {limit:.1f} is normal.",
-        "Find the cause: systemctl cat {unit}, and systemd-analyze security {unit}. Remove the "
-        "file that gives the service these rights, or install the shipped unit again.",
+        "Find the cause: systemctl cat {unit}, and systemd-analyze security {unit}. Set up by "
+        "hand: remove the file that gives the service these rights, or install the shipped unit "
+        f"again. Camera from the image: switch it off and on. If that does not help, {_NEW_CARD}.",
     ),
     FindingId.HARDENING_ALONE: Sentence(
         "These units are missing or not enabled: {missing}. Without them the camera cannot "
         "switch itself off when the battery is empty, and cannot reboot when it hangs.",
-        "Install and enable what systemd/README.md lists, then reboot.",
+        "Set up by hand: install and enable what systemd/README.md lists, then reboot. Camera "
+        f"from the image: {_NEW_CARD}.",
     ),
     FindingId.HARDENING_NO_UNIT: Sentence("The service {unit} is not installed here."),
     FindingId.HARDENING_NO_TOOL: Sentence(
@@ -235,10 +245,10 @@ FINDINGS: Final = {
     ),
     FindingId.CAMERA_DOWN: Sentence(
         "The camera module delivers no picture: {why}",
-        "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. If "
-        "rpicam-hello --list-cameras does not list the camera module, set "
-        "camera_auto_detect=1 in /boot/firmware/config.txt. If nothing helps, replace the "
-        "camera module.",
+        "Switch the camera off, reseat its ribbon cable at both ends, and switch it on. sudo dmesg "
+        "says whether the kernel finds the camera module. Set up by hand: if rpicam-hello "
+        "--list-cameras does not list the camera module, set camera_auto_detect=1 in "
+        "/boot/firmware/config.txt. If nothing helps, replace the camera module.",
     ),
     FindingId.CAMERA_SILENT: Sentence(
         "The camera module was opened, but no picture has come for {age_s:.0f} s.",
@@ -248,15 +258,16 @@ FINDINGS: Final = {
     FindingId.CAMERA_SIZE: Sentence(
         "The camera module delivers {width} x {height}, but the configuration wants "
         "{wanted_width} x {wanted_height}.",
-        "Set camera.width and camera.height to a size that this camera module has "
-        "(rpicam-hello --list-cameras).",
+        "Set camera.width and camera.height to a size that this camera module has (its data sheet; "
+        f"set up by hand: rpicam-hello --list-cameras). {_SETTING}",
     ),
     FindingId.CAMERA_RATE: Sentence(
         "The camera module delivers {rate:.1f} pictures a second, but the configuration wants "
         "{wanted:.0f}.",
         "Test again in good light, with a cool camera: darkness and heat lower the rate. If "
         "the rate is still too low, set camera.fps to a rate that this camera module can "
-        "deliver at this size (rpicam-hello --list-cameras).",
+        "deliver at this size (its data sheet; set up by hand: rpicam-hello --list-cameras). "
+        + _SETTING,
     ),
     FindingId.CAMERA_LOSES: Sentence(
         "{percent:.0f} % of the pictures are lost.",
@@ -282,7 +293,7 @@ FINDINGS: Final = {
     ),
     FindingId.MICROPHONE_MISSING: Sentence(
         "The microphone cannot be opened: {why}",
-        "Plug it in. Set microphone.device to a name that arecord -L lists.",
+        f"Plug it in. Set microphone.device to a name that arecord -L lists. {_SETTING}",
     ),
     FindingId.MICROPHONE_HANGS: Sentence(
         "The microphone is there but delivers no sound.",
@@ -312,12 +323,12 @@ FINDINGS: Final = {
     ),
     FindingId.LOUDSPEAKER_FAILS: Sentence(
         "The loudspeaker plays nothing: {why}",
-        "Plug it in. Set announcements.device to a name that aplay -L lists.",
+        f"Plug it in. Set announcements.device to a name that aplay -L lists. {_SETTING}",
     ),
     FindingId.LOUDSPEAKER_NO_FILE: Sentence(
         "Announcement files are missing: {missing}",
-        "Put the files into announcements.directory (WAV, PCM). Or install camerad again: it "
-        "contains them.",
+        "Set up by hand: put the files into announcements.directory (WAV, PCM), or install camerad "
+        f"again: it contains them. Camera from the image: {_NEW_CARD}.",
     ),
     FindingId.LOUDSPEAKER_UNWANTED: Sentence(
         "The policy or the configuration wants no announcements.",
@@ -329,9 +340,10 @@ FINDINGS: Final = {
     FindingId.DISPLAY_OK: Sentence("The display accepted the test picture."),
     FindingId.DISPLAY_DOWN: Sentence(
         "The display shows nothing: {why}",
-        "Reseat the display's cable. Check that the kernel knows the display (ls /dev/fb*), "
-        "that /boot/firmware/config.txt has its overlay, and that self_view.device and "
-        "self_view.sysfs name it. If nothing helps, replace the display.",
+        "Reseat the display's cable. Check that the kernel knows the display (ls /dev/fb*), and "
+        "that self_view.device and self_view.sysfs name it. Set up by hand: check that "
+        "/boot/firmware/config.txt has its overlay. Camera from the image: check that the image "
+        "was made for this display (PARTS, docs/image.md). If nothing helps, replace the display.",
     ),
     FindingId.DISPLAY_UNSEEN: Sentence(
         "The display accepted the test picture, but nobody saw it.",

@@ -12,8 +12,8 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_OK: Sentence("The office's server {url} answers, and knows this camera."),
     FindingId.OFFICE_NONE: Sentence(
         "This camera's settings name no office's server; it hands nothing over by itself.",
-        "If the office has a server, give the camera a new file that names it (camerad provision "
-        "new --office-url URL --office-ca FILE), by its card.",
+        "If the office has a server, make a new file that names it, with --office-url, --office-ca "
+        "and --office-server-key. Put it onto the camera's card (docs/technician.md, step 11).",
     ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "The camera is not in its dock, so it has no network.",
@@ -41,22 +41,24 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in the camera's configuration is no certificate.",
-        "Make the camera's file again, with the office's authority (camerad provision new "
-        "--office-ca FILE).",
+        "Make a new file with the office's authority, and put it onto the camera's card "
+        "(docs/technician.md, step 11).",
     ),
     FindingId.OFFICE_STRANGER: Sentence(
         "What answers at {url} has a certificate by another authority than the camera trusts. The "
         "camera trusts SHA-256 {trusted}. The server's is by {issuer}, SHA-256 {shown}.",
-        "At the office, camerad office init DIR --config FILE shows the fingerprint of its "
-        "authority. If the camera's is another, give the camera a new file with that authority "
-        "(camerad provision new --office-ca FILE). If it is the same, another computer "
-        "answers at this address: look for it.",
+        "On the server, this shows the fingerprint of its authority: sudo openssl x509 -noout "
+        "-fingerprint -sha256 -in /etc/camerad-office/office-tls/authority.pem. If the camera "
+        "trusts another, make a new file with that authority, and put it onto the camera's card "
+        "(docs/technician.md, step 11). If it is the same, another computer answers at this "
+        "address: look for it.",
     ),
     FindingId.OFFICE_OUT_OF_TIME: Sentence(
-        "The certificate of {url} holds from {begins} to {ends}, and not today, by the camera's "
-        "clock.",
-        "Check the camera's clock, above. If it is right, have the office make the certificate "
-        "again (camerad office init DIR --config FILE).",
+        "The certificate of {url} is valid from {begins} to {ends}. By the camera's clock it is "
+        "not valid today.",
+        "Check the camera's clock, above. If it is right, renew the certificate on the server "
+        "(docs/office.md): put authority.key back, run camerad office init DIR --config FILE as "
+        "the server's user, restart camerad-office, and move authority.key away again.",
     ),
     FindingId.OFFICE_OTHER_NAME: Sentence(
         "The certificate of the office's server is not for {url}.",
@@ -66,8 +68,8 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_UNREGISTERED: Sentence(
         "This camera's key ({thumbprint}) is not in the server's register.",
         "If the camera was collected at the desk, put the desk's register.json into place on the "
-        "server. Otherwise insert its card at the desk and run camerad provision collect, and then "
-        "put the register there. If the camera was set up anew, it has a new key: collect that. If "
+        "server. Otherwise run camerad provision collect on its card at the desk, and then put the "
+        "register there. If the camera was set up anew, it has a new key: collect that. If "
         "the key was taken out of the register, the camera counts as lost: ask why.",
     ),
     FindingId.OFFICE_SIGNATURE: Sentence(
@@ -92,7 +94,7 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
         "The camera's log says why: sudo journalctl -u camerad-upload.",
     ),
     FindingId.OFFICE_UPLOAD_SILENT: Sentence(
-        "The office's server {url} answers, but camerad-upload, which hands over, says nothing.",
+        "The office's server {url} answers, but the service camerad-upload says nothing.",
         "sudo systemctl restart camerad-upload. If that does not help: sudo journalctl -u "
         "camerad-upload.",
     ),

@@ -13,15 +13,26 @@ _STOP: Final = (
     "aufrufen. Danach das Hauptprogramm wieder starten: sudo systemctl start camerad."
 )
 _TAKEN: Final = (
-    "Das Programm beenden, das diesen GPIO benutzt (gpioinfo nennt es), oder den Befehl mit sudo "
-    "ausführen."
+    "Den Befehl mit sudo ausführen. Wenn das nicht hilft, benutzt etwas anderes diesen GPIO: ein "
+    "Teil der Kamera (docs/hardware.md nennt die Anschlüsse) oder, bei einer von Hand "
+    "eingerichteten Kamera, ein anderes Programm (gpioinfo nennt es)."
 )
+_NEW_FILE: Final = "eine neue Datei erstellen (docs/technician.md, Schritt 11)"
+_SETTING: Final = f"Zum Ändern einer Einstellung bei einer Kamera aus dem Image {_NEW_FILE}."
+_NEW_KEY: Final = (
+    "Dann den neuen öffentlichen Schlüssel der Kamera am Rechner der Beweisstelle eintragen. "
+    "Kamera aus dem Image: sie noch einmal starten, dann camerad provision collect --replace NAME "
+    "auf ihre Karte anwenden. Von Hand eingerichtet: sudo camerad identity show --pem gibt den "
+    "Schlüssel für die vertrauten Schlüssel der Beweisstelle aus."
+)
+_NEW_CARD: Final = "sie aktualisieren oder ihre Karte ersetzen (docs/technician.md, Abschnitt 12)"
 
 FINDINGS: Final = {
     FindingId.CONFIGURATION_OK: Sentence("{file} ist gültig; Regelwerk {policy}."),
     FindingId.CONFIGURATION_WRONG: Sentence(
         "{mistakes}",
-        "Diese Zeilen berichtigen, dann prüfen: camerad config check {file}",
+        "Von Hand eingerichtet: diese Zeilen berichtigen, dann prüfen: camerad config check "
+        f"{{file}}. Kamera aus dem Image: {_NEW_FILE}.",
     ),
     FindingId.CONFIGURATION_NEEDED: Sentence(
         "Diese Prüfung braucht eine gültige Konfiguration.",
@@ -37,7 +48,7 @@ FINDINGS: Final = {
         "Das Hauptprogramm läuft ({stage}). Es hat Auskunft über die Teile der Kamera gegeben.",
     ),
     FindingId.DAEMON_REFUSES: Sentence(
-        "Das Hauptprogramm läuft, aber ein Druck auf die Taste würde nicht aufzeichnen: "
+        "Das Hauptprogramm läuft, aber ein Tastendruck würde keine Aufzeichnung starten: "
         "{conditions}.",
         "Ursache und Abhilfe jedes dieser Zustände stehen in docs/operations.md. Mehr sagt das "
         "Journal: journalctl -u camerad",
@@ -58,16 +69,19 @@ FINDINGS: Final = {
         "Ein anderes Programm benutzt dieses Teil und gibt keine Auskunft.",
     ),
     FindingId.RECIPIENTS_OK: Sentence(
-        "Aufzeichnungen werden für {count} Schlüssel der Dienststelle verschlossen.",
+        "Aufzeichnungen werden für {count} Schlüssel der Dienststelle verschlüsselt.",
     ),
     FindingId.RECIPIENTS_NONE: Sentence(
         "Niemand könnte eine Aufzeichnung öffnen, darum macht die Kamera keine.",
-        "Die öffentlichen Schlüssel der Auswertestelle, auch den der Reserve, unter "
-        "'recipients' in {file} eintragen. Die Dienststelle erzeugt sie: camerad keys new",
+        f"Kamera aus dem Image: {_NEW_FILE}. Sie muss die öffentlichen Schlüssel der Beweisstelle "
+        "nennen, auch den der Reserve. Von Hand eingerichtet: die Schlüssel unter 'recipients' in "
+        "{file} eintragen, dann neu starten: sudo systemctl restart camerad. Die Beweisstelle "
+        "erzeugt die Schlüssel: camerad keys new",
     ),
     FindingId.RECIPIENTS_WRONG: Sentence(
         "{why}",
-        "'recipients' in {file} berichtigen: Öffentliche Schlüssel beginnen mit age1.",
+        f"Öffentliche Schlüssel beginnen mit age1. Kamera aus dem Image: {_NEW_FILE}. Von Hand "
+        "eingerichtet: 'recipients' in {file} berichtigen.",
     ),
     FindingId.KEY_OK: Sentence(
         "Der Schlüssel ist da, nur die Kamera kann ihn lesen, und das Protokoll kennt ihn: "
@@ -76,35 +90,29 @@ FINDINGS: Final = {
     FindingId.KEY_NONE: Sentence(
         "Die Kamera hat noch keinen Schlüssel: {path} fehlt.",
         "Das Hauptprogramm starten, das den Schlüssel erzeugt: sudo systemctl start camerad. "
-        "Dann den öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; Ausgabe mit: "
-        "camerad identity show --pem",
+        + _NEW_KEY,
     ),
     FindingId.KEY_LOST: Sentence(
         "Die private Hälfte des Schlüssels {thumbprint} fehlt: {path}",
         "Wenn jemand die Datei verschoben hat, sie zurücklegen. Wenn sie verloren ist, das "
-        "Hauptprogramm starten: Es erzeugt einen neuen Schlüssel. Den neuen öffentlichen "
-        "Schlüssel der Dienststelle zum Eintragen bringen; Ausgabe mit: camerad identity show "
-        "--pem",
+        "Hauptprogramm starten: Es erzeugt einen neuen Schlüssel. " + _NEW_KEY,
     ),
     FindingId.KEY_OPEN: Sentence(
         "Andere Benutzer können den privaten Schlüssel lesen (Modus {mode}): {path}",
         "Wenn ihn sicher niemand kopiert hat: sudo chmod 600 {path}. Sonst die Datei an einen "
         "anderen Ort verschieben und das Hauptprogramm starten: Es erzeugt einen neuen "
-        "Schlüssel. Den neuen öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; "
-        "Ausgabe mit: camerad identity show --pem",
+        "Schlüssel. " + _NEW_KEY,
     ),
     FindingId.KEY_DAMAGED: Sentence(
         "Die Datei des Schlüssels ist beschädigt: {path}: {why}",
-        "Das Hauptprogramm starten: Es legt die Datei beiseite und erzeugt einen neuen "
-        "Schlüssel. Den neuen öffentlichen Schlüssel der Dienststelle zum Eintragen bringen; "
-        "Ausgabe mit: camerad identity show --pem. Wenn die Karte alt ist, sie ersetzen.",
+        "Wenn die Karte alt ist, sie ersetzen. Sonst das Hauptprogramm starten: Es legt die Datei "
+        "beiseite und erzeugt einen neuen Schlüssel. " + _NEW_KEY,
     ),
     FindingId.KEY_OTHER: Sentence(
         "Der Schlüssel der Kamera ist {thumbprint}, aber das Protokoll kennt {known}.",
         "Wenn diese Karte die Kopie einer anderen ist: Diese Kamera mit einer eigenen Karte "
         "einrichten. Wenn der Schlüssel absichtlich gewechselt wurde: Das Hauptprogramm "
-        "einmal starten, damit das Protokoll den neuen kennt. Den neuen öffentlichen Schlüssel "
-        "der Dienststelle zum Eintragen bringen; Ausgabe mit: camerad identity show --pem",
+        "einmal starten, damit das Protokoll den neuen kennt. " + _NEW_KEY,
     ),
     FindingId.KEY_CREDENTIAL: Sentence(
         "Das Protokoll kennt einen Schlüssel, der nicht auf der Karte ist. Vielleicht gibt "
@@ -210,11 +218,11 @@ FINDINGS: Final = {
     ),
     FindingId.CARD_NO_ROOM: Sentence(
         "Die Karte hat keinen Platz für die Prüfung.",
-        "Erst 'freier Platz' beheben: camerad doctor --only space",
+        "Zuerst sudo camerad doctor --only space ausführen und tun, was dort steht.",
     ),
     FindingId.CARD_MISSING: Sentence(
-        "Es gibt noch kein Verzeichnis für Aufzeichnungen. Erst 'freier Platz' beheben: camerad "
-        "doctor --only space",
+        "Es gibt noch kein Verzeichnis für Aufzeichnungen.",
+        "Zuerst sudo camerad doctor --only space ausführen und tun, was dort steht.",
     ),
     FindingId.CARD_BUSY: Sentence(
         "Die Kamera zeichnet auf.",
@@ -231,14 +239,16 @@ FINDINGS: Final = {
     FindingId.HARDENING_WEAK: Sentence(
         "Der Dienst hat zu viele Rechte: Angriffsfläche laut systemd {exposure:.1f} von 10 (0 "
         "ist am sichersten). Üblich sind höchstens {limit:.1f}.",
-        "Die Ursache suchen: systemctl cat {unit}, und systemd-analyze security {unit}. Die "
-        "Datei entfernen, die dem Dienst diese Rechte gibt, oder den mitgelieferten Dienst neu "
-        "installieren.",
+        "Die Ursache suchen: systemctl cat {unit}, und systemd-analyze security {unit}. Von Hand "
+        "eingerichtet: die Datei entfernen, die dem Dienst diese Rechte gibt, oder den "
+        "mitgelieferten Dienst neu installieren. Kamera aus dem Image: sie aus- und einschalten. "
+        f"Wenn das nicht hilft, {_NEW_CARD}.",
     ),
     FindingId.HARDENING_ALONE: Sentence(
         "Diese Dienste fehlen oder sind nicht aktiviert: {missing}. Ohne sie schaltet sich die "
         "Kamera bei leerem Akku nicht ab und startet nach einem Hänger nicht neu.",
-        "Installieren und aktivieren, was systemd/README.md aufzählt, dann neu starten.",
+        "Von Hand eingerichtet: installieren und aktivieren, was systemd/README.md aufzählt, dann "
+        f"neu starten. Kamera aus dem Image: {_NEW_CARD}.",
     ),
     FindingId.HARDENING_NO_UNIT: Sentence("Der Dienst {unit} ist hier nicht installiert."),
     FindingId.HARDENING_NO_TOOL: Sentence(
@@ -252,7 +262,8 @@ FINDINGS: Final = {
     FindingId.CAMERA_DOWN: Sentence(
         "Das Kameramodul liefert kein Bild: {why}",
         "Die Kamera ausschalten, das Flachbandkabel an beiden Enden neu einsetzen, "
-        "einschalten. Wenn rpicam-hello --list-cameras das Kameramodul nicht auflistet, "
+        "einschalten. sudo dmesg sagt, ob der Kernel das Kameramodul findet. Von Hand "
+        "eingerichtet: Wenn rpicam-hello --list-cameras das Kameramodul nicht auflistet, "
         "camera_auto_detect=1 in /boot/firmware/config.txt setzen. Hilft das alles nicht, das "
         "Kameramodul ersetzen.",
     ),
@@ -264,15 +275,16 @@ FINDINGS: Final = {
     FindingId.CAMERA_SIZE: Sentence(
         "Das Kameramodul liefert {width} x {height}, die Konfiguration will {wanted_width} x "
         "{wanted_height}.",
-        "camera.width und camera.height auf eine Größe setzen, die dieses Modul hat "
-        "(rpicam-hello --list-cameras).",
+        "camera.width und camera.height auf eine Größe setzen, die dieses Modul hat (sein "
+        f"Datenblatt; von Hand eingerichtet: rpicam-hello --list-cameras). {_SETTING}",
     ),
     FindingId.CAMERA_RATE: Sentence(
         "Das Kameramodul liefert {rate:.1f} Bilder je Sekunde, die Konfiguration will "
         "{wanted:.0f}.",
         "Bei gutem Licht und mit kühler Kamera noch einmal prüfen: Dunkelheit und Hitze "
         "senken die Rate. Ist die Rate dann noch zu niedrig, bei camera.fps eine Rate "
-        "eintragen, die das Modul bei dieser Bildgröße liefert (rpicam-hello --list-cameras).",
+        "eintragen, die das Modul bei dieser Bildgröße liefert (sein Datenblatt; von Hand "
+        f"eingerichtet: rpicam-hello --list-cameras). {_SETTING}",
     ),
     FindingId.CAMERA_LOSES: Sentence(
         "{percent:.0f} % der Bilder gehen verloren.",
@@ -301,14 +313,14 @@ FINDINGS: Final = {
     FindingId.MICROPHONE_MISSING: Sentence(
         "Das Mikrofon lässt sich nicht öffnen: {why}",
         "Das Mikrofon einstecken. Bei microphone.device einen Namen eintragen, den arecord -L "
-        "auflistet.",
+        f"auflistet. {_SETTING}",
     ),
     FindingId.MICROPHONE_HANGS: Sentence(
         "Das Mikrofon ist da, liefert aber keinen Ton.",
         "Das Mikrofon abziehen und wieder einstecken, oder die Kamera aus- und einschalten. "
         "Hilft das alles nicht, das Mikrofon ersetzen.",
     ),
-    FindingId.MICROPHONE_UNWANTED: Sentence("Regelwerk oder Konfiguration wollen keinen Ton."),
+    FindingId.MICROPHONE_UNWANTED: Sentence("Regelwerk oder Konfiguration sehen keinen Ton vor."),
     FindingId.MICROPHONE_CLOSED: Sentence(
         "Das Hauptprogramm nimmt gerade keinen Ton vom Mikrofon.",
         _STOP,
@@ -336,15 +348,16 @@ FINDINGS: Final = {
     FindingId.LOUDSPEAKER_FAILS: Sentence(
         "Der Lautsprecher spielt nichts ab: {why}",
         "Den Lautsprecher einstecken. Bei announcements.device einen Namen eintragen, den aplay "
-        "-L auflistet.",
+        f"-L auflistet. {_SETTING}",
     ),
     FindingId.LOUDSPEAKER_NO_FILE: Sentence(
         "Dateien für Ansagen fehlen: {missing}",
-        "Die Dateien in das Verzeichnis announcements.directory legen (WAV, PCM). Oder camerad "
-        "neu installieren: Es bringt sie mit.",
+        "Von Hand eingerichtet: die Dateien in das Verzeichnis announcements.directory legen (WAV, "
+        "PCM), oder camerad neu installieren: Es bringt sie mit. Kamera aus dem Image: "
+        f"{_NEW_CARD}.",
     ),
     FindingId.LOUDSPEAKER_UNWANTED: Sentence(
-        "Regelwerk oder Konfiguration wollen keine Ansagen.",
+        "Regelwerk oder Konfiguration sehen keine Ansagen vor.",
     ),
     FindingId.LOUDSPEAKER_CLOSED: Sentence(
         "Das Hauptprogramm öffnet den Lautsprecher nur für eine Ansage.",
@@ -354,8 +367,10 @@ FINDINGS: Final = {
     FindingId.DISPLAY_DOWN: Sentence(
         "Das Display zeigt nichts: {why}",
         "Das Kabel des Displays neu einsetzen. Dann prüfen: Kennt der Kernel das Display (ls "
-        "/dev/fb*)? Steht sein Overlay in /boot/firmware/config.txt? Stimmen self_view.device "
-        "und self_view.sysfs? Hilft das alles nicht, das Display ersetzen.",
+        "/dev/fb*)? Stimmen self_view.device und self_view.sysfs? Von Hand eingerichtet: Steht das "
+        "Overlay des Displays in /boot/firmware/config.txt? Kamera aus dem Image: Ist das Image "
+        "für dieses Display gemacht (PARTS, docs/image.md)? Hilft das alles nicht, das Display "
+        "ersetzen.",
     ),
     FindingId.DISPLAY_UNSEEN: Sentence(
         "Das Display hat das Testbild angenommen, aber niemand sah es.",

@@ -15,8 +15,9 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     FindingId.OFFICE_NONE: Sentence(
         "Die Einstellungen dieser Kamera nennen keinen Server der Dienststelle; von selbst "
         "überträgt sie nichts.",
-        "Hat die Dienststelle einen Server, der Kamera über ihre Karte eine neue Datei geben, die "
-        "ihn nennt (camerad provision new --office-url URL --office-ca FILE).",
+        "Hat die Dienststelle einen Server, eine neue Datei erstellen, die ihn nennt, mit "
+        "--office-url, --office-ca und --office-server-key. Die Datei auf die Karte der Kamera "
+        "legen (docs/technician.md, Schritt 11).",
     ),
     FindingId.OFFICE_NOT_DOCKED: Sentence(
         "Die Kamera steckt nicht im Dock und hat darum kein Netz.",
@@ -45,23 +46,26 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_CA_WRONG: Sentence(
         "office.ca in der Konfiguration der Kamera ist kein Zertifikat.",
-        "Die Datei der Kamera neu erstellen, mit der Zertifizierungsstelle der Dienststelle "
-        "(camerad provision new --office-ca FILE).",
+        "Eine neue Datei mit der Zertifizierungsstelle der Dienststelle erstellen und auf die "
+        "Karte der Kamera legen (docs/technician.md, Schritt 11).",
     ),
     FindingId.OFFICE_STRANGER: Sentence(
-        "Was unter {url} antwortet, hat ein Zertifikat von einer anderen Zertifizierungsstelle, "
-        "als die Kamera sie kennt. Die Kamera vertraut SHA-256 {trusted}. Das des Servers ist von "
-        "{issuer}, SHA-256 {shown}.",
-        "In der Dienststelle zeigt camerad office init DIR --config FILE den Fingerabdruck der "
-        "Zertifizierungsstelle. Hat die Kamera einen anderen, ihr eine neue Datei mit dieser "
-        "Stelle geben (camerad provision new --office-ca FILE). Ist er derselbe, antwortet unter "
+        "Was unter {url} antwortet, hat ein Zertifikat von einer Zertifizierungsstelle, der die "
+        "Kamera nicht vertraut. Die Kamera vertraut der Stelle mit dem Fingerabdruck SHA-256 "
+        "{trusted}. Das Zertifikat des Servers ist von {issuer}, SHA-256 {shown}.",
+        "Den Fingerabdruck der Zertifizierungsstelle zeigt auf dem Server: sudo openssl x509 "
+        "-noout -fingerprint -sha256 -in /etc/camerad-office/office-tls/authority.pem. Vertraut "
+        "die Kamera einer anderen, eine neue Datei mit dieser Stelle erstellen und auf die Karte "
+        "der Kamera legen (docs/technician.md, Schritt 11). Ist es dieselbe, antwortet unter "
         "dieser Adresse ein anderer Rechner: ihn suchen.",
     ),
     FindingId.OFFICE_OUT_OF_TIME: Sentence(
         "Das Zertifikat von {url} gilt von {begins} bis {ends}, nach der Uhr der Kamera also heute "
         "nicht.",
-        "Die Uhr der Kamera prüfen, siehe oben. Geht sie richtig, in der Dienststelle das "
-        "Zertifikat neu erstellen lassen (camerad office init DIR --config FILE).",
+        "Die Uhr der Kamera prüfen, siehe oben. Geht sie richtig, das Zertifikat auf dem Server "
+        "erneuern (docs/office.md): authority.key zurücklegen, camerad office init DIR --config "
+        "FILE als Benutzer des Servers aufrufen, camerad-office neu starten und authority.key "
+        "wieder weglegen.",
     ),
     FindingId.OFFICE_OTHER_NAME: Sentence(
         "Das Zertifikat des Servers der Dienststelle ist nicht für {url}.",
@@ -70,38 +74,38 @@ OFFICE_FINDINGS: Final[Mapping[FindingId, Sentence]] = {
     ),
     FindingId.OFFICE_UNREGISTERED: Sentence(
         "Der Schlüssel dieser Kamera ({thumbprint}) steht nicht im Register des Servers.",
-        "Wurde die Kamera am Arbeitsplatz aufgenommen, dessen register.json auf den Server legen. "
-        "Sonst ihre Karte am Arbeitsplatz einlegen, camerad provision collect aufrufen und dann "
-        "das Register auf den Server legen. Wurde die Kamera neu eingerichtet, hat sie einen neuen "
-        "Schlüssel: diesen so aufnehmen. Wurde der Schlüssel aus dem Register genommen, gilt die "
+        "Wurde die Kamera am Rechner der Beweisstelle erfasst, dessen register.json auf den Server "
+        "legen. Sonst dort camerad provision collect auf ihre Karte anwenden und dann das Register "
+        "auf den Server legen. Wurde die Kamera neu eingerichtet, hat sie einen neuen Schlüssel: "
+        "diesen ebenso erfassen. Wurde der Schlüssel aus dem Register genommen, gilt die "
         "Kamera als verloren: nachfragen, warum.",
     ),
     FindingId.OFFICE_SIGNATURE: Sentence(
         "Die Dienststelle kennt diese Kamera, nimmt aber ihre Unterschrift nicht an: {why}",
         "office.url in der Datei der Kamera mit url in den Einstellungen der Dienststelle "
-        "vergleichen: Beide müssen Zeichen für Zeichen gleich sein. Dann ins Protokoll des Servers "
+        "vergleichen: Beide müssen Zeichen für Zeichen gleich sein. Dann ins Journal des Servers "
         "der Dienststelle sehen.",
     ),
     FindingId.OFFICE_REFUSES: Sentence(
         "Der Server der Dienststelle antwortet, aber nicht wie er soll: {why}",
-        "Ins Protokoll des Servers der Dienststelle sehen.",
+        "Ins Journal des Servers der Dienststelle sehen.",
     ),
     FindingId.OFFICE_TAKES_NOTHING: Sentence(
         "Der Server der Dienststelle {url} antwortet und kennt diese Kamera, nimmt aber nichts an.",
         "Meist ist sein Speicher voll oder gestört. Auf dem Server: journalctl -u camerad-office.",
     ),
     FindingId.OFFICE_NOT_EVERY: Sentence(
-        "Der Server der Dienststelle {url} nimmt nicht jede Aufnahme dieser Kamera an.",
-        "Welche und warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+        "Der Server der Dienststelle {url} nimmt nicht jede Aufzeichnung dieser Kamera an.",
+        "Welche und warum, sagt das Journal der Kamera: sudo journalctl -u camerad-upload.",
     ),
     FindingId.OFFICE_UPLOAD_FAILS: Sentence(
         "Der Server der Dienststelle {url} antwortet, die Übergabe scheitert aber an der Kamera "
         "selbst.",
-        "Warum, sagt das Protokoll der Kamera: sudo journalctl -u camerad-upload.",
+        "Warum, sagt das Journal der Kamera: sudo journalctl -u camerad-upload.",
     ),
     FindingId.OFFICE_UPLOAD_SILENT: Sentence(
-        "Der Server der Dienststelle {url} antwortet, aber camerad-upload, das übergibt, meldet "
-        "sich nicht.",
+        "Der Server der Dienststelle {url} antwortet, aber der Dienst camerad-upload meldet sich "
+        "nicht.",
         "sudo systemctl restart camerad-upload. Hilft das nicht: sudo journalctl -u "
         "camerad-upload.",
     ),

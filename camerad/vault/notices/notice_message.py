@@ -217,8 +217,9 @@ _ENGLISH: Final = _Words(
         "broken.",
         NoticeKind.STORAGE_FULL: "The cameras keep their recordings meanwhile.",
         NoticeKind.STORAGE_LOW: "Make room before it is full.",
-        NoticeKind.CERTIFICATE_ENDS: "Run 'camerad office init DIR --config FILE' again, or "
-        "put a new one into place, and start the server again.",
+        NoticeKind.CERTIFICATE_ENDS: "Put authority.key back, run 'camerad office init DIR "
+        "--config FILE' as the server's user, and move authority.key away again; or put a new "
+        "certificate into place. Then start the server again.",
         NoticeKind.MISMATCH: "See what is wrong with 'camerad evidence verify'.",
         NoticeKind.CAMERA_NOT_SEEN: "Look where it is. What it recorded may still be on it.",
         NoticeKind.MARKED_EXPIRES: "If it is needed, hold it before: 'camerad evidence hold'.",
@@ -236,8 +237,8 @@ _GERMAN: Final = _Words(
     subject_more=" – weitere Hinweise: {number}",
     office="Vom Server der Dienststelle für Körperkameras, {office}.",
     at_once=" (jetzt zu tun)",
-    others="{number} weitere; das Log des Servers nennt sie",
-    footer="Diese Nachricht sagt nichts darüber, wer eine Kamera trug. Mehr steht im Log des "
+    others="{number} weitere; das Journal des Servers nennt sie",
+    footer="Diese Nachricht sagt nichts darüber, wer eine Kamera trug. Mehr steht im Journal des "
     "Servers: journalctl -u camerad-office. docs/office.md erklärt jeden Hinweis.",
     titles={
         NoticeKind.NOT_AUTHENTIC: "Eine Aufzeichnung ist nicht echt oder fehlt",
@@ -315,17 +316,18 @@ _GERMAN: Final = _Words(
         NoticeKind.APART_FILLS: "Sehen Sie sich die Dateien unter office/apart/ an, sichern Sie, "
         "was gebraucht wird, und entfernen Sie sie dort. Die Kameras behalten ihre Aufzeichnungen "
         "so lange.",
-        NoticeKind.DELETION_BLOCKED: "Das Log sagt zu jedem, was zu tun ist. Bis dahin bleiben "
+        NoticeKind.DELETION_BLOCKED: "Das Journal sagt zu jedem, was zu tun ist. Bis dahin bleiben "
         "sie länger, als das Gesetz erlaubt.",
-        NoticeKind.DELETION_STANDS_STILL: "Im Log steht, was den Server davon abhält.",
-        NoticeKind.SECOND_COPIES: "Im Log steht, was ihr Speicher sagt. Die Kameras behalten ihre "
-        "Aufzeichnungen so lange.",
-        NoticeKind.STORAGE_FAILS: "Im Log steht, was der Speicher sagt. Ist er defekt, "
+        NoticeKind.DELETION_STANDS_STILL: "Im Journal steht, was den Server davon abhält.",
+        NoticeKind.SECOND_COPIES: "Im Journal steht, was ihr Speicher sagt. Die Kameras behalten "
+        "ihre Aufzeichnungen so lange.",
+        NoticeKind.STORAGE_FAILS: "Im Journal steht, was der Speicher sagt. Ist er defekt, "
         "ersetzen Sie ihn.",
         NoticeKind.STORAGE_FULL: "Die Kameras behalten ihre Aufzeichnungen so lange.",
         NoticeKind.STORAGE_LOW: "Schaffen Sie Platz, bevor er voll ist.",
-        NoticeKind.CERTIFICATE_ENDS: "Rufen Sie 'camerad office init DIR --config FILE' noch "
-        "einmal auf, oder legen Sie ein neues ab, und starten Sie den Server neu.",
+        NoticeKind.CERTIFICATE_ENDS: "Legen Sie authority.key zurück, rufen Sie 'camerad office "
+        "init DIR --config FILE' als Benutzer des Servers auf, und legen Sie authority.key wieder "
+        "weg; oder legen Sie ein neues Zertifikat ab. Starten Sie dann den Server neu.",
         NoticeKind.MISMATCH: "'camerad evidence verify' sagt, was nicht stimmt.",
         NoticeKind.CAMERA_NOT_SEEN: "Sehen Sie nach, wo sie ist. Ihre Aufzeichnungen sind "
         "vielleicht noch auf ihr.",
