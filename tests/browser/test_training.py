@@ -277,7 +277,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
         page = one.page
         one.waits_for_stage("Idle")
         says = page.evaluate(STROKES)
-        assert says == ["done", "it can record", "done", "it records"]
+        assert says == ["done", "the camera can record (again)", "done", "the camera records"]
         # Else a press cuts short what the camera says at its start, which is then told again; and
         # what it answers sooner than a cue is over cannot be told from that cue's own strokes.
         until(lambda: is_told(camera), PATIENCE, "it has said that it can record")
@@ -287,7 +287,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
             one.presses(lambda: big.click(delay=80), STAGE, "Self-view")
             feels(one, "done")
             one.presses(lambda: big.click(delay=80), STAGE, "Recording")
-            feels(one, "it records")
+            feels(one, "the camera records")
             # Heard as it is said, and read.
             page.get_by_text("Achtung, die Kamera zeichnet jetzt Bild und Ton auf.").wait_for()
             assert page.get_attribute("#voice", "lang") == "de"
@@ -297,7 +297,7 @@ def test_what_is_felt_and_said_is_read_and_one_film_plays(
             page.mouse.down()
             one.waits_for_stage("Idle")
             page.mouse.up()
-            feels(one, "it no longer records")
+            feels(one, "the camera no longer records")
             page.get_by_text("Die Aufzeichnung ist beendet.").wait_for()
         # Switched off, it is read only.
         page.get_by_role("button", name="Sound").click()
@@ -386,7 +386,7 @@ def test_every_fault_is_explained_on_every_screen_and_nothing_is_promised(
             assert promise not in says("#stages")
         assert "zweimal" not in says("#none")
         page.locator("#button-main").tap()
-        feels(one, "es kann nicht aufzeichnen")
+        feels(one, "die Kamera kann nicht aufzeichnen")
         in_reach(one, breadth(BETWEEN, ALL))
 
         for size, scheme, language in dresses():

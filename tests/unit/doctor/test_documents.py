@@ -134,14 +134,18 @@ def drawn(code: str) -> str:
 CARDS = {"de": "officer-de.md", "en": "officer-en.md"}
 SAYS = {
     "DONE": ("erledigt", "done"),
-    "RECORDS": ("es zeichnet auf", "it records"),
-    "ENDED": ("es zeichnet nicht mehr auf", "it no longer records"),
-    "CANNOT": ("es kann nicht aufzeichnen", "it cannot record"),
-    "SILENT": ("es zeichnet ohne Ton auf", "it records without sound"),
+    "RECORDS": ("die Kamera zeichnet auf", "the camera records"),
+    "ENDED": ("die Kamera zeichnet nicht mehr auf", "the camera no longer records"),
+    "CANNOT": ("die Kamera kann nicht aufzeichnen", "the camera cannot record"),
+    "SILENT": ("die Kamera zeichnet ohne Ton auf", "the camera records without sound"),
     "LIGHT": ("ein Licht ist gestört", "a light failed"),
     "LOOK": ("aufs Display sehen", "look at the display"),
-    "CAN": ("es kann aufzeichnen", "it can record"),
+    "CAN": ("die Kamera kann (wieder) aufzeichnen", "the camera can record (again)"),
 }
+GOES_OFF = (
+    "die Kamera geht in einer halben Minute aus",
+    "the camera switches off in half a minute",
+)
 COLOURS = {"green": ("grün", "green"), "red": ("rot", "red"), "amber": ("gelb", "amber")}
 HOW = {
     signals.ON: ("", ""),
@@ -168,8 +172,12 @@ def bold(cell: str) -> str:
 def test_an_officers_card_has_every_rhythm_and_what_it_says(language: str) -> None:
     told = {strokes: bold(says) for strokes, says in section(text(CARDS[language]), 5)}
     felt = {drawn(one.value): SAYS[one.name][NUMBER.index(language)] for one in signals.Rhythm}
+    felt |= {
+        f"2 × {drawn(signals.CUE_TABLE[kind][0].value)}": GOES_OFF[NUMBER.index(language)]
+        for kind in signals.TWICE
+    }
     assert told == felt
-    assert len(told) == 8
+    assert len(told) == 9
 
 
 @pytest.mark.parametrize("language", CARDS)

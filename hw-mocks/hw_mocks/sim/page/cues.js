@@ -1,4 +1,4 @@
-// What the camera tells by vibration, named in words as it is felt: "• • •  it records".
+// What the camera tells by vibration, named in words as it is felt: "• • •  the camera records".
 
 import { $, write } from "./dom.js";
 import { words } from "./words.js";
