@@ -268,8 +268,12 @@ class SecondCopyWorker:
             self._since_us = self._clock.now_us()
         # What was in order is so no more if the ledger's hold changed.
         unsure = [
-            name for name in wanted if not self._is_in_order(name, wanted[name], name in held)
+            name
+            for name in wanted
+            if not self._is_in_order(name, wanted[name], state, held=name in held)
         ]
+        # A new hold waits for no copy that has its lock; one that is known to be there comes last.
+        unsure.sort(key=lambda name: name not in held)
         unsure += sorted(held.difference(unsure))
         for name in set(self._in_order) - set(wanted) - set(found.strange):
             self._in_order.pop(name, None)
@@ -279,9 +283,9 @@ class SecondCopyWorker:
             problems,
         )
 
-    def _is_in_order(self, name: str, wanted: Lock, held: bool) -> bool:
+    def _is_in_order(self, name: str, wanted: Lock, state: LedgerState, *, held: bool) -> bool:
         there = self._in_order.get(name)
-        if there is None or there.hold != _hold_wanted(wanted, there, held):
+        if there is None or there.hold != _hold_wanted(wanted, there, state, held=held):
             return False
         return there.until_us is not None or wanted.until_us is None
 
@@ -293,14 +297,10 @@ class SecondCopyWorker:
         if wanted.until_us is not None and there.until_us is None:
             self._store.set_lock(name, wanted.until_us)
             there = there._replace(until_us=wanted.until_us)
-        hold = _hold_wanted(wanted, there, held)
-        if hold and not there.hold:
-            self._store.hold(name, on=True)
-            there = there._replace(hold=True)
-        elif there.hold and may_release(state, wanted._replace(hold=hold), there):
-            self._store.hold(name, on=False)
-            there = there._replace(hold=False)
-        self._in_order[name] = there
+        hold = _hold_wanted(wanted, there, state, held=held)
+        if hold != there.hold:
+            self._store.hold(name, on=hold)
+        self._in_order[name] = there._replace(hold=hold)
 
     # ------------------------------------------------------------------ copying
 
@@ -366,10 +366,11 @@ class SecondCopyWorker:
         self._said[name] = frozenset(problems)
 
 
-def _hold_wanted(wanted: Lock, there: Lock, held: bool) -> bool:
+def _hold_wanted(wanted: Lock, there: Lock, state: LedgerState, *, held: bool) -> bool:
     """Whether a copy is to be held. Where there is a lock, a clock that could not set one is no
-    reason. held: by somebody."""
-    return held or (wanted.hold and there.until_us is None)
+    reason; a hold that may not be ended stays. held: by somebody."""
+    hold = held or (wanted.hold and there.until_us is None)
+    return hold or (there.hold and not may_release(state, wanted._replace(hold=False), there))
 
 
 def _local_copies(place: Place) -> dict[str, LocalCopy]:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera
+from msgspec.structs import replace
 
 from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.state_memory import read_state
 from camerad.office import camera_register, holdings
 from camerad.office.camera_register import Register, RegisteredCamera
@@ -284,6 +286,51 @@ def test_what_somebody_changed_in_the_store_is_as_the_ledger_says_again(office: 
     office.clock.advance(DAY)
     office.look()
     assert office.lock(TWO).until_us is not None, "within a day"
+
+
+def look_once(office: Office) -> None:
+    """What the server does once, with the ledger as it is now."""
+    office.retention.look()
+    office.worker.look()
+
+
+def test_after_a_start_a_new_hold_does_not_wait_for_copies_that_are_in_order(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look asks for so many, and knows of none yet."""
+    office.take(ONE, TWO, THREE)
+    office.look()
+    monkeypatch.setattr(second_copy_worker, "MOST_ASKED", 1)
+    office.restart()
+    newest = max(ONE, TWO, THREE)
+    office.hold(newest)
+    look_once(office)
+    assert office.lock(newest).hold
+
+
+def test_holds_that_may_not_be_ended_keep_no_copy_from_being_asked_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger lost entries: they stay, and are no more than that."""
+    office.take(ONE, TWO, THREE)
+    office.look()
+    *older, newest = sorted((ONE, TWO, THREE))
+    for one in older:
+        office.store.hold(office.name(one), on=True)
+    (office.second / office.name(newest)).with_suffix(".lock").unlink()
+    read = second_copy_worker.read_state
+
+    def read_damaged(*of: Any) -> LedgerState:
+        state = read(*of)
+        return replace(state, lost=state.begun)
+
+    monkeypatch.setattr(second_copy_worker, "read_state", read_damaged)
+    monkeypatch.setattr(second_copy_worker, "MOST_ASKED", 1)
+    office.restart()
+    for _ in range(3):
+        look_once(office)
+    assert office.lock(newest).until_us is not None
+    assert [office.lock(one).hold for one in older] == [True, True]
 
 
 def test_a_store_that_is_away_is_said_once_and_deletion_catches_up(
