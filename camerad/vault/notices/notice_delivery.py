@@ -112,8 +112,9 @@ class NoticeDelivery:
     ) -> tuple[NoticeMemory, float]:
         """Send what is due; returns the memory after that, and when to look again."""
         daily = notice_memory.is_daily_due(memory, now_us, self._settings.daily_at)
-        news = notice_memory.untold(memory, notices, now_us)
-        if not daily and not self.channel.at_once:
+        waits = not self.channel.at_once
+        news = notice_memory.untold(memory, notices, now_us, daily=daily and waits)
+        if not daily and waits:
             news = tuple(one for one in news if one.at_once)
         if not news:
             if daily:
@@ -121,18 +122,18 @@ class NoticeDelivery:
             return memory, CHECK_SECONDS
         left_us = self._not_before_us - self._clock.now_us()
         since_us = now_us - memory.sent_us
-        if not self.channel.at_once and 0 <= since_us < BETWEEN_SECONDS * SECOND:
+        if waits and 0 <= since_us < BETWEEN_SECONDS * SECOND:
             left_us = max(left_us, BETWEEN_SECONDS * SECOND - since_us)
         if left_us > 0:
             return memory, left_us / SECOND
-        language = "en" if self.channel.at_once else self._settings.language
+        language = self._settings.language if waits else "en"
         message = compose(news, language, self._office)
         try:
             self.channel.send(message)
         except ChannelError as error:
             return memory, self._fail(error)
         self._failures, self._said = 0, ""
-        if not self.channel.at_once:
+        if waits:
             log.info(
                 "told by %s: %s: %s",
                 self.channel.name,

@@ -4,7 +4,8 @@ The promises, for every channel by itself:
 
 1. A notice is told once. It is told again if its state is another one, or after its `again_days`,
    if it is still so. What was gone for `GONE_US` and comes back is told again too, but no sooner
-   than `BACK_US` after it was told last. What nobody can look at is not gone.
+   than `BACK_US` after it was told last. Where it waits for the day's message, that may come up to
+   `DAILY_SLACK_US` sooner after the last one than its days. What nobody can look at is not gone.
 2. What is told is remembered after the channel has taken it. So whoever is interrupted in between
    tells it once more, and nothing is kept silent.
 3. A memory that is lost, damaged or from the future tells everything again.
@@ -40,6 +41,8 @@ _SLACK_US: Final = DAY
 GONE_US: Final = 600 * SECOND
 """What is missing for a shorter time was there: a look may fail, and several servers differ."""
 BACK_US: Final = DAY
+DAILY_SLACK_US: Final = DAY // 2
+"""One day's message may be late, and the next one is not; and a day may have 23 hours."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -62,9 +65,17 @@ class NoticeMemory(msgspec.Struct, frozen=True):
     told: dict[str, Told] = {}
 
 
-def untold(memory: NoticeMemory, notices: Iterable[Notice], now_us: int) -> tuple[Notice, ...]:
-    """Those that are to be told now, in their order."""
-    return tuple(one for one in notices if _is_due(memory.told.get(one.key), one, now_us))
+def untold(
+    memory: NoticeMemory, notices: Iterable[Notice], now_us: int, *, daily: bool = False
+) -> tuple[Notice, ...]:
+    """Those that are to be told now, in their order. daily: by the day's message, for which some
+    of them wait."""
+
+    def is_due(one: Notice) -> bool:
+        slack_us = DAILY_SLACK_US if daily and not one.at_once else 0
+        return _is_due(memory.told.get(one.key), one, now_us + slack_us, now_us)
+
+    return tuple(one for one in notices if is_due(one))
 
 
 def after_looking(
@@ -121,12 +132,13 @@ def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:
     return last_us < round(point.timestamp() * SECOND) or last_us > now_us + _SLACK_US
 
 
-def _is_due(told: Told | None, one: Notice, now_us: int) -> bool:
+def _is_due(told: Told | None, one: Notice, by_us: int, now_us: int) -> bool:
+    """by_us: until when its days have to be over."""
     return (
         told is None
         or told.state != one.state
-        or now_us >= told.told_us + one.again_days * DAY
-        or (told.gone_us != 0 and now_us >= told.told_us + BACK_US)
+        or by_us >= told.told_us + one.again_days * DAY
+        or (told.gone_us != 0 and by_us >= told.told_us + BACK_US)
         or told.told_us > now_us + _SLACK_US
     )
 

@@ -7,6 +7,7 @@ import random
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from camerad.vault.notices.notice_delivery import (
     LAST_RETRY_SECONDS,
     NoticeDelivery,
 )
+from camerad.vault.notices.notice_memory import DAILY_SLACK_US
 from camerad.vault.notices.notice_rules import (
     AT_ONCE,
     CameraSeen,
@@ -191,6 +193,35 @@ def test_of_several_servers_one_tells(post: Post) -> None:
     assert post.channel.keys[1:] == [[WAITS.key]]
 
 
+def days_told(post: Post, days: int, late: Callable[[datetime], bool], one: Notice) -> list[int]:
+    """The days of the month on which it is told, from a day before its first one. late: whether
+    the mail server is away at that local time."""
+    found = []
+    end_us = post.clock.wall_us() + days * DAY
+    while (now_us := post.clock.wall_us()) < end_us:
+        local = datetime.fromtimestamp(now_us / SECOND)
+        post.channel.broken = "away" if late(local) else ""
+        before = len(post.channel.sent)
+        pause = post.deliver(one)
+        found += [local.day] * (len(post.channel.sent) - before)
+        # A thread wakes a little late, and not always by as much.
+        post.clock.advance(round(pause * SECOND) + local.minute * 1000)
+    return found
+
+
+@pytest.mark.parametrize("hours", [0, 2, 10])
+def test_what_is_told_every_day_is_told_on_the_day_behind_a_late_message_too(
+    post: Post, hours: int
+) -> None:
+    first = datetime.fromtimestamp(post.clock.wall_us() / SECOND).day + 1
+    daily = notice(NoticeKind.CERTIFICATE_ENDS, again_days=1)
+
+    def late(local: datetime) -> bool:
+        return local.day == first and local.hour < 7 + hours
+
+    assert days_told(post, 6, late, daily) == [first + number for number in range(6)]
+
+
 def test_the_log_gets_what_nobody_else_logs_at_once_and_in_english(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -348,7 +379,7 @@ class YearOfNotices:
             for one in message.notices:
                 what = (one.key, one.state)
                 times = self.told[what]
-                again_us = self._days(what, one) * DAY
+                again_us = self._days(what, one) * DAY - (0 if one.at_once else DAILY_SLACK_US)
                 assert not times or now_us - times[-1] >= again_us, f"{one} twice"
                 times.append(now_us)
                 self.gone.discard(what)
@@ -376,13 +407,15 @@ def test_the_year_notices_a_memory_that_tells_twice_and_one_that_keeps_silent(
 ) -> None:
     """The judge of the test before would fail."""
     with monkeypatch.context() as patched:
-        patched.setattr(notice_delivery.notice_memory, "untold", lambda _, notices, __: notices)
+        patched.setattr(
+            notice_delivery.notice_memory, "untold", lambda _, notices, *__, **___: notices
+        )
         with pytest.raises(AssertionError, match="twice"):
             YearOfNotices(tmp_path / "a", 0).live(60)
     right = notice_memory.untold
     with monkeypatch.context() as patched:
         patched.setattr(
-            notice_delivery.notice_memory, "untold", lambda *arguments: right(*arguments)[:1]
+            notice_delivery.notice_memory, "untold", lambda *what, **how: right(*what, **how)[:1]
         )
         with pytest.raises(AssertionError, match="forgotten"):
             YearOfNotices(tmp_path / "b", 0).live(300)

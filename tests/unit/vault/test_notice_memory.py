@@ -49,6 +49,19 @@ def test_what_was_told_is_told_again_after_its_days_and_not_before() -> None:
     assert untold(told(), [ONE], NOW_US + 7 * DAY) == (ONE,)
 
 
+def test_where_it_waits_for_the_day_s_message_that_may_come_sooner_than_the_last_one() -> None:
+    """As it does behind a late one, and on the day that has 23 hours."""
+    urgent = notice(NoticeKind.STORAGE_FULL, "one", again_days=1)
+    waits = notice(about="two", again_days=1)
+    memory = after_telling(NoticeMemory(), [urgent, waits], NOW_US, daily=True)
+    now_us = NOW_US + DAY - HOUR
+    assert untold(memory, [urgent, waits], now_us, daily=True) == (waits,)
+    assert untold(memory, [urgent, waits], now_us) == (), "in a log each has its own days"
+    assert untold(memory, [waits], NOW_US + 11 * HOUR, daily=True) == ()
+    back = after_looking(after_looking(told(), [], NOW_US + HOUR), [ONE], NOW_US + 2 * HOUR)
+    assert untold(back, [ONE], now_us, daily=True) == (ONE,), "what came back too"
+
+
 def test_what_is_something_else_is_told_at_once() -> None:
     other = notice(about="one", state="t")
     assert untold(told(), [other, notice(about="two")], NOW_US) == (other, notice(about="two"))
