@@ -18,7 +18,7 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from camerad.base.clock import DAY
-from camerad.vault.notices.notice_channels import ChannelError
+from camerad.vault.notices.notice_channels import ChannelError, PartlySentError
 from camerad.vault.notices.notice_message import NoticeMessage
 from camerad.vault.notices.notice_rules import Notice, NoticeKind, OfficeFacts, StoreFacts
 from tests.waiting import DEADLINE
@@ -52,18 +52,21 @@ def notice(kind: NoticeKind = NoticeKind.CAMERA_NOT_SEEN, about: str = "a", **sa
 
 
 class RememberingChannel:
-    """Takes messages, unless it is broken. sent: all that it took."""
+    """Takes messages, unless it is broken. sent: all that it took. lacking: who did not get it, in
+    words."""
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.name = "post"
         self.at_once = at_once
-        self.broken = ""
+        self.broken = self.lacking = ""
         self.sent: list[NoticeMessage] = []
 
     def send(self, message: NoticeMessage) -> None:
         if self.broken:
             raise ChannelError(self.broken)
         self.sent.append(message)
+        if self.lacking:
+            raise PartlySentError(self.lacking)
 
     @property
     def keys(self) -> list[list[str]]:

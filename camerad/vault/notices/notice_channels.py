@@ -26,6 +26,11 @@ class ChannelError(CameradError, ConnectionError):
     exit_code = EX_UNAVAILABLE
 
 
+class PartlySentError(ChannelError):
+    """Error raised when some people have the message, and others did not get it; the text says who
+    did not. Sent once more, it would come to the former again."""
+
+
 class Channel(Protocol):
     """Carries messages. name: in log and metrics. at_once: nothing waits for the day's message."""
 

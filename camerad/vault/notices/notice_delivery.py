@@ -19,7 +19,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import count, printable
 from camerad.vault.notice_settings import NotifySettings
 from camerad.vault.notices import notice_memory
-from camerad.vault.notices.notice_channels import Channel, ChannelError
+from camerad.vault.notices.notice_channels import Channel, ChannelError, PartlySentError
 from camerad.vault.notices.notice_memory import NoticeMemory
 from camerad.vault.notices.notice_message import compose
 from camerad.vault.notices.notice_rules import Notice, NoticeKind
@@ -130,9 +130,12 @@ class NoticeDelivery:
         message = compose(news, language, self._office)
         try:
             self.channel.send(message)
+            self._said = ""
+        except PartlySentError as error:
+            self._warn("not everybody was told", error)
         except ChannelError as error:
             return memory, self._fail(error)
-        self._failures, self._said = 0, ""
+        self._failures = 0
         if waits:
             log.info(
                 "told by %s: %s: %s",
@@ -159,17 +162,16 @@ class NoticeDelivery:
             return self._unsaved
 
     def _fail(self, error: ChannelError) -> float:
-        """Note that a message did not get through; the log says so once, until it is for another
-        reason."""
+        """Note that a message did not get through."""
         pause = min(FIRST_RETRY_SECONDS << min(self._failures, 10), LAST_RETRY_SECONDS)
         self._failures += 1
         self._not_before_us = self._clock.now_us() + pause * SECOND
         self._watch.message_failed(self.channel.name)
+        self._warn("people were not told, which is tried again", error)
+        return float(pause)
+
+    def _warn(self, what: str, error: ChannelError) -> None:
+        """The log says it once, until it is something else."""
         if str(error) != self._said:
             self._said = str(error)
-            log.warning(
-                "people were not told, which is tried again: %s",
-                printable(error),
-                extra=MessageId.NOTICE.extra,
-            )
-        return float(pause)
+            log.warning("%s: %s", what, printable(error), extra=MessageId.NOTICE.extra)

@@ -20,6 +20,7 @@ from camerad.vault.notices.notice_channels import (
     SEND_SECONDS,
     WHOLE_SECONDS,
     ChannelError,
+    PartlySentError,
     read_secret,
 )
 from camerad.vault.notices.notice_message import NoticeMessage
@@ -39,11 +40,11 @@ class SmtpChannel:
         self._clock = clock
 
     def send(self, message: NoticeMessage) -> None:
-        """Give the mail to the server, which has to take it for every recipient. Raises
-        ChannelError."""
+        """Give the mail to the server. Raises ChannelError; PartlySentError if the server takes it
+        for some recipients only."""
         where = f"the mail server {self._settings.host}, port {self._settings.port}"
         try:
-            self._send(self._mail(message))
+            refused = self._send(self._mail(message))
         except ChannelError:
             raise
         except ssl.SSLCertVerificationError as error:
@@ -68,6 +69,8 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException) as error:
             said = printable(error) or type(error).__name__
             raise ChannelError(f"{where}: it cannot be reached ({said}); {_HINT}") from error
+        if refused:
+            raise PartlySentError(_refused(where, refused))
 
     def _mail(self, message: NoticeMessage) -> EmailMessage:
         settings = self._settings
@@ -82,7 +85,9 @@ class SmtpChannel:
         mail["Content-Language"] = message.language
         return mail
 
-    def _send(self, mail: EmailMessage) -> None:
+    def _send(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
+        """Returns the recipients for whom the server does not take it, with its answers; it takes
+        it for somebody."""
         settings = self._settings
         context = _context(settings)
         login = None if settings.login_file is None else _login(str(settings.login_file))
@@ -106,8 +111,7 @@ class SmtpChannel:
             raise
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.quit()  # it has taken the mail
-        if refused:
-            raise smtplib.SMTPRecipientsRefused(refused)
+        return refused
 
 
 def _context(settings: SmtpSettings) -> ssl.SSLContext:

@@ -26,7 +26,7 @@ from notice_helpers import (
 from camerad.base.clock import ManualClock
 from camerad.vault.notice_settings import SmtpSettings, WebhookSettings
 from camerad.vault.notices import notice_channels
-from camerad.vault.notices.notice_channels import Channel, ChannelError
+from camerad.vault.notices.notice_channels import Channel, ChannelError, PartlySentError
 from camerad.vault.notices.notice_message import compose
 from camerad.vault.notices.notice_rules import NoticeKind
 from camerad.vault.notices.smtp_channel import SmtpChannel
@@ -129,16 +129,26 @@ def test_a_mail_server_without_tls_gets_nothing(ca_file: Path) -> None:
     assert server.mails == []
 
 
-def test_a_recipient_whom_the_server_does_not_know_is_named(
+def test_recipients_whom_the_server_does_not_know_are_named(
     context: ssl.SSLContext, ca_file: Path
 ) -> None:
-    with MailServer(context, refused="b@office.example") as server:
-        said = refusal(smtp(server, ca_file))
-    assert "b@office.example: 550 nobody of that name" in said
-    assert "a@office.example" not in said
     with MailServer(context, refused="a@office.example") as server:
         said = refusal(smtp(server, ca_file, recipients=("a@office.example",)))
-    assert "a@office.example: 550" in said
+    assert "a@office.example: 550 nobody of that name" in said
+    assert server.mails == []
+
+
+def test_where_somebody_got_the_mail_it_is_said_who_did_not(
+    context: ssl.SSLContext, ca_file: Path
+) -> None:
+    with (
+        MailServer(context, refused="b@office.example") as server,
+        pytest.raises(PartlySentError) as caught,
+    ):
+        smtp(server, ca_file).send(MESSAGE)
+    assert server.recipients == [["a@office.example"]]
+    assert "b@office.example: 550 nobody of that name" in str(caught.value)
+    assert "a@office.example" not in str(caught.value)
 
 
 def test_a_sender_whom_the_server_does_not_take_is_said(

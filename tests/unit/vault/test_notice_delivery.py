@@ -147,6 +147,20 @@ def test_a_channel_that_fails_gets_it_when_it_works_again(
     assert post.channel.keys == [[URGENT.key]]
 
 
+def test_what_some_people_have_is_not_sent_again_and_the_log_says_once_who_lacks_it(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.channel.lacking = "nobody takes mail for b@office.example"
+    with caplog.at_level(logging.WARNING):
+        for one in range(3):
+            for _ in range(3):
+                post.deliver(*(notice(NoticeKind.PUT_APART, str(n)) for n in range(one + 1)))
+                post.clock.advance(HOUR)
+    assert len(post.channel.sent) == 3
+    assert caplog.text.count("not everybody was told: nobody takes mail for b@") == 1
+    assert post.counts.failed == 0
+
+
 def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(
     post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
