@@ -101,7 +101,7 @@ class NoticeDelivery:
         now_us = self._clock.wall_us()
         looked = notice_memory.after_looking(before, notices, now_us, self._unknown())
         memory, again = self._tell(looked, notices, now_us)
-        if memory != before:
+        if memory != before or self._unsaved is not None:
             self._unsaved = memory
             notice_memory.save(self._path, memory)
             self._unsaved = None
@@ -148,18 +148,18 @@ class NoticeDelivery:
         return notice_memory.after_telling(memory, news, now_us, daily=daily), CHECK_SECONDS
 
     def _known(self) -> NoticeMemory:
-        """What was told, by whichever server."""
-        if self._unsaved is not None:
-            return self._unsaved
+        """What was told, by whichever server, and what this one could not write."""
         try:
-            return notice_memory.load(self._path)
+            known = notice_memory.load(self._path)
         except StorageError as error:
-            log.warning(
-                "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
-            )
-            # Even if nothing can be written: it is not told again with every look.
-            self._unsaved = NoticeMemory()
+            if self._unsaved is None:
+                log.warning(
+                    "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra
+                )
+                # Even if nothing can be written: it is not told again with every look.
+                self._unsaved = NoticeMemory()
             return self._unsaved
+        return known if self._unsaved is None else notice_memory.merged(known, self._unsaved)
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through."""

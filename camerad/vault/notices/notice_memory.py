@@ -10,7 +10,7 @@ The promises, for every channel by itself:
    tells it once more, and nothing is kept silent.
 3. A memory that is lost, damaged or from the future tells everything again.
 4. Several servers on one directory have one memory: who holds `claimed` reads it, tells, and writes
-   it.
+   it. What one could not write it has `merged` with what another one wrote since.
 
 Wall times are microseconds since the Unix epoch.
 """
@@ -118,6 +118,16 @@ def after_telling(
         kept[one.key] = Told(one.state, now_us, now_us + one.again_days * DAY)
         sent_us = now_us
     return NoticeMemory(now_us if daily else memory.daily_us, sent_us, kept)
+
+
+def merged(memory: NoticeMemory, own: NoticeMemory) -> NoticeMemory:
+    """What either of two memories has. Of a notice that is in both it counts when it was told last;
+    if both have the same time, what `own` says."""
+    told = dict(memory.told)
+    for key, one in own.told.items():
+        if key not in told or told[key].told_us <= one.told_us:
+            told[key] = one
+    return NoticeMemory(max(memory.daily_us, own.daily_us), max(memory.sent_us, own.sent_us), told)
 
 
 def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:

@@ -25,7 +25,7 @@ from camerad.vault.notices.notice_delivery import (
     LAST_RETRY_SECONDS,
     NoticeDelivery,
 )
-from camerad.vault.notices.notice_memory import DAILY_SLACK_US
+from camerad.vault.notices.notice_memory import DAILY_SLACK_US, NoticeMemory
 from camerad.vault.notices.notice_rules import (
     AT_ONCE,
     CameraSeen,
@@ -187,8 +187,51 @@ def test_a_memory_that_cannot_be_written_floods_nobody(
         with pytest.raises(StorageError):
             post.deliver(URGENT)
         post.clock.advance(HOUR)
-        post.deliver(URGENT)
+        with pytest.raises(StorageError):
+            post.deliver(URGENT)
     assert len(post.channel.sent) == 1
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage does not take the next memory, and takes those behind it."""
+    save, left = notice_memory.save, [StorageError("no room")]
+
+    def fail(path: str, memory: NoticeMemory) -> None:
+        if left:
+            raise left.pop()
+        save(path, memory)
+
+    monkeypatch.setattr(notice_memory, "save", fail)
+
+
+def test_what_could_not_be_remembered_is_when_the_storage_works_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch)
+    with pytest.raises(StorageError):
+        post.deliver(URGENT)
+    post.clock.advance(HOUR)
+    post.deliver(URGENT)
+    post.restart()
+    post.deliver(URGENT)
+    assert len(post.channel.sent) == 1
+
+
+def test_what_could_not_be_remembered_displaces_nothing_that_another_server_did(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Post(Path(post.path).parents[1], post.channel)
+    apart = notice(NoticeKind.PUT_APART, "b")
+    failing_once(monkeypatch)
+    with pytest.raises(StorageError):
+        post.deliver(URGENT)
+    other.clock.advance(HOUR)
+    other.deliver(apart)
+    post.clock.advance(2 * HOUR)
+    post.deliver(URGENT, apart)
+    other.clock.advance(2 * HOUR)
+    other.deliver(URGENT, apart)
+    assert post.channel.keys == [[URGENT.key], [apart.key]]
 
 
 def test_of_several_servers_one_tells(post: Post) -> None:

@@ -21,6 +21,7 @@ from camerad.vault.notices.notice_memory import (
     after_looking,
     after_telling,
     is_daily_due,
+    merged,
     untold,
 )
 from camerad.vault.notices.notice_rules import NoticeKind, decide
@@ -89,6 +90,18 @@ def test_what_went_away_and_comes_back_is_told_again() -> None:
     # Told once more, it is what was told.
     again = after_telling(memory, [ONE], NOW_US + 3 * DAY, daily=False)
     assert untold(again, [ONE], NOW_US + 4 * DAY) == ()
+
+
+def test_of_two_memories_that_counts_which_was_told_last() -> None:
+    two = notice(about="two")
+    first = after_telling(told(), [two], NOW_US + HOUR, daily=True)
+    second = after_telling(told(), [ONE], NOW_US + 2 * HOUR, daily=False)
+    both = merged(first, second)
+    assert both == merged(second, first)
+    assert (both.daily_us, both.sent_us) == (NOW_US + HOUR, NOW_US + 2 * HOUR)
+    assert both.told == {ONE.key: second.told[ONE.key], two.key: first.told[two.key]}
+    gone = after_looking(first, [], NOW_US + 3 * HOUR)
+    assert merged(first, gone) == gone, "of the same message, what was seen since"
 
 
 def test_what_comes_and_goes_is_told_once_a_day() -> None:
