@@ -10,24 +10,31 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Final
+
+_AGAIN_SECONDS: Final = 1.0
+"""While TLS begins, one socket takes the place of another, and neither can be shut down."""
 
 
 @contextlib.contextmanager
 def deadline(seconds: float, connection: Callable[[], socket.socket | None]) -> Iterator[None]:
     """Shut a connection down after so many seconds, so that whatever waits for it fails with
-    OSError. connection: the socket in use, which may be made meanwhile; None if there is none."""
+    OSError, and each that takes its place after that. connection: the socket in use, which may be
+    made meanwhile; None if there is none."""
+    over = threading.Event()
 
     def end() -> None:
-        there = connection()
-        if there is not None:
-            with contextlib.suppress(OSError):
-                # Below TLS, which another thread may be in the middle of.
-                socket.socket.shutdown(there, socket.SHUT_RDWR)
+        left = seconds
+        while not over.wait(left):
+            left = _AGAIN_SECONDS
+            there = connection()
+            if there is not None:
+                with contextlib.suppress(OSError):
+                    # Below TLS, which another thread may be in the middle of.
+                    socket.socket.shutdown(there, socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=end, daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
+import socket
 import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -91,27 +92,41 @@ class SmtpChannel:
         settings = self._settings
         context = _context(settings)
         login = None if settings.login_file is None else _login(str(settings.login_file))
-        # The name that a mail server is greeted with is nobody's business but its own: not looked
-        # up, since that may take as long as all the rest.
-        host, port, own = settings.host, settings.port, settings.sender.rpartition("@")[2]
-        server: smtplib.SMTP
-        if settings.encryption == "tls":
-            server = smtplib.SMTP_SSL(host, port, own, timeout=SEND_SECONDS, context=context)
-        else:
-            server = smtplib.SMTP(host, port, own, timeout=SEND_SECONDS)
-        try:
-            with deadline(WHOLE_SECONDS, lambda: server.sock):
+        connection = socket.create_connection((settings.host, settings.port), SEND_SECONDS)
+        server: _Conversation | None = None
+        with deadline(WHOLE_SECONDS, lambda: connection if server is None else server.sock):
+            try:
+                if settings.encryption == "tls":
+                    connection = context.wrap_socket(connection, server_hostname=settings.host)
+                server = _Conversation(connection, settings)
                 if settings.encryption == "starttls":
                     server.starttls(context=context)
                 if login is not None:
                     server.login(*login)
                 refused = server.send_message(mail)
-        except BaseException:
-            server.close()
-            raise
+            except BaseException:
+                (connection if server is None else server).close()
+                raise
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.quit()  # it has taken the mail
         return refused
+
+
+class _Conversation(smtplib.SMTP):
+    """Speaks over a connection that is there. The standard library's makes its own, and waits for
+    the greeting before anybody else knows of that."""
+
+    def __init__(self, connection: socket.socket, settings: SmtpSettings) -> None:
+        self._connection = connection
+        # The name that a mail server is greeted with is nobody's business but its own: not looked
+        # up, since that may take as long as all the rest.
+        own = settings.sender.rpartition("@")[2]
+        super().__init__(settings.host, settings.port, own, SEND_SECONDS)
+
+    def connect(self, *_: object, **__: object) -> tuple[int, bytes]:
+        """Takes the connection, and returns the greeting."""
+        self.sock, self.file = self._connection, None
+        return self.getreply()
 
 
 def _context(settings: SmtpSettings) -> ssl.SSLContext:

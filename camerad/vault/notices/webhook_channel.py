@@ -75,7 +75,6 @@ class WebhookChannel:
             connection = http.client.HTTPSConnection(
                 url.hostname or "", url.port, timeout=SEND_SECONDS, context=self._context()
             )
-            connection.connect()
             with deadline(WHOLE_SECONDS, lambda: connection.sock):
                 connection.request("POST", path, body, headers)
                 # What it says besides is not read.

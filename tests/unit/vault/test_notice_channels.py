@@ -29,6 +29,7 @@ from camerad.vault.notices import notice_channels
 from camerad.vault.notices.notice_channels import Channel, ChannelError, PartlySentError
 from camerad.vault.notices.notice_message import compose
 from camerad.vault.notices.notice_rules import NoticeKind
+from camerad.vault.notices.send_deadline import deadline
 from camerad.vault.notices.smtp_channel import SmtpChannel
 from camerad.vault.notices.webhook_channel import WebhookChannel, sign
 
@@ -252,20 +253,23 @@ def test_a_post_without_secrets_has_none(receiver: WebhookReceiver, ca_file: Pat
     assert post.path == "/"
 
 
-@pytest.mark.parametrize("kind", ["webhook", "smtp"])
-def test_who_answers_byte_by_byte_is_given_up(
+@pytest.mark.parametrize("kind", ["webhook", "mail", "greeting", "clear greeting"])
+def test_who_answers_bit_by_bit_without_an_end_is_given_up(
     context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(f"camerad.vault.notices.{kind}_channel.WHOLE_SECONDS", 0.3)
+    for one in ("webhook", "smtp"):
+        monkeypatch.setattr(f"camerad.vault.notices.{one}_channel.WHOLE_SECONDS", 0.3)
     ended = threading.Event()
 
     def drip(listener: socket.socket) -> None:
         connection, _ = listener.accept()
-        with contextlib.suppress(OSError), context.wrap_socket(connection, True) as peer:
-            if kind == "smtp":
-                peer.sendall(b"220 well\r\n")
-            while not ended.wait(0.05):
-                peer.sendall(b"2")
+        with contextlib.suppress(OSError), connection:
+            peer = connection if "clear" in kind else context.wrap_socket(connection, True)
+            with peer:
+                if kind == "mail":
+                    peer.sendall(b"220 well\r\n")
+                while not ended.wait(0.05):
+                    peer.sendall(b"220-wait\r\n" if "greeting" in kind else b"2")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip, args=(listener,))
@@ -276,14 +280,29 @@ def test_who_answers_byte_by_byte_is_given_up(
             settings = WebhookSettings(f"https://127.0.0.1:{port}", ca_file)
             channel = WebhookChannel(settings, clock())
         else:
+            encryption = "starttls" if "clear" in kind else "tls"
             mail = SmtpSettings(
-                "127.0.0.1", "a@office.example", ("b@office.example",), port, "tls", ca_file
+                "127.0.0.1", "a@office.example", ("b@office.example",), port, encryption, ca_file
             )
             channel = SmtpChannel(mail, clock())
-        assert "cannot be reached" in refusal(channel)
+        said: list[str] = []
+        sending = threading.Thread(target=lambda: said.append(refusal(channel)), daemon=True)
+        sending.start()
+        sending.join(10)
+        given_up = list(said)
         ended.set()
         thread.join(20)
+        assert given_up and "cannot be reached" in given_up[0]
         assert not thread.is_alive()
+
+
+def test_a_connection_that_comes_after_the_deadline_ends_too() -> None:
+    """While TLS begins, another socket takes the place of the first one."""
+    near, far = socket.socketpair()
+    asked: list[socket.socket | None] = [near, None]
+    with near, far, deadline(0.0, lambda: asked.pop() if len(asked) > 1 else near):
+        near.settimeout(10)
+        assert near.recv(1) == b""
 
 
 @pytest.mark.parametrize(
