@@ -21,7 +21,7 @@ from camerad.base import typed_json
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
-from camerad.index.index_tables import HERE, cameras, holds, recordings
+from camerad.index.index_tables import APART, HERE, cameras, holds, recordings
 from camerad.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 
 MOST: Final = 1000
@@ -182,8 +182,11 @@ def cameras_meant(connection: Connection, said: str) -> list[str]:
 
 
 def about(connection: Connection, recording: str) -> list[IndexedRecording]:
-    """The rows of one recording: one for each file that is it, or one for what the ledger says."""
-    asked = select(recordings).where(recordings.c.id == recording).order_by(recordings.c.place)
+    """The rows of one recording: one for each file that is it, or one for what the ledger says. A
+    copy comes behind what it is of, and what was put apart behind all."""
+    table = recordings.c
+    asked = select(recordings).where(table.id == recording)
+    asked = asked.order_by(table.part == APART, table.copy, table.place)
     rows = connection.execute(asked).mappings().all()
     held = _holds(connection, [recording] if rows else [])
     return [IndexedRecording(dict(row), held.get(recording, ())) for row in rows]

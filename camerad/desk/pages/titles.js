@@ -7,13 +7,22 @@ import { say } from "./words.js";
 
 /** As many as the server gives at once. */
 const PAGE = 50;
+/** Which of several rows with one id stands for it: the higher one. */
+const RANKS = { here: 2, apart: 0 };
+const rank = (row) => (row === undefined ? -1 : RANKS[row.state] ?? 1);
 
 /** Rows of recordings by their ids, as far as the index has them. */
 export async function rowsOf(ids) {
   const found = Object.create(null);
   for (let from = 0; from < ids.length; from += PAGE) {
-    const { rows } = await get(`/api/recordings?${new URLSearchParams({ ids: ids.slice(from, from + PAGE).join(",") })}`);
-    for (const row of rows) found[row.id] ??= row;
+    const asked = new URLSearchParams({ ids: ids.slice(from, from + PAGE).join(",") });
+    let next = null;
+    do {
+      if (next !== null) asked.set("after", next);
+      const page = await get(`/api/recordings?${asked}`);
+      for (const row of page.rows) if (rank(row) > rank(found[row.id])) found[row.id] = row;
+      next = page.next;
+    } while (next !== null);
   }
   return found;
 }

@@ -191,6 +191,25 @@ def test_what_may_lie_where_nobody_can_look_is_not_called_missing(
     assert answers(index, state="unseen") == [A]
 
 
+def test_of_the_files_with_one_id_the_one_that_is_it_comes_first(
+    office: IndexedOffice, index: RecordingIndex
+) -> None:
+    """Before a copy, and before what was put apart, however their directories are called."""
+    office.take(A)
+    shelf = office.path(A).parents[1]
+    shelf.rename(shelf.with_name(f"wache-{shelf.name}"))
+    office.put_apart(A)
+    office.copy_about(A, f"{A} (1).tar")
+    index.refresh()
+    rows = [one.columns for one in index.about(A)]
+    assert [(one["state"], one["copy"]) for one in rows] == [
+        ("here", False),
+        ("here", True),
+        ("apart", False),
+    ]
+    assert rows[0]["place"] > rows[1]["place"] > rows[2]["place"], "by their names it comes last"
+
+
 def test_each_question_finds_what_it_asks_for(office: IndexedOffice, index: RecordingIndex) -> None:
     office.take(A, wearer="W-1")
     office.take(B, wearer="W-2", marks=(500_000,))
