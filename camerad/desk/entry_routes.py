@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from camerad.base import typed_json
-from camerad.base.clock import DAY, Clock
+from camerad.base.clock import DAY, SECOND, Clock
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
@@ -22,7 +24,7 @@ SEES_LEDGER: Final = frozenset((DeskRole.DATA_PROTECTION, DeskRole.SUPERVISOR))
 SEES_DELETIONS: Final = WITH_FOOTAGE | {DeskRole.DATA_PROTECTION}
 PAGE: Final = 100
 MOST: Final = 1000
-"""Deletions that are shown, done and coming."""
+"""Deletions that are shown, done and coming; and what one look at the held ones takes."""
 LATE_US: Final = DAY // 24
 """What is due for longer than that is late (O4)."""
 _Wall = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
@@ -51,8 +53,8 @@ class Entries(msgspec.Struct, frozen=True):
 
 class Deletions(msgspec.Struct, frozen=True):
     """done: deleted since yesterday's begin, newest first. coming: due within a day, soonest first.
-    late: due for more than an hour. held: of the newest that are held, those that would be due,
-    each with its holds. now_us: the server's time."""
+    late: due for more than an hour. held: all that would be due and are held, newest first, each
+    with its holds. now_us: the server's time."""
 
     done: list[dict[str, Any]]
     coming: list[dict[str, Any]]
@@ -87,19 +89,34 @@ class EntryRoutes:
     async def _deletions(self, _visit: Visit) -> Deletions:
         def collect() -> Deletions:
             now = self._clock.wall_us()
-            done = self._index.deletions_since(now - 2 * DAY, MOST)
+            done = self._index.deletions_since(_yesterday(now), MOST)
             due = self._index.find(
                 RecordingQuery(due_before_us=now + DAY, state=HERE, held=False, limit=MOST)
             )
             rows = [_due(one.columns) for one in due.recordings]
             late = [one for one in rows if one["due_us"] < now - LATE_US]
             coming = [one for one in rows if one["due_us"] >= now - LATE_US]
-            kept = self._index.find(RecordingQuery(state=HERE, held=True, limit=MOST))
-            held = [_held(one) for one in kept.recordings]
+            held = (_held(one) for one in self._all_held())
             past = [one for one in held if one["due_us"] is not None and one["due_us"] < now]
             return Deletions(done, coming, late, past, now)
 
         return await asyncio.to_thread(collect)
+
+    def _all_held(self) -> Iterator[IndexedRecording]:
+        query = RecordingQuery(state=HERE, held=True, limit=MOST)
+        while True:
+            page = self._index.find(query)
+            yield from page.recordings
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
+
+
+def _yesterday(now_us: int) -> int:
+    """When yesterday began here."""
+    # Without a zone, so that it has the offset that it had then.
+    today = datetime.fromtimestamp(now_us / SECOND).replace(hour=0, minute=0, second=0)
+    return int((today - timedelta(days=1)).timestamp()) * SECOND
 
 
 def _due(columns: Any) -> dict[str, Any]:

@@ -4,12 +4,14 @@ here past its day, since somebody holds it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera, Silent, open_office
 
-from camerad.base.clock import DAY
+from camerad.base.clock import DAY, SECOND
+from camerad.desk import entry_routes
 from camerad.desk.roles import DeskRole
 from camerad.office.offload import offload
 from camerad.store.device_client import OwnedDevice
@@ -75,3 +77,35 @@ def test_what_is_held_past_its_day_is_not_late_and_is_shown(scene: DeskScene) ->
     said = tab.ask("GET", "/api/deletions").said
     assert [one["id"] for one in said["late"]] == [TWO]
     assert [(one["id"], one["holds"][0]["reason"]) for one in said["held"]] == [(ONE, "Az. 7")]
+
+
+def test_whatever_is_held_past_its_day_is_shown_however_much_is_held(
+    scene: DeskScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest are those past their day, and the newest come first."""
+    monkeypatch.setattr(entry_routes, "MOST", 1)
+    for one in (ONE, TWO):
+        there = f"/api/recordings/{one}/hold"
+        assert scene.signed_in("desk").ask("POST", there, {"reason": "Az. 7"}).status == 200
+    scene.clock.advance(400 * DAY)
+    scene.index.refresh()
+    said = scene.signed_in("desk").ask("GET", "/api/deletions").said
+    assert {one["id"] for one in said["held"]} == {ONE, TWO}
+
+
+def test_what_went_since_yesterday_s_beginning_is_shown_and_nothing_before(
+    scene: DeskScene,
+) -> None:
+    def done_at(days: int, hour: int) -> int:
+        at = datetime.fromtimestamp(gone_us / SECOND).replace(hour=hour) + timedelta(days=days)
+        scene.clock.advance(round(at.timestamp()) * SECOND - scene.clock.wall_us())
+        return len(scene.signed_in("desk").ask("GET", "/api/deletions").said["done"])
+
+    noon = datetime.fromtimestamp(scene.clock.wall_us() / SECOND) + timedelta(days=400)
+    gone_us = round(noon.replace(hour=12, minute=0).timestamp()) * SECOND
+    scene.clock.advance(gone_us - scene.clock.wall_us())
+    office = scene.office
+    with open_office(office.directory, office.office_key, scene.clock) as store:
+        assert len(store.purge()) == 2
+    scene.index.refresh()
+    assert [done_at(0, 13), done_at(1, 23), done_at(2, 1)] == [2, 2, 0]
