@@ -187,6 +187,7 @@ _ENGLISH: Final = _Words(
         "storage_low": "{number} % are free.",
         "certificate_ends": "It ends on {day}, in {number} {number:day|days}. Then no camera "
         "connects.",
+        "certificate_ends:over": "It ended on {day}. No camera connects.",
         "mismatch:unreadable": "{recording}: its file cannot be read.",
         "mismatch:copy": "{recording}: a file is there that may be a copy of it.",
         "mismatch:renamed": "{recording}: its file has another name.",
@@ -194,9 +195,11 @@ _ENGLISH: Final = _Words(
         "mismatch": "{recording}: {detail}.",
         "camera_not_seen": "{camera}: nothing came of it for {number} {number:day|days}, last on "
         "{day}.",
+        "camera_not_seen:never": "{camera}: nothing has ever come of it. The register has known it "
+        "since {day}, for {number} {number:day|days}.",
         "marked_expires": "{recording} of camera {camera} is deleted on {day}.",
-        "hold_ends": "{recording} of camera {camera}: its hold ends on {day}. If its day is over "
-        "by then, it is deleted.",
+        "hold_ends": "{recording} of camera {camera}: the last day of its hold is {day}. If its "
+        "own day is over by then, it is deleted.",
         "held_beyond_day": "{recording} of camera {camera}: its day was {day}, {number} "
         "{number:day|days} ago.",
         "test": "If you read this, notices reach you here.",
@@ -294,6 +297,7 @@ _GERMAN: Final = _Words(
         "storage_low": "Frei sind {number} %.",
         "certificate_ends": "Es endet am {day}, in {number} {number:Tag|Tagen}. Dann verbindet "
         "sich keine Kamera mehr.",
+        "certificate_ends:over": "Es endete am {day}. Keine Kamera verbindet sich mehr.",
         "mismatch:unreadable": "{recording}: Die Datei lässt sich nicht lesen.",
         "mismatch:copy": "{recording}: Eine Datei ist da, die eine Kopie sein kann.",
         "mismatch:renamed": "{recording}: Die Datei hat einen anderen Namen.",
@@ -301,9 +305,11 @@ _GERMAN: Final = _Words(
         "mismatch": "{recording}: {detail}.",
         "camera_not_seen": "{camera}: Seit {number} {number:Tag|Tagen} kam nichts von ihr, zuletzt "
         "am {day}.",
+        "camera_not_seen:never": "{camera}: Von ihr kam noch nie etwas. Im Register steht sie seit "
+        "dem {day}, also seit {number} {number:Tag|Tagen}.",
         "marked_expires": "{recording} der Kamera {camera} wird am {day} gelöscht.",
-        "hold_ends": "{recording} der Kamera {camera}: Die Sperre endet am {day}. Ist ihre Frist "
-        "dann vorbei, wird die Aufzeichnung gelöscht.",
+        "hold_ends": "{recording} der Kamera {camera}: Der letzte Tag der Sperre ist der {day}. "
+        "Ist ihre Frist dann vorbei, wird die Aufzeichnung gelöscht.",
         "held_beyond_day": "{recording} der Kamera {camera}: Ihr Tag war der {day}, vor {number} "
         "{number:Tag|Tagen}.",
         "test": "Wenn Sie das lesen, erreichen Hinweise Sie hier.",

@@ -314,8 +314,13 @@ def _of_store(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
     for one in store.hold_ends:
         days = max(0, -(-(one.due_us - facts.now_us) // DAY))
         if days <= settings.before_days:
-            # Another end is another notice: whoever put it off is told before the new one.
-            yield replace(_dated(NoticeKind.HOLD_ENDS, one, again, days), state=str(one.due_us))
+            # Another end is another notice: whoever put it off is told before the new one. It ends
+            # as a day begins; the one before is the last on which it is held.
+            yield replace(
+                _dated(NoticeKind.HOLD_ENDS, one, again, days),
+                state=str(one.due_us),
+                at_us=one.due_us - 1,
+            )
     for one in store.held_beyond:
         days = max(0, (facts.now_us - one.due_us) // DAY)
         yield _dated(NoticeKind.HELD_BEYOND_DAY, one, HELD_AGAIN_DAYS, days)
@@ -384,6 +389,7 @@ def _of_times(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
             "",
             1 if days <= CERTIFICATE_DAILY_DAYS else 7,
             state=str(facts.certificate_end_us),
+            detail="over" if facts.certificate_end_us <= facts.now_us else "",
             at_us=facts.certificate_end_us,
             number=max(0, days),
         )
@@ -398,6 +404,7 @@ def _of_times(facts: OfficeFacts, settings: NotifySettings) -> Iterator[Notice]:
                 one.kid,
                 settings.again_days,
                 state=str(since_us // DAY),
+                detail="never" if one.seen_us is None else "",
                 camera=one.name,
                 at_us=since_us,
                 number=away,

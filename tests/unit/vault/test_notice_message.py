@@ -28,6 +28,8 @@ ALL = [
     ),
     *(notice(NoticeKind.DELETION_BLOCKED, detail=str(why), recording="REC") for why in ReasonKind),
     *(notice(NoticeKind.MISMATCH, detail=str(what), recording="REC") for what in DiscrepancyKind),
+    notice(NoticeKind.CAMERA_NOT_SEEN, camera="cam-1", at_us=NOW_US, number=3, detail="never"),
+    notice(NoticeKind.CERTIFICATE_ENDS, at_us=NOW_US, detail="over"),
     *(
         notice(kind, camera="cam-1", recording="REC", at_us=NOW_US, number=3, detail="")
         for kind in NoticeKind
@@ -62,6 +64,23 @@ def test_a_day_is_written_as_the_language_has_it() -> None:
     one = notice(NoticeKind.MARKED_EXPIRES, camera="cam-1", recording="REC", at_us=NOW_US)
     assert describe(one, "en") == "REC of camera cam-1 is deleted on 2026-11-24."
     assert describe(one, "de") == "REC der Kamera cam-1 wird am 24.11.2026 gelöscht."
+
+
+def test_a_camera_that_never_came_was_not_there_last_on_any_day() -> None:
+    """The day is that on which the register got to know it."""
+    never = notice(
+        NoticeKind.CAMERA_NOT_SEEN, camera="cam-9", at_us=NOW_US, number=40, detail="never"
+    )
+    english, german = describe(never, "en"), describe(never, "de")
+    assert "last on" not in english and "nothing has ever come" in english
+    assert "2026-11-24" in english
+    assert "zuletzt" not in german and "noch nie" in german and "24.11.2026" in german
+
+
+def test_a_certificate_that_is_over_does_not_end_in_some_days() -> None:
+    over = notice(NoticeKind.CERTIFICATE_ENDS, at_us=NOW_US, detail="over")
+    assert describe(over, "en").startswith("It ended on 2026-11-24.")
+    assert describe(over, "de").startswith("Es endete am 24.11.2026.")
 
 
 @pytest.mark.parametrize(

@@ -103,11 +103,13 @@ def test_a_marked_recording_is_told_days_before_its_deletion(left_us: int, told:
     [(3 * DAY, True), (3 * DAY + 1, False), (0, True)],
 )
 def test_the_end_of_a_hold_is_told_days_before(left_us: int, told: bool) -> None:
-    """3 days before, as the settings say; another end is told anew."""
+    """3 days before, as the settings say; another end is told anew. The day is the last one on
+    which it is held."""
     ends = (DatedRecording(ONE, "cam-1", NOW_US + left_us),)
     notices = decide(office_facts(store=StoreFacts(NOW_US, hold_ends=ends)), SETTINGS)
     assert [one.kind for one in notices] == [NoticeKind.HOLD_ENDS] * told
-    assert all(one.at_us == NOW_US + left_us == int(one.state) for one in notices)
+    for one in notices:
+        assert (int(one.state), one.at_us) == (NOW_US + left_us, NOW_US + left_us - 1)
 
 
 def test_a_hold_beyond_the_recording_s_day_is_told_every_30_days() -> None:
@@ -161,6 +163,12 @@ def test_a_certificate_is_told_weekly_and_daily_at_last(days: int, again: int | 
     assert [one.again_days for one in notices] == ([] if again is None else [again])
 
 
+@pytest.mark.parametrize(("left_us", "detail"), [(1, ""), (0, "over"), (-DAY, "over")])
+def test_a_certificate_that_is_over_is_told_as_that(left_us: int, detail: str) -> None:
+    one = the_one(office_facts(certificate_end_us=NOW_US + left_us))
+    assert (one.detail, one.number) == (detail, 0)
+
+
 def test_a_camera_is_told_that_did_not_come_and_anew_when_it_is_away_again() -> None:
     cameras = (
         CameraSeen("kid-1", "cam-1", NOW_US - 7 * DAY),
@@ -170,7 +178,10 @@ def test_a_camera_is_told_that_did_not_come_and_anew_when_it_is_away_again() -> 
         CameraSeen("kid-5", "cam-5", None),
     )
     notices = decide(office_facts(cameras=cameras), SETTINGS)
-    assert [(one.camera, one.number) for one in notices] == [("cam-1", 7), ("cam-3", 30)]
+    assert [(one.camera, one.number, one.detail) for one in notices] == [
+        ("cam-1", 7, ""),
+        ("cam-3", 30, "never"),
+    ]
     again = (CameraSeen("kid-1", "cam-1", NOW_US + DAY),)
     (other,) = decide(office_facts(now_us=NOW_US + 9 * DAY, cameras=again), SETTINGS)
     assert other.key == notices[0].key
