@@ -37,6 +37,7 @@ class Screen:
         self._glyph_size = 0
         self._time = ""
         self._seconds = -1
+        self._says_no_picture = False
         # What people wait for is drawn before they do.
         for scene in (Mirror(), RecordingScene(0)):
             self._design(scene, len("00:00"))
@@ -60,6 +61,7 @@ class Screen:
         """Begin a scene at the media time `now_us`, without a picture yet."""
         self._scene = scene
         self._time = ""
+        self._says_no_picture = False
         if isinstance(scene, RecordingScene):
             self._seconds = (now_us - scene.since_us) // SECOND
             self._time = running_time(self._seconds)
@@ -81,7 +83,10 @@ class Screen:
         if time == self._time:
             return False
         if len(time) != len(self._time):
+            said = self._says_no_picture
             self.show(self._scene, now_us)
+            if said:
+                self.remove_picture()
         else:
             self._time = time
             self._put_time()
@@ -96,10 +101,12 @@ class Screen:
 
     def paint(self, frame: Frame, geometry: Geometry) -> None:
         """Show `frame`, (height * 3 // 2, stride) uint8, I420."""
+        self._says_no_picture = False
         self._painter.paint(frame, geometry)
 
     def remove_picture(self) -> None:
         """Say, where the picture was, that there is none."""
+        self._says_no_picture = True
         hole = self._overlay.hole
         if hole.width and hole.height:
             self._painter.open(hole)

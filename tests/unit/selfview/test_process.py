@@ -194,6 +194,30 @@ def test_the_running_time_goes_on_without_a_picture(
         assert len(seen) == second + 1
 
 
+def test_that_there_is_no_picture_is_said_also_when_the_running_time_grows_a_digit(
+    bench: Bench, device: Path, shared: Shared
+) -> None:
+    def lit() -> int:
+        rows = np.frombuffer(device.read_bytes(), np.uint16).reshape(240, -1)
+        return int((rows[:150] != 0).sum())  # the picture's place, above the running time
+
+    bench.viewer.show(RecordingScene(bench.clock.now_us()))
+    bench.clock.advance(3599 * SECOND)
+    bench.viewer.refresh()
+    said = lit()
+    assert said, "no picture, and nothing says so"
+    bench.clock.advance(SECOND)
+    assert bench.viewer.refresh()
+    assert lit() == said
+    # A picture takes its place, and it does not come back by itself.
+    shared.put(235, bench.clock.now_us())
+    assert bench.viewer.refresh()
+    assert level(device) == 63
+    bench.clock.advance(SECOND)
+    bench.viewer.refresh()
+    assert level(device) == 63
+
+
 @pytest.mark.parametrize(
     ("took_us", "slow"),
     # Three in a row, each above a third of a second; the last counts.
