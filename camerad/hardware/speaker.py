@@ -200,26 +200,32 @@ class Speaker:
             )
         except OSError as error:
             return FAILED, f"{self._player[0]} cannot be started: {error.strerror}"
-        said = asyncio.ensure_future(_said(process.stderr))
+        ended = asyncio.ensure_future(_ended(process))
         news = asyncio.ensure_future(self._news.wait())
         try:
             patience = clip.seconds + PATIENCE_SECONDS
-            await asyncio.wait({said, news}, timeout=patience, return_when=FIRST_COMPLETED)
-            if not said.done():
+            await asyncio.wait({ended, news}, timeout=patience, return_when=FIRST_COMPLETED)
+            if not ended.done():
                 hangs = f"the sound device {self._device} hangs"
                 return (CUT_SHORT, None) if news.done() else (FAILED, hangs)
-            code = await process.wait()
+            said, code = ended.result()
         finally:
-            said.cancel()
+            ended.cancel()
             news.cancel()
             await _end(process)
         if code == 0:
             return PLAYED, None
-        return FAILED, said.result() or f"the player ended with exit code {code}"
+        return FAILED, said or f"the player ended with exit code {code}"
+
+
+async def _ended(process: asyncio.subprocess.Process) -> tuple[str, int]:
+    """Wait for the player's end: what it said of itself, and its exit code."""
+    said = await _said(process.stderr)
+    return said, await process.wait()
 
 
 async def _said(stream: asyncio.StreamReader | None) -> str:
-    """What the player says of itself until it ends; of much only the end, where it says why."""
+    """All that the player says of itself; of much only the end, where it says why."""
     said = b""
     while stream is not None and (data := await stream.read(_SAID_BYTES)):
         said = (said + data)[-_SAID_BYTES:]

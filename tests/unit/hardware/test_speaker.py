@@ -218,6 +218,31 @@ def test_a_device_that_hangs_costs_its_player_its_life_and_nothing_else(
     assert told.said[0][1].why == "the sound device default hangs"
 
 
+def test_a_player_that_only_falls_silent_is_no_reason_to_wait_for_ever(
+    tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 0.2)
+    pids = tmp_path / "pids"
+    pids.touch()
+    # It closes its standard error, as one that ends does, and lives on.
+    player = script(tmp_path, f"exec 2>&-\necho $$ >> {pids}\nexec sleep 60\n")
+
+    async def scene(playing: Speaker, told: Told) -> None:
+        playing.say(ENDED, told.of(ENDED))
+        await told.wait(1)
+        assert all(gone(pid) for pid in await begun(pids, 1))
+        # And what is newer cuts it short.
+        monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 60.0)
+        playing.say(RECORDING, told.of(RECORDING))
+        await begun(pids, 2)
+        playing.say(ENDED, told.of(ENDED))
+        await told.wait(2)
+
+    told = play(scene, lambda: Speaker("default", load, player=player))
+    assert told.said[0][1].why == "the sound device default hangs"
+    assert told.outcomes[1] == (RECORDING, CUT_SHORT)
+
+
 def test_something_newer_ends_what_is_being_said(tmp_path: Path, load: Load) -> None:
     player, pids = sleeper(tmp_path)
 
