@@ -3,10 +3,11 @@
 The process can crash, hang in its driver or never start; none of that may reach the stages or a
 recording (P10). So the controller only ever writes one short line to it without waiting, and
 takes everything it notices as news for the condition `display_down`. A process that ended is
-started again after a pause; one that does not answer is killed first, which one that still loads
-gets more time for (`camerad.behaviour.budget`). While it shows
-something it is asked twice a second whether it still does, and else every few seconds, so that a
-display that went away in idle is missed before it is needed.
+started again after a pause, or at once where something else is to be shown by then: what it left on
+the display stands there until the next one starts. One that does not answer is killed first, which
+one that still loads gets more time for (`camerad.behaviour.budget`). While it shows something it is
+asked twice a second whether it still does, and else every few seconds, so that a display that went
+away in idle is missed before it is needed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import logging
 import math
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from camerad.base.async_utils import watched
@@ -75,6 +77,8 @@ class SelfViewProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._unanswered = 0
         self._sent = asyncio.Event()
+        self._changed = asyncio.Event()
+        """Set by another scene since the last start: what stands on the display may be over."""
         self._waits_since = 0.0
         """When the oldest line without an answer was sent, or the answer before it came."""
         self._task: asyncio.Task[None] | None = None
@@ -87,6 +91,7 @@ class SelfViewProcess:
         """Show this from now on; returns at once, whatever the display does."""
         if scene != self._scene:
             self._scene = scene
+            self._changed.set()
             self._send()
 
     def _send(self) -> None:
@@ -108,6 +113,7 @@ class SelfViewProcess:
         failures = 0
         while True:
             self._works_since = None
+            self._changed.clear()
             try:
                 fault = await self._run_once()
             except OSError as error:
@@ -118,7 +124,9 @@ class SelfViewProcess:
                 failures = 0
             pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
             failures += 1
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
 
     async def _run_once(self) -> str:
         """Run the process until it ends or hangs; returns what was wrong."""

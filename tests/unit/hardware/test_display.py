@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
+from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene, to_wire
 from camerad.hardware import frame_process, selfview_process
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from tests.waiting import reached
@@ -110,6 +111,40 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
         assert view.pid not in (None, first)
         last = (tmp_path / "heard").read_text().splitlines()[-1]
         assert last == '{"show": {"scene": "mirror", "pre_event_seconds": 0.0}}'
+
+    play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_something_else_to_show_ends_the_pause_before_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    heard = tmp_path / "heard"
+
+    async def shows(view: SelfViewProcess, word: str) -> None:
+        await reached(lambda: view.fault is None and heard.exists() and word in heard.read_text())
+
+    async def dies(view: SelfViewProcess) -> None:
+        heard.unlink()
+        assert view.pid is not None
+        os.kill(view.pid, signal.SIGKILL)
+        await reached(lambda: view.fault == "the self-view process ended")
+
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
+        # What a process left on the display stands there until the next one starts.
+        monkeypatch.setattr(selfview_process, "RETRY_SECONDS", (3600.0,))
+        await shows(view, "dark")
+        for number in range(2):
+            await dies(view)
+            view.show(RecordingScene(number - 1) if number else DARK)  # the same ends no pause
+            view.show(RecordingScene(number))
+            await shows(view, "recording")
+            assert heard.read_text().startswith(
+                json.dumps({"show": to_wire(RecordingScene(number))})
+            )
+        # It may not have come to what was to be shown before it died.
+        view.show(Mirror())
+        await dies(view)
+        await shows(view, "mirror")
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
 
