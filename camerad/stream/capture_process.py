@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from camerad.stream import wire
+from camerad.stream import frame, wire
 
 DEFAULT_ARGV: Final = (sys.executable, "-m", "camerad.capture")
 
@@ -110,6 +110,7 @@ class CaptureProcess:
             theirs.close()
             os.close(their_stderr)
         self.pid: Final = self._process.pid
+        self._frame_fd = frame_fd
         self.told_epoch: int | None = None
         self.told_view = False
         self._told_stamp: StampState | None = None
@@ -150,6 +151,7 @@ class CaptureProcess:
         if view != self.told_view:
             self._send(wire.command("view", on=view))
             self.told_view = view
+            self._blacken()
         if sound != self.told_sound:
             self._send(wire.command("sound", mode=sound.mode, epoch=sound.epoch))
             self.told_sound = sound
@@ -256,6 +258,14 @@ class CaptureProcess:
         """SIGKILL; whether and when the kernel obeys shows in `pidfd`."""
         if self._process.returncode is None:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        self._blacken()
+
+    def _blacken(self) -> None:
+        """Overwrite the pictures that it has shared, unless the self-view is on. It does so itself
+        when it is told that the self-view is off, but not while it hangs, and not once it is killed
+        and the kernel does not end it."""
+        if not self.told_view:
+            frame.erase(self._frame_fd)
 
     def exit_code(self) -> int | None:
         """Reap it: the exit code, or minus the signal; None while it runs."""

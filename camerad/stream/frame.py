@@ -61,7 +61,8 @@ def create(limit_bytes: int) -> int:
 
 
 def erase(fd: int) -> None:
-    """Make every picture in the memfd black, for when no capture process is there to do it.
+    """Make every picture in the memfd black, for when no capture process does it, or none is sure
+    to.
 
     The geometry and the number of frames stay. Does nothing if no writer ever opened it.
     """

@@ -26,7 +26,7 @@ from capture_child import footage
 from msgspec.structs import replace
 
 from camerad.base.clock import SystemClock
-from camerad.behaviour.supervision import Budget
+from camerad.behaviour.supervision import Budget, ProcessPhase
 from camerad.stream import capture_process, frame, link, newest, rest
 from camerad.stream.callbacks import Callbacks
 from camerad.stream.capture_process import CaptureProcess, StampState
@@ -901,6 +901,48 @@ def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) ->
     link.wanted.set_view(False)
     until(lambda: picture(rig) == {16, 128})
     assert (rig.folder / "counter").stat().st_size <= 2  # The next process need not come to it.
+
+
+def show_pictures(rig: Rig) -> newest.FrameWriter:
+    """Three pictures as the capture process shares them."""
+    writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
+    for _ in range(3):
+        writer.put(np.full((12, 16), 77, np.uint8), 1)
+    assert picture(rig) == {77}
+    return writer
+
+
+def test_no_picture_of_a_process_that_hangs_is_left_when_a_wipe_is_answered(rig: Rig) -> None:
+    link = rig.run([HELLO, {"do": "beat"}, {"do": "hang"}], budget=PATIENT)
+    link.wanted.set_view(True)
+    rig.wait_for("up")
+    until(lambda: link._process is not None and link._process.told_view)
+    pid = link.pid
+    show_pictures(rig)
+    link.wanted.set_view(False)
+    link.wanted.wipe().result(PATIENCE)
+    assert picture(rig) == {16, 128}
+    assert link.pid == pid, "the process is not what it went with"
+
+
+def test_what_a_process_still_shared_goes_though_the_kernel_does_not_end_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as kernel:
+        kernel.setattr(signal, "pidfd_send_signal", lambda *_: None)
+        link = rig.run(
+            [HELLO, {"do": "beat"}, {"do": "hang"}], budget=replace(BUDGET, kill_us=10**9)
+        )
+        link.wanted.set_view(True)
+        rig.wait_for("up")
+        until(lambda: link._process is not None and link._process.told_view)
+        link.wanted.set_view(False)
+        until(lambda: link._process is not None and not link._process.told_view)
+        until(lambda: link._recovery.phase is ProcessPhase.STOPPING)
+        show_pictures(rig)  # By a thread of it that has not heard of that.
+        until(lambda: link._recovery.phase is ProcessPhase.KILLED)
+        until(lambda: picture(rig) == {16, 128})
+        assert link.pid is not None
 
 
 def test_the_last_picture_goes_with_the_link(rig: Rig) -> None:
