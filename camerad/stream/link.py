@@ -50,7 +50,7 @@ from camerad.stream.vitals import Vitals
 from camerad.stream.wire import MessageHeader, MessageKind
 
 _AGE_EVERY_US: Final = 250_000
-"""How often a ring is told the time while no packets come."""
+"""How often a ring is told the time while no packets come and none is known to leave."""
 _RETRY_WIPE_US: Final = 20_000
 _ASK_KEY_EVERY_US: Final = 500_000
 _TURN_US: Final = round(TURN_SECONDS * SECOND)
@@ -176,8 +176,8 @@ class CaptureLink:
         self._sleep(now_us)
         now_us = self._clock.now_us()
         if self._intake.epoch is not None and now_us >= self._age_us:
-            self._age_us = now_us + _AGE_EVERY_US
             self._ring.expire(now_us)
+            self._age_us = self._ring.leaves_us or now_us + _AGE_EVERY_US
         self._sounds.expire(now_us)
         return True
 

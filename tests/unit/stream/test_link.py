@@ -25,7 +25,7 @@ import pytest
 from capture_child import footage
 from msgspec.structs import replace
 
-from camerad.base.clock import SystemClock
+from camerad.base.clock import SECOND, SystemClock
 from camerad.behaviour.supervision import Budget, ProcessPhase
 from camerad.stream import capture_process, frame, link, newest, rest
 from camerad.stream.callbacks import Callbacks
@@ -245,6 +245,21 @@ def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
     link = rig.run([HELLO, {"do": "armed"}, {"do": "play", "frames": 20}, {"do": "hang"}])
     link.wanted.arm()
     until(lambda: rig.ring.bytes_held)
+    until(lambda: not rig.ring.bytes_held)
+
+
+def test_each_group_leaves_when_it_is_due_though_no_packet_comes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not some time after that, when the ring would be told the time anyway.
+    monkeypatch.setattr(link, "_AGE_EVERY_US", 3600 * SECOND)
+    rig.ring.close()
+    rig.ring = Ring(4_000_000, 1, 50_000, lock=False)
+    running = rig.run(
+        [HELLO, {"do": "armed"}, {"do": "play", "frames": 40}, {"do": "hang"}], budget=PATIENT
+    )
+    running.wanted.arm()
+    until(lambda: len([*rig.ring._window.groups()]) > 2)
     until(lambda: not rig.ring.bytes_held)
 
 
