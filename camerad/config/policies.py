@@ -166,7 +166,8 @@ class _Limits:
         )
 
     def _check_seconds(self, seconds: float, most: float) -> None:
-        """The ring holds up to one group of pictures more than its seconds, and never more."""
+        """The ring holds up to one group of pictures more than its seconds. What takes longer, by a
+        gap or by a frame, leaves at max_seconds (`camerad.hardware.from_settings.buffer_limit`)."""
         group = self._file.camera.key_interval_s
         if not seconds or round(seconds + group, 6) <= most:
             return

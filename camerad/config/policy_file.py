@@ -16,7 +16,7 @@ class PreEventLimits(msgspec.Struct, frozen=True):
 
     max_seconds: Annotated[
         float,
-        "Footage that the buffer may hold at most; 0 forbids the buffer.",
+        "Footage that the buffer may hold at most, whatever the camera does; 0 forbids the buffer.",
         Range(0, 120, "seconds"),
     ]
     seconds: Annotated[

@@ -92,7 +92,9 @@ class PreEventChoice(msgspec.Struct, frozen=True):
     seconds: Annotated[
         float | None,
         "Footage from before the press that a recording begins with; 0 switches the buffer off. "
-        "This plus one group of pictures must not exceed the policy's max_seconds.",
+        "This plus one group of pictures must not exceed the policy's max_seconds. Where it comes "
+        "to just that, the buffer may hold a picture or so less at times, and says so in the "
+        "recording: max_seconds is kept whatever the camera does.",
         Range(0, 120, "seconds"),
     ] = None
     sound: Annotated[bool | None, "Whether the buffer holds sound too."] = None

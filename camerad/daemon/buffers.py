@@ -48,10 +48,12 @@ def make_rings(settings: Settings) -> Buffers:
 
 def _make(settings: Settings, *, lock: bool) -> Buffers:
     buffer = settings.policy.pre_event
+    most = from_settings.buffer_limit(settings) if lock else None
     pictures = Ring(
         from_settings.ring_bytes(settings),
         buffer.seconds if lock else 0,
         from_settings.group_us(settings),
+        most,
         lock=lock,
     )
     sound = None
@@ -62,6 +64,7 @@ def _make(settings: Settings, *, lock: bool) -> Buffers:
                 # The oldest picture may be a group older than that, and has its sound.
                 from_settings.sound_seconds(settings) if lock else 0,
                 from_settings.unit_us(settings),
+                most,
                 lock=lock,
             )
     except BaseException:

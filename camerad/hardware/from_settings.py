@@ -44,6 +44,19 @@ def ring_bytes(settings: Settings) -> int:
     return max(least, math.ceil(seconds * settings.camera.max_bitrate / 8 * ARENA_SLACK))
 
 
+def buffer_limit(settings: Settings) -> float | None:
+    """Seconds after which the pre-event buffer keeps nothing, though a gap or a group that takes
+    longer has it hold less than its seconds then; None where there is no buffer.
+
+    The law's limit, or where somebody has allowed more seconds (`overrides`), those and the one
+    group more.
+    """
+    buffer = settings.policy.pre_event
+    if not buffer.seconds:
+        return None
+    return max(buffer.max_seconds, buffer.seconds + settings.camera.key_interval_s)
+
+
 def unit_us(settings: Settings) -> int:
     """Media time from one access unit of sound to the next, microseconds."""
     return round(_UNIT_SAMPLES * SECOND / settings.microphone.rate)

@@ -14,8 +14,9 @@ Invariants
     packet whose group is not here is refused until the next key frame.
  2. While buffering the ring covers at least `seconds`, counted from its first key frame, once it
     has been fed that long, and at most one group more. Time that passes without packets counts
-    (`expire`): a law that says "30 seconds" does not ask whether the camera stood still. A group
-    that grows a quarter longer than `group_us` leaves early rather than stretch that bound.
+    (`expire`): a law that says "30 seconds" does not ask whether the camera stood still. Nothing
+    grows older than `most`, nor than `seconds` and a quarter more than a group: a group that takes
+    longer, by itself or by a gap behind it, leaves early, and the shortfall is on record.
  3. The bound in bytes beats the bound in seconds: a packet that needs room gets it from the oldest
     group in the writer's way, and the shortfall is on record.
  4. What a reader has leased is not touched. What it has not read leaves only when bytes run out,
@@ -60,18 +61,32 @@ SCRATCH_BYTES: Final = 64 * 1024
 
 class Ring:
     """capacity: bytes for packets; seconds: footage to cover while buffering; group_us: the length
-    of a group of pictures in microseconds; lock: see `Arena`.
+    of a group of pictures in microseconds; most: seconds that footage may be kept while buffering,
+    None if nothing limits that; lock: see `Arena`.
 
     Raises RingLockError if so much memory cannot be locked.
     """
 
     def __init__(
-        self, capacity: int, seconds: float, group_us: int = 1_000_000, *, lock: bool = True
+        self,
+        capacity: int,
+        seconds: float,
+        group_us: int = 1_000_000,
+        most: float | None = None,
+        *,
+        lock: bool = True,
     ) -> None:
         if capacity <= 0 or seconds < 0 or group_us <= 0:
             raise ValueError(f"a ring of {capacity} bytes, {seconds} s, groups of {group_us} us")
+        if most is not None and most < seconds:
+            raise ValueError(f"a ring of {seconds} s, at most {most} s")
         self._arena = Arena(capacity + SCRATCH_BYTES, lock=lock)
-        self._window = Window(capacity, round(seconds * 1_000_000), group_us, self._arena.overwrite)
+        seconds_us = round(seconds * 1_000_000)
+        # Key frames fall on frames: at five frames a second a group of 1 s may take 1.2 s.
+        limit_us = seconds_us + group_us * 5 // 4
+        if most is not None:
+            limit_us = min(limit_us, round(most * 1_000_000))
+        self._window = Window(capacity, seconds_us, limit_us, self._arena.overwrite)
         # Taken by itself, for a condition's own entrance costs as much again as what is inside.
         self._lock = Lock()
         self._condition = Condition(self._lock)

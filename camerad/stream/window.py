@@ -32,16 +32,16 @@ from camerad.stream.packets import PacketInfo
 
 
 class Window:
-    """capacity: bytes of the arena; seconds_us: what is to be covered; group_us: the length of a
-    group; overwrite: called with the offset and the size of what must not stay behind."""
+    """capacity: bytes of the arena; seconds_us: what is to be covered; limit_us: the age from which
+    on a group leaves whatever it leaves uncovered; overwrite: called with the offset and the size
+    of what must not stay behind."""
 
     def __init__(
-        self, capacity: int, seconds_us: int, group_us: int, overwrite: Callable[[int, int], None]
+        self, capacity: int, seconds_us: int, limit_us: int, overwrite: Callable[[int, int], None]
     ) -> None:
         self.capacity = capacity
         self.seconds_us = seconds_us
-        # Key frames fall on frames: at five frames a second a group of 1 s may take 1.2 s.
-        self.limit_us = seconds_us + group_us * 5 // 4
+        self.limit_us = limit_us
         self._overwrite = overwrite
         self._serial = 0
         self.oldest: Group | None = None

@@ -171,6 +171,28 @@ def test_a_group_without_end_leaves_rather_than_stretch_the_window(ring: Ring) -
     assert ring.wants_key
 
 
+@pytest.mark.parametrize(
+    ("most", "limit_us"), [(0.8, 800_000), (0.875, 875_000), (3.0, 500_000 + GROUP_US * 5 // 4)]
+)
+def test_nothing_is_kept_longer_than_it_may_be_whatever_it_leaves_uncovered(
+    most: float, limit_us: int
+) -> None:
+    ring = Ring(2_000, 0.5, GROUP_US, most, lock=False)
+    stream = Stream(ring)
+    stream.feed("IPP xxx I")  # At 1.0 s, and after a gap at 1.6 s, which cover 0.5 s at 2.1 s.
+    assert ring.leaves_us == 1_000_000 + limit_us + 1
+    ring.expire(1_000_000 + limit_us)
+    assert held(ring) == "IPP I"
+    ring.expire(1_000_000 + limit_us + 1)
+    assert held(ring) == "I"
+    ring.close()
+
+
+def test_a_ring_may_not_have_to_let_go_of_what_it_is_to_cover() -> None:
+    with pytest.raises(ValueError, match=r"of 0\.5 s, at most 0\.4 s"):
+        Ring(2_000, 0.5, GROUP_US, 0.4, lock=False)
+
+
 def test_an_overlong_group_leaves_though_the_rest_is_short_and_that_is_told(ring: Ring) -> None:
     stream = Stream(ring)
     stream.feed("IPPPPPPI P")
