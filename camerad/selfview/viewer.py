@@ -29,6 +29,9 @@ SLOW_US: Final = 333_000
 """A write that takes longer makes a poor mirror,"""
 SLOW_WRITES: Final = 3
 """and so many in a row are no accident of a busy machine."""
+QUICK_US: Final = 250_000
+"""So many that take less show that it is over; a display between the two stays what it was, or it
+would be reported failed and mended again and again."""
 SOONER: Final = 0.75
 """A picture may come by this share of a period after the one before: sensors are not that even."""
 
@@ -52,18 +55,22 @@ class Viewer:
         self._age_us = 0
         self._live = False
         self._asked_us = 0
-        self._slow_writes = 0
+        self._slow = False
+        self._contrary_writes = 0
 
     @property
     def slow(self) -> bool:
         """Whether the display takes too long for a picture."""
-        return self._slow_writes >= SLOW_WRITES
+        return self._slow
 
     def _write(self) -> None:
         began_us = self._clock.now_us()
         self._display.show(self._screen.pixels)
-        slow = self._clock.now_us() - began_us > SLOW_US
-        self._slow_writes = self._slow_writes + 1 if slow else 0
+        took_us = self._clock.now_us() - began_us
+        contrary = took_us < QUICK_US if self._slow else took_us > SLOW_US
+        self._contrary_writes = self._contrary_writes + 1 if contrary else 0
+        if self._contrary_writes >= SLOW_WRITES:
+            self._slow, self._contrary_writes = not self._slow, 0
 
     def show(self, scene: Scene) -> None:
         """Show this from now on. The same scene again changes nothing but is written again, so

@@ -218,10 +218,24 @@ def test_that_there_is_no_picture_is_said_also_when_the_running_time_grows_a_dig
     assert level(device) == 63
 
 
+SLOW, QUICK, BETWEEN = 400_000, 1_000, 300_000
+"""Microseconds for a picture: more than a third of a second, less than a quarter, and neither."""
+
+
 @pytest.mark.parametrize(
     ("took_us", "slow"),
-    # Three in a row, each above a third of a second; the last counts.
-    [((400_000,) * 3, True), ((400_000, 400_000), False), ((400_000,) * 3 + (1_000,), False)],
+    [
+        ([SLOW] * 3, True),
+        ([SLOW] * 2, False),
+        ([SLOW] * 2 + [QUICK] + [SLOW] * 2, False),
+        # It is slow until three in a row are quick.
+        ([SLOW] * 3 + [QUICK] * 2, True),
+        ([SLOW] * 3 + [QUICK] * 3, False),
+        ([SLOW] * 3 + [QUICK] * 2 + [SLOW] + [QUICK] * 2, True),
+        # One that takes about a third of a second is not now slow and now quick.
+        ([SLOW] * 3 + [BETWEEN] * 9, True),
+        ([SLOW] * 3 + [QUICK] * 3 + [BETWEEN] * 9, False),
+    ],
 )
 def test_a_display_that_takes_long_again_and_again_is_slow(
     bench: Bench, shared: Shared, monkeypatch: pytest.MonkeyPatch, took_us: list[int], slow: bool
