@@ -143,6 +143,10 @@ class Intended(msgspec.Struct, frozen=True):
     began: Stage | None = None
 
 
+CONTINUED: Final = "continued"
+"""Source of the intent that a recording goes on from one that was cut off: nobody's hand."""
+
+
 class Raised(msgspec.Struct, frozen=True):
     """A condition holds from now on; saying it again is harmless."""
 

@@ -82,13 +82,16 @@ def break_off(state: State, at_us: int) -> Result:
 
 def rest(state: State, at_us: int, rules: Rules) -> Result:
     """The wait is over: what was remembered comes, or idle, or the end that was asked for."""
+    dropped: tuple[Effect, ...] = ()
+    if state.goes_on and not state.can_record:
+        state, dropped = drop(state)
     if state.remembered is Intent.RECORD:
         edge_us, source = state.remembered_us, state.remembered_source
         return start(state, at_us, edge_us, source, rules)
     # A recording may have overtaken a wipe and be over before the answer: then idle waits for it.
     stage = Stage.SELF_VIEW if state.wiping else Stage.IDLE
     armed = stage is Stage.IDLE and stage in rules.armed_in and not state.ending
-    effects = (*_arming(state, wanted=armed), *_showing(state, wanted=False))
+    effects = (*dropped, *_arming(state, wanted=armed), *_showing(state, wanted=False))
     was = state.stage
     state = replace(
         state,
@@ -138,6 +141,18 @@ def refuse(state: State, at_us: int) -> Result:
         return state, told
     state, words = tell_status(state, at_us)
     return state, told + words
+
+
+def drop(state: State) -> Result:
+    """The recording that is remembered cannot begin: who pressed is refused, and whoever believes
+    that it goes on is told that it does not."""
+    told = CueKind.CUT_OFF if state.goes_on else CueKind.REFUSED
+    return forget(state), (Cue(told),)
+
+
+def cut_off(state: State) -> Result:
+    """The last life of the camera ended in a recording, and that does not go on."""
+    return state, () if state.ended else (Cue(CueKind.CUT_OFF),)
 
 
 def leave(state: State) -> Result:

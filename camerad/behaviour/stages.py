@@ -23,7 +23,9 @@ and not multiplied into it:
 - *Given up.* A camera that does not come back, whatever is tried, does end it: red would say for
   hours that footage is being kept. It is tried on, and a press records again once it is back.
 - *Cut off.* If the camera's last life ended in a recording that does not go on, whoever wears it
-  still believes that it records. That is told when it is known, and changes nothing else.
+  still believes that it records. That is told when it is known, and changes nothing else. One that
+  is to go on waits while the camera starts, also for a sensor that is down: it would have outlived
+  that as well. What else refuses it, or a camera that is given up, cuts it off.
 - *Armed.* Whether the ring is fed. True exactly where the rules arm the stage, and from the start
   of a recording until it is closed. Wiping, it is False.
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
@@ -69,6 +71,7 @@ from msgspec.structs import replace
 from camerad.base.errors import CameradError
 from camerad.behaviour import outcomes
 from camerad.behaviour.events import (
+    CONTINUED,
     Arm,
     Cleared,
     Closed,
@@ -219,7 +222,7 @@ def step(state: State, event: Event, rules: Rules) -> Result:
         case Cleared():
             return _cleared(state, event)
         case CutOff():
-            return state, () if state.ended else (Cue(CueKind.CUT_OFF),)
+            return outcomes.cut_off(state)
         case GivenUp():
             return _given_up(state, event)
         case Tick(at_us):
@@ -242,8 +245,9 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
         means = INTENTS[LEADS_TO[state.remembered]].get(intent)
     # Starting a recording waits for no wipe and no file; everything else does.
     remember = state.waiting and (starting or means is not Outcome.RECORD)
-    if means is Outcome.RECORD and not state.can_record:
-        return outcomes.refuse(state, event.at_us)
+    wanted = means is Outcome.RECORD or (state.goes_on and intent is Intent.RECORD)
+    if wanted and not state.can_record:
+        return _cannot(state, event)
     if means is None or state.ending:
         return state, ()
     if remember:
@@ -265,6 +269,16 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
             return outcomes.tell_status(state, event.at_us)
         case _:
             return outcomes.switch_display(state, not state.display_on)
+
+
+def _cannot(state: State, event: Intended) -> Result:
+    """A recording is wanted that cannot begin. One that goes on waits for a camera that starts."""
+    if event.source != CONTINUED:
+        return outcomes.refuse(state, event.at_us)
+    matter = state.conditions & REFUSES_START
+    if state.stage is Stage.STARTING and not state.ending and matter == {Condition.CAMERA_DOWN}:
+        return _remember(state, Outcome.RECORD, event)
+    return outcomes.cut_off(state)
 
 
 def _still_wanted(state: State, event: Intended) -> Intent | None:
@@ -306,9 +320,10 @@ def _raised(state: State, event: Raised) -> Result:
     state = replace(state, conditions=state.conditions | {condition})
     state = outcomes.owe_words(state, {condition})
     effects: tuple[Effect, ...] = () if cue is None or told else (Cue(cue),)
-    if condition in REFUSES_START and state.remembered is Intent.RECORD:
-        state = outcomes.forget(state)
-        effects = (Cue(CueKind.REFUSED), *effects)
+    waits = state.goes_on and condition is Condition.CAMERA_DOWN
+    if condition in REFUSES_START and state.remembered is Intent.RECORD and not waits:
+        state, dropped = outcomes.drop(state)
+        effects = dropped + effects
     if ends:
         state, stopping = outcomes.stop(state, event.at_us, condition.value)
         effects = stopping + effects  # first what matters, then the telling
@@ -334,6 +349,8 @@ def _cleared(state: State, event: Cleared) -> Result:
 
 
 def _given_up(state: State, event: GivenUp) -> Result:
+    if state.goes_on:
+        return outcomes.drop(state)
     if state.stage is not Stage.RECORDING:
         return state, ()
     state, stopping = outcomes.stop(state, event.at_us, Condition.CAMERA_DOWN.value)
@@ -382,8 +399,8 @@ def _note(state: State, event: Event) -> Result:
             told = state.conditions & ENDS_RECORDING
             return state, () if told else (Cue(CueKind.RECORDING_FAILED),)
         case Shutdown():
-            refused = state.remembered is Intent.RECORD
-            state = replace(outcomes.forget(state), ending=True)
-            return state, (Cue(CueKind.REFUSED),) if refused else ()
+            wanted = state.remembered is Intent.RECORD
+            state, dropped = outcomes.drop(state) if wanted else (outcomes.forget(state), ())
+            return replace(state, ending=True), dropped
         case _:
             return state, ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from camerad.behaviour.events import Condition, Intent, Stage
+from camerad.behaviour.events import CONTINUED, Condition, Intent, Stage
 from camerad.behaviour.tables import ARMABLE, KEEPING, REFUSES_START
 
 
@@ -84,6 +84,11 @@ class State(msgspec.Struct, frozen=True):
         return self.stage in (Stage.STARTING, Stage.STOPPING) or (
             self.stage is Stage.SELF_VIEW and self.wiping
         )
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what is remembered is a recording that was cut off and is to go on."""
+        return self.remembered is Intent.RECORD and self.remembered_source == CONTINUED
 
     @property
     def ended(self) -> bool:

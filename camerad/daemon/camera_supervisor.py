@@ -116,7 +116,8 @@ class CameraSupervisor:
         A card that hangs is not waited for: what it then remembers after all is taken back, and
         the ladder asks again.
         """
-        recording = self._core.state.keeping
+        # One that was cut off and waits for the camera is ended by a reboot, too.
+        recording = self._core.state.keeping or self._core.state.goes_on
         self._resolving = True
         try:
             asked = self._core.loop.in_thread(lambda: self._reboots.resolve(recording=recording))

@@ -38,6 +38,11 @@ class Step(msgspec.Struct, frozen=True):
         before, after = self.before, self.after
         return (before.stage, before.display_on) != (after.stage, after.display_on)
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the wearer is told that a recording was cut off and does not go on."""
+        return stages.Cue(stages.CueKind.CUT_OFF) in self.effects
+
 
 Listener = Callable[[Step], None]
 

@@ -82,7 +82,7 @@ class Presentation:
         before, after = step.before, step.after
         if after.keeping or Condition.DOCKED in after.conditions:
             self._status.cut_off = False
-        elif isinstance(step.event, stages.CutOff):
+        elif step.cut_off:
             self._status.cut_off = True
         if (before.armed, before.keeping) != (after.armed, after.keeping):
             self.tell_stamp()

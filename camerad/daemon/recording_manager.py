@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from camerad.base.async_utils import raise_error
 from camerad.base.clock import SECOND
@@ -24,6 +24,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import Condition, Intent, Stage, State
 from camerad.config import Settings
 from camerad.daemon.audio_manager import AudioManager
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from camerad.store.store import Store
 
 log = logging.getLogger(__name__)
-
-CONTINUED: Final = "continued"
-"""Trigger of a recording that goes on from one that was cut off."""
 
 _T = TypeVar("_T")
 
@@ -288,6 +286,8 @@ class RecordingManager:
 
     def stepped(self, step: Step) -> None:
         """The camera's state is another: the ledger hears of stages and faults."""
+        if step.cut_off and not isinstance(step.event, stages.CutOff):
+            log.warning("it does not go on after all", extra=MessageId.CUT_OFF.extra)
         for condition, holds in changes(step):
             self.note("fault", condition=condition.value, holds=holds)
         if step.restaged:

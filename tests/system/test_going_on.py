@@ -13,6 +13,8 @@ from tests.system.harness import PATIENCE, UNHURRIED, BodyCamera, body_camera, c
 
 pytestmark = pytest.mark.system
 
+SENSOR_SECONDS = 6
+"""Longer than the daemon needs to find out that its camera does not come."""
 AWAY_SECONDS = 4
 """Until the killed daemon is started again: what was shown is dark before that."""
 
@@ -55,3 +57,19 @@ def test_a_killed_daemon_leaves_a_dark_display_and_its_recording_goes_on_muted(
     assert sum(facts["sound"]["units"] for facts in recording.facts) == 0
     said = [one["state"] for facts in recording.facts for one in facts["sound"]["states"]]
     assert said == ["muted"]
+
+
+def test_a_recording_goes_on_though_its_camera_comes_seconds_after_the_daemon(
+    tmp_path: Path,
+) -> None:
+    with body_camera(tmp_path, configuration(tmp_path, "generic", buttons=UNHURRIED)) as camera:
+        camera.press("main", 1.3)
+        camera.wait(stage="recording")
+        camera.pass_time(1)
+        camera.fault("camera_gone", SENSOR_SECONDS)
+        camera.fault("daemon_killed")
+        until(lambda: goes_on(camera), SENSOR_SECONDS + PATIENCE, "it goes on")
+        camera.pass_time(1)
+        recording = sealed.read(camera.stop()["path"])
+    assert recording.header["trigger"] == "continued"
+    assert sum(facts["frames"] for facts in recording.facts) > 0

@@ -32,12 +32,12 @@ from camerad.base.async_utils import EventLoop
 from camerad.base.clock import Clock, ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.scene import Scene
 from camerad.config import load
 from camerad.daemon import app, recording_manager
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.open_store import OpenedStore
-from camerad.daemon.recording_manager import CONTINUED
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.recording import recorder
 from camerad.store import disk

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import fields, replace
 
 from camerad.behaviour import signals, stages
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.signals import Detail, Pattern, Rhythm
 from camerad.behaviour.stages import Condition, Cue, CueKind, Intent, Stage, State
 from tests.unit.behaviour.space import Transition
@@ -140,20 +141,43 @@ def p5(t: Transition) -> str | None:
     if refused and not (impossible or _may_not_mute(t)):
         return "refused without a failed camera or storage, and with someone to seal to"
     wanted = isinstance(t.event, stages.Intended) and t.event.intent is Intent.RECORD
+    if (what := _not_going_on(t)) is not None:
+        return what
     if wanted and (what := _lost(t, impossible)) is not None:
         return what
     if t.before.remembered is Intent.RECORD:
         if starts and starts[0].at_us != t.before.remembered_us:
             return "a remembered press lost its time"
         over = isinstance(t.event, stages.Ready | stages.Closed | stages.Failed)
-        if over and not starts:
+        cut_off = _to_go_on(t.before) and Cue(CueKind.CUT_OFF) in t.effects
+        if over and not (starts or cut_off):
             return "a remembered press is not acted on"
         taken_back = isinstance(t.event, stages.Intended) and t.event.intent is Intent.STOP
-        if t.after.remembered is not Intent.RECORD and not (starts or refused or taken_back):
+        told = refused or cut_off
+        if t.after.remembered is not Intent.RECORD and not (starts or told or taken_back):
             return "a remembered press is forgotten"
     if t.before.stage is Stage.RECORDING and t.after.stage is not Stage.RECORDING:
         return _ended_by_accident(t)
     return None
+
+
+def _to_go_on(state: State) -> bool:
+    """Whether a recording that was cut off waits to go on."""
+    return state.remembered is Intent.RECORD and state.remembered_source == CONTINUED
+
+
+def _not_going_on(t: Transition) -> str | None:
+    """A recording that was cut off goes on, waits for its camera, or its end is told."""
+    assert t.after is not None
+    asked = isinstance(t.event, stages.Intended) and t.event.source == CONTINUED
+    records = t.before.remembered is Intent.RECORD or t.before.stage is Stage.RECORDING
+    if not (asked and not records) and not _to_go_on(t.before):
+        return None
+    taken_back = isinstance(t.event, stages.Intended) and t.event.intent is Intent.STOP
+    goes_on = t.after.stage is Stage.RECORDING or _to_go_on(t.after)
+    if goes_on or taken_back or t.before.ended or Cue(CueKind.CUT_OFF) in t.effects:
+        return None
+    return "a recording does not go on, and nobody is told"
 
 
 def _may_not_mute(t: Transition) -> bool:
@@ -168,6 +192,8 @@ def _lost(t: Transition, impossible: bool) -> str | None:
     starts = [e.at_us for e in t.effects if isinstance(e, stages.StartRecording)]
     if t.before.stage is Stage.RECORDING:
         return None
+    if t.event.source == CONTINUED and impossible:
+        return None  # no hand waits for an answer; `_not_going_on` says what is owed instead
     if impossible:
         return None if Cue(CueKind.REFUSED) in t.effects else "refused in silence"
     if t.before.stage is not Stage.STARTING:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from camerad.behaviour import stages
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import Condition, Effect, Event, IllegalEvent, Intent, Rules, State
 from tests.unit.behaviour.world import ImpossibleError, World
 
@@ -147,6 +148,7 @@ def explore(
 def _events(conditions: frozenset[Condition]) -> Iterator[Event]:
     for intent in Intent:
         yield stages.Intended(NOW_US, intent, EDGE_US, SOURCE)
+    yield stages.Intended(NOW_US, Intent.RECORD, EDGE_US, CONTINUED)
     for condition in conditions:
         yield stages.Raised(NOW_US, condition)
         yield stages.Cleared(NOW_US, condition)

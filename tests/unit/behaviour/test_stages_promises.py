@@ -294,6 +294,9 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("P5", "what is remembered is forgotten"): lambda s: s.set(
         "_remember", lambda before, means, event: (before, ())
     ),
+    ("P5", "a recording that cannot go on is dropped in silence"): lambda s: s.effects(
+        "drop", _without(stages.Cue)
+    ),
     ("P10", "a broken display refuses a start"): lambda s: s.refuse(Condition.DISPLAY_DOWN),
     ("P10", "a broken display ends the recording"): lambda s: s.end(Condition.DISPLAY_DOWN),
     ("P10", "the display comes first"): lambda s: s.effects("start", lambda e: e[::-1]),

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from camerad.behaviour import signals, stages
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import (
     Arm,
     Condition,
@@ -41,6 +42,7 @@ REFUSED, READY = Cue(CueKind.REFUSED), Cue(CueKind.READY)
 VIEW_ON, VIEW_OFF = Cue(CueKind.SELF_VIEW_ON), Cue(CueKind.SELF_VIEW_OFF)
 STORAGE_FAILED = Cue(CueKind.STORAGE_FAILED)
 RECORDING_FAILED = Cue(CueKind.RECORDING_FAILED)
+CUT_OFF, CAMERA_DOWN = Cue(CueKind.CUT_OFF), Cue(CueKind.CAMERA_DOWN)
 WORDS = ShowStatus(True)
 
 
@@ -65,6 +67,10 @@ class Camera:
     def want(self, intent: Intent, ago_us: int = 0) -> list[stages.Effect]:
         edge_us = self.now_us - ago_us
         return self.take(stages.Intended(self.now_us, intent, edge_us, "button:main"))
+
+    def go_on(self) -> list[stages.Effect]:
+        """A recording that was cut off is to go on."""
+        return self.take(stages.Intended(self.now_us, Intent.RECORD, self.now_us, CONTINUED))
 
     def raise_(self, condition: Condition) -> list[stages.Effect]:
         return self.take(stages.Raised(self.now_us, condition))
@@ -768,6 +774,69 @@ def test_that_a_recording_was_cut_off_is_told_and_changes_nothing(stage: Stage) 
     before = camera.state
     assert camera.take(stages.CutOff(camera.now_us)) == [Cue(CueKind.CUT_OFF)]
     assert camera.state == before
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_a_recording_that_was_cut_off_waits_for_its_camera_and_goes_on(asked_first: bool) -> None:
+    """It would have outlived that, too; and whoever wears the camera believes that it records."""
+    camera = camera_in(Stage.STARTING)
+    if asked_first:
+        assert camera.go_on() == []
+        assert camera.raise_(Condition.CAMERA_DOWN) == [CAMERA_DOWN]
+    else:
+        assert camera.raise_(Condition.CAMERA_DOWN) == [CAMERA_DOWN]
+        assert camera.go_on() == []
+    # A hand is answered as ever, and takes nothing away.
+    assert camera.want(Intent.RECORD)[0] == REFUSED
+    assert camera.want(Intent.ESCALATE) == []
+    camera.now_us = 9 * SECOND
+    assert camera.clear(Condition.CAMERA_DOWN) == []
+    assert StartRecording(CONTINUED, 0, False) in camera.ready()
+    assert camera.stage is Stage.RECORDING
+
+
+@pytest.mark.parametrize("condition", sorted(stages.REFUSES_START, key=lambda one: one.value))
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.SELF_VIEW])
+def test_a_recording_that_cannot_go_on_was_cut_off_and_the_wearer_is_told(
+    stage: Stage, condition: Condition
+) -> None:
+    camera = camera_in(stage)
+    camera.raise_(condition)
+    before = camera.state
+    if stage is Stage.STARTING and condition is Condition.CAMERA_DOWN:
+        assert camera.go_on() == []
+        # It was up for a moment: nothing is waited for any more.
+        assert CUT_OFF in camera.ready()
+        assert camera.stage is Stage.IDLE
+        return
+    assert camera.go_on() == [CUT_OFF]
+    assert camera.state == before
+
+
+@pytest.mark.parametrize("condition", sorted(stages.REFUSES_START, key=lambda one: one.value))
+def test_what_makes_it_impossible_later_is_told_with_its_end(condition: Condition) -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.go_on()
+    told = [Cue(stages.CUES[condition])]
+    waits = condition is Condition.CAMERA_DOWN
+    assert camera.raise_(condition) == (told if waits else [CUT_OFF, *told])
+    assert camera.state.goes_on is waits
+
+
+def test_a_recording_whose_camera_is_given_up_does_not_go_on() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.go_on()
+    camera.raise_(Condition.CAMERA_DOWN)
+    assert camera.take(stages.GivenUp(SECOND)) == [CUT_OFF]
+    camera.clear(Condition.CAMERA_DOWN)
+    assert camera.ready() == [READY]
+
+
+def test_a_camera_that_shuts_down_lets_no_recording_go_on() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.go_on()
+    assert camera.shut_down() == [CUT_OFF, End()]
+    assert camera.go_on() == []
 
 
 def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:

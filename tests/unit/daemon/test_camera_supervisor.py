@@ -14,6 +14,7 @@ from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_REBOOT
 from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS, MOST_REBOOTS
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.reboots import Reboots, to_json
 from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import FRAMES_LOST, Gap
@@ -168,6 +169,20 @@ def test_without_a_reboot_left_only_a_recording_of_nothing_is_given_up(
 
     scene.live(fail)
     assert scene.core.state.stage is (Stage.STOPPING if silent else Stage.RECORDING)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_reboot_ends_a_recording_that_waits_for_the_camera_to_go_on(
+    scene: Scene, goes_on: bool
+) -> None:
+    def fail() -> None:
+        source = CONTINUED if goes_on else "control"
+        scene.core.post(stages.Intended(0, stages.Intent.RECORD, 0, source))
+        scene.camera.fatal("it is missing")
+
+    scene.live(fail)
+    assert scene.codes == [EX_REBOOT]
+    assert RebootLog(str(scene.directory)).ended_a_recording() is goes_on
 
 
 def test_a_card_that_hangs_is_not_waited_for_and_its_late_reboot_is_taken_back(

@@ -18,6 +18,7 @@ from camerad.behaviour import scene as scenes
 from camerad.behaviour import signals, stages
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Condition, Stage, State
 from camerad.config import load
@@ -245,8 +246,9 @@ def run(scene: Scene, life: Coroutine[Any, Any, None]) -> None:
         loop.close()
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
 @pytest.mark.parametrize("over", ["another begins", "it is brought back"])
-def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str) -> None:
+def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str, goes_on: bool) -> None:
     display = Display()
     scene.shown.display = display
 
@@ -259,7 +261,13 @@ def test_a_recording_that_was_cut_off_is_told_until(scene: Scene, over: str) -> 
     async def life() -> None:
         assert not asked().cut_off
         await asyncio.sleep(6)
-        scene.core.post(stages.CutOff(scene.core.now_us()))
+        now_us = scene.core.now_us()
+        if goes_on:  # it was to, and cannot
+            scene.core.conditions.raise_(Condition.CAMERA_DOWN)
+            scene.core.post(stages.Intended(now_us, stages.Intent.RECORD, now_us, CONTINUED))
+            scene.core.conditions.clear(Condition.CAMERA_DOWN)
+        else:
+            scene.core.post(stages.CutOff(now_us))
         assert asked().cut_off
         await asyncio.sleep(6)
         assert asked().cut_off

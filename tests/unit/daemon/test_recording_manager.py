@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.behaviour import stages
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import Closed, Condition, Failed, Intent, Opened, Stage, State
 from camerad.config import load
 from camerad.daemon.buffers import make_rings
@@ -22,7 +23,7 @@ from camerad.daemon.conditions import Conditions
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Dispatcher
 from camerad.daemon.effects import Effects
-from camerad.daemon.recording_manager import CONTINUED, RecordingManager
+from camerad.daemon.recording_manager import RecordingManager
 from camerad.recording import recorder
 from camerad.recording.fragment_muxer import ParametersChangedError
 from camerad.recording.remainder import Remainder

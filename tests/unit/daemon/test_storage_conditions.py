@@ -14,10 +14,11 @@ import pytest
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.behaviour.budget import CARD_SECONDS
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import Condition, CutOff, Intended, Stage
 from camerad.config import load
 from camerad.daemon.open_store import OpenedStore, WhatIsKnown
-from camerad.daemon.recording_manager import CONTINUED, RecordingManager
+from camerad.daemon.recording_manager import RecordingManager
 from camerad.store import disk
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
@@ -331,6 +332,16 @@ def test_a_recording_that_goes_on_is_told_by_its_start(scene: Scene) -> None:
     assert isinstance(step.event, Intended)
     assert step.event.source == CONTINUED
     assert step.after.stage is Stage.RECORDING
+
+
+def test_a_recording_that_cannot_go_on_was_cut_off_and_the_log_says_so(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.core.dispatcher.listen(scene.recordings.stepped)
+    scene.core.conditions.raise_(Condition.NO_RECIPIENTS)
+    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume="ID", cut_off=False))
+    assert scene.heard.steps[-1].cut_off
+    assert "it does not go on after all" in caplog.messages
 
 
 def test_a_card_that_does_not_answer_has_failed_and_is_asked_one_thing_at_a_time(

@@ -25,6 +25,7 @@ from sealed_helpers import (
 
 from camerad.base.clock import SECOND, ClockSource
 from camerad.base.text import Number
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.heat import Cause
 from camerad.capture import pictures
 from camerad.container import gaps
@@ -32,7 +33,6 @@ from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, RateChange
 from camerad.control.metrics import REASONS
-from camerad.daemon.recording_manager import CONTINUED
 from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import LINES, RATES, CoverSheet, DeliveredFile, render
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
