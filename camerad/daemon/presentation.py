@@ -66,13 +66,15 @@ class Presentation:
         self._cues.play(kind)
 
     def announce(self, step: Step) -> None:
-        """Say aloud what has happened, where the policy wants it said."""
+        """Say aloud what has happened, where the policy wants it said. A microphone that is closed
+        says nothing; that it was down is known all the same."""
         if self.announcer is not None:
             self.announcer.stepped(
                 step.event.at_us,
                 step.before,
                 step.after,
-                sound=self._has_sound(),
+                sound=self._has_sound()
+                and Condition.MICROPHONE_DOWN not in step.after.conditions,
                 failed=stages.is_failure(step.event),
             )
 
