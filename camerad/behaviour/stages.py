@@ -336,10 +336,12 @@ def _cleared(state: State, event: Cleared) -> Result:
     could = state.can_record
     left = state.conditions - {event.condition}
     state = replace(state, conditions=left, words_due=state.words_due and bool(left & IN_WORDS))
+    if state.stage is Stage.RECORDING and event.condition is Condition.CAMERA_DOWN:
+        return state, outcomes.goes_on(state)  # whatever refuses the next one
     if could or not state.can_record:
         return state, ()
     if state.stage is Stage.RECORDING:
-        return state, outcomes.goes_on(state)  # the camera is back
+        return state, outcomes.goes_on(state)
     if state.stage in ARMABLE:
         return state, (Cue(CueKind.READY),)
     return state, ()

@@ -290,6 +290,9 @@ def muting(t: Transition) -> str | None:
 def rhythms(t: Transition) -> str | None:
     """What is felt is true of the camera as it is then."""
     assert t.after is not None
+    back = t.before.stage is Stage.RECORDING and _pictures(t.after) and not _pictures(t.before)
+    if back and Cue(CueKind.STILL_RECORDING) not in t.effects:
+        return "pictures are recorded again, and nobody is told"
     if Cue not in map(type, t.effects):
         return None
     told = signals.told_once(t.effects, t.after, Detail.BASIC)

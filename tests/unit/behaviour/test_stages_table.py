@@ -379,6 +379,13 @@ def test_a_recording_whose_camera_is_back_says_what_it_lacks() -> None:
     assert camera.clear(Condition.CAMERA_DOWN) == [*goes_on, Cue(CueKind.MICROPHONE_DOWN)]
 
 
+def test_that_the_camera_is_back_is_told_though_the_next_press_would_be_refused() -> None:
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.LEDGER_FAILED)
+    camera.raise_(Condition.CAMERA_DOWN)
+    assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.STILL_RECORDING)]
+
+
 def decided(intent: Intent, began: Stage, edge_us: int = 0) -> stages.Intended:
     """A gesture whose press began in that stage is decided only now."""
     return stages.Intended(0, intent, edge_us, "button:display", began)
