@@ -83,7 +83,8 @@ class Intent(Enum):
     TOGGLE_MUTE = "toggle_mute"
     """Sound off or on in the recording."""
     SHOW_STATUS = "show_status"
-    """In idle: what is the matter, battery, storage and clock on the display for a moment."""
+    """In idle, and while the camera starts: what is the matter, battery, storage and clock on the
+    display for a moment."""
 
 
 class CueKind(Enum):

@@ -94,7 +94,7 @@ class DecidedGesture(msgspec.Struct, frozen=True):
 
 _ALL: Final = frozenset(Stage)
 _NOT_RECORDING: Final = _ALL - {Stage.RECORDING}
-_IDLE: Final = frozenset({Stage.IDLE})
+_NOT_SELF_VIEW: Final = _ALL - {Stage.SELF_VIEW}
 _RECORDING: Final = frozenset({Stage.RECORDING})
 
 _MAIN: Final = (
@@ -109,17 +109,17 @@ DEFAULT_TWO_BUTTONS: Final = (
         "display",
         (
             Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),
-            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _IDLE | _RECORDING, hold_us=1_000_000),
+            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _NOT_SELF_VIEW, hold_us=1_000_000),
             Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
         ),
     ),
 )
 """A main button and one for the display.
 
-A hold of the display button asks for the status. That means nothing in a recording, so neither does
-the hold: a finger that rests there switches neither the display nor the sound. The sound takes a
-press and a second one that is held, as with one button; so the display follows a press there a
-moment later.
+A hold of the display button asks for the status. That means nothing in a recording or while one is
+closed, so neither does the hold: a finger that rests there switches neither the display nor the
+sound, and who wants to read opens no self-view. The sound takes a press and a second one that is
+held, as with one button; so the display follows a press in a recording a moment later.
 """
 
 DEFAULT_ONE_BUTTON: Final = (

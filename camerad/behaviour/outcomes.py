@@ -30,7 +30,7 @@ from camerad.behaviour.events import (
     Wipe,
 )
 from camerad.behaviour.state import Rules, State
-from camerad.behaviour.tables import CUES, IN_WORDS, SAID_AGAIN, Outcome
+from camerad.behaviour.tables import CUES, IN_WORDS, SAID_AGAIN, TELLS_STATUS, Outcome
 
 Result: TypeAlias = tuple[State, tuple[Effect, ...]]
 """The state afterwards, and the effects to carry out, in their order."""
@@ -134,10 +134,10 @@ def show(state: State, at_us: int, rules: Rules) -> Result:
 
 
 def refuse(state: State, at_us: int) -> Result:
-    """Say that nothing is recorded, and why: what whoever begins the self-view is told. In idle the
-    display says it in words; elsewhere the person opposite would read them."""
+    """Say that nothing is recorded, and why: what whoever begins the self-view is told. The display
+    says it in words, where the person opposite does not read them."""
     told = (Cue(CueKind.REFUSED), *_say_again(state, Outcome.SELF_VIEW))
-    if state.stage is not Stage.IDLE or state.ended:
+    if state.stage not in TELLS_STATUS or state.ended:
         return state, told
     state, words = tell_status(state, at_us)
     return state, told + words

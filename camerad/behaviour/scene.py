@@ -26,7 +26,7 @@ from msgspec.structs import asdict, replace
 from camerad.behaviour.dock_progress import HandoverProgress, HandoverState, HandoverTrouble
 from camerad.behaviour.events import Condition, Stage
 from camerad.behaviour.state import State
-from camerad.behaviour.tables import REFUSES_START
+from camerad.behaviour.tables import REFUSES_START, TELLS_STATUS
 
 GRAVITY: Final = (
     # A press would be refused. First what nobody but the office can mend,
@@ -175,7 +175,7 @@ def scene(state: State, facts: SceneFacts) -> Scene:
         return RecordingScene(state.entered_us, _sound(state, facts))
     if state.display_on and state.stage is Stage.SELF_VIEW:
         return Mirror(facts.pre_event_seconds if state.armed and state.can_record else 0.0)
-    if state.status_on and state.stage is Stage.IDLE:
+    if state.status_on and state.stage in TELLS_STATUS:
         return _status(state, facts)
     return Badge() if facts.looking and state.stage is Stage.IDLE else DARK
 

@@ -38,9 +38,10 @@ and not multiplied into it:
   belongs to that recording: every one begins unmuted, and whoever mutes is reminded of it. What
   the microphone heard before the decision stays.
 - *Status.* For a moment the display tells the wearer what is the matter, and of battery, storage
-  and clock: if asked for it, and if a press is refused. In idle only, since elsewhere the person
-  opposite reads it; whatever leaves idle ends it. What was felt in a recording could not be read
-  there: the idle behind it shows it by itself, if anything still is the matter then.
+  and clock: if asked for it, and if a press is refused. While the camera starts and in idle only,
+  since elsewhere the person opposite reads it; whatever leaves idle ends it. What was felt in a
+  recording could not be read there: the idle behind it shows it by itself, if anything still is the
+  matter then.
 - *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
   records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
   all of them.
@@ -240,6 +241,8 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
     if intent is None:
         return state, ()
     means = INTENTS[state.stage].get(intent)
+    if means is Outcome.STATUS and not state.ending:
+        return outcomes.tell_status(state, event.at_us)  # nothing waits for it
     starting = state.stage is Stage.STARTING
     if state.waiting and (starting or means is not Outcome.RECORD):
         means = INTENTS[LEADS_TO[state.remembered]].get(intent)
@@ -265,8 +268,6 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
             return state, (Mark(event.edge_us), Cue(CueKind.MARKED))
         case Outcome.MUTE:
             return outcomes.mute(state, event.at_us, rules)
-        case Outcome.STATUS:
-            return outcomes.tell_status(state, event.at_us)
         case _:
             return outcomes.switch_display(state, not state.display_on)
 

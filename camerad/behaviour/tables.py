@@ -66,6 +66,9 @@ ARMABLE: Final = frozenset({Stage.IDLE, Stage.SELF_VIEW})
 KEEPING: Final = frozenset({Stage.RECORDING, Stage.STOPPING})
 """Stages in which footage is being kept: the red light's."""
 
+TELLS_STATUS: Final = frozenset({Stage.STARTING, Stage.IDLE})
+"""Stages in which the display may tell the status: nobody opposite is shown or recorded."""
+
 _FROM_IDLE: Final = {
     Intent.ESCALATE: Outcome.SELF_VIEW,
     Intent.TOGGLE_SELF_VIEW: Outcome.SELF_VIEW,
@@ -73,7 +76,7 @@ _FROM_IDLE: Final = {
 }
 
 INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
-    Stage.STARTING: _FROM_IDLE,
+    Stage.STARTING: {**_FROM_IDLE, Intent.SHOW_STATUS: Outcome.STATUS},
     Stage.IDLE: {**_FROM_IDLE, Intent.SHOW_STATUS: Outcome.STATUS},
     Stage.SELF_VIEW: {
         Intent.ESCALATE: Outcome.RECORD,
@@ -93,7 +96,7 @@ INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
 """What an intent means; one that is missing means nothing there."""
 
 EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
-    Stage.STARTING: {Ready: Outcome.REST, Shutdown: Outcome.END},
+    Stage.STARTING: {Ready: Outcome.REST, Tick: Outcome.STATUS_OVER, Shutdown: Outcome.END},
     Stage.IDLE: {Tick: Outcome.STATUS_OVER, Shutdown: Outcome.END},
     Stage.SELF_VIEW: {Tick: Outcome.IDLE, Wiped: Outcome.REST, Shutdown: Outcome.IDLE},
     Stage.RECORDING: {

@@ -73,8 +73,7 @@ class Presentation:
                 step.event.at_us,
                 step.before,
                 step.after,
-                sound=self._has_sound()
-                and Condition.MICROPHONE_DOWN not in step.after.conditions,
+                sound=self._has_sound() and Condition.MICROPHONE_DOWN not in step.after.conditions,
                 failed=stages.is_failure(step.event),
             )
 

@@ -9,7 +9,8 @@ explains what was seen.
              in self-view: touch = recording
              while recording: press = mark, held 2 s = stop
     display  in self-view: touch = back to idle
-             in idle: press = self-view; held 1 s = something that changes no stage
+             in idle, and while a recording is closed: press = self-view; held 1 s = something that
+             changes no stage
              while recording: press, and no second one within 0.4 s, or a second one that is short
              = the display only; either of them held 1 s = something that changes no stage
 
@@ -86,7 +87,7 @@ class Camera:
     def touched(self, button: str) -> Camera:
         if button == "display" and self.display == WAITS:
             return replace(self, display=AGAIN)
-        if button == "display" and self.stage in (IDLE, RECORDING):
+        if button == "display" and self.stage in (IDLE, RECORDING, STOPPING):
             return replace(self, display=DOWN, display_judged=self.stage)
         if button == "display":
             return self.wants("toggle")

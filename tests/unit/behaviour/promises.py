@@ -395,17 +395,22 @@ def _matters(kind: CueKind, state: State) -> bool:
             return any(stages.CUES.get(one) is kind for one in state.conditions)
 
 
+WEARERS: Final = {Stage.STARTING, Stage.IDLE}
+"""Stages in which nobody but the wearer looks at the display."""
+
+
 def refusals(t: Transition) -> str | None:
-    """A press that is refused in idle is answered in words; elsewhere none show."""
+    """A press that is refused is answered in words where the wearer alone reads them; elsewhere
+    none show."""
     assert t.after is not None
     if not t.effects:
         return None
     shows = stages.ShowStatus(True) in t.effects
     asked = isinstance(t.event, stages.Intended)
-    refused = asked and Cue(CueKind.REFUSED) in t.effects and t.before.stage is Stage.IDLE
+    refused = asked and Cue(CueKind.REFUSED) in t.effects and t.before.stage in WEARERS
     if refused and not t.after.ended and not (shows or t.before.status_on):
         return "refused without a word"
-    if shows and (t.before.stage is not Stage.IDLE and t.after.stage is not Stage.IDLE):
+    if shows and t.after.stage not in WEARERS:
         return "words that the person opposite reads"
     return None
 
@@ -463,12 +468,12 @@ def _meant(now: State, began: Stage, event: stages.Intended) -> Intent | None:
 
 
 def status(t: Transition) -> str | None:
-    """The status shows in idle only, and not for ever."""
+    """The status shows where the wearer alone reads it, and not for ever."""
     assert t.after is not None
     if t.then.status != t.after.status_on:
         return "the state is mistaken about the status"
-    if t.after.status_on and (t.after.stage is not Stage.IDLE or t.after.ended):
-        return "the status shows outside idle"
+    if t.after.status_on and (t.after.stage not in WEARERS or t.after.ended):
+        return "the status shows to the person opposite"
     if t.after.status_on and stages.deadline(t.after, t.rules) is None:
         return "the status shows for ever"
     return None

@@ -82,22 +82,32 @@ def test_while_recording_a_hold_of_two_seconds_stops(tables: tuple[ButtonTable, 
     ]
 
 
-@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.SELF_VIEW, Stage.STOPPING])
-def test_where_the_display_button_has_no_hold_it_acts_at_its_first_edge(stage: Stage) -> None:
-    hand = Hand(stage=stage)
+def test_in_self_view_the_display_button_has_no_hold_and_acts_at_its_first_edge() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
     assert hand.press("display", AT, SECOND) == [
-        decision(Intent.TOGGLE_SELF_VIEW, AT, button="display", began=stage)
+        decision(Intent.TOGGLE_SELF_VIEW, AT, button="display", began=Stage.SELF_VIEW)
     ]
 
 
-def test_the_display_button_held_for_a_second_in_idle_shows_the_status() -> None:
-    hand = Hand(stage=Stage.IDLE)
-    shown = decision(Intent.SHOW_STATUS, AT + SECOND, button="display")
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE])
+def test_the_display_button_held_for_a_second_shows_the_status(stage: Stage) -> None:
+    hand = Hand(stage=stage)
+    shown = decision(Intent.SHOW_STATUS, AT + SECOND, button="display", began=stage)
     assert hand.press("display", AT, 5 * SECOND) == [shown]
     again = hand.now_us + SECOND
     released = again + 999 * MS
     assert hand.press("display", again, 999 * MS) == [
-        decision(Intent.TOGGLE_SELF_VIEW, released, again, "display")
+        decision(Intent.TOGGLE_SELF_VIEW, released, again, "display", began=stage)
+    ]
+
+
+def test_who_would_read_the_display_while_a_recording_is_closed_opens_no_self_view() -> None:
+    hand = Hand(stage=Stage.STOPPING)
+    assert hand.press("display", AT, SECOND) == []
+    again = hand.now_us + SECOND
+    released = again + 999 * MS
+    assert hand.press("display", again, 999 * MS) == [
+        decision(Intent.TOGGLE_SELF_VIEW, released, again, "display", began=Stage.STOPPING)
     ]
 
 

@@ -35,6 +35,7 @@ FACTS = SceneFacts(pre_event_seconds=30.0, sound=True, hears=True, status=Office
     ("state", "expected"),
     [
         (State(Stage.STARTING, 5), DARK),
+        (State(Stage.STARTING, 5, status_on=True, status_at_us=7), FACTS.status),
         (State(Stage.IDLE, 5), DARK),
         (State(Stage.IDLE, 5, armed=True), DARK),
         (State(Stage.SELF_VIEW, 5, display_on=True), Mirror()),
@@ -161,7 +162,7 @@ def test_no_state_but_the_status_in_idle_names_a_cause() -> None:
             status_on=status,
         )
         shown = scene(state, facts)
-        named = status and stage is Stage.IDLE
+        named = status and stage in (Stage.STARTING, Stage.IDLE)
         assert isinstance(shown, OfficerStatus) is names_a_cause(shown) is named
 
 
@@ -190,11 +191,11 @@ def test_no_state_that_is_reached_names_a_cause_to_the_person_opposite(number: i
         shown = scene(state, facts)
         seen.add((state.stage, type(shown)))
         if names_a_cause(shown):
-            assert state.stage is Stage.IDLE, state
+            assert state.stage in (Stage.STARTING, Stage.IDLE), state
             assert state.status_on, state
             assert not state.keeping, state
             assert not state.display_on, state
-        # Whoever has the status shown in idle is told what is the matter.
+        # Whoever has the status shown is told what is the matter.
         assert state.status_on is isinstance(shown, OfficerStatus), state
         if isinstance(shown, Mirror) and not state.can_record:
             assert shown == Mirror(), state

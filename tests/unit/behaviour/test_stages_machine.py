@@ -141,7 +141,7 @@ class StagesMachine(RuleBasedStateMachine):
             if stage is Stage.RECORDING:
                 reminder = CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING
                 assert effects[0] == Cue(reminder)
-            elif stage is Stage.IDLE:
+            elif stage in (Stage.STARTING, Stage.IDLE):
                 assert effects == (stages.ShowStatus(False),)
             else:
                 assert stages.Wipe() in effects

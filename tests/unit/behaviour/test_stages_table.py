@@ -126,7 +126,7 @@ def camera_in(stage: Stage, rules: Rules = SELF_VIEW_BUFFER) -> Camera:
 
 TABLE = """
             escalate   record  stop  toggle_self_view  de_escalate  mark  toggle_mute  show_status
-starting    self_view  record  -     self_view         -            -     -            -
+starting    self_view  record  -     self_view         -            -     -            status
 idle        self_view  record  -     self_view         -            -     -            status
 self_view   record     record  -     idle              idle         -     -            -
 recording   mark       -       stop  display           -            mark  mute         -
@@ -480,8 +480,9 @@ def test_the_status_shows_for_five_seconds_from_the_last_time_it_was_asked_for()
     assert camera.state == camera_in(Stage.IDLE).state
 
 
-def test_a_press_that_is_refused_in_idle_is_answered_in_words_for_five_seconds() -> None:
-    camera = camera_in(Stage.IDLE)
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE])
+def test_a_press_that_is_refused_is_answered_in_words_for_five_seconds(stage: Stage) -> None:
+    camera = camera_in(stage)
     camera.raise_(Condition.STORAGE_FULL)
     told = [REFUSED, Cue(CueKind.STORAGE_FULL)]
     assert camera.want(Intent.RECORD) == [*told, WORDS]
@@ -491,10 +492,10 @@ def test_a_press_that_is_refused_in_idle_is_answered_in_words_for_five_seconds()
     assert camera.want(Intent.RECORD) == told
     assert camera.due_us == 9 * SECOND
     assert camera.take(stages.Tick(9 * SECOND)) == [ShowStatus(False)]
-    assert camera.stage is Stage.IDLE
+    assert camera.stage is stage
 
 
-@pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.IDLE])
+@pytest.mark.parametrize("stage", [Stage.SELF_VIEW, Stage.RECORDING, Stage.STOPPING])
 def test_a_press_that_is_refused_elsewhere_shows_no_words(stage: Stage) -> None:
     """The person opposite would read them."""
     camera = camera_in(stage)
@@ -508,6 +509,31 @@ def test_a_camera_that_has_ended_shows_no_words() -> None:
     camera = camera_in(Stage.IDLE)
     camera.shut_down()
     assert camera.want(Intent.RECORD) == [REFUSED]
+
+
+@pytest.mark.parametrize("remembered", [None, Intent.ESCALATE])
+def test_a_camera_that_does_not_start_says_why_and_what_is_remembered_stays(
+    remembered: Intent | None,
+) -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.raise_(Condition.CAMERA_DOWN)
+    if remembered is not None:
+        camera.want(remembered)
+    assert camera.want(Intent.SHOW_STATUS) == [WORDS]
+    assert camera.state.remembered is remembered
+    camera.clear(Condition.CAMERA_DOWN)
+    camera.ready()
+    # It may still be read in idle, and goes where somebody else is shown.
+    assert camera.stage is (Stage.IDLE if remembered is None else Stage.SELF_VIEW)
+    assert camera.state.status_on is (remembered is None)
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE])
+def test_a_shutdown_ends_the_status(stage: Stage) -> None:
+    camera = camera_in(stage)
+    camera.want(Intent.SHOW_STATUS)
+    assert camera.shut_down() == [ShowStatus(False), End()]
+    assert camera.want(Intent.SHOW_STATUS) == []
 
 
 @pytest.mark.parametrize("intent", [Intent.ESCALATE, Intent.RECORD])
@@ -526,12 +552,6 @@ def test_the_status_ends_with_idle(intent: Intent) -> None:
     }
     assert camera.want(intent) == ended[intent]
     assert not camera.state.status_on
-
-
-def test_a_shutdown_ends_the_status() -> None:
-    camera = camera_in(Stage.IDLE)
-    camera.want(Intent.SHOW_STATUS)
-    assert camera.shut_down() == [ShowStatus(False), End()]
 
 
 def test_a_camera_on_which_no_gesture_asks_for_the_status_shows_it_when_it_is_ready() -> None:
@@ -689,9 +709,9 @@ def test_whatever_makes_a_recording_impossible_refuses_it_and_says_so_at_once(
     camera.raise_(condition)
     before = camera.state
     told = [REFUSED, Cue(stages.CUES[condition])]
-    in_idle = stage is Stage.IDLE
-    assert camera.want(Intent.RECORD) == [*told, *([WORDS] if in_idle else [])]
-    assert camera.state == replace(before, status_on=in_idle)
+    words = stage in (Stage.STARTING, Stage.IDLE)
+    assert camera.want(Intent.RECORD) == [*told, *([WORDS] if words else [])]
+    assert camera.state == replace(before, status_on=words)
 
 
 @pytest.mark.parametrize("condition", [c for c in Condition if c not in REFUSING])
