@@ -14,8 +14,8 @@ Theory of operation
 -------------------
 A shift begins because a program of the control socket says so, or because the wearer shows their
 badge to the camera. For badges the camera looks for a stated time, once it is first idle after its
-start, and again each time it is undocked; whatever leaves idle ends that, and so does a shift. It
-sees pictures then, keeps none, and shows by its green light that it looks.
+start, and again each time it is undocked; a press ends that, whatever else leaves idle, and a
+shift. It sees pictures then, keeps none, and shows by its green light that it looks.
 
 Whoever is on a shift is reminded when the camera would refuse a press: they wear it, and believe in
 it. A recording that runs has a reminder of its own (`camerad.behaviour.stages`).
@@ -115,9 +115,11 @@ class ShiftState(msgspec.Struct, frozen=True):
 
 
 class ShiftLook(msgspec.Struct, frozen=True):
-    """The camera's state may be another, or time has passed."""
+    """The camera's state may be another, or time has passed. pressed: a hand has pressed a button,
+    whatever came of it."""
 
     at_us: int
+    pressed: bool = False
 
 
 class BeginShift(msgspec.Struct, frozen=True):
@@ -180,6 +182,8 @@ Result: TypeAlias = tuple[ShiftState, tuple[Effect, ...]]
 def step(state: ShiftState, event: Event, camera: Camera, rules: ShiftRules) -> Result:
     """The state after `event`, and the effects to carry out, in their order. camera: as it is."""
     at_us = event.at_us
+    if isinstance(event, ShiftLook) and event.pressed:
+        state = replace(state, looking_until_us=None)
     state, effects = _look(state, at_us, camera, rules)
     match event:
         case BeginShift(wearer=wearer):

@@ -20,6 +20,7 @@ from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftRules, Source
 from camerad.daemon.core import Core, Note
+from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_note import Worn
 
 log = logging.getLogger(__name__)
@@ -98,13 +99,14 @@ class ShiftManager:
 
     # ------------------------------------------------------------------ what happens
 
-    def stepped(self, _step: object) -> None:
-        """The camera's state is another."""
-        self.look()
+    def stepped(self, step: Step) -> None:
+        """The camera's state is another, or a hand wanted something."""
+        event = step.event
+        self.look(pressed=isinstance(event, stages.Intended) and event.began is not None)
 
-    def look(self) -> None:
-        """The camera's state is another, or time has passed."""
-        self._step(shift.ShiftLook(self._clock.now_us()))
+    def look(self, *, pressed: bool = False) -> None:
+        """The camera's state is another, or time has passed; pressed: as `shift.ShiftLook`."""
+        self._step(shift.ShiftLook(self._clock.now_us(), pressed))
 
     def begin(self, wearer: str) -> str | None:
         """A program says who wears the camera; returns why it does not count, or None."""

@@ -263,6 +263,18 @@ def test_whatever_leaves_idle_ends_it_for_good(life: Life, stage: Stage) -> None
     assert not life.state.looking
 
 
+def test_a_press_ends_it_whatever_comes_of_the_press(life: Life) -> None:
+    life.does(ShiftLook(0))
+    assert life.state.looking
+    life.does(ShiftLook(1, pressed=True))
+    assert not life.state.looking
+    assert life.does(BadgeSeen(2, badge("W-1"))) == []
+    # One from before it began has nothing to do with it.
+    life.does(ShiftLook(3), DOCKED)
+    life.does(ShiftLook(4, pressed=True), IDLE)
+    assert life.state.looking
+
+
 def test_each_undocking_begins_it_anew(life: Life) -> None:
     life.does(ShiftLook(0), DOCKED)
     assert not life.state.looking

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import signals
 from camerad.behaviour.shift import ShiftRules
-from camerad.behaviour.stages import Condition, CueKind
+from camerad.behaviour.stages import Condition, CueKind, Intended, Intent, Stage
 from camerad.daemon.shift_manager import KeptShift, ShiftManager
 from camerad.daemon.shift_note import Worn
 from tests.unit.core_helpers import end_recording, idle_core, lives, record
@@ -154,6 +154,26 @@ def test_a_badge_is_looked_for_for_a_minute_and_the_lights_say_so(bench: Bench) 
     assert not bench.shifts.looking
     assert bench.shifts.lights(plain) == plain
     assert bench.changes == 2
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_press_that_stays_in_idle_ends_the_search_and_a_program_does_not(
+    bench: Bench, refused: bool
+) -> None:
+    def by(began: Stage | None) -> None:
+        intent = Intent.RECORD if refused else Intent.SHOW_STATUS
+        now_us = bench.core.now_us()
+        bench.core.post(Intended(now_us, intent, now_us, "button:display", began))
+
+    def scene(one: Bench) -> None:
+        one.core.conditions.raise_(Condition.STORAGE_FULL)
+        by(None)
+        assert one.shifts.looking
+        by(Stage.IDLE)
+        assert not one.shifts.looking
+
+    bench.plays(scene)
+    assert bench.core.state.stage is Stage.IDLE
 
 
 def test_a_badge_begins_a_shift_and_is_acknowledged_by_vibration(bench: Bench) -> None:
