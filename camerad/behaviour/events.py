@@ -191,11 +191,12 @@ class Closed(msgspec.Struct, frozen=True):
     """The recording that was told to stop is closed, and so is any from before it; nothing is kept
     any more.
 
-    empty: not a picture of the newest had come, so there is no file of it.
+    failed: the newest could not go on, as was told; or not a picture of it had come, so there is no
+    file of it.
     """
 
     at_us: int
-    empty: bool = False
+    failed: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True):

@@ -207,7 +207,7 @@ def deadline(state: State, rules: Rules) -> int | None:
 
 def is_failure(event: Event) -> bool:
     """Whether a recording that this event ends has failed: it could not go on, or nothing came."""
-    return isinstance(event, Failed) or (isinstance(event, Closed) and event.empty)
+    return isinstance(event, Failed) or (isinstance(event, Closed) and event.failed)
 
 
 def step(state: State, event: Event, rules: Rules) -> Result:

@@ -66,7 +66,7 @@ class RecordingManager:
         self._clock = clock = core.clock
         self._recorders = Recorders()
         self._refused: set[int] = set()
-        self._empty = False
+        self._newest_failed = False
         self._failure: str | None = None
         self._soundtracks = AudioManager(settings)
         self._kept: OpenedStore | None = None
@@ -189,7 +189,7 @@ class RecordingManager:
         self._continues = self._goes_on = None
         self.cut_short("stop")
         number = self._recorders.begin()
-        self._empty, self._failure = False, None
+        self._newest_failed, self._failure = False, None
         plan = RecordingSpec.from_settings(
             settings,
             trigger,
@@ -328,7 +328,7 @@ class RecordingManager:
                 extra=MessageId.RECORDING_CLOSED.extra,
             )
         if number == self._recorders.newest_number:
-            self._empty = info is None
+            self._newest_failed = info is None
         if self._core.state.stage is not Stage.RECORDING:
             self._tell_end()
 
@@ -347,6 +347,7 @@ class RecordingManager:
         if isinstance(error, StorageError):
             self.write_failed(error)
         if self._recorders and self._core.state.stage is Stage.RECORDING:
+            self._newest_failed = True
             self._core.post(stages.Failed(self._clock.now_us(), str(error), others=True))
             return
         self._failure = str(error)
@@ -369,7 +370,7 @@ class RecordingManager:
         failure, self._failure = self._failure, None
         now_us = self._clock.now_us()
         self._core.post(
-            stages.Closed(now_us, empty=self._empty)
+            stages.Closed(now_us, failed=self._newest_failed)
             if failure is None
             else stages.Failed(now_us, failure)
         )

@@ -82,7 +82,7 @@ def record(core: Core) -> None:
 def end_recording(core: Core) -> None:
     """Stop, and the recorder has closed."""
     assert core.dispatcher.intend(stages.Intent.STOP, "test") is None
-    core.post(stages.Closed(core.now_us(), empty=False))
+    core.post(stages.Closed(core.now_us()))
 
 
 def lives(clock: ManualClock, scene: Callable[[], object], seconds: float = 0.0) -> None:

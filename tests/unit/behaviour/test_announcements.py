@@ -54,7 +54,7 @@ def test_its_end_is_announced_when_the_file_is_closed_and_not_before() -> None:
 def test_a_recording_that_failed_is_not_said_to_have_ended() -> None:
     assert said(camera_in(Stage.RECORDING), stages.Failed(0, "")) is Announcement.RECORDING_FAILED
     # Stopped, and then not a picture had come; or the card did not take the end.
-    for event in (stages.Closed(0, empty=True), stages.Failed(0, "")):
+    for event in (stages.Closed(0, failed=True), stages.Failed(0, "")):
         camera = camera_in(Stage.RECORDING)
         assert said(camera, wanted(Intent.STOP)) is None
         assert said(camera, event) is Announcement.RECORDING_FAILED

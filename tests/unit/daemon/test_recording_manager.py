@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -138,6 +139,11 @@ def camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     camera.rings.close()
 
 
+def whole() -> Any:
+    """What is told of a recording that was closed with pictures."""
+    return SimpleNamespace(id="R1", seconds=1.0, frames=30, gaps=[])
+
+
 def refusal() -> StorageError:
     error = StorageError("the card refuses")
     error.errno = errno.EIO
@@ -159,7 +165,7 @@ def test_a_recording_begins_while_the_last_one_is_closed_and_its_end_is_told_wit
     assert camera.events == [Opened(NOW_US, "R2")]
     camera.stop()
     second.on_closed(None)
-    assert camera.events[1:] == [Closed(NOW_US, empty=True)]
+    assert camera.events[1:] == [Closed(NOW_US, failed=True)]
 
 
 def test_the_end_of_the_newest_is_not_told_before_the_earlier_ones_are_closed(
@@ -173,7 +179,7 @@ def test_the_end_of_the_newest_is_not_told_before_the_earlier_ones_are_closed(
     assert camera.events == []
     assert camera.recordings.present() is None
     first.on_closed(None)
-    assert camera.events == [Closed(NOW_US, empty=True)]
+    assert camera.events == [Closed(NOW_US, failed=True)]
 
 
 def test_a_press_ends_the_post_event_time_of_the_recording_before_it(camera: Camera) -> None:
@@ -194,6 +200,24 @@ def test_a_newest_that_fails_leaves_the_earlier_ones_to_be_closed(camera: Camera
     camera.told.stage = Stage.STOPPING
     first.on_failed(ValueError("another"))
     assert camera.events[1:] == [Failed(NOW_US, "another")]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_newest_that_failed_has_not_just_ended_when_the_earlier_ones_are_closed(
+    camera: Camera, again: bool
+) -> None:
+    first = camera.press()
+    camera.stop()
+    camera.press().on_failed(ValueError("a mistake"))
+    camera.told.stage = Stage.STOPPING
+    if again:  # the next one has its own end
+        third = camera.press()
+        camera.stop()
+        first.on_closed(whole())
+        third.on_closed(whole())
+    else:
+        first.on_closed(whole())
+    assert camera.events[1:] == [Closed(NOW_US, failed=not again)]
 
 
 def test_an_earlier_one_that_fails_ends_nothing_that_runs(camera: Camera) -> None:

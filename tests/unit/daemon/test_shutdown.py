@@ -63,7 +63,7 @@ def test_a_running_recording_is_stopped_first_and_for_the_reason_of_the_end(scen
     stops = [one for one in scene.heard.effects if isinstance(one, stages.StopRecording)]
     assert [stop.reason for stop in stops] == ["battery_critical"]
     assert stages.End() not in scene.heard.effects, "not before it has closed"
-    scene.core.post(stages.Closed(scene.core.now_us(), empty=False))
+    scene.core.post(stages.Closed(scene.core.now_us()))
     assert scene.heard.effects[-1] == stages.End()
     assert scene.cuts == []
 
