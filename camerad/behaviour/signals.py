@@ -352,7 +352,8 @@ def still_news(kind: CueKind, state: State) -> bool:
         case CueKind.STOPPED | CueKind.RECORDING_FAILED:  # another one has begun
             return not recording
         case CueKind.NOT_READY:
-            return not state.can_record and not recording
+            starting = state.stage is Stage.STARTING  # for long, with nothing that refuses a press
+            return starting or (not state.can_record and not recording)
         case CueKind.REFUSED:
             return recording or not state.can_record
         case _:

@@ -367,7 +367,9 @@ def _news(
     state = State(stage, 0, conditions, muted=muted, ending=ending)
     for kind in set(CueKind) - NEVER_WAIT:
         felt = signals.rhythm(kind, state)
-        lie = _lie(felt, state)
+        # A camera that still starts records nothing, though a press is not refused.
+        late = kind is CueKind.NOT_READY and stage is Stage.STARTING
+        lie = None if late else _lie(felt, state)
         if still(kind, state) and lie is not None:
             return f"{kind.value} is told late: {lie}"
         if felt in GRAVE and lie is None and _matters(kind, state) and not still(kind, state):
@@ -387,8 +389,10 @@ def _matters(kind: CueKind, state: State) -> bool:
             return not recording
         case CueKind.CUT_OFF:
             return True
-        case CueKind.REFUSED | CueKind.NOT_READY:
+        case CueKind.REFUSED:
             return _cannot(state) and not recording
+        case CueKind.NOT_READY:
+            return not recording and (_cannot(state) or state.stage is Stage.STARTING)
         case CueKind.STILL_RECORDING:
             return _pictures(state)
         case _:

@@ -123,6 +123,9 @@ def test_what_law_and_safety_hang_on_is_told_again_whatever_cuts_it_short(
 
 def test_a_refusal_is_over_once_it_can_record() -> None:
     assert signals.still_news(CueKind.REFUSED, FULL)
+    # Nothing refuses a press there, and nothing is recorded either.
+    assert signals.still_news(CueKind.NOT_READY, State(Stage.STARTING, 0))
+    assert not signals.still_news(CueKind.NOT_READY, IDLE)
     assert signals.still_news(CueKind.REFUSED, RECORDING)
     assert not signals.still_news(CueKind.REFUSED, IDLE)
 
