@@ -8,7 +8,8 @@ Rules of this file
 3. A wrong name is worse than none. A shift ends by itself when its time is over, when the camera
    is docked, and when it is not known after a reboot how long it has lasted.
 4. A recording has one wearer. While one is kept, no shift begins or ends; what would have ended it
-   by itself ends it when the recording is closed.
+   by itself ends it when the recording is closed. That holds over a restart of the daemon, after
+   which a recording goes on.
 
 Theory of operation
 -------------------
@@ -144,12 +145,15 @@ class BadgeSeen(msgspec.Struct, frozen=True):
 
 class ShiftKnown(msgspec.Struct, frozen=True):
     """The ledger knows of a shift that has not ended. began_us: media time; None if that is not
-    known."""
+    known. due: what had ended it already but for a recording. goes_on: that recording was cut off,
+    and is to go on."""
 
     at_us: int
     wearer: str
     source: Source
     began_us: int | None
+    due: ShiftEndReason | None = None
+    goes_on: bool = False
 
 
 Event: TypeAlias = ShiftLook | BeginShift | EndShift | BadgeSeen | ShiftKnown
@@ -194,9 +198,10 @@ def step(state: ShiftState, event: Event, camera: Camera, rules: ShiftRules) -> 
             state, then = _end(state, camera)
         case ShiftKnown():
             state, then = _known(state, event)
-            # It may have lasted too long already.
-            state, late = _over(state, at_us, camera, rules)
-            then += late
+            if not event.goes_on:
+                # It may have lasted too long already.
+                state, late = _over(state, at_us, camera, rules)
+                then += late
         case _:
             then = ()
     state, reminders = _remind(state, at_us, camera, rules)
@@ -206,7 +211,7 @@ def step(state: ShiftState, event: Event, camera: Camera, rules: ShiftRules) -> 
 def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None:
     """When the next Look is due, or None: only an event changes anything."""
     due = []
-    if state.shift is not None and not camera.keeping:
+    if state.shift is not None and not _keeps(camera):
         due.append(state.shift.began_us + rules.longest_us)
     if state.looking_until_us is not None:
         due.append(state.looking_until_us)
@@ -225,16 +230,22 @@ def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> R
         state = replace(state, due=ShiftEndReason.DOCKED)
     elif state.docked and not docked:
         # Who undocks in mid-recording goes on wearing it; who had stopped it has brought it back.
-        due = None if camera.stage is Stage.RECORDING else state.due
+        recording = camera.stage is Stage.RECORDING or camera.goes_on
+        due = None if recording else state.due
         state = replace(state, due=due, to_look=True)
     state = replace(state, docked=docked, was_docked=state.was_docked or docked)
     state, ended = _over(state, at_us, camera, rules)
     return _whether_to_look(state, at_us, camera, rules), ended
 
 
+def _keeps(camera: Camera) -> bool:
+    """Whether a recording keeps its wearer: one that was cut off and waits to go on does, too."""
+    return camera.keeping or camera.goes_on
+
+
 def _over(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
     """The shift ends if it has to, and no recording runs."""
-    if state.shift is None or camera.keeping:
+    if state.shift is None or _keeps(camera):
         return state, ()
     why = state.due
     if why is None and at_us - state.shift.began_us >= rules.longest_us:
@@ -281,7 +292,7 @@ def _remind(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) ->
 def _asked(state: ShiftState, shift: Shift, camera: Camera) -> Result:
     if not is_wearer(shift.wearer):
         return state, (ShiftRefused(Refusal.NO_WEARER),)
-    if camera.keeping:
+    if _keeps(camera):
         return state, (ShiftRefused(Refusal.RECORDING),)
     return _begin(state, shift)
 
@@ -296,7 +307,7 @@ def _seen(state: ShiftState, at_us: int, text: str) -> Result:
 def _end(state: ShiftState, camera: Camera) -> Result:
     if state.shift is None:
         return state, (ShiftRefused(Refusal.NO_SHIFT),)
-    if camera.keeping:
+    if _keeps(camera):
         return state, (ShiftRefused(Refusal.RECORDING),)
     return _close(state, ShiftEndReason.ENDED)
 
@@ -306,11 +317,13 @@ def _known(state: ShiftState, known: ShiftKnown) -> Result:
         return state, ()  # a newer one, while the ledger could not be opened
     if known.began_us is None:
         return state, (ShiftOver(ShiftEndReason.UNKNOWN_TIME),)
-    if state.was_docked and (known.began_us < 0 or known.source is Source.BADGE):
-        # Whoever takes it out is another one. Only a program gives a shift in the dock.
-        return state, (ShiftOver(ShiftEndReason.DOCKED),)
+    # Whoever takes it out is another one. Only a program gives a shift in the dock.
+    docked = state.was_docked and (known.began_us < 0 or known.source is Source.BADGE)
+    due = ShiftEndReason.DOCKED if docked else known.due
+    if due is not None and not known.goes_on:
+        return state, (ShiftOver(due),)
     shift = Shift(known.wearer, known.began_us, known.source)
-    return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
+    return replace(state, shift=shift, due=due, looking_until_us=None, to_look=False), ()
 
 
 def _begin(state: ShiftState, shift: Shift) -> Result:

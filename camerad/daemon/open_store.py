@@ -160,7 +160,9 @@ def open_books(
         # The claim too, or the next attempt would find the store taken.
         (store or ledger).close()
         raise
-    opened = OpenedStore(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
+    worn = None if noted is None else noted.present
+    shift = _kept_shift(store, None if worn is None else worn.due, goes_on=resume is not None)
+    opened = OpenedStore(found.key.public.thumbprint, resume, cut_off, shift=shift)
     if resume in before.recordings:
         opened = replace(opened, display=before.display, muted_us=before.muted_us)
     wanted = mending.note_of(resume)
@@ -188,13 +190,13 @@ def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
         )
 
 
-def _kept_shift(store: Store) -> KeptShift | None:
-    """The shift that the ledger says has begun and not ended."""
+def _kept_shift(store: Store, due: str | None, *, goes_on: bool) -> KeptShift | None:
+    """The shift that the ledger says has begun and not ended. due, goes_on: as `KeptShift`."""
     state = store.ledger.state
     if state.shift is None:
         return None
     began_us = state.shift_began_us(*store.ledger.now())
-    return KeptShift(state.shift.wearer, state.shift.source, began_us)
+    return KeptShift(state.shift.wearer, state.shift.source, began_us, due, goes_on)
 
 
 def _digest(path: str) -> str:

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import asdict
 
 from camerad.base.clock import SECOND, Moment
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
-from camerad.behaviour.shift import ShiftRules, Source
+from camerad.behaviour.shift import ShiftEndReason, ShiftRules, Source
 from camerad.daemon.core import Core, Note
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_note import Worn
@@ -26,15 +25,18 @@ from camerad.daemon.shift_note import Worn
 log = logging.getLogger(__name__)
 
 _SOURCES: Final = {source.value: source for source in Source}
+_REASONS: Final = {reason.value: reason for reason in ShiftEndReason}
 
 
 class KeptShift(msgspec.Struct, frozen=True):
     """A shift that the ledger knows of. source: as the ledger says it. began_us: media time, None
-    if nothing tells."""
+    if nothing tells. due, goes_on: as `shift.ShiftKnown`, due as the note says it."""
 
     wearer: str
     source: str
     began_us: int | None
+    due: str | None = None
+    goes_on: bool = False
 
 
 class ShiftManager:
@@ -64,6 +66,8 @@ class ShiftManager:
         self._state = shift.ShiftState()
         self._timer: asyncio.TimerHandle | None = None
         self._begun = 0
+        self._before: str | None = None
+        """Why the shift before the present one ended, as the note says it."""
 
     @property
     def wearer(self) -> str | None:
@@ -128,7 +132,9 @@ class ShiftManager:
     def known(self, kept: KeptShift) -> None:
         """The ledger knows of one that has not ended."""
         source = _SOURCES.get(kept.source, Source.CONTROL)
-        self._step(shift.ShiftKnown(self._clock.now_us(), kept.wearer, source, kept.began_us))
+        due = _REASONS.get(kept.due or "")
+        now_us = self._clock.now_us()
+        self._step(shift.ShiftKnown(now_us, kept.wearer, source, kept.began_us, due, kept.goes_on))
 
     def close(self) -> None:
         """No timer fires any more. The shift goes on: it is in the ledger."""
@@ -139,15 +145,21 @@ class ShiftManager:
     def _step(self, event: shift.Event) -> str | None:
         before = self._state
         self._state, effects = shift.step(before, event, self._core.state, self._rules)
-        refused = over = worn = None
+        refused = over = None
+        begins = False
         for effect in signals.told_once(effects, self._core.state, self._core.detail):
             match effect:
                 case shift.ShiftBegan(begun):
                     log.info("a shift begins", extra=MessageId.SHIFT.extra)
                     self._begun += 1
-                    began = self._moment_of(begun.began_us)
-                    worn = Worn(begun.wearer, begun.source.value, began)
-                    self._note("shift_begun", **asdict(worn), began_boot=self._clock.boot_id)
+                    begins = True
+                    self._note(
+                        "shift_begun",
+                        wearer=begun.wearer,
+                        source=begun.source.value,
+                        began=self._moment_of(begun.began_us),
+                        began_boot=self._clock.boot_id,
+                    )
                 case shift.ShiftOver(why):
                     log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
                     over = why.value
@@ -156,12 +168,30 @@ class ShiftManager:
                     refused = why_not.value
                 case stages.Cue(kind):
                     self._play(kind)
-        if worn is not None or over is not None:
-            self._remember(worn, over)
+        if begins or over is not None:
+            self._before = over
+            self._remember(self._worn(), over)
+        elif self._state.due is not before.due:
+            self._remember_due()
         self._reschedule()
         if _shown(before) != _shown(self._state):
             self._on_change()
         return refused
+
+    def _worn(self) -> Worn | None:
+        present, due = self._state.shift, self._state.due
+        if present is None:
+            return None
+        began = self._moment_of(present.began_us)
+        return Worn(present.wearer, present.source.value, began, due.value if due else None)
+
+    def _remember_due(self) -> None:
+        """What is to end the shift once its recording is closed outlives the daemon as well. Not
+        for a shift from before this boot: a note counts in its own, and who is docked at a start
+        has no wearer from before it."""
+        worn = self._worn()
+        if worn is not None and worn.began.boot_us >= 0:
+            self._remember(worn, self._before)
 
     def _moment_of(self, at_us: int) -> Moment:
         """A moment ago, on both clocks: the same instant for the status and for the ledger."""

@@ -35,11 +35,13 @@ _LARGEST: Final = 4096
 
 
 class Worn(msgspec.Struct, frozen=True):
-    """The camera is worn by `wearer` since `began`. source: who said so, as the ledger says it."""
+    """The camera is worn by `wearer` since `began`. source: who said so, as the ledger says it.
+    due: what has ended it already but for a recording."""
 
     wearer: str
     source: str
     began: Moment
+    due: str | None = None
 
 
 class NotedShift(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ class ShiftNote:
         one would be worse than none."""
         from camerad.base import durable_files  # noqa: PLC0415 - slow to import
 
-        noted = NotedShift(self._clock.boot_id, self._clock.moment(), present, over)
+        at = self._clock.moment() if present is None else present.began
+        noted = NotedShift(self._clock.boot_id, at, present, over)
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
             durable_files.publish(self._path, msgspec.json.encode(noted), mode=0o640)

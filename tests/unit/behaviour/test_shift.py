@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from camerad.behaviour import shift
 from camerad.behaviour.badge import PREFIX, badge, is_wearer, wearer_on
+from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.shift import (
     BadgeSeen,
     BeginShift,
@@ -27,7 +28,7 @@ from camerad.behaviour.shift import (
     ShiftRules,
     Source,
 )
-from camerad.behaviour.stages import REFUSES_START, Condition, Cue, CueKind, Stage
+from camerad.behaviour.stages import REFUSES_START, Condition, Cue, CueKind, Intent, Stage
 from camerad.behaviour.stages import State as Camera
 
 SECOND = 1_000_000
@@ -159,6 +160,55 @@ def test_one_of_an_unknown_age_is_over(life: Life) -> None:
     assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, None)) == [
         ShiftOver(ShiftEndReason.UNKNOWN_TIME)
     ]
+    assert life.state.shift is None
+
+
+STARTING = Camera(Stage.STARTING, 0)
+TO_GO_ON = replace(STARTING, remembered=Intent.RECORD, remembered_source=CONTINUED)
+"""A recording that was cut off waits for the camera."""
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_recording_that_goes_on_keeps_a_wearer_whose_time_is_over(
+    life: Life, goes_on: bool
+) -> None:
+    known = ShiftKnown(HOUR, "W-1", Source.BADGE, -13 * HOUR, goes_on=True)
+    assert life.does(known, STARTING) == []
+    assert life.does(ShiftLook(HOUR + 1), TO_GO_ON) == []
+    assert life.due == HOUR + RULES.reminder_us, "it ends by no timer"
+    assert life.does(EndShift(HOUR + 2)) == [ShiftRefused(Refusal.RECORDING)]
+    assert life.state.shift == Shift("W-1", -13 * HOUR, Source.BADGE)
+    if goes_on:
+        assert life.does(ShiftLook(HOUR + 3), RECORDING) == []
+    over = [ShiftOver(ShiftEndReason.TIME), ENDED_CUE]
+    assert life.does(ShiftLook(HOUR + 4), IDLE) == over
+
+
+@pytest.mark.parametrize(
+    ("source", "due"), [(Source.BADGE, None), (Source.CONTROL, ShiftEndReason.DOCKED)]
+)
+@pytest.mark.parametrize("undocked", [True, False])
+def test_a_dock_in_a_recording_counts_over_a_restart(
+    life: Life, source: Source, due: ShiftEndReason | None, undocked: bool
+) -> None:
+    """Whoever takes it out while it records goes on wearing it."""
+    docked = replace(TO_GO_ON, conditions=frozenset({Condition.DOCKED}))
+    life.does(ShiftLook(HOUR), replace(STARTING, conditions=docked.conditions))
+    life.does(ShiftKnown(HOUR + 1, "W-1", source, 0, due=due, goes_on=True))
+    assert life.does(ShiftLook(HOUR + 2), docked) == []
+    if undocked:
+        assert life.does(ShiftLook(HOUR + 3), TO_GO_ON) == []
+    assert life.does(ShiftLook(HOUR + 4), RECORDING if undocked else docked) == []
+    over = [ShiftOver(ShiftEndReason.DOCKED), ENDED_CUE]
+    assert life.does(ShiftLook(HOUR + 5), IDLE if undocked else DOCKED) == (
+        [] if undocked else over
+    )
+
+
+def test_what_had_ended_a_shift_but_for_a_recording_ends_it_if_none_goes_on(life: Life) -> None:
+    docked = ShiftEndReason.DOCKED
+    known = ShiftKnown(HOUR, "W-1", Source.CONTROL, 0, due=docked)
+    assert life.does(known) == [ShiftOver(docked)]
     assert life.state.shift is None
 
 

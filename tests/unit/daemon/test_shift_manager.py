@@ -89,6 +89,50 @@ def test_each_change_is_remembered_once_and_for_whoever_wears_the_camera_then(be
     assert told == [("W-0815", None), ("W-0816", "relieved"), (None, "ended")]
 
 
+def test_a_dock_in_a_recording_is_remembered_for_the_next_daemon_as_long_as_it_counts(
+    bench: Bench,
+) -> None:
+    def scene(one: Bench) -> None:
+        one.shifts.begin("W-1")
+        one.shifts.begin("W-2")
+        record(one.core)
+        one.core.conditions.raise_(Condition.DOCKED)
+        one.core.conditions.clear(Condition.DOCKED)
+        one.core.conditions.raise_(Condition.DOCKED)
+        end_recording(one.core)
+
+    bench.plays(scene)
+    told = [(present and (present.wearer, present.due), over) for present, over in bench.remembered]
+    worn = [(("W-2", due), "relieved") for due in (None, "docked", None, "docked")]
+    assert told == [(("W-1", None), None), *worn, (None, "docked")]
+
+
+def test_a_wearer_from_before_the_boot_is_in_no_note(bench: Bench) -> None:
+    """A note counts in its own boot: the ledger would take it for another shift. Who is docked at
+    a start has no wearer from before it anyway."""
+
+    def scene(one: Bench) -> None:
+        one.shifts.known(KeptShift("W-1", "badge", -HOUR))
+        record(one.core)
+        one.core.conditions.raise_(Condition.DOCKED)
+
+    bench.plays(scene)
+    assert bench.remembered == []
+
+
+def test_what_ends_a_shift_once_its_recording_is_closed_is_known_to_the_next_daemon(
+    bench: Bench,
+) -> None:
+    def scene(one: Bench) -> None:
+        one.shifts.known(KeptShift("W-1", "control", 1, due="docked", goes_on=True))
+        record(one.core)
+        assert one.shifts.wearer == "W-1"
+        end_recording(one.core)
+        assert one.shifts.wearer is None
+
+    bench.plays(scene)
+
+
 def test_a_shift_of_unknown_age_is_over_for_the_next_daemon_too(bench: Bench) -> None:
     bench.plays(lambda one: one.shifts.known(KeptShift("W-0815", "badge", None)))
     assert bench.remembered == [(None, "unknown_time")]

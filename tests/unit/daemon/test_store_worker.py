@@ -1317,6 +1317,23 @@ def test_a_shift_that_began_before_the_ledger_could_be_opened_is_the_one_that_co
     assert told_of_shifts(third)[1:] == [("shift_ended", "relieved"), ("shift_begun", "W-0816")]
 
 
+def test_what_was_to_end_a_shift_after_its_recording_is_known_to_the_next_daemon(
+    scenes: Any,
+) -> None:
+    first = scenes()
+    opened(first)
+    shifts = Shifts(first)
+    began_us = shifts.begins("W-0815")
+    noted = shifts.note.read()
+    first.clock.advance(SECOND)
+    shifts.note.write(replace(noted.present, due="docked"), None)
+    assert shifts.note.read() == replace(noted, present=replace(noted.present, due="docked"))
+    first.end()
+    second = scenes(first.clock)
+    assert opened(second).shift == KeptShift("W-0815", "badge", began_us, due="docked")
+    assert told_of_shifts(second) == [("shift_begun", "W-0815")]
+
+
 def test_what_was_noted_of_a_shift_in_another_boot_counts_for_nothing(scenes: Any) -> None:
     first = scenes()
     opened(first)
