@@ -71,7 +71,7 @@ class Link:
         self.wiping = 0
 
     def start(self) -> None:
-        hello = {"encoder": "none"}
+        hello = {"encoder": "none", "sound": {"codec": "opus"}}
         self._callbacks.on_hello(hello)
         self._callbacks.on_up(hello)
 
