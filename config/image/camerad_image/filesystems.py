@@ -19,6 +19,7 @@ UUIDS: Final = uuid.UUID("8a1c9f5e-3b0d-5f6a-9c43-63616d657261")
 """The name space of all that wants a UUID or a serial number here."""
 HEADROOM: Final = 0.85
 """How full a slot may be: what fits today has to fit with two years' updates as well."""
+_OF_MAP: Final = ("BlockSize", "BlocksCount")
 
 
 def fixed(name: str) -> uuid.UUID:
@@ -89,7 +90,13 @@ def check_fits(path: Path, partition: Partition) -> None:
 
 
 def make_data(path: Path, stage: Path, epoch: int, *, log: Path) -> None:
-    """The data partition with the directories that are kept, and nothing in them."""
+    """The data partition with the directories that are kept, and nothing in them.
+
+    It has no holes, since what is one is not written to a card (`check_map`). A used card would
+    keep its journal there: the place, the file system's UUID and so the seed of all checksums are
+    the same on every card. After a loss of power its records would be played back behind the new
+    ones, over what was recorded since.
+    """
     shutil.rmtree(stage, ignore_errors=True)
     for kept in layout.KEPT:
         folder = stage / kept.name
@@ -109,7 +116,25 @@ def make_data(path: Path, stage: Path, epoch: int, *, log: Path) -> None:
         *(path, f"{layout.DATA.size // 1024}k"),
     ]
     run(command, log=log, environment={"SOURCE_DATE_EPOCH": str(epoch)})
+    with path.open("r+b") as file:
+        for place in range(0, layout.DATA.size, MIB):
+            os.pwrite(file.fileno(), os.pread(file.fileno(), MIB, place), place)
     shutil.rmtree(stage)
+
+
+def check_map(bmap: str) -> None:
+    """Raises ImageError if writing the image to a card would leave anything of the data partition,
+    the last one of it, as it was on that card. bmap: the text of the image's block map."""
+    words = {key: int(re.findall(rf"<{key}> *(\d+) *</{key}>", bmap)[0]) for key in _OF_MAP}
+    size, blocks = words["BlockSize"], words["BlocksCount"]
+    # A range of one block is a single number.
+    ranges = re.findall(r"<Range[^>]*> *(\d+)(?:-(\d+))? *</Range>", bmap)
+    first, last = ranges[-1]
+    if int(last or first) != blocks - 1 or int(first) > blocks - layout.DATA.size // size:
+        raise ImageError(
+            "the block map leaves out parts of the data partition, which would keep what a used "
+            "card has there: build where files may hold zeros, on ext4 for example"
+        )
 
 
 def make_card(folder: Path, name: str, *, log: Path) -> Path:
@@ -129,6 +154,7 @@ def make_card(folder: Path, name: str, *, log: Path) -> Path:
     run(["genimage", "--config", folder / "genimage.cfg", *places], log=log)
     image = folder / name
     run(["bmaptool", "create", "-o", f"{image}.bmap", image], log=log)
+    check_map(Path(f"{image}.bmap").read_text(encoding="utf-8"))
     run(["zstd", "-q", "-f", "-T2", "-6", image, "-o", f"{image}.zst"], log=log)
     return Path(f"{image}.zst")
 
