@@ -57,6 +57,12 @@ def test_what_has_a_network_ends_with_the_dock_and_begins_for_the_offices_file_o
     assert "camerad-provision.service" in before
 
 
+def test_a_contact_that_bounces_has_no_member_started_as_often_as_systemd_refuses() -> None:
+    """Five starts in ten seconds, unless a unit says otherwise (systemd-system.conf(5))."""
+    (wait,) = [value for key, value in settings(BEGIN) if key == "ExecStart"]
+    assert 4 * int(wait.removeprefix("/bin/sleep ")) > 10
+
+
 def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
     for unit, name in (
         ("ssh.socket", provisioning_state.SSH),
@@ -214,6 +220,7 @@ def test_time_comes_from_the_offices_servers_and_names_are_told_to_nobody() -> N
     assert "\nLLMNR=no\nMulticastDNS=no\n" in network
 
 
+DEVICE = "sys-devices-virtual-net-"
 SCENE = f"""\
 told() {{ # LABEL WANTED: waits until it is so, or half a minute
     for try in $(seq 60); do
@@ -225,7 +232,7 @@ told() {{ # LABEL WANTED: waits until it is so, or half a minute
 }}
 charger() {{ # LABEL NAME WANTED: the same of the target of one charger
     for try in $(seq 60); do
-        now=$(systemctl is-active "camerad-dock@sys-devices-virtual-net-$2.target")
+        now=$(systemctl is-active "camerad-dock@{DEVICE}$2.target")
         [ "$now" = "$3" ] && break
         sleep 0.5
     done
@@ -244,6 +251,16 @@ charger first lo active; supply lo 1500; charger unplugged lo inactive; told one
 supply second 1500; told none inactive
 supply second 1400; told back active
 ip link delete second; told gone inactive
+ip link add third mtu 1500 type dummy; udevadm settle
+begin=camerad-dock-begin@{DEVICE}third.service
+began() {{ systemctl show -P ConditionTimestampMonotonic $begin; }}
+for rise in $(seq 6); do
+    before=$(began)
+    supply third 1400
+    for try in $(seq 50); do [ "$(began)" != "$before" ] && break; sleep 0.1; done
+    supply third 1500
+done
+supply third 1400; told bounced active
 echo "{other_kernel.ENDED}"
 systemctl poweroff --force --force
 """
@@ -279,6 +296,7 @@ def test_the_dock_comes_with_the_first_charger_and_goes_with_the_last(tmp_path: 
     own = "DefaultDependencies=no"
     written = {
         "member.service": f"[Unit]\nPartOf=camerad-dock.target\n{own}\nBefore=started.target\n"
+        "StartLimitIntervalSec=0\n"
         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/test -e /run/settings\n",
         "hold.service": f"[Unit]\n{own}\n[Service]\nType=oneshot\n"
         "ExecStart=/bin/sh -c 'until [ -e /run/early ]; do sleep 0.1; done; sleep 2'\n",
@@ -291,7 +309,14 @@ def test_the_dock_comes_with_the_first_charger_and_goes_with_the_last(tmp_path: 
         "default.target": "[Unit]\nRequires=systemd-udevd.service systemd-udev-trigger.service "
         "scene.service\nWants=started.target camerad-provision.service\n",
     }
+    # What bounces within systemd's ten seconds takes longer on a slow machine.
+    limit = "[Manager]\nDefaultStartLimitIntervalSec=1h\n"
+    (tmp_path / "etc/systemd/system.conf").write_text(limit)
     (system / f"{BEGIN}.d").mkdir()
+    # Long enough for each bounce to end it, so that systemd goes on counting its starts.
+    bouncing = system / f"{BEGIN.replace('@', f'@{DEVICE}third')}.d"
+    bouncing.mkdir()
+    (bouncing / "slow.conf").write_text("[Service]\nExecStart=/bin/sleep 2\n")
     for name, text in written.items():
         (system / name).write_text(text)
     (system / "camerad-dock.target.wants").mkdir()
@@ -320,4 +345,6 @@ def test_the_dock_comes_with_the_first_charger_and_goes_with_the_last(tmp_path: 
         ("none", "inactive"),
         ("back", "active"),
         ("gone", "inactive"),
+        # A contact that bounces, and then stays.
+        ("bounced", "active"),
     ], said
