@@ -271,6 +271,8 @@ class Build:
         trees = (kernel.trees / name for one in boards.boards(order.boards) for name in one.trees)
         modules = root / f"usr/lib/modules/{kernel.version}"
         drivers.check(filter(Path.exists, trees), modules, rootfs.MODULES)
+        if filesystems.has_verity(kernel.config):
+            drivers.check_hash(kernel.config, modules, rootfs.MODULES)
         boot = self._take(root, kernel)
         card = work / "card"
         shutil.rmtree(card, ignore_errors=True)

@@ -10,6 +10,7 @@ Formats: the Devicetree Specification 0.4, "Flattened Devicetree (DTB) Format"; 
 from __future__ import annotations
 
 import fnmatch
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -160,3 +161,24 @@ def check(trees: Iterable[Path], modules: Path, names: Iterable[str]) -> None:
                     f"{compatible[0].decode('ascii')}, and the initramfs has it not: name it in "
                     "MODULES of camerad_image/rootfs.py, and build without BASE"
                 )
+
+
+def check_hash(config: str, modules: Path, names: Iterable[str]) -> None:
+    """Raises ImageError if the initramfs lacks a module with the hash that dm-verity asks the
+    kernel for: such a camera would start anew for ever.
+
+    config: the kernel's configuration; modules, names: as for `check`. A kernel may have several,
+    each for some processors only, so all of them are wanted.
+    """
+    if re.search(r"^CONFIG_CRYPTO_SHA256=m$", config, re.MULTILINE) is None:
+        return
+    aliases = (modules / "modules.alias").read_text(encoding="ascii")
+    found = re.findall(r"^alias crypto-sha256 (\S+)$", aliases, re.MULTILINE)
+    wanted = {name.replace("-", "_") for name in found}
+    have = _included((modules / "modules.dep").read_text(encoding="ascii"), names)
+    if not wanted or wanted - have:
+        lacking = ", ".join(sorted(wanted - have)) or "what has sha256"
+        raise ImageError(
+            f"the root's check needs {lacking}, and the initramfs has it not: name it in MODULES "
+            "of camerad_image/rootfs.py, and build without BASE"
+        )

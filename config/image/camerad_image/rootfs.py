@@ -30,6 +30,9 @@ MODULES: Final = (
     *("mmc_block", "sdhci_iproc", "sdhci_of_dwcmshc", "sdhci_brcmstb", "bcm2835"),
     *("fixed", "gpio_regulator", "reset_raspberrypi", "dm_mod", "dm_verity", "squashfs", "ext4"),
     *("virtio_blk", "virtio_mmio", "virtio_pci"),
+    # What dm-verity checks the root with, by all names that kernels have for it; those that are for
+    # processors with instructions of their own are passed over by others.
+    *("sha256_generic", "sha256_arm64", "sha2_ce", "sha256"),
     # What these boards start anew by: without it a kernel that panics this early stands still.
     "bcm2835_wdt",
 )

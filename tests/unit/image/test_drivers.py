@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import pytest
 
-from camerad_image import drivers
+from camerad_image import drivers, rootfs
 from camerad_image.errors import ImageError
 
 Value: TypeAlias = "str | tuple[int, ...] | Mapping[str, Value]"
@@ -129,3 +129,36 @@ def test_a_tree_without_a_card_and_a_file_that_is_no_tree_are_told(modules: Path
     broken.write_bytes(flattened(FOUR)[:40] + struct.pack(">I", 7) * 10)
     with pytest.raises(ImageError, match="the word 7 at 40"):
         drivers.check([broken], modules, ENOUGH)
+
+
+CRYPTO = "alias crypto-sha256 {0}\nalias sha256 {0}\nalias crypto-sha224 sha512_generic\n"
+MODULE = "CONFIG_DM_VERITY=m\nCONFIG_CRYPTO_SHA256=m\n"
+BUILT_IN = "CONFIG_DM_VERITY=m\nCONFIG_CRYPTO_SHA256=y\n"
+
+
+def with_hash(modules: Path, *names: str) -> Path:
+    """The modules of a kernel of which these have the hash of dm-verity."""
+    with (modules / "modules.alias").open("a") as file:
+        file.writelines(CRYPTO.format(name.replace("-", "_")) for name in names)
+    with (modules / "modules.dep").open("a") as file:
+        file.writelines(f"kernel/crypto/{name}.ko.xz:\n" for name in names)
+    return modules
+
+
+@pytest.mark.parametrize(
+    "names", [("sha256_generic",), ("sha256_generic", "sha2-ce", "sha256-arm64"), ("sha256",)]
+)
+def test_the_initramfs_has_what_the_root_is_checked_with_where_that_is_a_module(
+    names: tuple[str, ...], modules: Path
+) -> None:
+    drivers.check_hash(MODULE, with_hash(modules, *names), rootfs.MODULES)
+
+
+@pytest.mark.parametrize("names", [("new_sha256",), ("sha256_generic", "new_sha256"), ()])
+def test_a_kernel_whose_hash_the_initramfs_would_lack_is_refused(
+    names: tuple[str, ...], modules: Path
+) -> None:
+    with_hash(modules, *names)
+    with pytest.raises(ImageError, match=r"needs (new_sha256|what has sha256), and the initramfs"):
+        drivers.check_hash(MODULE, modules, rootfs.MODULES)
+    drivers.check_hash(BUILT_IN, modules, rootfs.MODULES)
