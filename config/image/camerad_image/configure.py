@@ -62,6 +62,8 @@ TMPFILES: Final = f"""\
 # What /var is made of at every start, beside what the packages say of it.
 d /var/lib/systemd 0755 root root -
 L /var/lib/systemd/catalog - - - - {CATALOG}
+# Of the group that may read it here: the number of an earlier image's may have been another one.
+z /var/log/journal/*/* - root systemd-journal -
 # On the data partition, where one that an earlier image made has none.
 d {layout.UPLOAD.where} {layout.UPLOAD.mode:04o} {layout.UPLOAD.uid} {layout.UPLOAD.gid} -
 """

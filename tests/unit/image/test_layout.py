@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from camerad.config.sections import DeviceSettings
-from camerad_image import layout
+from camerad_image import configure, layout
 from camerad_image.rootfs import FILES
 from tests.unit.systemd.units import SOURCE, one
 
@@ -77,6 +78,24 @@ def test_owners_on_the_data_partition_have_the_numbers_that_their_users_get() ->
     assert len(set(numbers.values())) == len(numbers)
     # systemd-sysusers gives out what is free from 999 downwards (SYSTEM_ALLOC_UID_MIN: 100).
     assert all(900 <= number < 990 for number in numbers.values())
+
+
+def test_the_journal_s_old_files_are_of_the_group_that_may_read_them_here(tmp_path: Path) -> None:
+    """The group's number is the packages' affair, so a later image may have given it to another."""
+    if shutil.which("systemd-tmpfiles") is None or os.geteuid() != 0:
+        pytest.skip("systemd-tmpfiles is not installed, or may not give files to others")
+    journal = tmp_path / "var/log/journal/id/system@1.journal"
+    journal.parent.mkdir(parents=True)
+    journal.touch(mode=0o640)
+    os.chown(journal, 0, 999)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nother:x:999:\nsystemd-journal:x:998:\n")
+    (tmp_path / "image.conf").write_text(configure.TMPFILES)
+    words = ["systemd-tmpfiles", f"--root={tmp_path}", "--create", "--prefix=/var/log/journal"]
+    subprocess.run([*words, tmp_path / "image.conf"], check=True, timeout=60)
+    found = journal.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, 998, 0o640)
 
 
 def sizes(image: Path) -> dict[int, tuple[int, int]]:
