@@ -384,6 +384,8 @@ def test_that_the_camera_is_back_is_told_though_the_next_press_would_be_refused(
     camera.raise_(Condition.LEDGER_FAILED)
     camera.raise_(Condition.CAMERA_DOWN)
     assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.STILL_RECORDING)]
+    # That the next one would begin again is told by this one, which records.
+    assert camera.clear(Condition.LEDGER_FAILED) == [Cue(CueKind.STILL_RECORDING)]
 
 
 def decided(intent: Intent, began: Stage, edge_us: int = 0) -> stages.Intended:
