@@ -16,6 +16,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from camerad.behaviour.signals import lacks_sound
 from camerad.behaviour.stages import Stage, State
 
 
@@ -53,16 +54,18 @@ def announcement(
 ) -> Announcement | None:
     """What is to be said about the step from `before` to `after`, or None.
 
-    sound: whether a recording holds sound that nobody has switched off. self_view: whether its
+    sound: whether a recording holds sound, as far as nobody has switched it off and the microphone
+    is not known to be down: that is in the states. self_view: whether its
     beginning and its end are announced too. failed: whether it is by a failure that a recording is
     over.
     """
     if after.stage is Stage.RECORDING:
         if before.stage is not Stage.RECORDING:
-            return Announcement.RECORDING if sound else Announcement.RECORDING_SILENT
-        if not sound or after.muted == before.muted:
+            has_sound = sound and not lacks_sound(after)
+            return Announcement.RECORDING if has_sound else Announcement.RECORDING_SILENT
+        if not sound or lacks_sound(after) == lacks_sound(before):
             return None
-        return Announcement.MUTED if after.muted else Announcement.UNMUTED
+        return Announcement.MUTED if lacks_sound(after) else Announcement.UNMUTED
     if self_view:
         if _shown(after) and not _shown(before):
             return Announcement.SELF_VIEW_ARMED if after.armed else Announcement.SELF_VIEW

@@ -246,9 +246,15 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
     starting = state.stage is Stage.STARTING
     if state.waiting and (starting or means is not Outcome.RECORD):
         means = INTENTS[LEADS_TO[state.remembered]].get(intent)
+    if starting and event.source == CONTINUED and intent is Intent.RECORD:
+        means = Outcome.RECORD  # also where a press wanted one before that was known
+        if state.remembered is Intent.RECORD:
+            event = replace(event, edge_us=state.remembered_us)
     # Starting a recording waits for no wipe and no file; everything else does.
     remember = state.waiting and (starting or means is not Outcome.RECORD)
-    wanted = means is Outcome.RECORD or (state.goes_on and intent is Intent.RECORD)
+    wanted = means is Outcome.RECORD or (
+        state.goes_on and intent in (Intent.RECORD, Intent.ESCALATE)
+    )
     if wanted and not state.can_record:
         return _cannot(state, event)
     if means is None or state.ending:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from camerad.config import Settings
 from camerad.daemon.buffers import Buffers
-from camerad.daemon.microphone_control import DOWN
 from camerad.hardware.from_settings import CHANNELS
 from camerad.stream.ring import Ring
 from camerad.stream.sound_messages import SoundFormat, SoundNews
@@ -40,13 +39,8 @@ class AudioManager:
 
     @property
     def has_sound(self) -> bool:
-        """Whether the running recording, or the next, holds sound unless it is muted.
-
-        Not if the microphone has said that it is down; as long as it has said nothing, it is
-        believed to work.
-        """
-        down = self._heard is not None and self._heard.state in DOWN
-        return self._ring is not None and not down
+        """Whether recordings hold sound, as far as it is not muted and the microphone works."""
+        return self._ring is not None
 
     def begin(self, *, goes_on: bool, muted: bool, muted_us: int | None) -> AudioTrack | None:
         """The sound of the recording that begins now; None where it is to have none.

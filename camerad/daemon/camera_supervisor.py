@@ -73,6 +73,7 @@ class CameraSupervisor:
 
     def down(self, reason: str) -> None:
         """The camera has failed, and recovery goes on."""
+        self._is_up = False
         if Condition.CAMERA_DOWN not in self._core.conditions:
             log.error("camera down: %s", reason, extra=MessageId.CAMERA_DOWN.extra)
         self._core.conditions.raise_(Condition.CAMERA_DOWN)

@@ -26,7 +26,7 @@ from camerad.stream.desired_state import DesiredState
 class Presentation:
     """Used on the event loop. `indicators` come first, before any event.
 
-    has_sound: whether a recording holds sound unless it is muted.
+    has_sound: whether recordings hold sound, as far as it is not muted and the microphone works.
     """
 
     indicators: Indicators
@@ -66,14 +66,13 @@ class Presentation:
         self._cues.play(kind)
 
     def announce(self, step: Step) -> None:
-        """Say aloud what has happened, where the policy wants it said. A microphone that is closed
-        says nothing; that it was down is known all the same."""
+        """Say aloud what has happened, where the policy wants it said."""
         if self.announcer is not None:
             self.announcer.stepped(
                 step.event.at_us,
                 step.before,
                 step.after,
-                sound=self._has_sound() and Condition.MICROPHONE_DOWN not in step.after.conditions,
+                sound=self._has_sound(),
                 failed=stages.is_failure(step.event),
             )
 

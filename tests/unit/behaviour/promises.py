@@ -170,8 +170,7 @@ def _not_going_on(t: Transition) -> str | None:
     """A recording that was cut off goes on, waits for its camera, or its end is told."""
     assert t.after is not None
     asked = isinstance(t.event, stages.Intended) and t.event.source == CONTINUED
-    records = t.before.remembered is Intent.RECORD or t.before.stage is Stage.RECORDING
-    if not (asked and not records) and not _to_go_on(t.before):
+    if not (asked and t.before.stage is not Stage.RECORDING) and not _to_go_on(t.before):
         return None
     taken_back = isinstance(t.event, stages.Intended) and t.event.intent is Intent.STOP
     goes_on = t.after.stage is Stage.RECORDING or _to_go_on(t.after)

@@ -69,6 +69,21 @@ def test_sound_that_is_switched_off_and_on_is_announced() -> None:
     assert said(camera, wanted(Intent.TOGGLE_MUTE), sound=False) is None
 
 
+def test_sound_that_comes_after_all_is_announced() -> None:
+    """In idle the microphone is closed; that it was down is known until it is used again."""
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(Condition.MICROPHONE_DOWN)
+    assert said(camera, wanted(Intent.RECORD)) is Announcement.RECORDING_SILENT
+    works = stages.Cleared(0, Condition.MICROPHONE_DOWN)
+    assert said(camera, works) is Announcement.UNMUTED
+    assert said(camera, stages.Raised(0, Condition.MICROPHONE_DOWN)) is Announcement.MUTED
+    # Nothing changes for whoever is recorded while the wearer wants no sound.
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.want(Intent.TOGGLE_MUTE)
+    camera.raise_(Condition.MICROPHONE_DOWN)
+    assert said(camera, works) is None
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [(NO_BUFFER, Announcement.SELF_VIEW), (SELF_VIEW_BUFFER, Announcement.SELF_VIEW_ARMED)],
@@ -118,10 +133,11 @@ def test_whatever_happens_what_is_said_is_true(sound: bool, self_view: bool) -> 
             what = announcement(t.before, t.after, sound=sound, self_view=self_view, failed=failed)
             starts = any(isinstance(e, stages.StartRecording) for e in t.effects)
             assert starts == (what in OF_A_START)
+            silent = t.then.muted or Condition.MICROPHONE_DOWN in t.after.conditions
             if what in WITH_SOUND:
-                assert t.then.keeping and not t.then.muted and sound
+                assert t.then.keeping and not silent and sound
             if what in (Announcement.RECORDING_SILENT, Announcement.MUTED):
-                assert t.then.keeping and (t.then.muted or not sound)
+                assert t.then.keeping and (silent or not sound)
             if what in OF_AN_END or what in OF_SELF_VIEW:
                 assert not t.then.keeping
             if what in OF_AN_END:

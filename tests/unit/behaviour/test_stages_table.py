@@ -816,12 +816,23 @@ def test_a_recording_that_was_cut_off_waits_for_its_camera_and_goes_on(asked_fir
         assert camera.raise_(Condition.CAMERA_DOWN) == [CAMERA_DOWN]
         assert camera.go_on() == []
     # A hand is answered as ever, and takes nothing away.
-    assert camera.want(Intent.RECORD)[0] == REFUSED
-    assert camera.want(Intent.ESCALATE) == []
+    for intent in (Intent.RECORD, Intent.ESCALATE, Intent.ESCALATE):
+        assert camera.want(intent)[0] == REFUSED
     camera.now_us = 9 * SECOND
     assert camera.clear(Condition.CAMERA_DOWN) == []
     assert StartRecording(CONTINUED, 0, False) in camera.ready()
     assert camera.stage is Stage.RECORDING
+
+
+def test_a_press_before_it_is_known_that_a_recording_goes_on_takes_nothing_away() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.want(Intent.RECORD)
+    pressed_us = camera.now_us
+    camera.now_us += SECOND
+    assert camera.go_on() == []
+    assert camera.raise_(Condition.CAMERA_DOWN) == [CAMERA_DOWN]
+    camera.clear(Condition.CAMERA_DOWN)
+    assert StartRecording(CONTINUED, pressed_us, False) in camera.ready()
 
 
 @pytest.mark.parametrize("condition", sorted(stages.REFUSES_START, key=lambda one: one.value))

@@ -99,6 +99,17 @@ def test_the_camera_is_ready_once_it_delivers_and_recordings_can_be_kept(
     assert [type(event) for event in scene.heard.events] == [stages.Ready]
 
 
+def test_a_camera_that_was_up_and_is_down_is_not_ready(scene: Scene) -> None:
+    scene.settled.clear()
+    scene.camera.up(HELLO)
+    scene.camera.down("no frame for 4.5 s")
+    scene.settled.set()
+    scene.camera.check_ready()
+    assert scene.core.state.stage is Stage.STARTING
+    scene.camera.up(HELLO)
+    assert scene.core.state.stage is Stage.IDLE
+
+
 def test_a_camera_that_is_down_is_a_condition_until_it_is_up(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

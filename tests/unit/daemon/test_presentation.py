@@ -339,18 +339,6 @@ def test_what_happened_is_announced_with_whether_it_is_heard(scene: Scene) -> No
     assert voice.told[-1][1:] == (True, True)
 
 
-def test_no_sound_is_announced_while_the_microphone_is_known_to_be_down(scene: Scene) -> None:
-    """In idle its device is closed, and says nothing any more; the condition holds all the same."""
-    scene.shown.announcer = voice = Voice()
-
-    def life() -> None:
-        scene.core.conditions.raise_(Condition.MICROPHONE_DOWN)
-        record(scene.core)
-
-    scene.live(life)
-    assert voice.told[-1] == (Stage.RECORDING, False, False)
-
-
 def stamp_of(wanted: DesiredState) -> StampState:
     stamp = wanted.snapshot().stamp
     assert stamp is not None
