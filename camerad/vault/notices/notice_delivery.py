@@ -97,8 +97,8 @@ class NoticeDelivery:
             return CHECK_SECONDS  # another server tells just now
 
     def _deliver(self, notices: Sequence[Notice]) -> float:
-        before = self._known()
         now_us = self._clock.wall_us()
+        before = self._known(now_us)
         looked = notice_memory.after_looking(before, notices, now_us, self._unknown())
         memory, again = self._tell(looked, notices, now_us)
         if memory != before or self._unsaved is not None:
@@ -147,7 +147,7 @@ class NoticeDelivery:
         self._watch.message_sent(self.channel.name, now_us)
         return notice_memory.after_telling(memory, news, now_us, daily=daily), CHECK_SECONDS
 
-    def _known(self) -> NoticeMemory:
+    def _known(self, now_us: int) -> NoticeMemory:
         """What was told, by whichever server, and what this one could not write."""
         try:
             known = notice_memory.load(self._path)
@@ -159,7 +159,9 @@ class NoticeDelivery:
                 # Even if nothing can be written: it is not told again with every look.
                 self._unsaved = NoticeMemory()
             return self._unsaved
-        return known if self._unsaved is None else notice_memory.merged(known, self._unsaved)
+        if self._unsaved is None:
+            return known
+        return notice_memory.merged(known, self._unsaved, now_us)
 
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through."""

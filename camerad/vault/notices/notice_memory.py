@@ -120,14 +120,21 @@ def after_telling(
     return NoticeMemory(now_us if daily else memory.daily_us, sent_us, kept)
 
 
-def merged(memory: NoticeMemory, own: NoticeMemory) -> NoticeMemory:
+def merged(memory: NoticeMemory, own: NoticeMemory, now_us: int) -> NoticeMemory:
     """What either of two memories has. Of a notice that is in both it counts when it was told last;
-    if both have the same time, what `own` says."""
+    if both have the same time, what `own` says. A time after `now_us`, by a clock that was ahead,
+    counts only where there is no other one."""
+
+    def age(us: int) -> tuple[bool, int]:
+        return us <= now_us, us
+
     told = dict(memory.told)
     for key, one in own.told.items():
-        if key not in told or told[key].told_us <= one.told_us:
+        if key not in told or age(told[key].told_us) <= age(one.told_us):
             told[key] = one
-    return NoticeMemory(max(memory.daily_us, own.daily_us), max(memory.sent_us, own.sent_us), told)
+    return NoticeMemory(
+        max(memory.daily_us, own.daily_us, key=age), max(memory.sent_us, own.sent_us, key=age), told
+    )
 
 
 def is_daily_due(memory: NoticeMemory, now_us: int, daily_at: str) -> bool:

@@ -217,6 +217,24 @@ def test_what_could_not_be_remembered_is_when_the_storage_works_again(
     assert len(post.channel.sent) == 1
 
 
+@pytest.mark.parametrize("ahead_us", [HOUR, 3 * DAY])
+def test_a_clock_that_was_ahead_floods_nobody_while_nothing_can_be_written(
+    post: Post, monkeypatch: pytest.MonkeyPatch, ahead_us: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("no room")
+
+    post.clock.step_wall(ahead_us)
+    post.deliver(notice(NoticeKind.PUT_APART, "a", state="1"))
+    post.clock.step_wall(-ahead_us)
+    monkeypatch.setattr(notice_memory, "save", fail)
+    for _ in range(30):
+        with pytest.raises(StorageError):
+            post.deliver(notice(NoticeKind.PUT_APART, "a", state="2"))
+        post.clock.advance(60 * SECOND)
+    assert len(post.channel.sent) == 2
+
+
 def test_what_could_not_be_remembered_displaces_nothing_that_another_server_did(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,12 +96,23 @@ def test_of_two_memories_that_counts_which_was_told_last() -> None:
     two = notice(about="two")
     first = after_telling(told(), [two], NOW_US + HOUR, daily=True)
     second = after_telling(told(), [ONE], NOW_US + 2 * HOUR, daily=False)
-    both = merged(first, second)
-    assert both == merged(second, first)
+    now_us = NOW_US + 3 * HOUR
+    both = merged(first, second, now_us)
+    assert both == merged(second, first, now_us)
     assert (both.daily_us, both.sent_us) == (NOW_US + HOUR, NOW_US + 2 * HOUR)
     assert both.told == {ONE.key: second.told[ONE.key], two.key: first.told[two.key]}
-    gone = after_looking(first, [], NOW_US + 3 * HOUR)
-    assert merged(first, gone) == gone, "of the same message, what was seen since"
+    gone = after_looking(first, [], now_us)
+    assert merged(first, gone, now_us) == gone, "of the same message, what was seen since"
+
+
+@pytest.mark.parametrize("ahead_us", [HOUR, 3 * DAY])
+def test_what_a_clock_that_was_ahead_has_written_displaces_nothing(ahead_us: int) -> None:
+    two = notice(about="two")
+    ahead = after_telling(told(), [ONE, two], NOW_US + ahead_us, daily=True)
+    right = after_telling(NoticeMemory(), [ONE], NOW_US, daily=True)
+    for both in (merged(ahead, right, NOW_US), merged(right, ahead, NOW_US)):
+        assert (both.daily_us, both.sent_us) == (NOW_US, NOW_US)
+        assert both.told == {ONE.key: right.told[ONE.key], two.key: ahead.told[two.key]}
 
 
 def test_what_comes_and_goes_is_told_once_a_day() -> None:
