@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.state_file import StateFileError
 from camerad.base.text import count, printable
 from camerad.vault.notice_settings import NotifySettings
 from camerad.vault.notices import notice_memory
@@ -75,6 +76,8 @@ class NoticeDelivery:
         self._watch = watch
         self._unsaved: NoticeMemory | None = None
         """What could not be written yet."""
+        self._unread = False
+        """Whether the memory's file is there, perhaps in order, and could not be read just now."""
         self._not_before_us = 0
         """Boot time before which nothing is sent again that did not get through."""
         self._failures = 0
@@ -101,7 +104,9 @@ class NoticeDelivery:
         before = self._known(now_us)
         looked = notice_memory.after_looking(before, notices, now_us, self._unknown())
         memory, again = self._tell(looked, notices, now_us)
-        if memory != before or self._unsaved is not None:
+        if self._unread:
+            self._unsaved = memory  # the file may have more: it goes there once that can be read
+        elif memory != before or self._unsaved is not None:
             self._unsaved = memory
             notice_memory.save(self._path, memory)
             self._unsaved = None
@@ -149,9 +154,11 @@ class NoticeDelivery:
 
     def _known(self, now_us: int) -> NoticeMemory:
         """What was told, by whichever server, and what this one could not write."""
+        self._unread = False
         try:
             known = notice_memory.load(self._path)
         except StorageError as error:
+            self._unread = not isinstance(error, StateFileError)
             if self._unsaved is None:
                 log.warning(
                     "%s; everything is told again", printable(error), extra=MessageId.NOTICE.extra

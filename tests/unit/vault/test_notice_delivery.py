@@ -217,6 +217,29 @@ def test_what_could_not_be_remembered_is_when_the_storage_works_again(
     assert len(post.channel.sent) == 1
 
 
+def test_a_memory_that_cannot_be_read_for_a_moment_is_not_replaced(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = notice(NoticeKind.PUT_APART, "b")
+    post.deliver(URGENT, apart)
+    post.clock.advance(HOUR)
+
+    def fail(_: str) -> NoticeMemory:
+        raise StorageError("an error of the storage")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(notice_memory, "load", fail)
+        post.deliver(URGENT)
+        post.clock.advance(60 * SECOND)
+        post.deliver(URGENT)
+    assert post.channel.keys[1:] == [[URGENT.key]], "told again, and once"
+    post.deliver(URGENT, apart)
+    post.restart()
+    post.clock.advance(DAY - HOUR)
+    post.deliver(URGENT, apart)
+    assert len(post.channel.sent) == 2, "the file knows what was told before and meanwhile"
+
+
 @pytest.mark.parametrize("ahead_us", [HOUR, 3 * DAY])
 def test_a_clock_that_was_ahead_floods_nobody_while_nothing_can_be_written(
     post: Post, monkeypatch: pytest.MonkeyPatch, ahead_us: int
