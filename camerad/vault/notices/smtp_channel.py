@@ -107,8 +107,8 @@ class SmtpChannel:
             except BaseException:
                 (connection if server is None else server).close()
                 raise
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            server.quit()  # it has taken the mail
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()  # it has taken the mail
         return refused
 
 

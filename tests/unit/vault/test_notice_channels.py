@@ -296,6 +296,49 @@ def test_who_answers_bit_by_bit_without_an_end_is_given_up(
         assert not thread.is_alive()
 
 
+def test_who_takes_a_mail_and_never_ends_its_farewell_is_given_up_and_has_the_mail(
+    context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("camerad.vault.notices.smtp_channel.WHOLE_SECONDS", 3.0)
+    ended = threading.Event()
+
+    def converse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        tls = context.wrap_socket(connection, True)
+        with contextlib.suppress(OSError), connection, tls as peer:
+            peer.sendall(b"220 well\r\n")
+            lines = peer.makefile("rb")
+            for line in lines:
+                if line.startswith(b"data"):
+                    peer.sendall(b"354 go on\r\n")
+                    while lines.readline() not in (b".\r\n", b""):
+                        pass
+                while line.startswith(b"quit") and not ended.wait(0.05):
+                    peer.sendall(b"221-bye\r\n")
+                peer.sendall(b"250 OK\r\n")
+
+    with socket.create_server((HOST, 0)) as listener:
+        thread = threading.Thread(target=converse, args=(listener,))
+        thread.start()
+        mail = SmtpSettings(
+            HOST, SENDER, ("b@office.example",), listener.getsockname()[1], "tls", ca_file
+        )
+        done: list[bool] = []
+
+        def send() -> None:
+            SmtpChannel(mail, clock()).send(MESSAGE)
+            done.append(True)
+
+        sending = threading.Thread(target=send, daemon=True)
+        sending.start()
+        sending.join(30)
+        taken = list(done)
+        ended.set()
+        thread.join(20)
+        assert taken
+        assert not thread.is_alive()
+
+
 def test_a_connection_that_comes_after_the_deadline_ends_too() -> None:
     """While TLS begins, another socket takes the place of the first one."""
     near, far = socket.socketpair()
