@@ -53,20 +53,33 @@ def notice(kind: NoticeKind = NoticeKind.CAMERA_NOT_SEEN, about: str = "a", **sa
 
 class RememberingChannel:
     """Takes messages, unless it is broken. sent: all that it took. lacking: who did not get it, in
-    words."""
+    words. later: whether it gives it to them as soon as there is nobody lacking. given: how often
+    it did, and tried: how often it was to."""
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.name = "post"
         self.at_once = at_once
         self.broken = self.lacking = ""
+        self.later = False
+        self.given = self.tried = 0
         self.sent: list[NoticeMessage] = []
 
     def send(self, message: NoticeMessage) -> None:
         if self.broken:
             raise ChannelError(self.broken)
         self.sent.append(message)
+        self._lack()
+
+    def _lack(self) -> None:
         if self.lacking:
-            raise PartlySentError(self.lacking)
+            raise PartlySentError(self.lacking, self._give if self.later else None)
+
+    def _give(self) -> None:
+        self.tried += 1
+        if self.broken:
+            raise ChannelError(self.broken)
+        self._lack()
+        self.given += 1
 
     @property
     def keys(self) -> list[list[str]]:
@@ -75,7 +88,8 @@ class RememberingChannel:
 
 class MailServer:
     """tls: from the beginning, else STARTTLS is required. login: whether a user has to log in.
-    refused: a recipient that it does not take."""
+    refused: a recipient that it does not take. busy: one whom it does not take now, with what it
+    answers."""
 
     def __init__(
         self,
@@ -88,6 +102,7 @@ class MailServer:
         self.mails: list[Message] = []
         self.recipients: list[list[str]] = []
         self.refused = refused
+        self.busy: dict[str, str] = {}
         self._options: dict[str, Any] = {"hostname": "mail.example"}
         if login:
             self._options |= {"authenticator": self._admit, "auth_required": True}
@@ -140,6 +155,8 @@ class MailServer:
     ) -> str:
         if address == self.refused:
             return "550 nobody of that name is here"
+        if address in self.busy:
+            return self.busy[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from camerad.base.errors import EX_UNAVAILABLE, CameradError, StorageError
@@ -28,7 +29,13 @@ class ChannelError(CameradError, ConnectionError):
 
 class PartlySentError(ChannelError):
     """Error raised when some people have the message, and others did not get it; the text says who
-    did not. Sent once more, it would come to the former again."""
+    did not. Sent once more, it would come to the former again. again: sends it to those of the
+    latter who were refused for the moment only, and raises PartlySentError if it cannot reach all
+    of them now, or another ChannelError; None if there is nobody to try again."""
+
+    def __init__(self, text: str, again: Callable[[], None] | None = None) -> None:
+        super().__init__(text)
+        self.again: Final = again
 
 
 class Channel(Protocol):

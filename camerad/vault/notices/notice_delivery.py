@@ -2,16 +2,17 @@
 
 What cannot wait goes at once, but no channel gets more than one message in ten minutes. All the
 rest goes once a day. What does not get through is tried again: in a minute at first, in an hour at
-last. By then the message says what is so by then. A channel has its own memory and its own thread
-(`camerad.vault.periodic_work`), so one that fails delays no other one, and nothing else. Of several
-servers on one directory one tells what is new.
+last. By then the message says what is so by then. Where only some people could not be given it for
+the moment, they alone are, as it was, for `REST_SECONDS`, or until this process ends. A channel has
+its own memory and its own thread (`camerad.vault.periodic_work`), so one that fails delays no other
+one, and nothing else. Of several servers on one directory one tells what is new.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
@@ -33,6 +34,8 @@ BETWEEN_SECONDS: Final = 600
 """Between two messages of a channel that does not take everything at once."""
 FIRST_RETRY_SECONDS: Final = 60
 LAST_RETRY_SECONDS: Final = 3600
+REST_SECONDS: Final = 5 * 86400
+"""As long as mail servers try (RFC 5321, 4.5.4.1)."""
 
 
 class DeliveryWatch(Protocol):
@@ -43,6 +46,17 @@ class DeliveryWatch(Protocol):
 
     def message_failed(self, channel: str) -> None:
         """A message did not get through."""
+
+
+class _Rest(NamedTuple):
+    """A message that some people lack. again: gives it to them. not_before_us, until_us: boot time.
+    said: why they lack it."""
+
+    again: Callable[[], None]
+    not_before_us: int
+    until_us: int
+    failures: int
+    said: str
 
 
 class NoticeDelivery:
@@ -82,6 +96,8 @@ class NoticeDelivery:
         """Boot time before which nothing is sent again that did not get through."""
         self._failures = 0
         self._said = ""
+        self._rests: list[_Rest] = []
+        """Each of a message: of five days, with ten minutes between two."""
 
     def deliver(self) -> float:
         """Send what is due; returns after how many seconds to look again. Raises StorageError if it
@@ -100,6 +116,7 @@ class NoticeDelivery:
             return CHECK_SECONDS  # another server tells just now
 
     def _deliver(self, notices: Sequence[Notice]) -> float:
+        self._give_rest()
         now_us = self._clock.wall_us()
         before = self._known(now_us)
         looked = notice_memory.after_looking(before, notices, now_us, self._unknown())
@@ -135,12 +152,11 @@ class NoticeDelivery:
         message = compose(news, language, self._office)
         try:
             self.channel.send(message)
-            self._said = ""
         except PartlySentError as error:
-            self._warn("not everybody was told", error)
+            self._keep(error, error.again, None)
         except ChannelError as error:
             return memory, self._fail(error)
-        self._failures = 0
+        self._failures, self._said = 0, ""
         if waits:
             log.info(
                 "told by %s: %s: %s",
@@ -170,17 +186,54 @@ class NoticeDelivery:
             return known
         return notice_memory.merged(known, self._unsaved, now_us)
 
+    def _give_rest(self) -> None:
+        """Give people what they lack: of one message, since that may take its time."""
+        now_us = self._clock.now_us()
+        rest = next((one for one in self._rests if one.not_before_us <= now_us), None)
+        if rest is None:
+            return
+        self._rests.remove(rest)
+        try:
+            rest.again()
+        except PartlySentError as error:
+            self._keep(error, error.again, rest)
+        except ChannelError as error:
+            self._keep(error, rest.again, rest)
+        else:
+            who = "those who lacked a message"
+            log.info("told by %s: %s", self.channel.name, who, extra=MessageId.NOTICE.extra)
+
+    def _keep(
+        self, error: ChannelError, again: Callable[[], None] | None, rest: _Rest | None
+    ) -> None:
+        """Note that some people lack a message. again: gives it to those who may take it later.
+        rest: what was tried; None at first."""
+        now_us = self._clock.now_us()
+        failures = 0 if rest is None else rest.failures + 1
+        until_us = now_us + REST_SECONDS * SECOND if rest is None else rest.until_us
+        yet = again is not None and now_us < until_us
+        if not yet or rest is None or str(error) != rest.said:
+            _warn("not everybody was told yet" if yet else "not everybody was told", error)
+        if again is not None and yet:
+            not_before_us = now_us + _pause(failures) * SECOND
+            self._rests.append(_Rest(again, not_before_us, until_us, failures, str(error)))
+
     def _fail(self, error: ChannelError) -> float:
         """Note that a message did not get through."""
-        pause = min(FIRST_RETRY_SECONDS << min(self._failures, 10), LAST_RETRY_SECONDS)
+        pause = _pause(self._failures)
         self._failures += 1
         self._not_before_us = self._clock.now_us() + pause * SECOND
         self._watch.message_failed(self.channel.name)
-        self._warn("people were not told, which is tried again", error)
+        if str(error) != self._said:  # the log says it once, until it is something else
+            self._said = str(error)
+            _warn("people were not told, which is tried again", error)
         return float(pause)
 
-    def _warn(self, what: str, error: ChannelError) -> None:
-        """The log says it once, until it is something else."""
-        if str(error) != self._said:
-            self._said = str(error)
-            log.warning("%s: %s", what, printable(error), extra=MessageId.NOTICE.extra)
+
+def _warn(what: str, error: ChannelError) -> None:
+    log.warning("%s: %s", what, printable(error), extra=MessageId.NOTICE.extra)
+
+
+def _pause(failures: int) -> int:
+    """Seconds until it is tried again. failures: earlier ones."""
+    return min(FIRST_RETRY_SECONDS << min(failures, 10), LAST_RETRY_SECONDS)

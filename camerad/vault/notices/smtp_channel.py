@@ -10,9 +10,11 @@ import contextlib
 import smtplib
 import socket
 import ssl
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from functools import partial
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.text import printable
@@ -28,6 +30,9 @@ from camerad.vault.notices.notice_message import NoticeMessage
 from camerad.vault.notices.send_deadline import deadline
 
 _HINT = "see notify.smtp in the office's settings"
+_Answers = Mapping[str, tuple[int, bytes]]
+"""What a server said of recipients whom it refused."""
+_NOT_SAID = (421, b"not asked")
 
 
 class SmtpChannel:
@@ -42,10 +47,14 @@ class SmtpChannel:
 
     def send(self, message: NoticeMessage) -> None:
         """Give the mail to the server. Raises ChannelError; PartlySentError if the server takes it
-        for some recipients only."""
+        for some recipients only: with `again` for those whom it refuses for the moment (4xx)."""
+        self._give(self._mail(message), self._settings.recipients)
+
+    def _give(self, mail: EmailMessage, recipients: Sequence[str], *, rest: bool = False) -> None:
+        """See `send`. rest: somebody else has the mail."""
         where = f"the mail server {self._settings.host}, port {self._settings.port}"
         try:
-            refused = self._send(self._mail(message))
+            refused = self._send(mail, recipients)
         except ChannelError:
             raise
         except ssl.SSLCertVerificationError as error:
@@ -63,7 +72,10 @@ class SmtpChannel:
                 f"{where}: it does not offer what is needed ({printable(error)}); {_HINT}"
             ) from error
         except smtplib.SMTPRecipientsRefused as error:
-            raise ChannelError(_refused(where, error.recipients)) from error
+            if not rest:
+                raise ChannelError(_refused(where, error.recipients)) from error
+            # Of those behind one whom it answers 421 it says nothing.
+            refused = {name: error.recipients.get(name, _NOT_SAID) for name in recipients}
         except smtplib.SMTPResponseException as error:
             said = f"{error.smtp_code} {_said(error.smtp_error)}"
             raise ChannelError(f"{where}: it does not take the mail ({said}); {_HINT}") from error
@@ -71,7 +83,9 @@ class SmtpChannel:
             said = printable(error) or type(error).__name__
             raise ChannelError(f"{where}: it cannot be reached ({said}); {_HINT}") from error
         if refused:
-            raise PartlySentError(_refused(where, refused))
+            later = [name for name, answer in refused.items() if not _is_final(answer)]
+            again = partial(self._give, mail, later, rest=True) if later else None
+            raise PartlySentError(_refused(where, refused), again)
 
     def _mail(self, message: NoticeMessage) -> EmailMessage:
         settings = self._settings
@@ -86,7 +100,7 @@ class SmtpChannel:
         mail["Content-Language"] = message.language
         return mail
 
-    def _send(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
+    def _send(self, mail: EmailMessage, recipients: Sequence[str]) -> _Answers:
         """Returns the recipients for whom the server does not take it, with its answers; it takes
         it for somebody."""
         settings = self._settings
@@ -103,7 +117,7 @@ class SmtpChannel:
                     server.starttls(context=context)
                 if login is not None:
                     server.login(*login)
-                refused = server.send_message(mail)
+                refused = server.send_message(mail, to_addrs=recipients)
             except BaseException:
                 (connection if server is None else server).close()
                 raise
@@ -151,6 +165,22 @@ def _said(answer: bytes | str) -> str:
     return printable(text)[:200]
 
 
-def _refused(where: str, recipients: dict[str, tuple[int, bytes]]) -> str:
-    each = "; ".join(f"{name}: {code} {_said(text)}" for name, (code, text) in recipients.items())
-    return f"{where}: it does not take mail for {printable(each)}; correct notify.smtp.recipients"
+def _is_final(answer: tuple[int, bytes]) -> bool:
+    """Whether the server will never take mail for somebody; else it may later (RFC 5321, 4.2.1)."""
+    return answer[0] >= 500
+
+
+def _refused(where: str, recipients: _Answers) -> str:
+    def each(final: bool) -> str:
+        return "; ".join(
+            f"{name}: {answer[0]} {_said(answer[1])}"
+            for name, answer in recipients.items()
+            if _is_final(answer) is final
+        )
+
+    said = []
+    if never := each(True):
+        said.append(f"it does not take mail for {printable(never)}; correct notify.smtp.recipients")
+    if now := each(False):
+        said.append(f"it does not take mail now for {printable(now)}")
+    return f"{where}: " + "; ".join(said)

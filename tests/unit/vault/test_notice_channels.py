@@ -152,6 +152,43 @@ def test_where_somebody_got_the_mail_it_is_said_who_did_not(
     assert "a@office.example" not in str(caught.value)
 
 
+def test_who_is_refused_for_the_moment_gets_the_mail_later_and_alone(
+    context: ssl.SSLContext, ca_file: Path
+) -> None:
+    a, b, c, d = (f"{one}@office.example" for one in "abcd")
+    with MailServer(context, refused=b) as server:
+        server.busy = {c: "450 later", d: "452 full"}
+        with pytest.raises(PartlySentError) as caught:
+            smtp(server, ca_file, recipients=(a, b, c, d)).send(MESSAGE)
+        said = str(caught.value)
+        assert f"it does not take mail for {b}: 550 nobody of that name is here; correct" in said
+        assert f"it does not take mail now for {c}: 450 later; {d}: 452 full" in said
+        assert caught.value.again is not None
+        server.busy = {c: "421 too much"}
+        with pytest.raises(PartlySentError) as again:
+            caught.value.again()
+        assert "correct notify.smtp.recipients" not in str(again.value)
+        assert again.value.again is not None
+        server.busy = {c: "550 gone"}
+        with pytest.raises(PartlySentError) as last:
+            again.value.again()
+        assert "550 gone; correct notify.smtp.recipients" in str(last.value)
+        assert last.value.again is None
+    assert server.recipients == [[a], [d]]
+    assert server.mails[0]["Message-ID"] == server.mails[1]["Message-ID"], "the same mail"
+
+
+def test_while_all_are_refused_for_the_moment_nobody_has_it(
+    context: ssl.SSLContext, ca_file: Path
+) -> None:
+    with MailServer(context) as server:
+        server.busy = dict.fromkeys(("a@office.example", "b@office.example"), "450 later")
+        with pytest.raises(ChannelError) as caught:
+            smtp(server, ca_file).send(MESSAGE)
+    assert not isinstance(caught.value, PartlySentError)
+    assert "correct" not in str(caught.value)
+
+
 def test_a_sender_whom_the_server_does_not_take_is_said(
     context: ssl.SSLContext, ca_file: Path
 ) -> None:

@@ -147,7 +147,7 @@ def test_a_channel_that_fails_gets_it_when_it_works_again(
     assert post.channel.keys == [[URGENT.key]]
 
 
-def test_what_some_people_have_is_not_sent_again_and_the_log_says_once_who_lacks_it(
+def test_what_some_people_have_is_not_sent_again_and_the_log_says_each_time_who_lacks_it(
     post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
     post.channel.lacking = "nobody takes mail for b@office.example"
@@ -157,8 +157,56 @@ def test_what_some_people_have_is_not_sent_again_and_the_log_says_once_who_lacks
                 post.deliver(*(notice(NoticeKind.PUT_APART, str(n)) for n in range(one + 1)))
                 post.clock.advance(HOUR)
     assert len(post.channel.sent) == 3
-    assert caplog.text.count("not everybody was told: nobody takes mail for b@") == 1
+    assert caplog.text.count("not everybody was told: nobody takes mail for b@") == 3
     assert post.counts.failed == 0
+
+
+def test_who_is_refused_for_the_moment_gets_it_later_and_alone(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.channel.lacking, post.channel.later = "b@office.example: 450", True
+    with caplog.at_level(logging.WARNING):
+        for minute in range(8):
+            post.channel.broken = "away" if minute == 3 else ""
+            post.deliver(URGENT)
+            post.clock.advance(60 * SECOND)
+    assert post.channel.tried == 3, "after one minute, two and four"
+    assert caplog.text.count("not everybody was told yet: b@office.example: 450") == 2
+    assert caplog.text.count("not everybody was told yet: away") == 1
+    post.channel.lacking = ""
+    for _ in range(20):
+        post.deliver(URGENT)
+        post.clock.advance(60 * SECOND)
+    assert (post.channel.tried, post.channel.given) == (4, 1)
+    assert len(post.channel.sent) == 1
+
+
+def test_who_is_refused_for_five_days_does_not_get_it_any_more(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.channel.lacking, post.channel.later = "b@office.example: 452", True
+    with caplog.at_level(logging.WARNING):
+        for _ in range(6 * 24 * 2):
+            post.deliver(URGENT)
+            post.clock.advance(HOUR // 2)
+    assert 100 < post.channel.tried <= 5 * 24 + 6
+    assert caplog.text.count("not everybody was told yet: b@") == 1
+    assert caplog.text.count("not everybody was told: b@") == 1
+    assert len(post.channel.sent) == 1
+
+
+def test_who_is_refused_for_ever_meanwhile_is_said(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    post.channel.lacking, post.channel.later = "b@office.example: 450", True
+    post.deliver(URGENT)
+    post.channel.lacking, post.channel.later = "b@office.example: 550", False
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            post.clock.advance(HOUR)
+            post.deliver(URGENT)
+    assert post.channel.tried == 1
+    assert caplog.text.count("not everybody was told: b@office.example: 550") == 1
 
 
 def test_what_was_sent_is_known_after_a_restart_and_a_lost_memory_repeats(
