@@ -41,6 +41,17 @@ def test_each_word_is_in_both_languages_with_the_same_blanks() -> None:
         assert sorted(blanks.findall(text)) == sorted(blanks.findall(german[key])), key
 
 
+def test_what_is_said_of_signing_does_not_call_its_key_as_the_one_that_opens_recordings() -> None:
+    """docs/desk.md: "the office's key" opens."""
+    for texts, a_key, other_names in (
+        (ENGLISH, r"\bsigned\b.*\bkey\b|\bkey of the office\b", "signing key"),
+        (GERMAN, r"signiert.*[Ss]chlüssel|[Ss]chlüssel.*signiert", "Signaturschlüssel"),
+    ):
+        about = {name: text for name, text in texts.items() if re.search(a_key, text)}
+        assert {"offer_settings_text", "offer_why_other_office"} <= about.keys()
+        assert [name for name, text in about.items() if other_names not in text] == []
+
+
 def test_each_refusal_role_and_state_has_its_words() -> None:
     wanted = {f"refused_{one}" for one in DeskRefusal} | {f"role_{one}" for one in DeskRole}
     wanted |= {f"state_{one}" for one in STATES}
