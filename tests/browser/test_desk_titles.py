@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk_helpers import KEY, ONE, THREE, TWO
+from desk_helpers import KEY, ONE, SHORT, THREE, TWO
 from playwright.sync_api import Browser, Route, expect
+from sealed_helpers import made
 
 from camerad.desk.roles import DeskRole
 from tests.browser.test_desk import FLAGS, at_desk, office, signed_in
@@ -51,6 +52,20 @@ def test_what_was_put_apart_of_a_recording_does_not_stand_for_it(
         listed = page.locator("#main li").filter(has_text="cam-1")
         expect(listed).to_have_count(3)
         assert [text for text in listed.all_inner_texts() if "nicht echt" in text] == []
+
+
+def test_a_copy_of_a_recording_does_not_stand_for_it(chromium: Browser, scene: DeskScene) -> None:
+    """Its file is another one by now, beside a copy of what it was."""
+    (path,) = Path(scene.directory).glob(f"*/recordings/{ONE}.tar")
+    path.with_name("copy.tar").write_bytes(path.read_bytes())
+    path.write_bytes(made(SHORT, identity=ONE).file)
+    scene.index.refresh()
+    with at_desk(chromium, scene, "copy") as one:
+        signed_in(one, scene, "clerk")
+        one.page.goto(f"{scene.origin}/#cases/5%2F26")
+        listed = one.page.locator("#main li").filter(has_text="cam-1")
+        expect(listed).to_have_count(3)
+        expect(listed.filter(has_text="nicht mehr dieselbe Datei")).to_have_count(1)
 
 
 def test_a_case_names_all_of_its_recordings_however_many_files_these_are(
