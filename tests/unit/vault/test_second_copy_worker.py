@@ -389,7 +389,7 @@ def test_what_comes_or_goes_during_a_look_is_not_missing(
         "probe": office.copies,
         "list_copies": office.store,
         "_local_copies": second_copy_worker,
-        "ledger_keys": second_copy_worker.office,
+        "ledger_keys": second_copy_worker.own_key,
     }
     once_behind(monkeypatch, where[step], step, meanwhile)
     assert office.worker.look() == LOOK_SECONDS
