@@ -200,8 +200,11 @@ class NoticeDelivery:
         except ChannelError as error:
             self._keep(error, rest.again, rest)
         else:
-            who = "those who lacked a message"
-            log.info("told by %s: %s", self.channel.name, who, extra=MessageId.NOTICE.extra)
+            log.info(
+                "told by %s: those who lacked a message",
+                self.channel.name,
+                extra=MessageId.NOTICE.extra,
+            )
 
     def _keep(
         self, error: ChannelError, again: Callable[[], None] | None, rest: _Rest | None
