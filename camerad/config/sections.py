@@ -215,7 +215,10 @@ class RecordingSettings(msgspec.Struct, frozen=True):
     """What a recording holds and how it reaches the card."""
 
     post_event_seconds: Annotated[
-        float, "Seconds that a recording goes on after the stop.", Range(0, 60, "seconds")
+        float,
+        "Seconds that a recording goes on after the stop. Red stays on until they are over; what "
+        "the wearer feels, and the display, tell of the stop at once.",
+        Range(0, 60, "seconds"),
     ] = 0.0
     fragment_seconds: Annotated[
         float,
