@@ -198,7 +198,7 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     assert stop in main["gestures"]
     # Held in a recording, the display button does nothing, so nothing is told of it there.
     (hold,) = (one for one in display["gestures"] if one["gesture"] == "hold")
-    assert hold["in"] == ["idle"]
+    assert hold["in"] == ["idle", "starting"]
     # What policies/generic.yaml allows: half a minute, in self-view only.
     policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
     assert board["policy"] == policy | {"sound": True, "may_mute": True}
