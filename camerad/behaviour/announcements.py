@@ -54,10 +54,9 @@ def announcement(
 ) -> Announcement | None:
     """What is to be said about the step from `before` to `after`, or None.
 
-    sound: whether a recording holds sound, as far as nobody has switched it off and the microphone
-    is not known to be down: that is in the states. self_view: whether its
-    beginning and its end are announced too. failed: whether it is by a failure that a recording is
-    over.
+    sound: whether recordings hold sound, as far as nobody has switched it off and the microphone is
+    not known to be down; the states say both. self_view: whether the self-view's beginning and its
+    end are announced too. failed: whether it is by a failure that a recording is over.
     """
     if after.stage is Stage.RECORDING:
         if before.stage is not Stage.RECORDING:

@@ -7,8 +7,8 @@ Rules of this file
    docs/stages.md is drawn from them and `step` (`python -m generators.stage_diagram`).
 3. An event that cannot happen in a state raises IllegalEvent. States are immutable, so the state
    is as it was.
-4. The lights are a function of the new state (`signals.indication`) and are set before
-   the first effect is carried out; effects are carried out in their order.
+4. The lights are a function of the new state (`signals.indication`) and are set before the first
+   effect is carried out; effects are carried out in their order.
 5. Conditions are facts reported from outside: nothing here raises or clears one.
 
 Theory of operation
