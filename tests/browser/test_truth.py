@@ -37,12 +37,36 @@ LATE: Final = """() => {
   globalThis.late = () => 1000 * late;
 }"""
 """Notes how long it is since, and how much of that a timer that looks every 50 ms came too late."""
+DEAF: Final = """() => {
+  globalThis.deaf = { on: false, looks: 0, known: [] };
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(address) {
+      super(address);
+      this.addEventListener("message", (event) => {
+        if (deaf.on) event.stopImmediatePropagation();
+      });
+    }
+  };
+}"""
+"""Lets the page hear nothing while `deaf.on`."""
+STALL: Final = """(milliseconds) => {
+  new MutationObserver(() => deaf.known.push(document.body.dataset.known)).observe(
+    document.body, { attributes: true, attributeFilter: ["data-known"] }
+  );
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + milliseconds;
+  deaf.on = true;
+  setInterval(() => {
+    deaf.looks += 1;
+    deaf.on = deaf.looks < 3;
+  }, 250);
+}"""
+"""Lets the page's clock go on by so much, and a word of the camera be read only at the third look
+after; notes whether the page takes the camera for lost."""
 EXACT_US: Final = 1_000
 """How exactly a press is as long as its finger was."""
 BOUNCE_US: Final = 20_000
 """Every bounce of a contact that closes is over after so long, and no finger is gone again."""
-LONG_MS: Final = 1000
-"""A finger that is there for longer is felt as long, whatever holds its words up on the way."""
 SLOW: Final = (0.15, 0.5)
 """Seconds that each word takes each way: 0.3 seconds and one there and back."""
 
@@ -136,6 +160,20 @@ def known_again(one: Person, stage: str) -> None:
 STAGES: Final = (("idle", "Bereit"), ("self_view", "Spiegel"), ("recording", "Aufzeichnung"))
 
 
+def test_a_page_that_stood_still_reads_first_what_came_meanwhile(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(
+        chromium, camera.url, "stalled", size=WIDE, scheme="light", language="de-DE"
+    ) as one:
+        one.page.add_init_script(f"({DEAF})()")
+        one.page.reload()
+        known_again(one, "Bereit")
+        one.page.evaluate(STALL, SILENT_US / 1000 + 1000)
+        one.waits("() => deaf.looks > 8")
+        assert one.page.evaluate("deaf.known") == []
+
+
 @pytest.mark.breadth
 def test_of_a_camera_that_is_not_heard_nothing_is_said(
     chromium: Browser, camera: BodyCamera, network: Gate
@@ -224,7 +262,6 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
                 down, up = one.page.evaluate("fingers")
                 # Longer only if word came when the press was to be over, which is said.
                 assert abs(pressed - late_us - 1000 * (up - down)) <= EXACT_US, (seconds, held_ms)
-                assert late_us == 0 or held_ms < LONG_MS, (seconds, late_us)
                 # A short press sets a mark, and a slow network makes no stop of it.
                 assert stage is not None or camera.state["stage"] == "recording"
                 # A finger of its own: no part of a gesture with the one before it.

@@ -5,7 +5,7 @@
 // visitor's camera before they have read where the pictures go and pressed the button under it.
 
 import { $, make, mark, write } from "./dom.js";
-import { ask } from "./live.js";
+import { ask, Unreachable } from "./live.js";
 import { spoken } from "./words.js";
 import { WEBCAM_WORDS } from "./words-webcam.js";
 
@@ -296,7 +296,8 @@ export class Webcam {
       this.why = (await erasedAfter(before)) ? "erased" : "notErased";
       if (this.why === "erased" && this.ready) this.why = "empty";
     } catch (error) {
-      this.why = error.status === NOT_POSSIBLE ? "notOwn" : "notErased";
+      if (error instanceof Unreachable) this.why = "unreachable";
+      else this.why = error.status === NOT_POSSIBLE ? "notOwn" : "notErased";
     }
     this.show();
   }

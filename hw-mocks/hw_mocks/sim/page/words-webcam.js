@@ -38,6 +38,7 @@ export const WEBCAM_WORDS = {
       empty: "Alles ist gelöscht. Die Kamera ist wieder bereit, mit leerem Speicher.",
       notOwn: "Hier wird nichts gelöscht: In diesem Ordner lag schon etwas, bevor bodycam-sim ihn benutzte. Beenden Sie bodycam-sim, und löschen Sie von Hand, was davon ist.",
       notErased: "Das Löschen hat nicht geklappt. Im Terminal steht, warum.",
+      unreachable: "bodycam-sim antwortet gerade nicht. Versuchen Sie es gleich noch einmal.",
     },
   },
   en: {
@@ -77,6 +78,7 @@ export const WEBCAM_WORDS = {
       empty: "Everything is deleted. The camera is ready again, with an empty card.",
       notOwn: "Nothing is deleted here: there was something in this folder before bodycam-sim used it. End bodycam-sim, and delete by hand what is its.",
       notErased: "Deleting did not work. The terminal says why.",
+      unreachable: "bodycam-sim does not answer just now. Try again in a moment.",
     },
   },
 };
