@@ -94,11 +94,16 @@ class Sim:
         return facts
 
     def ready(self) -> None:
-        def up() -> bool:
-            assert self.process.poll() is None, self.lines
-            return any("is at http" in line for line in self.lines)
+        self.says("is at http")
 
-        until(up)
+    def says(self, words: str) -> None:
+        """Wait until the simulator has said it: what it says is read behind what it does."""
+
+        def said() -> bool:
+            assert self.process.poll() is None, self.lines
+            return any(words in line for line in self.lines)
+
+        until(said)
 
     def raw(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)

@@ -33,7 +33,7 @@ def test_deleting_leaves_nothing_and_a_new_camera_comes_up(
         assert sim.facts()["url"] == url
         assert sim.facts()["daemon_pid"] != daemon
         assert not any(place.exists() for place in places)
-        assert any("everything is deleted" in line for line in sim.lines)
+        sim.says("everything is deleted")
 
 
 def test_nothing_is_deleted_where_something_lay_before_a_simulator_came(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_daemon_that_asks_for_a_reboot_is_started_again_as_after_one(
 ) -> None:
     sim = start(HW_MOCKS_STANDIN=f"reboot:{tmp_path / 'rebooted'}")
     sim.ready()
-    assert any("the board reboots" in line for line in sim.lines)
+    sim.says("the board reboots")
     assert (tmp_path / "rebooted").exists()
     sim.reaches("idle")
     assert sim.ask("GET", "/api/board")[1]["daemon"]["pid"] == sim.facts()["daemon_pid"]
@@ -209,7 +209,7 @@ def test_a_board_whose_battery_is_empty_is_off_until_its_charger_comes(
 
     until(lambda: told()["stage"] == "off")
     assert told()["empty"] is True
-    assert any("the board is off: the battery is at 2 %" in line for line in sim.lines)
+    sim.says("the board is off: the battery is at 2 %")
     # Whatever else is done, it stays off.
     sim.ask("POST", "/api/fault", {"name": "battery_critical", "seconds": 0})
     sim.ask("POST", "/api/fault", {"name": "battery_critical", "seconds": 300})
