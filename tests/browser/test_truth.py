@@ -69,6 +69,8 @@ BOUNCE_US: Final = 20_000
 """Every bounce of a contact that closes is over after so long, and no finger is gone again."""
 SLOW: Final = (0.15, 0.5)
 """Seconds that each word takes each way: 0.3 seconds and one there and back."""
+LATE_SECONDS: Final = 1.5
+"""Less than what is refused as too late."""
 
 KNOWN: Final = "wanted => document.body.dataset.known === String(wanted)"
 SHOWN: Final = """() => {
@@ -267,6 +269,34 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
                 # A finger of its own: no part of a gesture with the one before it.
                 camera.pass_time(0.5)
         assert camera.recordings[0]["marks"]
+
+
+def test_a_press_that_the_network_made_longer_is_told_to_who_pressed(
+    chromium: Browser, camera: BodyCamera, network: Gate
+) -> None:
+    with person(
+        chromium,
+        network.url,
+        "longer",
+        size=WIDE,
+        scheme="light",
+        language="en-GB",
+        forgives=NETWORK,
+    ) as one:
+        one.page.add_init_script(f"({FINGERS})()")
+        one.page.reload()
+        one.waits_for_stage("Idle")
+        one.page.locator("#button-display").hover()
+        one.page.mouse.down()
+        one.waits("() => told.some((one) => one.down)")
+        # Word that the finger is gone comes when the press was long over.
+        network.seconds = LATE_SECONDS
+        one.page.mouse.up()
+        one.page.get_by_text("the camera felt that press").wait_for()
+        late_us = one.page.evaluate("told.find((one) => !one.down).late_us")
+        assert late_us > 0
+        network.seconds = 0.0
+        one.waits_for_stage("Idle")
 
 
 def _whole(seen: list[dict[str, Any]]) -> int | None:
