@@ -75,30 +75,33 @@ class Leftovers:
         told: list[str] = []
         deadline = time.monotonic() + seconds
         # What these have started comes here when they end.
-        spared = self._spared | SERVES_ALL
-        while left := {pid: line for pid, line in children().items() if pid not in spared}:
+        while left := children() - self._spared - SERVES_ALL:
             late = time.monotonic() >= deadline
-            for pid, line in left.items():
-                with contextlib.suppress(ChildProcessError, ProcessLookupError):
-                    if late:
+            for pid in left:
+                # A thread may have waited for its end meanwhile: then it is no child any more.
+                with contextlib.suppress(ChildProcessError, ProcessLookupError, FileNotFoundError):
+                    runs = os.waitpid(pid, os.WNOHANG) == (0, 0)
+                    if runs and late:
+                        told.append(f"{pid} ({command_line(pid)})")
                         os.kill(pid, signal.SIGKILL)
-                    if late or not line:
                         os.waitpid(pid, 0)
-                if late and line:
-                    told.append(f"{pid} ({line})")
             time.sleep(0 if late else 0.02)
         return ", ".join(told)
 
 
-def children() -> dict[int, str]:
-    """The children of this process, by process id: their command lines, "" for one that has ended
-    and that nobody has waited for."""
-    found = {}
+def children() -> set[int]:
+    """The process ids of this process's children, of those too that have ended and that nobody has
+    waited for."""
+    found: set[int] = set()
     for thread in Path("/proc/self/task").iterdir():
-        # A thread, or a child, may end meanwhile.
+        # A thread may end meanwhile.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for pid in (thread / "children").read_text().split():
-                found[int(pid)] = ""
-                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(pid)] = line.decode(errors="replace").strip()[:_LINE]
+            found.update(map(int, (thread / "children").read_text().split()))
     return found
+
+
+def command_line(pid: int) -> str:
+    """What a child was started with. A program that is just being loaded has no command line yet,
+    and some have none at all: then its name."""
+    line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").strip()
+    return (line or Path(f"/proc/{pid}/comm").read_bytes().strip()).decode(errors="replace")[:_LINE]

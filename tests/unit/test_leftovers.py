@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import until
+from tests.waiting import ended, until
 
 TREE = Path(__file__).parents[2]
 CONFTEST = """
@@ -91,6 +91,16 @@ import subprocess
 def test_leaves_a_process():
     subprocess.run(["sh", "-c", "setsid sleep 3600 & echo $! >>left"])
 """
+NAMELESS = """
+import os, subprocess
+
+def test_leaves_one_without_a_command_line():
+    '''As each program is for an instant while it is loaded.'''
+    reads, _ = os.pipe()
+    child = subprocess.Popen([""], executable="/bin/cat", stdin=reads)
+    with open("left", "a") as file:
+        file.write(f"{child.pid}\\n")
+"""
 SECONDS = 90.0
 LATE = "Failed: Timeout (>3.0s) from pytest-timeout."
 
@@ -100,6 +110,7 @@ def begun(folder: Path, *options: str, **variables: str) -> subprocess.Popen[str
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_planted.py").write_text(PLANTED)
     (folder / "test_leaves.py").write_text(LEAVES)
+    (folder / "test_nameless.py").write_text(NAMELESS)
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-rfEs"]
     command += ["-p", "no:cacheprovider", "--color=no", "--rootdir=.", "--instafail", "--tb=short"]
@@ -134,9 +145,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_run_comes_to_its_end_and_all_other_tests_are_done(run: tuple[Path, str]) -> None:
-    # The two that fail and hang in their teardown count twice, six others of which one fails in
-    # its teardown once. 20 pass, and two of which only the teardown fails.
-    assert re.search(r"= 8 failed, 22 passed, 1 skipped, 2 errors in", run[1]), run[1]
+    # The two that fail and hang in their teardown count twice, and six others hang or die. 20 pass,
+    # and so do three of which only the teardown fails.
+    assert re.search(r"= 8 failed, 23 passed, 1 skipped, 3 errors in", run[1]), run[1]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +162,10 @@ def test_the_run_comes_to_its_end_and_all_other_tests_are_done(run: tuple[Path, 
         ("test_planted.py", "crashed while running 'test_planted.py::test_dies'"),
         ("test_planted.py", "running 'test_planted.py::test_fails_and_teardown_in_c'"),
         ("ERROR at teardown of test_leaves_a_process", "AssertionError: test_leaves.py left"),
+        (
+            "ERROR at teardown of test_leaves_one_without_a_command_line",
+            "AssertionError: test_nameless.py left",
+        ),
     ],
 )
 def test_each_failure_is_told_as_soon_as_it_is_known(
@@ -167,16 +182,13 @@ def test_the_stacks_are_told_of_what_no_signal_ends(run: tuple[Path, str]) -> No
 
 def alive(folder: Path) -> list[str]:
     """Those of the processes that tests have left which still run."""
-    left = (folder / "left").read_text().split()
-    # Nobody may have looked yet at how it ended: then it is there, and has no command line.
-    lines = {pid: path for pid in left if (path := Path(f"/proc/{pid}/cmdline")).exists()}
-    return [pid for pid, path in lines.items() if path.read_bytes()]
+    return [pid for pid in (folder / "left").read_text().split() if not ended(int(pid))]
 
 
 def test_no_process_is_left_and_each_is_named(run: tuple[Path, str]) -> None:
     folder, said = run
     left = (folder / "left").read_text().split()
-    assert len(left) == 5
+    assert len(left) == 6
     assert alive(folder) == [], said
     assert [pid for pid in left if f" {pid} (" not in said] == [], said
 

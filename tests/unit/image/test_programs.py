@@ -15,7 +15,7 @@ from camerad_image import programs
 from camerad_image.errors import ImageError
 from camerad_image.programs import run
 from camerad_image.rootfs import FILES, Progress, left_mounted
-from tests.waiting import until
+from tests.waiting import ended, until
 
 
 def test_what_a_program_says_is_in_the_log_while_it_still_runs(tmp_path: Path) -> None:
@@ -101,14 +101,6 @@ def test_a_program_that_does_not_end_when_interrupted_is_made_to(
     assert not Path(f"/proc/{heard[0].strip()}").exists()
 
 
-def runs(number: str) -> bool:
-    """Whether there is such a process; one that nobody has asked about has no command any more."""
-    try:
-        return Path("/proc", number, "cmdline").read_bytes() != b""
-    except FileNotFoundError:
-        return False
-
-
 def test_a_program_is_killed_with_the_build_that_waits_for_it(tmp_path: Path) -> None:
     words = "from camerad_image.programs import run; import pathlib, sys\n"
     words += "run(['sh', '-c', 'echo $$; exec sleep 1000'], log=pathlib.Path(sys.argv[1]))"
@@ -118,13 +110,13 @@ def test_a_program_is_killed_with_the_build_that_waits_for_it(tmp_path: Path) ->
     )
     try:
         until(lambda: log.exists() and log.read_text().count("\n") == 2)
-        number = log.read_text().split()[-1]
-        assert runs(number)
+        number = int(log.read_text().split()[-1])
+        assert not ended(number)
     finally:
         builder.kill()
         builder.wait()
     try:
-        until(lambda: not runs(number))
+        until(lambda: ended(number))
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(number), signal.SIGKILL)
+            os.kill(number, signal.SIGKILL)
