@@ -21,6 +21,8 @@ import numpy as np
 
 from camerad.base import process
 from camerad.stream import frame, wire
+from camerad.stream.newest import FrameReader
+from tests.waiting import until
 
 DEADLINE = 20.0
 SETTINGS: dict[str, Any] = {
@@ -144,6 +146,16 @@ class Child:
 
     def under(self, epoch: int) -> list[Packet]:
         return [packet for packet in self.packets if packet.header.epoch == epoch]
+
+    def carried_out(self) -> None:
+        """Wait until all commands so far are carried out. That is done in their order, so a frame
+        is shared after that. The self-view has to be off, and is off again."""
+        reader = FrameReader(self.frame_fd)
+        known = reader.number
+        self.tell("view", on=True)
+        until(lambda: reader.number > known, DEADLINE, "a frame is shared")
+        self.tell("view", on=False)
+        until(lambda: reader.newest_us == 0, DEADLINE, "it is overwritten")
 
     def beats(self, count: int) -> None:
         """Wait for so many more beats."""

@@ -91,6 +91,7 @@ def test_packets_follow_the_sensor_with_a_key_frame_a_second_and_on_demand(child
     assert child.of(wire.MessageKind.GAP) == []
     # The encoder runs on, its packets are let through or not.
     child.tell("disarm")
+    child.carried_out()
     child.beats(1)
     count = len(child.packets)
     child.beats(2)
@@ -174,7 +175,7 @@ def test_p2_no_packet_stays_in_the_buffers_of_the_encoders_driver(child: Child) 
     child.arm(1, packets=40)
     assert footage_in_the_drivers_buffers(child) <= IN_FLIGHT
     child.tell("disarm")
-    child.beats(2)
+    child.carried_out()
     assert footage_in_the_drivers_buffers(child) <= IN_FLIGHT
 
 

@@ -2,7 +2,8 @@
 
 settings: "runs": a list of scripts, one for each run of the program (the last one repeats), counted
 in the file "counter". A script is a list of steps; "play" is the endless loop of a good camera:
-obey commands, and send a beat and, if armed, a packet for every frame.
+obey commands, and send a beat and, if armed, a packet for every frame. "group": packets from one
+key frame to the next, if none is asked for; 10 by itself.
 
     {"do": "hello"} {"do": "beat"} {"do": "error", "message": ...} {"do": "gap", ...}
     {"do": "play", "frames": 30, "deaf": true, "beats": false, "packets": false, "frozen": true,
@@ -103,7 +104,7 @@ class Camera:
 
     def packet(self) -> bytes:
         header = self.header()
-        self.in_group = (self.in_group + 1) % GROUP
+        self.in_group = (self.in_group + 1) % self.settings.get("group", GROUP)
         return header.pack() + footage(self.settings["seed"], self.frame, header.length)
 
     def sound(self) -> bytes:

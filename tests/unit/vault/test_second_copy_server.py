@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from s3_engines import S3Engine
 
 from camerad.cli.main import main
 from camerad.container.skeleton import skeleton
+from camerad.store import disk
+from camerad.store.locations import office_place
 from camerad.vault import office_settings
 from camerad.vault.office_settings import ListenSettings
 from camerad.vault.second_copy.second_copy import UnsafeStoreError, name_of, read_back
@@ -52,10 +55,16 @@ def test_o2_a_camera_gets_its_receipt_when_the_bucket_has_the_copy(
     scene: OfficeScene, camera: Camera, bucket: S3Scene
 ) -> None:
     path = camera.put(ONE)
+    # Somebody works with the store, so the server's own ledger knows nothing of the recording when
+    # its copy is made. If it did, there would be a hold first, and the lock in its place later.
+    office = Path(office_place(str(scene.directory)).ledger).parent
+    office.mkdir()
+    claim = disk.claim(str(office))
     with scene.serving() as client:
         client.bring_ledger(camera.root / "ledger")
         client.upload(path, final_of(path))
         assert client.receipt(ONE).status == 200
+    os.close(claim)
     name = name_of(ONE, final_of(path))
     assert read_back(bucket.store, name).bytes == path.stat().st_size
     lock = bucket.store.lock_of(name)
