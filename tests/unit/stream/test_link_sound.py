@@ -170,7 +170,7 @@ def test_what_the_microphone_does_is_passed_on(heard: Heard) -> None:
 
 def test_sound_is_no_sign_of_life_of_the_camera(heard: Heard) -> None:
     silent = {"do": "play", "beats": False, "packets": False}
-    link = heard.run([SAY, {"do": "beat"}, {"do": "loud"}, silent])
+    link = heard.run([SAY, {"do": "beat"}, {"do": "loud"}, silent], budget=test_link.HASTY)
     link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held > 2_000)
     until(lambda: len(heard.told()) >= 2)  # it was restarted
@@ -195,9 +195,10 @@ def resting(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
     """A link with pictures and sound in its socket, and nobody who waits for any."""
     monkeypatch.setattr(rest, "REST_US", test_link.REST_US)
     played = [HELLO, {"do": "armed"}, {"do": "loud"}, test_link.A_SECOND, PLAY]
-    link = heard.run(played, budget=test_link.PATIENT)
+    link = heard.run(played)
     link.wanted.set_sound(SoundMode.ON)
     link.wanted.arm()
+    until(lambda: heard.rig.ring.lies_since_us is not None)
     until(lambda: test_link.lying(link) > test_link.FOOTAGE)
     return link
 
@@ -272,7 +273,7 @@ def test_after_a_wipe_no_byte_of_sound_is_in_the_memory_of_the_controller(heard:
     script = [HELLO, {"do": "armed"}, {"do": "loud"}, play, {"do": "cut sound"}, {"do": "armed"}]
     heard.rig.ring.close()
     heard.rig.ring = Ring(4_000_000, 60, lock=False)
-    link = heard.run(script, seed="wipe me", budget=test_link.PATIENT)
+    link = heard.run(script, seed="wipe me")
     link.wanted.arm()
     link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held == 30 * 200)
