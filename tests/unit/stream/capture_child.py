@@ -14,7 +14,8 @@ key frame to the next, if none is asked for; 10 by itself.
     {"do": "age", "us": 1000000}           media time goes back
     {"do": "say", "sound": {...}}          hello, with that format of sound
     {"do": "heard", "state": "on", ...}    what the microphone does
-    {"do": "loud"}                         wait until sound is on
+    {"do": "armed"} {"do": "loud"}         wait until it is armed, or sound is on
+    {"do": "told", "command": "view"}      wait until it was told that
     {"do": "cut sound"}                    half an access unit
 
 While it plays and sound is on, each frame brings an access unit of sound too.
@@ -53,7 +54,7 @@ class Camera:
         self.link = link
         self.clock = SystemClock()
         self.commands = CommandReader()
-        self.told: list[dict[str, Any]] = []
+        self.told: set[str] = set()
         self.epoch = 0
         self.sound_epoch = 0
         self.unit = 0
@@ -83,6 +84,7 @@ class Camera:
     def carry_out(self, command: dict[str, Any]) -> None:
         with self.journal.open("a") as journal:
             journal.write(json.dumps({"pid": os.getpid(), **command}) + "\n")
+        self.told.add(command["command"])
         match command["command"]:
             case "arm":
                 self.epoch, self.in_group = command["epoch"], 0
@@ -166,6 +168,9 @@ class Camera:
                     time.sleep(60)
             case "armed":
                 while not self.epoch:
+                    self.obey(0.01)
+            case "told":
+                while what["command"] not in self.told:
                     self.obey(0.01)
             case _:
                 raise ValueError(do)

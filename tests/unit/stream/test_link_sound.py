@@ -182,7 +182,7 @@ def test_sound_grows_old_though_none_comes(heard: Heard) -> None:
     link = heard.run([HELLO, {"do": "armed"}, {"do": "loud"}, {"do": "play", "frames": 20}, PLAY])
     link.wanted.arm()
     link.wanted.set_sound(SoundMode.ON)
-    until(lambda: heard.ring.bytes_held)
+    until(lambda: heard.ring.last_pts_us)
     link.wanted.set_sound(SoundMode.OFF)
     until(lambda: not heard.ring.bytes_held)
 
