@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def test_a_message_reaches_the_service_manager(
 
 def test_an_abstract_address_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind("\0camerad-test-notify")
-        monkeypatch.setenv("NOTIFY_SOCKET", "@camerad-test-notify")
+        manager.bind(f"\0camerad-test-notify-{os.getpid()}")
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@camerad-test-notify-{os.getpid()}")
         assert notify("STOPPING=1")
         assert manager.recv(64) == b"STOPPING=1"
 

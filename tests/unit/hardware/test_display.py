@@ -25,7 +25,7 @@ if mode == "dies":
     os._exit(3)
 if mode == "late":
     # Longer than one that serves may take for an answer.
-    time.sleep(1)
+    time.sleep(3)
 for line in control.makefile("rb"):
     if mode == "hangs":
         time.sleep(600)
@@ -52,12 +52,16 @@ def play(
     frame_fd: int,
     mode: str,
     scene: Callable[[SelfViewProcess, list[str | None]], Awaitable[None]],
+    *,
+    asks: float = 3600.0,
 ) -> None:
+    """asks: seconds after which what shows nothing new is asked whether it lives."""
     script = tmp_path / "selfview"
     script.write_text(f"#!{sys.executable}\n{SCRIPT}")
     script.chmod(0o755)
     monkeypatch.setattr(frame_process, "sys", type("Sys", (), {"executable": str(script)}))
-    monkeypatch.setattr(selfview_process, "DISPLAY_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(selfview_process, "ASK_SECONDS", asks)
+    monkeypatch.setattr(selfview_process, "ASK_DARK_SECONDS", asks)
     monkeypatch.setattr(selfview_process, "DISPLAY_START_SECONDS", 1.0 if mode == "hangs" else 10.0)
     monkeypatch.setattr(selfview_process, "RETRY_SECONDS", (0.01,))
     monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
@@ -124,10 +128,10 @@ def test_something_else_to_show_ends_the_pause_before_the_next_start(
         await reached(lambda: view.fault is None and heard.exists() and word in heard.read_text())
 
     async def dies(view: SelfViewProcess) -> None:
-        heard.unlink()
         assert view.pid is not None
         os.kill(view.pid, signal.SIGKILL)
         await reached(lambda: view.fault == "the self-view process ended")
+        heard.unlink()
 
     async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         # What a process left on the display stands there until the next one starts.
@@ -199,7 +203,7 @@ def test_a_process_that_loads_slowly_is_waited_for(
         await reached(lambda: bool(states))
         assert (states, view.pid) == ([None], first)
 
-    play(tmp_path, monkeypatch, frame_fd, "late", scene)
+    play(tmp_path, monkeypatch, frame_fd, "late", scene, asks=0.1)
 
 
 def test_a_slow_display_is_news_and_goes_on(
@@ -221,8 +225,6 @@ def test_a_slow_display_is_news_and_goes_on(
 def test_a_process_that_hangs_is_noticed_without_a_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int, scene_shown: Scene
 ) -> None:
-    monkeypatch.setattr(selfview_process, "ASK_DARK_SECONDS", 0.1)
-
     async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         view.show(scene_shown)
         await reached(lambda: states == [None])
@@ -232,10 +234,10 @@ def test_a_process_that_hangs_is_noticed_without_a_command(
         assert hung is not None
         os.kill(hung, signal.SIGSTOP)
         await reached(lambda: len(states) == 3)
-        assert states == [None, "the display has not answered for 0.5 s", None]
+        assert states == [None, "the display has not answered for 2 s", None]
         assert view.pid != hung
 
-    play(tmp_path, monkeypatch, frame_fd, "works", scene)
+    play(tmp_path, monkeypatch, frame_fd, "works", scene, asks=0.1)
 
 
 def test_without_a_display_nothing_can_be_wrong_with_it() -> None:

@@ -205,7 +205,7 @@ async def begun(pids: Path, count: int) -> list[int]:
 def test_a_device_that_hangs_costs_its_player_its_life_and_nothing_else(
     tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 2.0)  # in which it has noted its id
     player, pids = sleeper(tmp_path)
 
     async def scene(playing: Speaker, told: Told) -> None:
@@ -221,7 +221,7 @@ def test_a_device_that_hangs_costs_its_player_its_life_and_nothing_else(
 def test_a_player_that_only_falls_silent_is_no_reason_to_wait_for_ever(
     tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(speaker, "PATIENCE_SECONDS", 2.0)  # in which it has noted its id
     pids = tmp_path / "pids"
     pids.touch()
     # It closes its standard error, as one that ends does, and lives on.

@@ -130,8 +130,8 @@ def test_it_waits_for_the_third_picture_however_few_a_second(
         (info._replace(pts_us=time_of(0) + number * 1_000_000 // fps), data)
         for number, (info, data) in enumerate(seconds_of_footage(1)[:3])
     ]
-    recorder = bench.start(plan(0, fps=fps))
     feed(bench.ring, packets[:1])
+    recorder = bench.start(plan(0, fps=fps))
     until(lambda: bool(bench.opened))
     feed(bench.ring, packets[1:2])
     until(lambda: len(takes) >= 2)

@@ -20,6 +20,7 @@ from camerad.verify import check_pool
 from camerad.verify.check_pool import CheckOrder, CheckPool, check_one, workers_for
 from camerad.verify.judge import never_runs
 from camerad.verify.verdict import Report, Verdict
+from tests.waiting import ended, until
 
 DEADLINE_S = 20
 
@@ -187,15 +188,6 @@ with CheckPool([CheckOrder("a"), CheckOrder("b")], check, 2) as pool:
 """
 
 
-def _gone(pid: int) -> bool:
-    """Whether a process has ended; nobody may have taken note of it yet."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return True
-    return state.rpartition(") ")[2][0] in "ZX"
-
-
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
 def test_all_end_with_whoever_uses_the_pool(how: str) -> None:
     """Ctrl-C reaches the whole group; a kill only the one."""
@@ -215,7 +207,4 @@ def test_all_end_with_whoever_uses_the_pool(how: str) -> None:
         _, said = running.communicate(timeout=DEADLINE_S)
     assert running.returncode == (-signal.SIGINT if how == "interrupt" else -signal.SIGKILL)
     assert said.count("Traceback") == (how == "interrupt"), said
-    deadline = time.monotonic() + DEADLINE_S
-    while not all(map(_gone, workers)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: all(map(ended, workers)))
