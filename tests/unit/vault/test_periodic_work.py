@@ -15,24 +15,10 @@ from camerad.vault.periodic_work import (
     WorkFailedError,
     end_all,
 )
+from tests.unit.vault.pauses import Pauses
 from tests.waiting import until
 
 DEADLINE = 20.0
-
-
-class Pauses(threading.Condition):
-    """Remembers how long it was asked to wait last, in seconds; None: nobody waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: float | None = None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds = timeout
-        try:
-            return super().wait(timeout)
-        finally:
-            self.seconds = None
 
 
 class Bench:
