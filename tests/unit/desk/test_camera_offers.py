@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -387,8 +388,11 @@ def half(scene: DeskScene) -> bool:
 
 
 def size_of_half(scene: DeskScene) -> int:
-    there = Path(scene.directory, "office/updates").glob(f"*{durable_files.TEMPORARY}")
-    return sum(one.stat().st_size for one in there)
+    size = 0
+    for one in Path(scene.directory, "office/updates").glob(f"*{durable_files.TEMPORARY}"):
+        with suppress(FileNotFoundError):  # the server has removed or renamed it since
+            size += one.stat().st_size
+    return size
 
 
 def has_more(scene: DeskScene, sent: int) -> bool:
