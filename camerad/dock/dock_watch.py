@@ -127,7 +127,7 @@ class DockWatch:
         self._failures = 0
         self._without_update = 0
         self._next_us = 0
-        self._dockings = 0
+        self._rests = 0
         self._complete = False
         self._running: HandoverPass | None = None
         self._thread = threading.Thread(target=self._work, name="handing-over", daemon=True)
@@ -142,12 +142,15 @@ class DockWatch:
         with self._changed:
             before, self._state = self._state, state
             wanted = state.docked and state.at_rest
-            if state.docked and not before.docked:
-                self._dockings += 1
+            docks = state.docked and not before.docked
+            if docks:
                 self._failures = self._without_update = 0
-                self._next_us = 0
-            elif wanted and not before.at_rest and not self._failures:
-                self._next_us = 0  # something may have been recorded
+            if docks or (wanted and not before.at_rest):
+                # Something may have been recorded, of which a pass that is just ending knows
+                # nothing.
+                self._rests += 1
+                if not self._failures:
+                    self._next_us = 0
             if not wanted:
                 self._complete = False
                 if self._running is not None:
@@ -174,25 +177,25 @@ class DockWatch:
     def _work(self) -> None:
         while (handover := self._next_pass()) is not None:
             with self._changed:
-                docking = self._dockings
+                rest = self._rests
             try:
-                self._hand_over(handover, docking)
+                self._hand_over(handover, rest)
             except HandoverStoppedError:
                 log.info("handing over stopped", extra=MessageId.DETAIL.extra)
             except CameradError as error:
-                self._failed(error, docking)
+                self._failed(error, rest)
             except Exception:
                 log.exception("handing over failed", extra=MessageId.MISTAKE.extra)
-                self._say("it does not work: see the log", _CAMERA)
-                self._put_off(self._again_after(None), docking)
+                self._say("it does not work: see the log", _CAMERA, rest)
+                self._put_off(self._again_after(None), rest)
             finally:
                 with self._changed:
                     self._running = None
                 handover.close()
 
-    def _hand_over(self, handover: HandoverPass, docking: int) -> None:
+    def _hand_over(self, handover: HandoverPass, rest: int) -> None:
         result = handover.run()
-        self._finished(result, docking)
+        self._finished(result, rest)
         if not result.complete:
             return
         try:
@@ -209,11 +212,11 @@ class DockWatch:
             with self._changed:
                 wait = self._spread(self._without_update, asked)
                 self._without_update += 1
-            self._put_off(wait, docking)
+            self._put_off(wait, rest)
         else:
             with self._changed:
                 self._without_update = 0
-            self._say(_done(result), None)
+            self._say(_done(result), None, rest)
 
     def _next_pass(self) -> HandoverPass | None:
         """The next pass, once it is time for it; None at the end."""
@@ -225,25 +228,26 @@ class DockWatch:
                     try:
                         self._running = self._make_pass(self._state.clock_vouched_for)
                     except CameradError as error:
-                        self._failed(error, self._dockings)
+                        self._failed(error, self._rests)
                         continue
                     return self._running
                 self._changed.wait(wait_us / SECOND if wanted else None)
             return None
 
-    def _finished(self, result: HandoverResult, docking: int) -> None:
+    def _finished(self, result: HandoverResult, rest: int) -> None:
         if not result.complete:
             left = count(len(result.failed) + len(result.checking), "recording")
-            self._say(f"the office has not taken {left} yet", result.word)
-            self._put_off(self._again_after(None), docking)
+            self._say(f"the office has not taken {left} yet", result.word, rest)
+            self._put_off(self._again_after(None), rest)
             return
-        self._say(_done(result), result.word)
+        self._say(_done(result), result.word, rest)
         with self._changed:
-            self._complete = result.word.state is HandoverState.HANDED_OVER
+            everything = result.word.state is HandoverState.HANDED_OVER
+            self._complete = everything and self._is_undisturbed(rest)
             self._failures = 0
-        self._put_off(self._look_seconds, docking)
+        self._put_off(self._look_seconds, rest)
 
-    def _failed(self, error: CameradError, docking: int) -> None:
+    def _failed(self, error: CameradError, rest: int) -> None:
         asked = error.retry_after if isinstance(error, OfficeUnavailableError) else None
         first = self._failures == 0
         wait = self._again_after(asked)
@@ -260,14 +264,18 @@ class DockWatch:
             )
         # What was handed over stays so, also while the office is away.
         word = None if self._complete else _word_of(error, first=first)
-        self._say("it does not work: see the log", word)
-        self._put_off(wait, docking)
+        self._say("it does not work: see the log", word, rest)
+        self._put_off(wait, rest)
 
-    def _say(self, text: str, word: HandoverProgress | None) -> None:
-        """Say what came of an attempt, unless the camera is in use by now, or out of its dock."""
+    def _say(self, text: str, word: HandoverProgress | None, rest: int) -> None:
+        """Say what came of an attempt, unless the camera has been in use since, or out of its
+        dock."""
         with self._changed:
-            if self._state.docked and self._state.at_rest:
+            if self._is_undisturbed(rest):
                 self._report.say(text, word)
+
+    def _is_undisturbed(self, rest: int) -> bool:
+        return rest == self._rests and self._state.docked and self._state.at_rest
 
     def _again_after(self, asked: float | None) -> float:
         """Seconds until the next attempt."""
@@ -283,9 +291,10 @@ class DockWatch:
         spread = 0.75 + secrets.randbelow(500) / 1000
         return max(self._again_seconds[step] * spread, asked or 0.0)
 
-    def _put_off(self, seconds: float, docking: int) -> None:
-        """No attempt before so many seconds are over, or the camera is docked again."""
+    def _put_off(self, seconds: float, rest: int) -> None:
+        """No attempt before so many seconds are over, unless the camera has been in use since the
+        pass began, or is docked again."""
         with self._changed:
-            if docking != self._dockings:
+            if rest != self._rests:
                 return
             self._next_us = self._clock.now_us() + round(seconds * SECOND)

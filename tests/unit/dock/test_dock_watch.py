@@ -158,6 +158,30 @@ def test_what_was_recorded_meanwhile_is_handed_over_at_once(bench: Make) -> None
     one.wait_for(2)
 
 
+@pytest.mark.parametrize(
+    "before", [[], [OfficeUnavailableError("away")]], ids=["first", "after a failure"]
+)
+def test_what_was_recorded_while_a_pass_was_ending_is_handed_over_at_once(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, before: list[CameradError]
+) -> None:
+    """And the camera does not show meanwhile that everything is handed over, nor if the office is
+    away by then."""
+    finished = DockWatch._finished
+
+    def pressed(watch: DockWatch, result: HandoverResult, rest: int) -> None:
+        watch.tell(BUSY)
+        watch.tell(DOCKED)
+        finished(watch, result, rest)
+
+    monkeypatch.setattr(DockWatch, "_finished", pressed)
+    away = OfficeUnavailableError("away", trouble=HandoverTrouble.OFFICE)
+    one = bench(*before, DONE, away, again=(0.01,))
+    one.watch.tell(DOCKED)
+    one.wait_for(len(before) + 3)
+    assert one.shown[-1] == failed(HandoverTrouble.OFFICE)
+    assert HandoverState.HANDED_OVER not in {word.state for word in one.shown if word is not None}
+
+
 def test_an_office_that_is_away_is_tried_less_and_less_often(bench: Make) -> None:
     away = [OfficeUnavailableError("away") for _ in range(4)]
     one = bench(*away, again=(0.01, 0.05, 0.4))
