@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,10 @@ from types import ModuleType
 import pytest
 
 from camerad.base.errors import ConfigError, StorageError
-from camerad.doctor import card, checks, daemon, identity, runner
+from camerad.doctor import card, checks, daemon, identity, isolated_check, runner
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.isolated_check import IsolatedChecks, NoAnswerError
-from tests.waiting import ended, until
+from tests.waiting import ended, reached, until
 
 HERE: ModuleType = sys.modules[__name__]
 LONG = 30.0
@@ -51,11 +52,6 @@ def fails(kind: str) -> None:
 
 def ends() -> None:
     os._exit(0)
-
-
-def hangs(note: str) -> None:
-    Path(note).write_text(str(os.getpid()))
-    time.sleep(1000)
 
 
 def claims(path: str) -> Claimed:
@@ -106,11 +102,39 @@ def test_what_a_look_claims_is_kept(tmp_path: Path) -> None:
     assert not held(path)
 
 
-def test_a_look_that_hangs_is_given_up_and_ended(tmp_path: Path) -> None:
-    note = tmp_path / "note"
-    with pytest.raises(NoAnswerError, match=r"no answer within 0\.5 s"):
-        looked("hangs", str(note), seconds=0.5)
-    number = int(note.read_text())
+class Leaping(asyncio.SelectorEventLoop):
+    """A loop whose time a test sends ahead. leap: seconds."""
+
+    leap = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.leap
+
+
+def test_a_look_that_hangs_is_given_up_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    received, numbers = isolated_check._received, []
+
+    async def noted(sock: socket.socket, size: int | None = None) -> bytes:
+        data = await received(sock, size)
+        numbers.append(int.from_bytes(data, sys.byteorder))
+        return data
+
+    monkeypatch.setattr(isolated_check, "_received", noted)
+    loop, looker = Leaping(), IsolatedChecks()
+
+    async def given_up() -> None:
+        look = asyncio.create_task(looker.run(HERE, "never", seconds=LONG))
+        await reached(lambda: numbers)  # it has begun, and only then its time is over
+        loop.leap = LONG
+        with pytest.raises(NoAnswerError, match="no answer within 30 s"):
+            await look
+
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as main:
+            main.run(given_up())
+    finally:
+        looker.close()
+    (number,) = numbers
     until(lambda: ended(number))
 
 
