@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE, Camera
 
+from camerad.vault import receipt_routes
 from camerad.vault.takeover import Takeover
 from camerad.vault.takeover_ends import TakeoverEnds
 from camerad.vault.upload_files import Declaration
@@ -77,6 +78,8 @@ def test_who_prefers_to_wait_is_told_as_soon_as_it_is_checked(
         waited = client.ask("GET", target, None, PATIENT)
         assert waited.status == 202 and waited["Preference-Applied"] == "wait=1"
         assert time.monotonic() - began >= 0.9
+        # Whoever is not told waits for minutes from here on.
+        monkeypatch.setattr(receipt_routes, "AGAIN_SECONDS", 600)
         threading.Timer(0.1, go.set).start()
         assert client.ask("GET", target, None, PATIENT).status == 200
         assert client.ask("GET", target, None, PATIENT).status == 200
