@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+import pytest
 from desk_helpers import KEY
 
 from camerad.base.clock import SECOND, Clock, ManualClock
@@ -33,7 +34,9 @@ from camerad.vault.office_settings import (
     ReceiveSettings,
     TlsSettings,
 )
+from camerad.vault.part_upload import PartUpload
 from camerad.vault.upload_limits import UploadLimits
+from camerad.vault.uploads import Uploads
 
 URL: Final = "https://localhost:8443"
 """As cameras are told it; the port that the server really has is another one in each test."""
@@ -334,6 +337,19 @@ class HalfRequest:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def parts_begun(monkeypatch: pytest.MonkeyPatch) -> list[PartUpload]:
+    """The parts that the server begins from here on, each as soon as it has its place."""
+    begin, begun = Uploads.begin, []
+
+    def noted(*arguments: Any) -> PartUpload:
+        part = begin(*arguments)
+        begun.append(part)
+        return part
+
+    monkeypatch.setattr(Uploads, "begin", noted)
+    return begun
 
 
 def metadata(recording: str, final: str) -> str:

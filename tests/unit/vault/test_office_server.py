@@ -43,6 +43,7 @@ from tests.unit.vault.office_scene import (
     DockClient,
     OfficeScene,
     Running,
+    parts_begun,
     write_register,
 )
 from tests.waiting import until
@@ -141,8 +142,9 @@ def test_what_came_before_its_ledger_is_taken_when_that_comes(
 
 
 def test_a_client_that_was_cut_off_in_a_part_goes_on_where_that_began(
-    client: DockClient, scene: OfficeScene, camera: Camera
+    client: DockClient, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun = parts_begun(monkeypatch)
     path = camera.put(ONE)
     client.bring_ledger(camera.root / "ledger")
     content = path.read_bytes()
@@ -156,8 +158,11 @@ def test_a_client_that_was_cut_off_in_a_part_goes_on_where_that_began(
     for name, value in (*headers.items(), ("Content-Length", "4000")):
         broken.putheader(name, value)
     broken.endheaders(content[5000:7000])
-    broken.close()
     client.nonce = ""
+    until(lambda: len(begun) == 2, what="the second part is coming")
+    broken.close()
+    # A part that begins elsewhere is refused for that once no other one comes.
+    until(lambda: client.patch(0, b"0", ONE).status == 409, what="the part is given up")
     assert client.offset(ONE) == 5000
     client.upload(path, final_of(path))
     assert client.receipt(ONE).status == 200

@@ -30,6 +30,7 @@ from tests.unit.vault.office_scene import (
     HalfRequest,
     OfficeScene,
     metadata,
+    parts_begun,
 )
 from tests.waiting import until
 
@@ -251,19 +252,14 @@ def test_a_body_has_to_say_its_length(client: DockClient) -> None:
     assert client.offset() == 0
 
 
-def test_one_camera_has_two_parts_at_once(tmp_path: Path) -> None:
+def test_one_camera_has_two_parts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = parts_begun(monkeypatch)
     with OfficeScene(tmp_path).serving() as client:
         for count in (1, 2, 3):
             assert client.declare(10, number(count)).status == 201
         halves = [half_part(client, b"0123456789", number(count)) for count in (1, 2)]
-        pause = threading.Event()
-        for _ in range(round(DEADLINE / 0.01)):
-            said = client.patch(0, b"0123456789", number(3))
-            if said.status != 204:
-                break
-            client.ask("DELETE", f"/v1/uploads/{number(3)}")
-            client.declare(10, number(3))
-            pause.wait(0.01)
+        until(lambda: len(begun) == 2, what="both are coming")
+        said = client.patch(0, b"0123456789", number(3))
         assert (said.status, "of this camera" in said.error) == (429, True)
         assert [half.end() for half in halves] == [204, 204]
         for half in halves:
@@ -278,21 +274,16 @@ def test_a_camera_has_at_most_eight_unfinished_uploads(client: DockClient) -> No
 
 
 def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(
-    client: DockClient, scene: OfficeScene
+    client: DockClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun = parts_begun(monkeypatch)
     for count in (1, 2, 3):
         client.declare(10, number(count))
     first = half_part(client, b"0123456789", number(1))
     second = half_part(client, b"0123456789", number(2))
     try:
-        pause = threading.Event()
-        for _ in range(round(DEADLINE / 0.01)):
-            said = client.patch(0, b"01", number(3))
-            if said.status != 204:
-                break
-            client.ask("DELETE", f"/v1/uploads/{number(3)}")
-            client.declare(10, number(3))
-            pause.wait(0.01)
+        until(lambda: len(begun) == 2, what="both are coming")
+        said = client.patch(0, b"01", number(3))
         assert (said.status, said["Retry-After"]) == (429, "5")
         assert second.end() == 204
         said = client.patch(0, b"01", number(1))
@@ -305,11 +296,12 @@ def test_one_part_at_a_time_of_an_upload_and_so_many_in_all(
 
 
 def test_a_part_that_is_just_coming_does_not_count_once_its_camera_is_withdrawn(
-    client: DockClient, scene: OfficeScene
+    client: DockClient, scene: OfficeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun = parts_begun(monkeypatch)
     client.declare()
     half = half_part(client, b"0123456789")
-    until(lambda: client.patch(5, b"5").status == 423, what="it is coming")
+    until(lambda: begun, what="it is coming")
     withdrawn = WithdrawnCameras(str(scene.directory))
     withdrawn.put(client.key.public.thumbprint, Withdrawal(1, "w", "stolen", "r"))
     assert half.end() == 403
