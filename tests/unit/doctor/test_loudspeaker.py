@@ -17,6 +17,7 @@ from camerad.config import Settings
 from camerad.doctor import daemon, loudspeaker, tone
 from camerad.doctor.check_results import FindingId, Level
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
+from tests.waiting import reached
 
 RATE = 48_000
 TOOK = Spoken("", PLAYED, None)
@@ -111,20 +112,30 @@ class Air:
     def __init__(self, before: Any, after: Any) -> None:
         self.before, self.after = before, after
         self.plays = False
+        self.heard = 0
 
     def __call__(self, _settings: object) -> Air:
         return self
 
     def packets(self) -> Iterator[memoryview]:
-        for _ in range(10_000):
-            sound = self.after if self.plays else self.before
+        while True:  # until nobody listens any more
+            plays = self.plays
+            sound = self.after if plays else self.before
             yield memoryview(bytearray(np.rint(sound).astype("<i2").tobytes()))
+            self.heard += plays
 
     def close(self) -> None: ...
 
     async def play(self, _device: str) -> Spoken:
+        """Until enough of it is heard: each packet has two windows."""
         self.plays = True
+        await reached(lambda: self.heard >= tone.ENOUGH)
         return TOOK
+
+
+async def taken(_device: str) -> Spoken:
+    """The device takes the tone, and nobody listens."""
+    return TOOK
 
 
 def missing(_settings: object) -> Any:
@@ -148,7 +159,7 @@ def test_the_microphone_tells_the_tone_from_what_was_there_before(
     air = Air(before, after)
     monkeypatch.setattr(loudspeaker, "AlsaDevice", air)
     monkeypatch.setattr(loudspeaker, "play", air.play)
-    monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", 0.2 - tone.SECONDS)
+    monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", -tone.SECONDS)
     assert asyncio.run(loudspeaker.check_loudspeaker(settings, None)).finding is what
 
 
@@ -156,7 +167,7 @@ def test_without_a_microphone_it_is_well_if_it_takes_the_tone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loudspeaker, "AlsaDevice", missing)
-    monkeypatch.setattr(loudspeaker, "play", Air(0, 0).play)
+    monkeypatch.setattr(loudspeaker, "play", taken)
     monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", -tone.SECONDS)
     assert (
         asyncio.run(loudspeaker.check_loudspeaker(settings, None)).finding
