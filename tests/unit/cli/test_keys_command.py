@@ -26,6 +26,8 @@ import yaml
 from camerad.base import process
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
 from camerad.cli import identity, keys
+from camerad.office import identity_file
+from tests.waiting import until
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
 PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
@@ -72,7 +74,18 @@ def identity_in(text: bytes) -> pyrage.x25519.Identity:
 
 
 def opened(private: bytes, passphrase: str = PASSPHRASE) -> pyrage.x25519.Identity:
-    return identity_in(pyrage.passphrase.decrypt(private, passphrase))
+    """What is locked, unlocked. age measures each time what this machine does in a second, and
+    refuses for as long as that is too little for what was locked while it did more."""
+
+    def unlock() -> bytes | None:
+        try:
+            return bytes(pyrage.passphrase.decrypt(private, passphrase))
+        except pyrage.DecryptError as error:
+            if identity_file._TOO_SLOW in str(error):
+                return None
+            raise
+
+    return identity_in(until(unlock, what="this machine is no longer too busy to unlock it"))
 
 
 @dataclass
@@ -243,6 +256,7 @@ def typed(command: list[str], *answers: str) -> tuple[int, bytes]:
     if pid == 0:
         os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
     said, left, deadline = b"", list(answers), time.monotonic() + 60
+    answered = 0
     try:
         while time.monotonic() < deadline:
             if not select.select([terminal], [], [], 1)[0]:
@@ -252,7 +266,8 @@ def typed(command: list[str], *answers: str) -> tuple[int, bytes]:
             except OSError:  # EIO: the other end is closed
                 return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
             said += part
-            if part.endswith(b": ") and left:
+            if said[answered:].endswith(b": ") and left:  # a question may come in pieces
+                answered = len(said)
                 os.write(terminal, left.pop(0).encode() + b"\n")
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
