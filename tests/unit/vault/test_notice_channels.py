@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from authority import Authority, authority
+from hw_mocks.free_port import free_port
 from msgspec.structs import replace
 from notice_helpers import (
     HOST,
@@ -211,6 +212,7 @@ def test_what_is_not_there_or_says_nothing_is_said_in_time(
         port = silent.getsockname()[1]
         settings = SmtpSettings(HOST, SENDER, ("a@office.example",), port, ca=ca_file)
         assert "timed out" in refusal(SmtpChannel(settings, clock()))
+    settings = replace(settings, port=free_port())
     assert "refused" in refusal(SmtpChannel(settings, clock()))
 
 
@@ -410,8 +412,7 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing(
 
 
 def test_a_receiver_that_is_not_there_is_said(ca_file: Path) -> None:
-    with socket.create_server((HOST, 0)) as one:
-        url = f"https://{HOST}:{one.getsockname()[1]}"
+    url = f"https://{HOST}:{free_port()}"
     said = refusal(WebhookChannel(WebhookSettings(url, ca_file), clock()))
     assert "it cannot be reached" in said
     assert "port" in refusal(WebhookChannel(WebhookSettings(f"https://{HOST}:x"), clock())).lower()
