@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing, encode_base64url
 from camerad.control.metrics import Metrics
 from camerad.control.server import Control
 from camerad.daemon.store_worker import StoreWorker
-from camerad.dock import office_pass
+from camerad.dock import office_pass, timed_socket
 from camerad.dock.handover import HandoverMemory
 from camerad.dock.office_pass import OfficePass
 from camerad.dock.progress_teller import NoReport
@@ -272,12 +272,13 @@ def test_it_stops_for_a_press_and_goes_on_afterwards(scene: Scene) -> None:
 
 def test_it_ends_while_an_office_keeps_it_waiting(scene: Scene) -> None:
     scene.camera.record(1)
-    scene.office.faults = [Fault("GET", "/v1/ledger", seconds=DEADLINE)]
+    scene.office.faults = [Fault("GET", "/v1/ledger", seconds=10 * DEADLINE)]
     process = scene.start()
     scene.camera.tell(DOCKED)
     scene.wait(lambda: ("GET", "/v1/ledger") in scene.office.requests)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    # Before it gives up an office that says nothing.
+    assert process.wait(0.8 * timed_socket.SILENCE_SECONDS) == 0
 
 
 def test_a_daemon_that_starts_anew_is_found_again(scene: Scene) -> None:
