@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -455,8 +456,10 @@ def test_a_head_that_does_not_end_is_given_up(
     with scene.serving() as client:
         connection = client.connect()
         connection.connect()
-        connection.sock.sendall(b"GET / HTTP/1.1\r\nA: ")
-        assert connection.sock.recv(1) == b""
+        # Given up before its beginning came, or with some of it unread, it ends with an error.
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            connection.sock.sendall(b"GET / HTTP/1.1\r\nA: ")
+            assert connection.sock.recv(1) == b""
         connection.close()
 
 
