@@ -130,6 +130,8 @@ def test_a_clerk_checks_a_package_and_sees_the_video(
     page.locator("input[type=file]").first.set_input_files(package)
     # No word about the recording before the key was compared.
     assert page.locator(".verdict").count() == 0
+    # The field is there, and has the focus, once the key was read.
+    page.wait_for_selector("input.mono:focus")
     page.keyboard.type("not the key on paper")
     waits(page, "document.body.innerText.includes('is NOT the one on the cover sheet')")
     assert page.locator(".verdict").count() == 0
