@@ -22,6 +22,7 @@ from sim_support import Sim, running
 from waiting import DEADLINE
 
 from hw_mocks import webcam, webcam_sound
+from hw_mocks.bus import now_us
 from hw_mocks.footage import Picture, picture_bytes
 from hw_mocks.sim import upload
 from hw_mocks.sound import Values, sound_of
@@ -304,6 +305,7 @@ async def code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
 
 def test_pictures_are_taken_one_source_at_a_time(sim: Sim) -> None:
     before = sim.ask("GET", "/api/webcam")[1]["pictures"]
+    began_us = now_us()
 
     async def story() -> None:
         async with visitor(sim) as one:
@@ -322,7 +324,13 @@ def test_pictures_are_taken_one_source_at_a_time(sim: Sim) -> None:
             assert "width" in await next_one.receive_json(timeout=DEADLINE)
 
     asyncio.run(asyncio.wait_for(story(), DEADLINE))
-    assert sim.ask("GET", "/api/webcam")[1]["pictures"] == before + 4
+    told = sim.ask("GET", "/api/webcam")[1]
+    assert told["pictures"] == before + 4
+    # When each of them came, and when the last page went.
+    times = [at_us for at_us in told["shown_us"] if at_us >= began_us]
+    assert len(times) == 4
+    assert times == sorted(times)
+    assert times[-1] <= told["ended_us"] <= now_us()
 
 
 def test_a_page_that_has_sent_nothing_for_long_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,9 @@ GET /api/webcam   a WebSocket (RFC 6455) for one page at a time. It is told
                   without an answer. What its microphone hears comes beside them: messages that
                   begin with a byte of zero, and then samples, as `hw_mocks.webcam_sound` has them.
                   Asked without a WebSocket: {"feeding", "pictures": how many
-                  were shown since bodycam-sim started}
+                  were shown since bodycam-sim started, "shown_us": media times at which the newest
+                  NOTED of them were, "ended_us": media time at which the last page was gone |
+                  null}
 
 A picture goes to `hw_mocks.webcam_decoder`, a process that runs while a page sends. While that
 decodes one, the newest waits, and the ones before it are left out; so nothing piles up. Pictures
@@ -27,11 +29,13 @@ import contextlib
 import os
 import sys
 import time
+from collections import deque
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from hw_mocks.boot import PARENT_VARIABLE
+from hw_mocks.bus import now_us
 from hw_mocks.webcam import Size, WebcamMemory
 from hw_mocks.webcam_decoder import LENGTH, MAX_BYTES, SHOWN
 from hw_mocks.webcam_sound import RATE, SoundMemory
@@ -48,6 +52,8 @@ QUIET_SECONDS: Final = 5.0
 KEEP_ALIVE_SECONDS: Final = 15.0
 PARTING_SECONDS: Final = 1.0
 END_SECONDS: Final = 2.0
+NOTED: Final = 1000
+"""Pictures of more than half a minute."""
 
 
 class Ended(Exception):
@@ -60,11 +66,13 @@ class Ended(Exception):
 
 
 class Decoder:
-    """The process that decodes, for one connection. `shown`, `taken`: pictures."""
+    """The process that decodes, for one connection. `shown`, `taken`: pictures. shown_us: is added
+    the media time at which each one was shown."""
 
-    def __init__(self, memory: WebcamMemory) -> None:
+    def __init__(self, memory: WebcamMemory, shown_us: deque[int]) -> None:
         self.shown = self.taken = 0
         self._memory = memory
+        self._shown_us = shown_us
         self._newest: bytes | None = None
         self._come = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
@@ -110,6 +118,7 @@ class Decoder:
                 raise Ended(NO_PICTURE, "what came is no picture")
             self.taken += 1
             self.shown += 1
+            self._shown_us.append(now_us())
             await socket.send_json({"taken": self.taken, "shown": self.shown})
 
     async def stop(self) -> None:
@@ -142,6 +151,8 @@ class Upload:
         self._closed = False
         self._heard = 0.0
         self._pictures = 0
+        self._shown_us: deque[int] = deque(maxlen=NOTED)
+        self._ended_us: int | None = None
         self._decoder: Decoder | None = None
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -170,7 +181,9 @@ class Upload:
         if not socket.can_prepare(request).ok:
             feeding = self._socket is not None
             now = self._decoder.shown if self._decoder is not None else 0
-            return web.json_response({"feeding": feeding, "pictures": self._pictures + now})
+            told: dict[str, Any] = {"feeding": feeding, "pictures": self._pictures + now}
+            told |= {"shown_us": list(self._shown_us), "ended_us": self._ended_us}
+            return web.json_response(told)
         await socket.prepare(request)
         try:
             await self._wait_for_turn()
@@ -193,7 +206,7 @@ class Upload:
             raise Ended(WSCloseCode.GOING_AWAY, "bodycam-sim ends, or begins anew")
 
     async def _feed(self, socket: web.WebSocketResponse) -> None:
-        self._decoder = decoder = Decoder(self.memory)
+        self._decoder = decoder = Decoder(self.memory, self._shown_us)
         self._socket, self._heard = socket, time.monotonic()
         self._gone.clear()
         try:
@@ -214,6 +227,7 @@ class Upload:
         except OSError as error:
             raise Ended(NO_DECODER, f"no picture can be decoded: {error.strerror}") from None
         finally:
+            self._ended_us = now_us()
             self._pictures += decoder.shown
             self._decoder = None
             self.sound.clear()
