@@ -53,9 +53,11 @@ def family(pid: int) -> list[int]:
     """The process and all its descendants."""
     found = [pid]
     for parent in found:
-        for thread in Path(f"/proc/{parent}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                found += map(int, (thread / "children").read_text().split())
+        # Threads and processes may end meanwhile.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    found += map(int, (thread / "children").read_text().split())
     return found
 
 
