@@ -84,6 +84,8 @@ def test_whoever_is_refused_is_told_why(
     refusal = "Failed to load resource: the server responded with a status of 403"
     with person(chromium, scene.origin, "openid-refused", forgives=(refusal,), **how) as one:
         one.origin, page = scene.origin, one.page
+        # The page is drawn once it knows the ways to sign in.
+        expect(page.get_by_role("button", name="Sign in with: City account")).to_be_visible()
         one.tabs_to(".buttons button:nth-child(2)")
         page.keyboard.press("Enter")
         logs_in_at_city(one, city, "stranger")
