@@ -46,12 +46,18 @@ LINE_BYTES = 2048
 """More than a line of the ledger takes for a start or a change of stage."""
 
 
+def whole_lines(path: Path) -> bytes | None:
+    """A file's content, unless it ends within a line."""
+    content = path.read_bytes()
+    return content if content.endswith(b"\n") else None
+
+
 def ledger_of(card: Path) -> list[dict[str, Any]]:
     """What the ledger says, every byte of it: lines of compact JWS and nothing else."""
     said = []
     for path in sorted((card / "ledger").glob("*.jws")):
-        content = path.read_bytes()
-        assert content.endswith(b"\n"), path
+        # A line that is being written may be seen in parts.
+        content = until(lambda path=path: whole_lines(path), PATIENCE, f"{path} ends with a line")
         for line in content[:-1].split(b"\n"):
             assert len(line) < LINE_BYTES, line
             head, payload, signature = (
