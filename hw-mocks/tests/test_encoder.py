@@ -16,6 +16,7 @@ import av
 import numpy as np
 import pytest
 import videodev2 as v4l2
+from descriptors import descriptors
 
 from hw_mocks import devhooks, encoder
 from hw_mocks.sensor import SENSOR, Fault
@@ -330,9 +331,6 @@ def test_it_stops_while_it_hangs_and_starts_again(
 
 
 def test_a_closed_device_leaves_nothing_behind(picture: int) -> None:
-    def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
-
     before = descriptors()
     program = Program()
     program.start()
@@ -340,5 +338,6 @@ def test_a_closed_device_leaves_nothing_behind(picture: int) -> None:
     for mapped in program.maps:
         mapped.close()
     program.file.close()
-    assert descriptors() == before
+    # A thread of an earlier test may close something of its own meanwhile.
+    assert descriptors() <= before
     assert encoder._OPEN == {}
