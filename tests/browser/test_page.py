@@ -28,6 +28,12 @@ OTHER_WORDS = (
 TAP_MS = 100
 """A short press."""
 
+MARKED = """() =>
+  document.getElementById("hint").textContent.startsWith("That was a mark. To stop, hold")"""
+HELD_UNTIL = f"""name => ({STAGE})(name) &&
+  document.querySelector("#button-main").classList.contains("done")"""
+"""Whether the camera is in a stage, and the button shows that it was held for long enough."""
+
 ON_A_PHONE = ("idle", "recording")
 """What is seen narrow and dark by whoever uses the keyboard alone."""
 
@@ -113,15 +119,11 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         page.get_by_text("since the press").wait_for()
 
         # Who presses once more, expecting it to stop, is told how.
-        big.click(delay=80)
-        page.get_by_text("That was a mark. To stop, hold").wait_for()
+        one.presses(lambda: big.click(delay=80), MARKED)
         assert page.get_by_text("Too short").count() == 0
         assert camera.state["stage"] == "recording"
         big.hover()
-        page.mouse.down()
-        one.waits("() => document.querySelector('#button-main').classList.contains('done')")
-        one.waits_for_stage("Idle")
-        page.mouse.up()
+        one.presses(page.mouse.down, HELD_UNTIL, "Idle", up=page.mouse.up)
         one.waits_for_light("red", on=False)
         recording = newest(camera)
         assert recording["pre_event_seconds"] >= 2
