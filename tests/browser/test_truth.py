@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Route
 
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
-from tests.browser.person import WIDE, Person, person
+from tests.browser.person import STAGE, WIDE, Person, person
 from tests.system.harness import BodyCamera, until
 
 pytestmark = pytest.mark.system
@@ -114,6 +114,8 @@ FINGERS: Final = """() => {
   };
 }"""
 """Writes down when a finger comes and goes, and what the page is told of it."""
+LET_GO: Final = f"name => ({STAGE})(name) && told.some((one) => !one.down)"
+"""Whether the camera is in a stage, and has felt that a finger let go."""
 
 
 @pytest.fixture
@@ -252,11 +254,12 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
             ):
                 before = edges(camera, -1)[-1:]
                 after_us = before[0]["at_us"] if before else -1
-                one.page.evaluate("fingers.length = told.length = 0")
-                big.click(delay=held_ms)
-                if stage is not None:
-                    one.waits_for_stage(stage)
-                one.waits("() => told.some((one) => !one.down)")
+
+                def click(held_ms: int = held_ms) -> None:
+                    one.page.evaluate("fingers.length = told.length = 0")
+                    big.click(delay=held_ms)
+
+                one.presses(click, LET_GO, stage or "Recording")
                 late_us = one.page.evaluate("told.find((one) => !one.down).late_us")
                 pressed = until(
                     lambda after_us=after_us: _whole(edges(camera, after_us)), what="it is pressed"
