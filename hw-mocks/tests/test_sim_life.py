@@ -218,7 +218,9 @@ def test_a_board_whose_battery_is_empty_is_off_until_its_charger_comes(
     assert (told()["stage"], told()["empty"]) == ("off", True)
 
     sim.ask("POST", "/api/fault", {"name": "docked", "seconds": 300})
-    assert (told()["stage"], told()["empty"]) == ("starting", False)
+    # It may have started by the time somebody looks.
+    assert told()["stage"] in ("starting", "idle")
+    assert told()["empty"] is False
     sim.reaches("idle")
     assert not (sim.state_dir / "run" / "power-off").exists()
     # It has charged, and is as hot as before.
