@@ -341,6 +341,18 @@ def test_whoever_is_signed_out_comes_back_to_where_they_were(
         page.get_by_role("button", name="Anmelden").click()
         expect(heading).to_contain_text("cam-1")
         assert page.url.endswith(ONE)
+        # What was asked before, and is refused only now, says nothing of who has signed in since.
+        held: list[Route] = []
+        page.route("**/api/cases?*", holding(held), times=1)
+        page.get_by_role("link", name="Vorgänge").click()
+        late = next_of(page, held)
+        page.get_by_role("button", name="Abmelden").click()
+        page.get_by_role("button", name="Anmelden").click()
+        expect(heading).to_have_text("Aufzeichnungen")
+        with page.expect_response("**/api/cases?*"):
+            late.fulfill(status=401, json={"error": "not_signed_in"})
+        page.evaluate("fetch('/api/me').then((answer) => answer.json())")
+        expect(heading).to_have_text("Aufzeichnungen")
         # A link that was used leads to signing in.
         page.get_by_role("button", name="Abmelden").click()
         expect(heading).to_have_text("Anmelden")

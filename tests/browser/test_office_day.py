@@ -184,8 +184,11 @@ class Worker:
         expect(self.page.get_by_text(name)).to_be_visible()
         assert "#" not in self.page.url
         self.field("passkey_label").fill("PC")
+        title = self.page.title()
         self.button("link_make").click()
         expect(self.button("sign_out")).to_be_visible()
+        # Whoever signs out while the first page still asks for what it shows has that refused.
+        expect(self.page).not_to_have_title(title)
         self.button("sign_out").click()
         self.signs_in()
 

@@ -73,9 +73,21 @@ export async function piece(path, headers) {
   }
 }
 
+/** Counts those who have signed in, one after the other. */
+let sitting = 0;
+/** For each answer, the sitting in which it was asked for: a refusal from before says nothing of who has signed in since. */
+const asked = new WeakMap();
+
+/** Somebody has signed in. */
+export function beginSitting() {
+  sitting += 1;
+}
+
 async function reach(path, options) {
+  const mine = sitting;
   try {
     const answer = await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
+    asked.set(answer, mine);
     if (answer.ok) document.dispatchEvent(new Event(USED));
     return answer;
   } catch {
@@ -90,7 +102,7 @@ async function read(answer) {
   } catch {
     throw new RefusedError("offline", answer.status);
   }
-  if (said?.error === "not_signed_in") document.dispatchEvent(new Event(SIGNED_OUT));
+  if (said?.error === "not_signed_in" && asked.get(answer) === sitting) document.dispatchEvent(new Event(SIGNED_OUT));
   if (!answer.ok) throw new RefusedError(said?.error ?? "not_understood", answer.status);
   return said;
 }

@@ -1,7 +1,7 @@
 // The page: who is signed in, where they are, and which view shows it. The place is in the address
 // behind the #, so that going back works and a place can be kept.
 
-import { fetched, get, post, SIGNED_OUT } from "./api.js";
+import { beginSitting, fetched, get, post, SIGNED_OUT } from "./api.js";
 import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showRecording } from "./recording.js";
@@ -77,6 +77,7 @@ export function go(...words) {
 /** Somebody has signed in: at the place that the address names, unless somebody else left it. */
 function enter(person) {
   letGo();
+  beginSitting();
   if (was !== null && was !== person.id) history.replaceState(null, "", "/");
   me = person;
   watchIdle(me, leave);
