@@ -64,6 +64,7 @@ def test_a_clock_that_jumps_in_a_recording_costs_no_picture(tmp_path: Path) -> N
         # Nobody who knows the time has set it, so it is no longer trusted.
         camera.wait_for_condition(UNTRUSTED, holds=True, seconds=WATCHED_SECONDS)
         assert camera.state["lights"]["red"]
+        camera.pass_time(1)  # in which two pictures show the time that is wrong
         _fault(camera, "clock_step", seconds=2 * HOUR, lasts=0)
         camera.wait_for_condition(UNTRUSTED, holds=False, seconds=WATCHED_SECONDS)
         recording = camera.stop()
