@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -226,23 +227,24 @@ def test_of_a_camera_that_is_not_heard_nothing_is_said(
         camera.stop()
 
 
+@contextlib.contextmanager
+def pressing(chromium: Browser, network: Gate, story: str) -> Iterator[Person]:
+    """Somebody at the page of a camera that is idle, through a network that may be slow; what their
+    finger does is written down (FINGERS)."""
+    how: Any = {"size": WIDE, "scheme": "light", "language": "en-GB", "forgives": NETWORK}
+    with person(chromium, network.url, story, **how) as one:
+        one.page.add_init_script(f"({FINGERS})()")
+        one.page.reload()
+        one.waits_for_stage("Idle")
+        yield one
+
+
 @pytest.mark.breadth
 def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
     chromium: Browser, camera: BodyCamera, network: Gate
 ) -> None:
-    with person(
-        chromium,
-        network.url,
-        "slow",
-        size=WIDE,
-        scheme="light",
-        language="en-GB",
-        forgives=NETWORK,
-    ) as one:
-        one.page.add_init_script(f"({FINGERS})()")
-        one.page.reload()
+    with pressing(chromium, network, "slow") as one:
         big = one.page.locator("#button-main")
-        one.waits_for_stage("Idle")
         for seconds in breadth(SLOW, (0.0, *SLOW, 1.0)):
             network.seconds = seconds
             one.waits("slow => document.getElementById('slow').hidden === !slow", seconds > 0.3)
@@ -277,18 +279,7 @@ def test_a_press_lasts_as_long_as_the_finger_did_however_slow_the_network(
 def test_a_press_that_the_network_made_longer_is_told_to_who_pressed(
     chromium: Browser, camera: BodyCamera, network: Gate
 ) -> None:
-    with person(
-        chromium,
-        network.url,
-        "longer",
-        size=WIDE,
-        scheme="light",
-        language="en-GB",
-        forgives=NETWORK,
-    ) as one:
-        one.page.add_init_script(f"({FINGERS})()")
-        one.page.reload()
-        one.waits_for_stage("Idle")
+    with pressing(chromium, network, "longer") as one:
         one.page.locator("#button-display").hover()
         one.page.mouse.down()
         one.waits("() => told.some((one) => one.down)")
