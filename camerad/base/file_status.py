@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
+import pwd
 import stat
 from typing import Final
 
@@ -30,7 +30,7 @@ def mode_of(path: str, *, linked: bool = False) -> int | None:
         if error.errno in _NOTHING:
             return None
         if error.errno in FORBIDDEN:
-            raise _shut(_shut_above(path), error) from error
+            raise _shut(_shut_above(path, linked=linked), error) from error
         raise explain("look at it", path, error) from error
 
 
@@ -83,26 +83,49 @@ def check_listable(directory: str) -> None:
 
 
 def _shut(directory: str, error: OSError) -> ForbiddenError:
-    """The error for a directory that this user may not look into."""
+    """The error for a directory that this user may not look into.
+
+    It never says whom to give a directory to: it may be anything on the way, such as a home.
+    """
     said = ForbiddenError(
-        f"{directory}: this user may not look into this directory, so nothing in it was checked: "
-        f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or run "
-        "this as its owner"
+        f"{directory}: this user may not look into this directory{_owner(directory)}, so nothing "
+        "in it was checked: run this as a user who may; a command that names its files by full "
+        "paths can also be run in another directory (cd /)"
     )
     said.errno = error.errno
     return said
 
 
-def _shut_above(path: str) -> str:
+def _owner(directory: str) -> str:
+    """Whose a directory is, as an addition to its name; "" where nobody can tell."""
+    try:
+        owner = os.stat(directory).st_uid
+    except OSError:
+        return ""
+    try:
+        return f" of {pwd.getpwuid(owner).pw_name}"
+    except KeyError:
+        return f" of user {owner}"
+
+
+def _shut_above(path: str, *, linked: bool) -> str:
     """The directory on the way to `path` that this user may not look into."""
-    directory = _directory_of(path)
-    while True:
+    try:
+        if linked:
+            directory = os.path.dirname(os.path.realpath(path))
+        else:
+            directory = os.path.realpath(os.path.dirname(path))
+    except OSError:  # the working directory is gone
+        return os.curdir
+    # "/" always ends the climb.
+    while directory != os.path.dirname(directory):
         try:
             os.lstat(directory)
         except OSError:
-            directory = _directory_of(directory)
+            directory = os.path.dirname(directory)
         else:
-            return directory
+            break
+    return directory
 
 
 def open_directory(directory: str, *, linked: bool = False) -> int:
@@ -139,7 +162,3 @@ def is_named(descriptor: int, path: str) -> bool:
         return False
     except OSError as error:
         raise explain("look at the file", path, error) from error
-
-
-def _directory_of(path: str) -> str:
-    return os.path.dirname(path) or os.curdir

@@ -10,6 +10,10 @@ from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, StorageError
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 """What the system says to a user who may not do something."""
 
+_NOT_THIS_USER: Final = (
+    "this user may not do that there; run this as a user who may, or name another place"
+)
+
 _REMEDIES: Final = {
     errno.ENOSPC: "the storage is full: make room; on a camera, offload recordings or let expired "
     "ones be deleted",
@@ -21,9 +25,9 @@ _REMEDIES: Final = {
     "replace it",
     errno.EIO: "the storage reports an input/output error: save what is on the card, stick or "
     "disk, and replace it",
-    errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
-    errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
-    errno.ENOENT: "the directory is missing; make it, or mount the storage",
+    errno.EACCES: _NOT_THIS_USER,
+    errno.EPERM: _NOT_THIS_USER,
+    errno.ENOENT: "the directory is missing; mount the storage, or check the name",
     errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "name a file",

@@ -45,8 +45,8 @@ errors of all of them, which are no verdict:
    74  reading or writing failed
    75  the recording still runs: export it when it has ended; or the daemon was
        asked too often
-   77  this user may not read all of it (give it to the user who works there), or
-       may not write there, or may not ask the daemon for that; or the key of
+   77  this user may not read all of it (run it as a user who may), or may not
+       write there, or may not ask the daemon for that; or the key of
        --identity does not open the recording, and nothing was said about whether
        it is authentic
    78  a key, a passphrase or a register cannot be used

@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from camerad.base import file_status
+from camerad.base.storage_errors import ForbiddenError
 from camerad.cli import desk
 from camerad.ledger.ledger import read_state
 from camerad.office import own_key
@@ -35,7 +36,7 @@ def find_target(what: str | None, state: str) -> Target:
     the id of a recording that should be there."""
     if what is None:
         return Target(_default_place(state), None)
-    if is_id(what) and not file_status.exists(what):
+    if is_id(what) and not _is_here(what):
         place = _default_place(state)
         try:
             return Target(place, place.find(what))
@@ -69,6 +70,15 @@ def find_target(what: str | None, state: str) -> Target:
         unread = tuple(one for one in place.unread if os.path.dirname(one.directory) in theirs)
         place = Place(place.kind, place.root, own, unread)
     return Target(place, None)
+
+
+def _is_here(name: str) -> bool:
+    """Whether the working directory has something of this name. In one that this user may not look
+    into, they can name no file."""
+    try:
+        return file_status.exists(name)
+    except ForbiddenError:
+        return False
 
 
 def _named_by(place: Place, recording: str) -> str:

@@ -104,7 +104,7 @@ def read_bytes(path: Path, hint: str = "") -> bytes:
         found = "this is a directory; name the file in it"
         raise NoDocumentError(Mistake(str(path), 0, "", found)) from None
     except PermissionError:
-        found = "the file may not be read by this user; run this as root, or chmod it"
+        found = "this user may not read the file; run this as a user who may"
         raise NoDocumentError(Mistake(str(path), 0, "", found)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -79,3 +79,10 @@ def test_no_command_and_nothing_of_evidence_takes_no_answer_for_no() -> None:
         if asking.search(line)
     ]
     assert found == []
+
+
+def test_no_message_gives_a_directory_to_another_user() -> None:
+    """A message knows a path, and not whose it is to be: it may be a home, or the whole system."""
+    for source in Path(file_status.__file__).parents[1].rglob("*.py"):
+        for text in re.findall(r'"[^"\n]*"', source.read_text()):
+            assert not re.search(r"\bchown |chmod -R|change the owner", text), (source, text)

@@ -504,7 +504,7 @@ def test_no_permission_is_said_with_what_to_do(
     monkeypatch.setattr(os, "open", guarded)
     said = desk("evidence", "verify", ONE)
     assert said.code == EX_NOPERM
-    assert "change the owner, or run as the owner" in said.out
+    assert "run this as a user who may" in said.out
 
 
 def test_a_key_that_is_none_is_named(desk: Desk, camera: Camera, tmp_path: Path) -> None:

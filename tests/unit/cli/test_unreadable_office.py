@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -157,9 +158,26 @@ def test_a_directory_that_cannot_be_read_is_not_taken_for_a_missing_one(
     said = asked(action)
     assert said.code == EX_NOPERM
     assert f"{other}: this user may not look into this directory" in said.out + said.err
-    assert "sudo chown -R USER" in said.out + said.err
     if action != "purge":
         assert ONE in said.out  # the rest is done
+
+
+def test_a_documented_command_works_in_a_home_that_its_user_may_not_look_into(
+    asked: Callable[..., Said], office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As `sudo -u camerad-office camerad evidence verify ID --state DIR`, typed in an own home.
+    home = tmp_path / "admin"
+    (home / "below").mkdir(parents=True)
+    monkeypatch.chdir(home)
+    shut(home)
+    by_id = asked("verify", "--state", office, what=ONE)
+    assert (by_id.code, "authentic" in by_id.out) == (0, True), by_id.out + by_id.err
+    (tmp_path / "link").symlink_to("admin/below")
+    for name in ("some.tar", "below/some.tar", "../admin/some.tar", tmp_path / "link"):
+        said = asked("verify", "--state", office, what=name)
+        assert said.code == EX_NOPERM
+        assert f"{home}: this user may not look into this directory of " in said.err
+        assert not re.search("chown|chmod", said.out + said.err)
 
 
 def test_what_is_due_later_is_said_with_what_could_not_be_read(

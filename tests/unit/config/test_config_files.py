@@ -106,7 +106,7 @@ def test_a_directory_is_told_apart_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "told"),
     [
-        (errno.EACCES, "the file may not be read by this user; run this as root, or chmod it"),
+        (errno.EACCES, "this user may not read the file; run this as a user who may"),
         (errno.EIO, "the file cannot be read: Input/output error; check the name and the card"),
     ],
 )
