@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from unicodedata import category
+from unicodedata import category, normalize
 
 LONGEST: Final = 200
 """A longer word in a statement is refused, code points."""
 
+_SPELLED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _NEVER_PLAIN: Final = (
     # Controls, and the space that does not break.
     (0x00, 0x1F),
@@ -123,3 +124,8 @@ def _escape(letter: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def folded(text: str) -> str:
+    """A name as it is compared with others: an id has no umlauts where its person has."""
+    return normalize("NFC", text).strip().casefold().translate(_SPELLED)

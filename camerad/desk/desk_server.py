@@ -144,7 +144,7 @@ class Desk:
         yield from CameraRoutes(directory, register, self._ledger, self._clock).routes()
         yield from CameraOffers(self._settings, self._sessions, self._ledger, self._clock).routes()
         yield from CameraSheets(register, self._clock).routes()
-        yield from EntryRoutes(self._index, self._clock).routes()
+        yield from EntryRoutes(self._index, self._people, self._clock).routes()
         rules = ViewingRules(self._people, self._sessions, cases, self._desk.two_for_viewing)
         yield from ViewingRoutes(directory, self._ledger, rules, self._clock).routes()
         yield from ReportRoutes(

@@ -14,6 +14,7 @@ from camerad.base import typed_json
 from camerad.base.clock import DAY, SECOND, Clock
 from camerad.desk.desk_refusals import DeskRefusal, refused
 from camerad.desk.index_reader import IndexReader
+from camerad.desk.people import People
 from camerad.desk.roles import WITH_FOOTAGE, DeskRole
 from camerad.desk.route_table import Route, Visit
 from camerad.index.entry_query import EntryQuery
@@ -32,13 +33,14 @@ _Word = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00]*\Z")]
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question in an address: the fields of `EntryQuery`."""
+    """A question in an address: the fields of `EntryQuery`. who: as people say it."""
 
     from_us: _Wall | None = None
     to_us: _Wall | None = None
     who: _Word | None = None
     kind: _Word | None = None
     recording: _Word | None = None
+    said: _Word | None = None
     camera: _Word | None = None
     wearer: _Word | None = None
     before: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] | None = None
@@ -64,10 +66,11 @@ class Deletions(msgspec.Struct, frozen=True):
 
 
 class EntryRoutes:
-    """index: answers questions."""
+    """index: answers questions. people: of the desk."""
 
-    def __init__(self, index: IndexReader, clock: Clock) -> None:
+    def __init__(self, index: IndexReader, people: People, clock: Clock) -> None:
         self._index = index
+        self._people = people
         self._clock = clock
 
     def routes(self) -> Iterator[Route]:
@@ -80,8 +83,13 @@ class EntryRoutes:
             said = typed_json.convert(dict(visit.request.query), _Asked, strict=False)
         except msgspec.ValidationError:
             raise refused(DeskRefusal.NOT_UNDERSTOOD) from None
-        query = EntryQuery(**msgspec.structs.asdict(said), limit=PAGE + 1)
-        rows = await asyncio.to_thread(self._index.entries, query)
+
+        def ask() -> list[dict[str, Any]]:
+            who = None if said.who is None else self._people.meant(said.who)
+            query = EntryQuery(**msgspec.structs.asdict(said) | {"who": who}, limit=PAGE + 1)
+            return self._index.entries(query)
+
+        rows = await asyncio.to_thread(ask)
         if len(rows) <= PAGE:
             return Entries(rows, None)
         return Entries(rows[:PAGE], rows[PAGE - 1]["sequence"])

@@ -26,6 +26,10 @@ class IndexReader:
         """The recordings that are asked for. Raises QueryError."""
         return self._index.find(query)
 
+    def count(self, query: RecordingQuery) -> int | None:
+        """How many recordings answer; None if they are too many to count. Raises QueryError."""
+        return self._index.count(query)
+
     def about(self, recording: str) -> list[IndexedRecording]:
         """The rows of one recording: one for each file, or one for what the ledger says."""
         return self._index.about(recording)

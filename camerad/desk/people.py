@@ -30,7 +30,7 @@ import msgspec
 from camerad.base import durable_files, file_status, state_file
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.storage_errors import explaining
-from camerad.base.text import is_plain, looks_empty, printable
+from camerad.base.text import folded, is_plain, looks_empty, printable
 from camerad.container.keys import encode_base64url
 from camerad.desk.desk_locks import LOCK_SECONDS, DeskLocks
 from camerad.desk.roles import DeskRole, read_roles
@@ -139,6 +139,19 @@ class People:
     def list_all(self) -> list[DeskPerson]:
         """Everybody, by id."""
         return list(self._everybody())
+
+    def meant(self, said: str) -> tuple[str, ...]:
+        """Ids of those whom somebody means by an id, a name or a part of one; what was said, if
+        nobody is called so: the ledger may still name them."""
+        called = {one.id: (folded(one.id), folded(one.name)) for one in self._everybody()}
+        wanted = folded(said)
+        for is_called in (
+            lambda one: wanted in called[one],
+            lambda one: any(wanted in name for name in called[one]),
+        ):
+            if found := tuple(filter(is_called, called)):
+                return found
+        return (said.strip(),)
 
     def by_passkey(self, credential: str) -> tuple[DeskPerson, Passkey] | None:
         """Whose passkey this is, and the passkey. credential: its id."""

@@ -53,11 +53,13 @@ class HoldBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Found(msgspec.Struct, frozen=True):
     """A page of recordings. rows: as the index has them. next: mark of the next page. cameras:
-    what cameras are called in recordings, with the first page alone."""
+    what cameras are called in recordings, with the first page alone. total: recordings on all
+    pages, with the first one if there are more; None if they were not counted."""
 
     rows: list[dict[str, Any]]
     next: str | None
     cameras: list[str]
+    total: int | None
 
 
 class CameraKey(msgspec.Struct, frozen=True):
@@ -121,8 +123,11 @@ class RecordingRoutes:
 
         def find() -> Found:
             page = self._known.index.find(query)
-            names = self._known.index.camera_names() if query.after is None else []
-            return Found([_row(one) for one in page.recordings], page.next, names)
+            rows = [_row(one) for one in page.recordings]
+            if query.after is not None:
+                return Found(rows, page.next, [], None)
+            total = None if page.next is None else self._known.index.count(query)
+            return Found(rows, page.next, self._known.index.camera_names(), total)
 
         return await asyncio.to_thread(find)
 
@@ -201,6 +206,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     due_from_us: _Wall | None = None
     due_before_us: _Wall | None = None
     camera: _Word | None = None
+    said: _Word | None = None
     ids: Annotated[str, msgspec.Meta(max_length=60 * PAGE, pattern=_IDS)] | None = None
     id: _Word | None = None
     wearer: _Word | None = None

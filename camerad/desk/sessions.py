@@ -145,6 +145,16 @@ class Sessions:
             self._remove_ended(now)
         return session, person
 
+    def whose(self, secret: str) -> str | None:
+        """Id of the person whose session counts now; None if it counts no more. That is no use."""
+        if self._is_ended(secret):
+            return None
+        session = self._sessions.find(secret, self._clock.wall_us())
+        if session is None:
+            return None
+        person = self._people.find(session.person)
+        return None if person is None or not _counts(session, person) else person.id
+
     def end(self, secret: str) -> bool:
         """Sign out, whether the storage takes it or not; returns whether somebody was signed in by
         it."""

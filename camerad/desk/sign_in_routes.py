@@ -55,6 +55,12 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a request that says nothing more."""
 
 
+class Still(msgspec.Struct, frozen=True):
+    """Whose session counts. person: their id."""
+
+    person: str
+
+
 class SignInRoutes:
     """people, passkeys, sessions: of the desk. ledger: the office's. admission: lets them in."""
 
@@ -76,6 +82,7 @@ class SignInRoutes:
         """All of them."""
         anyone, signed_in = Open.TO_ANYONE, Open.TO_SIGNED_IN
         yield Route("GET", "/api/me", anyone, self._me)
+        yield Route("GET", "/api/session", anyone, self._still)
         yield Route("POST", "/api/sign-in/ask", anyone, self._ask, Nothing)
         yield Route("POST", "/api/sign-in", anyone, self._sign_in, PasskeyAnswer)
         yield Route("POST", "/api/link/look", anyone, self._look_at_link, LinkBody)
@@ -92,6 +99,12 @@ class SignInRoutes:
             return None
         session, person = found
         return self._admission.describe(person, session.end_us)
+
+    async def _still(self, visit: Visit) -> Still | None:
+        """Whether the session counts, for a page that asks every few seconds; that is no use."""
+        secret = visit.request.cookies.get(COOKIE, "")
+        person = await asyncio.to_thread(self._sessions.whose, secret)
+        return None if person is None else Still(person)
 
     async def _ask(self, _visit: Visit) -> dict[str, Any]:
         return await asyncio.to_thread(self._passkeys.ask_known)

@@ -6,7 +6,7 @@ row is read for it.
 A person types what they say: "Camera-03", "camera-0", "3", "camera-3" or "Kamera 3". `names_meant`
 takes the first of these that is any name: exactly that, in any case; all names with that number,
 zeros before it aside, if the word before it is what people call such a thing, or begins a word of
-the name; all names with that in them.
+the name; all names with that in them. "Müller" and "mueller" are the same.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, func, select
 
+from camerad.base.text import folded
 from camerad.index.index_tables import recordings
 
 MOST_NAMES: Final = 1000
@@ -60,8 +61,8 @@ def names_meant(
 ) -> list[str]:
     """Those of the names that somebody means who says this; none if it is nobody's. called: what
     people call such things."""
-    said = said.strip().casefold()
-    if same := [one for one in names if one.casefold() == said]:
+    said = folded(said)
+    if same := [one for one in names if folded(one) == said]:
         return same
     if (spoken := _SAID.fullmatch(said)) is not None:
         word, number = spoken[1], spoken[2]
@@ -70,7 +71,7 @@ def names_meant(
             same = [one for one in same if _has_word(one, word)]
         if same:
             return same
-    return [one for one in names if said in one.casefold()]
+    return [one for one in names if said in folded(one)]
 
 
 def _number(name: str) -> str | None:
@@ -81,4 +82,4 @@ def _number(name: str) -> str | None:
 
 def _has_word(name: str, beginning: str) -> bool:
     """Whether a word of a name begins so."""
-    return any(word.startswith(beginning) for word in _WORD.findall(name.casefold()))
+    return any(word.startswith(beginning) for word in _WORD.findall(folded(name)))

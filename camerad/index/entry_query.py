@@ -6,33 +6,35 @@ checkpoint still vouches for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from camerad.index.index_tables import LEDGER, deletions, entries, recordings, sources
 from camerad.index.ledger_rows import number_of
-from camerad.index.recording_query import cameras_meant
+from camerad.index.recording_query import cameras_meant, wearers_meant
 from camerad.index.recording_rows import plain
 
 
 class EntryQuery(msgspec.Struct, frozen=True):
     """What is asked for; None leaves it open.
 
-    from_us, to_us: wall time of the entry, `to_us` excluded. who: as it names them. kind: of the
-    entry. recording: id of the one that it is about. camera, wearer: of the recording that it is
-    about, as far as the index knows it, the camera as people say it (`camera_names.names_meant`);
-    of a deleted one it knows no wearer. before: only entries with a lower sequence number. limit:
-    rows at the most.
+    from_us, to_us: wall time of the entry, `to_us` excluded. who: ids of people, one of whom did it
+    or whom it is about. kind: of the entry. recording: id of the one that it is about. said: a part
+    of its reason or of its case's number. camera, wearer: of the recording that it is about, as far
+    as the index knows it, both as people say it (`camera_names.names_meant`); of a deleted one it
+    knows no wearer. before: only entries with a lower sequence number. limit: rows at the most.
     """
 
     from_us: int | None = None
     to_us: int | None = None
-    who: str | None = None
+    who: tuple[str, ...] | None = None
     kind: str | None = None
     recording: str | None = None
+    said: str | None = None
     camera: str | None = None
     wearer: str | None = None
     before: int | None = None
@@ -78,7 +80,9 @@ def find_places(connection: Connection, recording: str) -> EntryPlaces:
 
 
 def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, Any]]:
-    """The entries that are asked for: rows of the table `entries`. Raises QueryError."""
+    """The entries that are asked for: rows of the table `entries`, with what they say in `facts` as
+    an object; of other roles with those before besides (`former`), as far as the ledger has an
+    entry about them. Raises QueryError."""
     table = entries.c
     asked = select(entries).order_by(table.sequence.desc()).limit(query.limit)
     if query.from_us is not None:
@@ -87,11 +91,15 @@ def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, An
         asked = asked.where(table.wall_us < query.to_us)
     if query.before is not None:
         asked = asked.where(table.sequence < query.before)
-    for column, wanted in (
-        (table.who, query.who),
-        (table.kind, query.kind),
-        (table.recording, query.recording),
-    ):
+    if query.who is not None:
+        asked = asked.where(or_(table.who.in_(query.who), table.person.in_(query.who)))
+    if query.said is not None:
+        said = query.said.lower()
+        parts = (table.reason, table.case_number)
+        asked = asked.where(
+            or_(*(func.lower(one).contains(said, autoescape=True) for one in parts))
+        )
+    for column, wanted in ((table.kind, query.kind), (table.recording, query.recording)):
         if wanted is not None:
             asked = asked.where(column == wanted)
     its = recordings.c
@@ -100,9 +108,23 @@ def find_entries(connection: Connection, query: EntryQuery) -> list[dict[str, An
         by = select(its.id).where(or_(its.camera.in_(meant), its.key.in_(meant)))
         asked = asked.where(table.recording.in_(by))
     if query.wearer is not None:
-        by = select(its.id).where(its.wearer == query.wearer)
+        by = select(its.id).where(its.wearer.in_(wearers_meant(connection, query.wearer)))
         asked = asked.where(table.recording.in_(by))
-    return [dict(row) for row in connection.execute(asked).mappings()]
+    return [_told(connection, dict(row)) for row in connection.execute(asked).mappings()]
+
+
+def _told(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
+    facts = None if row["facts"] is None else json.loads(row["facts"])
+    if facts is not None and (row["kind"], facts.get("what")) == ("rights", "roles"):
+        table = entries.c
+        before = select(table.facts).where(
+            *(table.person == row["person"], table.kind == "rights"),
+            table.sequence < row["sequence"],
+        )
+        before = before.order_by(table.sequence.desc()).limit(1)
+        former = connection.execute(before).scalar()
+        facts["former"] = None if former is None else json.loads(former)["roles"]
+    return row | {"facts": facts}
 
 
 def deletions_since(connection: Connection, wall_us: int, limit: int) -> list[dict[str, Any]]:

@@ -69,6 +69,10 @@ class RecordingIndex:
         """The recordings that are asked for. Raises QueryError."""
         return self._ask(lambda connection: recording_query.find(connection, query))
 
+    def count(self, query: RecordingQuery) -> int | None:
+        """How many recordings answer; None if they are too many to count. Raises QueryError."""
+        return self._ask(lambda connection: recording_query.count(connection, query))
+
     def about(self, recording: str) -> list[IndexedRecording]:
         """The rows of one recording."""
         return self._ask(lambda connection: recording_query.about(connection, recording))

@@ -182,8 +182,12 @@ entries: Final = Table(
     _text("reason", empty=True),
     _text("sha256"),
     _number("until_us", empty=True),  # when a hold ends by itself
+    _text("person", empty=True),  # whose rights or whose viewing it is about
+    _text("case_number", empty=True),
+    _text("facts", empty=True),  # all that it says, as JSON; of `ledger_rows.SHOWN` alone
     Index("entries_by_recording", "recording"),
     Index("entries_by_epoch", "epoch"),
+    Index("entries_by_person", "person", "sequence"),
 )
 
 deletions: Final = Table(

@@ -10,10 +10,12 @@ back, it says so before it forgets them (`Lost`): nothing else here remembers th
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 
 from camerad.base import file_status
@@ -34,7 +36,16 @@ from camerad.ledger.camera_entries import CameraEntry, OfferEntry
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import Fact
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.people_entries import CaseEntry, JudgedEntry
+from camerad.ledger.people_entries import (
+    CaseEntry,
+    DownloadedEntry,
+    JudgedEntry,
+    ReportMadeEntry,
+    RightsEntry,
+    SignedEntry,
+    ViewedEntry,
+    ViewingApprovedEntry,
+)
 from camerad.ledger.recording_entries import Deleted
 from camerad.office.case_file import name_of
 
@@ -43,6 +54,12 @@ _MOST_ROWS: Final = 1000
 _MOST_IDS: Final = 500
 """Asked for in one statement."""
 _OF_RECORDINGS: Final = (deletions, hand_overs, verdicts)
+SHOWN: Final = (
+    *(SignedEntry, RightsEntry, ViewedEntry, DownloadedEntry, ViewingApprovedEntry),
+    *(CaseEntry, CameraEntry, OfferEntry, ReportMadeEntry),
+)
+"""Entries of which the index keeps all that they say: who did what to whom, to which case or camera
+(O5)."""
 Lost = Callable[[int, str], None]
 """Told how many entries are gone that the index has, and from which file. Raises if that cannot be
 written down now; then the index keeps them."""
@@ -235,7 +252,18 @@ def _row_of_entry(entry: Entry) -> Row:
         "reason": None if reason is None else plain(reason),
         "sha256": entry.sha256,
         "until_us": getattr(facts, "until_us", None),
+        "person": plain(getattr(facts, "person", "")) or None,
+        "case_number": plain(getattr(facts, "case", "")) or None,
+        "facts": _facts(facts) if isinstance(facts, SHOWN) else None,
     }
+
+
+def _facts(facts: Fact) -> str:
+    def told(value: Any) -> Any:
+        return plain(value) if isinstance(value, str) else [plain(one) for one in value]
+
+    said = msgspec.structs.asdict(facts)
+    return json.dumps({name: told(value) for name, value in said.items()})
 
 
 def _reason(facts: Fact | None) -> str | None:

@@ -13,7 +13,17 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import asdict, replace
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    func,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
 
@@ -21,11 +31,23 @@ from camerad.base import typed_json
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container.statements import RECOVERED, rfc3339
 from camerad.index.camera_names import names_for, names_meant
-from camerad.index.index_tables import APART, HERE, cameras, holds, recordings
+from camerad.index.case_rows import searched
+from camerad.index.index_tables import (
+    APART,
+    HERE,
+    cameras,
+    case_recordings,
+    cases,
+    entries,
+    holds,
+    recordings,
+)
 from camerad.index.spoken_ids import AFTER_HEX, LEAST, IdPart, ids_meant
 
 MOST: Final = 1000
 """Rows of one page."""
+MOST_COUNTED: Final = 10_000
+"""Recordings that are counted at the most."""
 LOOKED_UP: Final = 400
 """Cameras at the most that a part of a name may mean."""
 _INNER: Final = ("part", "number", "tail")
@@ -45,7 +67,9 @@ class RecordingQuery(msgspec.Struct, frozen=True):
 
     from_us, to_us: wall time that the recording has to do with, microseconds, `to_us` excluded.
     camera: the name that its file says, or the thumbprint of a key. camera_said: the same as people
-    say it (`camera_names.names_meant`). ids: of recordings. id_said: a part of one, as people say
+    say it (`camera_names.names_meant`). said: a part of a number or reason that the office has
+    written down about it: of a case that it belongs to, a hold, or any entry of the ledger. ids: of
+    recordings. id_said: a part of one, as people say
     it (`spoken_ids.ids_meant`). id_part: the same, as it is looked up. wearer: their id.
     wearer_said: the same as people say it. flagged: it has a mark. state: one of
     `camerad.index.index_tables.STATES`. held: it must not be deleted. handed_over: it left the
@@ -59,6 +83,7 @@ class RecordingQuery(msgspec.Struct, frozen=True):
     to_us: int | None = None
     camera: str | None = None
     camera_said: str | None = None
+    said: str | None = None
     ids: tuple[str, ...] | None = None
     id_said: str | None = None
     id_part: IdPart | None = None
@@ -161,8 +186,7 @@ def _meant(connection: Connection, query: RecordingQuery) -> list[RecordingQuery
         meant = cameras_meant(connection, query.camera_said)
         asked = [replace(one, camera=name, camera_said=None) for one in asked for name in meant]
     if query.wearer_said is not None:
-        said = query.wearer_said
-        wearers = names_meant(names_for(connection, said, recordings.c.wearer), said, ())
+        wearers = wearers_meant(connection, query.wearer_said)
         asked = [replace(one, wearer=who, wearer_said=None) for one in asked for who in wearers]
     if len(asked) > LOOKED_UP:
         raise QueryError(f"{len(asked)} cameras and wearers may be meant: say more of the name")
@@ -179,6 +203,23 @@ def cameras_meant(connection: Connection, said: str) -> list[str]:
     if len(meant) > LOOKED_UP:
         raise QueryError(f"{len(meant)} cameras have that in their names: ask for fewer")
     return meant
+
+
+def wearers_meant(connection: Connection, said: str) -> list[str]:
+    """The wearers' ids that somebody means who says this."""
+    return names_meant(names_for(connection, said, recordings.c.wearer), said, ())
+
+
+def count(connection: Connection, query: RecordingQuery) -> int | None:
+    """How many recordings answer, on all pages; None if more than `MOST_COUNTED`. Raises
+    QueryError."""
+    asked = [statement(connection, one) for one in _meant(connection, replace(query, after=None))]
+    ids = [one.with_only_columns(recordings.c.id).order_by(None) for one in asked]
+    if not ids:
+        return 0
+    found = union(*ids).limit(MOST_COUNTED + 1).subquery()
+    total = connection.execute(select(func.count()).select_from(found)).scalar() or 0
+    return total if total <= MOST_COUNTED else None
 
 
 def about(connection: Connection, recording: str) -> list[IndexedRecording]:
@@ -264,7 +305,28 @@ def _few(query: RecordingQuery) -> list[ColumnElement[bool]]:
         found.append((_unindexed(table.number) if found else table.number) == part.number)
     if query.not_authentic:
         found.append(table.not_authentic_by.is_not(None))
+    if query.said is not None:
+        found.append(table.id.in_(_written_about(query.said)))
     return found
+
+
+def _written_about(said: str) -> CompoundSelect[Any]:
+    """Ids of the recordings about which this was written."""
+
+    def has(column: ColumnElement[Any]) -> ColumnElement[bool]:
+        return func.lower(column).contains(said.strip().lower(), autoescape=True)
+
+    in_case = select(case_recordings.c.recording).join(
+        cases, cases.c.name == case_recordings.c.name
+    )
+    noted = entries.c
+    return union(
+        in_case.where(cases.c.searched.contains(searched(said.strip()), autoescape=True)),
+        select(holds.c.recording).where(has(holds.c.reason)),
+        select(noted.recording).where(
+            noted.recording.is_not(None), or_(has(noted.reason), has(noted.case_number))
+        ),
+    )
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 from camerad.index.index_tables import metadata
 
-PRESENT: Final = "0006"
+PRESENT: Final = "0007"
 """The version that this camerad works with: the last file in ``migrations/versions``."""
 VERSION_TABLE: Final = "camerad_index_version"
-KNOWN: Final = frozenset({"0001", "0002", "0003", "0004", "0005", "0006"})
+KNOWN: Final = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007"})
 """The versions from which a migration leads to the present one."""
 _VERSION: Final = table(VERSION_TABLE, column("version_num"))
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 from desk_helpers import KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from msgspec.structs import replace
 from playwright.sync_api import Browser, Route, expect
 from sealed_helpers import LOCKED, PASSPHRASE, made
 
@@ -262,12 +263,24 @@ def test_a_clerk_comes_in_by_passkey_and_does_a_day_s_work(
         signed_in(officer, scene, "dpo")
         page = officer.page
         page.get_by_role("link", name="Protokoll").click()
-        page.get_by_label("Wer").fill("k.clerk")
+        page.get_by_label("Wer, oder wessen Rechte").fill("Kim Cl")  # by a part of the name
         page.get_by_role("button", name="Suchen").click()
-        seen = page.get_by_role("row").filter(has_text="zum Prüfen und Ansehen geholt")
+        seen = page.get_by_role("row").filter(has_text="zum Ansehen abgerufen")
         expect(seen).to_have_count(1)
         expect(seen).to_contain_text(re.compile(rf"{TWO}.*Az\. 32-5/2026"))
+        for said in (
+            "a.adminPerson hinzugefügt, mit Linkk.clerkRollen: Beweisstelle",
+            "k.clerkPasskey angelegtk.clerkRollen: Beweisstelle",
+            "k.clerkangemeldetmit Passkey",
+            "k.clerkVorgang übergebenVorgang 32-5/2026an: Staatsanwaltschaft, 1 Js 2/26",
+        ):
+            expect(page.get_by_role("row").filter(has_text=said)).not_to_have_count(0)
         officer.sees("ledger")
+        with page.expect_download() as saving:
+            page.get_by_role("button", name="Als Tabelle sichern").click()
+        table = saving.value.path().read_text("utf-8-sig").splitlines()
+        assert table[0].startswith('"Nr.";"Wann (Ortszeit ')
+        assert any('"Vorgang übergeben";"Vorgang 32-5/2026"' in line for line in table)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(NARROW, "dark"), (WIDE, "dark")])
@@ -284,7 +297,7 @@ def test_a_shift_lead_sees_cameras_and_no_recording(
         one.sees("cameras")
 
 
-@pytest.mark.parametrize("how", ["asked", "ended", "idle", "elsewhere"])
+@pytest.mark.parametrize("how", ["asked", "ended", "roles", "away", "idle", "elsewhere"])
 def test_whoever_signs_out_leaves_no_picture_and_no_key(
     chromium: Browser, scene: DeskScene, how: str
 ) -> None:
@@ -319,7 +332,21 @@ def test_whoever_signs_out_leaves_no_picture_and_no_key(
             until(has_ended, pause=6)  # it looks every five seconds
             # The player reads on, and the page for signing in asks for the ways to do so.
             later = [url for url in one.asked[asked:] if "/api/" in url]
-            assert [url for url in later if not url.endswith(("/content", "/api/openid"))] == []
+            none = ("/content", "/api/openid", "/api/session")  # the last one counts as no use
+            assert [url for url in later if not url.endswith(none)] == []
+        elif how == "roles":
+            more = (DeskRole.DESK, DeskRole.SUPERVISOR)
+            scene.people.change("other", lambda person: replace(person, roles=more))
+            expect(page.get_by_text("Ihre Rollen sind jetzt andere")).to_be_visible()
+        elif how == "away":
+            one.forgives = ("Failed to load resource",)
+            page.route("**/api/**", lambda route: route.abort())
+            one.is_later(minutes=1)
+            expect(page.get_by_text("Der Server antwortet nicht.")).to_be_visible()
+            assert page.locator("video").count() == 0
+            assert page.get_by_role("button", name="Abmelden").is_visible(), "nobody knows more"
+            page.unroute("**/api/**")
+            scene.sessions.end_all_of("other")
         else:
             one.forgives = ("Failed to load resource",)
             scene.sessions.end_all_of("other")
@@ -451,11 +478,11 @@ def test_no_table_program_runs_what_somebody_wrote(chromium: Browser, scene: Des
     with at_desk(chromium, scene, "csv") as one:
         reasons = ["=1", "a;=1", "a,  +1", "a\t@x", 'a;"=1', "Az. 7-2", "a;b"]
         said = one.page.evaluate(
-            "async rows => (await import('/page/csv.js')).csvOf(['reason'], rows)",
-            [{"reason": one} for one in reasons],
+            "async rows => (await import('/page/csv.js')).csvOf(['reason'], rows, ';')",
+            [[one] for one in reasons],
         )
         assert said == (
-            "\ufeffreason\r\n"
+            '\ufeff"reason"\r\n'
             '"\'=1"\r\n'
             '"a;\'=1"\r\n'
             '"a,\'  +1"\r\n'

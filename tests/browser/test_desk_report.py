@@ -172,8 +172,8 @@ def test_its_table_is_guarded_as_the_desk_s_own_are(chromium: Browser, scene: De
         chromium, scene.origin, "desk-report-table", size=WIDE, scheme="light", language="de-DE"
     ) as officer:
         said = officer.page.evaluate(
-            "async (rows) => (await import('/page/csv.js')).csvOf(['part'], rows)",
-            [{"part": one} for one in parts],
+            "async (rows) => (await import('/page/csv.js')).csvOf(['part'], rows, ',')",
+            [[one] for one in parts],
         )
     _, *desk_s = csv.reader(io.StringIO(said.removeprefix("\ufeff"), newline=""))
     _, *report_s = csv.reader(io.StringIO(table.decode(), newline=""))

@@ -31,6 +31,20 @@ export async function post(path, body = {}, headers = {}) {
   return read(answer);
 }
 
+/** How long the server has to say whether somebody is signed in still. */
+const STILL_MS = 4000;
+
+/** Whether somebody is signed in still, and as the same; null if the server does not answer. It counts
+ * as no use. */
+export async function isStill(person) {
+  try {
+    const answer = await fetch("/api/session", { credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(STILL_MS) });
+    return answer.ok ? (await answer.json())?.person === person : null;
+  } catch {
+    return null;
+  }
+}
+
 const SENDING_MS = 60_000;
 
 /** Sends a file as it is, without reading it into memory. Whoever sends one does something all the

@@ -80,7 +80,7 @@ function enter(person) {
   beginSitting();
   if (was !== null && was !== person.id) history.replaceState(null, "", "/");
   me = person;
-  watchIdle(me, leave);
+  watchIdle(me, leave, closeOpen);
   tell(say("welcome", { name: person.name }));
   show();
 }
@@ -144,6 +144,11 @@ async function leave(why = "refused_not_signed_in") {
   await show(said);
 }
 
+/** The server does not answer, so nobody knows whether what is open may be seen still. */
+function closeOpen() {
+  if (letGo()) tell(say("away_closed"), "wrong");
+}
+
 async function signOut() {
   letGo();
   await guarded(async () => {
@@ -181,7 +186,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 document.addEventListener(SIGNED_OUT, () => leave());
 try {
   me = await get("/api/me");
-  if (me !== null) watchIdle(me, leave);
+  if (me !== null) watchIdle(me, leave, closeOpen);
 } catch (error) {
   unknown = true;
   document.documentElement.lang = language();

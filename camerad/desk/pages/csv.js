@@ -4,9 +4,10 @@ const BEGIN = "\ufeff";
 /** A cell begins here, whichever separator a program goes by, and what follows may be a formula. */
 const FORMULA = /(^|[;,|\t\r\n])(?=[\s"']*[=+\-@\uff0b\uff0d\uff1d\uff20])/g;
 
-/** The file's text. rows: objects. columns: names of what is saved of each. */
-export function csvOf(columns, rows) {
-  const lines = [columns.join(","), ...rows.map((row) => columns.map((name) => cell(row[name])).join(","))];
+/** The file's text. head: names of the columns. rows: texts of each. separator: what the table programs
+ * of the reader's country go by. */
+export function csvOf(head, rows, separator) {
+  const lines = [head, ...rows].map((row) => row.map(cell).join(separator));
   return `${BEGIN}${lines.join("\r\n")}\r\n`;
 }
 

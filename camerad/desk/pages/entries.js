@@ -3,14 +3,16 @@
 import { get, RefusedError } from "./api.js";
 import { csvOf } from "./csv.js";
 import { field, fill, make, newest, tell, withoutMore } from "./dom.js";
-import { kindWords, reasonWords, whyDeleted } from "./entry_words.js";
+import { aboutWords, detailWords, doneWords, kindWords, whoWords, whyDeleted } from "./entry_words.js";
 import { mistakeIn, periodFields, questionOf } from "./filters.js";
 import { day, moment, timeOf, zone } from "./format.js";
 import { holdWords } from "./holds.js";
 import { linked, smallId } from "./titles.js";
-import { reportWords, say, sentence } from "./words.js";
+import { language, reportWords, say, sentence } from "./words.js";
 
 const KINDS = ["signed", "viewed", "downloaded", "viewing_approved", "judged", "hold", "hold_until", "hold_ground", "release", "case", "rights", "camera", "offer", "report_made", "received", "deleted", "start"];
+
+const COLUMNS = ["entry_when", "who", "entry_kind", "entry_about", "entry_detail"];
 
 /** The ledger, the newest first, with filters, and as a table to take along. */
 export async function showEntries({ main }) {
@@ -20,14 +22,16 @@ export async function showEntries({ main }) {
     "form",
     { class: "filters", novalidate: true, onsubmit: search },
     periodFields(),
-    field(say("who"), make("input", { name: "who", autocomplete: "off" })),
+    field(say("who_or_whom"), make("input", { name: "who", autocomplete: "off" })),
     field(say("entry_kind"), make("select", { name: "kind" }, make("option", { value: "" }, say("any_kind")), KINDS.map((one) => make("option", { value: one }, kindWords(one))))),
+    field(say("number_or_reason"), make("input", { name: "said", autocomplete: "off", maxlength: 200 })),
     field(say("recording_id"), make("input", { name: "recording", autocomplete: "off" })),
     field(say("camera"), make("input", { name: "camera", autocomplete: "off" })),
     field(say("wearer"), make("input", { name: "wearer", autocomplete: "off" })),
     make("button", { class: "main" }, say("find")),
-    make("button", { type: "button", onclick: () => save(rows) }, say("save_table")),
+    make("button", { type: "button", onclick: () => save(rows, called) }, say("save_table")),
   );
+  const called = await reportWords();
   let next = null;
   let rows = [];
   // What the rows answer: the form may say something else by the time that more of them are wanted.
@@ -40,11 +44,10 @@ export async function showEntries({ main }) {
     make(
       "div",
       { class: "wide", role: "region", "aria-label": say("entries"), tabindex: 0 },
-      make("table", {}, make("thead", {}, make("tr", {}, ["entry_when", "who", "entry_kind", "recording_id", "reason"].map((one) => make("th", { scope: "col" }, say(one))))), body),
+      make("table", {}, make("thead", {}, make("tr", {}, COLUMNS.map((one) => make("th", { scope: "col" }, say(one))))), body),
     ),
     more,
   );
-  const called = await reportWords();
   await load(true);
 
   function search(event) {
@@ -55,7 +58,7 @@ export async function showEntries({ main }) {
   }
 
   async function load(anew) {
-    const wanted = anew ? questionOf(form, ["who", "kind", "recording", "camera", "wearer"]) : question;
+    const wanted = anew ? questionOf(form, ["who", "kind", "recording", "said", "camera", "wearer"]) : question;
     const asked = new URLSearchParams(wanted);
     if (!anew && next !== null) asked.set("before", String(next));
     let page;
@@ -75,23 +78,31 @@ export async function showEntries({ main }) {
   }
 }
 
+/** What is shown of an entry: a text for each of `COLUMNS`, the last but one of several. */
+function textsOf(row, called) {
+  return [moment(row.wall_us, row.clock), whoWords(row.who), doneWords(row), aboutWords(row), detailWords(row, called)];
+}
+
 function draw(row, called) {
+  const [when, who, done, about, detail] = textsOf(row, called);
   return make(
     "tr",
     {},
-    make("th", { scope: "row" }, moment(row.wall_us, row.clock)),
-    make("td", {}, row.who ?? ""),
-    make("td", {}, kindWords(row.kind)),
-    make("td", {}, row.recording ?? ""),
-    make("td", {}, reasonWords(row, called)),
+    make("th", { scope: "row" }, when),
+    make("td", {}, who),
+    make("td", {}, done),
+    make("td", {}, about.map((one) => make("div", {}, one))),
+    make("td", {}, detail),
   );
 }
 
-/** Saves what is shown, and no more. */
-function save(rows) {
-  const columns = ["sequence", "epoch", "wall_us", "clock", "kind", "who", "recording", "reason", "sha256"];
-  const address = URL.createObjectURL(new Blob([csvOf(columns, rows)], { type: "text/csv" }));
-  make("a", { href: address, download: "ledger.csv" }).click();
+/** Saves what is shown, and no more, as the table programs of the page's language read it. */
+function save(rows, called) {
+  const head = [say("entry_number"), say("entry_when_zone", { zone: zone() }), ...COLUMNS.slice(1).map((one) => say(one)), say("entry_sha256")];
+  const lines = rows.map((row) => [row.sequence, ...textsOf(row, called).map((one) => (Array.isArray(one) ? one.join("; ") : one)), row.sha256]);
+  const text = csvOf(head, lines, language() === "de" ? ";" : ",");
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  make("a", { href: address, download: say("entry_file") }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 

@@ -33,14 +33,16 @@ export function closePlayer() {
 }
 
 /** Ends what is shown and what is being made, and forgets the key: nobody is signed in any more, or
- * somebody else is. */
+ * somebody else is, or nobody knows. Comes to whether there was anything. */
 export function letGo() {
+  const was = player !== null || held?.isOpen === true;
   turn += 1;
   closePlayer();
   held?.forget();
   reasons.clear();
   held = null;
   document.dispatchEvent(new Event(LET_GO));
+  return was;
 }
 
 /** The office's key of this tab, which whoever makes a package uses too. */

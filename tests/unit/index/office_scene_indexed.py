@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from desk_helpers import KEY, KEYS, Camera
+from sqlalchemy import Connection
 
 from camerad.container.keys import SigningKey
 from camerad.index.index import RecordingIndex
@@ -33,6 +34,13 @@ APART: Final = "20261125T080000Z-000009-0000000a"
 def identity(number: int) -> str:
     """An id of a recording."""
     return f"20261124T{number // 60:02d}{number % 60:02d}00Z-{number:06d}-{number:08x}"
+
+
+def take_back_0007(connection: Connection) -> None:
+    """Make of the present tables those before version 0007."""
+    connection.exec_driver_sql("DROP INDEX entries_by_person")
+    for name in ("person", "case_number", "facts"):
+        connection.exec_driver_sql(f"ALTER TABLE entries DROP COLUMN {name}")
 
 
 class IndexedOffice:

@@ -12,7 +12,7 @@ from camerad.index.camera_names import MOST_NAMES, camera_names, names_meant
 from camerad.index.index_tables import metadata, recordings
 from camerad.index.recording_query import LOOKED_UP, QueryError, RecordingQuery, find
 
-NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30"]
+NAMES = ["Bahnhof", "camera-01", "camera-03", "camera-10", "camera-13", "camera-30", "mueller.a"]
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def engine() -> Iterator[Engine]:
         ("none-3", []),
         ("era 3", []),
         ("bahnhof 3", []),
+        ("Müller", ["mueller.a"]),
     ],
 )
 def test_people_say_a_name_a_part_of_it_or_its_number(said: str, meant: list[str]) -> None:
@@ -75,7 +76,7 @@ def test_rows_of_several_cameras_come_in_one_order_page_by_page(engine: Engine) 
         assert camera_names(connection) == []
         connection.execute(insert(recordings), rows)
         assert camera_names(connection) == sorted(names)
-        wanted = [one["id"] for one in rows[::-1] if one["camera"] in NAMES[1:]]
+        wanted = [one["id"] for one in rows[::-1] if one["camera"] in NAMES[1:6]]
         found, after = [], None
         for _ in range(4):
             query = RecordingQuery(camera_said="CAMERA", limit=3, after=after)

@@ -16,7 +16,13 @@ from camerad.office import camera_register
 from camerad.office.apart_reasons import UNKNOWN
 from camerad.office.camera_register import Register
 from camerad.store import listing
-from tests.unit.index.office_scene_indexed import APART, IndexedOffice, identity, row
+from tests.unit.index.office_scene_indexed import (
+    APART,
+    IndexedOffice,
+    identity,
+    row,
+    take_back_0007,
+)
 from tests.unit.index.office_scene_indexed import table as rows_of
 
 A, B = identity(1), identity(2)
@@ -119,6 +125,7 @@ def test_an_epoch_that_went_before_an_update_of_the_tables_is_missed(
     index.refresh()
     index.close()
     with Database(url).writing() as connection:
+        take_back_0007(connection)
         for name in ("verdict", "number", "tail"):
             connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
         for name in ("not_authentic_by", "number", "tail"):

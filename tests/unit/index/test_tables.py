@@ -23,11 +23,17 @@ from camerad.index import case_query, schema_version
 from camerad.index.case_query import CaseQuery, case_mark
 from camerad.index.case_rows import row_of_case
 from camerad.index.database import Database
+from camerad.index.entry_query import EntryQuery
 from camerad.index.index_tables import cases, metadata, recordings
 from camerad.index.recording_query import RecordingQuery, find, statement
 from camerad.index.recording_rows import row_of_apart
 from camerad.office.case_file import Case
-from tests.unit.index.office_scene_indexed import IndexedOffice, identity, row
+from tests.unit.index.office_scene_indexed import (
+    IndexedOffice,
+    identity,
+    row,
+    take_back_0007,
+)
 
 CASE = row_of_case("x", Case("7", 1, "desk"))
 MIGRATIONS = Path(camerad.index.__file__).parent / "migrations"
@@ -92,6 +98,7 @@ def test_an_index_of_the_first_version_gets_its_columns_and_is_read_anew(
     index.close()
     base = Database(url)
     with base.writing() as connection:
+        take_back_0007(connection)
         connection.exec_driver_sql("DELETE FROM holds")
         connection.exec_driver_sql("UPDATE recordings SET held = false")
         for name in {str(index.name) for index in recordings.indexes} - {"recordings_by_time"}:
@@ -125,6 +132,7 @@ def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_ca
     made = list(index.dump())
     index.close()
     with Database(url).writing() as connection:
+        take_back_0007(connection)
         for name in ("verdict", "number", "tail"):
             connection.exec_driver_sql(f"DROP INDEX recordings_by_{name}")
         for name in ("not_authentic_by", "number", "tail"):
@@ -139,6 +147,45 @@ def test_an_index_of_the_fourth_version_gets_what_tabs_found_and_what_ids_are_ca
     assert list(again.dump()) == made
     assert row(again, one)["not_authentic_by"] == "m.yilmaz"
     assert [one.id for one in again.find(RecordingQuery(id_said="0001")).recordings] == [one]
+
+
+def test_o5_the_index_keeps_who_got_which_rights_and_what_they_had_before(
+    office: IndexedOffice, url: str
+) -> None:
+    def rights(what: str, *roles: str, person: str = "m.mueller") -> None:
+        with office.store() as store:
+            store.ledger.append("rights", person=person, who="admin", what=what, roles=roles)
+
+    rights("roles", "desk")  # what was before has expired, or nobody knows it
+    rights("roles", "desk", person="another")
+    rights("roles", "desk", "supervisor")
+    index = office.index(url)
+    index.refresh()
+    rows = index.entries(EntryQuery(who=("m.mueller",)))
+    assert [(one["person"], one["facts"]["former"], one["facts"]["roles"]) for one in rows] == [
+        ("m.mueller", ["desk"], ["desk", "supervisor"]),
+        ("m.mueller", None, ["desk"]),
+    ]
+    assert len(index.entries(EntryQuery(who=("admin",)))) == 3
+
+
+def test_a_number_of_the_office_s_finds_what_it_was_written_about(
+    office: IndexedOffice, url: str
+) -> None:
+    """As part of a hold's reason, of a case's number or of any reason in the ledger."""
+    held, viewed, other = map(identity, (1, 2, 3))
+    office.take(held, viewed, other)
+    office.hold(held, "4711 Js 12/26")
+    facts = {"who": "desk", "role": "desk", "reason": "Sichtung", "case": "4711 JS 12/26"}
+    with office.store() as store:
+        store.ledger.append("viewed", id=viewed, approved_by="", **facts)
+    index = office.index(url)
+    index.refresh()
+    query = RecordingQuery(said="4711 js")
+    assert {one.id for one in index.find(query).recordings} == {held, viewed}
+    assert index.count(query) == 2
+    assert index.count(RecordingQuery(limit=1)) == 3
+    assert [one["kind"] for one in index.entries(EntryQuery(said="4711"))] == ["viewed", "hold"]
 
 
 QUESTIONS: dict[str, tuple[str, RecordingQuery]] = {
