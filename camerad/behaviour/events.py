@@ -200,14 +200,14 @@ class Closed(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The recorder could not open its file, or not go on; nothing is kept any more.
+    """The recorder could not open its file, or not go on: no footage is made any more.
 
-    others: but for an earlier recording, whose file is still being closed.
+    closing: its file, or that of an earlier recording, is still being closed; else nothing is open.
     """
 
     at_us: int
     reason: str
-    others: bool = False
+    closing: bool = False
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -289,7 +289,8 @@ class StartRecording(msgspec.Struct, frozen=True):
 
 
 class StopRecording(msgspec.Struct, frozen=True):
-    """Keep footage up to `at_us`, the moment of the decision, then answer Closed or Failed.
+    """Keep footage up to `at_us`, the moment of the decision or, after the wearer's stop, so much
+    later as the rules want, then answer Closed or Failed.
 
     reason: ``stop``, that of a `Shutdown`, or the value of the condition that ended it.
     """

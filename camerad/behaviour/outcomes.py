@@ -58,26 +58,36 @@ def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) ->
         armed=True,
         display_on=display_on,
         recording_id=None,
+        storing=False,
         muted=False,
         earlier=state.stage is Stage.STOPPING,
     )
     return state, effects
 
 
-def stop(state: State, at_us: int, reason: str) -> Result:
-    """End the recording. The ring is fed on: the last pictures of it are still to come."""
+def stop(state: State, at_us: int, reason: str, post_event_us: int = 0) -> Result:
+    """End the recording, so much after `at_us`. The ring is fed on: the last pictures of it are
+    still to come."""
     effects = (
-        StopRecording(reason, at_us),
+        StopRecording(reason, at_us + post_event_us),
         *_showing(state, wanted=False),
         Cue(CueKind.STOPPED),
     )
-    return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
+    state = replace(
+        state,
+        stage=Stage.STOPPING,
+        entered_us=at_us,
+        storing=post_event_us == 0,
+        display_on=False,
+    )
+    return state, effects
 
 
 def break_off(state: State, at_us: int) -> Result:
-    """The recording has failed. What an earlier one had taken from the ring is still to be kept."""
+    """The recording has failed, and a file is still being closed."""
     effects = _showing(state, wanted=False)
-    return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
+    state = replace(state, stage=Stage.STOPPING, entered_us=at_us, storing=True, display_on=False)
+    return state, effects
 
 
 def rest(state: State, at_us: int, rules: Rules) -> Result:
@@ -100,6 +110,7 @@ def rest(state: State, at_us: int, rules: Rules) -> Result:
         armed=armed,
         display_on=False,
         recording_id=None,
+        storing=False,
         muted=False,
         earlier=False,
     )

@@ -4,14 +4,15 @@ Rules of this file
 ------------------
 1. Six states of the lights, each with one meaning. Green, steady: press, and it records. Green,
    blinking: the same, and the display says what is the matter. Green, flashing: the same, and in
-   its dock nothing is left to do. Red, steady: footage is kept. Amber, steady: a press would be
-   refused. Amber, blinking: the camera is at work; wait.
-2. Red is steady exactly while footage is being kept, and dark otherwise. It never blinks: a blink
-   has dark instants, and in them the camera would record without showing it.
+   its dock nothing is left to do. Red, steady: footage is made that is kept. Amber, steady: a press
+   would be refused. Amber, blinking: the camera is at work; wait.
+2. Red is steady exactly while footage is made that is kept, and dark otherwise: from the press to
+   the stop, and not while a slow card stores what was made. It never blinks: a blink has dark
+   instants, and in them the camera would record without showing it.
 3. Green is a promise. It is lit in idle and self-view, which the display tells apart, and dark
    wherever a press would be refused. Amber is steady wherever it would, unless the camera has
    ended and shows nothing. Amber that blinks never stands for a refusal: beside green a press
-   records, and alone, while the camera starts, it is remembered.
+   records, and alone, while the camera starts or stores a recording, what is asked is remembered.
 4. Eight rhythms, each with one meaning (`Rhythm`). A cue says what happened; a table says which
    rhythm tells it. Causes are told by the words of the display.
 5. No rhythm becomes another one by adding, losing or exchanging its last stroke, but for the two
@@ -110,11 +111,11 @@ def indication(state: State) -> Indication:
     if state.ended:
         return Indication(OFF, OFF, OFF)
     amber = OFF if state.can_record else ON
-    if state.keeping:
+    if state.making:
         return Indication(OFF, ON, amber)
     if not state.can_record:
         return Indication(OFF, OFF, amber)
-    if state.stage is Stage.STARTING:
+    if state.stage in (Stage.STARTING, Stage.STOPPING):
         return Indication(OFF, OFF, BLINK)
     return Indication(_ready(state), OFF, amber)
 

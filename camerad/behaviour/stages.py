@@ -42,14 +42,15 @@ and not multiplied into it:
   since elsewhere the person opposite reads it; whatever leaves idle ends it. What was felt in a
   recording could not be read there: the idle behind it shows it by itself, if anything still is the
   matter then.
+- *Storing.* A recording that was stopped has all its footage, at the stop or so much later as the
+  rules want, and the card takes what was made. Red is out from then on, for nobody is filmed.
 - *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
   records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
   all of them.
 - *Remembered.* While the camera waits for itself, an intent that does not record cannot be carried
   out, nor can any while it starts. So it is remembered, and carried out when the wait is over. What
-  is remembered is always a single intent,
-  the one that leads from idle to where all of them together lead: two escalations are one record,
-  and a stop takes it back.
+  is remembered is always a single intent, the one that leads from idle to where all of them
+  together lead: two escalations are one record, and a stop takes it back.
 - *Hands.* A gesture belongs to the stage in which its press began, and may be decided when that
   stage is over: its recording has ended, or another one has begun. What led to a recording from
   there still does, and what led to self-view from idle still does while the camera is idle or
@@ -200,6 +201,8 @@ def deadline(state: State, rules: Rules) -> int | None:
         return state.entered_us + rules.self_view_timeout_us
     if state.stage is Stage.RECORDING:
         return state.reminded_us + rules.reminder_us
+    if state.stage is Stage.STOPPING and not state.storing:
+        return state.entered_us + rules.post_event_us
     if state.status_on:
         return state.status_at_us + rules.status_us
     return None
@@ -269,7 +272,7 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
         case Outcome.IDLE:
             return outcomes.leave(state)
         case Outcome.STOP:
-            return outcomes.stop(state, event.at_us, "stop")
+            return outcomes.stop(state, event.at_us, "stop", rules.post_event_us)
         case Outcome.MARK:
             return state, (Mark(event.edge_us), Cue(CueKind.MARKED))
         case Outcome.MUTE:
@@ -371,8 +374,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
     if state.ended:
         return state, ()
     follows = EVENTS[state.stage].get(type(event))
-    if isinstance(event, Failed) and event.others:
-        follows = Outcome.BREAK_OFF if state.stage is Stage.RECORDING and state.earlier else None
+    if isinstance(event, Failed) and event.closing:
+        follows = Outcome.BREAK_OFF if state.stage is Stage.RECORDING else None
     if follows is None or (isinstance(event, Wiped) and not state.wiping):
         raise IllegalEvent(state, event)
     state, first = _note(state, event)
@@ -388,6 +391,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
             state, then = outcomes.remind(state, event.at_us, rules)
         case Outcome.STATUS_OVER:
             state, then = outcomes.end_status(state)
+        case Outcome.STORE:
+            state, then = replace(state, storing=True), ()
         case Outcome.BREAK_OFF:
             state, then = outcomes.break_off(state, event.at_us)
         case Outcome.END:

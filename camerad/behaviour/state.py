@@ -20,7 +20,8 @@ class Rules(msgspec.Struct, frozen=True):
     display_in_recording: whether the display is on when a recording starts, whatever the way there.
     may_mute: whether the wearer may switch the sound of a recording off; False also where there is
     no sound. status_us: how long the status stays on the display. status_at_ready: whether it shows
-    by itself once the camera is ready, for a camera on which no gesture asks for it.
+    by itself once the camera is ready, for a camera on which no gesture asks for it. post_event_us:
+    footage is made for so long after the wearer's stop.
 
     Raises ValueError where `armed_in` names another stage, or a time is not positive.
     """
@@ -32,6 +33,7 @@ class Rules(msgspec.Struct, frozen=True):
     may_mute: bool = False
     status_us: int = 5_000_000
     status_at_ready: bool = False
+    post_event_us: int = 0
 
     def __post_init__(self) -> None:
         if not self.armed_in <= ARMABLE:
@@ -49,10 +51,11 @@ class State(msgspec.Struct, frozen=True):
     not been answered. ending: Shutdown has come. remembered: the intent to carry out when the wait
     is over, with the edge of its press and its source. recording_id: of the open recording, once
     the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
-    felt that a recording runs. muted: the wearer has switched the sound of the recording off; until
-    its file is closed. earlier: when it began, an earlier one was still being closed. status_on:
-    the display is to show the status, since status_at_us. words_due: something was told in a
-    recording whose words the wearer could not read there; the next idle shows them.
+    felt that a recording runs. storing: of a recording that was stopped all footage is made, and
+    what was made is on its way to the card. muted: the wearer has switched the sound of the
+    recording off; until its file is closed. earlier: when it began, an earlier one was still being
+    closed. status_on: the display is to show the status, since status_at_us. words_due: something
+    was told in a recording whose words the wearer could not read there; the next idle shows them.
     """
 
     stage: Stage
@@ -67,6 +70,7 @@ class State(msgspec.Struct, frozen=True):
     remembered_source: str = ""
     recording_id: str | None = None
     reminded_us: int = 0
+    storing: bool = False
     muted: bool = False
     earlier: bool = False
     status_on: bool = False
@@ -75,8 +79,13 @@ class State(msgspec.Struct, frozen=True):
 
     @property
     def keeping(self) -> bool:
-        """Whether footage is being kept."""
+        """Whether a recording is open: footage is made, or is on its way to the card."""
         return self.stage in KEEPING
+
+    @property
+    def making(self) -> bool:
+        """Whether footage that is kept is being made: the red light's."""
+        return self.keeping and not self.storing
 
     @property
     def waiting(self) -> bool:

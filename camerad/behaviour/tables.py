@@ -52,8 +52,10 @@ class Outcome(StrEnum):
     """What the camera waited for is over: on to what is remembered, or to idle."""
     REMIND = "remind"
     """Say that the recording goes on."""
+    STORE = "store"
+    """The last footage of a stopped recording is made: only the card is waited for."""
     BREAK_OFF = "break_off"
-    """The recording has failed; an earlier one is still being closed."""
+    """The recording has failed; its file, or an earlier one, is still being closed."""
     END = "end"
     """Nothing is open: leave."""
     NOTE = "note"
@@ -64,7 +66,7 @@ ARMABLE: Final = frozenset({Stage.IDLE, Stage.SELF_VIEW})
 """Stages in which a policy may run the pre-event buffer."""
 
 KEEPING: Final = frozenset({Stage.RECORDING, Stage.STOPPING})
-"""Stages in which footage is being kept: the red light's."""
+"""Stages in which a recording is open."""
 
 TELLS_STATUS: Final = frozenset({Stage.STARTING, Stage.IDLE})
 """Stages in which the display may tell the status: nobody opposite is shown or recorded."""
@@ -109,14 +111,15 @@ EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
     Stage.STOPPING: {
         Opened: Outcome.NOTE,
         Wiped: Outcome.NOTE,
+        Tick: Outcome.STORE,
         Closed: Outcome.REST,
         Failed: Outcome.REST,
-        Shutdown: Outcome.NOTE,
+        Shutdown: Outcome.STORE,
     },
 }
 """What follows from an event; one that is missing is illegal. A Tick counts when it is due, and
-Wiped only answers a Wipe. A recording that fails while an earlier one is still being closed is
-broken off. Intents and conditions are legal everywhere and have their own tables."""
+Wiped only answers a Wipe. A recording that fails while a file is still being closed is broken off.
+Intents and conditions are legal everywhere and have their own tables."""
 
 REFUSES_START: Final = frozenset(
     {

@@ -138,6 +138,7 @@ class Settings(msgspec.Struct, frozen=True):
             self_view_timeout_us=round(self.self_view.timeout_seconds * SECOND),
             reminder_us=round(self.recording.reminder_seconds * SECOND),
             display_in_recording=self.self_view.while_recording,
+            post_event_us=round(self.recording.post_event_seconds * SECOND),
             may_mute=(self.policy.sound and self.microphone.enabled and self.policy.may_mute),
             status_at_ready=not any(
                 binding.intent is Intent.SHOW_STATUS and Stage.IDLE in binding.stages

@@ -84,7 +84,7 @@ class Metrics:
         for effect in effects:
             if isinstance(effect, stages.StopRecording):
                 self._reason = effect.reason
-        if isinstance(event, stages.Failed) and event.others:
+        if isinstance(event, stages.Failed) and event.closing:
             self._reason = FAILED
         self._failures.update((after.conditions - self._conditions) & _FAILURES)
         self._conditions = after.conditions

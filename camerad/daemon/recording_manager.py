@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from camerad.base.async_utils import raise_error
-from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
@@ -157,10 +156,6 @@ class RecordingManager:
             self._core.conditions.raise_(Condition.LEDGER_FAILED)
         self._settle()
 
-    def write_failed(self, error: StorageError) -> None:
-        """Footage could not be written, or would not be."""
-        self._card.failed(error)
-
     def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
         """As `StorageMonitor.wait_for`."""
         self._card.wait_for(card, asked_us)
@@ -214,6 +209,7 @@ class RecordingManager:
             on_closed=self._core.loop.threadsafe(partial(self._closed, number)),
             on_failed=self._core.loop.threadsafe(partial(self._failed, number)),
             on_trouble=self._core.loop.threadsafe(partial(self._stalled, number)),
+            on_given_up=self._core.loop.threadsafe(partial(self._given_up, number)),
             sound=sound,
             begins=begins,
         )
@@ -231,12 +227,9 @@ class RecordingManager:
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
-        if (recorder := self._recorders.newest) is None:
-            return  # it has failed; that answer is on its way
-        post_event_us = 0
-        if reason == "stop":
-            post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
-        recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
+        if self._recorders.newest is not None:  # else it has failed; that answer is on its way
+            self._recorders.newest.stop(at_us, STOP_SECONDS, reason)
+            self._heartbeat.hurry()
 
     def cut_short(self, reason: str) -> None:
         """As `Recorders.cut_short`, from now on."""
@@ -259,14 +252,14 @@ class RecordingManager:
 
             self._recorders.newest.rate(RateChange(at_us, before, reason, fps))
 
+    def _end_recorder(self, number: int) -> Recorder:
+        self._soundtracks.runs(number, None)
+        return self._recorders.remove(number)
+
     @property
     def slow_syncs(self) -> int:
         """As `Recorders.slow_syncs`."""
         return self._recorders.slow_syncs
-
-    def _end_recorder(self, number: int) -> Recorder:
-        self._soundtracks.runs(number, None)
-        return self._recorders.remove(number)
 
     @property
     def has_sound(self) -> bool:
@@ -332,26 +325,30 @@ class RecordingManager:
         if self._core.state.stage is not Stage.RECORDING:
             self._tell_end()
 
+    def _given_up(self, number: int, error: Exception) -> None:
+        """It makes no footage any more, so red goes out; its end may take a card seconds."""
+        log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
+        newest = number == self._recorders.newest_number
+        if self._core.state.stage is Stage.RECORDING and not newest:
+            return  # repair closes it, and what the card takes now the running one finds out
+        if isinstance(error, StorageError):
+            self._card.failed(error)
+        if self._core.state.stage is Stage.RECORDING:
+            self._newest_failed = True
+            self._core.post(stages.Failed(self._clock.now_us(), str(error), closing=True))
+        else:
+            self._failure = str(error)
+
     def _failed(self, number: int, error: Exception) -> None:
         ended = self._end_recorder(number)
-        recording = self._core.state.stage is Stage.RECORDING
-        newest = number == self._recorders.newest_number
         if ended.remainder is not None:
-            if newest and self._core.state.keeping:
+            if number == self._recorders.newest_number and self._core.state.keeping:
                 self._go_on(ended, ended.remainder, error)
                 return
             ended.remainder.close()
-        log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
-        if recording and not newest:
-            return  # repair closes it, and what the card takes now the running one finds out
-        if isinstance(error, StorageError):
-            self.write_failed(error)
-        if self._recorders and self._core.state.stage is Stage.RECORDING:
-            self._newest_failed = True
-            self._core.post(stages.Failed(self._clock.now_us(), str(error), others=True))
-            return
-        self._failure = str(error)
-        self._tell_end()
+            self._given_up(number, error)
+        if self._core.state.stage is not Stage.RECORDING:
+            self._tell_end()
 
     def _go_on(self, ended: Recorder, begins: Remainder, why: Exception) -> None:
         """What could not go into the recording that has ended becomes one of its own."""

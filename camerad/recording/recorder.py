@@ -72,6 +72,7 @@ class Recorder:
     not a single picture came, and then there is no file. on_failed(error): it could not be made or
     could not go on; what was committed stays and plays. A StorageError is the storage's fault;
     where there is a `remainder`, that belongs into a recording of its own.
+    on_given_up(error): no footage is made any more; `on_failed` follows once it has its end.
     on_trouble(error): the storage takes nothing just now, and the recording goes on in memory
     (`camerad.recording.write_retry`); on_trouble(None): that is over.
 
@@ -91,6 +92,7 @@ class Recorder:
         on_closed: Callable[[RecordingInfo | None], None],
         on_failed: Callable[[Exception], None],
         on_trouble: Callable[[StorageError | None], None] = lambda _: None,
+        on_given_up: Callable[[Exception], None] = lambda _: None,
         sound: AudioTrack | None = None,
         begins: Remainder | None = None,
     ) -> None:
@@ -103,6 +105,7 @@ class Recorder:
         self._clock = clock
         self._on_closed = on_closed
         self._on_failed = on_failed
+        self._on_given_up = on_given_up
         self._sound = sound
         self._microphone: Microphone | UnsetType = UNSET
         self._cutter = Segmenter(round(SECOND / plan.fps))
@@ -359,13 +362,9 @@ class Recorder:
 
     def _restate(self, made: Made) -> None:
         """Let a later statement say what no commit could."""
-        self._state(made.gaps)
+        self._cutter.state(*made.gaps)
         if self._sound is not None:
             self._sound.restate(made.heard.gaps)
-
-    def _state(self, gaps: Sequence[Gap]) -> None:
-        for gap in gaps:
-            self._cutter.state(gap)
 
     def _state_shortfall(self, stop: StopOrder) -> None:
         """State what is missing between the last picture and the stop."""
@@ -380,13 +379,14 @@ class Recorder:
                 for gap in self._reader.open_gaps()
                 if gap.to_us is None and not reached
             ]
-            self._state(stated or [Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)])
+            short = Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)
+            self._cutter.state(*(stated or [short]))
 
     def _write_rest(self, stop: StopOrder) -> None:
         """What was held back, and the last of the sound."""
         shortfall = self._cutter.take_gaps()
         self._store(self._make(self._cutter.flush()))
-        self._state(shortfall)
+        self._cutter.state(*shortfall)
         maker, sound = self._maker, self._sound
         if maker is not None and sound is not None and self._writing.commits:
             with sound.take_last(stop.at_us) as heard:
@@ -400,6 +400,8 @@ class Recorder:
         if self.remainder is None:
             reason, at_us = FAILED, self.wanted_us
             lost = NOT_STORED if isinstance(error, StorageError) else FAILED
+            self._course.stop_at(at_us, 0, reason)  # nothing is wanted from now on
+            _tell(self._on_given_up, error)
         try:
             self._writing.end(reason, at_us, self._cutter.take_gaps(), lost)
         except Exception as second:  # noqa: BLE001  (the first error is the one to be told)

@@ -62,9 +62,9 @@ class Segmenter:
         self._held: Packet | None = None
         self._gaps: list[Gap] = []
 
-    def state(self, gap: Gap) -> None:
-        """Let the next chunk state `gap`."""
-        self._gaps.append(gap)
+    def state(self, *gaps: Gap) -> None:
+        """Let the next chunk state them."""
+        self._gaps.extend(gaps)
 
     def cut(
         self,

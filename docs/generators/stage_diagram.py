@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from camerad.behaviour import gestures, signals, stages
 from camerad.behaviour.dock_progress import HandoverState
 from camerad.behaviour.signals import Rhythm
@@ -33,7 +35,9 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "stages.md"
 
 RULES: Final = Rules(frozenset({Stage.SELF_VIEW}), self_view_timeout_us=60_000_000, may_mute=True)
 """The rules of the page: a pre-event buffer in self-view only, as most policies have it. Where the
-sound may not be switched off, who asks for that is refused."""
+sound may not be switched off, who asks for that is refused. No footage is made after a stop."""
+
+POST_EVENT_OVER: Final = "post-event time over"
 
 INTRODUCTION: Final = """\
 # Stages, signals and buttons
@@ -44,7 +48,8 @@ What the camera does, as it follows from the tables in `camerad/behaviour/`. The
 is armed in self-view here, as most policies have it. *Wiping* is the end of self-view: the display
 is dark, and idle shows once the buffer is overwritten. While the camera starts, wipes or stops,
 what is asked of it is remembered and carried out when it can be; wiping and stopping, a press that
-records does so at once. Switching the sound off is allowed
+records does so at once. Red goes out when the last footage is made, and not when the card has it.
+Switching the sound off is allowed
 here; where the policy forbids it, the camera answers with the cue *refused*.
 """
 
@@ -89,9 +94,12 @@ def _wanted(intent: Intent) -> stages.Intended:
 def events(state: State) -> dict[str, Event]:
     """Everything that can happen, by its name on the page."""
     due_us = stages.deadline(state, RULES)
-    time = {Stage.SELF_VIEW: "time-out", Stage.RECORDING: "reminder due"}.get(
-        state.stage, "status time over"
-    )
+    times = {
+        Stage.SELF_VIEW: "time-out",
+        Stage.RECORDING: "reminder due",
+        Stage.STOPPING: POST_EVENT_OVER,
+    }
+    time = times.get(state.stage, "status time over")
     return {
         **{intent.value: _wanted(intent) for intent in Intent},
         **({} if due_us is None else {time: stages.Tick(due_us)}),
@@ -101,7 +109,7 @@ def events(state: State) -> dict[str, Event]:
         "wiped": stages.Wiped(0),
         "file closed": stages.Closed(0),
         "recorder failed": stages.Failed(0, ""),
-        "recorder failed, an earlier file still open": stages.Failed(0, "", others=True),
+        "recorder failed, a file still open": stages.Failed(0, "", closing=True),
         "shutdown": stages.Shutdown(0),
         **{condition.value: stages.Raised(0, condition) for condition in Condition},
     }
@@ -109,8 +117,8 @@ def events(state: State) -> dict[str, Event]:
 
 def arrows() -> list[Arrow]:
     """Every event that does something, in every node; and what it does otherwise if something is
-    remembered, or within the node if the status shows or the sound is off; and what can happen only
-    to a recording that began while an earlier one was being closed."""
+    remembered, or within the node if the status shows or the sound is off; and the end of what is
+    made after a stop."""
     found: list[Arrow] = []
     for node, state in nodes().items():
         plain = dict(_answers(node, state))
@@ -126,10 +134,16 @@ def arrows() -> list[Arrow]:
             for name, arrow in _answers(node, _after(state, _wanted(intent))):
                 if arrow.to == node and (name not in plain or arrow.effects != plain[name].effects):
                     found.append(replace(arrow, on=f"{name}, {shown}"))
-    again = _after(nodes()["stopping"], _wanted(Intent.RECORD))
-    named = {arrow.on for arrow in found if arrow.node == "recording"}
-    found += [arrow for name, arrow in _answers("recording", again) if name not in named]
+    for name, arrow in _answers("stopping", _more_to_be_made()):
+        if name == POST_EVENT_OVER:
+            found.append(arrow)
     return found
+
+
+def _more_to_be_made() -> State:
+    """Stopping, where footage is made for a while after the stop."""
+    rules = structs.replace(RULES, post_event_us=1)
+    return stages.step(nodes()["recording"], _wanted(Intent.STOP), rules)[0]
 
 
 def _answers(node: str, state: State) -> Iterator[tuple[str, Arrow]]:
@@ -229,6 +243,7 @@ def _conditions() -> str:
 
 def _lights() -> str:
     rows = [(node, *_look(state)) for node, state in nodes().items()]
+    rows.append(("stopping, recording.post_event_seconds not over", *_look(_more_to_be_made())))
     for condition in Condition:
         state = State(Stage.IDLE, 0, frozenset({condition}))
         rows.append((f"idle, {condition.value}", *_look(state)))

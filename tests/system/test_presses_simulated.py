@@ -129,7 +129,7 @@ class Link:
 
 
 class Recorder:
-    """In place of the recorder. The red light is on before it starts, and until it has closed."""
+    """In place of the recorder. Red is on before it starts, and out when it has closed."""
 
     def __init__(
         self, world: World, plan: Any, *, sound: Any, **callbacks: Callable[..., None]
@@ -193,7 +193,10 @@ class Recorder:
         def done() -> None:
             if self.closed:
                 return
-            assert self._world.red
+            others = (one for one in self._world.recorders if one is not self)
+            assert self._world.red is any(
+                one.wanted_us == self._world.clock.now_us() for one in others
+            )
             self.closed = True
             self._callbacks["on_closed"](SimpleNamespace(id="R", seconds=1.0, frames=30, gaps=()))
 
@@ -288,7 +291,7 @@ class Daemon(app.App):
         self.world.saw(state.stage.value)
         if state.stage is stages.Stage.IDLE:
             assert not state.wiping
-        assert self.world.red == state.keeping
+        assert self.world.red == state.making
 
 
 class World:

@@ -88,15 +88,14 @@ def p2(t: Transition) -> str | None:
 
 
 def p3(t: Transition) -> str | None:
-    """Whenever footage is kept the red light is on, and a light that fails is told."""
+    """Red is on exactly while footage is made that is kept, and a light that fails is told."""
     assert t.after is not None
     shown = signals.indication(t.after)
     red = shown.red
-    kept = t.during.keeping or t.then.keeping
-    if kept and not _steady(red):
-        return "footage is kept without a steady red light"
-    if not kept and red.steps:
-        return "red without a recording"
+    if t.then.making and not _steady(red):
+        return "footage is made without a steady red light"
+    if not t.then.making and red.steps:
+        return "red without footage"
     if (what := _lights(t.after, shown)) is not None:
         return what
     told = Cue(CueKind.LIGHT_DOWN) in t.effects

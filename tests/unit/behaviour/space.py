@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from camerad.behaviour import stages
 from camerad.behaviour.events import CONTINUED
 from camerad.behaviour.stages import Condition, Effect, Event, IllegalEvent, Intent, Rules, State
-from tests.unit.behaviour.world import ImpossibleError, World
+from tests.unit.behaviour.world import POST_EVENT_US, ImpossibleError, World
 
 NOW_US = 1_000
 EDGE_US = 900
@@ -62,6 +62,7 @@ ALL_RULES = tuple(
         REMINDER_US,
         display_in_recording,
         may_mute=bool(number % 2) ^ display_in_recording,
+        post_event_us=POST_EVENT_US * (bool(number // 2) ^ display_in_recording),
         status_us=STATUS_US,
         status_at_ready=bool(number % 2) ^ (not display_in_recording),
     )
@@ -159,7 +160,7 @@ def _events(conditions: frozenset[Condition]) -> Iterator[Event]:
     yield stages.Opened(NOW_US, "id")
     yield stages.Closed(NOW_US)
     yield stages.Failed(NOW_US, "input/output error")
-    yield stages.Failed(NOW_US, "input/output error", others=True)
+    yield stages.Failed(NOW_US, "input/output error", closing=True)
     yield stages.Shutdown(NOW_US)
     yield stages.Tick(NOW_US)
 

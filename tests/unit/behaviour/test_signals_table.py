@@ -30,9 +30,14 @@ MUTABLE = stages.Rules(frozenset(), 60_000_000, may_mute=True)
 
 
 def look(
-    stage: Stage, *conditions: Condition, ending: bool = False, wiping: bool = False
+    stage: Stage,
+    *conditions: Condition,
+    ending: bool = False,
+    wiping: bool = False,
+    storing: bool = False,
 ) -> Indication:
-    return signals.indication(State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping))
+    state = State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping, storing=storing)
+    return signals.indication(state)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def look(
         (Stage.IDLE, Indication(ON, OFF, OFF)),
         (Stage.SELF_VIEW, Indication(ON, OFF, OFF)),
         (Stage.RECORDING, Indication(OFF, ON, OFF)),
-        (Stage.STOPPING, Indication(OFF, ON, OFF)),
+        (Stage.STOPPING, Indication(OFF, ON, OFF)),  # until its last footage is made
     ],
 )
 def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Indication) -> None:
@@ -88,15 +93,17 @@ def test_amber_is_steady_wherever_a_press_would_be_refused(
     assert shown.green is OFF
 
 
-def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter() -> None:
+def test_p3_red_is_steady_exactly_while_footage_is_made_whatever_is_the_matter() -> None:
     conditions = list(Condition)
     # Up to four at once, and all but up to four: all of the 2 ** 19 would take longer than every
     # other test of the signals together, and a light asks each condition by itself.
     few = [set(c) for n in range(5) for c in combinations(conditions, n)]
     subsets = few + [set(conditions) - one for one in few]
-    for stage, subset, ending in product(Stage, subsets, (False, True)):
-        shown = look(stage, *subset, ending=ending)
-        assert shown.red is (ON if stage in (Stage.RECORDING, Stage.STOPPING) else OFF)
+    made = (Stage.RECORDING, Stage.STOPPING)
+    for stage, subset, ending in product((*Stage, None), subsets, (False, True)):
+        # None: stopping, on a card that takes its time.
+        shown = look(stage or Stage.STOPPING, *subset, ending=ending, storing=stage is None)
+        assert shown.red is (ON if stage in made else OFF)
         refused = ending or bool(subset & REFUSES_START)
         dark = ending and stage in (Stage.STARTING, Stage.IDLE)
         assert (shown.amber is ON) is (refused and not dark)
@@ -153,6 +160,7 @@ def test_p2_the_light_stays_that_of_self_view_until_wiped() -> None:
 
 def test_a_camera_on_its_way_out_is_amber_and_then_dark() -> None:
     assert look(Stage.STOPPING, ending=True) == Indication(OFF, ON, ON)
+    assert look(Stage.STOPPING, ending=True, storing=True) == Indication(OFF, OFF, ON)
     assert look(Stage.SELF_VIEW, ending=True, wiping=True) == Indication(OFF, OFF, ON)
     assert look(Stage.IDLE, ending=True) == Indication(OFF, OFF, OFF)
 

@@ -59,5 +59,5 @@ def test_every_stage_and_every_entry_of_the_tables_is_in_the_picture() -> None:
     }
     left = {arrow.on for arrow in arrows if arrow.node == "recording" and arrow.to != "recording"}
     ended = {condition.value for condition in tables.ENDS_RECORDING}
-    failed = {"recorder failed", "recorder failed, an earlier file still open"}
+    failed = {"recorder failed", "recorder failed, a file still open"}
     assert left == {"stop", "shutdown", "camera given up", *failed, *ended}

@@ -114,10 +114,10 @@ class StagesMachine(RuleBasedStateMachine):
     def the_recorder_fails(self) -> None:
         self.post(stages.Failed(self.now_us, "input/output error"))
 
-    @precondition(lambda self: self.world.earlier and not self.world.stopping)
+    @precondition(lambda self: self.world.keeping and not self.world.stopping)
     @rule()
-    def the_recorder_fails_while_an_earlier_one_closes(self) -> None:
-        self.post(stages.Failed(self.now_us, "input/output error", others=True))
+    def the_recorder_fails_and_closes(self) -> None:
+        self.post(stages.Failed(self.now_us, "input/output error", closing=True))
 
     @rule(event=st.sampled_from([stages.Ready, stages.Wiped, stages.Closed]))
     def something_impossible_is_reported(self, event: type[stages.Ready]) -> None:

@@ -24,6 +24,7 @@ from camerad.behaviour.stages import (
 from tests.breadth import breadth
 from tests.unit.behaviour.promises import PROMISES, broken, describe, legality
 from tests.unit.behaviour.space import ALL_RULES, LIKE, MATTERS, REST, TIMEOUT_US, explore
+from tests.unit.behaviour.world import POST_EVENT_US
 
 pytestmark = pytest.mark.breadth
 
@@ -266,6 +267,9 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
         Stage.SELF_VIEW, stages.Shutdown, Outcome.END
     ),
     ("P3", "red goes out with the stop"): lambda s: s.set("KEEPING", frozenset({Stage.RECORDING})),
+    ("P3", "red stays until the card has it"): lambda s: s.event(
+        Stage.STOPPING, stages.Tick, Outcome.NOTE
+    ),
     ("P3", "red blinks"): lambda s: s.set("ON", signals.BLINK),
     ("P3", "red is on in self-view"): lambda s: s.set(
         "KEEPING", tables.KEEPING | {Stage.SELF_VIEW}
@@ -410,6 +414,7 @@ def test_a_broken_table_is_found(saboteur: Saboteur, promise: str, how: str) -> 
         TIMEOUT_US,
         display_in_recording=False,
         may_mute=how != "a policy that forbids it is not asked",
+        post_event_us=POST_EVENT_US,
     )
     found = (
         broken(PROMISES[promise], t)

@@ -670,10 +670,11 @@ def test_two_escalations_while_the_last_file_is_closed_record_at_once() -> None:
     assert camera.state.remembered is None
 
 
-def test_a_recording_that_fails_while_an_earlier_one_is_closed_leaves_that_its_ring() -> None:
-    camera = camera_in(Stage.STOPPING)
+@pytest.mark.parametrize("before", [Stage.STOPPING, Stage.IDLE])
+def test_a_recording_that_fails_while_a_file_is_closed_leaves_that_its_ring(before: Stage) -> None:
+    camera = camera_in(before)
     camera.want(Intent.RECORD)
-    failed = stages.Failed(SECOND, "input/output error", others=True)
+    failed = stages.Failed(SECOND, "input/output error", closing=True)
     assert camera.take(failed) == [RECORDING_FAILED, HIDDEN]
     assert (camera.stage, camera.state.armed) == (Stage.STOPPING, True)
     assert camera.closed() == [Disarm()]
@@ -1029,8 +1030,7 @@ def test_after_the_end_only_conditions_change() -> None:
 # ------------------------------------------------------------------------------------- mistakes
 
 ILLEGAL: list[tuple[Stage, stages.Event]] = [
-    (Stage.RECORDING, stages.Failed(0, "", others=True)),
-    (Stage.STOPPING, stages.Failed(0, "", others=True)),
+    (Stage.STOPPING, stages.Failed(0, "", closing=True)),
     (Stage.STARTING, stages.Closed(0)),
     (Stage.IDLE, stages.Ready(0)),
     (Stage.IDLE, stages.Opened(0, "id")),

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Effect, Event, Stage, State
 
+POST_EVENT_US = 5_000_000
+"""For so long after the wearer's stop footage is made, if at all; it was at 0."""
+
 
 class ImpossibleError(Exception):
     """Error raised when an effect makes no sense in the world as it is."""
@@ -22,16 +25,18 @@ class World:
     """What is the case outside the state machine.
 
     fed: packets go into the ring. shown: the display shows. keeping: a recording has been started
-    and is not closed. stopping: it was told to stop. opened: its file is open. earlier: when it
-    began, an earlier one was not closed yet; nobody knows whether that is by now. wiping: a Wipe
-    has not been answered. muted: the recording has no sound, for the wearer wants none. status: the
-    display shows the status. seen: footage of a self-view that was neither recorded nor wiped is
-    still somewhere. ready: Ready has been said. ended: End has been said.
+    and is not closed. making: footage of it is made. stopping: it was told to stop. opened: its
+    file is open. earlier: when it began, an earlier one was not closed yet; nobody knows whether
+    that is by now. wiping: a Wipe has not been answered. muted: the recording has no sound, for the
+    wearer wants none. status: the display shows the status. seen: footage of a self-view that was
+    neither recorded nor wiped is still somewhere. ready: Ready has been said. ended: End has been
+    said.
     """
 
     fed: bool = False
     shown: bool = False
     keeping: bool = False
+    making: bool = False
     stopping: bool = False
     opened: bool = False
     earlier: bool = False
@@ -53,8 +58,8 @@ class World:
                 return self.keeping and not self.opened
             case stages.Closed():
                 return self.stopping
-            case stages.Failed(others=True):
-                return self.keeping and self.earlier and not self.stopping
+            case stages.Failed(closing=True):
+                return self.keeping and not self.stopping
             case stages.Failed():
                 return self.keeping
             case _:
@@ -69,12 +74,22 @@ class World:
                 return replace(self, wiping=False, seen=False)
             case stages.Opened():
                 return replace(self, opened=True)
-            case stages.Failed(others=True):
-                return replace(self, stopping=True, opened=True)
+            case stages.Failed(closing=True):
+                return replace(self, making=False, stopping=True, opened=True)
             case stages.Closed() | stages.Failed():
                 return replace(
-                    self, keeping=False, stopping=False, opened=False, earlier=False, muted=False
+                    self,
+                    keeping=False,
+                    making=False,
+                    stopping=False,
+                    opened=False,
+                    earlier=False,
+                    muted=False,
                 )
+            case stages.Shutdown() if self.stopping:
+                return replace(self, making=False)  # what was still to be made is cut short
+            case stages.Tick(at_us) if self.stopping and at_us >= POST_EVENT_US:
+                return replace(self, making=False)
             case _:
                 return self
 
@@ -83,6 +98,8 @@ class World:
         world = self
         for effect in effects:
             world = world._after_effect(effect)
+            if isinstance(effect, stages.StopRecording):
+                world = replace(world, making=effect.at_us > state.entered_us)
         if state.stage is Stage.SELF_VIEW and not state.wiping and not world.seen:
             world = replace(world, seen=True)
         return world
@@ -113,6 +130,7 @@ class World:
                 return replace(
                     self,
                     keeping=True,
+                    making=True,
                     stopping=False,
                     opened=False,
                     earlier=self.keeping,

@@ -139,6 +139,7 @@ def test_the_stages_get_their_rules_from_the_settings(write: Write) -> None:
         display_in_recording=False,
         may_mute=False,
         status_at_ready=True,
+        post_event_us=2_500_000,
     )
 
 

@@ -107,7 +107,7 @@ def test_a_recording_is_counted_though_the_next_one_begins_before_it_is_closed(
     camera: Camera,
 ) -> None:
     camera.wants(3, Intent.RECORD).wants(4, Intent.STOP).wants(5, Intent.RECORD)
-    camera.does(stages.Failed(6 * SECOND, "input/output error", others=True))
+    camera.does(stages.Failed(6 * SECOND, "input/output error", closing=True))
     camera.does(stages.Closed(7 * SECOND))
     seen = camera.samples(8)
     assert seen["camerad_recordings_total{reason=stop}"] == 1

@@ -44,6 +44,7 @@ class Recorder:
     on_closed: Callable[[Any], None]
     on_failed: Callable[[Exception], None]
     on_trouble: Callable[[StorageError | None], None]
+    on_given_up: Callable[[Exception], None]
     sound: Any
     info: Any = None
     slow_syncs: int = 0
@@ -65,6 +66,12 @@ class Recorder:
 
     def stop(self, at_us: int, _deadline: float, reason: str) -> None:
         self.told.append((reason, at_us))
+
+    def fail(self, error: Exception) -> None:
+        """What it wanted is over; and, after a while, so is it."""
+        if self.remainder is None:
+            self.on_given_up(error)
+        self.on_failed(error)
 
     def mark(self, at_us: int) -> None:
         self.told.append(("mark", at_us))
@@ -90,10 +97,14 @@ class Told(Dispatcher):
             match event:
                 case stages.Raised(condition=condition):
                     self.conditions.add(condition)
+                    if condition in stages.ENDS_RECORDING:
+                        self.stage = Stage.STOPPING
                 case stages.Cleared(condition=condition):
                     self.conditions.discard(condition)
                 case _:
                     self.events.append(event)
+                    if isinstance(event, Failed):
+                        self.stage = Stage.STOPPING
 
 
 class Camera:
@@ -105,8 +116,7 @@ class Camera:
         self.recorders: list[Recorder] = []
         self.clock = ManualClock(NOW_US)
         device = {"runtime_dir": str(directory / "run")}
-        recording = {"post_event_seconds": 20}
-        settings = load(configuration(directory, device=device, recording=recording))
+        settings = load(configuration(directory, device=device))
         core = Core(self.told, Conditions(self.told, self.clock), AtOnce(), self.clock)
         self.recordings = RecordingManager(core, settings, str(directory))
         self.rings = make_rings(settings)
@@ -184,7 +194,7 @@ def test_the_end_of_the_newest_is_not_told_before_the_earlier_ones_are_closed(
 
 def test_a_press_ends_the_post_event_time_of_the_recording_before_it(camera: Camera) -> None:
     first = camera.press()
-    camera.stop()
+    camera.recordings.stop("stop", NOW_US + 20 * SECOND)
     assert first.told == [("stop", NOW_US + 20 * SECOND)]
     camera.clock.advance(SECOND)
     camera.press()
@@ -195,10 +205,10 @@ def test_a_newest_that_fails_leaves_the_earlier_ones_to_be_closed(camera: Camera
     first = camera.press()
     camera.stop()
     second = camera.press()
-    second.on_failed(ValueError("a mistake"))
-    assert camera.events == [Failed(NOW_US, "a mistake", others=True)]
+    second.fail(ValueError("a mistake"))
+    assert camera.events == [Failed(NOW_US, "a mistake", closing=True)]
     camera.told.stage = Stage.STOPPING
-    first.on_failed(ValueError("another"))
+    first.fail(ValueError("another"))
     assert camera.events[1:] == [Failed(NOW_US, "another")]
 
 
@@ -208,7 +218,7 @@ def test_a_newest_that_failed_has_not_just_ended_when_the_earlier_ones_are_close
 ) -> None:
     first = camera.press()
     camera.stop()
-    camera.press().on_failed(ValueError("a mistake"))
+    camera.press().fail(ValueError("a mistake"))
     camera.told.stage = Stage.STOPPING
     if again:  # the next one has its own end
         third = camera.press()
@@ -224,10 +234,10 @@ def test_an_earlier_one_that_fails_ends_nothing_that_runs(camera: Camera) -> Non
     first = camera.press()
     camera.stop()
     second = camera.press()
-    first.on_failed(refusal())
+    first.fail(refusal())
     assert (camera.events, camera.conditions) == ([], set())
     camera.stop()
-    second.on_failed(refusal())
+    second.fail(refusal())
     assert camera.events == [Failed(NOW_US, "the card refuses")]
     assert camera.conditions == {Condition.STORAGE_FAILED}
 
@@ -237,7 +247,7 @@ def test_a_failure_after_the_stop_is_told_once_all_are_closed(camera: Camera) ->
     camera.stop()
     second = camera.press()
     camera.stop()
-    second.on_failed(ValueError("a mistake"))
+    second.fail(ValueError("a mistake"))
     assert camera.events == []
     first.on_closed(None)
     assert camera.events == [Failed(NOW_US, "a mistake")]
@@ -276,7 +286,7 @@ def test_a_recording_whose_pictures_change_goes_on_beside_an_earlier_one(camera:
     at_us = camera.clock.advance(SECOND)
     pressed.remainder = Remainder(at_us, camera.rings.pictures.follow(at_us), None)
     camera.clock.advance(SECOND)
-    pressed.on_failed(ParametersChangedError("the encoder has changed", at_us))
+    pressed.fail(ParametersChangedError("the encoder has changed", at_us))
     goes_on = camera.recorders[-1]
     # From where it changed, and from nothing before, whatever the ring still holds.
     assert goes_on.begins is pressed.remainder
@@ -294,7 +304,7 @@ def test_a_stop_that_comes_while_it_changes_ends_what_goes_on(camera: Camera) ->
     pressed.remainder = Remainder(at_us, camera.rings.pictures.follow(at_us), None)
     camera.stop()
     pressed.stopped_for, pressed.wanted_us = "stop", at_us + SECOND
-    pressed.on_failed(ParametersChangedError("the encoder has changed", at_us))
+    pressed.fail(ParametersChangedError("the encoder has changed", at_us))
     goes_on = camera.recorders[-1]
     assert goes_on.begins is pressed.remainder
     assert goes_on.told[-1] == ("stop", at_us + SECOND)
@@ -306,7 +316,7 @@ def test_what_an_earlier_recording_left_is_let_go(camera: Camera) -> None:
     reader = camera.rings.pictures.follow(0)
     earlier.remainder = Remainder(0, reader, None)
     camera.press()
-    earlier.on_failed(ParametersChangedError("the encoder has changed", 0))
+    earlier.fail(ParametersChangedError("the encoder has changed", 0))
     assert len(camera.recorders) == 2
     assert reader.take(0) is None
     assert not camera.rings.pictures._window.cursors
@@ -331,7 +341,7 @@ class Wiping(DesiredState):
 def test_a_recording_is_told_its_own_stage_first_though_it_waits_for_a_wipe(
     camera: Camera, wiping: bool
 ) -> None:
-    rules = replace(RULES, display_in_recording=True)
+    rules = replace(RULES, display_in_recording=True, post_event_us=20 * SECOND)
     camera.recordings._core = core = idle_core(camera.clock, rules=rules)
     wanted = Wiping()
 

@@ -110,7 +110,7 @@ def test_room_that_is_as_before_has_time_unless_something_has_failed(scene: Scen
     scene.look()
     assert scene.threads.known == [None, scene.card.room("", 0)]
     scene.card.refuses = errno.EIO
-    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.recordings._card.failed(refusal(errno.EIO))
     scene.look()
     assert scene.threads.known[2] is None
 
@@ -128,7 +128,7 @@ def test_a_failed_write_is_over_when_one_succeeds(
     scene: Scene, number: int, condition: Condition
 ) -> None:
     scene.card.refuses = number
-    scene.recordings.write_failed(refusal(number))
+    scene.recordings._card.failed(refusal(number))
     assert scene.conditions == {condition}
     # The file system says that it takes writes and has room: only a write can tell.
     assert scene.look() == {condition}
@@ -148,7 +148,7 @@ def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_t
     scene: Scene, number: int
 ) -> None:
     scene.card.refuses = number
-    scene.recordings.write_failed(refusal(number))
+    scene.recordings._card.failed(refusal(number))
     (told,) = scene.conditions
     scene.recordings._keeping_troubled(refusal(number))
     assert scene.conditions == {told}
@@ -162,7 +162,7 @@ def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_t
 
 def test_a_ledger_that_opens_says_nothing_about_footage(scene: Scene) -> None:
     scene.card.refuses = errno.EIO
-    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.recordings._card.failed(refusal(errno.EIO))
     scene.recordings._keeping_troubled(refusal(errno.EIO))
     scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=False))
     assert scene.look() == {FAILED}
@@ -210,7 +210,7 @@ def test_in_a_recording_an_error_of_the_file_system_is_the_recorders_matter(scen
 
 
 def test_a_card_that_turns_read_only_after_an_error_is_said_as_what_it_is(scene: Scene) -> None:
-    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.recordings._card.failed(refusal(errno.EIO))
     scene.card.refuses = errno.EROFS
     assert scene.look() == {READ_ONLY}
 
@@ -220,15 +220,15 @@ def test_full_is_over_when_there_is_room_again_and_writes_succeed(scene: Scene) 
     assert FULL in scene.look()
     scene.card.minutes = PLENTY
     scene.card.refuses = errno.ENOSPC
-    scene.recordings.write_failed(refusal(errno.ENOSPC))
+    scene.recordings._card.failed(refusal(errno.ENOSPC))
     assert scene.look() == {FULL, Condition.STORAGE_LOW}, "nothing is concluded from a failed look"
     scene.card.refuses = None
     assert scene.look() == set()
 
 
 def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scene: Scene) -> None:
-    scene.recordings.write_failed(refusal(errno.EIO))
-    scene.card.on_probe = lambda: scene.recordings.write_failed(refusal(errno.EIO))
+    scene.recordings._card.failed(refusal(errno.EIO))
+    scene.card.on_probe = lambda: scene.recordings._card.failed(refusal(errno.EIO))
     assert scene.look() == {FAILED}
     scene.card.on_probe = lambda: None
     assert scene.look() == set()
