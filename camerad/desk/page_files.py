@@ -1,15 +1,18 @@
 """The page itself: files of the package, read once, and nothing that a person made.
 
-Pages have no data in them, so anyone may fetch them. Names come from the package, never from a
-request.
+Pages have no data in them, so anyone may fetch them, and no secret stands beside what is packed for
+a slow line. Names come from the package, never from a request.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from camerad.desk.page_content import PACKAGE, PAGE, START, page_content
 from camerad.desk.route_table import Answer, Open, Route, Visit
@@ -35,13 +38,22 @@ class PageFiles:
             yield Route("GET", name, Open.TO_ANYONE, _answer(name))
 
 
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(page_content()[name], mtime=0)
+
+
 def _answer(name: str) -> Answer:
     kind, content = _KINDS[name.rpartition(".")[2]], page_content()[name]
     if name == PACKAGE + NAME:  # to be put into a package, and not to be opened here
         kind = "application/octet-stream"
     charset = "utf-8" if kind.startswith("text/") else None
 
-    async def answer(_visit: Visit) -> web.Response:
-        return web.Response(body=content, content_type=kind, charset=charset)
+    async def answer(visit: Visit) -> web.Response:
+        if "gzip" not in visit.request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            return web.Response(body=content, content_type=kind, charset=charset)
+        packed = await asyncio.to_thread(_packed, name)
+        headers = {hdrs.CONTENT_ENCODING: "gzip"}
+        return web.Response(body=packed, content_type=kind, charset=charset, headers=headers)
 
     return answer

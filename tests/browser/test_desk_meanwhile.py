@@ -12,8 +12,8 @@ from desk_helpers import ONE, THREE, TWO
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from camerad.desk.roles import DeskRole
-from tests.browser.test_desk import FLAGS, at_desk, gives_reason, office, signed_in
-from tests.browser.test_desk_pages import holding, next_of
+from tests.browser.test_desk import FLAGS, at_desk, gives_reason, holding, office, signed_in
+from tests.browser.test_desk_pages import next_of
 from tests.unit.desk.desk_scene import DeskScene
 
 __all__ = ["FLAGS"]
@@ -225,10 +225,10 @@ def test_a_late_answer_is_not_drawn_over_the_ledger_s_next(
         by_others = page.locator("tbody tr").filter(has_not_text="clerk")
         expect(by_others.first).to_be_visible()
         page.route("**/api/entries?*who=nobody*", holding(held))
-        page.get_by_label("Wer", exact=True).fill("nobody")
+        page.get_by_label("Wer, oder wessen Rechte").fill("nobody")
         with page.expect_request("**/api/entries?*who=nobody*"):
             page.get_by_role("button", name="Suchen").click()
-        page.get_by_label("Wer", exact=True).fill("clerk")
+        page.get_by_label("Wer, oder wessen Rechte").fill("clerk")
         with page.expect_response("**/api/entries?*who=clerk*"):
             page.get_by_role("button", name="Suchen").click()
         expect(by_others).to_have_count(0)

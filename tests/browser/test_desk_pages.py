@@ -4,7 +4,7 @@ asks, and what it said was wrong."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from camerad.desk.roles import DeskRole
 from camerad.office.case_file import Case, directory_of_cases, name_of
 from tests.browser.person import NARROW
-from tests.browser.test_desk import AUTHENTICATOR, FLAGS, at_desk, office, signed_in
+from tests.browser.test_desk import AUTHENTICATOR, FLAGS, at_desk, holding, office, signed_in
 from tests.unit.desk.desk_scene import DeskScene
 from tests.waiting import until
 
@@ -29,15 +29,6 @@ def scene(tmp_path: Path) -> Iterator[DeskScene]:
         made_scene.add("clerk", DeskRole.DESK)
         made_scene.add("officer", DeskRole.DATA_PROTECTION)
         yield made_scene
-
-
-def holding(held: list[Route]) -> Callable[[Route], None]:
-    """Holds back what is asked for."""
-
-    def holds(route: Route) -> None:
-        held.append(route)
-
-    return holds
 
 
 def next_of(page: Page, held: list[Route]) -> Route:

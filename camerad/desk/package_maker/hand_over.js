@@ -2,7 +2,7 @@
 // command. That they have left is written down only for a package that is there, or for one of which
 // somebody says that it has really gone out.
 
-import { get, post, RefusedError } from "../api.js";
+import { coming, get, post, RefusedError } from "../api.js";
 import { askToDo, field, fill, make, tell } from "../dom.js";
 import { moment } from "../format.js";
 import { titleOf } from "../titles.js";
@@ -63,12 +63,15 @@ async function makePackage(one, me, key, mine) {
   start.disabled = true;
   making.set(key, mine);
   try {
-    const { packageOf } = await import("./package_view.js");
+    const { packageOf } = await coming(import("./package_view.js"));
     const got = await packageOf(one, me, place);
     if (got === null) return;
     made.set(key, got);
     making.delete(key);
     if (place.isConnected) await mine.again();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    tell(sentence(error), "wrong");
   } finally {
     making.delete(key);
     start.disabled = false;

@@ -16,19 +16,35 @@ export class RefusedError extends Error {
   }
 }
 
+/** Events of `document`: something has been waited for so long that the page says so, and is no more. */
+export const WAITS = "waits";
+export const WAITED = "waited";
+/** A wait that is shorter is not said; a click is answered within 300 ms in any case. */
+const UNSAID_MS = 100;
+let waiting = 0;
+
+/** Waits for something, and has the page say so. */
+export async function during(work) {
+  const saying = setTimeout(() => document.dispatchEvent(new Event(WAITS)), waiting === 0 ? UNSAID_MS : 0);
+  waiting += 1;
+  try {
+    return await work;
+  } finally {
+    waiting -= 1;
+    clearTimeout(saying);
+    if (waiting === 0) document.dispatchEvent(new Event(WAITED));
+  }
+}
+
 /** Asks for an object. Throws RefusedError; `why` is "offline" if the server does not answer. */
-export async function get(path, headers = {}) {
-  return read(await reach(path, { headers }));
+export function get(path, headers = {}) {
+  return during(reach(path, { headers }).then(read));
 }
 
 /** Has something done. Throws RefusedError. */
-export async function post(path, body = {}, headers = {}) {
-  const answer = await reach(path, {
-    method: "POST",
-    headers: { ...headers, "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return read(answer);
+export function post(path, body = {}, headers = {}) {
+  const options = { method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return during(reach(path, options).then(read));
 }
 
 /** How long the server has to say whether somebody is signed in still. */
@@ -52,7 +68,7 @@ const SENDING_MS = 60_000;
 export async function file(path, content) {
   const sending = setInterval(() => document.dispatchEvent(new Event(USED)), SENDING_MS);
   try {
-    return await read(await reach(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: content }));
+    return await during(reach(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: content }).then(read));
   } finally {
     clearInterval(sending);
   }
@@ -124,7 +140,12 @@ async function read(answer) {
 /** What does something by a module that comes when it is first needed. Refused where it cannot be had. */
 export function fetched(load, name) {
   return async (...given) => {
-    const module = await load().catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
+    const module = await coming(load());
     return module[name](...given);
   };
+}
+
+/** Modules that come. Refused where they cannot be had. */
+export function coming(modules) {
+  return during(modules).catch((error) => { throw error instanceof TypeError ? new RefusedError("offline", 0) : error; });
 }

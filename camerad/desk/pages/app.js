@@ -1,7 +1,7 @@
 // The page: who is signed in, where they are, and which view shows it. The place is in the address
 // behind the #, so that going back works and a place can be kept.
 
-import { beginSitting, fetched, get, post, SIGNED_OUT } from "./api.js";
+import { beginSitting, fetched, get, post, SIGNED_OUT, WAITED, WAITS } from "./api.js";
 import { closeDialogs, fill, make, tell } from "./dom.js";
 import { tellSignedOut, unwatchIdle, watchIdle } from "./idle.js";
 import { showRecording } from "./recording.js";
@@ -184,6 +184,9 @@ document.getElementById("skip").addEventListener("click", (event) => {
   (main.querySelector(".wide") ?? main).focus();
 });
 document.addEventListener(SIGNED_OUT, () => leave());
+const busy = document.getElementById("busy");
+document.addEventListener(WAITS, () => fill(busy, make("progress", { "aria-label": say("loading") })));
+document.addEventListener(WAITED, () => fill(busy));
 try {
   me = await get("/api/me");
   if (me !== null) watchIdle(me, leave, closeOpen);

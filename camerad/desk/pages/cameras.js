@@ -1,6 +1,6 @@
 // Cameras: which can be handed out, what keeps the others, and what can be done about it.
 
-import { get, post } from "./api.js";
+import { coming, get, post } from "./api.js";
 import { askForSettings, askForUpdate, drawOffers } from "./camera_offers.js";
 import { askToDo, attempt, field, fill, make, newest, redraw } from "./dom.js";
 import { age, moment } from "./format.js";
@@ -23,7 +23,7 @@ WIDE.addEventListener("change", () => drawAgain?.());
 export async function showCameras({ main, me }, [where] = []) {
   drawAgain = null;
   const handsOut = ["shift_lead", "administrator"].some((role) => me.roles.includes(role));
-  if (where === "badges" && handsOut) return (await import("./badges.js")).showBadges(main);
+  if (where === "badges" && handsOut) return (await coming(import("./badges.js"))).showBadges(main);
   const manages = me.roles.includes("administrator");
   const list = await newest(main, get("/api/cameras"));
   if (list === null) return undefined;

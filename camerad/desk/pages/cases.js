@@ -1,6 +1,6 @@
 // Cases: what belongs to a file of the office's, and what left it.
 
-import { get, post } from "./api.js";
+import { coming, get, post } from "./api.js";
 import { ask, askToDo, attempt, field, fill, make, newest, redraw, tell, withoutMore } from "./dom.js";
 import { day, moment, recently } from "./format.js";
 import { holdsIn } from "./holds.js";
@@ -39,7 +39,7 @@ async function gathered(number) {
   }
   const ids = [...one.recordings.map(({ id }) => id), ...one.handed_over.flatMap(({ recordings }) => recordings)];
   // What hands over comes with the words that only it says.
-  const [rows, { handing }] = await Promise.all([rowsOf([...new Set(ids)]), import("./package/hand_over.js")]);
+  const [rows, { handing }] = await Promise.all([rowsOf([...new Set(ids)]), coming(import("./package/hand_over.js"))]);
   return { one, rows, handing };
 }
 

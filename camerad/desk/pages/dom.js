@@ -116,6 +116,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
   return new Promise((settle) => {
     const button = make("button", { class: "main", value: "do" }, doIt);
     const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
+    const waits = make("progress", { "aria-label": say("loading"), hidden: true });
     const form = make("form", { method: "dialog", onsubmit: (event) => work !== null && attempt(event) });
     const dialog = make("dialog", { "aria-labelledby": "asked" }, form);
     fill(
@@ -124,6 +125,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
       text === null ? null : make("p", {}, text),
       fields,
       wrong,
+      waits,
       make(
         "div",
         { class: "buttons" },
@@ -145,6 +147,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
     async function attempt(event) {
       event.preventDefault();
       working = button.disabled = true;
+      waits.hidden = false;
       wrong.hidden = true;
       let said;
       try {
@@ -154,6 +157,7 @@ export function ask(title, text, fields, doIt, cancel, work = null) {
         throw error;
       } finally {
         working = button.disabled = false;
+        waits.hidden = true;
       }
       if (!dialog.isConnected) {
         if (said !== null) tell(said, "wrong");

@@ -1,8 +1,8 @@
 // Views a recording in this tab, or takes it along, sealed: each for a reason, which is written down
 // before the first byte. What was opened here is let go of when somebody else may sit before it.
 
-import { bytes, get, piece, post, RefusedError, USED } from "./api.js";
-import { ask, attempt, field, make, tell } from "./dom.js";
+import { bytes, coming, get, piece, post, RefusedError, USED } from "./api.js";
+import { ask, attempt, field, fill, make, tell } from "./dom.js";
 import { headed } from "./titles.js";
 import { language, say } from "./words.js";
 
@@ -60,22 +60,47 @@ export async function view(found, place, me, again, judged) {
   }
   const before = turn;
   await attempt(async () => {
+    playerParts().catch(() => null); // comes while somebody types why
     const headers = await grant(said.id, "view", found, me, again);
     if (headers === null) return;
     closePlayer();
-    place.replaceChildren();
-    place.hidden = false;
-    const parts = await playerParts();
+    const { form, parts } = await comingPlayer(place).catch((error) => {
+      place.replaceChildren();
+      throw error;
+    });
     if (turn !== before || !place.isConnected) return;
+    const typing = place.contains(document.activeElement) ? document.activeElement : null;
+    place.replaceChildren();
     held ??= new parts.HeldKey();
     player = parts.mountPlayer(place, {
       ...opened(parts, said.id, headers, key, judged),
       identity: held,
       words: parts.wordsOf(language()),
+      form,
     });
     place.scrollIntoView({ block: "start" });
-    place.querySelector(".camerad-player").focus({ preventScroll: true });
+    (typing?.isConnected ? typing : place.querySelector(".camerad-player")).focus({ preventScroll: true });
   });
+}
+
+/** The player's parts. Until they are here their place asks for the key already, which a player then
+ * goes on with. Comes to them and to that form, which is null if the key is open. */
+async function comingPlayer(place) {
+  const all = playerParts();
+  all.catch(() => null); // said where it is awaited
+  fill(place, make("p", { role: "status" }, say("player_comes")), make("progress", { "aria-label": say("player_comes") }));
+  place.hidden = false;
+  place.scrollIntoView({ block: "start" });
+  if (held?.isOpen) return { form: null, parts: await all };
+  const [{ KeyForm }, { wordsOf }] = await coming(Promise.all([import("./player/key_form.js"), import("./player/words.js"), playerSheet()]));
+  const open = async (content, passphrase) => {
+    const { HeldKey } = await all;
+    held ??= new HeldKey();
+    await held.open(content, passphrase);
+  };
+  const form = new KeyForm({ open }, wordsOf(language()));
+  place.append(make("div", { class: "camerad-player" }, form.element));
+  return { form, parts: await all };
 }
 
 /** Asks why once, has that written down for each, and plays them in this tab, side by side. */
@@ -100,10 +125,11 @@ export async function viewTogether(rows, place, me) {
         return;
       }
       closePlayer();
-      place.replaceChildren();
+      fill(place, make("p", { role: "status" }, say("player_comes")), make("progress", { "aria-label": say("player_comes") }));
       place.hidden = false;
-      const [parts, { mountTogether }] = await Promise.all([playerParts(), import("./player/together.js")]);
+      const [parts, { mountTogether }] = await Promise.all([playerParts(), coming(import("./player/together.js"))]);
       if (turn !== before || !place.isConnected) return;
+      place.replaceChildren();
       held ??= new parts.HeldKey();
       const recordings = found.map(({ said, key }, number) => ({
         ...opened(parts, said.id, { Viewing: viewings[number] }, key),
@@ -243,7 +269,7 @@ function pathOf(id) {
 
 /** The player, which weighs more than the page: it comes when somebody views something. */
 async function playerParts() {
-  const [, ...modules] = await Promise.all([
+  const [, ...modules] = await coming(Promise.all([
     playerSheet(),
     import("./player/evidence/keys.js"),
     import("./player/evidence/source.js"),
@@ -252,7 +278,7 @@ async function playerParts() {
     import("./player/player.js"),
     import("./player/words.js"),
     import("./package/verdict_note.js"),
-  ]);
+  ]));
   return Object.assign({}, ...modules);
 }
 

@@ -1,6 +1,8 @@
 // What the page says, in the language that its reader has chosen. Every key is in `words_en.js` and
 // in `words_de.js`; a test compares them, and that each refusal of the server has its sentence.
 
+import { coming } from "./api.js";
+
 const LANGUAGES = {
   de: async () => (await import("./words_de.js")).DE,
   en: async () => (await import("./words_en.js")).EN,
@@ -20,7 +22,7 @@ let words = await LANGUAGES[language()]();
 /** Chooses the other language, and remembers it once its words are here. */
 export async function switchLanguage() {
   const other = language() === "de" ? "en" : "de";
-  words = await LANGUAGES[other]();
+  words = await coming(LANGUAGES[other]());
   localStorage.setItem(KEPT, other);
 }
 
@@ -32,7 +34,7 @@ export function say(key, values = {}) {
 
 /** What ends and gaps are called, as on the sheet of a package: they come when they are needed. */
 export async function reportWords() {
-  const { REPORT_WORDS } = await import("./player/report_words.js");
+  const { REPORT_WORDS } = await coming(import("./player/report_words.js"));
   return REPORT_WORDS[language()];
 }
 

@@ -140,6 +140,8 @@ export const DE = {
   view: "Ansehen",
   check_view: "Prüfen und ansehen",
   check_hint: "Ob sie echt ist, zeigt „Prüfen und ansehen“; dafür braucht es keinen Schlüssel. Ist sie nicht echt: Übergeben Sie sie nicht, und sagen Sie der Aufsicht Bescheid.",
+  player_comes: "Der Player wird geladen. Den Schlüssel können Sie schon öffnen.",
+  loading: "Wird geladen",
   view_text: "Sie wird in diesem Tab geprüft und mit dem Schlüssel der Dienststelle geöffnet. Im Protokoll steht dann, dass Sie es waren, und Ihr Grund: ohne Namen.",
   approval_asked: "Das muss die Aufsicht genehmigen. Die Anfrage ist festgehalten; versuchen Sie es danach wieder.",
   needs_two: "Diese Dienststelle verlangt dafür zwei Personen: Die Aufsicht muss es erst genehmigen.",

@@ -140,6 +140,8 @@ export const EN = {
   view: "View",
   check_view: "Check and view",
   check_hint: "“Check and view” says whether it is authentic; no key is needed for that. If it is not: do not hand it over, and tell a supervisor.",
+  player_comes: "The player is being loaded. You can open the key already.",
+  loading: "Loading",
   view_text: "It is checked and opened in this tab, with the office's key. The ledger then has that it was you, and your reason: without names.",
   approval_asked: "A supervisor has to approve this. Your request is written down; try again after.",
   needs_two: "This office wants two people for that: a supervisor has to approve it first.",

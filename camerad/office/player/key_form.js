@@ -1,12 +1,12 @@
 // Asks for the office's key file and its passphrase, and opens it in the tab.
 
 import { make, show } from "./dom.js";
-import { KeyFileError } from "./key_file.js";
 
 /** By when a page that is seen was drawn. */
 const DRAWN_MS = 200;
 
-/** A form that opens `key`; `element` is to be put into a page. */
+/** A form that opens `key`; `element` is to be put into a page. It needs nothing else of the player, and
+ * so can be there before it. */
 export class KeyForm {
   #file;
   #passphrase;
@@ -17,7 +17,7 @@ export class KeyForm {
   #open;
 
   /**
-   * @param {import("./key_file.js").HeldKey} key
+   * @param {{open: (bytes: Uint8Array, passphrase: string) => Promise<void>}} key a HeldKey
    * @param {any} words
    */
   constructor(key, words) {
@@ -93,7 +93,7 @@ export class KeyForm {
       this.#passphrase.value = "";
       this.#file.value = "";
     } catch (error) {
-      if (!(error instanceof KeyFileError)) throw error;
+      if (error.problem === undefined) throw error; // no KeyFileError
       this.#problem.textContent = this.words.keyProblems[error.problem];
       this.#passphrase.focus();
     } finally {

@@ -6,7 +6,8 @@
 // bytes. registered: the camera that the office's register says the key is of, if it was asked; the
 // verdict then says so. name: of the recording's file, "" if it has none. commitsAt: where its
 // commits lie, if the server says so (evidence/opened.js). identity: a HeldKey (key_file.js), which several players may
-// share; where it is not open, the player asks for the key file, under `folded` if that is a text.
+// share; where it is not open, the player asks for the key file, under `folded` if that is a text, by
+// `form` if there is one already.
 // words: of words.js. led: for one of several side by side (together.js), who leads it: `act` does what
 // a click on the picture wants, `at` says where to begin, `changed` hears that it is another one. It
 // has no buttons and no time bar then.
@@ -38,7 +39,7 @@ const VIEWED_US = SECOND;
  * @param {HTMLElement} element
  * @param {{source: any, key: Uint8Array, registered?: string, name?: string, commitsAt?: number[],
  *   identity: import("./key_file.js").HeldKey, words: any,
- *   folded?: string,
+ *   folded?: string, form?: import("./key_form.js").KeyForm,
  *   led?: {act: (what: string) => void, at: () => number | null, changed: () => void},
  *   onVerdict?: (verdict: import("./evidence/judge.js").Verdict) => void,
  *   onViewed?: (piece: {from: number, to: number}) => void}} options
@@ -83,7 +84,7 @@ class Player {
       act: (what) => this.#act(what),
       playProven: () => this.#playProven(),
       retry: () => this.#retry(),
-    }, this.#led !== null);
+    }, this.#led !== null, options.form);
     this.#video = this.#view.video;
     for (const [name, act] of Object.entries(this.#listeners())) this.#video.addEventListener(name, act);
     identity.addEventListener("opened", this.#opened);

@@ -33,12 +33,14 @@ export class PlayerView {
    * @param {{seek: (at: number) => void, act: (what: string) => void, playProven: () => void,
    *   retry: () => void}} handlers
    * @param {boolean} isLed whether somebody else has the key's form, the buttons and the time bar
+   * @param {KeyForm | null} form that is there already
    */
-  constructor(words, identity, folded, handlers, isLed) {
+  constructor(words, identity, folded, handlers, isLed, form = null) {
     this.words = words;
     this.video = make("video", { playsinline: true, preload: "auto", tabindex: -1 });
     this.video.setAttribute("aria-label", words.screen);
-    this.form = new KeyForm(identity, words);
+    this.form = form ?? new KeyForm(identity, words);
+    this.form.key = identity;
     this.bar = new TimeBar(words, handlers.seek);
     this.events = new EventList(words, handlers.seek);
     this.controls = new Controls(words, handlers.act);
