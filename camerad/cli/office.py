@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from camerad.base.errors import EX_CONFIG
 from camerad.base.text import printable
 from camerad.cli import (
+    office_backup,
     office_cameras,
     office_find,
     office_init,
@@ -74,7 +75,7 @@ def add_parser(commands: Any) -> None:
     check = checks.add_parser("check", help="name every mistake in the server's settings")
     check.add_argument("file", metavar="FILE", help="an office.yaml")
 
-    for one in (office_find, office_reindex, office_report, office_people):
+    for one in (office_find, office_reindex, office_report, office_people, office_backup):
         one.add_parser(actions, default_config())
     player_hash.add_parser(actions)
 
@@ -92,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
         "offer": office_cameras.run,
         "report": office_report.run,
         "restore": office_restore.run,
+        "backup": office_backup.run,
         "people": office_people.run,
         "player-hash": player_hash.run,
     }
@@ -105,7 +107,9 @@ def _serve(options: argparse.Namespace) -> int:
     from camerad.vault.office_settings import load  # noqa: PLC0415 - slow to import
 
     settings = load(options.config, with_files=False)  # those are looked at more closely
-    warnings = _checked(settings, options.config)
+    from camerad.vault.standstill import missing_register  # noqa: PLC0415 - slow to import
+
+    warnings = _checked(settings, options.config) + missing_register(settings)
     try:
         from camerad.vault.office_server import Vault  # noqa: PLC0415 - slow to import
     except ModuleNotFoundError as error:
@@ -191,12 +195,13 @@ def _notify_test(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from camerad.vault.office_settings import check_file, load  # noqa: PLC0415 - slow to import
-    from camerad.vault.standstill import find_remarks  # noqa: PLC0415
+    from camerad.vault.standstill import check_database, find_remarks  # noqa: PLC0415
 
     mistakes = check_file(options.file)
     if not mistakes:
         settings = load(options.file)
         mistakes = _checked(settings, options.file) + office_restore.probe(settings)
+        mistakes += check_database(settings)
         for remark in find_remarks(settings):
             sys.stderr.write(f"to be aware of: {printable(remark)}\n")
     for mistake in mistakes:

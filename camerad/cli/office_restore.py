@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from camerad.base.clock import SystemClock  # noqa: PLC0415 - slow to import
     from camerad.office import own_key  # noqa: PLC0415
     from camerad.vault import office_settings  # noqa: PLC0415
+    from camerad.vault.after_restoration import find_left  # noqa: PLC0415
     from camerad.vault.cameras import Cameras  # noqa: PLC0415
     from camerad.vault.second_copy.second_copies import open_second_copies  # noqa: PLC0415
     from camerad.vault.second_copy.second_copy_restore import Restorer  # noqa: PLC0415
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.write(
         f"{count(len(done.restored), 'recording')} brought back; already there: {done.there}\n"
     )
+    for text in find_left(settings, options.config):
+        sys.stdout.write(f"left to do: {printable(text)}\n")
     return _NOT_ALL if done.refused else 0
 
 

@@ -9,6 +9,7 @@ receipts and deletion go by files and ledgers alone.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -54,6 +55,13 @@ class RecordingIndex:
             self._database.prepare(checked=checked)
         except IndexDamagedError as error:
             self._begin_anew(error)
+
+    def check(self) -> None:
+        """Ask a database whether it is there, and whose index it has; nothing is changed. Raises
+        AnotherOfficeError."""
+        # Without tables it is nobody's yet; what is damaged is made anew.
+        with contextlib.suppress(IndexDamagedError), self._database.reading() as connection:
+            self._refresher.check_office(connection)
 
     def refresh(self, *, complete: bool = True) -> int:
         """Bring it to what files and ledgers say; returns how many recordings' rows were written

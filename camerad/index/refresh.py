@@ -113,12 +113,7 @@ class Refresher:
             row.name: row.version for row in connection.execute(select(sources))
         }
         now = {OFFICE: _office_id(self._files.root)}
-        if self._shared and before.get(OFFICE, "") not in ("", now[OFFICE]):
-            raise AnotherOfficeError(
-                f"the index in this database is of another office's directory than "
-                f"{self._files.root}: name another database in the settings (index.url), or if "
-                "this one has lost its id, make the index anew: camerad office reindex"
-            )
+        self._check_office(before.get(OFFICE, ""), now[OFFICE])
         known = self._reader.read(connection, place, before)
         # Behind the ledger: what that tells of has its file before the next entry about it.
         now |= self._reader.sources | self._cases.put(connection, before, complete=complete)
@@ -169,6 +164,21 @@ class Refresher:
             )
         self._left = _Left(now, files, known, unfiled)
         return len(written)
+
+    def check_office(self, connection: Connection) -> None:
+        """Raise AnotherOfficeError if the index is of another office's directory; it changes
+        nothing."""
+        asked = select(sources.c.version).where(sources.c.name == OFFICE)
+        self._check_office(connection.execute(asked).scalar() or "", _office_id(self._files.root))
+
+    def _check_office(self, before: str, now: str) -> None:
+        if self._shared and before not in ("", now):
+            raise AnotherOfficeError(
+                "the index in this database is of another office's directory than "
+                f"{self._files.root}: name another database in the settings (index.url), or if "
+                "this directory has a new id, as after a restoration without a backup of it, make "
+                "the index anew: camerad office reindex"
+            )
 
     def _each(self, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:

@@ -110,7 +110,7 @@ def _doubt(holding: Holding, devices: frozenset[str], keys: KeyRing) -> Doubtful
         if not (file_status.is_directory(holding.ledger) and list_names(holding.ledger)):
             text = (
                 f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
-                "whether recordings are: offload the camera once more"
+                "whether recordings are: dock the camera, or offload it, once more"
             )
             return DoubtfulLedger(devices, text, hides=False)
         found = read_ledger(holding.ledger, keys)[1]

@@ -6,6 +6,7 @@ server when it starts. Units: bytes.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,35 +17,81 @@ from camerad.base import file_status
 from camerad.base.errors import CameradError
 from camerad.base.storage_errors import explaining
 from camerad.base.text import room
-from camerad.office import camera_register
+from camerad.office import camera_register, own_key
 from camerad.vault.office_settings import OfficeFile
 
 _GIB: Final = 1 << 30
 _OTHERS: Final = 0o007
-_HTTPS: Final = 443
+_HTTP, _HTTPS = 80, 443
+_EVERYWHERE: Final = {None, "0.0.0.0", "::"}  # noqa: S104 - it is only compared
 
 
 def find_standstills(settings: OfficeFile) -> list[str]:
     """What keeps recordings away, or secrets from being any, in words for people. The office's
     directory has to be there. Raises StorageError."""
-    found = [*_register(str(settings.register)), *_room(settings), *_open_secrets(settings)]
-    if settings.metrics is not None and _same_place(settings):
-        found.append(
-            f"metrics.port: {settings.metrics.port} is listen.port as well, and only one can "
-            "listen there: choose another one for metrics"
-        )
-    return found
+    return [
+        *_register(str(settings.register)),
+        *_room(settings),
+        *_open_secrets(settings),
+        *_ports(settings),
+    ]
 
 
 def find_remarks(settings: OfficeFile) -> list[str]:
-    """What is unusual and may be meant so."""
-    port = urlsplit(settings.url).port or _HTTPS
-    if port == settings.listen.port:
+    """What is unusual and may be meant so. Raises StorageError."""
+    found = missing_register(settings)
+    passed_on = (
+        "That is right only if something between passes the one on to the other, as a balancer does"
+    )
+    said = [("url", settings.url, "listen.port", settings.listen.port)]
+    if settings.desk is not None:
+        said.append(("desk.url", settings.desk.url, "desk.port", settings.desk.port))
+    for name, url, where, port in said:
+        if _port_of(url) != port:
+            found.append(
+                f"{name} names port {_port_of(url)}, and the server listens at {port} ({where}). "
+                f"{passed_on}"
+            )
+    return found
+
+
+def missing_register(settings: OfficeFile) -> list[str]:
+    """That there is no register yet, as in a new office; the server starts, and finds it when it
+    is put there. Raises StorageError."""
+    if file_status.exists(str(settings.register)):
         return []
     return [
-        f"url names port {port}, and the server listens at {settings.listen.port} (listen.port). "
-        "That is right only if something between passes the one on to the other, as a balancer does"
+        f"{settings.register}: there is no register yet: no camera may bring anything until "
+        "'camerad provision collect' has made it and it is put there"
     ]
+
+
+def check_database(settings: OfficeFile) -> Iterator[str]:
+    """Why the index cannot be kept in the database of the settings, if so. Nothing is changed."""
+    if settings.index.url is None:
+        return
+    try:
+        from camerad.index.index import RecordingIndex  # noqa: PLC0415 - of the extra `office`
+        from camerad.index.office_knowledge import OfficeFiles  # noqa: PLC0415
+        from camerad.index.refresh import AnotherOfficeError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        yield f"index.url: the library {error.name} is missing: install the extra 'office'"
+        return
+    try:
+        key = own_key.load_public_key(str(settings.office_key))
+        files = OfficeFiles(str(settings.directory), key, str(settings.register))
+        index = RecordingIndex(settings.index.url, files, lambda _: None)
+        try:
+            index.check()
+        finally:
+            index.close()
+    except AnotherOfficeError as error:
+        yield f"index.url: {error}"
+    except CameradError as error:
+        yield (
+            f"index.url: {error}; see that it runs and lets this user in, and that role and "
+            "database are there: docs/office.md says how they are made"
+        )
 
 
 def free_room(directory: str) -> int:
@@ -56,12 +103,7 @@ def free_room(directory: str) -> int:
 
 def _register(path: str) -> Iterator[str]:
     try:
-        if not file_status.exists(path):
-            yield (
-                f"{path}: there is no register yet: no camera may bring anything until 'camerad "
-                "provision collect' has made it and it is put there"
-            )
-        else:
+        if file_status.exists(path):
             camera_register.read(path)
     except CameradError as error:
         yield str(error)
@@ -87,20 +129,40 @@ def _open_secrets(settings: OfficeFile) -> Iterator[str]:
 
 def _secrets(settings: OfficeFile) -> Iterator[tuple[str, Path]]:
     smtp, webhook = settings.notify.smtp, settings.notify.webhook
+    openid = None if settings.desk is None else settings.desk.openid
     named = (
         ("tls.key", settings.tls.key),
         ("notify.smtp.login_file", None if smtp is None else smtp.login_file),
         ("notify.webhook.token_file", None if webhook is None else webhook.token_file),
         ("notify.webhook.secret_file", None if webhook is None else webhook.secret_file),
+        ("desk.openid.client_secret_file", None if openid is None else openid.client_secret_file),
     )
     for where, path in named:
         if path is not None:
             yield where, path
 
 
-def _same_place(settings: OfficeFile) -> bool:
-    """Whether metrics and cameras are to reach the same port of one address."""
-    metrics, listen = settings.metrics, settings.listen
-    if metrics is None or metrics.port != listen.port:
-        return False
-    return listen.host is None or metrics.host in (listen.host, "0.0.0.0", "::")  # noqa: S104
+def _ports(settings: OfficeFile) -> Iterator[str]:
+    """Two listeners at one place, of which the second would not start; and people who are sent to
+    where cameras come in."""
+    listen, desk, metrics = settings.listen, settings.desk, settings.metrics
+    listeners = [("listen.port", listen.host, listen.port)]
+    if desk is not None:
+        listeners.append(("desk.port", "127.0.0.1" if desk.is_trial else desk.host, desk.port))
+    if metrics is not None:
+        listeners.append(("metrics.port", metrics.host, metrics.port))
+    for (one, host, port), (other, its_host, its_port) in itertools.combinations(listeners, 2):
+        if port == its_port and (host == its_host or {host, its_host} & _EVERYWHERE):
+            yield f"{other}: {port} is {one} as well, and only one can listen there: choose another"
+    if desk is not None and desk.port != listen.port:
+        same_host = urlsplit(desk.url).hostname == urlsplit(settings.url).hostname
+        if same_host and _port_of(desk.url) in (_port_of(settings.url), listen.port):
+            yield (
+                f"desk.url: port {_port_of(desk.url)} of this name is the cameras' (url, "
+                f"listen.port), so nobody would find the desk: name desk.port, {desk.port}"
+            )
+
+
+def _port_of(url: str) -> int:
+    said = urlsplit(url)
+    return said.port or (_HTTPS if said.scheme == "https" else _HTTP)

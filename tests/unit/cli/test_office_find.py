@@ -176,12 +176,13 @@ def test_settings_name_postgresql_and_no_password(
     text = config.read_text().replace("reserve_gib: 5", "reserve_gib: 0")
     camera_register.write(str(config.parent / "register.json"), Register())
     for url in (
-        "postgresql+psycopg://camerad@db.example/camerad",
-        "postgresql+psycopg:///camerad?host=/run/postgresql",
-        "postgresql+psycopg://db.example:5433/camerad?sslmode=verify-full",
+        "postgresql+psycopg://camerad@db.invalid/camerad",
+        "postgresql+psycopg:///camerad?host=/nowhere",
+        "postgresql+psycopg://db.invalid:5433/camerad?sslmode=verify-full",
     ):
         config.write_text(f"{text}\nindex:\n  url: {url}\n")
-        assert desk("office", "config", "check", config).code == 0, url
+        said = desk("office", "config", "check", config)
+        assert (said.code, "the index does not answer" in said.err) == (EX_CONFIG, True), url
     for url in (
         "postgresql+psycopg://camerad:secret@db.example/camerad",
         "sqlite:////tmp/index",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,14 @@ def test_what_an_attacker_wrote_over_comes_back_from_below_by_the_command(
     assert own.read_bytes() == content
     assert f"brought back {ONE}" in capsys.readouterr().out
     assert main([*said, "--all"]) == 0
-    assert "0 recordings brought back; already there: 1" in capsys.readouterr().out
+    said_at_last = capsys.readouterr().out
+    assert "0 recordings brought back; already there: 1" in said_at_last
+    assert "left to do" not in said_at_last
+    shutil.rmtree(own.parents[1] / "ledger")
+    own.unlink()
+    assert main([*said, ONE]) == 0
+    (left,) = [one for one in capsys.readouterr().out.splitlines() if "left to do" in one]
+    assert "deletion: " in left and "dock the camera" in left
     assert main(said) == 64
     assert "name one recording, or --all" in capsys.readouterr().err
     config.write_text(example)

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY
 from msgspec.structs import replace
+from postgresql import PostgreSQL
 
+from camerad.index.index import RecordingIndex
+from camerad.index.index_settings import IndexSettings
+from camerad.index.office_knowledge import OfficeFiles
 from camerad.vault import standstill
+from camerad.vault.desk_settings import DeskSettings
 from camerad.vault.notice_settings import (
     MetricsSettings,
     NotifySettings,
@@ -16,7 +21,8 @@ from camerad.vault.notice_settings import (
     WebhookSettings,
 )
 from camerad.vault.office_settings import ListenSettings, OfficeFile, ReceiveSettings, TlsSettings
-from camerad.vault.standstill import find_remarks, find_standstills
+from camerad.vault.openid_settings import OpenidSettings
+from camerad.vault.standstill import check_database, find_remarks, find_standstills
 from tests.unit.vault.office_scene import write_register
 
 GIB = 1 << 30
@@ -39,11 +45,14 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfficeFile:
 
 def test_an_office_in_order_has_none(settings: OfficeFile) -> None:
     assert (find_standstills(settings), find_remarks(settings)) == ([], [])
+    assert list(check_database(settings)) == []
 
 
 def test_without_a_register_no_camera_may_bring_anything(settings: OfficeFile) -> None:
     settings.register.unlink()
-    (said,) = find_standstills(settings)
+    """The documented installation is so until the desk has collected a camera, and it starts."""
+    assert find_standstills(settings) == []
+    (said,) = find_remarks(settings)
     assert "there is no register yet: no camera may bring anything until" in said
 
 
@@ -68,24 +77,85 @@ def test_how_much_is_free_is_asked_of_the_file_system(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "metrics", "wrong"),
+    ("listen", "desk", "metrics", "wrong"),
     [
-        (None, ("127.0.0.1", 8443), True),
-        ("192.0.2.7", ("192.0.2.7", 8443), True),
-        ("192.0.2.7", ("0.0.0.0", 8443), True),  # noqa: S104 - nobody listens
-        ("192.0.2.7", ("127.0.0.1", 8443), False),
-        (None, ("127.0.0.1", 9464), False),
+        (None, None, ("127.0.0.1", 8443), ["metrics.port: 8443 is listen.port"]),
+        ("192.0.2.7", None, ("192.0.2.7", 8443), ["metrics.port: 8443 is listen.port"]),
+        ("192.0.2.7", None, ("0.0.0.0", 8443), ["metrics.port: 8443 is listen.port"]),  # noqa: S104
+        ("192.0.2.7", None, ("127.0.0.1", 8443), []),
+        (None, None, ("127.0.0.1", 9464), []),
+        (None, (None, 8444), ("127.0.0.1", 8444), ["metrics.port: 8444 is desk.port"]),
+        (None, ("192.0.2.7", 8444), ("127.0.0.1", 8444), []),
+        (None, (None, 8443), None, ["desk.port: 8443 is listen.port"]),
     ],
 )
 def test_two_cannot_listen_at_one_port(
-    settings: OfficeFile, listen: str | None, metrics: tuple[str, int], wrong: bool
+    settings: OfficeFile,
+    listen: str | None,
+    desk: tuple[str | None, int] | None,
+    metrics: tuple[str, int] | None,
+    wrong: list[str],
 ) -> None:
     changed = replace(
-        settings, listen=ListenSettings(listen, 8443), metrics=MetricsSettings(*metrics)
+        settings,
+        listen=ListenSettings(listen, 8443),
+        metrics=metrics and MetricsSettings(*metrics),
+        desk=desk and DeskSettings(f"https://desk.office.example:{desk[1]}", *desk),
     )
-    assert ["metrics.port: 8443 is listen.port" in one for one in find_standstills(changed)] == (
-        [True] if wrong else []
-    )
+    found = find_standstills(changed)
+    assert [one.partition(" as well")[0] for one in found] == wrong
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "wrong", "remarks"),
+    [
+        ("https://office.example:8443", 8444, ["desk.url: port 8443 of this name"], 1),
+        ("https://desk.office.example:8443", 8444, [], 1),  # another name may be another address
+        ("https://desk.office.example", 8444, [], 1),
+        ("https://desk.office.example:8444", 8444, [], 0),
+        ("http://localhost:8444", 8444, [], 0),
+    ],
+)
+def test_people_are_not_sent_to_where_cameras_come_in(
+    settings: OfficeFile, url: str, port: int, wrong: list[str], remarks: int
+) -> None:
+    changed = replace(settings, desk=DeskSettings(url, port=port))
+    assert [one.partition(" is the")[0] for one in find_standstills(changed)] == wrong
+    found = find_remarks(changed)
+    assert (len(found), all("desk.url names port" in one for one in found)) == (remarks, True)
+
+
+def test_a_database_that_cannot_be_used_is_named_with_what_is_missing(
+    settings: OfficeFile,
+) -> None:
+    postgresql = PostgreSQL()
+    try:
+        postgresql.start()
+        (settings.directory / "office").mkdir()
+        (settings.directory / "office" / "id").write_text("one\n")
+
+        def said(url: str) -> list[str]:
+            return list(check_database(replace(settings, index=IndexSettings(url))))
+
+        sound = postgresql.make()
+        (role,) = said(sound.replace("camerad@", "nobody@"))
+        assert 'role "nobody" does not exist' in role and "docs/office.md" in role
+        (database,) = said(sound.replace("/index?", "/other?"))
+        assert 'database "other" does not exist' in database
+        assert said(sound) == []  # its tables are made by the server
+        files = OfficeFiles(str(settings.directory), None, str(settings.register))
+        index = RecordingIndex(sound, files, lambda _: None)
+        index.open()
+        index.refresh()
+        index.close()
+        assert said(sound) == []
+        (settings.directory / "office" / "id").write_text("after a restoration\n")
+        (other,) = said(sound)
+        assert "of another office's directory" in other and "camerad office reindex" in other
+    finally:
+        postgresql.close()
+    (away,) = said(sound)
+    assert "does not answer" in away
 
 
 def test_a_port_that_is_not_the_one_in_the_url_is_a_remark(settings: OfficeFile) -> None:
@@ -102,7 +172,9 @@ def test_secrets_that_everybody_can_read_are_named(settings: OfficeFile, tmp_pat
         "https://x.example", token_file=tmp_path / "token", secret_file=tmp_path / "secret"
     )
     told = replace(settings, notify=NotifySettings(smtp=smtp, webhook=webhook))
-    names = ("mail-login", "token", "secret", "server.key")
+    openid = OpenidSettings("https://i.example", "desk", tmp_path / "openid", "City account")
+    told = replace(told, desk=DeskSettings("https://desk.example:8444", openid=openid))
+    names = ("mail-login", "token", "secret", "server.key", "openid")
     for name in names:
         (tmp_path / name).touch()
         (tmp_path / name).chmod(0o640)
@@ -110,6 +182,12 @@ def test_secrets_that_everybody_can_read_are_named(settings: OfficeFile, tmp_pat
     for name in names:
         (tmp_path / name).chmod(0o644)
     found = find_standstills(told)
-    assert len(found) == 4
-    for where in ("tls.key", "smtp.login_file", "webhook.token_file", "webhook.secret_file"):
+    assert len(found) == 5
+    for where in (
+        "openid.client_secret_file",
+        "tls.key",
+        "smtp.login_file",
+        "webhook.token_file",
+        "webhook.secret_file",
+    ):
         assert any(f"{where}: every user of this computer can read" in one for one in found)

@@ -1,0 +1,223 @@
+"""`camerad office backup`: what it makes is enough for a machine on which nothing is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from desk_helpers import KEY, ONE, TWO, Camera
+from hw_mocks.free_port import free_port
+
+from camerad.base.errors import EX_CANTCREAT
+from camerad.vault import office_backup, office_settings
+from tests.unit.vault.office_scene import write_register
+
+from .conftest import Desk
+
+URL = "https://office.example:9443"
+SECRETS = {
+    "s3-credentials": "[default]\naws_access_key_id = a\naws_secret_access_key = b\n",
+    "s3-ca.pem": "the store's authority",
+    "mail-login": "user\npassword\n",
+    "webhook-token": "token",
+    "webhook-secret": "whsec_c2VjcmV0",
+    "openid-secret": "secret",
+    "keys/cam-1.pem": KEY.public.pem,
+    "pgpass": "*:*:*:*:password",
+}
+MORE = """
+notify:
+  smtp: {{host: m.example, sender: a@m.example, recipients: [b@m.example], login_file: {home}/mail-login, ca: {city}}}
+  webhook: {{url: 'https://w.example/x', token_file: {home}/webhook-token, secret_file: {home}/webhook-secret}}
+desk:
+  url: https://desk.example:8444
+  openid: {{issuer: 'https://i.example', client_id: c, client_secret_file: {home}/openid-secret, label: City, ca: {city}}}
+second_copy:
+  s3: {{endpoint: 'https://s3.example:8333', bucket: camerad, credentials: {home}/s3-credentials, ca: {home}/s3-ca.pem}}
+index:
+  url: postgresql+psycopg://u@127.0.0.1:{port}/camerad?passfile={passfile}
+"""  # noqa: E501 - lines of a file
+
+
+@pytest.fixture
+def machine(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An office with all that one can have, below this directory."""
+    root = tmp_path / "machine"
+    home, user, city = root / "etc" / "office", root / "home", root / "city" / "ca.pem"
+    drop_ins = root / "units" / "camerad-office.service.d"
+    for one in (home / "keys", user / ".postgresql", city.parent, drop_ins):
+        one.mkdir(parents=True)
+    for name, text in SECRETS.items():
+        (home / name).write_text(text)
+        (home / name).chmod(0o600)
+    city.write_text("the city's authority")
+    (user / ".pgpass").write_text("another password")
+    (user / ".postgresql" / "root.crt").write_text("the database's authority")
+    (drop_ins / "ports.conf").write_text("[Service]\nSocketBindAllow=tcp:8444\n")
+    monkeypatch.setattr(office_backup, "DROP_INS", str(drop_ins))
+    monkeypatch.setattr(
+        office_backup.pwd, "getpwuid", lambda _: SimpleNamespace(pw_dir=str(user), pw_name="")
+    )
+    camera = Camera(tmp_path / "camera")
+    camera.put(ONE)
+    camera.put(TWO)
+    camera.offload(root / "archive")
+    settings, key = home / "office.yaml", home / "office.pem"
+    own = ("--config", settings, "--office-key", key, "--register", home / "register.json")
+    assert desk("office", "init", root / "archive", "--url", URL, *own).code == 0
+    write_register(home / "register.json", ("cam-1", KEY.public, ()))
+    more = MORE.format(home=home, city=city, port=free_port(), passfile=home / "pgpass")
+    settings.write_text(settings.read_text().replace("reserve_gib: 5", "reserve_gib: 0") + more)
+    held = ("--reason", "Anzeige", "--who", "Desk", "--office-key", key, "--key", home / "keys")
+    assert desk("evidence", "hold", ONE, "--state", root / "archive", *held).code == 0
+    (root / "archive" / "office" / "desk" / "people").mkdir(parents=True)
+    (root / "archive" / "office" / "desk" / "people" / "m.json").write_text("{}")
+    (root / "archive" / "office" / "incoming" / "x").mkdir(parents=True)
+    (root / "archive" / "office" / "incoming" / "x" / "content").write_bytes(b"half a recording")
+    return root
+
+
+@pytest.fixture
+def backup(machine: Path, desk: Desk, tmp_path: Path) -> Path:
+    target = tmp_path / "backups"
+    target.mkdir()
+    said = desk("office", "backup", "make", target, "--config", machine / "etc/office/office.yaml")
+    assert said.code == 0, said.err
+    assert "recordings are not in it" in said.out
+    (path,) = target.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return path
+
+
+def everything(root: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path.relative_to(root)): (path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def without(what: dict[str, tuple[bytes, int]], *parts: str) -> dict[str, tuple[bytes, int]]:
+    return {name: one for name, one in what.items() if not any(part in name for part in parts)}
+
+
+def test_an_empty_machine_has_everything_again(
+    machine: Path, backup: Path, desk: Desk, tmp_path: Path
+) -> None:
+    before = everything(machine)
+    empty = tmp_path / "empty"
+    assert desk("office", "backup", "restore", backup, "--root", empty).code == 0
+    assert set(os.listdir(empty)) == {machine.parts[1]}  # and nothing that is not a file of it
+    after = everything(empty / machine.relative_to("/"))
+    out = ("/recordings/", "/incoming/x", "office/lock")
+    assert after == without(before, *out)
+    assert len(without(before, *out)) < len(before)
+    for path in office_backup.named_paths(office_settings.load(
+        str(machine / "etc/office/office.yaml")
+    )):  # fmt: skip
+        assert path.is_dir() or str(path.relative_to(machine)) in after
+
+
+def test_with_recordings_it_is_the_whole_office(machine: Path, desk: Desk, tmp_path: Path) -> None:
+    # Beside the settings, as somebody may have it: no backup has an earlier one in it.
+    target, settings = machine / "etc/office/backups", machine / "etc/office/office.yaml"
+    target.mkdir()
+    before = everything(machine)
+    for number in (1, 2):
+        made = desk("office", "backup", "make", target, "--config", settings, "--with-recordings")
+        assert made.code in (0, EX_CANTCREAT), made.err  # two of one second
+        backup = sorted(target.iterdir())[-1]
+        empty = tmp_path / f"empty-{number}"
+        assert desk("office", "backup", "restore", backup, "--root", empty).code == 0
+        after = everything(empty / machine.relative_to("/"))
+        assert after == without(before, "/incoming/x", "office/lock")
+
+
+def test_the_restored_office_goes_on_and_says_what_is_left_to_do(
+    machine: Path, backup: Path, desk: Desk
+) -> None:
+    config = machine / "etc/office/office.yaml"
+    (holding,) = (one for one in (machine / "archive").iterdir() if one.name != "office")
+    recordings = {one: one.read_bytes() for one in (holding / "recordings").iterdir()}
+    shutil.rmtree(machine)
+    said = desk("office", "backup", "restore", backup)
+    assert said.code == 0, said.err
+    left = said.out.partition("Left to do:\n")[2].splitlines()
+    # Both recordings, the index whose database does not answer, and what looks at all the rest.
+    assert [line[:2] for line in left] == ["1.", "2.", "3.", "4."]
+    assert "2 files" in left[0] and "camerad office restore --all" in left[0]
+    assert "dock every camera" in left[0]
+    assert "index" in left[1] and "reindex" in left[2] and "config check" in left[3]
+    # With the recordings of the storage's own backup, and its hold, all is as before.
+    for path, content in recordings.items():
+        path.write_bytes(content)
+    own = ("--key", machine / "etc/office/keys", "--office-key", machine / "etc/office/office.pem")
+    assert desk("evidence", "verify", machine / "archive", *own).code == 0
+    listed = desk("evidence", "list", machine / "archive", "--json").json
+    assert {one["id"]: one["held"] for one in listed} == {ONE: True, TWO: False}
+    # Once more changes nothing: the directory is newer than the backup now.
+    again = desk("office", "backup", "restore", backup)
+    assert again.code == 0 and "it stays as it is" in again.out
+    assert "0 files put into place" in again.out
+    # A ledger's copy that is away is named, with what brings it back.
+    shutil.rmtree(holding / "ledger")
+    again = desk("office", "backup", "restore", backup)
+    assert "deletion: " in again.out and "dock the camera" in again.out
+    # Nothing is written over, and nothing written then.
+    (machine / "etc/office/mail-login").write_text("newer")
+    (machine / "etc/office/openid-secret").unlink()
+    refused = desk("office", "backup", "restore", backup)
+    assert refused.code == EX_CANTCREAT and f"{machine}/etc/office/mail-login" in refused.err
+    assert not (machine / "etc/office/openid-secret").exists() and config.exists()
+
+
+@pytest.mark.parametrize("how", ["cut", "changed", "member", "link", "outside"])
+def test_what_is_not_whole_restores_nothing(
+    backup: Path, desk: Desk, tmp_path: Path, how: str
+) -> None:
+    content = bytearray(backup.read_bytes())
+    if how == "cut":
+        del content[len(content) // 2 // 512 * 512 :]
+        backup.write_bytes(content)
+    elif how == "changed":
+        at = content.index(b"the store's authority")
+        content[at] ^= 1
+        backup.write_bytes(content)
+    else:
+        with tarfile.open(backup, "r:") as whole:
+            members = [(one, whole.extractfile(one)) for one in whole]
+            extra = tarfile.TarInfo({"outside": "../out"}.get(how, "etc/more"))
+            if how == "link":
+                extra.type, extra.linkname = tarfile.SYMTYPE, "/etc/shadow"
+            other = tmp_path / "other.tar"
+            with tarfile.open(other, "w") as archive:
+                archive.addfile(extra)
+                for member, data in members:
+                    archive.addfile(member, data)
+        other.rename(backup)
+    for action in (["check", backup], ["restore", backup, "--root", tmp_path / "empty"]):
+        said = desk("office", "backup", *action)
+        assert (said.code, "Traceback" in said.err) == (EX_CANTCREAT, False), said.err
+    assert not (tmp_path / "empty").exists()
+
+
+def test_settings_in_a_home_do_not_take_the_home(machine: Path, desk: Desk, tmp_path: Path) -> None:
+    settings = tmp_path / "office.yaml"
+    settings.write_text((machine / "etc/office/office.yaml").read_text())
+    with (tmp_path / "film").open("wb") as film:
+        film.truncate(65 << 20)
+    (tmp_path / "backups").mkdir()
+    for target, why in (("backups", "a directory of their own"), ("", "for backups alone")):
+        said = desk("office", "backup", "make", tmp_path / target, "--config", settings)
+        assert said.code == EX_CANTCREAT and why in said.err
+
+
+def test_the_page_names_what_is_in_it() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "office.md").read_text()
+    for what, why in (*office_backup.TAKEN, *office_backup.LEFT_OUT):
+        assert f"| {what} | {why} |" in page or f"| `{what}` | {why} |" in page
