@@ -1,7 +1,7 @@
 """``camerad keys``: a pair of keys for an evidence desk, made where recordings are to be opened.
 
-The pair is one of age (X25519). Its private half is written encrypted with a passphrase, by age
-itself, as an armored identity file: ``age -d -i FILE`` opens recordings with it without camerad.
+The pair is one of age (X25519). Its private half is written encrypted with a passphrase, as an
+armored identity file of age: ``age -d -i FILE`` opens recordings with it without camerad.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import pyrage
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
 from camerad.cli import passphrase
 from camerad.cli.defaults import DEFAULT_STATE
 from camerad.cli.identity import is_device
+from camerad.office import age_format
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""
@@ -109,8 +111,11 @@ def _protected(pair: Any, public: str, chosen: str) -> str:
     """The identity file of `pair`, as age-keygen writes it, encrypted as ``age -p -a`` does."""
     made = datetime.now(UTC).isoformat(timespec="seconds")
     text = f"# created: {made}\n# public key: {public}\n{pair}\n"
-    sealed: bytes = pyrage.passphrase.encrypt(text.encode(), chosen, armored=True)
-    return sealed.decode("ascii").rstrip("\n") + "\n"
+    try:
+        return age_format.seal_with_passphrase(text.encode(), chosen)
+    except UnsupportedAlgorithm:  # where OpenSSL may not, as under FIPS
+        sealed: bytes = pyrage.passphrase.encrypt(text.encode(), chosen, armored=True)
+        return sealed.decode("ascii").rstrip("\n") + "\n"
 
 
 def _passphrase(path: str | None) -> str:

@@ -14,42 +14,34 @@ reason, is given to pyrage, which opens it all the same or says what is wrong.
 from __future__ import annotations
 
 import contextlib
-import hmac
 import re
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyrage
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from camerad.office import age_format
+from camerad.office.age_format import KEY
 from camerad.office.identity_file import Identities
 
-_KEY: Final = rb"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]"
-"""32 bytes in base64, in the one spelling that they have without padding."""
 _LAST_LINE: Final = (
     rb"(?:[A-Za-z0-9+/]{4}){0,15}"
     rb"(?:[A-Za-z0-9+/][AQgw]|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048])?"
 )
 """Of a body: less than 64 digits, so spelled too."""
-_X25519: Final = re.compile(rb"^-> X25519 (%b)\n(%b)\n" % (_KEY, _KEY), re.MULTILINE)
+_X25519: Final = re.compile(rb"^-> X25519 (%b)\n(%b)\n" % (KEY, KEY), re.MULTILINE)
 """The ephemeral share, and the file key as it is wrapped for one recipient."""
 _HEADER: Final = re.compile(
     rb"age-encryption\.org/v1\n"
     rb"((?:-> X25519 %b\n%b\n"
     rb"|-> [\x21-\x7e]*-grease(?: [\x21-\x7e]+)*\n(?:[A-Za-z0-9+/]{64}\n)*%b\n)+)"
-    rb"--- (%b)\n" % (_KEY, _KEY, _LAST_LINE, _KEY)
+    rb"--- (%b)\n" % (KEY, KEY, _LAST_LINE, KEY)
 )
 """The stanzas, and the MAC; of the whole file this is the beginning. Where a stanza is not well
 formed, pyrage decides: age refuses a file for one, though another stanza would open it."""
-_NONCE: Final = 16
-_CHUNK: Final = 64 << 10
-_TAG: Final = 16
-_ZERO_NONCE: Final = bytes(12)
 IN_PLACE: Final = hasattr(ChaCha20Poly1305, "decrypt_into")
 """Whether this office's `cryptography` decrypts to where the content stays: 47 and later do."""
 _DIGITS: Final = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
@@ -83,57 +75,23 @@ class AgeOpener:
         found = _HEADER.match(sealed)
         if found is None:
             raise ValueError("the header is of another kind")
-        begin = found.end() + _NONCE
-        signed = sealed[: found.start(2) - 1]
         for file_key in self._file_keys(found[1]):
-            mac = hmac.digest(_derived(file_key, None, b"header"), signed, "sha256")
-            if not hmac.compare_digest(mac, _decoded(found[2])):
-                raise ValueError("the header is not the one that was written")
-            nonce = sealed[found.end() : begin]
-            if len(nonce) != _NONCE:
-                raise ValueError("the file ends before its content")
-            cipher = ChaCha20Poly1305(_derived(file_key, nonce, b"payload"))
-            return _payload(cipher, memoryview(sealed)[begin:])
+            return age_format.opened(file_key, sealed, found.end(), found[2])
         raise ValueError("it is sealed to others")
 
     def _file_keys(self, stanzas: bytes) -> Iterator[bytes]:
         """The file's key, as the first stanza that is for one of the keys has it."""
         for found in _X25519.finditer(stanzas):
-            share, body = map(_decoded, found.groups())
+            share, body = map(age_format.decoded, found.groups())
             ephemeral = X25519PublicKey.from_public_bytes(share)
             for key, public in self._keys:
-                wrap = _derived(
+                wrap = age_format.derived(
                     key.exchange(ephemeral), share + public, b"age-encryption.org/v1/X25519"
                 )
                 try:
-                    yield ChaCha20Poly1305(wrap).decrypt(_ZERO_NONCE, body, None)
+                    yield ChaCha20Poly1305(wrap).decrypt(age_format.ZERO_NONCE, body, None)
                 except InvalidTag:
                     continue
-
-
-def _payload(cipher: ChaCha20Poly1305, sealed: memoryview) -> bytearray:
-    """The chunks in the clear (STREAM), each decrypted to where it stays. Only the last one is
-    marked so, and only an empty file's is empty."""
-    step = _CHUNK + _TAG
-    last = max(0, len(sealed) - 1) // step
-    if last and len(sealed) - last * step <= _TAG:
-        raise ValueError("an empty chunk follows another")
-    plain = bytearray(max(0, len(sealed) - (last + 1) * _TAG))
-    room = memoryview(plain)
-    for number in range(last + 1):
-        nonce = number.to_bytes(11, "big") + bytes((number == last,))
-        chunk = sealed[number * step : (number + 1) * step]
-        cipher.decrypt_into(nonce, chunk, None, room[number * _CHUNK : (number + 1) * _CHUNK])
-    return plain
-
-
-def _derived(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
-    return HKDF(hashes.SHA256(), 32, salt, info).derive(secret)
-
-
-def _decoded(text: bytes) -> bytes:
-    """The 32 bytes of a `_KEY`."""
-    return b64decode(text + b"=", validate=True)
 
 
 def _private_key(text: str) -> X25519PrivateKey:

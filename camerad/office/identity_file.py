@@ -6,24 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import pyrage
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 
 from camerad.base.errors import EX_CONFIG, CameradError
+from camerad.office.age_format import TooMuchWorkError, open_with_passphrase
 
 _LARGEST_IDENTITY_FILE: Final = 64 * 1024
-
-
 _PRIVATE: Final = "AGE-SECRET-KEY-1"
-
-
 _AGE: Final = b"age-encryption.org/"
-
-
 _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
-
-
-_TOO_SLOW: Final = "Excessive work parameter"
-"""How the age library begins what it says then; it has no error of its own for it."""
-
 
 Identities = Sequence[pyrage.x25519.Identity]
 
@@ -48,19 +39,15 @@ def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25
         raise IdentityFileError(f"{path}: the key cannot be read: {reason}") from error
     if len(data) > _LARGEST_IDENTITY_FILE:
         raise IdentityFileError(f"{path}: this is too large for a key; name the office's key file")
-    armored = data.lstrip().startswith(_ARMOR)
-    if armored or data.startswith(_AGE):
+    if data.lstrip().startswith(_ARMOR) or data.startswith(_AGE):
         try:
-            sealed = data.strip() + b"\n" if armored else data
-            data = pyrage.passphrase.decrypt(sealed, passphrase())
-        except pyrage.DecryptError as error:
-            # Measured each time: what took the computer that locked it a second is not waited for
-            # here if it would take longer than 16. The text is the only sign of it.
-            if _TOO_SLOW in str(error):
-                raise IdentityFileError(
-                    f"{path}: this computer is too slow or too busy to unlock the key; try again "
-                    "when it does nothing else, or on a faster one"
-                ) from error
+            data = _unlocked(data, passphrase())
+        except TooMuchWorkError as error:
+            raise IdentityFileError(
+                f"{path}: this computer cannot unlock the key: {error}; use one with more memory, "
+                "or lock the key anew with 'camerad keys new' or 'age -p'"
+            ) from error
+        except (ValueError, InvalidTag, pyrage.DecryptError) as error:
             raise IdentityFileError(
                 f"{path}: the passphrase is wrong, or the file is damaged"
             ) from error
@@ -78,3 +65,11 @@ def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25
     if not found:
         raise IdentityFileError(f"{path}: there is no private key in it ({_PRIVATE}...)")
     return found
+
+
+def _unlocked(data: bytes, passphrase: str) -> bytes:
+    try:
+        return open_with_passphrase(data, passphrase)
+    except UnsupportedAlgorithm:  # where OpenSSL may not, as under FIPS
+        plain: bytes = pyrage.passphrase.decrypt(data, passphrase)
+        return plain

@@ -22,12 +22,12 @@ from pathlib import Path
 import pyrage
 import pytest
 import yaml
+from cryptography.exceptions import InvalidTag
 
 from camerad.base import process
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
 from camerad.cli import identity, keys
-from camerad.office import identity_file
-from tests.waiting import until
+from camerad.office import age_format
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
 PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
@@ -74,18 +74,8 @@ def identity_in(text: bytes) -> pyrage.x25519.Identity:
 
 
 def opened(private: bytes, passphrase: str = PASSPHRASE) -> pyrage.x25519.Identity:
-    """What is locked, unlocked. age measures each time what this machine does in a second, and
-    refuses for as long as that is too little for what was locked while it did more."""
-
-    def unlock() -> bytes | None:
-        try:
-            return bytes(pyrage.passphrase.decrypt(private, passphrase))
-        except pyrage.DecryptError as error:
-            if identity_file._TOO_SLOW in str(error):
-                return None
-            raise
-
-    return identity_in(until(unlock, what="this machine is no longer too busy to unlock it"))
+    """What is locked, unlocked. `tests/unit/office/test_identity_file.py` has age do it."""
+    return identity_in(age_format.open_with_passphrase(private, passphrase))
 
 
 @dataclass
@@ -125,11 +115,11 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passphrases with which something was locked; it is sealed to `LOCK` instead."""
     used: list[str] = []
 
-    def sealed(text: bytes, passphrase: str, *, armored: bool) -> bytes:
+    def sealed(text: bytes, passphrase: str) -> str:
         used.append(passphrase)
-        return pyrage.encrypt(text, [LOCK.to_public()], armored=armored)
+        return str(pyrage.encrypt(text, [LOCK.to_public()], armored=True), "ascii")
 
-    monkeypatch.setattr(pyrage.passphrase, "encrypt", sealed)
+    monkeypatch.setattr(age_format, "seal_with_passphrase", sealed)
     return used
 
 
@@ -164,7 +154,7 @@ def test_printed_it_is_all_that_standard_output_has(
 
 
 def test_a_wrong_passphrase_opens_nothing(pair: Pair) -> None:
-    with pytest.raises(pyrage.DecryptError):
+    with pytest.raises(InvalidTag):
         opened(pair.private.read_bytes(), PASSPHRASE + ".")
 
 

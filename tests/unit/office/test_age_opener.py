@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealed_helpers import office
 
-from camerad.office import age_opener
+from camerad.office import age_format, age_opener
 from camerad.office.age_opener import AgeOpener
 
 CHUNK = 64 << 10
@@ -146,7 +146,7 @@ def test_an_empty_chunk_behind_another_is_refused_though_its_tag_is_right() -> N
     first = cipher.encrypt(bytes(12), bytes(CHUNK), None)
     last = cipher.encrypt((1).to_bytes(11, "big") + b"\x01", b"", None)
     with pytest.raises(ValueError, match="empty chunk"):
-        age_opener._payload(cipher, memoryview(first + last))
+        age_format._payload(cipher, memoryview(first + last))
 
 
 def _stanza(key: bytes) -> bytes:
@@ -156,7 +156,7 @@ def _stanza(key: bytes) -> bytes:
     ephemeral = X25519PrivateKey.generate()
     share = ephemeral.public_key().public_bytes_raw()
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
-    wrap = age_opener._derived(shared, share + public, b"age-encryption.org/v1/X25519")
+    wrap = age_format.derived(shared, share + public, b"age-encryption.org/v1/X25519")
     body = age_opener.ChaCha20Poly1305(wrap).encrypt(bytes(12), key, None)
     return b"-> X25519 %b\n%b\n" % (_digits(share), _digits(body))
 
@@ -173,8 +173,8 @@ SHARE = _digits(bytes(range(32)))
 def _file(*stanzas: bytes) -> bytes:
     """A file as whoever seals can write it: its MAC is right, whatever the stanzas are."""
     head = b"age-encryption.org/v1\n" + b"".join(stanzas) + b"---"
-    mac = hmac.digest(age_opener._derived(KEY, None, b"header"), head, "sha256")
-    cipher = age_opener.ChaCha20Poly1305(age_opener._derived(KEY, bytes(16), b"payload"))
+    mac = hmac.digest(age_format.derived(KEY, None, b"header"), head, "sha256")
+    cipher = age_opener.ChaCha20Poly1305(age_format.derived(KEY, bytes(16), b"payload"))
     content = cipher.encrypt(bytes(11) + b"\x01", b"footage", None)
     return head + b" " + _digits(mac) + b"\n" + bytes(16) + content
 

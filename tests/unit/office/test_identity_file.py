@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from cryptography.exceptions import InvalidTag
 from sealed_helpers import LOCKED, PASSPHRASE, office, sealed
 
+from camerad.office import age_format
 from camerad.office.identity_file import IdentityFileError, read_identities
 
 
@@ -42,7 +44,7 @@ def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: b
     assert asked == ["asked"]
 
 
-def test_a_computer_that_is_too_slow_for_the_passphrase_is_no_wrong_passphrase(
+def test_more_work_than_anybody_asks_for_is_refused_and_no_wrong_passphrase(
     tmp_path: Path,
 ) -> None:
     bare = base64.b64decode(b"".join(LOCKED.splitlines()[1:-1]))
@@ -50,8 +52,63 @@ def test_a_computer_that_is_too_slow_for_the_passphrase_is_no_wrong_passphrase(
     heavy = re.sub(rb"(-> scrypt [^ ]+) \d+", rb"\1 40", bare)
     assert heavy != bare
     (tmp_path / "key").write_bytes(heavy)
-    with pytest.raises(IdentityFileError, match="too slow or too busy"):
+    with pytest.raises(IdentityFileError, match=r"2\^40, and the most is 2\^22"):
         read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
+
+
+def test_the_right_passphrase_opens_a_key_on_a_busy_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> bytes:
+        raise pyrage.DecryptError("Excessive work parameter for passphrase.")
+
+    # What the library says where it measures that scrypt is slow just now.
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", busy)
+    (tmp_path / "key").write_bytes(LOCKED)
+    assert opens(read_identities(str(tmp_path / "key"), lambda: PASSPHRASE))
+
+
+def test_too_little_memory_is_no_wrong_passphrase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(age_format, "Scrypt", none_left)
+    (tmp_path / "key").write_bytes(LOCKED)
+    with pytest.raises(IdentityFileError, match="MiB of memory at once"):
+        read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
+
+
+def test_a_key_is_locked_as_well_on_every_computer_and_by_the_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[int] = []
+    real = age_format.Scrypt
+
+    def noted(salt: bytes, length: int, n: int, r: int, p: int) -> object:
+        used.append(n)
+        return real(salt, length, 4, r, p)
+
+    monkeypatch.setattr(age_format, "Scrypt", noted)
+    age_format.seal_with_passphrase(b"x", PASSPHRASE)
+    assert used == [1 << 18]
+    monkeypatch.undo()
+    monkeypatch.setattr(age_format, "WORK", 10)
+    with pytest.raises(ValueError, match="more than a chunk"):
+        age_format.seal_with_passphrase(b"z" * 65_537, PASSPHRASE)
+    for plain in (b"", b"x", b"y" * 65_536):
+        text = age_format.seal_with_passphrase(plain, PASSPHRASE).encode()
+        with pytest.raises(ValueError, match="armor"):
+            age_format.open_with_passphrase(text.replace(b"END", b"End"), PASSPHRASE)
+        assert pyrage.passphrase.decrypt(text, PASSPHRASE) == plain
+        assert age_format.open_with_passphrase(text, PASSPHRASE) == plain
+        bare = bytearray(base64.b64decode(b"".join(text.splitlines()[1:-1])))
+        for at in range(0, len(bare), max(1, len(bare) // 40)):
+            bare[at] ^= 1
+            with pytest.raises((ValueError, InvalidTag)):
+                age_format.open_with_passphrase(bytes(bare), PASSPHRASE)
+            bare[at] ^= 1
 
 
 def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
