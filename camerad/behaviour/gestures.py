@@ -49,12 +49,14 @@ from camerad.behaviour.stages import Intent, Stage
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """A button's level at `at_us`: an edge, or, if `looked`, what the line read just now."""
+    """A button's level at `at_us`: an edge, or, if `looked`, what the line read just now. found:
+    nothing had watched it before; it is pressed since when, nobody knows."""
 
     button: str
     pressed: bool
     at_us: int
     looked: bool = False
+    found: bool = False
 
 
 class LevelsRead(msgspec.Struct, frozen=True):
@@ -302,7 +304,18 @@ def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Res
         return _resumed(button, table), None
     if edge.at_us < button.settle_us:
         return button, None
-    return _change(button, table, edge.at_us, stage)
+    button, decision = _change(button, table, edge.at_us, stage)
+    return _found(button, table) if edge.found and decision is None else (button, decision)
+
+
+def _found(button: _Button, table: ButtonTable) -> _Result:
+    """A button that was held before it was watched, as in a restart. Where a hold records, it was
+    one: what a hand did is never taken for less."""
+    for hold in _bound(button, table, Gesture.HOLD):
+        if stages.outcome(button.stage, hold.intent) is stages.Outcome.RECORD:
+            decided = (hold.intent, button.edge_us, button.edge_us, button.stage)
+            return replace(button, phase=_Phase.NONE), DecidedGesture(table.name, *decided)
+    return button, None
 
 
 def _resumed(button: _Button, table: ButtonTable) -> _Button:

@@ -85,8 +85,7 @@ class App:
     """The camera, from `run` to its end.
 
     settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one,
-    which then says itself whether it is to be trusted. early: what was begun before this could be
-    imported, if anything was. What is None is not there yet, or not at all.
+    which then says itself whether it is to be trusted. early: what was begun before this import.
     """
 
     def __init__(
@@ -159,7 +158,9 @@ class App:
             early = self._early or EarlyStart(settings, self._clock)
             parts.callback(os.close, early.claim)
             parts.callback(early.close)
-            indicators = Indicators(from_settings.outputs(settings), self._lights.fault)
+            indicators = Indicators(
+                from_settings.outputs(settings), self._lights.fault, early.lines
+            )
             parts.callback(indicators.close)
             self._lights.indicators = self._presentation.indicators = indicators
             self._effects = Effects(
@@ -221,7 +222,7 @@ class App:
             known = WhatIsKnown(
                 self._camera.check_ready, self._shifts.known, self._clock_monitor.learn
             )
-            self._recordings.open(rings, lambda: self._link.sound_format, known)
+            self._recordings.open(rings, lambda: self._link.sound_format, known, early.dark_us)
             self._recordings.wait_for_card(card, early.asked_us)
             self._resources.start()
             parts.callback(self._resources.close)

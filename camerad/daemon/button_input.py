@@ -24,7 +24,13 @@ class ButtonInput:
     def take_over(self, early: EarlyStart) -> None:
         """What the buttons did so far counts, and what they do; one held by now that was never seen
         to be pressed counts from now."""
-        self._buttons = early.hand_over(self._edge, self._edge_from_thread)
+        held = set(early.held)
+
+        def past(button: str, pressed: bool, at_us: int) -> None:
+            self._edge(button, pressed, at_us, found=button in held)
+            held.discard(button)
+
+        self._buttons = early.hand_over(past, self._edge_from_thread)
         self._look_at_levels()
 
     def close(self) -> None:
@@ -47,8 +53,8 @@ class ButtonInput:
         self._look_at_levels()
         self._gesture(gestures.GestureTick(now_us))
 
-    def _edge(self, button: str, pressed: bool, at_us: int) -> None:
-        self._gesture(gestures.Edge(button, pressed, at_us))
+    def _edge(self, button: str, pressed: bool, at_us: int, *, found: bool = False) -> None:
+        self._gesture(gestures.Edge(button, pressed, at_us, found=found))
 
     def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
         self._core.loop.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))

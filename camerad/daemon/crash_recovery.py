@@ -62,6 +62,12 @@ class CrashRecovery:
         file was made there (`camerad.base.file_status.identity_of`). Any thread may add to it."""
         self._replaced: set[str] = set()
 
+    def put_out(self, dark_us: int) -> None:
+        """What the daemon before may have left lit has been out since then."""
+        for name, note in self._behind.items():
+            if note.lit and self._heartbeat is not None:
+                self._behind[name] = self._heartbeat.put_out(name, note, dark_us)
+
     def adopt(self, store: Store) -> None:
         """Find out which recordings were noted before they had a file: what has one by now is noted
         by its id from here on, and what never got one too. Raises StorageError."""
@@ -237,7 +243,7 @@ class CrashRecovery:
         if closing is not None:
             return UnwrittenEnd(closing.at_us, NOT_STORED, closing)
         noted = None if self._heartbeat is None else self._heartbeat.read(recording)
-        return None if noted is None else UnwrittenEnd(noted.until_us, noted.why)
+        return None if noted is None else UnwrittenEnd(noted.owed_us, noted.why)
 
     def repair_all(
         self, store: Store, key: SigningKey, make: Callable[[str, WantedNote], None]

@@ -59,7 +59,7 @@ def make_missing_file(
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
     progress = ChainProgress(0, "", 0, 0, 0, 0, wanted.trigger_us)
-    unwritten_end = UnwrittenEnd(note.until_us, note.why)
+    unwritten_end = UnwrittenEnd(note.owed_us, note.why)
     closing = make_closing(header, progress, unwritten_end, clock.boot_id, clock.moment())
     container.close(closing)
     return container.header_sha256

@@ -6,6 +6,9 @@ recording and has the end say so, together with the gap between the last picture
 then (`camerad.store.owed`). Without a note, as after a loss of power, nobody knows more than
 what is kept.
 
+A lamp may shine on when its daemon is killed, until the next one puts it out first thing
+(`camerad.daemon.early_start`). When that was is noted too: the end accounts for it.
+
 The notes are one small file per recording in ``<runtime_dir>/wanted``, which is in memory (/run):
 they need no card, outlive the daemon, and vanish with the boot whose clock they tell. They are
 signed by nobody, so no more is believed of them than that: a time of this boot that is not to come.
@@ -91,6 +94,7 @@ class WantedNote(msgspec.Struct, frozen=True):
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
     muted_us: media time since when the wearer wanted no sound of it, None if they did.
+    lit: its red light shone; lit_us: until when at most, once the next daemon has put it out.
     trigger, trigger_us: what started it, and when; continues: which recording it goes on from;
     wearer: who was on a shift. As long as it has no file; else None.
     """
@@ -100,10 +104,17 @@ class WantedNote(msgspec.Struct, frozen=True):
     why: str = CUT_OFF
     stopped: str | None = None
     muted_us: int | None = None
+    lit: bool = True
+    lit_us: int = 0
     trigger: str | None = None
     trigger_us: int | None = None
     continues: str | None = None
     wearer: str | None = None
+
+    @property
+    def owed_us(self) -> int:
+        """Media time up to which its end has to account for footage."""
+        return max(self.until_us, self.lit_us)
 
 
 class Heartbeat:
@@ -140,7 +151,15 @@ class Heartbeat:
         wanted of it."""
         with self._lock:
             self._over.add(recording)
-            self._write(recording, WantedNote(self._clock.boot_id, until_us, NOT_STORED, reason))
+            boot_id = self._clock.boot_id
+            self._write(recording, WantedNote(boot_id, until_us, NOT_STORED, reason, lit=False))
+
+    def put_out(self, name: str, note: WantedNote, dark_us: int) -> WantedNote:
+        """Its red light was out by then; returns what is noted of it now."""
+        note = replace(note, lit=False, lit_us=dark_us)
+        with self._lock:
+            self._write(name, note)
+        return note
 
     def forget(self, recording: str) -> None:
         """It has its end."""
@@ -189,13 +208,14 @@ class Heartbeat:
         self._running = [one for one in self._running if not one.join(0)]
         if not self._running:
             self._over.clear()
-        nameless = set()
+        nameless, now_us = set(), self._clock.now_us()
         for running in self._running:
             note = WantedNote(
                 self._clock.boot_id,
                 running.wanted_us,
                 stopped=running.stopped_for,
                 muted_us=running.muted_us,
+                lit=running.stopped_for is None or running.wanted_us > now_us,
             )
             pending_us = running.pending_us
             if running.refused:

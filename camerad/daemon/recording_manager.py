@@ -101,14 +101,16 @@ class RecordingManager:
         rings: Buffers,
         sound_format: Callable[[], SoundFormat | None],
         known: WhatIsKnown,
+        dark_us: int,
     ) -> None:
         """Begin to keep; rings: what recordings are made from. sound_format: see
-        `AudioManager.open`. known: told what the start finds out."""
+        `AudioManager.open`. known: told what the start finds out. dark_us: as in
+        `StoreWorker.start`."""
         self._known = known
         self._rings = rings
         self._soundtracks.open(rings, sound_format)
         check_setup(self._core.conditions, self._settings)
-        self._keeping.start()
+        self._keeping.start(dark_us)
 
     def close(self, seconds: float) -> bool:
         """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""

@@ -133,8 +133,9 @@ class StoreWorker:
 
     # ------------------------------------------------------------------ from any thread
 
-    def start(self) -> None:
-        """Begin; `on_opened` follows."""
+    def start(self, dark_us: int = 0) -> None:
+        """Begin; `on_opened` follows. dark_us: as `EarlyStart.dark_us`."""
+        self._mending.put_out(dark_us)
         self._thread.start()
 
     def note(self, kind: str, **facts: Any) -> None:

@@ -12,7 +12,7 @@ from camerad.base.clock import SECOND
 from camerad.behaviour.stages import Rules
 from camerad.config import Settings, policies
 from camerad.config.controls import OutputSettings as WiredOutput
-from camerad.hardware.lights import Output
+from camerad.hardware.output_lines import Output
 
 ARENA_SLACK: Final = 1.01
 """Room beyond seconds times bit rate: packet headers and the unused end of the arena before a wrap.

@@ -9,22 +9,17 @@ pulse-width modulation with half its time on, which the pin factory generates.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import gpiozero
-import msgspec
-from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.base.errors import HardwareError
-from camerad.base.message_ids import MessageId
 from camerad.behaviour.signals import OFF, ON, Indication, Pattern, Sounding
 from camerad.hardware import pins
-from camerad.hardware.buttons import explain
-
-log = logging.getLogger(__name__)
+from camerad.hardware.output_lines import Output, open_line
 
 FaultHandler = Callable[[str, str | None], None]
 """Called with (output, what is wrong) when an output cannot be driven, and with None for it once
@@ -34,42 +29,11 @@ TRIAL_HERTZ: Final = 1600
 """Pitch of a buzzer under test."""
 
 
-class Output(msgspec.Struct, frozen=True):
-    """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V. pitched: it sounds
-    at the frequency at which it is switched on and off, and not at all when it is just on."""
-
-    name: str
-    gpio: int
-    active_high: bool = True
-    pitched: bool = False
-
-
-def _open(output: Output) -> Any:
-    """The line of an output, off. Raises as gpiozero does."""
-    if output.pitched:
-        try:
-            return gpiozero.PWMOutputDevice(output.gpio, active_high=output.active_high)
-        except PinPWMUnsupported:
-            log.warning(
-                "%s: no pulse-width modulation on GPIO %d with this pin factory, so no pitch: use "
-                "lgpio, or an active buzzer with buzzer.kind: active",
-                output.name,
-                output.gpio,
-                extra=MessageId.LIGHT.extra,
-            )
-    return gpiozero.DigitalOutputDevice(
-        output.gpio, active_high=output.active_high, initial_value=False
-    )
-
-
 class _Player:
     """Steps one output through patterns."""
 
-    def __init__(self, output: Output, on_fault: FaultHandler) -> None:
-        try:
-            self._device = _open(output)
-        except (GPIOZeroError, OSError, ValueError) as error:
-            raise explain(output.gpio, f"{output.name}.gpio", error) from error
+    def __init__(self, output: Output, line: Any, on_fault: FaultHandler) -> None:
+        self._device = line
         self._name = output.name
         self._hertz = 0
         self._pitched = isinstance(self._device, gpiozero.PWMOutputDevice)
@@ -192,20 +156,27 @@ class _Player:
 class Indicators:
     """Lights, vibration and buzzer together.
 
-    `outputs` names green, red, amber, and optionally vibration and buzzer. Raises HardwareError,
-    and leaves no line open, if one of them cannot be opened. Used from the event loop only.
+    `outputs` names green, red, amber, and optionally vibration and buzzer. early: their lines, as
+    far as they are open already. Raises HardwareError, and leaves no line open, if one of them
+    cannot be opened. Used from the event loop only.
     """
 
     LIGHTS: Final = ("green", "red", "amber")
 
-    def __init__(self, outputs: tuple[Output, ...], on_fault: FaultHandler) -> None:
+    def __init__(
+        self,
+        outputs: tuple[Output, ...],
+        on_fault: FaultHandler,
+        early: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._players: dict[str, _Player] = {}
         self._sounding = 0
         self._done: Callable[[], None] | None = None
         pins.set_fifo_directory()
         for output in outputs:
             try:
-                self._players[output.name] = _Player(output, on_fault)
+                line = early.get(output.name) or open_line(output)
+                self._players[output.name] = _Player(output, line, on_fault)
             except HardwareError:
                 self.close()
                 raise

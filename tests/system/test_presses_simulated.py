@@ -211,7 +211,7 @@ class Keeping:
         self._world = world
         self._on_opened = on_opened
 
-    def start(self) -> None:
+    def start(self, _dark_us: int) -> None:
         self._on_opened(self._world.found)
 
     def note(self, kind: str, **facts: Any) -> None:

@@ -28,7 +28,13 @@ class Lines:
         self.read_us = 0
         self.down = False
 
-    def hand_over(self, _past: EdgeHandler, _handler: EdgeHandler) -> Lines:
+    held: frozenset[str] = frozenset()
+    """What was held when it was looked at first; it is let go a moment later."""
+
+    def hand_over(self, past: EdgeHandler, _handler: EdgeHandler) -> Lines:
+        for button in self.held:
+            past(button, True, AT - 900 * MS)
+            past(button, False, AT - 200 * MS)
         return self
 
     def levels(self) -> dict[str, bool]:
@@ -93,3 +99,24 @@ def test_a_press_whose_bounce_is_told_late_is_one_press(button: str) -> None:
         assert len(life.intents) == 1
 
     lives(ManualClock(), scene)
+
+
+@pytest.mark.parametrize(("button", "means"), [("main", Intent.RECORD), ("display", None)])
+def test_a_button_that_was_held_before_the_start_looked_is_never_taken_for_less(
+    button: str, means: Intent | None
+) -> None:
+    """It was held since when, nobody knows: 0.7 s of it were seen, and a second records."""
+
+    def scene() -> None:
+        Lines.held = frozenset({button})
+        life = Life(button)
+        expected = [Intent.TOGGLE_SELF_VIEW if means is None else means]
+        assert life.intents == expected
+        assert [one.edge_us for one in life.heard.events if isinstance(one, Intended)] == [
+            AT - 900 * MS
+        ]
+
+    try:
+        lives(ManualClock(AT), scene)
+    finally:
+        Lines.held = frozenset()

@@ -13,6 +13,7 @@ from pathlib import Path
 import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
+from hw_mocks.pins import SimulatedFactory
 
 from camerad.base.clock import ManualClock
 from camerad.base.errors import HardwareError, StorageError
@@ -60,6 +61,35 @@ def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_
     pin.drive_low()
     assert (len(past), news) == (2, [(main.button, True, 301_000)])
     early.close()
+    os.close(early.claim)
+
+
+def test_a_lamp_that_the_daemon_before_left_lit_goes_out_first_thing(
+    settings: Settings, factory: MockFactory
+) -> None:
+    """A kernel may leave a line as it was when the process that drove it was killed."""
+    red = settings.lights.red
+    factory.pin(red.gpio).output_with_state(red.active_high)
+    early = EarlyStart(settings, ManualClock(1_000))
+    assert bool(factory.pin(red.gpio).state) is not red.active_high
+    assert early.dark_us == 1_000
+    early.close()
+    os.close(early.claim)
+
+
+def test_a_button_that_is_held_before_anything_watches_it_is_seen_first_thing(
+    settings: Settings, factory: MockFactory
+) -> None:
+    main = button_lines(settings)[0]
+    gpiozero.Device.pin_factory = contacts = SimulatedFactory()
+    contacts.hold(main.gpio, bounce=False)
+    early = EarlyStart(settings, ManualClock(1_000))
+    past: list[tuple[str, bool, int]] = []
+    early.hand_over(lambda *edge: past.append(edge), lambda *edge: None)
+    assert early.held == {main.button}
+    assert past == [(main.button, True, 1_000)]
+    early.close()
+    contacts.close()
     os.close(early.claim)
 
 

@@ -64,7 +64,8 @@ def running(heartbeat: Heartbeat, clock: ManualClock) -> Iterator[Recorded]:
 
 def noted(heartbeat: Heartbeat, clock: ManualClock, name: str = ID, **facts: Any) -> None:
     """Wait for the note that says so of now."""
-    wanted = WantedNote(clock.boot_id, **({"until_us": clock.now_us()} | facts))
+    usual = {"until_us": clock.now_us(), "lit": "stopped" not in facts}
+    wanted = WantedNote(clock.boot_id, **(usual | facts))
     seen = lambda: f"{wanted}, not {heartbeat.read(name)}"  # noqa: E731 - for the message
     until(lambda: heartbeat.read(name) == wanted, WAIT, seen)
 
@@ -186,7 +187,7 @@ def test_nothing_is_noted_of_what_is_over(
     clock.advance(SECOND)
     until(lambda: heartbeat.read(OTHER), WAIT, "another beat")
     assert heartbeat.read(ID) == WantedNote(
-        clock.boot_id, clock.now_us() - SECOND - 7, NOT_STORED, "stop"
+        clock.boot_id, clock.now_us() - SECOND - 7, NOT_STORED, "stop", lit=False
     )
     heartbeat.forget(ID)
     clock.advance(SECOND)
@@ -202,7 +203,8 @@ def test_a_note_that_becomes_shorter_is_read_as_it_is(
 ) -> None:
     heartbeat.left(ID, clock.now_us(), "a reason with more words than the next one has")
     heartbeat.left(ID, clock.now_us(), "failed")
-    assert heartbeat.read(ID) == WantedNote(clock.boot_id, clock.now_us(), NOT_STORED, "failed")
+    wanted = WantedNote(clock.boot_id, clock.now_us(), NOT_STORED, "failed", lit=False)
+    assert heartbeat.read(ID) == wanted
 
 
 @pytest.mark.parametrize(

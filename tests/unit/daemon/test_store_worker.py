@@ -29,7 +29,7 @@ from camerad.container.recording_files import number_of
 from camerad.container.severity import Severity
 from camerad.daemon import fileless, open_store
 from camerad.daemon import store_worker as keeping
-from camerad.daemon.crash_recovery import RESUME_US
+from camerad.daemon.crash_recovery import RESUME_US, CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
@@ -56,7 +56,12 @@ class Scene:
     """A keeping thread and what it said."""
 
     def __init__(
-        self, directory: Path, clock: ManualClock, recipients: list[str], **sections: Any
+        self,
+        directory: Path,
+        clock: ManualClock,
+        recipients: list[str],
+        dark_us: int = 0,
+        **sections: Any,
     ) -> None:
         device = {"state_dir": str(directory), "runtime_dir": str(directory / "run")}
         sections["device"] = device | sections.get("device", {})
@@ -85,7 +90,7 @@ class Scene:
             self.kept += 1
 
         self.keeping._keep_house = counted  # type: ignore[method-assign]
-        self.keeping.start()
+        self.keeping.start(dark_us)
 
     def _time_known(self, known: KnownTime) -> None:
         """As the daemon's clock, which says what it is worth from here on."""
@@ -423,10 +428,12 @@ def closing_of(tmp_path: Path, recording: str = ID) -> Any:
     return found[0].closing
 
 
-def test_up_to_when_the_daemon_that_died_recorded_is_in_the_end_that_the_next_one_writes(
-    scenes: Any, tmp_path: Path
+@pytest.mark.parametrize("again", [False, True])
+def test_up_to_when_the_light_was_red_is_in_the_end_that_the_next_daemon_writes(
+    scenes: Any, tmp_path: Path, again: bool
 ) -> None:
-    """Its light was red up to then, whatever the card had taken."""
+    """The daemon may have left it lit, and the next one puts it out; again: it is killed at once,
+    and the one behind it writes the end."""
     first = scenes()
     recorded(first, ended=False)
     first.keeping.note("stage", stage="recording", display=False)
@@ -442,11 +449,16 @@ def test_up_to_when_the_daemon_that_died_recorded_is_in_the_end_that_the_next_on
     running.ended = True
     first.keeping.close(WAIT)
     clock.advance(3 * SECOND)
-    second = scenes(clock)
+    dark_us = clock.now_us() - SECOND
+    if again:
+        CrashRecovery(
+            "", clock, lambda _kind, **_: None, Heartbeat(str(tmp_path / "run"), clock)
+        ).put_out(dark_us)
+    second = scenes(clock, dark_us=clock.now_us() if again else dark_us)
     housekept(second)
     closing = closing_of(tmp_path)
-    assert (closing.reason, closing.at_us) == ("recovered", died_us)
-    assert closing.gaps == (Gap(NO_ANSWER, None, time_of(29), died_us),)
+    assert (closing.reason, closing.at_us) == ("recovered", dark_us)
+    assert closing.gaps == (Gap(NO_ANSWER, None, time_of(29), dark_us),)
     # The wearer saw it record three seconds ago, so it goes on.
     assert second.opened[0].resume == ID
     # What is closed needs no note any more.
