@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, Final
 
 from camerad.base.errors import EX_CONFIG, EX_USAGE, CameradError
@@ -162,6 +163,16 @@ def _warn(*files: tuple[str, Any]) -> None:
         sys.stderr.write(f"camerad: {printable(', '.join(names[:_NAMED]))}{more}: {wrong}\n")
 
 
+def _warn_of_images(names: Iterable[str | None]) -> None:
+    """Say which policies cameras with an older image do not have: the office cannot see their
+    images."""
+    from camerad.config.policies import newer_image  # noqa: PLC0415 - slow to import
+
+    for name in sorted({one for one in names if one is not None}):
+        if (old := newer_image(name)) is not None:
+            sys.stderr.write(f"camerad: {printable(old)}\n")
+
+
 def _content(path: str) -> bytes:
     from camerad.base.safe_read import read_plain  # noqa: PLC0415
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415 - slow to import
@@ -215,6 +226,7 @@ def _new(options: argparse.Namespace) -> int:
         lambda: own_key.load_key(options.office_key),
         lambda: provisioning_files.new_file(provisioning_files.placeholder_key(), wanted),
     )
+    _warn_of_images([options.policy])
     key = provision_key.load_or_create(options)
     content = provisioning_files.new_file(key.public, wanted)
     token = provisioning_files.sign_file(options.output, content, key, lies=options.office_key)
@@ -233,6 +245,7 @@ def _sign(options: argparse.Namespace) -> int:
 
     content = _content(options.file)
     wanted = provisioning_files.office_key_of(options.file, content)
+    _warn_of_images([provisioning_files.parse_file(options.file, content).file.policy])
     key = own_key.load_key(options.office_key)
     if key is None:
         raise provision_key.key_missing_for(options, options.file, wanted)
@@ -258,6 +271,7 @@ def _check(options: argparse.Namespace) -> int:
     if own is None and options.office_key != default_office_key():
         raise provision_key.no_key_error(options, "whose file this is")
     content = _content(options.file)
+    _warn_of_images([provisioning_files.parse_file(options.file, content).file.policy])
     said = provisioning_files.describe_file(options.file, content, token, own)
     _warn((options.file, provisioning_files.parse_file(options.file, content).file.recipients))
     sys.stdout.write(f"{options.file}: {said}\n")
@@ -304,6 +318,7 @@ def _batch(options: argparse.Namespace) -> int:
     if key is None:
         key = provision_key.load_or_create(options)
         made = files_for(key.public)
+    _warn_of_images(row.policy for row in made)
     quiet = not sys.stderr.isatty()
     # All before the first is written: a row that names another office's key is for none.
     tokens = [

@@ -7,6 +7,7 @@ A policy is looked for beside the configuration (``policies/NAME.yaml``), then i
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -24,6 +25,8 @@ from camerad.config.settings_reader import SettingsReader
 ETC: Final = Path("/etc/camerad")
 
 _TREE: Final = Path(__file__).resolve().parents[2]
+
+_VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 
 _EMPTY: Final = "; copy one of the other policies"
 
@@ -44,6 +47,39 @@ def policy_directories(config: Path) -> tuple[Path, ...]:
 def known_policies(places: tuple[Path, ...]) -> tuple[str, ...]:
     """The names of all policies in the directories `places`."""
     return tuple(sorted({name for place in places for name in _names(place)}))
+
+
+def newer_image(name: str | None, software: str | None = None) -> str | None:
+    """Why a camera may refuse a policy that is known here, and what to do; None if there is no
+    reason. software: the camera's version of camerad, None where it is not known."""
+    places = policy_directories(ETC / "camerad.yaml")
+    place = next((one for one in places if name in _names(one)), None)
+    if place is None:
+        return None
+    reader = SettingsReader(str(name))
+    try:
+        preset = reader.section(read_document(place / f"{name}.yaml", _EMPTY), PolicyFile)
+    except NoDocumentError:
+        return None
+    if preset is None or preset.since is None:
+        return None
+    if software is not None and _version(software) >= _version(preset.since):
+        return None
+    runs = (
+        "one with an older image refuses"
+        if software is None
+        else f"it runs {software}, and refuses"
+    )
+    return (
+        f"policy {name} comes with camerad {preset.since}: a camera needs an image of that version "
+        f"or a newer one; {runs} refuses the file. Update the camera first (docs/updates.md)"
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Of ``0.3.0``, and of what goes on behind it; before every version if it is none."""
+    found = _VERSION.match(text)
+    return () if found is None else tuple(map(int, found.groups()))
 
 
 def resolve_policy(
@@ -79,7 +115,7 @@ def _find(name: str | None, places: tuple[Path, ...], reader: SettingsReader) ->
     if name is not None:
         near = suggest(name, names)
         hint = f"{near} ({listed})" if near else listed
-        reader.add_mistake("policy", f"{quoted(name)} is no policy; {hint}")
+        reader.add_mistake("policy", f"{quoted(name)} is no policy of this version; {hint}")
     elif not reader.is_given("policy") and reader.is_sound(""):
         reader.add_mistake("policy", f"missing; choose the policy of your place ({listed})")
     return None

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from camerad.behaviour.stages import Stage
-from camerad.config.fields import Range
+from camerad.config.fields import Matches, Range
 from camerad.config.sections import ARMED_STAGES, SOME_TEXT
 
 
@@ -56,3 +56,9 @@ class PolicyFile(msgspec.Struct, frozen=True):
     may_mute: Annotated[
         bool, "Whether a camera may let its wearer switch the sound of a running recording off."
     ] = False
+    since: Annotated[
+        str | None,
+        "The first version of camerad that comes with it; cameras with an older image refuse it. "
+        "Left out: every version has it.",
+        Matches(r"[0-9]{1,4}(\.[0-9]{1,4}){2}", "a version, such as 0.3.0,"),
+    ] = None

@@ -30,12 +30,13 @@ _ONE_S: Final = (
 class BatchFile(msgspec.Struct, frozen=True):
     """One camera of a table. device: its name. content: of its file. office_in: what names the
     office's key that is to sign it, the template or a row of the table. recipients: who can open
-    what it records."""
+    what it records. policy: its name."""
 
     device: str
     content: bytes
     office_in: str
     recipients: tuple[str, ...]
+    policy: str | None
 
 
 def office_key_of_table(
@@ -95,14 +96,14 @@ def make_files(
         text = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=200)
         content = text.encode()
         try:
-            recipients = parse_file(name, content).file.recipients
+            file = parse_file(name, content).file
         except ConfigError as error:
             # A line of this text would be one that nobody has: it was made from template and row.
             texts = (re.sub(rf"^{re.escape(name)}(:\d+)*: ", "", one) for one in error.mistakes)
             mistakes += [f"{name if _is_of(one, row) else template[0]}: {one}" for one in texts]
         else:
             office_in = name if row.get(_OFFICE_KEY) else template[0]
-            made.append(BatchFile(device, content, office_in, tuple(recipients)))
+            made.append(BatchFile(device, content, office_in, tuple(file.recipients), file.policy))
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))  # the template's are in every row
     return made

@@ -62,8 +62,9 @@ ADVICE: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.OFFICE_KEY_CHANGED: "provision.office_key is not the key of the office that "
     "this camera belongs to; write that key, and sign the file "
     "again",
-    RefusalReason.MISTAKES: "the file has mistakes; correct them, and sign it again: camerad "
-    "provision sign",
+    RefusalReason.MISTAKES: "the file has mistakes for this camera. What only a newer image "
+    "knows, such as a new policy, needs an update of the camera first; correct everything else, "
+    "and sign the file again: camerad provision sign",
     RefusalReason.OTHER_CAMERA: "provision.camera_key is the key of another camera; put this "
     "camera's own file onto the card",
     RefusalReason.NO_CAMERA: "provision.camera_key is missing, and only a camera's first file may "

@@ -8,6 +8,7 @@ from typing import Final
 
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count
+from camerad.config.policies import newer_image
 from camerad.config.provisioning import Provisioning
 from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.provisioning_files import CAMERA_DIR, parse_file
@@ -24,8 +25,8 @@ _COLLECT: Final = "collect its card: camerad provision collect"
 
 class OfferRefusedError(CameradError, ValueError):
     """Error raised when settings are not offered; the text says why, and what to do. why: a word
-    for programs: a `RefusalReason`, or "not_registered", "nothing_known", "same_file", and those of
-    `camerad.vault.offered_server`."""
+    for programs: a `RefusalReason`, or "not_registered", "nothing_known", "newer_image",
+    "same_file", and those of `camerad.vault.offered_server`."""
 
     exit_code = EX_CONFIG
 
@@ -47,6 +48,9 @@ def make_offer(
     except SignatureFileError:
         spoilt = RefusalReason.SIGNATURE_SPOILT
         raise OfferRefusedError(f"{name}: {ADVICE[spoilt]}", spoilt.value) from None
+    seen = check_ins.last(camera.thumbprint)
+    if seen is not None and (old := newer_image(file.file.policy, seen.said.software)) is not None:
+        raise OfferRefusedError(f"{name}: {camera.name}: {old}", "newer_image")
     running = _running(camera, check_ins)
     if running is None:
         raise OfferRefusedError(

@@ -8,7 +8,7 @@ import { say } from "./words.js";
 const REFUSALS = [
   "unsigned", "signature_spoilt", "changed", "other_office", "office_key_changed", "mistakes", "other_camera", "no_camera", "old", "too_large",
   "reset_offered", "not_registered", "nothing_known", "same_file", "no_server", "other_server", "no_hand_over", "no_authority", "withdrawn", "no_bundle",
-  "too_large_bundle", "no_room", "none_left",
+  "too_large_bundle", "no_room", "none_left", "newer_image",
 ];
 
 /** What is on offer, and how far it is; nothing if nothing is. */

@@ -375,6 +375,7 @@ export const DE = {
   offer_why_reset_offered: "Ein Zurücksetzen geht nur über die Karte der Kamera.",
   offer_why_not_registered: "Die Kamera, für die sie ist, steht nicht im Register des Servers.",
   offer_why_nothing_known: "Über die Einstellungen dieser Kamera ist nichts bekannt. Lesen Sie ihre Karte ein, oder legen Sie die Datei darauf.",
+  offer_why_newer_image: "Das Image dieser Kamera ist zu alt für die Richtlinie der Datei. Aktualisieren Sie zuerst die Kamera.",
   offer_why_same_file: "Die Kamera hat diese Einstellungen schon.",
   offer_why_no_server: "Mit dieser Datei hätte die Kamera keinen Server und würde nichts mehr übergeben.",
   offer_why_other_server: "Mit dieser Datei ginge die Kamera zu einem anderen Server.",

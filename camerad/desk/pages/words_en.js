@@ -375,6 +375,7 @@ export const EN = {
   offer_why_reset_offered: "A reset goes by the camera's card alone.",
   offer_why_not_registered: "The camera that it is for is not in the server's register.",
   offer_why_nothing_known: "Nothing is known of the settings of this camera. Collect its card, or put the file onto it.",
+  offer_why_newer_image: "This camera's image is too old for the policy of the file. Update the camera first.",
   offer_why_same_file: "The camera has these settings already.",
   offer_why_no_server: "By this file the camera would have no server, and hand over nothing more.",
   offer_why_other_server: "By this file the camera would go to another server.",

@@ -44,6 +44,7 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     )
 
 
+ROOT = Path(__file__).parents[3]
 SPARE = str(pyrage.x25519.Identity.generate().to_public())
 
 
@@ -203,6 +204,21 @@ def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> N
     assert f"but the key in {other} is" in said.err
     path.write_text(re.sub('office_key: "[^"]+"', f'office_key: "{"_" * 43}"', path.read_text()))
     assert "this is no key" in desk("provision", "sign", path).err
+
+
+def test_before_it_signs_the_office_says_that_a_policy_needs_a_newer_image(
+    desk: Desk, tmp_path: Path
+) -> None:
+    own = tmp_path / "etc" / "policies" / "ours.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text((ROOT / "config/policies/generic.yaml").read_text() + "since: 99.0.0\n")
+    told = "policy ours comes with camerad 99.0.0: a camera needs an image of that version"
+    new = ("--device", "camera-07", "--policy", "ours", "--recipient", DESK)
+    said = desk("provision", "new", *new, "--output", tmp_path / "07")
+    assert (said.code, said.err.count(told)) == (0, 1)
+    for action in ("sign", "check"):
+        said = desk("provision", action, tmp_path / "07" / NAME)
+        assert (said.code, said.err.count(told)) == (0, 1), action
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ SHIPPED = {
     "generic": (31, 30, SELF_VIEW, 14),
 }
 
+FIRST = frozenset(
+    ("nrw-ordnungsamt", "bundespolizei", "bayern", "bremen", "baden-wuerttemberg", "generic")
+)
+"""Those of version 0.1.0, the only ones that may be without `since`; nothing is added here."""
+
 OWN = """\
 title: Ours
 pre_event: {max_seconds: 10, seconds: 5, sound: false, armed_in: [self_view]}
@@ -50,6 +55,8 @@ def test_a_shipped_policy_holds_as_its_sources_say(name: str, write: Write) -> N
     ) == SHIPPED[name]
     assert not buffer.sound
     assert policy.name == name
+    # Cameras that were made before it was there refuse a file that names it.
+    assert (policies.newer_image(name) is None) == (name in FIRST)
 
 
 def test_no_policy_is_shipped_without_standing_here(write: Write) -> None:
@@ -95,19 +102,23 @@ def test_an_unknown_policy_lists_those_there_are(write: Write) -> None:
     path = write("policy: oars\n", ours=OWN, theirs=OWN)
     shipped = ", ".join(sorted([*SHIPPED, "ours", "theirs"]))
     assert check_file(path) == [
-        f'c.yaml:1: policy: "oars" is no policy; did you mean ours? (known policies: {shipped})'
+        'c.yaml:1: policy: "oars" is no policy of this version; did you mean ours? '
+        f"(known policies: {shipped})"
     ]
 
 
 def test_the_beginning_of_a_policys_name_is_understood(write: Write) -> None:
     (mistake,) = check_file(write("policy: nrw\n"))
-    assert mistake.startswith('c.yaml:1: policy: "nrw" is no policy; did you mean nrw-ordnungsamt?')
+    assert mistake.startswith(
+        'c.yaml:1: policy: "nrw" is no policy of this version; did you mean nrw-ordnungsamt?'
+    )
 
 
 def test_where_nothing_resembles_the_policy_all_are_listed(write: Write) -> None:
     (mistake,) = check_file(write("policy: xyz\n"))
     assert mistake == (
-        'c.yaml:1: policy: "xyz" is no policy; known policies: ' + ", ".join(sorted(SHIPPED))
+        'c.yaml:1: policy: "xyz" is no policy of this version; known policies: '
+        + ", ".join(sorted(SHIPPED))
     )
 
 
@@ -116,7 +127,7 @@ def test_without_any_policy_installed_the_message_says_so(
 ) -> None:
     monkeypatch.setattr(policies, "shipped_directories", lambda: ())
     assert check_file(write("policy: ours\n")) == [
-        'c.yaml:1: policy: "ours" is no policy; no policy is installed'
+        'c.yaml:1: policy: "ours" is no policy of this version; no policy is installed'
     ]
 
 
@@ -362,3 +373,27 @@ def test_a_policy_that_arms_nowhere_says_so(write: Write) -> None:
 def test_the_policy_is_not_judged_by_a_value_that_is_wrong_in_itself(write: Write) -> None:
     path = write("policy: bremen\ncamera: {key_interval_s: 100}\npre_event: {seconds: 30}\n")
     assert [line.split(": ")[1] for line in check_file(path)] == ["camera.key_interval_s"]
+
+
+def test_a_policy_that_older_images_do_not_have_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "ETC", tmp_path)
+    (tmp_path / "policies").mkdir()
+    path = tmp_path / "policies" / "ours.yaml"
+    path.write_text(OWN)
+    assert policies.newer_image("ours") is None
+    path.write_text(f"{OWN}since: 0.10.0\n")
+    said = policies.newer_image("ours")
+    assert said is not None and "comes with camerad 0.10.0" in said and "docs/updates.md" in said
+    for software, older in (("0.9.9", True), ("?", True), ("0.10.0", False), ("1.0.0rc1", False)):
+        told = policies.newer_image("ours", software)
+        assert (told is not None) == older, software
+        assert not older or f"it runs {software}" in str(told)
+    for text in ("since: soon\n", "- no mapping\n"):
+        path.write_text(text)
+        assert policies.newer_image("ours") is None  # whoever reads it says what is wrong
+    path.unlink()
+    path.mkdir()
+    assert policies.newer_image("ours") is None
+    assert policies.newer_image(None) is None

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
@@ -112,13 +111,6 @@ def test_one_damaged_line_never_gives_more_than_messages(
     lines[number] = indent + re.sub(r"^# ?|(?<=: ).*", "", lines[number]) + value
     for mistake in check_file(write("\n".join(lines))):
         assert re.match(r"c\.yaml:\d+:(\d+:)? .+; .+", mistake) or "(0-27)" in mistake, mistake
-
-
-@pytest.mark.parametrize(
-    "name", policies.known_policies((policies.shipped_directories()[0] / "policies",))
-)
-def test_every_policy_is_named_in_it(name: str) -> None:
-    assert f"#   {name} " in TEXT
 
 
 def test_it_and_every_policy_and_announcement_are_installed_with_the_package() -> None:

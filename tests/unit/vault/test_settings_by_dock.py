@@ -43,6 +43,7 @@ from tests.unit.provisioning.scene import OFFICE, document
 from .office_scene import URL, OfficeScene
 
 KID = KEY.public.thumbprint
+NEW_POLICY = document(2, camera=KID, device="cam-1").replace(b"policy: generic", b"policy: ours")
 STATUS = {"version": "0.1.0", "image": None, "conditions": ["docked"], "ready": True}
 
 
@@ -181,12 +182,29 @@ def test_a_file_goes_all_the_way(way: Way) -> None:
     assert way.offers.find(KID) is None
 
 
+def test_a_policy_that_the_camera_s_image_does_not_have_is_said_before_it_is_offered(
+    way: Way, tmp_path: Path
+) -> None:
+    way.dock()
+    path = tmp_path / "etc" / "policies" / "ours.yaml"
+    path.parent.mkdir(parents=True)
+    own = next(one for one in policies.shipped_directories() if (one / "policies").is_dir())
+    path.write_text((own / "policies" / "generic.yaml").read_text() + "since: 99.0.0\n")
+    with pytest.raises(OfferRefusedError, match=r"cam-1: .* comes with camerad 99\.0\.0") as caught:
+        way.offer(NEW_POLICY)
+    assert (caught.value.why, way.offers.find(KID)) == ("newer_image", None)
+    path.write_text(path.read_text().replace("99.0.0", "0.1.0"))
+    way.offer(NEW_POLICY)
+    assert way.offers.find(KID) is not None
+
+
 @pytest.mark.parametrize(
     ("offer", "why"),
     [
         (document(1, "# older\n", camera=KID, device="cam-1"), "is not above"),
         (document(2, camera="A" * 43, device="cam-1"), "another camera"),
         (document(2, camera=KID, reset=KID, device="cam-1"), "card alone"),
+        (NEW_POLICY, "such as a new policy, needs an update of the camera first"),
     ],
 )
 def test_what_an_office_s_server_offers_of_its_own_is_refused(
