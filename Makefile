@@ -71,7 +71,7 @@ ifndef side_by_side
 endif
 .PHONY: help run test single unit states realtime lint types generated generate announcements pictures cards bench
 .PHONY: bench-index bench-office fleet campaign soak image image-check image-test image-cuts arm64-test
-.PHONY: clean distclean
+.PHONY: clean distclean dist
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -87,6 +87,7 @@ help:
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
 	@echo '                docs/operations.md and hardware.md, camerad/schema.json'
+	@echo 'make dist       sdist and wheel: OUT=dist'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   display and page, drawn anew for tests and documents; to be looked at'
 	@echo 'make cards      the officer'"'"'s cards as PDF, one side of A5 each: OUT=dist'
@@ -157,6 +158,11 @@ lint:
 types:
 	$(prepare) test
 	$(python) -m mypy
+
+# Sdist and wheel of this tree, by the one backend that also installs it.
+dist:
+	$(prepare) test
+	$(python) -c 'import setuptools.build_meta as made; made.build_sdist("$(OUT)"); made.build_wheel("$(OUT)")'
 
 # What is made from the code is as the code would make it now. The listening test takes 4 s of a processor, and unit
 # tests make it anyway (tests/unit/behaviour/test_listening.py): they compare its page.

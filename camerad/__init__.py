@@ -4,4 +4,4 @@ Each package answers one question, and its docstring says which. docs/architectu
 has the floors: which package may import which.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -49,6 +49,7 @@ COMMANDS: Final = (
     "update",
 )
 """Each a module in `camerad.cli`."""
+_VERSION: Final = f"camerad {__version__}"
 _LIKE_AN_OPTION: Final = re.compile("-[A-Za-z0-9_-]{42}")
 """A key's thumbprint (RFC 7638) that begins like an option."""
 
@@ -66,6 +67,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     is who asks it something, so what the other commands need is not imported for one of them.
     """
     top = _Parser(prog="camerad", description="Firmware of a body-worn camera.")
+    top.add_argument("--version", action="version", version=_VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the camera until it is told to end")
@@ -193,7 +195,7 @@ def _carry_out(options: argparse.Namespace) -> int:
             code: int = _module(name).run(options)
             return code
         case _:
-            print(f"camerad {__version__}")  # noqa: T201
+            print(_VERSION)  # noqa: T201
             return 0
 
 

@@ -84,6 +84,9 @@ def daemon(tmp_path: Path) -> Iterator[str]:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["version"]) == 0
     assert capsys.readouterr().out == f"camerad {__version__}\n"
+    with pytest.raises(SystemExit) as ended:
+        main.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"camerad {__version__}\n")
 
 
 def test_status_for_people_and_for_programs(
