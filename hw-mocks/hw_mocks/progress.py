@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
+_T = TypeVar("_T")
+TELL_EVERY: Final = 10.0
+"""Seconds between two words of what is waited for."""
 _LINE_SECONDS: Final = 2.0
 _REDRAW_SECONDS: Final = 0.1
+
+
+async def waited_for(what: str, work: Coroutine[Any, Any, _T], say: Callable[[str], None]) -> _T:
+    """What `work` returns; says every `TELL_EVERY` seconds what is waited for, and how long."""
+    task = asyncio.ensure_future(work)
+    began = time.monotonic()
+    try:
+        while not (await asyncio.wait({task}, timeout=TELL_EVERY))[0]:
+            say(f"waiting for {what}: {time.monotonic() - began:.0f} s")
+    finally:
+        task.cancel()
+    return task.result()
 
 
 class Progress:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tests.bench import (
     command_line,
@@ -28,6 +29,8 @@ from tests.bench import (
     waking,
 )
 from tests.bench.report import Results
+
+_T = TypeVar("_T")
 
 LIMIT_SECONDS: Final = 20 * 60
 """A run that takes longer hangs."""
@@ -55,16 +58,20 @@ def measure(effort: plan.Effort, work: Path) -> Results:
     began = time.monotonic()
     described = machine.description()
     footage = plan.footage()
+
+    def again(what: str, one: Callable[[plan.Effort, str, Path], _T], clip: str = footage) -> _T:
+        return plan.repeated(what, lambda folder: one(effort, clip, folder), work)
+
     return Results(
         machine=described,
         # First, while the recordings of other measurements are not yet being written back.
         cpu=cpu.measure(effort, footage, work),
-        memory=memory.measure(effort, footage, work),
-        waking=waking.measure(effort, footage, work),
-        starting=starting.measure(effort, footage, work),
-        latency=latency.measure(effort, footage, work),
-        display=display.measure(effort, plan.footage(display.CLIP), work),
-        loss=loss.measure(effort, footage, work),
+        memory=again("memory", memory.measure),
+        waking=again("wakes", waking.measure),
+        starting=again("starts", starting.measure),
+        latency=again("latency", latency.measure),
+        display=again("display", display.measure, plan.footage(display.CLIP)),
+        loss=again("loss", loss.measure),
         evidence=evidence.measure(effort, footage, work),
         stamping=stamping.measure(effort),
         sounding=sounding.measure(effort, footage),

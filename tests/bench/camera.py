@@ -34,6 +34,7 @@ from tests.bench.plan import (
     THREADS,
     WIDTH,
     BenchError,
+    ProcessEndedError,
 )
 
 MAIN_BUTTON: Final = 17
@@ -238,6 +239,8 @@ class Camera:
         trace: TracebackType | None,
     ) -> None:
         process = self._process
+        if isinstance(error, ProcessEndedError):
+            error.add_note("\n  ".join(["what camerad said:", *self._said()]))
         if process is not None:
             process.terminate()
             try:
@@ -269,8 +272,11 @@ class Camera:
             raise self._failure(f"camerad has ended with exit code {code}")
 
     def _failure(self, what: str) -> BenchError:
-        lines = (self.root / "log").read_text(errors="replace").splitlines()
-        return BenchError("\n  ".join([what, *lines[-12:]]))
+        return BenchError("\n  ".join([what, *self._said()]))
+
+    def _said(self) -> list[str]:
+        """The end of the daemon's log."""
+        return (self.root / "log").read_text(errors="replace").splitlines()[-12:]
 
     # ------------------------------------------------------------------------------- processes
 
@@ -281,11 +287,11 @@ class Camera:
         return self._process.pid
 
     def child(self, module: str) -> int:
-        """Process id of the child that runs `module`."""
+        """Process id of the child that runs `module`. Raises ProcessEndedError where none does."""
         for pid, arguments in children(self.controller).items():
             if module in arguments:
                 return pid
-        raise self._failure(f"camerad runs no {module}")
+        raise ProcessEndedError(f"camerad runs no {module}")
 
     @property
     def camera_pids(self) -> list[int]:

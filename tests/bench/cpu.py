@@ -26,7 +26,7 @@ from typing import Any, Final
 from tests.bench import loss, machine
 from tests.bench.camera import SELF_VIEW, Camera
 from tests.bench.peers import BareProcess, Picamera2Process
-from tests.bench.plan import FPS, PRE_EVENT_SECONDS, THREADS, Effort, log
+from tests.bench.plan import FPS, PRE_EVENT_SECONDS, THREADS, Effort, log, repeated
 
 FILL_SECONDS: Final = PRE_EVENT_SECONDS + 1.5
 """Until a buffer is full: with the group that it may hold beyond."""
@@ -69,6 +69,19 @@ class Result:
     others: list[float] = field(default_factory=list)
     kilobits: int = 0
 
+    def add(self, other: Result) -> None:
+        """Take in what another round has measured."""
+        for mine, others in (
+            (self.rounds, other.rounds),
+            (self.pre_event, other.pre_event),
+            (self.stopped_short, other.stopped_short),
+        ):
+            for subject, figures in others.items():
+                mine[subject] += figures
+        self.held += other.held
+        self.others += other.others
+        self.kilobits = other.kilobits or self.kilobits
+
     def median(self, subject: str) -> float:
         """Milliseconds per picture over all rounds."""
         return median(figure for slices in self.rounds[subject] for figure in slices)
@@ -84,22 +97,28 @@ class Result:
 
 def measure(effort: Effort, footage: str, work: Path) -> Result:
     """Run all rounds."""
-    bench = _Bench(effort, footage, work)
-    for number in range(effort.rounds):
-        log.info("CPU: round %d of %d", number + 1, effort.rounds)
-        bench.side_by_side(number)
+    result, random = Result(), Random(SEED)
+
+    def side_by_side(folder: Path) -> Result:
+        return _Round(effort, footage).side_by_side(folder, random)
+
+    for number in range(1, effort.rounds + 1):
+        what = f"CPU: round {number} of {effort.rounds}"
+        log.info("%s", what)
+        result.add(repeated(what, side_by_side, work))
     for _ in range(min(THREAD_ROUNDS, effort.rounds)):
-        bench.threads()
-    return bench.result
+        threads = repeated("CPU: threads", lambda _: _Round(effort, footage).threads(), work)
+        result.add(threads)
+    return result
 
 
-class _Bench:
-    def __init__(self, effort: Effort, footage: str, work: Path) -> None:
+class _Round:
+    """One round. What is measured of it counts once it is whole."""
+
+    def __init__(self, effort: Effort, footage: str) -> None:
         self.result = Result()
         self._effort = effort
         self._footage = footage
-        self._work = work
-        self._random = Random(SEED)
 
     def _slices(self, groups: Mapping[str, Sequence[int]], count: int | None = None) -> None:
         effort = self._effort
@@ -108,14 +127,14 @@ class _Bench:
         for name, figures in found.items():
             self.result.rounds[name].append([figure / FPS for figure in figures])
 
-    def side_by_side(self, number: int) -> None:
-        """One round: all subjects from their start to the end of a recording."""
-        root, video = self._work / f"cpu-{number}", self._work / f"cpu-{number}.mp4"
+    def side_by_side(self, work: Path, random: Random) -> Result:
+        """All subjects from their start to the end of a recording."""
+        root, video = work / "cpu", work / "cpu.mp4"
         pre_event = {"seconds": PRE_EVENT_SECONDS}
         with contextlib.ExitStack() as stack:
             peer = stack.enter_context(Picamera2Process(self._footage, THREADS, PRE_EVENT_SECONDS))
             # So that their pictures come at another time in each round.
-            time.sleep(self._random.random() / FPS)
+            time.sleep(random.random() / FPS)
             camera = stack.enter_context(Camera(root, self._footage, "generic", pre_event))
             with Picamera2Process(self._footage, THREADS, 0) as sensor:
                 time.sleep(SETTLE_SECONDS)
@@ -151,8 +170,9 @@ class _Bench:
         self._note_span(loss.CAMERAD, found, camera_press_us, camera_stop_us)
         found = loss.span(video, peer.epoch_us)
         self._note_span(loss.PEER, found, peer_press_us, peer_stop_us)
+        return self.result
 
-    def threads(self) -> None:
+    def threads(self) -> Result:
         """picamera2 with the number of threads that libx264 chooses beside picamera2 with one."""
         with (
             Picamera2Process(self._footage, 0, PRE_EVENT_SECONDS) as default,
@@ -160,6 +180,7 @@ class _Bench:
         ):
             time.sleep(SETTLE_SECONDS)
             self._slices({PEER_DEFAULT: [default.pid], PEER_ONE_THREAD: [one.pid]})
+        return self.result
 
     def _note_held(
         self, memory: float, before: Mapping[str, Any], after: Mapping[str, Any]

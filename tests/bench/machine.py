@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench.plan import BenchError
+from tests.bench.plan import ProcessEndedError
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -29,12 +29,12 @@ def cpu_ns(pid: int) -> int:
     """Nanoseconds of processor time that a process has taken, all its threads, user and system.
 
     ``clock_getcpuclockid(3)``: the same account as utime + stime in /proc, which counts in ticks of
-    10 ms. Raises BenchError if the process is gone.
+    10 ms. Raises ProcessEndedError if it is gone.
     """
     clock = ctypes.c_int()
     number = _libc.clock_getcpuclockid(pid, ctypes.byref(clock))
     if number:
-        raise BenchError(f"process {pid} has ended: {os.strerror(number)}")
+        raise ProcessEndedError(f"process {pid} has ended: {os.strerror(number)}")
     return time.clock_gettime_ns(clock.value)
 
 
@@ -108,7 +108,8 @@ class Memory:
 def memory(pid: int) -> Memory:
     """The memory of a process; ``smaps`` in proc(5).
 
-    A process that forbids dumps shows its share to root only.
+    A process that forbids dumps shows its share to root only. Raises ProcessEndedError if it has
+    ended.
     """
     rss = _kilobytes(_status(pid), "VmRSS") * 1024 / 1e6
     try:
@@ -116,6 +117,8 @@ def memory(pid: int) -> Memory:
         parts = Path(f"/proc/{pid}/smaps").read_text()
     except PermissionError:
         return Memory(None, rss)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise _ended(pid, error) from None
     simulated = re.findall(rf"{SIMULATED_BUFFER}[^\n]*\n(?:.+\n)*?Pss:\s+(\d+) kB", parts)
     return Memory(
         pss=_kilobytes(whole, "Pss") * 1024 / 1e6,
@@ -127,10 +130,12 @@ def memory(pid: int) -> Memory:
 def waits(pid: int) -> Counter[str]:
     """How often each thread of a process has waited for something, by its id.
 
-    Of what threads did that have ended meanwhile nothing is known any more.
+    Of what threads did that have ended meanwhile nothing is known any more. Raises
+    ProcessEndedError if the process has ended.
     """
     found: Counter[str] = Counter()
-    for thread in Path(f"/proc/{pid}/task").iterdir():
+    _status(pid)
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
         with contextlib.suppress(OSError):
             text = (thread / "status").read_text()
             found[thread.name] = int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
@@ -161,10 +166,18 @@ def _libraries(pid: int) -> set[str]:
 
 
 def _status(pid: int) -> str:
+    """Raises ProcessEndedError, also for one that its parent has not asked for yet (a zombie)."""
     try:
-        return Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text()
     except OSError as error:
-        raise BenchError(f"process {pid} has ended: {error.strerror}") from None
+        raise _ended(pid, error) from None
+    if "\nState:\tZ" in text:
+        raise ProcessEndedError(f"process {pid} has ended")
+    return text
+
+
+def _ended(pid: int, error: OSError) -> ProcessEndedError:
+    return ProcessEndedError(f"process {pid} has ended: {error.strerror}")
 
 
 def _kilobytes(text: str, key: str) -> int:

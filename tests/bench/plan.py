@@ -6,8 +6,13 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
 
 log: Final = logging.getLogger("bench")
 """Tells the person at the terminal how far it is."""
@@ -25,6 +30,9 @@ MAX_BITRATE: Final = 8_000_000
 THREADS: Final = 1
 GROUP_FRAMES: Final = 30
 """Pictures from key frame to key frame."""
+
+ATTEMPTS: Final = 3
+"""How often a measurement is tried whose processes are replaced in the middle of it."""
 
 PRE_EVENT_SECONDS: Final = 10
 """The buffer in which CPU time and loss are measured."""
@@ -97,6 +105,27 @@ QUICK: Final = Effort(
 
 class BenchError(Exception):
     """Error raised when something cannot be measured; one line for a person."""
+
+
+class ProcessEndedError(BenchError):
+    """Error raised when a process has ended that is being measured, as when the daemon replaces a
+    child of its."""
+
+
+def repeated(what: str, attempt: Callable[[Path], _T], work: Path) -> _T:
+    """What `attempt` measures, in a new folder below `work`. If a process ends meanwhile, say so
+    and measure all of it again, `ATTEMPTS` times in all; raises ProcessEndedError after the last.
+    """
+    for number in range(1, ATTEMPTS + 1):
+        folder = Path(tempfile.mkdtemp(dir=work))
+        try:
+            return attempt(folder)
+        except ProcessEndedError as error:
+            if number == ATTEMPTS:
+                raise
+            said = "\n  ".join([f"{what} is repeated: {error}", *getattr(error, "__notes__", ())])
+            log.warning("%s", said)
+    raise AssertionError("it returns or raises before")
 
 
 def footage(clip: str = CLIP) -> str:

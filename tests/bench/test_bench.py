@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from tests.bench import (
 )
 from tests.bench.film import FRAGMENT_US, PICTURES
 from tests.bench.goals import Goal
-from tests.bench.plan import BenchError
+from tests.bench.plan import ATTEMPTS, BenchError, ProcessEndedError, repeated
 
 
 def test_a_quantile_is_a_figure_that_was_measured() -> None:
@@ -111,6 +113,50 @@ def test_the_processor_time_of_a_process_is_counted_finer_than_in_ticks() -> Non
 def test_a_busy_process_is_not_one_of_the_others() -> None:
     found = machine.slices({"this": [os.getpid()]}, count=2, seconds=0.05)
     assert len(found["this"]) == len(found[machine.OTHERS]) == 2
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda pid: machine.slices({"child": [pid]}, count=2, seconds=0.05),
+        machine.memory,
+        machine.waits,
+    ],
+)
+def test_what_a_process_ended_in_is_measured_again_and_said(
+    measure: Callable[[int], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon replaces a child that hangs, and the run goes on; one that is replaced each time
+    ends it, with the reason."""
+    folders: list[Path] = []
+
+    def attempt(folder: Path, ended: int = 1) -> object:
+        folders.append(folder)
+        with subprocess.Popen(["sleep", "60"]) as child:
+            if len(folders) <= ended:
+                child.kill()
+                child.wait()
+            try:
+                return measure(child.pid)
+            finally:
+                child.kill()
+
+    assert repeated("round 4", attempt, tmp_path) is not None
+    assert len(set(folders)) == 2
+    assert "round 4 is repeated: process" in caplog.text
+    with pytest.raises(ProcessEndedError):
+        repeated("round 5", lambda folder: attempt(folder, ended=99), tmp_path)
+    assert len(folders) == 2 + ATTEMPTS
+
+
+def test_a_round_counts_once_it_is_whole() -> None:
+    whole, more = cpu.Result(), cpu.Result()
+    more.rounds["one"].append([1.0, 2.0])
+    more.pre_event["one"].append(10.1)
+    for _ in range(2):
+        whole.add(more)
+    assert whole.rounds["one"] == [[1.0, 2.0]] * 2
+    assert whole.pre_event["one"] == [10.1, 10.1]
 
 
 def test_memory_is_told_of_a_process_that_runs() -> None:

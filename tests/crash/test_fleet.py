@@ -4,6 +4,8 @@ what is killed in the middle goes on, and nothing is lost, twice, or another cam
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hw_mocks.fleet import fleet_office
+from hw_mocks.fleet.__main__ import main
 from hw_mocks.fleet.cards import Card, shift
 from hw_mocks.fleet.endless_film import noise
 from hw_mocks.fleet.fleet_office import FleetOffice
@@ -188,3 +192,18 @@ def test_a_shift_has_as_much_as_was_asked_for_however_it_is_cut() -> None:
         lengths = shift(600, seed, 100)
         assert sum(lengths) == 600 and min(lengths) > 0 and max(lengths) <= 300
     assert shift(600, 1, 100) == shift(600, 1, 100) != shift(600, 2, 100)
+
+
+def test_a_fleet_whose_office_does_not_start_says_so_and_keeps_the_log_that_it_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fleet_office, "START_SECONDS", 0.0)
+    assert main(["--cameras", "1", "--megabytes", "1"]) == 1
+    said = capsys.readouterr().out
+    kept = Path(said.rstrip().rpartition("everything is kept in ")[2])
+    try:
+        named = re.search(r"the office does not start; (\S+) says why", said)
+        assert named is not None and kept in Path(named[1]).parents
+        assert Path(named[1]).is_file()
+    finally:
+        shutil.rmtree(kept)

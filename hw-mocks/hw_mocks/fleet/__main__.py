@@ -7,6 +7,7 @@ real store, all in this one process: whole daemons would simulate a sensor each.
 
 A line a second says how far everything is; at the end `camerad evidence verify` checks the office's
 directory, and every file is compared with its camera's. Exit code: 0 if all of that is in order.
+Otherwise everything is kept, and the last line says where.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from camerad.verify.verdict import Verdict
 
 from hw_mocks.fleet.cards import Card, shift
 from hw_mocks.fleet.endless_film import noise
-from hw_mocks.fleet.fleet_office import FleetOffice
+from hw_mocks.fleet.fleet_office import FleetOffice, FleetOfficeError
 from hw_mocks.fleet.fleet_run import Cuts, Fleet
 from hw_mocks.free_port import free_port
+from hw_mocks.progress import waited_for
 from hw_mocks.sim.relay import Relay
 
 WIDTH, HEIGHT, BITRATE = 1280, 720, 6_000_000
@@ -61,13 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     root = given.keep or Path(tempfile.mkdtemp(prefix="camerad-fleet-", dir="/var/tmp"))
+    code = 1
     try:
-        return asyncio.run(_run(given, root))
+        code = asyncio.run(_run(given, root))
     except KeyboardInterrupt:
-        return 130
+        code = 130
+    except (FleetOfficeError, TimeoutError) as error:
+        _say(f"the fleet has ended: {error or 'not everything came about in time'}")
     finally:
-        if given.keep is None:
+        # What went wrong is read from what is left.
+        if given.keep is None and code != 1:
             shutil.rmtree(root, ignore_errors=True)
+        else:
+            _say(f"everything is kept in {root}")
+    return code
 
 
 async def _run(given: argparse.Namespace, root: Path) -> int:
@@ -88,9 +97,9 @@ async def _run(given: argparse.Namespace, root: Path) -> int:
         if relay is not None:
             await relay.start()
             relay.plug()
-        await asyncio.to_thread(office.start)
+        await waited_for("the office", asyncio.to_thread(office.start), _say)
         await fleet.open()
-        await fleet.waiting(PATIENCE)
+        await waited_for("every camera's client", fleet.waiting(PATIENCE), _say)
         _say(f"set up in {time.monotonic() - began:.0f} s; all of them are docked now")
         began = time.monotonic()
         fleet.dock()
