@@ -56,6 +56,12 @@ GRAVITY: Final = (
 )
 """Every condition that the wearer is told in words (`tables.IN_WORDS`), the gravest first."""
 
+COVERS: Final[Mapping[Condition, Condition]] = {
+    Condition.STORAGE_FULL: Condition.STORAGE_LOW,
+    Condition.BATTERY_CRITICAL: Condition.BATTERY_LOW,
+}
+"""Conditions beside which another one says nothing more, and is not told."""
+
 
 class SoundScene(Enum):
     """What a recording hears."""
@@ -181,7 +187,8 @@ def scene(state: State, facts: SceneFacts) -> Scene:
 
 
 def _status(state: State, facts: SceneFacts) -> OfficerStatus:
-    matters = [condition for condition in GRAVITY if condition in state.conditions]
+    covered = {COVERS.get(condition) for condition in state.conditions}
+    matters = [one for one in GRAVITY if one in state.conditions and one not in covered]
     # What could be done about it is refused: then the reason for that is graver.
     refused = bool(state.conditions & REFUSES_START)
     return replace(

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from camerad.behaviour.scene import (
+    COVERS,
     DARK,
     GRAVITY,
     Badge,
@@ -123,7 +124,16 @@ def test_the_status_names_each_cause_beside_what_it_says_anyway(condition: Condi
 @pytest.mark.parametrize("first", range(len(GRAVITY)))
 def test_the_gravest_is_named_and_the_others_are_counted(first: int) -> None:
     said = asked(*GRAVITY[first:], Condition.DOCKED)
-    assert (said.cause, said.more) == (GRAVITY[first], len(GRAVITY) - 1 - first)
+    others = set(GRAVITY[first + 1 :])
+    others -= {COVERS.get(one) for one in GRAVITY[first:]}
+    assert (said.cause, said.more) == (GRAVITY[first], len(others))
+
+
+@pytest.mark.parametrize(("graver", "covered"), COVERS.items())
+def test_what_the_graver_one_says_anyway_is_no_other_matter(
+    graver: Condition, covered: Condition
+) -> None:
+    assert asked(graver, covered) == asked(graver)
 
 
 def test_nothing_that_matters_is_no_cause() -> None:
