@@ -18,9 +18,10 @@ seed of all bounce.
 Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}, "until_us"}`` (answered,
 when the last edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed",
 "at_us"}]}``; one that began before the program did holds until ``until_us``, and has no down_us);
-``{"hold": {"gpio", "down", "id", "seconds"}}`` (answered likewise by ``{"held": id, "gpio",
+``{"hold": {"gpio", "down", "id", "hand", "seconds"}}`` (answered likewise by ``{"held": id, "gpio",
 "at_us"}``, at_us null if there was no edge; with ``seconds`` what is let go has been held for so
-long, and opens when they are over, or now if they are already); ``{"fault": "button_stuck" |
+long, and opens when they are over, or now if they are already, but not before every ``hand`` has
+let go); ``{"fault": "button_stuck" |
 "button_bounce" | "light_dead", "gpio", "until_us"}``.
 
 Reports: ``{"pin", "level", "at_us", "output"}`` and, with PWM, ``"hertz"``; an output that is given
@@ -115,6 +116,7 @@ class _Hold:
     name: Any
     asked_us: int
     down: bool
+    cause: str
 
 
 class SimulatedFactory(MockFactory):  # type: ignore[misc]
@@ -135,7 +137,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         self._presses: list[Press] = []
         self._presses_made = 0
         self._holds: list[_Hold] = []
-        self._held_since: dict[int, int] = {}
+        self._held_since: dict[tuple[int, str], int] = {}
         self._log: dict[int, deque[Swing]] = {}
         self._shorted: dict[int, int] = {}
         self._news = threading.Condition()
@@ -187,23 +189,24 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         """Close the contact now, open it `seconds` later; returns at once."""
         return self._press(gpio, seconds, bounce, None)
 
-    def hold(self, gpio: int, *, bounce: bool = True) -> None:
-        """Close the contact until `release`."""
+    def hold(self, gpio: int, *, bounce: bool = True, hand: str = "") -> None:
+        """Close the contact until this hand has let go by `release`, and every other one too."""
         with self._news:
-            self._held_since.setdefault(gpio, self._close(gpio, "hold", None, bounce=bounce))
+            since_us = self._close(gpio, _held_by(hand), None, bounce=bounce)
+            self._held_since.setdefault((gpio, hand), since_us)
 
-    def release(self, gpio: int, seconds: float | None = None) -> None:
-        """Open the contact that `hold` closed. seconds: once it has been held for so long, or now
-        if that is over; None: now."""
+    def release(self, gpio: int, seconds: float | None = None, hand: str = "") -> None:
+        """Take away a hand of `hold`. seconds: once it has held for so long, or now if that is
+        over; None: now."""
         with self._news:
             now = now_us()
-            since_us = self._held_since.pop(gpio, now)
+            since_us = self._held_since.pop((gpio, hand), now)
             until_us = now if seconds is None else since_us + round(seconds * 1_000_000)
             contact = self._contact(gpio)
             if until_us > now:
-                contact.end("hold", until_us)
+                contact.end(_held_by(hand), until_us)
             else:
-                contact.open("hold", now)
+                contact.open(_held_by(hand), now)
             self._news.notify_all()
 
     def stick(self, gpio: int, until_us: int) -> None:
@@ -345,7 +348,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
                 over.append(functools.partial(self._finish, press, self._since(press)))
         for hold in tuple(self._holds):
             contact = self._contact(hold.gpio)
-            if contact.settled and (hold.down or not contact.has("hold")):
+            if contact.settled and (hold.down or not contact.has(hold.cause)):
                 self._holds.remove(hold)
                 over.append(functools.partial(self._report_hold, hold, self._since(hold)))
         wanted = {press.gpio for press in self._presses} | {hold.gpio for hold in self._holds}
@@ -380,15 +383,21 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             )
         elif isinstance(hold := message.get("hold"), dict):
             gpio, length = int(hold["gpio"]), hold.get("seconds")
+            hand, down = str(hold.get("hand", "")), bool(hold["down"])
             with self._news:
-                self._holds.append(_Hold(gpio, hold.get("id"), now_us(), bool(hold["down"])))
-                if hold["down"]:
-                    self.hold(gpio)
+                self._holds.append(_Hold(gpio, hold.get("id"), now_us(), down, _held_by(hand)))
+                if down:
+                    self.hold(gpio, hand=hand)
                 else:
-                    self.release(gpio, None if length is None else float(length))
+                    self.release(gpio, None if length is None else float(length), hand)
         elif message.get("fault") == "button_stuck":
             self.stick(int(message["gpio"]), int(message["until_us"]))
         elif message.get("fault") == "button_bounce":
             self.wear(int(message["gpio"]), int(message["until_us"]))
         elif message.get("fault") == "light_dead":
             self.short(int(message["gpio"]), int(message["until_us"]))
+
+
+def _held_by(hand: str) -> str:
+    """The cause of a contact that a hand keeps closed."""
+    return f"hold {hand}"

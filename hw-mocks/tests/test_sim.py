@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 import urllib.request
@@ -52,7 +54,22 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
         "microphone": "off",
         "recording": None,
         "pre_event_seconds": 1.5,
+        "hands": {},
+        "office": None,
     }
+
+
+def test_of_a_daemon_that_does_not_answer_nothing_is_said_but_what_its_pins_show(sim: Sim) -> None:
+    to_idle(sim)
+    daemon = sim.facts()["daemon_pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        silent = until(lambda: (said := sim.state())["stage"] == "unknown" and said)
+        assert (silent["ready"], silent["conditions"], silent["recording"]) == (False, [], None)
+        assert silent["lights"] == {"red": False, "green": True, "amber": False}
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    sim.reaches("idle")
 
 
 def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -> None:

@@ -15,6 +15,9 @@ from waiting import DEADLINE
 from hw_mocks.bus import now_us
 from hw_mocks.sim.fingers import LATEST_SECONDS, MAX_WAITING, Fingers, Strange
 
+BOUNCE_US = 20_000
+"""Every bounce of a contact that closes is over after so long."""
+
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
@@ -115,6 +118,37 @@ def test_a_page_that_goes_lets_go(sim: Sim) -> None:
     run(story())
 
 
+def test_two_pages_on_one_button_add_up_and_both_are_told(sim: Sim) -> None:
+    """The contact is closed from the first finger until the last one has let go."""
+    to_idle(sim)
+
+    async def story() -> None:
+        async with page(sim) as one, page(sim) as other:
+
+            def on_it(count: int | None) -> dict[str, Any]:
+                return {"state": lambda told: told["hands"].get("main") == count}
+
+            async def does(who: Page, watcher: Page, down: bool, count: int | None) -> Any:
+                """What it is told of its finger; both are told how many are on the button."""
+                await says(who, "main", down, clock_ms())
+                told = await who.hears_each({"finger": bool, **on_it(count)})
+                await watcher.hears_each(on_it(count))
+                return told["finger"]["at_us"]
+
+            after_us, began_ms = now_us(), clock_ms()
+            closed_us = await does(one, other, True, 1)
+            assert await does(other, one, True, 2) is None
+            assert await does(one, other, False, 1) is None
+            assert (await edges(sim, after_us))[-1]["on"]
+            opened_us = await does(other, one, False, None)
+            assert 0 < opened_us - closed_us < (clock_ms() - began_ms) * 1000
+            seen = [edge["at_us"] for edge in await edges(sim, after_us) if not edge["on"]]
+            # Before the last one let go it was open for no longer than its contact bounced.
+            assert all(at_us - closed_us < BOUNCE_US or at_us >= opened_us for at_us in seen)
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -163,8 +197,10 @@ class Bench:
     async def pause(self, seconds: float) -> None:
         self.now_us += round(seconds * 1e6)
 
-    async def hold(self, button: str, down: bool, seconds: float | None = None) -> dict[str, Any]:
-        del button
+    async def hold(
+        self, button: str, down: bool, seconds: float | None = None, hand: str = ""
+    ) -> dict[str, Any]:
+        del button, hand
         if down:
             at_us = self._since_us = self.now_us
         else:
@@ -201,9 +237,9 @@ def test_no_hand_is_as_fast() -> None:
         """Buttons that never come to rest."""
 
         async def hold(
-            self, button: str, down: bool, seconds: float | None = None
+            self, button: str, down: bool, seconds: float | None = None, hand: str = ""
         ) -> dict[str, Any]:
-            del button, seconds
+            del button, seconds, hand
             if down:
                 await asyncio.Event().wait()
             return {"at_us": None}
@@ -226,9 +262,9 @@ def test_a_clock_that_runs_ahead_holds_no_button_for_long() -> None:
             self.seconds: list[float | None] = []
 
         async def hold(
-            self, button: str, down: bool, seconds: float | None = None
+            self, button: str, down: bool, seconds: float | None = None, hand: str = ""
         ) -> dict[str, Any]:
-            del button
+            del button, hand
             if not down:
                 self.seconds.append(seconds)
             return {"at_us": now_us()}

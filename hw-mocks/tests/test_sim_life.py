@@ -265,9 +265,9 @@ def test_a_daemon_that_was_killed_is_not_ready_though_it_has_not_been_seen_to_en
     """Its last word was that it is; whoever pressed now would press in vain."""
     word = {**_NOTHING, "stage": "idle", "ready": True}
     killed = SimpleNamespace(pid=4711, comes_back=True)
-    board = SimpleNamespace(outputs=dict, off=False)
+    board = SimpleNamespace(outputs=dict, hands=dict, off=False)
     server = SimpleNamespace(
-        _daemon=killed, _board=board, _panel=SimpleNamespace(lit=lambda: False)
+        _daemon=killed, _board=board, _panel=SimpleNamespace(lit=lambda: False), _office=None
     )
     state = Server.state(server, word)  # type: ignore[arg-type]
     assert (state["stage"], state["ready"]) == ("starting", False)

@@ -260,6 +260,20 @@ def steps(one: Person) -> list[str]:
     return [text.strip() for text in found]
 
 
+GIVEN_AWAY = """() => {
+  const telling = ["cue", "conditions", "elapsed", "voice"].filter((id) => {
+    const element = document.getElementById(id);
+    return element.textContent !== "" && element.checkVisibility();
+  });
+  const panels = [".past", ".recordings", ".faults", "#keys"].filter(
+    (one) => document.querySelector(one).checkVisibility()
+  );
+  const hint = document.getElementById("hint").textContent;
+  return [...telling, ...panels, ...(hint.includes("einer Übung") ? [] : [hint])];
+}"""
+"""What tells more than the camera does."""
+
+
 def waits_for_steps(one: Person, count: int) -> None:
     one.waits("n => document.querySelectorAll('#course .steps li strong').length === n", count)
 
@@ -296,7 +310,7 @@ def test_the_first_minute_ticks_itself_off_by_what_happened(
         ).click()
         waits_for_steps(one, 5)
         assert steps(one) == ["right"] * 5
-        page.get_by_text("Over: 5 of 5 right.").wait_for()
+        page.get_by_text("Over: 5 of 5 steps done").wait_for()
 
         # One byte of a copy is changed, which is found; the recording stays as it was.
         row = page.locator(f"[id='recording-{recording['id']}']")
@@ -325,12 +339,23 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         # What goes wrong is part of the exercise, and seen by everybody.
         waits_for_steps(one, 2)
         assert "microphone_down" in camera.state["conditions"]
+        # Nothing but the camera says what it felt like, or what to do.
+        assert page.evaluate(GIVEN_AWAY) == []
+        one.sees("asked")
         page.locator(".question button").nth(0).click()
         waits_for_steps(one, 3)
+        # The right answer stands beside a wrong one, and what is the matter is told again.
+        wrong = page.locator("#course .steps li.wrong")
+        assert "Richtig: Es zeichnet ohne Ton auf" in (wrong.text_content() or "")
+        page.locator("#conditions").get_by_text("Mikrofon gestört").wait_for()
         one.sees("answered")
+        page.locator("#course-help").click()
+        assert "Richtig: Große Taste" in (
+            page.locator("#course .steps [aria-current]").text_content() or ""
+        )
         camera.stop()
         waits_for_steps(one, 4)
-        assert steps(one) == ["richtig", "richtig", "falsch", "richtig"]
+        assert steps(one) == ["richtig", "richtig", "falsch", "mit Hilfe"]
         # It ends with the exercise.
         switch = "[aria-labelledby~='fault-microphone_gone']"
         one.waits("s => document.querySelector(s).ariaChecked === 'false'", switch)
@@ -338,14 +363,23 @@ def test_an_exercise_that_the_address_names_and_its_protocol(
         page.screenshot(path=SCREENSHOTS / "exercise-printed.png")
         assert page.locator("#protocol tbody tr").count() == 4
         assert page.locator("#protocol").is_visible()
-        panels = (".stand", ".now", ".past", ".recordings", ".faults", "header", "#webcam")
+        panels = (
+            ".stand",
+            ".telling",
+            ".now",
+            ".past",
+            ".recordings",
+            ".faults",
+            "header",
+            "#webcam",
+        )
         for hidden in (*panels, "#course-begin", "#scenario-cut"):
             assert not page.locator(hidden).is_visible(), hidden
         page.emulate_media(media="screen")
 
         # In the other language, and one that nobody made.
         page.get_by_role("button", name="English").click()
-        assert steps(one) == ["right", "right", "wrong", "right"]
+        assert steps(one) == ["right", "right", "wrong", "with help"]
         page.goto(f"{camera.url}/?scenario=nonsense")
         page.get_by_text("There is no exercise").wait_for()
         if CAMPAIGN:
@@ -483,6 +517,10 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     played.take({ what: "stopped", atUs: 41e6 }),
                     played.answer(0, 42e6),
                 ];
+                // By holding, self-view is passed over, and a stop passes over the mark.
+                const minute = new Exercise(scenario("minute"), 1e6);
+                minute.take({ what: "recording", from: "idle", atUs: 3e6 });
+                minute.take({ what: "stopped", atUs: 8e6 });
                 const facts = new Facts("main");
                 const state = (stage, recording = null, muted = false) =>
                     ({ stage, recording, muted, conditions: [] });
@@ -511,12 +549,18 @@ def test_every_exercise_can_be_played_and_has_words(chromium: Browser, camera: B
                     ...facts.state(state("recording", { since_us: 4.5e6 }), 10.9e6),
                     ...facts.state(state("idle"), 11e6),
                 ];
-                return { taken, results: played.results, said: said.map((one) => one.what) };
+                return {
+                    taken, results: played.results, minute: minute.results,
+                    said: said.map((one) => one.what),
+                };
             }"""
         )
         assert results["taken"] == [False, False, True, True, False, False]
         assert [one["result"] for one in results["results"]] == ["otherwise", "late"]
-        assert [one["seconds"] for one in results["results"]] == [1, 39]
+        # Each step has its own time.
+        assert [one["seconds"] for one in results["results"]] == [1, 38]
+        passed = [(one["result"], one["seconds"]) for one in results["minute"]]
+        assert passed == [("otherwise", 2), ("right", 0), ("missed", 5), ("right", 0)]
         assert results["said"] == [
             *("recording", "recording", "mark", "muted", "unmuted", "stopped")
         ]

@@ -356,6 +356,30 @@ def makes_package(clerk: Worker, day: Day, directory: Path) -> None:
     assert found.returncode == made.returncode, found.stdout + found.stderr
 
 
+ROWS_IN_SIGHT: Final = """() => [...document.querySelectorAll("tbody tr")].filter((row) => {
+  const { left, right, top, bottom } = row.getBoundingClientRect();
+  const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return top >= 0 && bottom <= innerHeight && row.contains(hit);
+}).map((row) => row.textContent)"""
+"""Of a list, those that are whole and under nothing."""
+
+
+def shows_what_is_left(clerk: Worker, day: Day) -> None:
+    """In one window: one that is held, and each of the others with the day on which it went."""
+    rows = clerk.page.locator("tbody tr")
+    expect(rows).to_have_count(1 + len(day.others))
+    rows.last.scroll_into_view_if_needed()
+
+    def seen() -> list[str]:
+        return [str(row) for row in clerk.page.evaluate(ROWS_IN_SIGHT)]
+
+    # What welcomes the clerk lies over the list for a moment.
+    until(lambda: len(seen()) == 1 + len(day.others), DEADLINE, "the whole list is in sight")
+    went = clerk.word("deleted_at").partition("{")[0]
+    (left,) = (row for row in seen() if went not in row)
+    assert REASON in left
+
+
 def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
     """Two weeks later: what is held is there, all else is not, and the page says so."""
     page = clerk.page
@@ -371,6 +395,7 @@ def sees_the_rest_gone(clerk: Worker, day: Day) -> None:
         expect(gone.filter(has_text=one)).to_have_count(1)
     clerk.sees("deletions-later")
     clerk.goes("recordings")
+    shows_what_is_left(clerk, day)
     clerk.sees_again("later")
     clerk.one.forgives += ("Failed to load resource: the server responded with a status of 404",)
     for one, key in ((day.others[0], "deleted"), (day.marked, "held"), (NEVER, "never")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from hw_mocks.sim.faults import FAULTS
@@ -46,6 +47,34 @@ SILENT_NOW = """wanted => {
 }"""
 """Whether the newest silence that the timeline shows lasts until now, to a pixel. Silences are not
 counted: while a microphone is opened there is one, too, until the daemon tells better."""
+
+
+VISIBLE_WORDS: Final = """() => {
+  const seen = (node) =>
+    node.parentElement.checkVisibility({ visibilityProperty: true }) &&
+    !node.parentElement.closest(".unseen, noscript");
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let count = 0;
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    if (seen(node)) count += (node.data.match(/[\\p{L}\\p{N}]\\S*/gu) ?? []).length;
+  }
+  return count;
+}"""
+"""Of the whole page, whether or not one has to scroll for them; what is folded is not seen."""
+WORDS: Final = 150
+TOGETHER: Final = """(ids) => ids.filter((id) => {
+  const element = document.getElementById(id);
+  const { top, bottom, left, right } = element.getBoundingClientRect();
+  const inside = top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+  return !inside || element.textContent.trim() === "";
+})"""
+"""Those that say nothing, or are out of sight."""
+TOP_DOWN: Final = """(selectors) => {
+  const tops = selectors.map((one) => document.querySelector(one).getBoundingClientRect().top);
+  return tops.every((top, at) => at === 0 || top > tops[at - 1]);
+}"""
+FIRST_SCREENS: Final = ((1440, 900), (1280, 720), NARROW)
+"""A desktop, a projector, a phone."""
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +225,8 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
             )
             one.waits(SILENT_NOW, silent)
 
+        one.tabs_to(".faults summary")
+        keyboard.press("Enter")
         switch = "[aria-labelledby='group-camera fault-camera_stall']"
         one.tabs_to(switch)
         keyboard.press("Space")
@@ -289,3 +320,33 @@ def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: Bo
     # One word for one thing, on the display, the card and the page.
     said = "".join(path.read_text() for path in PAGE.glob("words-*.js"))
     assert [word for word in OTHER_WORDS if word in said] == []
+
+
+@pytest.mark.parametrize(("language", "idle"), [("de-DE", "Bereit"), ("en-GB", "Idle")])
+def test_a_newcomer_reads_the_first_screen_in_a_minute(
+    chromium: Browser, camera: BodyCamera, language: str, idle: str
+) -> None:
+    """Few words, the stages before all else, and what the camera tells in sight together."""
+    with person(
+        chromium, camera.url, f"first-{language}", size=WIDE, scheme="light", language=language
+    ) as one:
+        page = one.page
+        one.waits_for_stage(idle)
+        for size in FIRST_SCREENS:
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            one.sees(f"idle-{size[0]}")
+            assert page.evaluate(VISIBLE_WORDS) < WORDS, size
+            assert page.evaluate(TOP_DOWN, ["#stage", "#stages", "#dock", "details:has(> #keys)"])
+            assert not page.locator("#switchboard").is_visible()
+        page.set_viewport_size({"width": 1280, "height": 720})
+        camera.press()
+        camera.wait(stage="self_view")
+        camera.press()
+        one.waits("() => ['cue', 'voice'].every((id) => document.getElementById(id).textContent)")
+        assert page.evaluate(TOGETHER, ["stage", "hint", "cue", "voice", "button-main"]) == []
+        one.sees("recording-1280")
+        # However far one has scrolled.
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        assert page.evaluate(TOGETHER, ["stage", "hint", "button-main"]) == []
+        camera.stop()
+        camera.wait(stage="idle")

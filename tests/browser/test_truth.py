@@ -12,9 +12,11 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Route
 
+from camerad.behaviour.signals import Rhythm
+from camerad.behaviour.stages import Intent
 from tests.breadth import breadth
 from tests.browser.gate import Gate, gate
-from tests.browser.person import STAGE, WIDE, Person, person
+from tests.browser.person import NARROW, STAGE, WIDE, Person, person
 from tests.system.harness import BodyCamera, until
 
 pytestmark = pytest.mark.system
@@ -87,7 +89,7 @@ SHOWN: Final = """() => {
     ),
     display: light("display").getAttribute("aria-label"),
     over: seen(light("display-unknown")).display !== "none",
-    grey: [".stand", ".now", ".panel"].every(
+    grey: [".stand", ".telling", ".now", ".panel"].every(
       (one) => seen(document.querySelector(one)).filter === "grayscale(1)"
     ),
     feel: [...document.querySelectorAll(".feel li")].map((one) => one.textContent),
@@ -160,6 +162,81 @@ def known_again(one: Person, stage: str) -> None:
     shown = one.page.evaluate(SHOWN)
     assert not shown["lost"] and not shown["over"] and not shown["grey"]
     assert not any("unbekannt" in light for light in shown["lights"])
+
+
+TABLE: Final = """async ([language, cues]) => {
+  const { tell } = await import("/page/telling.js");
+  const { keysIn } = await import("/page/buttons.js");
+  const { speak, words } = await import("/page/words.js");
+  const { explain } = await import("/page/stages.js");
+  speak(language);
+  const board = await (await fetch("/api/board")).json();
+  const names = Object.keys(words().conditions);
+  const pairs = names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other]));
+  const alone = [[], ...names.map((name) => [name])];
+  const rows = [];
+  const row = (stage, ready, conditions, cue) => {
+    const recording = stage === "recording" && { since_us: 0, pre_event_seconds: 2, trigger: "x" };
+    const state = stage && {
+      stage, ready, conditions, empty: false, muted: false, microphone: "on", shift: null,
+      handover: null, recording: recording || null, pre_event_seconds: 0,
+    };
+    rows.push([stage, ready, conditions, cue, tell({ state, board, cue })]);
+  };
+  const stages = [null, ...Object.keys(words().stages)];
+  for (const stage of stages) {
+    for (const ready of [true, false]) {
+      for (const conditions of [...alone, ...pairs]) row(stage, ready, conditions, null);
+      for (const conditions of alone) for (const cue of cues) row(stage, ready, conditions, cue);
+    }
+  }
+  const keys = stages.flatMap((stage) => [true, false].map((ready) =>
+    keysIn(stage, board.buttons, board.policy, ready).map((one) => one.textContent).join()));
+  explain(board.policy, false);
+  const step = document.querySelector("#step-idle strong").textContent;
+  explain(board.policy, true);
+  return { rows, keys, step, rhythms: words().rhythms };
+}"""
+"""What is said of every stage, ready or not, with each pair of conditions and after each cue."""
+CALLED: Final = {
+    "de": ("Bereit", "Aufzeichnung", "Speicher voll", "Speicher fast voll", "beginnt"),
+    "en": ("Idle", "Recording", "storage full", "storage low", "begins"),
+}
+PROGRAM_NAMES: Final = tuple(
+    name.value.replace("_", " ") for name in Intent if "_" in name.value or name == "escalate"
+)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_nothing_is_claimed_but_what_is_known_just_now(
+    chromium: Browser, camera: BodyCamera, language: str
+) -> None:
+    """A table of all that the daemon can be at, dead and stalled included."""
+    page = chromium.new_page()
+    page.goto(camera.url)
+    cues = [one.name.lower() for one in Rhythm]
+    found = page.evaluate(TABLE, [language, cues])
+    page.close()
+    idle, records, full, low, promise = CALLED[language]
+    rhythms = found["rhythms"]
+    assert found["step"] != idle
+    says_so = {rhythms[name] for name in ("records", "silent")}
+    assert len(found["rows"]) > 5000
+    for stage, ready, conditions, cue, told in found["rows"]:
+        case = (stage, ready, conditions, cue, told)
+        answers = stage in ("idle", "self_view", "recording", "stopping")
+        can = answers and ready and stage in ("idle", "self_view")
+        assert (told["tone"] == "ready") is can, case
+        assert told["headline"] != idle or can, case
+        assert told["headline"] != records or stage == "recording", case
+        assert told["cue"] not in says_so or stage == "recording", case
+        assert answers or not (told["cue"] or told["conditions"] or told["elapsed"]), case
+        assert not (full in told["conditions"] and low in told["conditions"]), case
+        assert promise not in told["hint"] or can, case
+        # What was felt and is true is read.
+        assert told["cue"] or not (cue == "records" and stage == "recording"), case
+    said = " ".join([*found["keys"], *(str(row[4]) for row in found["rows"])]).lower()
+    assert [name for name in PROGRAM_NAMES if name in said] == []
 
 
 STAGES: Final = (("idle", "Bereit"), ("self_view", "Spiegel"), ("recording", "Aufzeichnung"))
@@ -237,6 +314,30 @@ def pressing(chromium: Browser, network: Gate, story: str) -> Iterator[Person]:
         one.page.reload()
         one.waits_for_stage("Idle")
         yield one
+
+
+def test_two_phones_on_one_button_are_both_told(chromium: Browser, camera: BodyCamera) -> None:
+    """The camera feels one press until both have let go, and both who press know why."""
+    how: Any = {"size": NARROW, "scheme": "light", "language": "en-GB"}
+    together, others = "Another hand is on it too", "Another hand is still on it"
+    hint = "words => document.getElementById('hint').textContent.startsWith(words)"
+    with (
+        person(chromium, camera.url, "one-phone", **how) as one,
+        person(chromium, camera.url, "other-phone", **how) as other,
+    ):
+        for each in (one, other):
+            each.waits_for_stage("Idle")
+            each.page.locator("#button-display").hover()
+            each.page.mouse.down()
+        for each in (one, other):
+            each.waits(hint, together)
+        other.sees("together")
+        # So long that it is no press, which would show the display.
+        one.waits("() => document.querySelector('#button-display').classList.contains('done')")
+        one.page.mouse.up()
+        one.waits(hint, others)
+        other.page.mouse.up()
+        one.waits("() => !document.querySelector('#button-display').classList.contains('down')")
 
 
 @pytest.mark.breadth

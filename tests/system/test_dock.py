@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 from authority import authority
+from hw_mocks.sim.process import find
 
 from camerad import __version__
 from camerad.behaviour import signals
@@ -67,6 +70,36 @@ def seen(tmp_path: Path) -> list[dict[str, Any]]:
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     found: list[dict[str, Any]] = json.loads(said)
     return found
+
+
+SLOW_OFFICE = """import os, sys, time
+if sys.orig_argv[-4:-2] == ["office", "serve"]:
+    while not os.path.exists(os.environ["OFFICE_MAY_START"]):
+        time.sleep(0.05)
+"""
+"""Has the office's server wait before its first line, as on a machine that is busy."""
+
+
+def test_the_camera_comes_up_without_its_office_and_goes_on_without_it(tmp_path: Path) -> None:
+    may_start = tmp_path / "may-start"
+    (tmp_path / "sitecustomize.py").write_text(SLOW_OFFICE)
+    slow = {"PYTHONPATH": str(tmp_path), "OFFICE_MAY_START": str(may_start)}
+    config = configuration(tmp_path)
+    with body_camera(tmp_path, config, options=("--office",), environment=slow) as camera:
+        assert camera.state["office"] == "starting"
+        camera.record(0.5)
+        said = camera.ask("GET", "/office/desk")
+        assert (said.status, "is starting" in said.body["error"]) == (409, True)
+        may_start.touch()
+        until(lambda: camera.state["office"] == "open", PATIENCE, "the office is open")
+        # The first start needs no warning: the office knows its camera before it opens.
+        assert "WARNING" not in camera.log.read_text()
+        simulator = json.loads((camera.state_dir / "sim.json").read_text())["pid"]
+        office = find(simulator, "serve")
+        assert office is not None
+        os.kill(office, signal.SIGKILL)
+        until(lambda: camera.state["office"] == "ended", PATIENCE, "the office has ended")
+        camera.record(0.5)
 
 
 def test_a_docked_camera_hands_over_by_itself_and_the_office_is_content(tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ class Board:
         self._on_change = on_change
         self._outputs: dict[int, float] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
+        self._hands: dict[str, set[str]] = {}
         self._lasting: dict[str, int] = {}
         self._number = 0
 
@@ -180,34 +181,53 @@ class Board:
         order: Message = {"gpio": gpio, "seconds": seconds, "bounce": True, "id": name}
         until_us = now_us() + round(seconds * 1_000_000)
         keep = f"press {name}"
-        self.world.tell("pins", {"press": order, "until_us": until_us}, keep=keep)
-        await asyncio.wait({answer}, timeout=seconds)
-        watched = self.world.connected("pins") > 0
-        told = await self._answer(name, answer, ANSWER_SECONDS if watched else 0)
-        self.world.forget("pins", keep)
+        self._hand(button, keep, there=True)
+        try:
+            self.world.tell("pins", {"press": order, "until_us": until_us}, keep=keep)
+            await asyncio.wait({answer}, timeout=seconds)
+            watched = self.world.connected("pins") > 0
+            told = await self._answer(name, answer, ANSWER_SECONDS if watched else 0)
+            self.world.forget("pins", keep)
+        finally:
+            self._hand(button, keep, there=False)
         if told is None:
             raise NotNow("the daemon had not opened its buttons, or had ended")
         times = {key: told[key] for key in ("down_us", "up_us", "edges")}
         return {"button": button, "seconds": seconds, **times}
 
-    async def hold(self, button: str, down: bool, seconds: float | None = None) -> dict[str, Any]:
+    async def hold(
+        self, button: str, down: bool, seconds: float | None = None, hand: str = ""
+    ) -> dict[str, Any]:
         """Hold a button down, or let it go; returns when its contact has come to rest.
 
         seconds: for how long it was held, when it is let go: its contact opens when they are over,
-        or at once if they are already. It may be held before the daemon looks. Raises KeyError for
-        an unknown button.
+        or at once if they are already, unless another hand is on it. It may be held before the
+        daemon looks. hand: whose it is. Raises KeyError for an unknown button.
         """
         gpio = self.wiring.buttons[button]
         name, answer = self._question()
         length: Message = {} if seconds is None else {"seconds": seconds}
-        order: Message = {"hold": {"gpio": gpio, "down": down, "id": name, **length}}
-        keep = f"hold {gpio}"
+        order: Message = {"hold": {"gpio": gpio, "down": down, "id": name, "hand": hand, **length}}
+        keep = f"hold {gpio} {hand}"
+        self._hand(button, keep, there=down)
         reached = self.world.tell("pins", order, keep=keep if down else None)
         if not down:
             self.world.forget("pins", keep)
         patience = HOLD_SECONDS + (seconds or 0.0)
         told = await self._answer(name, answer, patience if reached else 0)
         return {"button": button, "down": down, "at_us": told["at_us"] if told else None}
+
+    def hands(self) -> dict[str, int]:
+        """How many are on each button just now, of those that are on any: fingers and presses."""
+        return {button: len(hands) for button, hands in self._hands.items() if hands}
+
+    def _hand(self, button: str, hand: str, *, there: bool) -> None:
+        hands = self._hands.setdefault(button, set())
+        if there:
+            hands.add(hand)
+        else:
+            hands.discard(hand)
+        self._on_change()
 
     def fault(
         self, name: str, seconds: float | None = None, more: dict[str, Any] | None = None

@@ -19,10 +19,13 @@ class ControlClient:
     """Follows the daemon's status. `on_change` is called on the loop whenever it is another.
 
     `status` is the newest one; None before the first, and again once the daemon is gone.
+    `silent`: whether it did not answer when it was asked last, so that what `status` says may no
+    longer be so.
     """
 
     def __init__(self, path: Path, on_change: Callable[[], None]) -> None:
         self.status: dict[str, Any] | None = None
+        self.silent = False
         self.answered = asyncio.Event()
         """Set once the daemon has answered for the first time."""
         self._path = path
@@ -48,7 +51,8 @@ class ControlClient:
 
     async def fresh(self) -> dict[str, Any] | None:
         """The status as it is now; the newest known one if the daemon does not answer in time."""
-        status = await self._get("/status", self.status)
+        status = await self._get("/status", None)
+        self._hear(silent=not isinstance(status, dict))
         return status if isinstance(status, dict) else self.status
 
     async def refresh(self) -> None:
@@ -89,8 +93,14 @@ class ControlClient:
                 if line.startswith(b"data:"):
                     self._take(json.loads(line[5:]))
 
+    def _hear(self, *, silent: bool) -> None:
+        if silent != self.silent:
+            self.silent = silent
+            self._on_change()
+
     def _take(self, status: dict[str, Any] | None) -> None:
         self.status = status
+        self.silent = False
         if status is not None:
             self.answered.set()
         self._on_change()

@@ -12,6 +12,7 @@ import asyncio
 import datetime
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +22,11 @@ from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.own_key import load_public_key
 
 from hw_mocks.free_port import free_port
+from hw_mocks.progress import waited_for
 from hw_mocks.sim import SimError
 from hw_mocks.sim.process import end_child
 from hw_mocks.sim.relay import HOST, Relay
 
-START_SECONDS: Final = 20.0
 END_SECONDS: Final = 10.0
 _SOFTWARE: Final = 70
 PEOPLE: Final = {
@@ -36,15 +37,32 @@ PEOPLE: Final = {
     "admin": ("Jo Admin", "administrator"),
 }
 """Who works in the demonstration's office: ids, names, and what they are there."""
+_NOT_OPEN: Final = {
+    "starting": "the office is starting: try again in a moment",
+    "ended": "the office has ended: the terminal of bodycam-sim says why",
+}
 
 
 class Dock:
     """The dock and its office, whose directory and files are below `root`.
 
     control: the camera's control socket. configuration: where the camera's is, when it is docked.
+    say: tells the person at the terminal. on_change: called when `state` is another.
     """
 
-    def __init__(self, root: Path, control: Path, configuration: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        control: Path,
+        configuration: Path,
+        say: Callable[[str], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.state = "starting"
+        """Of the office's server: "starting", "open" or "ended"."""
+        self._say = say
+        self._on_change = on_change
+        self._serving: asyncio.Task[None] | None = None
         self._root = root
         self._control = control
         self._configuration = configuration
@@ -84,6 +102,8 @@ class Dock:
 
     async def link(self, person: str) -> str:
         """A one-time link by which one of `PEOPLE` comes in. Raises SimError."""
+        if self.state != "open":
+            raise SimError(_NOT_OPEN[self.state], _SOFTWARE)
         name, role = PEOPLE[person]
         config = ("--config", str(self._config))
         if not self._known:
@@ -97,10 +117,11 @@ class Dock:
         return said.split()[0]
 
     async def prepare(self) -> dict[str, Any]:
-        """Make the office; returns the section ``office`` of a camera's configuration."""
+        """Make the office; returns the section ``office`` of a camera's configuration. Raises
+        SimError."""
         self._root.mkdir(exist_ok=True)
         url = f"https://{HOST}:{self.relay.port}"
-        await self._command(
+        made = self._command(
             "office",
             "init",
             str(self.directory),
@@ -109,6 +130,7 @@ class Dock:
             *("--register", str(self._register)),
             *(() if self._config.exists() else ("--url", url)),
         )
+        await waited_for("'camerad office init', which makes the office", made, self._tell)
         settings = yaml.safe_load(self._config.read_text())
         # Each time at other ports, whatever has the former ones now; behind the network.
         settings["url"] = url
@@ -122,20 +144,43 @@ class Dock:
         return {"url": url, "ca": authority.read_text(), "key": key.jwk["x"]}
 
     async def start(self) -> None:
-        """Start the office. Raises SimError if it does not come up."""
+        """Have the dock there: the network, and what starts the camera's client."""
         await self.relay.start()
         self._manager = asyncio.get_running_loop().create_task(self._manage())
-        self._office = await self._spawn("camerad", "office", "serve", "--config", self._config)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                while not await _answers(self._port):
-                    if self._office.returncode is not None:
-                        raise SimError("the office has ended; it says why above", _SOFTWARE)
-        except TimeoutError:
-            raise SimError("the office does not answer", _SOFTWARE) from None
 
-    def register(self, identity: dict[str, Any]) -> None:
-        """Have the office know the camera. identity: as the control socket gives it."""
+    def open(self, identity: dict[str, Any]) -> None:
+        """Have the office know the camera, and start its server; the camera waits for neither.
+        identity: as the control socket gives it."""
+        self._register_camera(identity)
+        self._serving = asyncio.get_running_loop().create_task(self._serve())
+
+    async def _serve(self) -> None:
+        office = await self._spawn("camerad", "office", "serve", "--config", self._config)
+        self._office = office
+        what = "the office, without which the camera works meanwhile"
+        if await waited_for(what, self._opens(office), self._tell):
+            self._is("open")
+            self._tell(f"its office keeps recordings in {self.directory}")
+            self._tell(f"the office's page is at {self.desk}; the camera's page has the way in")
+        code = await office.wait()
+        self._is("ended")
+        self._tell(f"the office has ended with exit code {code}; the camera works without it")
+
+    def _is(self, state: str) -> None:
+        self.state = state
+        self._on_change()
+
+    def _tell(self, text: str) -> None:
+        self._say(f"bodycam-sim: {text}")
+
+    async def _opens(self, office: asyncio.subprocess.Process) -> bool:
+        """Wait until cameras and people reach it; False if it has ended before."""
+        while office.returncode is None:
+            if await _answers(self._port) and await _answers(self._desk_port):
+                return True
+        return False
+
+    def _register_camera(self, identity: dict[str, Any]) -> None:
         camera = RegisteredCamera(
             name=identity["device"],
             thumbprint=identity["thumbprint"],
@@ -189,6 +234,9 @@ class Dock:
         if self._manager is not None:
             self._manager.cancel()
             await asyncio.gather(self._manager, return_exceptions=True)
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
         await end_child(self._client, END_SECONDS)
         await end_child(self._office, END_SECONDS)
         await self.relay.stop()

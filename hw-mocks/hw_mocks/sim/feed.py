@@ -5,7 +5,7 @@ recordings, and hands what is new to its followers, one `Follower` per connectio
 
 - ``state``: the state as /api/state has it, at every change and once a second
 - ``edge``: a pin has changed: {"name", "on", "at_us"} and, of an output with a pitch, "hertz"
-- ``recordings``: the list as /api/recordings has it
+- ``recordings``: the list as /api/recordings has it; null while it was not listed yet
 - ``faults``: the faults that last: {name: media time in microseconds at which it ends}
 - ``spoken``: the camera says something aloud; see `hw_mocks.sim.loudspeaker`
 - ``desk``: what the evidence desk does and found; see `hw_mocks.sim.desk`
@@ -122,7 +122,7 @@ class Feed:
         self._followed = asyncio.Event()
         self._edges = board.edges_seen
         self._state: dict[str, Any] = {}
-        self._recordings: list[dict[str, Any]] = []
+        self._recordings: list[dict[str, Any]] | None = None
         self._picture = b""
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -16,6 +16,7 @@ feel what the finger did and not what the network did to it. So:
 - What comes more than `LATEST_SECONDS` later than the quickest word of this page is refused: who
   pressed has long seen that nothing happens, and does not want it any more.
 - A page that goes lets go of everything.
+- Fingers of several pages add up, as on a real button: it is pressed until all have let go.
 
 Times on the page's clock are compared with each other only. Both clocks are believed to be equally
 fast. Time and waiting are handed in, so a test decides them.
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -40,6 +42,7 @@ QUIET_SECONDS: Final = 1.0
 a gesture."""
 LONGEST_MS: Final = 1e12
 """No page is open for longer."""
+_PAGES: Final = itertools.count()
 MAX_WAITING: Final = 64
 """Words of a page that are not carried out yet; who presses faster is no hand."""
 
@@ -49,7 +52,9 @@ Answer = dict[str, Any]
 class Buttons(Protocol):
     """What is pressed: `hw_mocks.sim.board.Board`."""
 
-    async def hold(self, button: str, down: bool, seconds: float | None = None) -> Answer:
+    async def hold(
+        self, button: str, down: bool, seconds: float | None = None, hand: str = ""
+    ) -> Answer:
         """See there."""
 
 
@@ -99,6 +104,7 @@ class Fingers:
         self._tell = tell
         self._clock = clock
         self._pause = pause
+        self._hand = f"page {next(_PAGES)}"
         self._waiting: asyncio.Queue[tuple[Finger, int]] = asyncio.Queue(MAX_WAITING)
         self._down: dict[str, _Down] = {}
         self._quickest_us: int | None = None
@@ -134,7 +140,7 @@ class Fingers:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         for button in tuple(self._down):
-            await self._board.hold(button, False)
+            await self._board.hold(button, False, hand=self._hand)
         self._down.clear()
 
     def _time(self, at_ms: Any) -> int:
@@ -160,7 +166,7 @@ class Fingers:
             await self._until(finger)
             # Who goes now lets go of it, whether or not its contact has come to rest.
             self._down[finger.button] = _Down(finger.at_us, lag_us, None)
-            closed_us = (await self._board.hold(finger.button, True))["at_us"]
+            closed_us = (await self._board.hold(finger.button, True, hand=self._hand))["at_us"]
             self._down[finger.button] = _Down(finger.at_us, lag_us, closed_us)
             if closed_us is not None:
                 # When the contact closed, and not when it was to.
@@ -170,7 +176,8 @@ class Fingers:
         del self._down[finger.button]
         ahead_us = max(0, since.lag_us - lag_us - round(LATEST_SECONDS * 1e6))
         length_us = max(1000, finger.at_us - since.at_us - ahead_us)
-        opened_us = (await self._board.hold(finger.button, False, length_us / 1e6))["at_us"]
+        let_go = await self._board.hold(finger.button, False, length_us / 1e6, self._hand)
+        opened_us = let_go["at_us"]
         felt = since.closed_us is not None and opened_us is not None
         late_us = max(0, opened_us - since.closed_us - length_us) if felt else 0
         self._told(finger, opened_us, late_us=late_us)

@@ -9,10 +9,11 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        press | null, "trigger": what began it; "continued" if it goes on with one
                        that was cut off} | null, "pre_event_seconds", "shift": {"wearer", ...} |
                        null, "looking_for_badge", "handover": how handing over goes, {"state",
-                       "done", "total", "trouble"} | null outside the dock}; the stage is "off"
-                       once the daemon has ended and nobody is about to start it again;
-                       "empty": whether that is because its battery is empty, and the charger (the
-                       fault "docked") starts it
+                       "done", "total", "trouble"} | null outside the dock, "hands": {button: how
+                       many are on it}, "office": "starting" | "open" | "ended" | null without one,
+                       "empty"}; the stage is "off" once the daemon has ended and nobody is about
+                       to start it again ("empty": its battery is, and the charger, the fault
+                       "docked", starts it), and "unknown" while it runs and does not answer
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
                        "gaps", "sound", "sound_gaps", "marks", "continues": the id of the one that
                        was cut off before it | null, "state", "reason"}]; 503 if the daemon does
@@ -22,8 +23,7 @@ GET  /api/events       the state at every change, as server-sent events
 GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
 GET  /api/webcam       a visitor's own camera in place of the film: a WebSocket; see
                        `hw_mocks.sim.upload`
-GET  /api/board        what this camera consists of: buttons and their gestures, faults, policy,
-                       daemon
+GET  /api/board        what this camera is: buttons and their gestures, faults, policy, daemon
 GET  /api/edges        every change of a pin, timed where it happened; ?after=US: later ones
 GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
 POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released, with 409 if
@@ -254,6 +254,8 @@ class Server:
             gone = self._daemon.pid is None and not self._daemon.comes_back
             stage = "off" if gone else "starting"
             status = {"stage": stage, "ready": False, **_NOTHING}
+        elif self._control.silent:
+            status = {"stage": "unknown", "ready": False, **_NOTHING}
         recording = status.get("recording")
         if recording is not None:
             recording = {key: recording[key] for key in RUNNING}
@@ -271,6 +273,8 @@ class Server:
             "handover": status["handover"],
             "recording": recording,
             "pre_event_seconds": status["pre_event_seconds"],
+            "hands": self._board.hands(),
+            "office": None if self._office is None else self._office.state,
         }
 
     async def _get_page(self, request: web.Request) -> web.StreamResponse:

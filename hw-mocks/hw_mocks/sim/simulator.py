@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from camerad.base.errors import EX_OSERR, EX_SOFTWARE
-from camerad.behaviour.scene import GRAVITY
+from camerad.behaviour.scene import COVERS, GRAVITY
 from camerad.config import Settings, load
 from camerad.control.client import request
 from camerad.hardware import from_settings
@@ -219,12 +219,7 @@ class Simulator:
             self._tell(state, environment, footage)
 
         power = BoardPower(state.runtime, tell, self._changed, say)
-        office = None
-        if self.options.office:
-            self._dock = Dock(state.root / "office", state.control, state.configuration)
-            parts.push_async_callback(self._dock.stop)
-            office = await self._dock.prepare()
-            await self._dock.start()
+        office = await self._office(parts, state) if self.options.office else None
         wiring = Wiring.of(settings)
         board = Board(
             wiring,
@@ -292,8 +287,9 @@ class Simulator:
             "buttons": about_buttons(settings),
             "rhythms": about_rhythms(settings),
             "gravity": [condition.value for condition in GRAVITY],
+            "covers": {one.value: other.value for one, other in COVERS.items()},
             "policy": about_policy(load(derived)),
-            "faults": about_faults(settings, environment, office=self.options.office),
+            "faults": about_faults(settings, environment, office=self._dock is not None),
         }
         desk = Desk(state.root / "desk", state.card, self._desk_changed)
         desk.start()
@@ -327,6 +323,23 @@ class Simulator:
         greeting = asyncio.get_running_loop().create_task(self._greet(state.control))
         parts.callback(greeting.cancel)
 
+    async def _office(
+        self, parts: contextlib.AsyncExitStack, state: StateDir
+    ) -> dict[str, Any] | None:
+        """Have a dock there; returns the section ``office`` of the camera's configuration. None
+        where the office cannot be made: the camera comes up without it."""
+        self._dock = None
+        dock = Dock(state.root / "office", state.control, state.configuration, say, self._changed)
+        try:
+            section = await dock.prepare()
+        except SimError as error:
+            say(f"bodycam-sim: there is no office: {error}")
+            return None
+        self._dock = dock
+        parts.push_async_callback(dock.stop)
+        await dock.start()
+        return section
+
     def _make_process(
         self, configuration: Path, environment: dict[str, str], ended: Callable[[int], None]
     ) -> DaemonProcess | Doctor:
@@ -359,12 +372,7 @@ class Simulator:
         await self._control.answered.wait()
         if self._dock is not None:
             _, identity = await asyncio.to_thread(request, str(control), "GET", "/identity")
-            self._dock.register(identity)
-            say(f"bodycam-sim: its office keeps recordings in {self._dock.directory}")
-            say(
-                f"bodycam-sim: the office's page is at {self._dock.desk}; the camera's page has "
-                "the way in"
-            )
+            self._dock.open(identity)
         if self.options.page:
             address = f"{self.url}/"
             if self._guests is not None:

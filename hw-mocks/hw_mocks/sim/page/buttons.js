@@ -2,6 +2,7 @@
 
 import { $, make, write } from "./dom.js";
 import { tell } from "./live.js";
+import { records } from "./telling.js";
 import { number, say, words } from "./words.js";
 
 /** How long it is pressed by what has no finger. */
@@ -26,6 +27,8 @@ export class PressedButton {
     this.stage = stage;
     this.told = told;
     this.down = false;
+    /** Whether another hand was on it together with this page's, at its newest press. */
+    this.shared = false;
     this.label = make("span");
     this.held = make("small", { "aria-hidden": "true" });
     this.element = make(
@@ -86,6 +89,7 @@ export class PressedButton {
       }
       $("device").classList.remove("untouched");
       this.since = atMs;
+      this.shared = false;
       this.from = this.stage();
       this.holds = holdsOf(this.gestures, this.from);
       this.count();
@@ -127,14 +131,6 @@ export class PressedButton {
   }
 }
 
-/** Whether an intent begins a recording from a stage. */
-export const records = (intent, stage) =>
-  intent === "record" ? stage !== "recording" : intent === "escalate" && stage === "self_view";
-
-/** The gesture of a button that ends a recording; undefined if none does. */
-export const stopOf = ({ gestures }) =>
-  gestures.find((one) => one.gesture === "hold" && one.intent === "stop" && one.in.includes("recording"));
-
 /** Whether a short press of a button sets a mark in a recording. */
 export const marks = ({ gestures }) =>
   gestures.some(
@@ -142,6 +138,20 @@ export const marks = ({ gestures }) =>
   );
 
 const MUTES = ["toggle_mute", "sound"];
+
+/** The gesture by which `does(intent)` comes about in a stage, in words; "" if there is none. */
+export function wayTo(buttons, stage, does) {
+  for (const { name, gestures } of buttons) {
+    const one = gestures.find(({ in: stages, intent }) => stages.includes(stage) && does(intent));
+    if (one) return words().way(say("buttons", name), gestureIn(one));
+  }
+  return "";
+}
+
+function gestureIn({ gesture, seconds }) {
+  const said = words().gestures[gesture];
+  return typeof said === "function" ? said(seconds) : said;
+}
 
 /**
  * What the buttons do in a stage under a policy, as lists of gestures and what they come to. `ready`:
@@ -156,12 +166,12 @@ export function keysIn(stage, buttons, policy, ready = true) {
     const lines = gestures
       .filter((one) => one.in.includes(stage) && !silent(one))
       .flatMap((one) => {
-        const gesture = text.gestures[one.gesture];
         const done = intents[one.intent];
-        const said = (typeof done === "string" ? done : done?.[stage]) ?? say("intents", one.intent);
+        // What is pressed while it starts or closes a recording is done as from idle, when it can be.
+        const said = (typeof done === "string" ? done : (done?.[stage] ?? done?.idle)) ?? say("intents", one.intent);
         const refused = !ready && records(one.intent, stage);
         return [
-          make("dt", { text: typeof gesture === "function" ? gesture(one.seconds) : gesture }),
+          make("dt", { text: gestureIn(one) }),
           make("dd", { class: refused ? "would-not" : "", text: refused ? text.wouldNot(said) : said }),
         ];
       });

@@ -3,11 +3,12 @@
 // ?scenario=NAME opens an exercise; it begins when somebody presses its button. Steps tick themselves
 // off by what the camera did. Nothing of it is sent anywhere or kept, and the protocol has no names.
 
-import { stopOf } from "./buttons.js";
+import { wayTo } from "./buttons.js";
 import { $, make, mark, write } from "./dom.js";
-import { Exercise, Facts, RIGHT } from "./exercise.js";
+import { Exercise, Facts, OTHERWISE, RIGHT } from "./exercise.js";
 import { ask, clock } from "./live.js";
 import { SCENARIOS } from "./scenarios.js";
+import { records, stopOf } from "./telling.js";
 import { dateTime, number, spoken } from "./words.js";
 import { COURSE_WORDS } from "./words-course.js";
 
@@ -17,8 +18,18 @@ const words = () => COURSE_WORDS[spoken()];
 const task = ({ id, steps }, place) =>
   words().scenarios[id].steps[place].replace("{within}", number(steps[place].within ?? 0, 0));
 
+/** What a hand has to do for a fact: in which stage, and by which intents. */
+const WAYS = {
+  self_view: ["idle", (intent) => ["escalate", "self_view", "toggle_self_view", "display"].includes(intent)],
+  mark: ["recording", (intent) => ["mark", "escalate"].includes(intent)],
+  stopped: ["recording", (intent) => intent === "stop"],
+  muted: ["recording", (intent) => ["toggle_mute", "sound"].includes(intent)],
+  unmuted: ["recording", (intent) => ["toggle_mute", "sound"].includes(intent)],
+};
+
 export class Course {
   constructor(board) {
+    this.buttons = board.buttons;
     const [big] = board.buttons;
     const stop = big && stopOf(big);
     this.facts = new Facts(big?.name, stop && stop.seconds * 1e6);
@@ -38,13 +49,15 @@ export class Course {
     this.begin.onclick = () => this.start();
     this.end = make("button", { type: "button", class: "act", id: "course-end" });
     this.end.onclick = () => this.stop();
+    this.helps = make("button", { type: "button", class: "act", id: "course-help" });
+    this.helps.onclick = () => this.help();
     this.print = make("button", { type: "button", class: "act", id: "course-print" });
     this.print.onclick = () => window.print();
     this.protocol = make("div", { id: "protocol" });
     $("course").append(
       this.choices,
       make("div", { id: "exercise" }, this.title, this.about, this.steps, this.question, this.told),
-      make("div", { class: "doing" }, this.begin, this.end, this.print),
+      make("div", { class: "doing" }, this.begin, this.helps, this.end, this.print),
       this.protocol,
     );
     addEventListener("pagehide", () => this.release());
@@ -70,6 +83,7 @@ export class Course {
     );
     write(this.begin, text.begin);
     write(this.end, text.end);
+    write(this.helps, text.help);
     write(this.print, text.print);
     this.show();
   }
@@ -148,6 +162,28 @@ export class Course {
     this.show();
   }
 
+  /** What is kept back now: {ways, causes}. */
+  get veil() {
+    const { exercise } = this;
+    return exercise === null || exercise.ended ? {} : exercise.veil;
+  }
+
+  /** Show how the step is done that is to be done now. */
+  help() {
+    this.exercise.help();
+    this.show();
+  }
+
+  /** How a step is done, in words; "" where a hand can do nothing for it. */
+  way({ wants, from, ask: question, right }) {
+    if (question !== undefined) return words().questions[question].answers[right];
+    if (wants === "recording" && from !== "starting") {
+      const stage = from ?? "idle";
+      return wayTo(this.buttons, stage, (intent) => records(intent, stage));
+    }
+    return wants in WAYS ? wayTo(this.buttons, ...WAYS[wants]) : "";
+  }
+
   answer(place) {
     if (this.exercise.answer(place, clock.nowUs())) this.advanced();
   }
@@ -160,6 +196,10 @@ export class Course {
     this.begin.hidden = chosen === null || runs;
     this.end.hidden = !runs;
     this.print.hidden = exercise === null || runs;
+    const { veil } = this;
+    // What an answer is asked for is not shown before; how a hand does it is, to whoever asks.
+    this.helps.hidden = !runs || !veil.ways || exercise.helped || exercise.step.ask !== undefined || this.way(exercise.step) === "";
+    mark(document.body, "data-veil", Object.keys(veil).filter((one) => veil[one]).join(" "));
     $("course").dataset.runs = String(runs);
     this.title.hidden = chosen === null;
     write(this.title, chosen === null ? "" : text.scenarios[chosen.id].title);
@@ -176,7 +216,12 @@ export class Course {
     // Its own number, also where it is the only one that is shown.
     const line = make("li", { value: place + 1, class: done ? done.result : "" }, make("span", { text: task(this.chosen, place) }));
     if (done) line.append(make("strong", { text: ` ${text.results[done.result]}` }));
-    if (runs && place === this.exercise.results.length) mark(line, "aria-current", "step");
+    const now = runs && place === this.exercise.results.length;
+    if (now) mark(line, "aria-current", "step");
+    const way = this.way(step);
+    if (way !== "" && ((done && done.result !== RIGHT) || (now && this.exercise.helped))) {
+      line.append(make("span", { class: "way", text: ` ${text.rightIs(way)}` }));
+    }
     return line;
   }
 
@@ -206,8 +251,10 @@ export class Course {
     if (this.exercise === null) return "";
     const { results, scenario: played } = this.exercise;
     if (runs) return text.progress(results.length, played.steps.length);
-    const right = results.filter((one) => one.result === RIGHT).length;
-    return text.over(right, played.steps.length);
+    const good = played.guided ? [RIGHT, OTHERWISE] : [RIGHT];
+    const right = results.filter((one) => good.includes(one.result)).length;
+    const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
+    return (played.guided ? text.overGuided : text.over)(right, played.steps.length, number(seconds, 0));
   }
 
   /** What was asked, and how it came out; nobody's name. */
@@ -218,13 +265,15 @@ export class Course {
     const rows = played.steps.map((step, place) => {
       const done = results[place];
       const answer = done?.answer === undefined ? "" : ` ${text.answered(text.questions[step.ask].answers[done.answer])}`;
+      const way = done && done.result !== RIGHT ? this.way(step) : "";
+      const right = way === "" ? "" : ` ${text.rightIs(way)}`;
       return make(
         "tr",
         {},
         make("td", { text: String(place + 1) }),
-        make("td", { text: task(played, place) + answer }),
+        make("td", { text: task(played, place) + answer + right }),
         make("td", { text: done ? text.results[done.result] : text.notDone }),
-        make("td", { text: done ? text.after(number(done.seconds)) : "" }),
+        make("td", { text: done ? text.took(number(done.seconds)) : "" }),
       );
     });
     return [

@@ -1,7 +1,7 @@
-// What the camera tells by vibration, named in words as it is felt: "• • •  the camera records".
+// What the camera tells by vibration, as strokes and by the name of its rhythm: "• • •". telling.js has
+// the words, for as long as they are true.
 
 import { $, write } from "./dom.js";
-import { words } from "./words.js";
 
 /** Strokes are short or long; nothing lies near this. */
 const LONG_US = 300_000;
@@ -17,10 +17,12 @@ const READ_MS = 8000;
 const GLYPHS = { ".": "•", "-": "▬" };
 
 export class Cues {
-  /** `rhythms`: {strokes: what they say}, as the board tells them. */
-  constructor(rhythms) {
+  /** `rhythms`: {strokes: what they say}, as the board tells them. changed: called when another one is said. */
+  constructor(rhythms, changed = () => {}) {
     this.rhythms = rhythms;
+    this.changed = () => {};
     this.forget();
+    this.changed = changed;
   }
 
   /** Nothing is known of what was felt. */
@@ -30,7 +32,12 @@ export class Cues {
     this.since = null;
     this.offUs = -Infinity;
     this.said = null;
-    this.speak();
+    this.show();
+  }
+
+  /** The name of the rhythm that was felt last; null while none is over. Who hears the page hears it once. */
+  get name() {
+    return this.said?.over ? (this.rhythms[this.said.strokes] ?? "strange") : null;
   }
 
   /** An edge of the motor's pin. */
@@ -50,27 +57,22 @@ export class Cues {
     this.since = null;
     this.offUs = atUs;
     this.said = { strokes: this.strokes, over: false };
-    this.speak();
+    this.show();
     this.ending = setTimeout(() => this.end(), WAIT_MS);
   }
 
   end() {
     this.said = { strokes: this.strokes, over: true };
-    this.speak();
+    this.show();
     clearTimeout(this.ending);
     this.ending = setTimeout(() => {
       this.said = null;
-      this.speak();
+      this.show();
     }, READ_MS);
   }
 
-  speak() {
-    const text = words();
-    const strokes = this.said?.strokes ?? "";
-    write($("strokes"), [...strokes].map((one) => GLYPHS[one]).join(" "));
-    // Who hears the page hears the words once, and no strokes.
-    const says = this.said?.over ? (text.rhythms[this.rhythms[strokes]] ?? text.rhythms.strange) : "";
-    write($("cue"), says);
-    $("cue").dataset.strokes = this.said?.over ? strokes : "";
+  show() {
+    write($("strokes"), [...(this.said?.strokes ?? "")].map((one) => GLYPHS[one]).join(" "));
+    this.changed();
   }
 }

@@ -69,14 +69,20 @@ export const RIGHT = "right";
 export const LATE = "late";
 export const OTHERWISE = "otherwise";
 export const WRONG = "wrong";
+/** Whoever did it was shown how. */
+export const HELPED = "helped";
+export const MISSED = "missed";
 
-/** A scenario that is played; `results`: [{result, seconds, answer}] of the steps that are done. */
+/**
+ * A scenario that is played; `results`: [{result, seconds, answer}] of the steps that are done. seconds: that
+ * the step took.
+ */
 export class Exercise {
   constructor(scenario, atUs) {
     this.scenario = scenario;
-    this.beganUs = atUs;
     this.stepUs = atUs;
     this.results = [];
+    this.helped = false;
   }
 
   /** The step that is to be done now; undefined when all are. */
@@ -84,11 +90,28 @@ export class Exercise {
     return this.scenario.steps[this.results.length];
   }
 
+  /** What is not to be told, since it would give an answer away: {ways, causes} of what the camera does. */
+  get veil() {
+    const rest = this.scenario.steps.slice(this.results.length);
+    return { ways: !this.scenario.guided && rest.length > 0, causes: rest.some((one) => one.ask !== undefined) };
+  }
+
+  /** Whoever does the step is shown how. */
+  help() {
+    this.helped = true;
+  }
+
   /** Take a fact; whether it has done a step. */
   take(fact) {
     const { step } = this;
     // What was told before the exercise, or before the step, is none of it.
-    if (step === undefined || step.wants !== fact.what || fact.atUs < this.stepUs) return false;
+    if (step === undefined || fact.atUs < this.stepUs) return false;
+    if (step.unless === fact.what) {
+      this.done(step.wants === "mark" ? MISSED : OTHERWISE, fact.atUs);
+      this.take(fact);
+      return true;
+    }
+    if (step.wants !== fact.what) return false;
     if (step.name !== undefined && step.name !== fact.name) return false;
     this.done(step.from === undefined || step.from === fact.from ? RIGHT : OTHERWISE, fact.atUs);
     return true;
@@ -105,7 +128,9 @@ export class Exercise {
   done(result, atUs, answer) {
     const { within } = this.step;
     const late = within !== undefined && atUs - this.stepUs > within * 1e6;
-    this.results.push({ result: result === RIGHT && late ? LATE : result, seconds: (atUs - this.beganUs) / 1e6, answer });
+    const came = result !== RIGHT ? result : this.helped ? HELPED : late ? LATE : RIGHT;
+    this.results.push({ result: came, seconds: (atUs - this.stepUs) / 1e6, answer });
     this.stepUs = atUs;
+    this.helped = false;
   }
 }

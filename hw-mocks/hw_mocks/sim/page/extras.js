@@ -3,7 +3,7 @@
 import { Course } from "./course.js";
 import { Webcam } from "./webcam.js";
 
-/** `heard`, as live.js takes it, with what these two have to hear besides. */
+/** `heard`, as live.js takes it, with what these two have to hear besides; and what an exercise keeps back now. */
 export function beside(board, heard) {
   const webcam = new Webcam();
   const course = new Course(board);
@@ -23,5 +23,5 @@ export function beside(board, heard) {
     both("state")(next, atUs);
     webcam.camera(next);
   };
-  return { ...heard, connected, state, edge: both("edge"), desk: both("desk") };
+  return { heard: { ...heard, connected, state, edge: both("edge"), desk: both("desk") }, veil: () => course.veil };
 }

@@ -3,10 +3,14 @@
 import { $, make } from "./dom.js";
 import { words } from "./words.js";
 
-/** Shows who can go in; nothing where there is no office. people: their ids. */
-export function showOffice(people) {
+/** Shows who can go in; nothing where there is no office. people: their ids. state: of its server. */
+export function showOffice(people, state) {
   const place = $("office");
-  place.hidden = people.length === 0;
+  $("office-way").hidden = people.length === 0;
+  if (state !== "open") {
+    place.replaceChildren(words().office[state] ?? "");
+    return;
+  }
   place.replaceChildren(
     `${words().office.enter} `,
     ...people.flatMap((id, number) => [

@@ -1,6 +1,6 @@
 // The page: puts its parts together and hands on what bodycam-sim tells.
 
-import { PressedButton, keysIn, marks, records, stopOf } from "./buttons.js";
+import { PressedButton, keysIn, marks } from "./buttons.js";
 import { darken, showOutputs, showPicture } from "./camera.js";
 import { Cues } from "./cues.js";
 import { $, make, mark, write } from "./dom.js";
@@ -9,12 +9,13 @@ import { ask, follow, link, SILENT_MS } from "./live.js";
 import { Past } from "./past.js";
 import { Recordings } from "./recordings.js";
 import { hush, listen, shake, sound, wake } from "./sounds.js";
-import { cause, explain, showStage } from "./stages.js";
+import { explain, showStage } from "./stages.js";
 import { showOffice } from "./office.js";
 import { Switchboard } from "./switchboard.js";
+import { stopOf, tell } from "./telling.js";
 import { Timeline } from "./timeline.js";
 import * as voice from "./voice.js";
-import { number, say, speak, spoken, words } from "./words.js";
+import { number, speak, spoken, words } from "./words.js";
 
 const REDRAW_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
 const NOTE_MS = 3000;
@@ -33,7 +34,28 @@ const past = new Past();
 const timeline = new Timeline(past);
 const switchboard = new Switchboard(board);
 const recordings = new Recordings();
-const cues = new Cues(board.rhythms ?? {});
+const cues = new Cues(board.rhythms ?? {}, () => show());
+const { heard, veil } = beside(board, {
+  connected,
+  edge,
+  finger,
+  spoken(said) {
+    if (!veil().causes) voice.spoken(said);
+  },
+  picture: showPicture,
+  history(moments) {
+    past.begin(moments);
+    timeline.write();
+  },
+  state: newState,
+  recordings(listed) {
+    recordings.list(listed);
+    timeline.recordings = listed ?? [];
+    timeline.write();
+  },
+  faults: (lasting) => switchboard.show(lasting),
+  desk: (told) => recordings.tell(told),
+});
 
 /** What the camera consists of; the page may have been open before bodycam-sim was there. */
 async function boardInTime() {
@@ -61,6 +83,8 @@ function pressed(button, stageThen, seconds) {
     tellNote(text.notPressed);
     return;
   }
+  // Whoever was not alone on it did not hold it for as long as the camera felt, and is told that.
+  if (button.shared || veil().ways) return;
   const stop = stopOf(button);
   if (stop && stageThen === "recording" && seconds < stop.seconds) {
     // One press is one thing: a mark is no stop that has failed.
@@ -80,31 +104,25 @@ function tellNote(text) {
   show();
 }
 
-/** The one thing that somebody who reads nothing else should read. */
-function hint() {
-  const text = words();
-  if (performance.now() < noteEnds) return note;
-  if (state?.empty) return text.hints.empty;
-  if (stage() in text.hints) return text.hints[stage()];
-  if (stage() === "recording") {
-    for (const { name, ...button } of board.buttons) {
-      const stop = stopOf(button);
-      if (stop) return text.next.stop(text.buttonsIn[name] ?? say("buttons", name), stop.seconds);
-    }
+/** Contacts add up: whose finger is not alone on a button, or leaves another one on it, is told so. */
+function sharedBy(hands) {
+  for (const button of buttons) {
+    const others = (hands[button.name] ?? 0) - (button.down ? 1 : 0);
+    if (others > 0 && button.down) button.shared = true;
+    if (!button.shared) continue;
+    if (others > 0) tellNote(button.down ? words().heldTogether : words().heldByOthers);
+    else noteEnds = 0;
   }
-  const main = board.buttons[0]?.gestures ?? [];
-  const press = main.find((one) => one.gesture === "press" && one.in.includes(stage()));
-  const refused = state.ready ? "" : [text.hints.amber, cause(state, board.gravity ?? [])].filter(Boolean).join(" ");
-  if (press === undefined) return refused;
-  if (records(press.intent, stage())) return refused || text.next.record;
-  return [refused, stage() === "idle" ? text.next.view : ""].filter(Boolean).join(" ");
 }
 
 function show() {
   const text = words();
   showOutputs(state);
-  showStage(state, board.policy);
-  write($("hint"), hint());
+  const told = tell({ state, board, cue: cues.name, note: performance.now() < noteEnds ? note : "", veil: veil() });
+  showStage(told);
+  // Not true, or not yet: word of what it tells of may come later.
+  $("strokes").hidden = cues.name !== null && told.cue === "" && !veil().causes;
+  mark(document.body, "data-empty", String(state?.empty ?? false));
   $("into-dock").hidden = !state?.empty;
   const slow = link.known && link.roundTripMs > SLOW_MS;
   $("slow").hidden = !slow;
@@ -115,12 +133,13 @@ let keysShown = "";
 
 function showKeys() {
   const ready = state === null || state.recording !== null || state.ready || !["idle", "self_view", "off"].includes(stage());
-  const wanted = `${stage()} ${ready} ${spoken()}`;
+  const wanted = `${stage()} ${ready} ${spoken()} ${state?.office}`;
   if (wanted === keysShown) return;
   keysShown = wanted;
   $("keys").replaceChildren(...keysIn(stage(), board.buttons, board.policy, ready));
   explain(board.policy, ready);
   recordings.ready = ready;
+  showOffice(board.office, state?.office ?? null);
   recordings.show();
 }
 
@@ -135,9 +154,7 @@ function inLanguage(next) {
     mark(choice, "aria-pressed", String(choice.dataset.language === next));
   }
   for (const button of buttons) button.speak();
-  cues.speak();
   voice.speak();
-  showOffice(board.office);
   switchboard.speak();
   recordings.speak();
   timeline.draw();
@@ -158,8 +175,6 @@ function connected(on) {
   $("lost").hidden = on;
   if (!on) write($("lost"), words().lost);
   mark(document.body, "data-known", String(on));
-  recordings.known = on;
-  recordings.show();
   if (on) return;
   state = null;
   noteEnds = 0;
@@ -171,9 +186,31 @@ function connected(on) {
   shake({ on: false });
   cues.forget();
   voice.silence();
+  recordings.know(null);
   switchboard.show(switchboard.lasting);
-  show();
   showKeys();
+  show();
+}
+
+function newState(next, atUs) {
+  const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join() || next.muted !== state.muted;
+  const hands = JSON.stringify(next.hands) !== JSON.stringify(state?.hands ?? {});
+  if (another) {
+    noteEnds = 0;
+    voice.past();
+  }
+  state = next;
+  recordings.know(next.stage);
+  past.note(next, atUs);
+  // A daemon that is gone says nothing, and what it said is past.
+  if (["off", "starting", "unknown"].includes(next.stage)) {
+    cues.forget();
+    voice.silence();
+  }
+  if (hands) sharedBy(next.hands);
+  showKeys();
+  show();
+  if (another) timeline.write();
 }
 
 $("device").classList.add("untouched");
@@ -193,36 +230,7 @@ $("into-dock").addEventListener("click", () => switchboard.intoDock());
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake);
 inLanguage(spoken());
 
-follow(beside(board, {
-  connected,
-  edge,
-  finger,
-  spoken: voice.spoken,
-  picture: showPicture,
-  history(moments) {
-    past.begin(moments);
-    timeline.write();
-  },
-  state(next, atUs) {
-    const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join() || next.muted !== state.muted;
-    if (another) {
-      noteEnds = 0;
-      voice.past();
-    }
-    state = next;
-    past.note(next, atUs);
-    show();
-    showKeys();
-    if (another) timeline.write();
-  },
-  recordings(listed) {
-    recordings.list(listed);
-    timeline.recordings = listed;
-    timeline.write();
-  },
-  faults: (lasting) => switchboard.show(lasting),
-  desk: (told) => recordings.tell(told),
-}));
+follow(heard);
 
 setInterval(() => {
   if (document.hidden) return;

@@ -84,11 +84,10 @@ export class Past {
       }
       before = moment;
     }
-    // What ran when the connection was lost is known to have been kept until then.
-    const lost = before?.stage === UNKNOWN;
-    if (lost) {
+    // What ran when nothing was heard any more is known to have been kept until then.
+    for (let at = this.moments.length - 1; before?.stage === UNKNOWN; before = this.moments[at]) {
       toUs = before.at_us;
-      before = this.moments.at(-2);
+      at -= 1;
     }
     const runs = before?.recording?.id;
     return [...found].flatMap(([id, known]) => {

@@ -15,14 +15,25 @@ export class Recordings {
     this.failures = new Map();
     this.known = false;
     this.ready = true;
+    this.listed = false;
     // A film that nobody sees does not play.
     this.seen = new IntersectionObserver((films) => {
       for (const { target, isIntersecting } of films) if (!isIntersecting) target.pause();
     });
   }
 
-  /** The newest first; their ids are numbered, and no clock changes that. */
+  /** `stage`: of the camera, null where nothing is heard of it. One that does not answer lists nothing. */
+  know(stage) {
+    const known = !(stage === null || ["off", "starting", "unknown"].includes(stage));
+    if (known === this.known) return;
+    this.known = known;
+    this.show();
+  }
+
+  /** The newest first; their ids are numbered, and no clock changes that. null: not listed yet. */
   list(recordings) {
+    this.listed = recordings !== null;
+    if (recordings === null) return;
     const place = ({ id }) => Number(id.split("-")[1] ?? 0);
     this.recordings = recordings.toSorted((one, other) => place(other) - place(one)).slice(0, SHOWN);
     this.show();
@@ -40,7 +51,8 @@ export class Recordings {
   }
 
   show() {
-    $("none").hidden = this.recordings.length > 0 || !this.known;
+    $("none").hidden = this.recordings.length > 0 || !this.known || !this.listed;
+    $("recordings-about").hidden = this.recordings.length === 0;
     write($("none"), this.ready ? words().none : words().noneNow);
     const ids = new Set(this.recordings.map((one) => one.id));
     for (const [id, entry] of this.entries) {
@@ -91,7 +103,7 @@ export class Recordings {
 class Entry {
   constructor(id, ask) {
     this.title = make("h3");
-    this.facts = make("p");
+    this.facts = make("p", { class: "facts" });
     this.verify = make("button", { type: "button", class: "act" });
     this.change = make("button", { type: "button", class: "act" });
     this.open = make("button", { type: "button", class: "act first" });
@@ -124,7 +136,10 @@ class Entry {
     const { change, changeOf, changing } = COURSE_WORDS[spoken()];
     this.button(this.change, change, changeOf(when), mine === "change" ? changing : null, locked);
     this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
-    if (this.film !== null) mark(this.film, "aria-label", text.filmOf(when));
+    if (this.film !== null) {
+      mark(this.film, "aria-label", text.filmOf(when));
+      write(this.barcode, text.barcode);
+    }
     const told = JSON.stringify(finding ?? null);
     if (told !== this.told) {
       this.told = told;
@@ -158,13 +173,15 @@ class Entry {
 
   stop() {
     this.film?.remove();
+    this.barcode?.remove();
     this.film = null;
   }
 
   play(path) {
     this.film = make("video", { controls: true, autoplay: true, playsInline: true, muted: false, src: path });
     mark(this.film, "aria-label", words().filmOf(this.title.textContent));
-    this.element.append(this.film);
+    this.barcode = make("p", { class: "about", text: words().barcode });
+    this.element.append(this.film, this.barcode);
     return this.film;
   }
 }

@@ -3,14 +3,22 @@
 // A step is done by what really happened: `wants` names a fact of course.js; what else it says must
 // be so, too, for the step to be right, else it was done another way. A step with `ask` is done by
 // an answer; words-course.js has the question and its answers under that name, and `right` is the
-// place of the right one. `within`: seconds from the step before; later is late, and the task's
+// place of the right one. `unless`: a fact by which the step is passed over. `guided`: the camera may tell
+// everything. `within`: seconds from the step before; later is late, and the task's
 // words say so: {within} in them. `mutes`: only where the policy lets the wearer switch the sound off. `fault`: what
 // happens `after` so many seconds of the step; it lasts `seconds`, and ends with the exercise.
 
 export const SCENARIOS = [
   {
     id: "minute",
-    steps: [{ wants: "self_view" }, { wants: "recording" }, { wants: "mark" }, { wants: "stopped" }, { wants: "opened" }],
+    guided: true,
+    steps: [
+      { wants: "self_view", unless: "recording" },
+      { wants: "recording" },
+      { wants: "mark", unless: "stopped" },
+      { wants: "stopped" },
+      { wants: "opened" },
+    ],
   },
   {
     id: "sudden",
@@ -19,10 +27,10 @@ export const SCENARIOS = [
   {
     id: "marks",
     steps: [
-      { wants: "self_view" },
+      { wants: "self_view", unless: "recording" },
       { wants: "recording", from: "self_view" },
-      { wants: "mark" },
-      { wants: "mark" },
+      { wants: "mark", unless: "stopped" },
+      { wants: "mark", unless: "stopped" },
       { wants: "stopped" },
       { wants: "verified" },
     ],

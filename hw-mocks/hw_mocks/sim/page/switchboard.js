@@ -95,14 +95,15 @@ export class Switchboard {
   show(lasting) {
     this.lasting = lasting;
     const nowUs = clock.nowUs();
-    let on = false;
+    let on = 0;
     for (const [name, toggle] of this.switches) {
       const lasts = link.known && (lasting[name] ?? 0) > nowUs;
-      on ||= lasts && name !== DOCK;
+      if (lasts && name !== DOCK) on += 1;
       mark(toggle, "aria-checked", String(lasts));
       mark(toggle, "aria-disabled", String(!link.known));
     }
-    mark($("all-off"), "aria-disabled", String(!on));
+    mark($("all-off"), "aria-disabled", String(on === 0));
+    write($("faults-on"), on === 0 ? "" : words().faultsOn(on));
   }
 }
 

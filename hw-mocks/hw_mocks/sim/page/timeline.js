@@ -71,6 +71,7 @@ export class Timeline {
     mark(this.drawing, "viewBox", `0 0 ${this.width} ${HEIGHT}`);
     const kept = this.past.kept(this.recordings, nowUs).filter((one) => one.toUs > fromUs);
     const held = this.past.heldSeconds();
+    this.lettered = new Set();
     this.layer.replaceChildren(
       ...this.frame(nowUs, span, tick),
       ...this.past.stages(fromUs, nowUs).flatMap((span) => this.stage(span)),
@@ -84,8 +85,11 @@ export class Timeline {
   describe(kept, held) {
     const text = words();
     const stage = say("stages", this.past.moments.at(-1).stage);
-    const textured = ["idle", "self_view", "recording"].map((name) => `${text.letters[name]} ${say("stages", name)}`);
+    // Of those only that are too short for their names.
+    const textured = [...this.lettered].map((name) => `${text.letters[name]} ${say("stages", name)}`);
     write($("letters"), textured.join(" · "));
+    const drawn = (kind) => this.layer.querySelector(`.${kind}`) !== null;
+    for (const kind of ["held", "kept", "silent"]) $(`key-${kind}`).hidden = !drawn(kind);
     this.drawing.removeAttribute("aria-hidden");
     mark(this.drawing, "aria-label", text.pictureOfPast(stage, text.countRecordings(kept), number(held, 0)));
   }
@@ -134,6 +138,7 @@ export class Timeline {
     }
     const letter = words().letters[span.stage];
     const label = width >= name.length * LETTER + 12 ? name : width >= LETTER + 8 ? letter : null;
+    if (label === letter) this.lettered.add(span.stage);
     if (label !== null) {
       const at = label === name ? x + 7 : x + width / 2 - LETTER / 2;
       parts.push(svg("text", { class: `inside ${span.stage}`, x: at, y: STAGE.y + 22 }, label));

@@ -38,6 +38,7 @@ export const DE = {
   // With a place to break the word at.
   labels: { main: "Große Taste", display: "Display\u00adtaste" },
   buttonsIn: { main: "die große Taste", display: "die Displaytaste" },
+  stagesRefused: { idle: "Nicht bereit", self_view: "Spiegel, nicht bereit" },
   stages: {
     starting: "Startet",
     idle: "Bereit",
@@ -51,23 +52,24 @@ export const DE = {
   stageIs: {
     idle: (held) =>
       held
-        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
-        : "Die Kamera wird offen getragen; aufgezeichnet wird nichts.",
+        ? `Offen getragen; bis zu ${held}\u00a0s Vorlauf sind nur im Arbeitsspeicher.`
+        : "Offen getragen; aufgezeichnet wird nichts.",
     self_view: (held) =>
       held
-        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
-        : "Wer vor der Kamera steht, sieht sich selbst; behalten wird davon nichts.",
+        ? `Das Gegenüber sieht sich selbst. Nur im Arbeitsspeicher; beim nächsten Drücken bleiben bis zu ${held}\u00a0s Vorlauf erhalten.`
+        : "Das Gegenüber sieht sich selbst; behalten wird davon nichts.",
     recording: (_held, sound) =>
-      `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; so lange leuchtet das rote Licht.`,
+      `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert.`,
   },
   stageIsNot: {
-    idle: "Die Kamera wird offen getragen. Eine Aufzeichnung würde jetzt abgelehnt.",
-    self_view: "Wer vor der Kamera steht, sieht sich selbst. Eine Aufzeichnung würde jetzt abgelehnt.",
+    idle: "Offen getragen. Eine Aufzeichnung würde jetzt abgelehnt.",
+    self_view: "Das Gegenüber sieht sich selbst. Eine Aufzeichnung würde jetzt abgelehnt.",
     recording: "Kann jetzt nicht beginnen.",
   },
   elapsed: (time) => `${time} seit dem Drücken`,
   elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufzeichnung fort`,
   elapsedBefore: (seconds) => `${seconds} s Vorlauf`,
+  noPicture: "gerade kein Bild",
   soundNow: { on: "mit Ton", muted: "Ton ausgeschaltet", none: "ohne Ton" },
   buffer: (held, most) => `Vorlauf: ${held} von ${most} Sekunden, nur im Arbeitsspeicher`,
   noBuffer: "ohne Vorlauf",
@@ -80,9 +82,12 @@ export const DE = {
     empty: "Die Kamera ist aus: ihr Akku ist leer. Im Dock startet sie wieder.",
     amber: "Eine Aufzeichnung würde jetzt abgelehnt.",
     unknown: "Keine Verbindung: Was die Kamera jetzt tut, ist hier unbekannt.",
+    silent: "Das Programm der Kamera antwortet nicht: Was sie jetzt tut, ist unbekannt. Ihre Lichter sind wie gezeigt.",
   },
+  exercise: { headline: "Übung", hint: "Achten Sie auf die Kamera: In einer Übung sagt nur sie, wie es um sie steht." },
   next: {
     view: "Drücken Sie die große Taste: das Display geht an.",
+    viewDark: "Drücken Sie die große Taste: der Spiegel beginnt; das Display bleibt dunkel.",
     record: "Die große Taste noch einmal drücken, und die Aufzeichnung beginnt.",
     stop: (button, seconds) => `Zum Beenden ${button} ${seconds} Sekunden halten.`,
     marked: (seconds) => `Das war eine Marke. Zum Beenden halten Sie die Taste ${seconds} Sekunden.`,
@@ -94,6 +99,7 @@ export const DE = {
     hold: (seconds) => `${seconds} s halten`,
     press_hold: (seconds) => `drücken, gleich noch einmal ${seconds} s`,
   },
+  way: (button, gesture) => `${button}, ${gesture}`,
   intents: {
     escalate: { idle: "Spiegel", self_view: "Aufzeichnung beginnen", recording: "Marke setzen" },
     record: "sofort aufzeichnen",
@@ -120,8 +126,13 @@ export const DE = {
     camera_down: "Eine Minute warten: sie hilft sich selbst. Sonst andere Kamera nehmen.",
   },
   mayNotMute: "der Ton bleibt an, so die Regeln",
+  stagesName: "Drei Stufen",
+  keysName: "Was die Tasten jetzt tun",
+  officeName: "Die Seite der Dienststelle",
   office: {
-    enter: "Die Seite der Dienststelle öffnen als:",
+    starting: "Die Dienststelle startet noch.",
+    ended: "Die Dienststelle ist beendet; warum, steht im Terminal.",
+    enter: "Öffnen als:",
     people: {
       desk: "Beweisstelle",
       supervisor: "Aufsicht",
@@ -202,6 +213,7 @@ export const DE = {
     process: "Programm",
     power: "Strom und Wärme",
   },
+  faultsOn: (count) => `${count} an`,
   allOff: "Alle ausschalten",
   faultTells: FAULTS_DE,
   faultNames: {
@@ -248,6 +260,8 @@ export const DE = {
   refused: (what) => `Das ging nicht: ${what}`,
   lost: "Keine Verbindung zu bodycam-sim: Was die Kamera jetzt tut, ist hier unbekannt. Die Seite versucht es weiter.",
   slow: (seconds) => `Langsame Verbindung: Was Sie sehen, kann ${seconds} s alt sein. Ein Druck dauert so lange wie Ihr Finger und kommt später an.`,
+  heldTogether: "Noch eine Hand ist auf der Taste: Die Kamera spürt einen Druck, bis beide loslassen.",
+  heldByOthers: "Eine andere Hand ist noch auf der Taste: Die Kamera spürt sie weiter gedrückt.",
   notPressed: "Keine Verbindung: Das hat die Kamera nicht gespürt.",
   tooLate: "Das kam über die langsame Verbindung zu spät: Es wurde nicht gedrückt.",
   feltLonger: (seconds) => `Die Verbindung stockte: Die Kamera spürte den Druck ${seconds} s länger, als er war.`,

@@ -37,6 +37,7 @@ export const EN = {
   buttons: { main: "Big button", display: "Display button" },
   labels: { main: "Big button", display: "Display button" },
   buttonsIn: { main: "the big button", display: "the display button" },
+  stagesRefused: { idle: "Not ready", self_view: "Self-view, not ready" },
   stages: {
     starting: "Starting",
     idle: "Idle",
@@ -50,23 +51,24 @@ export const EN = {
   stageIs: {
     idle: (held) =>
       held
-        ? `The camera is worn in plain sight. The picture is in memory only; if a recording begins, up to ${held}\u00a0s of run-up are kept.`
-        : "The camera is worn in plain sight; nothing is recorded.",
+        ? `Worn in plain sight; up to ${held}\u00a0s of run-up are in memory only.`
+        : "Worn in plain sight; nothing is recorded.",
     self_view: (held) =>
       held
-        ? `Whoever faces the camera sees themselves. The picture is in memory only; if you press again, up to ${held}\u00a0s of run-up are kept.`
-        : "Whoever faces the camera sees themselves; nothing of it is kept.",
+        ? `People see themselves. In memory only; press again, and up to ${held}\u00a0s of run-up are kept.`
+        : "People see themselves; nothing of it is kept.",
     recording: (_held, sound) =>
-      `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed; all the while the light is red.`,
+      `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed.`,
   },
   stageIsNot: {
-    idle: "The camera is worn in plain sight. A recording would be refused now.",
-    self_view: "Whoever faces the camera sees themselves. A recording would be refused now.",
+    idle: "Worn in plain sight. A recording would be refused now.",
+    self_view: "People see themselves. A recording would be refused now.",
     recording: "Cannot begin now.",
   },
   elapsed: (time) => `${time} since the press`,
   elapsedContinued: (time) => `${time}, goes on with the one that was cut off`,
   elapsedBefore: (seconds) => `${seconds} s of run-up`,
+  noPicture: "no picture now",
   soundNow: { on: "with sound", muted: "sound switched off", none: "no sound" },
   buffer: (held, most) => `run-up: ${held} of ${most} seconds, in memory only`,
   noBuffer: "no run-up",
@@ -79,9 +81,12 @@ export const EN = {
     empty: "The camera is off: its battery is empty. In its dock it starts again.",
     amber: "A recording would be refused now.",
     unknown: "No connection: what the camera does now is unknown here.",
+    silent: "The camera's program does not answer: what it does now is unknown. Its lights are as shown.",
   },
+  exercise: { headline: "Exercise", hint: "Watch the camera: in an exercise it alone tells you how it is." },
   next: {
     view: "Press the big button: the display comes on.",
+    viewDark: "Press the big button: self-view begins; the display stays dark.",
     record: "Press the big button again, and the recording begins.",
     stop: (button, seconds) => `To stop, hold ${button} for ${seconds} seconds.`,
     marked: (seconds) => `That was a mark. To stop, hold the button for ${seconds} seconds.`,
@@ -93,6 +98,7 @@ export const EN = {
     hold: (seconds) => `hold ${seconds} s`,
     press_hold: (seconds) => `press, at once press again for ${seconds} s`,
   },
+  way: (button, gesture) => `${button}, ${gesture}`,
   intents: {
     escalate: { idle: "self-view", self_view: "begin recording", recording: "set a mark" },
     record: "record at once",
@@ -119,8 +125,13 @@ export const EN = {
     camera_down: "Wait a minute: it mends itself. Otherwise take another camera.",
   },
   mayNotMute: "the sound stays on, by policy",
+  stagesName: "Three stages",
+  keysName: "What the buttons do now",
+  officeName: "The office's page",
   office: {
-    enter: "Open the office's page as:",
+    starting: "The office is starting.",
+    ended: "The office has ended; the terminal says why.",
+    enter: "Open it as:",
     people: {
       desk: "evidence desk",
       supervisor: "supervisor",
@@ -201,6 +212,7 @@ export const EN = {
     process: "Software",
     power: "Power and heat",
   },
+  faultsOn: (count) => `${count} on`,
   allOff: "Switch all off",
   faultTells: FAULTS_EN,
   faultNames: {
@@ -247,6 +259,8 @@ export const EN = {
   refused: (what) => `That did not work: ${what}`,
   lost: "No connection to bodycam-sim: what the camera does now is unknown here. The page keeps trying.",
   slow: (seconds) => `Slow connection: what you see may be ${seconds} s old. Presses last as long as your finger does, and come later.`,
+  heldTogether: "Another hand is on it too: the camera feels one press, until both let go.",
+  heldByOthers: "Another hand is still on it: the camera still feels it pressed.",
   notPressed: "No connection: the camera did not feel that.",
   tooLate: "That came too late over a slow connection: it was not pressed.",
   feltLonger: (seconds) => `The connection faltered: the camera felt that press ${seconds} s longer than it was.`,

@@ -58,9 +58,11 @@ export function duration(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** Date and time of day. */
+const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
+
+/** Date and time of day, as the office's page spells them. */
 export function dateTime(date) {
-  return date.toLocaleString(LOCALES[language], { dateStyle: "medium", timeStyle: "medium" });
+  return date.toLocaleString(LOCALES[language], { ...DATE, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 }
 
 export function timeOfDay(date) {

@@ -1,0 +1,142 @@
+// What the page says of the camera: a function of facts that are known just now. No document here.
+//
+// A daemon that is dead, stalled or out of reach says nothing of the camera, so neither does the page;
+// what its pins drive, it still shows. A cue that was felt is read for as long as it is true.
+
+import { clock } from "./live.js";
+import { duration, number, say, words } from "./words.js";
+
+/** The stages that only a daemon tells of. */
+const TOLD_BY_DAEMON = new Set(["idle", "self_view", "recording", "stopping"]);
+/** What bodycam-sim calls the trigger of a recording that nobody pressed for: it was cut off before. */
+const CONTINUED = "continued";
+const NOTHING = { stage: "unknown", ready: false, empty: false, conditions: [], recording: null, shift: null };
+
+/** Where what a cue says is so; of one that is not here, wherever the daemon answers. */
+const HOLDS = {
+  records: ({ stage }) => stage === "recording",
+  silent: ({ stage }) => stage === "recording",
+  light: () => true,
+  can: ({ ready }) => ready,
+  cannot: ({ ready }) => !ready,
+  ended: ({ stage }) => stage !== "recording",
+  done: () => true,
+};
+
+/**
+ * Everything in words: {stage, tone, headline, elapsed, wearer, conditions, hint, cue}. `tone`: "ready",
+ * "refused", "recording" or "none".
+ *
+ * state: as bodycam-sim tells it, null while nothing is heard of it. board: what the camera consists
+ * of. cue: name of the rhythm that was felt, null. note: what is to be read for a moment. veil: what an
+ * exercise keeps back, {ways, causes}.
+ */
+export function tell({ state, board, cue = null, note = "", veil = {} }) {
+  const text = words();
+  const known = state ?? NOTHING;
+  const { stage } = known;
+  const answers = TOLD_BY_DAEMON.has(stage);
+  const ready = answers && known.ready;
+  const told = { stage, tone: toneOf(stage, ready), elapsed: "", wearer: "", conditions: [], cue: "" };
+  told.headline = nameOf(stage, ready);
+  told.hint = note || hint(known, board, ready, state === null);
+  if (!answers) return told;
+  if (veil.causes) return { ...told, tone: "none", headline: text.exercise.headline, hint: note || text.exercise.hint };
+  told.elapsed = elapsed(known, board.policy);
+  told.wearer = wearer(known);
+  told.conditions = conditionsOf(known, board.covers ?? {});
+  if (cue !== null && (HOLDS[cue] ?? (() => true))({ stage, ready })) told.cue = text.rhythms[cue] ?? text.rhythms.strange;
+  if (veil.ways && !note) told.hint = text.exercise.hint;
+  return told;
+}
+
+/** What a stage is called: one from which no recording could begin is not called ready. */
+export function nameOf(stage, ready) {
+  return (ready ? null : words().stagesRefused[stage]) ?? say("stages", stage);
+}
+
+function toneOf(stage, ready) {
+  if (stage === "idle" || stage === "self_view") return ready ? "ready" : "refused";
+  return stage === "recording" || stage === "stopping" ? "recording" : "none";
+}
+
+/** What is the matter, without what a graver one says anyway; and how handing over goes. */
+function conditionsOf({ conditions, handover }, covers) {
+  const covered = new Set(conditions.map((name) => covers[name]));
+  const told = conditions.filter((name) => !covered.has(name)).map((name) => say("conditions", name));
+  if (handover) told.push(handedOver(handover));
+  return told;
+}
+
+/** How handing over goes, with what the green light does meanwhile. */
+function handedOver({ state, done, total, trouble }) {
+  const text = words().handover;
+  if (trouble !== null) return text.failed(say("troubles", trouble));
+  return text[state](number(done, 0), number(total, 0));
+}
+
+function wearer({ shift, looking_for_badge: looks }) {
+  const text = words();
+  if (shift) return text.wornBy(shift.wearer);
+  return looks ? text.looksForBadge : "";
+}
+
+/** What a recording hears now: "on", "muted" or "none", as the display tells it. */
+function soundOf({ muted, microphone }) {
+  if (muted) return "muted";
+  return microphone === "on" ? "on" : "none";
+}
+
+function elapsed(state, policy) {
+  const text = words();
+  if (state.recording !== null) {
+    const { since_us: sinceUs, pre_event_seconds: before, trigger } = state.recording;
+    // Counted from the press, as on the display; from before the press is told apart.
+    const said = trigger === CONTINUED ? text.elapsedContinued : text.elapsed;
+    const time = sinceUs === null ? [] : [said(duration((clock.nowUs() - sinceUs) / 1e6))];
+    const earlier = before > 0 ? [text.elapsedBefore(number(before, 0))] : [];
+    const picture = state.conditions.includes("camera_down") ? [text.noPicture] : [];
+    return [...time, ...earlier, ...picture, text.soundNow[soundOf(state)]].join(" · ");
+  }
+  if (!policy.pre_event_seconds) return text.noBuffer;
+  if (!policy.armed_in.includes(state.stage)) return "";
+  return text.buffer(number(state.pre_event_seconds, 0), number(policy.pre_event_seconds, 0));
+}
+
+/** The one thing that somebody who reads nothing else should read. */
+function hint(state, board, ready, lost) {
+  const text = words();
+  const { stage } = state;
+  if (state.empty) return text.hints.empty;
+  if (stage === "unknown" && !lost) return text.hints.silent;
+  if (stage in text.hints) return text.hints[stage];
+  const buttons = board.buttons;
+  if (stage === "recording") {
+    for (const { name, ...button } of buttons) {
+      const stop = stopOf(button);
+      if (stop) return text.next.stop(text.buttonsIn[name] ?? say("buttons", name), stop.seconds);
+    }
+  }
+  const press = (buttons[0]?.gestures ?? []).find((one) => one.gesture === "press" && one.in.includes(stage));
+  const refused = ready ? "" : [text.hints.amber, cause(state, board.gravity ?? [])].filter(Boolean).join(" ");
+  if (press === undefined) return refused;
+  if (records(press.intent, stage)) return refused || text.next.record;
+  if (refused || stage !== "idle") return refused;
+  return state.conditions.includes("display_down") ? text.next.viewDark : text.next.view;
+}
+
+/** Why it cannot record, and what to do; "" where no cause is known. `gravity`: the gravest first. */
+function cause({ conditions }, gravity) {
+  const name = gravity.find((one) => conditions.includes(one) && one in words().toDo);
+  if (name === undefined) return "";
+  const said = say("conditions", name);
+  return `${said[0].toUpperCase()}${said.slice(1)}. ${words().toDo[name]}`;
+}
+
+/** Whether an intent begins a recording from a stage. */
+export const records = (intent, stage) =>
+  intent === "record" ? stage !== "recording" : intent === "escalate" && stage === "self_view";
+
+/** The gesture of a button that ends a recording; undefined if none does. */
+export const stopOf = ({ gestures }) =>
+  gestures.find((one) => one.gesture === "hold" && one.intent === "stop" && one.in.includes("recording"));
