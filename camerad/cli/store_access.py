@@ -26,7 +26,7 @@ from camerad.store.device_client import OwnedDevice
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import Purged
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 _LARGEST_KEY: Final = 64 * 1024
 
@@ -133,12 +133,13 @@ def open_store(
         ) as store:
             yield store, key
         return
-    key = _own_key(place)
-    clock = desk.clock_of(options, place)
-    with Store.open(place, key, clock, desk.published_keys(place)) as store:
-        for difference in store.reconcile() if about is None else store.reconcile_for(about):
-            _say_difference(difference)
-        yield store, key
+    with PlaceClaim(place) as claim:
+        key = _own_key(place)
+        clock = desk.clock_of(options, place)
+        with Store.open(claim, key, clock, desk.published_keys(place)) as store:
+            for difference in store.reconcile() if about is None else store.reconcile_for(about):
+                _say_difference(difference)
+            yield store, key
 
 
 def _say_difference(difference: Discrepancy) -> None:

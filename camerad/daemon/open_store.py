@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -106,38 +105,38 @@ def open_books(
     on_time_known: told what the ledger knows of right time. noted: the shift, as the daemon before
     noted it.
     """
-    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
-    from camerad.container.encryption import Sealer  # noqa: PLC0415
+    from camerad.container.encryption import Sealer  # noqa: PLC0415 - slow to import
     from camerad.ledger.ledger import Ledger  # noqa: PLC0415
     from camerad.ledger.reserved_space import Reserve  # noqa: PLC0415
     from camerad.provisioning.order_execution import OrderExecution  # noqa: PLC0415
     from camerad.store import identity  # noqa: PLC0415 - slow to import
     from camerad.store.locations import device_place  # noqa: PLC0415
-    from camerad.store.store import Store, had_ledger  # noqa: PLC0415
+    from camerad.store.store import PlaceClaim, Store, had_ledger  # noqa: PLC0415
 
     began_us = clock.now_us()
-    durable_files.sync_all()
-    told = OrderExecution(settings.device.provision_dir, root)
-    found = identity.load_or_create(root, told.retired_keys)
-    former = identity.key_ring(root)
-    if found.replaced is not None:
-        log.critical(
-            "recordings are signed by the key %s from now on, no longer by %s: give its public "
-            "half to the office ('camerad identity show'), or put the former key back",
-            found.key.public.thumbprint,
-            found.replaced,
-            extra=MessageId.IDENTITY_CHANGED.extra,
-        )
-    ledger = Ledger.open(
-        os.path.join(root, "ledger"),
-        found.key,
-        clock,
-        former,
-        expected=had_ledger(device_place(root)),
-        reserve=Reserve(root),
-    )
+    claim = PlaceClaim(device_place(root), running=True)
     store: Store | None = None
+    ledger: Ledger | None = None
     try:
+        told = OrderExecution(settings.device.provision_dir, root)
+        found = identity.load_or_create(root, told.retired_keys)
+        former = identity.key_ring(root)
+        if found.replaced is not None:
+            log.critical(
+                "recordings are signed by the key %s from now on, no longer by %s: give its public "
+                "half to the office ('camerad identity show'), or put the former key back",
+                found.key.public.thumbprint,
+                found.replaced,
+                extra=MessageId.IDENTITY_CHANGED.extra,
+            )
+        ledger = Ledger.open(
+            claim,
+            found.key,
+            clock,
+            former,
+            expected=had_ledger(device_place(root)),
+            reserve=Reserve(root),
+        )
         timeline = ledger.state.timeline
         right = timeline.synchronised
         on_time_known(
@@ -158,7 +157,7 @@ def open_books(
         resume, cut_off = mending.cut_off(store, found.key, began_us, recorded=recorded)
     except BaseException:
         # The claim too, or the next attempt would find the store taken.
-        (store or ledger).close()
+        (store or ledger or claim).close()
         raise
     worn = None if noted is None else noted.present
     shift = _kept_shift(store, None if worn is None else worn.due, goes_on=resume is not None)

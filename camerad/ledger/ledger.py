@@ -27,6 +27,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries, epoch_start, log_segments
 from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger
 from camerad.ledger.calendar_years import AT_ONCE, is_another_year, is_over
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.entry_types import (
     AFTER_LOSS,
@@ -81,14 +82,14 @@ class HeldError(CameradError, ValueError):
 class Ledger:
     """Writes a ledger; made by `Ledger.open`. Any thread may call it.
 
-    Only one process may write a ledger at a time; the caller ensures that
-    (`camerad.store.disk.claim`). repairs: what was repaired when it was opened, in words for
-    people. lossy: this run found that entries are lost. by_years: the first entry of a year begins
-    an epoch (`camerad.ledger.calendar_years`), as in an office.
+    claim: is given up when it is closed. repairs: what was repaired when it was opened, in words
+    for people. lossy: this run found that entries are lost. by_years: the first entry of a year
+    begins an epoch (`camerad.ledger.calendar_years`), as in an office.
     """
 
-    def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
-        self._directory = directory
+    def __init__(self, claim: Claim, key: SigningKey, clock: Clock) -> None:
+        self._claim = claim
+        self._directory = claim.directory
         self._key = key
         self._clock = clock
         self._lock = threading.RLock()
@@ -111,7 +112,7 @@ class Ledger:
     @classmethod
     def open(
         cls,
-        directory: str,
+        claim: Claim,
         key: SigningKey,
         clock: Clock,
         former: KeyRing | None = None,
@@ -119,14 +120,15 @@ class Ledger:
         expected: bool = False,
         reserve: Reserve | None = None,
     ) -> Ledger:
-        """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
+        """Open the ledger that is claimed, or begin one; repairs what a loss of power left.
 
-        former: public keys that signed it before, if the device had others. expected: something
-        else shows that there was a ledger. If it is not there, it was lost, and the new one begins
-        by saying so. reserve: room to write in where the storage has none. Raises StorageError; a
-        start that is interrupted can be repeated.
+        The claim is the ledger's from here on, and given up if it cannot be opened. former: public
+        keys that signed it before, if the device had others. expected: something else shows that
+        there was a ledger. If it is not there, it was lost, and the new one begins by saying so.
+        reserve: room to write in where the storage has none. Raises StorageError; a start that is
+        interrupted can be repeated.
         """
-        ledger = cls(directory, key, clock)
+        ledger = cls(claim, key, clock)
         ledger.reserve = reserve
         try:
             ledger.keys = KeyRing([key.public, *(former or {}).values()])
@@ -137,12 +139,8 @@ class Ledger:
         for text in ledger.repairs:
             _log.warning("%s", text, extra=MessageId.LEDGER.extra)
         if ledger.lossy:
-            _log.critical(
-                "%s: the ledger has lost entries. %s",
-                directory,
-                AFTER_LOSS,
-                extra=MessageId.LEDGER.extra,
-            )
+            text = f"{ledger.directory}: the ledger has lost entries. {AFTER_LOSS}"
+            _log.critical("%s", text, extra=MessageId.LEDGER.extra)
         return ledger
 
     @property
@@ -242,11 +240,14 @@ class Ledger:
         return self.expire(retention_days)
 
     def close(self) -> None:
-        """Close the file; nothing is lost without it."""
-        with self._lock:
-            if self._descriptor is not None:
-                durable_files.close(self._descriptor, self._path)
-            self._descriptor = None
+        """Close the file, and give up the claim; nothing is lost without it."""
+        with self._lock, self._claim:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._descriptor is not None:
+            durable_files.close(self._descriptor, self._path)
+        self._descriptor = None
 
     # ------------------------------------------------------------------ opening
 
@@ -339,8 +340,8 @@ class Ledger:
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
-        held = epoch_start.restate_holds(state, carried)
-        for fact in (begun, *carried, *facts, *held, *epoch_start.restate(state)):
+        again = (*epoch_start.restate_holds(state, carried), *epoch_start.restate(state))
+        for fact in (begun, *carried, *facts, *again):
             entry = entries.sign_entry(self._key, state.head, boot_id, now, fact)
             state = state.with_entry(entry)
             content += entry.token + b"\n"
@@ -357,7 +358,7 @@ class Ledger:
         self._adopt(state, path, len(content), unsynced_name=False)
 
     def _adopt(self, state: LedgerState, path: str, offset: int, *, unsynced_name: bool) -> None:
-        self.close()
+        self._close_file()
         self._state = state
         self._path = path
         self._offset = offset

@@ -16,7 +16,7 @@ from camerad.office.holdings import holding_key
 from camerad.store import camera_holds
 from camerad.store.discrepancies import Discrepancy
 from camerad.store.locations import Place
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 
 @contextlib.contextmanager
@@ -44,18 +44,20 @@ def open_office_store(
     Raises OfficeKeyError if `key` did not sign the ledger, StateDirectoryError if somebody else has
     the store, and StorageError.
     """
-    former = own_key.admit_key(place, key, replace=replace)
-    had_one = bool(own_key.known_keys(place))
-    with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
-        own_key.remember_key(place, key.public)
-        if not compared:
+    with PlaceClaim(place) as claim:
+        # What is read before the claim may be another one's by now: the key of the ledger too.
+        former = own_key.admit_key(place, key, replace=replace)
+        had_one = bool(own_key.known_keys(place))
+        with Store.open(claim, key, clock, former, trusted, expected=had_one) as store:
+            own_key.remember_key(place, key.public)
+            if not compared:
+                yield store
+                return
+            for difference in store.reconcile() if about is None else store.reconcile_for(*about):
+                differs(difference)
+            for text in camera_holds.take_over(store, camera_keys(store.place, trusted), trusted):
+                say(text)
             yield store
-            return
-        for difference in store.reconcile() if about is None else store.reconcile_for(*about):
-            differs(difference)
-        for text in camera_holds.take_over(store, camera_keys(place, trusted), trusted):
-            say(text)
-        yield store
 
 
 def camera_keys(place: Place, trusted: KeyRing) -> KeyRing:

@@ -26,8 +26,7 @@ A device's state directory and an office's directory are both stores: see `camer
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 from camerad.base import durable_files, file_status
@@ -37,6 +36,7 @@ from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import ID, SUFFIX, list_names
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.reserved_space import Reserve
 from camerad.store import deletable, disk, holds, identity
@@ -60,14 +60,41 @@ from camerad.store.retention import Candidate, list_due
 _log = logging.getLogger(__name__)
 
 
+class PlaceClaim(Claim):
+    """The sole right to write in a place, and its ledger.
+
+    running: for the daemon, which has claimed its recordings before. Raises TakenError if another
+    process has it, HoldError if there is no ledger to write, and StorageError.
+    """
+
+    def __init__(self, place: Place, *, running: bool = False) -> None:
+        if place.kind is PlaceKind.FILES:
+            raise holds.HoldError(
+                f"{place.root}: these are files without a ledger; name a device's state directory, "
+                "or the office's directory"
+            )
+        self.place: Final = place
+        durable_files.sync_all()
+        own = place.kind is PlaceKind.DEVICE
+        # A daemon claims the recordings before it opens anything.
+        first = [disk.claim(place.holdings[0].recordings)] if own and not running else []
+        try:
+            super().__init__(place.ledger, linked=own, held=first)
+        except BlockingIOError as error:
+            raise disk.TakenError(
+                f"{place.root}: another command of camerad is at work here; wait until it has "
+                "ended, and give this one again"
+            ) from error
+
+
 class Store:
     """The store in the directory `root`, and the only one that writes there. One thread uses it at
     a time.
 
-    ledger: the store's own; the store closes it. trusted: keys of the devices whose recordings are
-    believed; by default a device's own, and in an office none. unread: what the last comparison
-    could not look at, so that nothing was done about it. Raises StateDirectoryError if another
-    process has the store, and StorageError.
+    ledger: the store's own, which holds the claim to the store; the store closes it. trusted: keys
+    of the devices whose recordings are believed; by default a device's own, and in an office none.
+    unread: what the last comparison could not look at, so that nothing was done about it. Raises
+    StorageError.
     """
 
     def __init__(self, root: str, ledger: Ledger, trusted: KeyRing | None = None) -> None:
@@ -77,7 +104,6 @@ class Store:
             self._place = device_place(root)  # one that has not recorded yet
         own = ledger.keys if self._place.kind is PlaceKind.DEVICE else KeyRing()
         self._trusted = own if trusted is None else trusted
-        self._claims = [_claim(self._place)]
         self._listing = Listing()
         self.unread: tuple[StorageError, ...] = ()
         self._deleter = Deleter(ledger, self._place.kind)
@@ -86,7 +112,7 @@ class Store:
     @classmethod
     def open(
         cls,
-        place: Place,
+        claim: PlaceClaim,
         key: SigningKey,
         clock: Clock,
         former: KeyRing | None = None,
@@ -94,43 +120,27 @@ class Store:
         *,
         expected: bool = False,
     ) -> Store:
-        """Claim a place and open its ledger, for a command while no daemon runs.
+        """Open the ledger of a claimed place, for a command while no daemon runs.
 
-        key: signs the ledger; former: those that did so before. trusted: as for `Store`. expected:
-        there was a ledger, as for `Ledger.open`; for a device this is found out here. Nothing is
-        reconciled yet. Raises StateDirectoryError if somebody else has the place.
+        The claim is the store's from here on. key: signs the ledger; former: those that did so
+        before. trusted: as for `Store`. expected: there was a ledger, as for `Ledger.open`; for a
+        device this is found out here. Nothing is reconciled yet. Raises StorageError.
         """
-        if place.kind is PlaceKind.FILES:
-            raise holds.HoldError(
-                f"{place.root}: these are files without a ledger; name a device's state directory, "
-                "or the office's directory"
-            )
-        durable_files.sync_all()
+        place = claim.place
         own = place.kind is PlaceKind.DEVICE
-        durable_files.make_directory(os.path.dirname(place.ledger), linked=own)
-        claims = []
-        if own:
-            # A daemon claims this before it opens anything.
-            claims.append(disk.claim(place.holdings[0].recordings))
         try:
             ledger = Ledger.open(
-                place.ledger,
+                claim,
                 key,
                 clock,
                 former,
                 expected=expected or (own and had_ledger(place)),
                 reserve=Reserve(place.root) if own else None,
             )
-            try:
-                store = cls(place.root, ledger, trusted)
-            except BaseException:
-                ledger.close()
-                raise
+            return cls(place.root, ledger, trusted)
         except BaseException:
-            _close_all(claims)
+            claim.close()
             raise
-        store._claims += claims
-        return store
 
     @property
     def place(self) -> Place:
@@ -140,10 +150,8 @@ class Store:
         return self._place
 
     def close(self) -> None:
-        """Close the ledger and give up the claims."""
+        """Close the ledger, which gives up the claim."""
         self.ledger.close()
-        _close_all(self._claims)
-        self._claims = []
 
     def __enter__(self) -> Store:
         return self
@@ -322,21 +330,3 @@ def _logged(found: list[Discrepancy]) -> list[Discrepancy]:
         else:
             _log.info("%s", one, extra=MessageId.DETAIL.extra)
     return found
-
-
-def _claim(place: Place) -> int:
-    """Claim a place, so that nobody else writes there. A device's recordings are claimed by its
-    daemon too."""
-    directory = os.path.dirname(place.ledger)
-    try:
-        return disk.claim(directory, linked=place.kind is PlaceKind.DEVICE)
-    except disk.TakenError as error:
-        raise disk.TakenError(
-            f"{place.root}: another command of camerad is at work here; wait until it has ended, "
-            "and give this one again"
-        ) from error
-
-
-def _close_all(claims: Iterable[int]) -> None:
-    for descriptor in claims:
-        os.close(descriptor)

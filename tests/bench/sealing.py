@@ -32,6 +32,7 @@ from camerad.container import recording_files
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.recording.container_writer import ContainerWriter
 from tests.bench.film import FRAGMENT_US, KINDS, PICTURES, Film
@@ -70,7 +71,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         if not synced:
             stack.enter_context(mock.patch.object(durable_files, "sync", lambda *_: None))
-        ledger = Ledger.open(str(directory / "ledger"), key, clock)
+        ledger = Ledger.open(Claim(str(directory / "ledger")), key, clock)
         journal_ns, before = cpu_of_thread_ns(f"jbd2/{device}-8"), written_bytes(device)
         began = time.monotonic()
         ledger.append("stage", stage="recording", display=True)

@@ -18,6 +18,7 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.container.keys import SigningKey
 from camerad.desk.roles import DeskRole
 from camerad.desk.sessions import COOKIE
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office import camera_register
 from camerad.office.camera_register import Register, RegisteredCamera
@@ -95,7 +96,7 @@ def worn(scene: DeskScene, key: SigningKey) -> None:
     cameras = Cameras(str(scene.office.register))
     holding = CameraHoldings(scene.directory, cameras).make(key.public.thumbprint)
     clock = ManualClock(wall_us=scene.clock.wall_us() - 300 * MINUTE)
-    with closing(Ledger.open(holding.ledger, key, clock)) as book:
+    with closing(Ledger.open(Claim(holding.ledger), key, clock)) as book:
         began = clock.moment()
         book.append("shift_begun", wearer="W-0815", source="badge", began=began, began_boot="b")
         clock.advance(280 * MINUTE)

@@ -14,11 +14,12 @@ from camerad.container import jws
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import SigningKey
 from camerad.container.skeleton import skeleton
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.offload import OffloadResult, offload
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import Place, place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from camerad.store.trust import facts_from
 
 ONE: Final = "20261124T153000Z-000001-00000001"
@@ -79,7 +80,7 @@ class Camera:
 
     def open(self) -> Store:
         """Its store, claimed."""
-        return Store.open(self.place, self.key, self.clock)
+        return Store.open(PlaceClaim(self.place), self.key, self.clock)
 
     def offload(self, target: Path) -> OffloadResult:
         """Copy what is new to an office's directory."""
@@ -91,7 +92,7 @@ class Camera:
 
     def ledger(self) -> Ledger:
         """Its ledger alone."""
-        return Ledger.open(str(self.root / "ledger"), self.key, self.clock)
+        return Ledger.open(Claim(str(self.root / "ledger")), self.key, self.clock)
 
 
 def recording(identity: str = ONE, **how: object) -> Made:
@@ -106,7 +107,7 @@ def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
 
 def open_office(root: Path, key: SigningKey, clock: ManualClock) -> Store:
     """An office's directory as a store."""
-    return Store.open(place_of(str(root)), key, clock, trusted=KEYS)
+    return Store.open(PlaceClaim(place_of(str(root))), key, clock, trusted=KEYS)
 
 
 def kinds(store: Store) -> list[str]:

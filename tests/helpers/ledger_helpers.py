@@ -15,6 +15,7 @@ from camerad.base.clock import ManualClock, Moment
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import Entry
 from camerad.ledger.ledger import Head, Ledger, LedgerFinding, LedgerState, read_ledger
 
@@ -40,7 +41,7 @@ class Book:
         """Open it again, as the next start does."""
         if hasattr(self, "ledger"):
             self.ledger.close()
-        self.ledger = Ledger.open(str(self.path), self.key, self.clock, former)
+        self.ledger = Ledger.open(Claim(str(self.path)), self.key, self.clock, former)
         return self.ledger
 
     @property

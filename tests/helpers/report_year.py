@@ -21,6 +21,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.statements import RecordingInfo
 from camerad.control.check_in_report import counters_of
 from camerad.control.metrics import BOUNDS, Histogram
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import NOTHING, Entry, Head, sign_entry
 from camerad.ledger.entry_types import EpochBegun, ShiftBegun
 from camerad.ledger.ledger import Ledger
@@ -294,7 +295,7 @@ class SyntheticYear:
         clock = ManualClock(wall_us=_at(self.first, 0))
         begun_us = clock.wall_us()
         (self.root / "office").mkdir(exist_ok=True)
-        ledger = Ledger.open(place.ledger, self.key, clock)
+        ledger = Ledger.open(Claim(place.ledger), self.key, clock)
         own_key.remember_key(office_place(str(self.root)), self.key.public)
         events = []
         for ended_us, recording in sorted(self._ends):

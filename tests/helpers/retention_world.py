@@ -32,7 +32,7 @@ from camerad.ledger.ledger import read_ledger
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store.locations import device_place, office_place
 from camerad.store.recovery import RepairOutcome, repair_all
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 HOUR: Final = 3600 * SECOND
 MINUTE: Final = 60 * SECOND
@@ -217,7 +217,7 @@ class Camera:
         """The start of the daemon: repair, then files and ledger compared."""
         self.machine.boot()
         self._dated_here = []
-        self._store = Store.open(device_place(str(self.root)), _KEY, self.machine)
+        self._store = Store.open(PlaceClaim(device_place(str(self.root))), _KEY, self.machine)
         known = self.store.ledger.state.timeline.synchronised
         if known is not None:
             before_us = self.machine.last_synchronised_us or 0
@@ -354,7 +354,9 @@ class Office:
         machine = self.random.choice(self.machines)
         self._live(machine)
         new = [] if camera is None else self._copy(camera)
-        with Store.open(office_place(str(self.root)), OFFICE_KEY, machine, trusted=_KEYS) as store:
+        with Store.open(
+            PlaceClaim(office_place(str(self.root))), OFFICE_KEY, machine, trusted=_KEYS
+        ) as store:
             known = store.ledger.state.timeline.synchronised
             if known is not None:
                 machine.last_synchronised_us = known.wall_us
@@ -397,7 +399,9 @@ class Office:
             machine.look()
 
     def check(self) -> None:
-        with Store.open(office_place(str(self.root)), OFFICE_KEY, self.machines[0]) as store:
+        with Store.open(
+            PlaceClaim(office_place(str(self.root))), OFFICE_KEY, self.machines[0]
+        ) as store:
             check_ledger(store, OFFICE_KEY)
 
 

@@ -23,6 +23,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import Payload
 from camerad.ledger.ledger import Head, Ledger, read_ledger
 
@@ -41,7 +42,7 @@ Mutation = tuple[str, Files]
 def write_ledger(directory: Path, key: SigningKey, now_us: int = 0) -> Head:
     """A ledger with everything in it; returns its head."""
     clock = ManualClock(now_us)
-    ledger = Ledger.open(str(directory), key, clock)
+    ledger = Ledger.open(Claim(str(directory)), key, clock)
     for number in range(4):
         name = f"r{number}"
         ledger.append("opened", id=name, header=f"h{number}")
@@ -66,7 +67,7 @@ def write_ledger(directory: Path, key: SigningKey, now_us: int = 0) -> Head:
     ledger.close()
     with (directory / log_segments.epoch_name(ledger.head.epoch)).open("ab") as file:
         file.write(b"eyJ")
-    ledger = Ledger.open(str(directory), key, clock)
+    ledger = Ledger.open(Claim(str(directory)), key, clock)
     for _ in range(6):
         ledger.append("uptime")
     ledger.close()

@@ -84,10 +84,7 @@ class LedgerTallies:
         """
         if not file_status.is_directory(place.ledger):
             return 0
-        shelf = log_segments.list_files(place.ledger)
-        there = set(self._numbers())
-        wanted = sorted((shelf.epochs | shelf.damaged) - there - {shelf.newest})
-        if not wanted:
+        if not self._wanted(place):
             return 0
         self._make_directory()
         try:
@@ -97,9 +94,16 @@ class LedgerTallies:
                 f"{self._directory}: another program adds up the ledger just now; try again"
             ) from error
         try:
-            return self._make(place, key, cameras, wanted)
+            # Another program may have made them since.
+            wanted = self._wanted(place)
+            return self._make(place, key, cameras, wanted) if wanted else 0
         finally:
             os.close(claim)
+
+    def _wanted(self, place: Place) -> list[int]:
+        """The closed epochs that are there and have no tally."""
+        shelf = log_segments.list_files(place.ledger)
+        return sorted((shelf.epochs | shelf.damaged) - set(self._numbers()) - {shelf.newest})
 
     def _make(self, place: Place, key: SigningKey, cameras: KeyRing, wanted: list[int]) -> int:
         keys = own_key.ledger_keys(place, key.public).ring

@@ -25,7 +25,7 @@ from camerad.control.progress_routes import DockProgress
 from camerad.control.server import Control
 from camerad.control.shift_routes import CurrentShift
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 from hw_mocks.fleet.cards import Card
 
@@ -80,7 +80,7 @@ class CardDaemon:
 
     def _open(self) -> None:
         place = place_of(str(self._card.root))
-        self._store = Store.open(place, self._card.key, self._clock)
+        self._store = Store.open(PlaceClaim(place), self._card.key, self._clock)
         self._store.reconcile()
         self._count(self._store)
 

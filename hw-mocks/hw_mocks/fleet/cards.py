@@ -23,6 +23,7 @@ from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.recording.container_writer import ContainerWriter
 from camerad.store import identity
@@ -70,7 +71,7 @@ class Card:
         whole_us = sum(lengths) * FRAGMENT_US
         clock = ManualClock(_BEGAN_US, SystemClock().wall_us() - whole_us)
         with _unsynchronised():
-            ledger = Ledger.open(str(self.root / LEDGER), self.key, clock)
+            ledger = Ledger.open(Claim(str(self.root / LEDGER)), self.key, clock)
             for number, count in enumerate(lengths):
                 drawn = chance.random() < _MARKED
                 wanted = drawn if marked is None else number in marked

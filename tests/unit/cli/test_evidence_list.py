@@ -15,7 +15,7 @@ from sealed_helpers import WALL_US, Made, pack, sealed, signed, some_closing
 from camerad.base.clock import DAY, SECOND
 from camerad.container.keys import SigningKey
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 from .conftest import Desk
 from .evidence_steps import copy_in
@@ -186,7 +186,9 @@ def test_purge_in_an_office_deletes_copies_and_says_which_are_kept(
     path = copy_in(archive)
     shutil.copy(path, path.parent / "copy.tar")
     office = SigningKey.generate()
-    with Store.open(place_of(str(archive)), office, camera.clock, trusted=KEYS) as store:
+    with Store.open(
+        PlaceClaim(place_of(str(archive))), office, camera.clock, trusted=KEYS
+    ) as store:
         told = [str(one) for one in store.reconcile()]
     assert (
         f"{ONE}: {path.parent / 'copy.tar'} is a copy of it, and is deleted together with it"

@@ -18,7 +18,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.office import own_key
 from camerad.store import listing
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in
@@ -44,7 +44,7 @@ def build(tmp_path: Path, desk: Desk) -> Build:
             store.ledger.rotate()
         camera.offload(archive)  # the copy of the ledger goes on
         place = place_of(str(archive))
-        with Store.open(place, key, camera.clock, trusted=KEYS) as store:
+        with Store.open(PlaceClaim(place), key, camera.clock, trusted=KEYS) as store:
             own_key.remember_key(place, key.public)
             store.reconcile()
             store.hold(ONE, "prosecutor", "Desk")

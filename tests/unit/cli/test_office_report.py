@@ -17,6 +17,7 @@ from report_year import SyntheticYear
 
 from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_CONFIG, EX_TEMPFAIL, EX_USAGE
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.report.report_english import ENGLISH_REPORT
 from camerad.office.report.report_german import GERMAN_REPORT
@@ -134,7 +135,7 @@ def test_a_ledger_that_is_another_one_is_found(
         for path in (year.root / "office" / "ledger").iterdir():
             path.unlink()
         clock = ManualClock(wall_us=1_740_000_000_000_000)
-        with contextlib.closing(Ledger.open(str(last.parent), year.key, clock)) as ledger:
+        with contextlib.closing(Ledger.open(Claim(str(last.parent)), year.key, clock)) as ledger:
             for _ in range(30):
                 ledger.rotate()
     said = desk("office", "report", "--check", f"out/{NAME}.html")

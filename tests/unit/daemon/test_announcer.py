@@ -17,6 +17,7 @@ from camerad.config.controls import Announcements
 from camerad.container.keys import SigningKey
 from camerad.daemon.announcer import Announcer
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 
 IDLE = State(Stage.IDLE, 0)
@@ -166,7 +167,7 @@ def test_whatever_a_player_says_the_ledger_can_be_read_again(tmp_path: Path) -> 
     assert said["why"].endswith("\\x1b[1maudio open error: No such file or directory")
     key, clock = SigningKey.generate(), ManualClock()
     for _ in range(2):
-        ledger = Ledger.open(str(tmp_path), key, clock)
+        ledger = Ledger.open(Claim(str(tmp_path)), key, clock)
         assert not ledger.lossy
         ledger.append("announcement", **said)
         ledger.close()

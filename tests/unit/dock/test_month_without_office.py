@@ -35,7 +35,7 @@ from camerad.dock.signers import KeySigner
 from camerad.office.own_key import load_public_key
 from camerad.store.device_client import accept_receipt
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from camerad.vault.office_server import Vault
 from camerad.vault.office_settings import ListenSettings, OfficeFile
 from tests.unit.vault.office_scene import NAME, OfficeScene, Running, write_register
@@ -114,7 +114,9 @@ class Month:
         assert key is not None
         authority = Path(self.scene.authority.certificate).read_text()
         self.office = Office(f"https://localhost:{self.port}", authority, key.jwk["x"], 10_000)
-        self.store = Store.open(place_of(str(self.card.root)), self.card.key, self.clock)
+        self.store = Store.open(
+            PlaceClaim(place_of(str(self.card.root))), self.card.key, self.clock
+        )
         self.daemon = Daemon(self.store, KeyRing([key]), self.card.key)
         self.memory = HandoverMemory()
 

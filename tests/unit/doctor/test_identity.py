@@ -21,6 +21,7 @@ from camerad.doctor.identity import (
     observe_key,
     observe_ledger,
 )
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.store import identity as keys
 
@@ -31,7 +32,7 @@ def state(tmp_path: Path) -> Path:
     directory = tmp_path / "state"
     directory.mkdir()
     made = keys.load_or_create(str(directory))
-    Ledger.open(str(directory / "ledger"), made.key, ManualClock()).close()
+    Ledger.open(Claim(str(directory / "ledger")), made.key, ManualClock()).close()
     keys.confirm(str(directory), made)
     return directory
 

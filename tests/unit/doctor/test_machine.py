@@ -20,6 +20,7 @@ from camerad.doctor.system_checks import (
     judge_hardening,
     judge_uptime,
 )
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 
 
@@ -36,7 +37,7 @@ def test_a_clock_is_looked_at_as_the_daemon_does(settings: Settings, tmp_path: P
     assert system_checks.read_clock(settings, None).source is ClockSource.UNKNOWN
     (tmp_path / "synchronised").touch()
     assert system_checks.read_clock(settings, None).source is ClockSource.SYNCHRONISED
-    ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), ManualClock())
+    ledger = Ledger.open(Claim(str(tmp_path / "ledger")), SigningKey.generate(), ManualClock())
     assert system_checks.read_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
     ledger.close()
 
@@ -51,7 +52,7 @@ def test_a_clock_that_was_set_since_the_ledger_saw_it_is_not_trusted(
     known.moment = lambda: Moment(  # type: ignore[method-assign]
         real().boot_us, real().wall_us - 3_600_000_000, ClockSource.SYNCHRONISED
     )
-    ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), known)
+    ledger = Ledger.open(Claim(str(tmp_path / "ledger")), SigningKey.generate(), known)
     assert system_checks.read_clock(settings, ledger.state).source is ClockSource.UNKNOWN
     ledger.close()
 

@@ -14,6 +14,7 @@ import pytest
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.calendar_years import AT_ONCE, kept_until_us, waits_for_clock, year_of
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import read_lines
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_signers import SignerMemory
@@ -45,7 +46,7 @@ class OfficeLedger:
     def __init__(self, root: Path, *begun: int) -> None:
         self.root = root
         self.clock = ManualClock(wall_us=at(*begun, zone=BERLIN))
-        self.ledger = Ledger.open(str(root), KEY, self.clock)
+        self.ledger = Ledger.open(Claim(str(root)), KEY, self.clock)
         self.ledger.by_years = True
 
     def signs_in(self, who: str) -> None:

@@ -18,6 +18,7 @@ from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries
+from camerad.ledger.claim import Claim
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
@@ -493,7 +494,7 @@ def test_a_rotation_that_fails_anywhere_loses_nothing(
 ) -> None:
     hits = []
     for at in range(100):
-        book = Book(tmp_path / f"{at}")
+        book = Book(tmp_path / f"{at}" / "ledger")
         book.record("a")
         with failing(monkeypatch, at) as fails:
             try:
@@ -531,7 +532,7 @@ def test_an_expiry_that_fails_anywhere_is_completed_by_the_next_start(
 ) -> None:
     hits = []
     for at in range(100):
-        book = Book(tmp_path / f"{at}")
+        book = Book(tmp_path / f"{at}" / "ledger")
         book.record("a")
         book.ledger.rotate()
         book.ledger.rotate()
@@ -623,7 +624,7 @@ def test_an_entry_of_a_kind_that_is_not_known_here_is_passed_over(book: Book) ->
 def test_the_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("a file")
     with pytest.raises(StorageError, match="ledger"):
-        Ledger.open(str(tmp_path / "ledger"), KEY, ManualClock())
+        Ledger.open(Claim(str(tmp_path / "ledger")), KEY, ManualClock())
 
 
 def test_an_age_counts_from_when_it_was_written_not_from_when_it_happened(book: Book) -> None:

@@ -18,7 +18,7 @@ from camerad.ledger.entry_types import Damaged
 from camerad.ledger.ledger import LedgerFinding, read_ledger
 from camerad.store import identity
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from tests.unit.ledger.test_ledger_repair import flip
 
 HOUR = DAY // 24
@@ -145,7 +145,7 @@ def test_an_office_whose_ledger_was_lost_counts_anew_as_well(
         assert store.ledger.state.lost is None  # the first to work there after an offload
     shutil.rmtree(office / "office" / "ledger")
     place = place_of(str(office))
-    with Store.open(place, own, camera.clock, trusted=KEYS, expected=True) as store:
+    with Store.open(PlaceClaim(place), own, camera.clock, trusted=KEYS, expected=True) as store:
         assert store.ledger.state.lost is not None
 
 

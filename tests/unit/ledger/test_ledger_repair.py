@@ -49,7 +49,7 @@ def test_a_repair_that_is_interrupted_anywhere_is_completed(
 ) -> None:
     hits = []
     for at in range(100):
-        book = Book(tmp_path / f"{at}")
+        book = Book(tmp_path / f"{at}" / "ledger")
         book.hold("a")
         book.ledger.close()
         with book.file().open("ab") as file:
@@ -133,7 +133,7 @@ def test_setting_damage_aside_that_is_interrupted_anywhere_is_completed(
 ) -> None:
     hits = []
     for at in range(100):
-        book = Book(tmp_path / f"{at}")
+        book = Book(tmp_path / f"{at}" / "ledger")
         book.record("a")
         book.hold("a")
         book.record("b")

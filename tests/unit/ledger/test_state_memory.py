@@ -89,7 +89,7 @@ def test_so_many_ledgers_are_remembered_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judged: list[int]
 ) -> None:
     monkeypatch.setattr(state_memory, "MOST", 2)
-    books = [Book(tmp_path / str(number)) for number in range(3)]
+    books = [Book(tmp_path / str(number) / "ledger") for number in range(3)]
     memory = StateMemory()
     for one in books:
         one.record("one")

@@ -12,6 +12,7 @@ from vault_helpers import KID
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger
 from camerad.office.holdings import make_holding
 from camerad.store import camera_directories
@@ -35,7 +36,7 @@ class Office:
         holding = make_holding(str(self.root), name, keys[-1].public)
         former = KeyRing([key.public for key in keys])
         for key in keys:
-            with_key = Ledger.open(holding.ledger, key, self.camera.clock, former)
+            with_key = Ledger.open(Claim(holding.ledger), key, self.camera.clock, former)
             with_key.rotate()
             with_key.close()
         return holding

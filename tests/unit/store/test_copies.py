@@ -24,7 +24,7 @@ from camerad.store import listing
 from camerad.store.copies import is_copy
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 OFFICE = SigningKey.generate()
 STRANGER = SigningKey.generate()
@@ -363,7 +363,7 @@ def test_a_copy_goes_with_what_nobody_vouches_for_only_if_its_header_is_the_same
     camera: Camera, office: Path
 ) -> None:
     copies = in_office(office)
-    with Store.open(place_of(str(office)), OFFICE, camera.clock) as store:
+    with Store.open(PlaceClaim(place_of(str(office))), OFFICE, camera.clock) as store:
         store.reconcile()
         assert not store.ledger.state.recordings[ONE].header
         shutil.copy(copies / f"{ONE}.tar", copies / "copy.tar")

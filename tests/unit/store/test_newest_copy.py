@@ -17,7 +17,7 @@ from camerad.office.holdings import make_holding
 from camerad.office.office_store import camera_keys, open_office_store
 from camerad.store.locations import holding_name, place_of
 from camerad.store.newest_copy import with_newest_copies
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from camerad.vault.camera_holdings import CameraHoldings
 from camerad.vault.lost_recordings import LostRecordings
 
@@ -45,7 +45,9 @@ class Pair:
 
     def on_camera(self) -> Store:
         """With its present key."""
-        return Store.open(self.camera.place, self.key, self.camera.clock, KeyRing([KEY.public]))
+        return Store.open(
+            PlaceClaim(self.camera.place), self.key, self.camera.clock, KeyRing([KEY.public])
+        )
 
     def comes(self) -> None:
         self.vault.bring_ledger(self.camera, self.key.public.thumbprint)

@@ -192,7 +192,7 @@ def test_a_recording_that_its_device_dated_counts_from_its_end(book: Book) -> No
 @pytest.fixture
 def undated(tmp_path: Path) -> Book:
     """A ledger that has never known the time."""
-    return Book(tmp_path / "undated", ManualClock(source=ClockSource.UNKNOWN))
+    return Book(tmp_path / "undated" / "ledger", ManualClock(source=ClockSource.UNKNOWN))
 
 
 def test_a_recording_that_was_repaired_counts_from_its_last_fragment(undated: Book) -> None:

@@ -11,7 +11,7 @@ from retention_world import BEGIN_US, OFFICE_KEY, YEARS_AHEAD, Camera, Office, T
 
 from camerad.base.clock import DAY
 from camerad.store.locations import office_place
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from tests.breadth import breadth
 
 SEED: Final = 20261124
@@ -114,7 +114,9 @@ def test_years_of_a_camera_and_its_office(tmp_path: Path) -> None:
     assert camera.books.here == {}
     assert len(camera.books.deleted) == camera.made
     office.machines[0].synchronise()
-    with Store.open(office_place(str(office.root)), OFFICE_KEY, office.machines[0]) as store:
+    with Store.open(
+        PlaceClaim(office_place(str(office.root))), OFFICE_KEY, office.machines[0]
+    ) as store:
         release_all(store, office.books)
         store.purge()
         office.books.compare(store, life.truth)

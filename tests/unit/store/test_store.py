@@ -19,7 +19,7 @@ from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.disk import StateDirectoryError
 from camerad.store.holds import HoldError
 from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_mere_files_are_no_store(tmp_path: Path) -> None:
     place = place_of(str(tmp_path))
     assert place.kind is PlaceKind.FILES
     with pytest.raises(HoldError, match="without a ledger"):
-        Store.open(place, KEY, Camera(tmp_path / "x").clock)
+        Store.open(PlaceClaim(place), KEY, Camera(tmp_path / "x").clock)
 
 
 def test_a_device_that_has_not_recorded_yet_is_a_store(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from camerad.container.statements import Header
 from camerad.store import receipts
 from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from camerad.store.trust import is_vouched
 
 STRANGER = SigningKey.generate()
@@ -95,10 +95,10 @@ def test_what_nobody_vouched_for_is_taken_over_once_its_key_is_trusted(
     camera: Camera, office: Path
 ) -> None:
     place = place_of(str(office))
-    with Store.open(place, OFFICE, camera.clock) as store:
+    with Store.open(PlaceClaim(place), OFFICE, camera.clock) as store:
         assert set(found(store).values()) == {(DiscrepancyKind.UNVOUCHED, True)}
         assert not any(one.vouched for one in store.recordings())
-    with Store.open(place, OFFICE, camera.clock, trusted=KEYS) as store:
+    with Store.open(PlaceClaim(place), OFFICE, camera.clock, trusted=KEYS) as store:
         assert set(found(store).values()) == {(DiscrepancyKind.RECEIVED, False)}
         assert all(is_vouched(known) for known in store.ledger.state.recordings.values())
         assert store.reconcile() == []
@@ -110,10 +110,10 @@ def test_a_hold_on_what_nobody_vouches_for_stays_when_it_is_taken_over(
     camera: Camera, office: Path
 ) -> None:
     place = place_of(str(office))
-    with Store.open(place, OFFICE, camera.clock) as store:
+    with Store.open(PlaceClaim(place), OFFICE, camera.clock) as store:
         store.reconcile()
         store.hold(ONE, "prosecutor", "Desk")
-    with Store.open(place, OFFICE, camera.clock, trusted=KEYS) as store:
+    with Store.open(PlaceClaim(place), OFFICE, camera.clock, trusted=KEYS) as store:
         store.reconcile()
         camera.clock.advance(2 * MOST_DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [TWO]

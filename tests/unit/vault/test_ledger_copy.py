@@ -17,6 +17,7 @@ from camerad.base.clock import DAY
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
+from camerad.ledger.claim import Claim
 from camerad.ledger.ledger import Ledger, read_ledger
 from camerad.office import ledger_mirror
 from camerad.vault import ledger_copy
@@ -309,7 +310,7 @@ def test_a_file_with_anything_that_is_no_entry_is_refused_and_left_nowhere(
 
 def test_what_another_key_signed_is_refused(vault: Vault, tmp_path: Path) -> None:
     key = SigningKey.generate()
-    Ledger.open(str(tmp_path / "strange"), key, vault.clock).close()
+    Ledger.open(Claim(str(tmp_path / "strange")), key, vault.clock).close()
     content = (tmp_path / "strange" / "000001.jws").read_bytes()
     with pytest.raises(LedgerFileError, match="not among those trusted"):
         vault.copies.put(KID, "000001.jws", content)
@@ -323,10 +324,10 @@ def test_what_a_former_key_signed_is_taken_although_nobody_here_has_that_key(
     register(vault.register, (NAME, KEY.public, (old.public.thumbprint,)))
     vault.restart()
     place = str(tmp_path / "ledger")
-    ledger = Ledger.open(place, old, vault.clock)
+    ledger = Ledger.open(Claim(place), old, vault.clock)
     ledger.rotate_and_expire(14)
     ledger.close()
-    Ledger.open(place, KEY, vault.clock, KeyRing([old.public])).close()
+    Ledger.open(Claim(place), KEY, vault.clock, KeyRing([old.public])).close()
     content = Path(place, "000001.jws").read_bytes()
     assert old.public.thumbprint.encode() not in content
     vault.copies.put(KID, "000001.jws", content)
@@ -394,7 +395,7 @@ def test_a_camera_with_a_new_key_is_read_by_its_former_one_too(
     register(vault.register, (NAME, new.public, (KID,)))
     vault.restart()
     former = KeyRing([KEY.public])
-    ledger = Ledger.open(str(camera.root / "ledger"), new, camera.clock, former)
+    ledger = Ledger.open(Claim(str(camera.root / "ledger")), new, camera.clock, former)
     ledger.close()
     kid = new.public.thumbprint
     assert vault.bring_ledger(camera, kid) == AdoptResult()

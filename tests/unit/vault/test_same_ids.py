@@ -22,7 +22,7 @@ from camerad.office.offload import offload
 from camerad.store import camera_holds
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import place_of
-from camerad.store.store import Store
+from camerad.store.store import PlaceClaim, Store
 from camerad.vault.takeover import DELETED
 
 OTHER = SigningKey.generate()
@@ -67,7 +67,7 @@ class Two:
     def desk(self) -> Iterator[Store]:
         """The office's directory, compared with its ledger."""
         place = place_of(str(self.vault.root))
-        with Store.open(place, OFFICE_KEY, self.one.clock, trusted=BOTH) as store:
+        with Store.open(PlaceClaim(place), OFFICE_KEY, self.one.clock, trusted=BOTH) as store:
             own_key.remember_key(place, OFFICE_KEY.public)
             store.reconcile()
             yield store

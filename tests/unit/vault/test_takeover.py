@@ -239,9 +239,10 @@ def test_another_cameras_recording_is_not_taken_over(
 def _ledger_that_names(directory: Path, key: SigningKey, camera: Camera, name: str) -> None:
     from camerad.container import jws
     from camerad.container.chain import HEADER_NAME
+    from camerad.ledger.claim import Claim
     from camerad.ledger.ledger import Ledger
 
-    ledger = Ledger.open(str(directory), key, camera.clock)
+    ledger = Ledger.open(Claim(str(directory)), key, camera.clock)
     ledger.append("opened", id=name, header=jws.digest(recording(name).content(HEADER_NAME)))
     path = str(camera.recordings / f"{name}.tar")
     ledger.append("closed", **facts_of(path, "closed", own=True))
